@@ -1,0 +1,132 @@
+/**
+ * The front door: a file, or its text, becomes a validated {@link Topology} whose every value knows
+ * its line and column. Whatever is wrong with it is found at once and comes back as diagnostics.
+ */
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import type { Diagnostic, Outcome, Path, Source } from './diagnostics.ts'
+import { errorMap, explain, SHORTEST } from './explain.ts'
+import { topologySchema, type ModuleSchemas, type Topology } from './schema.ts'
+import { suggest } from './suggest.ts'
+import { describeValue, formatPath } from './words.ts'
+import { parseYaml, type YamlDocument } from './yaml.ts'
+
+/** Far above the largest lab: a bigger file is not a topology. */
+const MAX_BYTES = 16 * 1024 * 1024
+
+export interface LoadedTopology {
+  readonly topology: Topology
+  readonly file: string
+  /** The text the positions count in, for code frames. */
+  readonly text: string
+  /** Where a value stands: its key, or the list item. A default is where its nearest written ancestor is. */
+  source(path: Path): Source
+}
+
+/** Validates the text of a topology. Pure; `file` only names it. */
+export function loadTopology(text: string, file: string, modules: ModuleSchemas): Outcome<LoadedTopology> {
+  const content = text.startsWith('\uFEFF') ? text.slice(1) : text
+  const { documents, diagnostics } = parseYaml(content, file)
+  const written = documents.filter((document) => !document.isEmpty)
+  const document = written[0] ?? documents[0]
+  if (!document) return { diagnostics }
+  const misfit = judgeWhole(written, file)
+  if (misfit) return { diagnostics: [...diagnostics, misfit] }
+
+  const { value, positions } = document
+  const parsed = topologySchema(modules).safeParse(value, { error: errorMap })
+  const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
+  const all = [...diagnostics, ...issues].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
+  if (!parsed.success || all.some((diagnostic) => diagnostic.severity === 'error')) return { diagnostics: all }
+  const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
+  return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
+}
+
+/** What is wrong with a file as a whole: it is empty, several documents, no mapping, or something else's. */
+function judgeWhole(written: readonly YamlDocument[], file: string): Diagnostic | undefined {
+  const error = (code: string, { line, column }: { line: number; column: number }, message: string, hint: string): Diagnostic => ({
+    code,
+    severity: 'error',
+    message,
+    file,
+    line,
+    column,
+    hint,
+  })
+  const [first, second] = written
+  if (!first) return error('empty-file', { line: 1, column: 1 }, 'the file is empty', SHORTEST)
+  const { value } = first
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'apiVersion') && Object.hasOwn(value, 'kind')) {
+    return error('not-a-topology', first, 'this is a Kubernetes manifest', 'write a topology and name this file under `manifests:`')
+  }
+  if (second)
+    return error(
+      'several-documents',
+      second,
+      'a second document begins here',
+      'one file holds one lab: remove the `---`, or split the file',
+    )
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return error('wrong-type', first, `expected a mapping with \`hosts\` and \`pods\`, found ${describeValue(value)}`, SHORTEST)
+  }
+  return undefined
+}
+
+/** Reads and validates a topology file. */
+export function readTopology(file: string, modules: ModuleSchemas): Outcome<LoadedTopology> {
+  const read = readText(file)
+  return read.value === undefined ? { diagnostics: read.diagnostics } : loadTopology(read.value, file, modules)
+}
+
+/** The text of a UTF-8 file of reasonable size, or why there is none. */
+export function readText(file: string): Outcome<string> {
+  const failed = (code: string, message: string, hint?: string): Outcome<string> => ({
+    diagnostics: [{ code, severity: 'error', message, file, ...(hint === undefined ? {} : { hint }) }],
+  })
+  let bytes: Buffer | 'directory' | 'too-large'
+  try {
+    bytes = readBytes(file)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return failed('file-not-found', 'there is no such file', similarFile(file))
+    if (code === 'EACCES' || code === 'EPERM') return failed('file-unreadable', 'no permission to read this file', `ls -l shows who may`)
+    return failed('file-unreadable', `cannot read this file: ${message}`)
+  }
+  if (bytes === 'directory') return failed('file-unreadable', 'this is a directory, not a topology file', 'name the file inside it')
+  if (bytes === 'too-large') return failed('file-too-large', 'this file is larger than 16 MiB: it cannot be a topology')
+  if (bytes.includes(0)) return failed('file-not-text', 'this is a binary file, not YAML text', 'if it is text, save it as UTF-8')
+  try {
+    return { value: new TextDecoder('utf-8', { fatal: true }).decode(bytes), diagnostics: [] }
+  } catch {
+    return failed('file-not-text', 'this file is not UTF-8 text', 'save it as UTF-8')
+  }
+}
+
+/** Reads to the end, not to the size `stat` tells: a pipe (`netlab up <(make-topology)`) has none. */
+function readBytes(file: string): Buffer | 'directory' | 'too-large' {
+  const fd = openSync(file, 'r')
+  try {
+    if (fstatSync(fd).isDirectory()) return 'directory'
+    const chunks: Buffer[] = []
+    let total = 0
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(64 * 1024)
+      const length = readSync(fd, chunk)
+      if (length === 0) return Buffer.concat(chunks)
+      total += length
+      if (total > MAX_BYTES) return 'too-large'
+      chunks.push(chunk.subarray(0, length))
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function similarFile(file: string): string | undefined {
+  try {
+    const similar = suggest(basename(file), readdirSync(dirname(file)))
+    return similar && `did you mean \`${similar}\`?`
+  } catch {
+    return undefined
+  }
+}
