@@ -17,12 +17,18 @@ interface Known extends Wording {
   readonly keys?: readonly string[]
   /** Keys that belong one level down: `podCIDR` → `network`. */
   readonly deeper?: Readonly<Record<string, string>>
+  /** The bounds of a number. */
+  readonly range?: readonly [number | null, number | null]
 }
 
 /** Give this to zod's `safeParse` (`{ error: errorMap }`) where the issues shall be explained. */
 export const errorMap: z.core.$ZodErrorMap = (issue) => {
-  const schema = issue.inst as z.core.$ZodType | undefined
-  const known: Known = { ...(schema && wording.get(schema)), ...(issue.code === 'unrecognized_keys' && knownKeys(schema)) }
+  const schema = (issue.schema ?? issue.inst) as z.core.$ZodType | undefined
+  const known: Known = {
+    ...(schema && wording.get(schema)),
+    ...(issue.code === 'unrecognized_keys' && knownKeys(schema)),
+    ...(schema instanceof z.ZodNumber && { range: [schema.minValue, schema.maxValue] }),
+  }
   return JSON.stringify(known)
 }
 
@@ -79,7 +85,7 @@ function findings(issue: Issue, above: Path, root: unknown, positions: Positions
   if (input === undefined && path.length > 0 && issue.code !== 'custom') return [missing(path, issue, known)]
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey([...path, key], known))
+      return issue.keys.map((key) => unknownKey([...path, key], input, known))
     case 'invalid_key':
       return issue.issues.flatMap((inner) => findings(inner, path, root, positions)).map((finding) => ({ ...finding, path, at: 'key' }))
     case 'invalid_union':
@@ -95,10 +101,11 @@ function findings(issue: Issue, above: Path, root: unknown, positions: Positions
       return [wrongType(path, input, issue.expected, known, positions)]
     case 'too_big':
     case 'too_small':
-      return [outOfRange(path, input, issue)]
+      return [outOfRange(path, input, issue, known)]
     case 'custom': {
       const { code = 'invalid-value', hint } = (issue.params ?? {}) as { code?: string; hint?: string }
-      return [{ path, at: input === undefined ? 'key' : 'value', code, text: issue.message, hint }]
+      const text = code === 'missing-key' ? within(path, issue.message) : issue.message
+      return [{ path, at: input === undefined ? 'key' : 'value', code, text, hint }]
     }
     default:
       return [{ path, at: 'value', code: 'invalid-value', text: `${describeValue(input)} is not valid here` }]
@@ -115,23 +122,30 @@ function branch(branches: readonly (readonly Issue[])[], input: unknown): readon
   return branches.find((issues) => !issues.some(isOtherForm))
 }
 
-function unknownKey(path: Path, { keys = [], deeper = {} }: Known): Finding {
+function unknownKey(path: Path, owner: unknown, { keys = [], deeper = {}, surplus }: Known): Finding {
   const key = String(path.at(-1))
-  const owner = formatPath(path.slice(0, -1))
-  const text = `unknown key ${quote(key)}${owner === '' ? '' : ` in ${owner}`}`
-  const meant = Object.hasOwn(deeper, key) ? `${deeper[key]}.${key}` : suggest(key, keys)
-  const hint = meant ? `did you mean \`${meant}\`?` : keys.length > 0 ? `allowed here: ${keys.join(', ')}` : 'nothing is allowed here'
+  const name = formatPath(path.slice(0, -1))
+  const text = `unknown key ${quote(key)}${name === '' ? '' : ` in ${name}`}`
+  const unused = keys.filter((other) => !Object.hasOwn(owner as object, other))
+  const meant = Object.hasOwn(deeper, key) ? `${deeper[key]}.${key}` : suggest(key, unused)
+  const allowed = keys.length > 0 ? `allowed here: ${keys.join(', ')}` : 'nothing is allowed here'
+  const hint = meant ? `did you mean \`${meant}\`?` : (surplus ?? allowed)
   return { path, at: 'key', code: 'unknown-key', text, hint }
 }
 
 export const SHORTEST = 'the shortest file is two lines: `hosts: { node-1: {} }` and `pods: { pod-a: {} }`'
 
 function missing(path: Path, issue: Issue, known: Known): Finding {
-  const owner = formatPath(path.slice(0, -1))
   const values = issue.code === 'invalid_value' ? issue.values : issue.code === 'invalid_union' ? discriminants(issue) : []
   const expected = values.length > 0 ? orList(values.map(String)) : known.expected
   const hint = path.length === 1 ? SHORTEST : `add \`${path.at(-1)}:\`${expected ? ` with ${expected}` : ''}`
-  return { path, at: 'key', code: 'missing-key', text: `${owner === '' ? '' : `${owner}: `}\`${path.at(-1)}\` is missing`, hint }
+  return { path, at: 'key', code: 'missing-key', text: within(path, `\`${path.at(-1)}\` is missing`), hint }
+}
+
+/** What is said of a key that is not there is said of the mapping that lacks it. */
+function within(path: Path, text: string): string {
+  const owner = formatPath(path.slice(0, -1))
+  return owner === '' ? text : `${owner}: ${text}`
 }
 
 function unknownValue(path: Path, input: unknown, values: readonly unknown[], { noun, code }: Known): Finding {
@@ -191,13 +205,14 @@ function typeHint(path: Path, input: unknown, expected: string, known: Known, po
 
 type RangeIssue = z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall
 
-function outOfRange(path: Path, input: unknown, issue: RangeIssue): Finding {
+function outOfRange(path: Path, input: unknown, issue: RangeIssue, { range = [null, null] }: Known): Finding {
   const isBig = issue.code === 'too_big'
   const limit = Number(isBig ? issue.maximum : issue.minimum)
   const bound = `${isBig ? 'at most' : 'at least'} ${limit}`
   if (typeof input === 'number') {
     const text = isBig ? `${input} is more than the maximum, ${limit}` : `${input} is less than the minimum, ${limit}`
-    return { path, at: 'value', code: 'out-of-range', text }
+    const hint = range.includes(null) ? undefined : `a whole number from ${range[0]} to ${range[1]}`
+    return { path, at: 'value', code: 'out-of-range', text, hint }
   }
   const what = typeof input === 'string' ? 'character' : Array.isArray(input) ? 'item' : 'entry'
   const start = input === '' ? 'the text is empty: ' : Array.isArray(input) && input.length === 0 ? 'the list is empty: ' : ''

@@ -1,5 +1,9 @@
-/** Shapes of the Kubernetes objects a topology may hold (core/v1 ServiceSpec, networking.k8s.io/v1 NetworkPolicySpec). */
-import * as z from 'zod'
-
-export const serviceSpec = z.looseObject({})
-export const networkPolicySpec = z.looseObject({})
+/** Shapes of the Kubernetes objects a topology may hold: core/v1 ServiceSpec, networking.k8s.io/v1 NetworkPolicySpec. */
+export {
+  networkPolicySpec,
+  type LabelSelector,
+  type NetworkPolicyPeer,
+  type NetworkPolicyPort,
+  type NetworkPolicySpec,
+} from './network-policy.ts'
+export { serviceSpec, type ServicePort, type ServiceSpec } from './service.ts'

@@ -42,6 +42,7 @@ export const namespacedName = textRule({
   },
 })
 
+/** RFC 1123 subdomain: labels joined by dots. */
 const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 /** Kubernetes' "qualified name": `app`, `app.kubernetes.io/name`. */
 const QUALIFIED = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
@@ -52,6 +53,17 @@ function judgeLabelKey(text: string): Verdict | undefined {
   const hint = 'a label key is [domain/]name; the name has at most 63 letters, digits, "-", "_" and "."'
   return { code: 'invalid-label', message: `${quote(text)} is not a valid label key`, hint }
 }
+
+/** A host name such as an ExternalName service points to. */
+export const domainName = textRule({
+  description: 'DNS name (RFC 1123).',
+  expected: 'a DNS name',
+  pattern: DNS_SUBDOMAIN,
+  judge: (text) =>
+    DNS_SUBDOMAIN.test(text)
+      ? undefined
+      : { code: 'invalid-name', message: `${quote(text)} is not a DNS name`, hint: 'such as db.example.com' },
+})
 
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
@@ -74,6 +86,24 @@ export const labelMap = z.record(labelKey, labelValue)
 export const labels = labelMap.default({}).describe('Labels: strings to strings.')
 
 export const portNumber = z.int().min(1).max(65_535).describe('Port number.').register(wording, { expected: 'a port number (1 to 65535)' })
+
+/** IANA service name (RFC 6335): what a container calls a port, and what `targetPort` and policies may refer to. */
+const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/
+const PORT_NAME_RULE = 'a port name has at most 15 lower-case letters, digits and single "-", and at least one letter'
+
+export const portName = textRule({
+  description: 'Name of a port (RFC 6335).',
+  expected: 'the name of a port',
+  pattern: PORT_NAME,
+  judge: (text) => {
+    if (PORT_NAME.test(text)) return undefined
+    const hint = /^\d+$/.test(text) ? 'remove the quotes: in quotes it is the name of a port' : PORT_NAME_RULE
+    return { code: 'invalid-name', message: `${quote(text)} is not a valid port name`, hint }
+  },
+})
+
+/** A port of a pod: its number, or the name its container gave it. */
+export const portOrName = z.union([portNumber, portName]).register(wording, { expected: 'a port number, or the name of a port' })
 export const protocol = z.enum(['TCP', 'UDP', 'SCTP']).describe('Transport protocol.')
 
 export const ip = textRule({

@@ -9,7 +9,7 @@
  */
 import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from './kubernetes.ts'
-import { cidr, cidrByFamily, ipByFamily, label, labels, namespacedName, portNumber, protocol } from './scalars.ts'
+import { cidr, cidrByFamily, ipByFamily, label, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
 import { orList, quote } from './words.ts'
 import { customIssue, textRule, wording, type Wording } from './wording.ts'
 
@@ -54,6 +54,18 @@ function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], fallback: str
     .describe(`${what}: a name, or an object with \`type\` and options.`)
 }
 
+/** Ports of a container are told apart by name. */
+function uniqueNames(items: readonly { readonly name?: string | undefined }[], context: z.RefinementCtx) {
+  const seen = new Set<string>()
+  for (const [i, { name }] of items.entries()) {
+    if (name === undefined || !seen.has(name)) seen.add(name ?? '')
+    else
+      context.addIssue(
+        customIssue({ code: 'duplicate-name', message: `${quote(name)} is taken`, hint: 'give each a name of its own' }, [i, 'name']),
+      )
+  }
+}
+
 const container = z.strictObject({
   name: label.describe('Unique in its pod.'),
   command: z
@@ -64,11 +76,12 @@ const container = z.strictObject({
   ports: z
     .array(
       z.strictObject({
-        name: label.optional().describe('What `targetPort` and policies may call this port.'),
+        name: portName.optional().describe('What `targetPort` and policies may call this port.'),
         containerPort: portNumber.describe('Port the container listens on.'),
         protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
       }),
     )
+    .superRefine(uniqueNames)
     .default([])
     .describe('Declared ports.'),
 })

@@ -3,20 +3,22 @@
 /** Longer words are pasted text, not typing mistakes; comparing them would only cost time. */
 const LONGEST = 64
 
-/** The candidate closest to `word` (letter case is ignored), or undefined when none is close enough to be meant. */
+/** The candidate closest to `word` (letter case is ignored), or the only one that begins with it; undefined when none can be meant. */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > LONGEST) return undefined
   const wanted = word.toLowerCase()
   let limit = wanted.length < 3 ? 1 : Math.min(3, Math.ceil(wanted.length / 3))
   let best: string | undefined
+  const begun: string[] = []
   for (const candidate of candidates) {
+    if (wanted.length > 2 && candidate.toLowerCase().startsWith(wanted)) begun.push(candidate)
     const distance = distanceWithin(wanted, candidate.toLowerCase(), limit)
     if (distance === undefined || distance >= Math.max(wanted.length, candidate.length)) continue
     best = candidate
     if (distance === 0) break
     limit = distance - 1 // a later candidate must be strictly better: ties go to the first
   }
-  return best
+  return best ?? (begun.length === 1 ? begun[0] : undefined)
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Wording {
   readonly code?: string
   /** Completes "unknown …" likewise: `backend`. */
   readonly noun?: string
+  /** The hint at an unknown key that resembles none of the known ones. */
+  readonly surplus?: string
 }
 
 /** A value judged by code: what is wrong with it, or undefined. */
