@@ -4,8 +4,9 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { SHORTEST } from './complaints.ts'
 import type { Diagnostic, Outcome, Path, Source } from './diagnostics.ts'
-import { errorMap, explain, SHORTEST } from './explain.ts'
+import { errorMap, explain } from './explain.ts'
 import { topologySchema, type ModuleSchemas, type Topology } from './schema.ts'
 import { suggest } from './suggest.ts'
 import { describeValue, formatPath } from './words.ts'

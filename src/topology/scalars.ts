@@ -24,6 +24,7 @@ function judgeName(text: string, fixed: string, rule: string, isValid: boolean):
 }
 
 export const label = textRule({
+  title: 'DNS label',
   description: 'DNS label (RFC 1123).',
   expected: 'a name',
   pattern: LABEL,
@@ -32,6 +33,7 @@ export const label = textRule({
 
 /** `name` (namespace default) or `namespace/name`. */
 export const namespacedName = textRule({
+  title: 'namespaced name',
   description: '`name` or `namespace/name`.',
   expected: '`name` or `namespace/name`',
   pattern: NAMESPACED,
@@ -56,6 +58,7 @@ function judgeLabelKey(text: string): Verdict | undefined {
 
 /** A host name such as an ExternalName service points to. */
 export const domainName = textRule({
+  title: 'DNS name',
   description: 'DNS name (RFC 1123).',
   expected: 'a DNS name',
   pattern: DNS_SUBDOMAIN,
@@ -68,9 +71,16 @@ export const domainName = textRule({
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 /** A qualified name: label keys and what Kubernetes names alike. */
-export const labelKey = textRule({ description: 'Label key.', expected: 'a label key', pattern: QUALIFIED, judge: judgeLabelKey })
+export const labelKey = textRule({
+  title: 'label key',
+  description: 'Label key.',
+  expected: 'a label key',
+  pattern: QUALIFIED,
+  judge: judgeLabelKey,
+})
 
 export const labelValue = textRule({
+  title: 'label value',
   description: 'Label value.',
   expected: 'text',
   pattern: LABEL_VALUE,
@@ -92,6 +102,7 @@ const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/
 const PORT_NAME_RULE = 'a port name has at most 15 lower-case letters, digits and single "-", and at least one letter'
 
 export const portName = textRule({
+  title: 'port name',
   description: 'Name of a port (RFC 6335).',
   expected: 'the name of a port',
   pattern: PORT_NAME,
@@ -107,6 +118,7 @@ export const portOrName = z.union([portNumber, portName]).register(wording, { ex
 export const protocol = z.enum(['TCP', 'UDP', 'SCTP']).describe('Transport protocol.')
 
 export const ip = textRule({
+  title: 'IP address',
   description: 'IP address.',
   expected: 'an IP address such as 10.244.0.10',
   judge: (text) => {
@@ -144,9 +156,10 @@ function judgeNetwork(text: string): Verdict | undefined {
 const NETWORK = 'a network such as 10.244.0.0/16 or fd00:10:244::/48'
 
 /** A network whose host bits may be set, as Kubernetes allows in an `ipBlock`. */
-export const lenientCidr = textRule({ description: 'IP network in CIDR notation.', expected: NETWORK, judge: judgeNetwork })
+export const lenientCidr = textRule({ title: 'CIDR', description: 'IP network in CIDR notation.', expected: NETWORK, judge: judgeNetwork })
 
 export const cidr = textRule({
+  title: 'CIDR',
   description: 'IP network in CIDR notation.',
   expected: NETWORK,
   judge: (text) => judgeNetwork(text) ?? judgeHostBits(text, parseCidr(text)!),

@@ -109,6 +109,7 @@ const external = z.strictObject({
 })
 
 const probedPort = textRule({
+  title: 'PORT/PROTOCOL',
   description: 'PORT/PROTOCOL, or icmp.',
   expected: 'PORT/PROTOCOL such as 80/tcp, or icmp',
   pattern: /^(\d{1,5}\/(tcp|udp|sctp)|icmp)$/,
@@ -141,11 +142,14 @@ export const topologySchema = (modules: ModuleSchemas) =>
     name: label.optional().describe("Name of the lab. Default: the file's base name."),
     network: z
       .strictObject({
-        podCIDR: cidrByFamily.default(['10.244.0.0/16']).describe('Pod network: IPv4, IPv6, or one of each; split into one block a host.'),
+        podCIDR: cidrByFamily.prefault('10.244.0.0/16').describe('Pod network: IPv4, IPv6, or one of each; split into one block a host.'),
         hostPrefix: z
           .union([
             z.int().min(1).max(128),
-            z.strictObject({ ipv4: z.int().min(8).max(30).optional(), ipv6: z.int().min(16).max(126).optional() }),
+            z.strictObject({
+              ipv4: z.int().min(8).max(30).optional().describe('Of the IPv4 block. Default: 24.'),
+              ipv6: z.int().min(16).max(126).optional().describe('Of the IPv6 block. Default: 64.'),
+            }),
           ])
           .default({})
           .describe("Prefix length of a host's block: a number, or one per family. Default: 24 and 64."),
@@ -168,7 +172,7 @@ export const topologySchema = (modules: ModuleSchemas) =>
         mtu: mtu.default(1500).describe('MTU of the links between hosts.'),
         segments: z
           .record(label, cidrByFamily)
-          .default({ lan: ['192.168.50.0/24'] })
+          .prefault({ lan: '192.168.50.0/24' })
           .describe('L2 segments by name. Two or more are joined by a router.'),
       })
       .prefault({})

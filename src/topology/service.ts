@@ -13,6 +13,7 @@ const NODE_PORTS = { min: 30_000, max: 32_767 }
 const nodePort = z.int().min(NODE_PORTS.min).max(NODE_PORTS.max)
 
 const clusterIP = textRule({
+  title: 'IP address or None',
   description: "Service address: an IP address, `None` for a headless service, or empty for one of the network's choice.",
   expected: 'an IP address, or None',
   judge: (text) => {

@@ -30,6 +30,8 @@ export function customIssue({ code, message, hint }: Verdict, path: (string | nu
 }
 
 export interface TextRule {
+  /** What the type is called in editors and the reference. */
+  readonly title: string
   /** One sentence for editors and the reference. */
   readonly description: string
   /** Completes "expected …" where the value is not even a text. */
@@ -42,8 +44,9 @@ export interface TextRule {
 }
 
 /** A text with a rule of its own: `judge` speaks to people, `pattern` to editors. */
-export function textRule({ description, expected, judge, pattern, maxLength, examples }: TextRule): z.ZodString {
+export function textRule({ title, description, expected, judge, pattern, maxLength, examples }: TextRule): z.ZodString {
   const meta = {
+    title,
     description,
     ...(pattern && { pattern: pattern.source }),
     ...(maxLength && { maxLength }),

@@ -1,0 +1,46 @@
+/** The format as JSON Schema (draft-07, which the YAML language server speaks), for editors and for the reference. */
+import * as z from 'zod'
+import { topologySchema, type ModuleSchemas } from './schema.ts'
+
+/** The keywords zod writes and the reference reads. */
+export interface JsonSchema {
+  title?: string
+  description?: string
+  type?: string | string[]
+  default?: unknown
+  const?: unknown
+  enum?: unknown[]
+  minimum?: number
+  maximum?: number
+  properties?: Record<string, JsonSchema>
+  required?: string[]
+  additionalProperties?: boolean | JsonSchema
+  propertyNames?: JsonSchema
+  items?: JsonSchema
+  anyOf?: JsonSchema[]
+  oneOf?: JsonSchema[]
+  allOf?: JsonSchema[]
+  definitions?: Record<string, JsonSchema>
+  $ref?: string
+  [keyword: string]: unknown
+}
+
+/** What the author of a topology may write: defaults are not required, and short forms are there. */
+export function jsonSchema(modules: ModuleSchemas): JsonSchema {
+  const { $schema, ...schema } = z.toJSONSchema(topologySchema(modules), {
+    target: 'draft-07',
+    io: 'input',
+    override: ({ jsonSchema }) => putFirst(jsonSchema as JsonSchema, 'type'),
+  }) as JsonSchema
+  const head = { $id: 'urn:netlab:topology', title: 'netlab topology', description: 'A container network, for `netlab up`.' }
+  return { $schema, ...head, ...schema } as JsonSchema
+}
+
+/** The JSON Schema as the text of a file. */
+export const jsonSchemaText = (modules: ModuleSchemas): string => `${JSON.stringify(jsonSchema(modules), null, 2)}\n`
+
+/** Editors offer keys, and the reference lists them, in this order: what a thing is comes before its options. */
+function putFirst(schema: JsonSchema, key: string): void {
+  const first = schema.properties?.[key]
+  if (first) schema.properties = { [key]: first, ...schema.properties }
+}
