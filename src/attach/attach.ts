@@ -1,0 +1,28 @@
+/** What every attach module answers: how a pod is connected to its host. Pure: no I/O, no clock, no randomness. */
+import type * as z from 'zod'
+import type { Feature } from '../kernel/features.ts'
+import type { KernelObject } from '../kernel/objects.ts'
+import type { Host, Lab, Pod } from '../model/lab.ts'
+
+/** The pods of one host and the MTU their interfaces get, bytes. */
+export interface Local {
+  readonly host: Host
+  readonly pods: readonly Pod[]
+  readonly podMTU: number
+}
+
+/** Connects pods to their host. */
+export interface Attach {
+  readonly needs: readonly Feature[]
+  /** Everything on the host and in its pods that connects the two. */
+  objects(local: Local, lab: Lab): KernelObject[]
+}
+
+/** An attach module that can be named in a topology. */
+export interface AttachModule {
+  /** One line for `doctor` and the docs. */
+  readonly summary: string
+  /** Parses its options in `network.attach`. */
+  readonly options: z.ZodObject
+  create(options: Readonly<Record<string, unknown>>): Attach
+}

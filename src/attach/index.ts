@@ -1,0 +1,18 @@
+/** Every attach module a topology can name. A new one: one file, one line here, one page in docs/. */
+import type { ModuleChoice } from '../topology/schema.ts'
+import type { Attach, AttachModule } from './attach.ts'
+import { bridgeModule } from './bridge.ts'
+import { routedModule } from './routed.ts'
+
+export const attachModules: Readonly<Record<string, AttachModule>> = {
+  bridge: bridgeModule,
+  routed: routedModule,
+}
+
+/** Options schemas by name, for the topology schema. */
+export const attachSchemas = Object.fromEntries(Object.entries(attachModules).map(([name, m]) => [name, m.options]))
+
+/** The attach module a validated topology chose. */
+export function attachOf(choice: ModuleChoice): Attach {
+  return attachModules[choice.type]!.create(choice)
+}

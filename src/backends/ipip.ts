@@ -1,0 +1,64 @@
+/**
+ * IP in IP (RFC 2003), one multipoint device a host, as Calico's and Flannel's ipip.
+ *
+ * The cheapest tunnel: one more IPv4 header and nothing else. The device has no remote; the next hop of
+ * the route is the peer's underlay address itself, and the kernel copies it into the outer header.
+ *
+ *   pod → route 10.244.1.0/24 via 192.168.50.12 dev ipip1 onlink
+ *       → outer Ethernet | IPv4 (protocol 4) | pod packet
+ *
+ * 20 bytes. There is no field that could say "IPv6 inside": protocol 4 means IPv4, so ipip cannot carry
+ * IPv6. Not `tunl0`: the kernel module makes a device of that name in every namespace.
+ */
+import * as z from 'zod'
+import type { Link } from '../kernel/objects.ts'
+import { addressOf } from '../model/lab.ts'
+import type { Backend, BackendModule } from './backend.ts'
+import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
+
+const options = z.object({ tunnel: tunnelOption })
+
+const DEV = 'ipip1'
+const OVERHEAD = 20
+
+export function ipip({ tunnel }: z.infer<typeof options>): Backend {
+  return {
+    needs: ['ipip'],
+    overhead: OVERHEAD,
+    wire: [{ type: 'ipv4', fields: { protocol: 4 } }],
+    crossSegmentOnly: tunnel === 'cross-segment',
+    refuse: (lab) =>
+      lab.families.includes(6)
+        ? [
+            {
+              path: ['network', 'podCIDR'],
+              code: 'ipip-carries-no-ipv6',
+              message: 'ipip cannot carry IPv6: its outer header says "protocol 4", which means IPv4 inside (RFC 2003)',
+              hint: 'Use backend vxlan, gre or direct, or an IPv4 podCIDR alone.',
+              forceable: false,
+            },
+          ]
+        : [],
+    objects(host, lab) {
+      const device: Link = {
+        kind: 'link',
+        ns: host.netns,
+        from: host.source,
+        note: 'one IPIP device for all peers: no remote, so the next hop is the outer destination',
+        type: 'ipip',
+        name: DEV,
+        mtu: host.mtu - OVERHEAD,
+        local: addressOf(host, 4)!,
+      }
+      return overTunnel(host, lab, tunnel, device, (peer) =>
+        peer.blocks.map((block) => ({ ...tunnelRoute(host, peer, block, DEV, addressOf(peer, 4)!), note: `pods of ${peer.name}` })),
+      )
+    },
+  }
+}
+
+export const ipipModule: BackendModule = {
+  summary: 'IPv4-in-IPv4 tunnels, one multipoint device a host, as Calico and Flannel ipip; IPv4 only',
+  options,
+  create: (o) => ipip(o as z.infer<typeof options>),
+}

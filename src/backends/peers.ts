@@ -1,0 +1,69 @@
+/** What the backends share: who the peers are, which of them a tunnel serves, and the routes to their blocks. */
+import * as z from 'zod'
+import type { KernelObject, Link, Route } from '../kernel/objects.ts'
+import { addressOf, type Block, type Host, type Lab } from '../model/lab.ts'
+
+/** The option every tunnel backend takes. */
+export const tunnelOption = z
+  .enum(['always', 'cross-segment'])
+  .default('always')
+  .describe('`cross-segment`: direct routes between hosts of one segment, the tunnel only between segments.')
+export type TunnelOption = z.infer<typeof tunnelOption>
+
+/** Whether packets between two hosts take the tunnel. */
+const tunnelled = (a: Host, b: Host, tunnel: TunnelOption): boolean => tunnel === 'always' || a.segment !== b.segment
+
+/** True when some pair of hosts of the lab uses the tunnel. */
+const anyTunnelled = (lab: Lab, tunnel: TunnelOption): boolean =>
+  tunnel === 'always' ? lab.hosts.length > 1 : lab.hosts.some((h) => h.segment !== lab.hosts[0]!.segment)
+
+export const peersOf = (host: Host, lab: Lab): Host[] => lab.hosts.filter((h) => h !== host)
+
+/** The peer's block as a next-hop route on the underlay: what Flannel calls host-gw. */
+export function directRoutes(host: Host, peer: Host, note: string): Route[] {
+  const onLink = peer.segment === host.segment
+  return peer.blocks.map((block) => ({
+    kind: 'route',
+    ns: host.netns,
+    from: peer.source,
+    note,
+    family: block.family,
+    dst: block.cidr,
+    via: addressOf(peer, block.family) ?? addressOf(peer, 4)!,
+    dev: 'eth0',
+    ...(onLink ? {} : { onlink: true }),
+  }))
+}
+
+/** The peer's block through the tunnel device. `onlink`: no address makes the next hop a neighbour, but it is one. */
+export function tunnelRoute(host: Host, peer: Host, block: Block, dev: string, via: string): Route {
+  return { kind: 'route', ns: host.netns, from: peer.source, family: block.family, dst: block.cidr, via, dev, onlink: true }
+}
+
+/**
+ * The tunnel device's own address: the first of the host's block, alone in its network (/32, /128), so
+ * that packets the host itself sends into the tunnel carry an address its peers route back (Flannel).
+ */
+function ownAddresses(host: Host, dev: string): KernelObject[] {
+  return host.blocks.map((block) => ({
+    kind: 'address',
+    ns: host.netns,
+    from: host.source,
+    dev,
+    address: `${block.network}/${block.family === 4 ? 32 : 128}`,
+  }))
+}
+
+/**
+ * What a tunnel backend puts on a host: the device with the host's own addresses, something for each
+ * peer beyond the tunnel, direct routes to the rest. Nothing but direct routes where no pair of hosts
+ * needs the tunnel.
+ */
+export function overTunnel(host: Host, lab: Lab, tunnel: TunnelOption, device: Link, perPeer: (peer: Host) => KernelObject[]): KernelObject[] {
+  const objects: KernelObject[] = anyTunnelled(lab, tunnel) ? [device, ...ownAddresses(host, device.name)] : []
+  for (const peer of peersOf(host, lab)) {
+    if (tunnelled(host, peer, tunnel)) objects.push(...perPeer(peer))
+    else objects.push(...directRoutes(host, peer, `pods of ${peer.name}: same segment, no tunnel`))
+  }
+  return objects
+}

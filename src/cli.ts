@@ -1,0 +1,159 @@
+/**
+ * The command line: every command, its options and its help. Actions are loaded when they run, so that
+ * `netlab --version` costs no more than Node itself.
+ */
+import { Command, Option } from '@commander-js/extra-typings'
+
+declare const NETLAB_VERSION: string
+
+const example = (lines: string): string => `\nExamples:\n${lines.trim().split('\n').map((l) => `  $ ${l.trim()}`).join('\n')}\n`
+const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
+const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
+
+/** Builds the program; also read by `netlab completion` and by the docs. */
+export function program() {
+  const netlab = new Command('netlab')
+    .description('Real container networks out of Linux network namespaces, from one YAML file.')
+    .version(typeof NETLAB_VERSION === 'string' ? NETLAB_VERSION : '0.0.0-dev')
+    .showHelpAfterError('(--help shows how)')
+    .enablePositionalOptions()
+    .exitOverride()
+    .addHelpText('after', example('netlab init lab.yaml\nnetlab up lab.yaml\nnetlab exec pod-a -- ping -c1 pod-b-address\nnetlab down lab'))
+
+  netlab
+    .command('up')
+    .description('Build the lab, or bring a running one to what the file says now.')
+    .argument('<file>', 'topology file')
+    .option('--force', 'build combinations that cannot work')
+    .option('--keep', 'leave a failed lab as it is instead of rolling back')
+    .addOption(json())
+    .addHelpText('after', example('netlab up topologies/quickstart.yaml\nnetlab up lab.yaml --json | jq .nodes'))
+    .action(async (file, options) => (await import('./commands/up.ts')).up(file, options))
+
+  netlab
+    .command('plan')
+    .description('Print the commands `up` would run on a fresh machine, as one POSIX shell script. Needs no root.')
+    .argument('<file>', 'topology file')
+    .option('--force', 'plan combinations that cannot work')
+    .option('--down', 'the script that removes what the script made')
+    .addOption(json().hideHelp(false))
+    .addHelpText('after', example('netlab plan lab.yaml | less\nnetlab plan lab.yaml | sudo sh\nnetlab plan lab.yaml --down | sudo sh'))
+    .action(async (file, options) => (await import('./commands/plan.ts')).plan(file, options))
+
+  netlab
+    .command('down')
+    .description('Remove labs, by name or file. Works without the file, after crashes, and twice.')
+    .argument('[lab...]', 'names of labs, or topology files')
+    .option('--all', 'every lab on this machine')
+    .addOption(json())
+    .addHelpText('after', example('netlab down quickstart\nnetlab down topologies/quickstart.yaml\nnetlab down --all'))
+    .action(async (labs, options) => (await import('./commands/down.ts')).down(labs, options))
+
+  netlab
+    .command('ls')
+    .description('List the labs on this machine.')
+    .addOption(json())
+    .addHelpText('after', example('netlab ls'))
+    .action(async (options) => (await import('./commands/ls.ts')).ls(options))
+
+  netlab
+    .command('inspect')
+    .description('Everything about a lab: nodes, addresses, MACs, interfaces.')
+    .argument('[lab]', 'name or file; may be left out when one lab is up')
+    .addOption(json())
+    .addHelpText('after', example('netlab inspect\nnetlab inspect quickstart --json'))
+    .action(async (name, options) => (await import('./commands/inspect.ts')).inspect(name, options))
+
+  netlab
+    .command('status')
+    .description('Does the kernel still hold what was asked for? Names what drifted; exit code 1 if anything did.')
+    .argument('[lab]', 'name or file; may be left out when one lab is up')
+    .addOption(json())
+    .addHelpText('after', example('netlab status\nnetlab status quickstart --json'))
+    .action(async (name, options) => (await import('./commands/status.ts')).status(name, options))
+
+  netlab
+    .command('exec')
+    .description("Run a command in a node's network namespace. Streams and exit code pass through.")
+    .argument('<node>', 'host, pod, router, switch or external')
+    .argument('<command...>', 'the command, after --')
+    .addOption(lab())
+    .passThroughOptions()
+    .addHelpText('after', example('netlab exec pod-a -- ping -c1 10.244.1.2\nnetlab exec node-1 -- ip route'))
+    .action(async (node, command, options) => (await import('./commands/exec.ts')).exec(node, command, options))
+
+  netlab
+    .command('shell')
+    .description('Open a shell in a node.')
+    .argument('<node>', 'host, pod, router, switch or external')
+    .addOption(lab())
+    .addHelpText('after', example('netlab shell node-1'))
+    .action(async (node, options) => (await import('./commands/exec.ts')).shell(node, options))
+
+  netlab
+    .command('logs')
+    .description("Show what a pod's container printed.")
+    .argument('<pod>', 'pod')
+    .option('-c, --container <name>', 'which container, when the pod has several')
+    .option('-f, --follow', 'go on until the container ends')
+    .addOption(lab())
+    .addHelpText('after', example('netlab logs shop/cart\nnetlab logs shop/cart -c sidecar --follow'))
+    .action(async (pod, options) => (await import('./commands/logs.ts')).logs(pod, options))
+
+  netlab
+    .command('graph')
+    .description('Draw a topology file or a running lab.')
+    .argument('[file-or-lab]', 'topology file, or name of a running lab')
+    .addOption(new Option('--format <format>', 'how to draw it').choices(['text', 'mermaid', 'dot'] as const).default('text' as const))
+    .addHelpText('after', example('netlab graph topologies/two-racks.yaml\nnetlab graph --format mermaid quickstart'))
+    .action(async (target, options) => (await import('./commands/graph.ts')).graph(target, options))
+
+  netlab
+    .command('doctor')
+    .description('What this machine can run: kernel features, tools, backends, and how to get the rest.')
+    .addOption(json())
+    .addHelpText('after', example('netlab doctor'))
+    .action(async (options) => (await import('./commands/doctor.ts')).doctor(options))
+
+  netlab
+    .command('init')
+    .description('Write a starter topology.')
+    .argument('[file]', 'file to write', 'lab.yaml')
+    .option('--force', 'overwrite an existing file')
+    .addHelpText('after', example('netlab init\nnetlab init my-lab.yaml'))
+    .action(async (file, options) => (await import('./commands/init.ts')).init(file, options))
+
+  netlab
+    .command('schema')
+    .description('Print the JSON Schema of topology files, for editors.')
+    .addHelpText('after', example('netlab schema > topology.schema.json'))
+    .action(async () => (await import('./commands/schema.ts')).schema())
+
+  netlab
+    .command('completion')
+    .description('Print a completion script for your shell.')
+    .argument('<shell>', 'bash, zsh or fish')
+    .addHelpText('after', example('source <(netlab completion bash)\nnetlab completion fish > ~/.config/fish/completions/netlab.fish'))
+    .action(async (shell) => (await import('./commands/completion.ts')).completion(shell))
+
+  netlab
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (words) => (await import('./commands/completion.ts')).complete(words))
+
+  return netlab
+}
+
+/** Runs the command line and sets the exit code. Never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // Whoever reads us may stop early, as in `netlab plan | head`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  try {
+    await program().parseAsync(argv as string[])
+  } catch (error) {
+    const { report } = await import('./commands/report-failure.ts')
+    process.exitCode = await report(error, argv)
+  }
+}

@@ -1,0 +1,74 @@
+/** What the commands share: exits, output modes, a topology file on its way to kernel objects. */
+import { attachSchemas } from '../attach/index.ts'
+import { backendSchemas } from '../backends/index.ts'
+import { compile, refusals, type Compiled } from '../compile/compile.ts'
+import type { Lab } from '../model/lab.ts'
+import type { Leases } from '../model/lease.ts'
+import { resolve } from '../model/resolve.ts'
+import { hasErrors, type Diagnostic } from '../topology/diagnostics.ts'
+import { readTopology, type LoadedTopology } from '../topology/load.ts'
+import { Exit, Failure } from './failure.ts'
+
+export const modules = { backends: backendSchemas, attach: attachSchemas }
+
+/** Flags every command that reads a topology has. */
+export interface FileOptions {
+  /** Build combinations that cannot work. */
+  readonly force?: boolean
+  /** Addresses that a running lab of this name handed out. */
+  readonly leases?: (lab: string) => Leases
+}
+
+export interface FromFile {
+  readonly compiled: Compiled
+  readonly loaded: LoadedTopology
+  readonly warnings: readonly Diagnostic[]
+}
+
+/** Reads, validates, resolves and compiles a topology. @throws Failure (exit 2) with every diagnostic of the file. */
+export function compileFile(file: string, options: FileOptions = {}): FromFile {
+  const sources = new Map<string, string>()
+  const fail = (diagnostics: readonly Diagnostic[]): never => {
+    throw new Failure(Exit.Usage, diagnostics, sources)
+  }
+  const { value: loaded, diagnostics } = readTopology(file, modules)
+  if (!loaded) return fail(diagnostics)
+  sources.set(file, loaded.text)
+  let resolved = resolve(loaded)
+  if (resolved.value && options.leases) {
+    const leases = options.leases(resolved.value.name)
+    if (leases.pods.size + leases.hosts.size > 0) resolved = resolve(loaded, leases)
+  }
+  const found = [...diagnostics, ...resolved.diagnostics]
+  const lab = resolved.value
+  if (!lab || hasErrors(found)) return fail(found)
+  for (const r of refusals(lab)) {
+    const { line, column } = loaded.source(r.path)
+    const severity = r.forceable && options.force ? 'warning' : 'error'
+    found.push({ code: r.code, severity, message: r.message, file, line, column, ...(r.hint === undefined ? {} : { hint: r.hint }) })
+  }
+  if (hasErrors(found)) return fail(found)
+  found.push(...notActedUpon(lab, loaded))
+  return { compiled: compile(lab), loaded, warnings: found }
+}
+
+/** Keys that are checked but have no effect yet: silence would be a lie. */
+function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
+  const idle = {
+    services: Object.keys(lab.services).length,
+    policies: Object.keys(lab.policies).length,
+    manifests: lab.manifests.length,
+    expect: lab.expect.length,
+  }
+  const meaning: Readonly<Record<keyof typeof idle, string>> = {
+    services: 'no Service address will answer',
+    policies: 'nothing is filtered, every pod reaches every pod',
+    manifests: 'these files are not read',
+    expect: 'these promises are not checked',
+  }
+  return (Object.keys(idle) as (keyof typeof idle)[]).flatMap((key): Diagnostic[] => {
+    if (idle[key] === 0) return []
+    const { line, column } = loaded.source([key])
+    return [{ code: 'not-acted-upon', severity: 'warning', message: `\`${key}\` is checked but not yet acted upon: ${meaning[key]}`, file: loaded.file, line, column }]
+  })
+}

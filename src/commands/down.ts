@@ -1,0 +1,52 @@
+/** `netlab down`: remove labs. */
+import { Enter } from '../kernel/enter.ts'
+import { Progress, writeJson, writeOut } from '../report/terminal.ts'
+import { removeLab, type Removed } from '../state/down.ts'
+import { withLock } from '../state/lock.ts'
+import { labNames } from '../state/store.ts'
+import { suggest } from '../topology/suggest.ts'
+import { Exit, failure } from './failure.ts'
+import { labOf } from './labs.ts'
+import { requireRoot } from './machine.ts'
+
+interface DownOptions {
+  readonly all?: true
+  readonly json?: true
+}
+
+const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`
+
+function line(name: string, removed: Removed | undefined, known: readonly string[]): string {
+  if (!removed) {
+    const near = suggest(name, known)
+    return `nothing to remove: there is no lab "${name}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
+  }
+  const strays = removed.strays.map((s) => `ended a process that was still running inside: ${s.command || 'unnamed'} (pid ${s.pid})\n`).join('')
+  return `${strays}removed lab ${name} (${plural(removed.namespaces, 'namespace')})\n`
+}
+
+export async function down(words: readonly string[], options: DownOptions): Promise<void> {
+  requireRoot('down')
+  const all = labNames()
+  if (words.length === 0 && !options.all && all.length > 1) {
+    throw failure(Exit.Usage, 'which-lab', `${all.length} labs are up: ${all.join(', ')}`, 'Name the ones to remove, or use --all.')
+  }
+  const names = words.length > 0 ? [...new Set(words.map(labOf))] : all
+  const enter = new Enter()
+  const progress = new Progress()
+  const results: { lab: string; removed: boolean; namespaces: number }[] = []
+  try {
+    for (const name of names) {
+      progress.phase(`removing ${name}`)
+      const removed = await withLock(name, () => removeLab(name, enter), (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`))
+      progress.end()
+      results.push({ lab: name, removed: removed !== undefined, namespaces: removed?.namespaces ?? 0 })
+      if (!options.json) await writeOut([line(name, removed, all)])
+    }
+  } finally {
+    progress.end()
+    enter.close()
+  }
+  if (options.json) await writeJson({ labs: results })
+  else if (names.length === 0) await writeOut(['nothing to remove: no lab is up\n'])
+}

@@ -1,0 +1,47 @@
+/** The one way out of a command that did not succeed. */
+import { StateError } from '../state/store.ts'
+import { LabBusy } from '../state/lock.ts'
+import { diagnosticsJson, formatDiagnostics } from '../report/diagnostics.ts'
+import { colorLevel } from '../report/terminal.ts'
+import type { Diagnostic } from '../topology/diagnostics.ts'
+import { Exit, Failure, failure } from './failure.ts'
+
+interface CommanderError extends Error {
+  readonly code: string
+  readonly exitCode: number
+}
+
+const isCommander = (error: unknown): error is CommanderError => error instanceof Error && String((error as CommanderError).code).startsWith('commander.')
+
+function asFailure(error: unknown): Failure | undefined {
+  if (error instanceof Failure) return error
+  if (error instanceof LabBusy) return failure(Exit.Apply, 'lab-busy', error.message, 'Try again when it has finished.')
+  if (error instanceof StateError) return failure(Exit.Machine, 'state', `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}`, 'Remove the lab with the version that made it.')
+  return undefined
+}
+
+/** Prints why the command ended and returns its exit code. With `--json`, on standard output as data. */
+export async function report(error: unknown, argv: readonly string[]): Promise<number> {
+  // Everything after `--` belongs to somebody else's command line.
+  const own = argv.slice(2, argv.includes('--') ? argv.indexOf('--') : undefined)
+  const json = own.includes('--json')
+  if (isCommander(error)) {
+    if (error.exitCode === 0) return Exit.Done
+    // commander has printed its message on standard error already.
+    if (json) console.log(JSON.stringify({ errors: [{ code: 'command-line', message: error.message.replace(/^error: /, '') }] }, null, 2))
+    return Exit.Usage
+  }
+  const known = asFailure(error)
+  if (!known) {
+    const bug: Diagnostic = { code: 'bug', severity: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error), hint: 'This is a bug in netlab. Please report it with the lines above.' }
+    print([bug], new Map(), json)
+    return 70
+  }
+  print(known.diagnostics, known.sources, json)
+  return known.exit
+}
+
+function print(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, string>, json: boolean): void {
+  if (json) console.log(JSON.stringify(diagnosticsJson(diagnostics), null, 2))
+  else if (diagnostics.length > 0) process.stderr.write(formatDiagnostics(diagnostics, sources as Map<string, string>, { color: colorLevel(process.stderr) > 0 }))
+}

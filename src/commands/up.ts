@@ -1,0 +1,108 @@
+/** `netlab up`: build the lab, or bring a running one to what the file says now. */
+import { resolve as absolute } from 'node:path'
+import { describe, type KernelObject } from '../kernel/objects.ts'
+import { Enter } from '../kernel/enter.ts'
+import { leasesOf } from '../model/lease.ts'
+import { labDocument } from '../report/inspect.ts'
+import { summary } from '../report/summary.ts'
+import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
+import { withLock } from '../state/lock.ts'
+import { readApplied } from '../state/store.ts'
+import { bringUp, type UpResult } from '../state/up.ts'
+import { compileFile, type FromFile } from './context.ts'
+import { Exit, Failure, failure } from './failure.ts'
+import { neighbourTableWarning, requireFeatures, requireRoot } from './machine.ts'
+import { warn } from './warn.ts'
+
+interface UpCommandOptions {
+  readonly force?: true
+  readonly keep?: true
+  readonly json?: true
+}
+
+/** Fires on Ctrl-C, on a polite kill and when the terminal goes away; a second signal changes nothing. */
+function interruption(): AbortController {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort())
+  return controller
+}
+
+export async function up(file: string, options: UpCommandOptions): Promise<void> {
+  const started = performance.now()
+  // Judged before anything is asked of the machine: a bad file is a bad file for everyone.
+  const first = compileFile(file, options)
+  requireRoot('up')
+  requireFeatures(first.compiled)
+  const { signal } = interruption()
+  const progress = new Progress()
+  const enter = new Enter()
+  const name = first.compiled.lab.name
+  try {
+    await withLock(
+      name,
+      async () => {
+        const fresh = (): FromFile => {
+          const applied = readApplied(name)
+          return applied ? compileFile(file, { ...options, leases: () => leasesOf(applied.lab) }) : first
+        }
+        const { compiled, warnings } = fresh()
+        const { lab } = compiled
+        const extra = neighbourTableWarning(compiled)
+        warn(extra ? [...warnings, extra] : warnings, file)
+        const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, enter, {
+          signal,
+          keep: options.keep ?? false,
+          onPhase: (phase) => progress.phase(`${phase} ${name}`),
+          onProgress: (share) => progress.share(share),
+          onChanges: (changes) => {
+            const count = (action: string): number => changes.filter((c) => c.action === action).length
+            process.stderr.write(`changing lab ${name}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`)
+          },
+        })
+        progress.end()
+        settle(result, file, first, options)
+        const ms = performance.now() - started
+        if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }) })
+        else await writeOut([summary(lab, result.outcome as 'created', ms, chalkFor(process.stdout))])
+      },
+      (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+    )
+  } finally {
+    progress.end()
+    enter.close()
+  }
+}
+
+/** @throws Failure for every outcome but success. */
+function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
+  const sources = new Map([[file, from.loaded.text]])
+  const after = (rolledBack: boolean): string =>
+    rolledBack ? 'What had been made was rolled back.' : options.keep ? 'Left as it is (--keep); remove it with netlab down.' : 'It could not be rolled back completely: netlab status shows what is left, netlab down removes it.'
+  const located = (object: KernelObject): { file: string; line: number; column: number } | object => (object.from ? { file, line: object.from.line, column: object.from.column } : {})
+  switch (result.outcome) {
+    case 'foreign':
+      throw failure(
+        Exit.Apply,
+        'namespace-not-ours',
+        `${result.namespaces.length === 1 ? 'a network namespace' : `${result.namespaces.length} network namespaces`} of this name exist already and no netlab journal names them: ${result.namespaces.slice(0, 3).join(', ')}`,
+        'netlab never touches what it did not make. Rename the lab (`name:`), or delete them with ip netns delete.',
+      )
+    case 'failed': {
+      const { object, command, stderr } = result.failure
+      throw new Failure(Exit.Apply, [{ code: 'apply-failed', severity: 'error', message: `cannot make ${describe(object)}: ${stderr}\n    ${command}`, ...located(object), hint: after(result.rolledBack) }], sources)
+    }
+    case 'diverged': {
+      const { missing, changed, unexpected } = result.drift
+      const found = [
+        ...missing.map((object) => ({ object, message: `the kernel took ${describe(object)} but does not hold it` })),
+        ...changed.map(({ object, fields }) => ({ object, message: `the kernel holds ${describe(object)} with another ${fields.join(', ')}` })),
+        ...unexpected.map((object) => ({ object, message: `the kernel still holds ${describe(object)}` })),
+      ]
+      throw new Failure(Exit.Apply, found.map(({ object, message }) => ({ code: 'diverged', severity: 'error', message, ...located(object), hint: after(result.rolledBack) })), sources)
+    }
+    case 'interrupted':
+      throw failure(Exit.Interrupted, 'interrupted', 'interrupted', after(result.rolledBack))
+    default:
+  }
+}
+

@@ -1,0 +1,64 @@
+/** Lab → kernel objects: everything the lab needs, as one list that all commands read. */
+import { attachOf } from '../attach/index.ts'
+import type { Backend, Refusal } from '../backends/backend.ts'
+import { backendOf } from '../backends/index.ts'
+import type { Feature } from '../kernel/features.ts'
+import type { KernelObject } from '../kernel/objects.ts'
+import type { Host, Lab, Pod } from '../model/lab.ts'
+import { masquerade } from './masquerade.ts'
+import { containers } from './containers.ts'
+import { hostUplink, namespaceBasics, switchFilterOff, underlay } from './underlay.ts'
+
+/** A compiled lab. */
+export interface Compiled {
+  readonly lab: Lab
+  readonly objects: readonly KernelObject[]
+  /** Kernel features without which it cannot be built. */
+  readonly needs: readonly Feature[]
+}
+
+/** MTU of a host's pods, bytes: what its link carries less what the backend adds. */
+export const podMTU = (host: Host, backend: Backend): number => host.mtu - backend.overhead
+
+/** The reasons the chosen modules give against this lab. */
+export function refusals(lab: Lab): readonly Refusal[] {
+  const backend = backendOf(lab.backend)
+  const least = lab.families.includes(6) ? 1280 : 576
+  const small = lab.hosts
+    .filter((h) => podMTU(h, backend) < least)
+    .slice(0, 1)
+    .map((h): Refusal => ({
+      path: ['underlay', 'mtu'],
+      code: 'mtu-too-small',
+      message: `host ${h.name}: link MTU ${h.mtu} less ${backend.overhead} bytes of ${lab.backend.type} leaves pods ${podMTU(h, backend)}, below the ${least} that ${least === 1280 ? 'IPv6 (RFC 8200)' : 'IPv4 (RFC 791)'} asks for`,
+      hint: `Raise the link MTU to at least ${least + backend.overhead}.`,
+      forceable: false,
+    }))
+  return [...small, ...backend.refuse(lab)]
+}
+
+/** Compiles a lab. Pure; the same lab gives the same list. */
+export function compile(lab: Lab): Compiled {
+  const backend = backendOf(lab.backend)
+  const attach = attachOf(lab.attach)
+  const needs = new Set<Feature>(['netns', 'veth', 'bridge', ...backend.needs, ...attach.needs])
+  if (lab.masquerade && lab.families.includes(4)) needs.add('masquerade')
+  if (lab.masquerade && lab.families.includes(6)) needs.add('masquerade6')
+  if (lab.families.includes(6)) needs.add('ipv6')
+
+  const podsOf = new Map<string, Pod[]>(lab.hosts.map((h) => [h.name, []]))
+  for (const pod of lab.pods) podsOf.get(pod.host)!.push(pod)
+
+  const objects: KernelObject[] = underlay(lab)
+  if (needs.has('br_netfilter')) for (const s of lab.segments) objects.push(...switchFilterOff(s))
+  for (const host of lab.hosts) {
+    const pods = podsOf.get(host.name)!
+    objects.push(...namespaceBasics(host.netns, host.source, lab, 'forwards'), ...hostUplink(host, lab))
+    for (const pod of pods) objects.push(...namespaceBasics(pod.netns, pod.source, lab, 'ends'))
+    for (const o of attach.objects({ host, pods, podMTU: podMTU(host, backend) }, lab)) objects.push(o)
+    for (const o of backend.objects(host, lab)) objects.push(o)
+    for (const o of masquerade(host, lab)) objects.push(o)
+  }
+  for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)
+  return { lab, objects, needs: [...needs] }
+}

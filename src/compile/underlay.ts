@@ -1,0 +1,140 @@
+/**
+ * The network under the cluster: a switch a segment, a router where there is more than one segment or
+ * anything outside, externals beyond the router.
+ *
+ *   node-1 eth0 ── switch-rack-1 ── router ── switch-rack-2 ── eth0 node-2
+ *                                     └── eth0 client (external)
+ */
+import type { KernelObject, Sysctl } from '../kernel/objects.ts'
+import { addressOf, blockOf, type External, type Host, type Lab, type Segment } from '../model/lab.ts'
+import { interfaceName, mac } from '../model/names.ts'
+import type { Family } from '../topology/address.ts'
+import type { Source } from '../topology/diagnostics.ts'
+
+const SWITCH = 'br0'
+/** Externals and the router's ports to them share no network: any address can be external. */
+const POINT_TO_POINT: Readonly<Record<Family, string>> = { 4: '169.254.1.1', 6: 'fe80::1' }
+
+/** Switches, router and externals; what belongs to hosts is {@link hostUplink}. */
+export function underlay(lab: Lab): KernelObject[] {
+  return [...lab.segments.flatMap((s) => segmentSwitch(s)), ...routerObjects(lab), ...lab.externals.flatMap((x) => externalObjects(x, lab))]
+}
+
+/** Everything that must hold in a namespace of ours before it has devices. */
+export function namespaceBasics(ns: string, from: Source, lab: Lab, role: 'forwards' | 'ends' | 'bridges'): KernelObject[] {
+  const set = (key: string, value: string, note?: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, ...(note === undefined ? {} : { note }) })
+  const v6 = lab.families.includes(6) && role !== 'bridges'
+  const objects: KernelObject[] = [{ kind: 'netns', ns, from }]
+  // A new namespace inherits IPv4 settings from the machine: say what we rely on.
+  objects.push(set('net/ipv4/ip_forward', role === 'forwards' ? '1' : '0'))
+  if (role === 'forwards') {
+    objects.push(
+      set('net/ipv4/conf/all/rp_filter', '2', 'loose: replies may take another way than requests (RFC 3704)'),
+      set('net/ipv4/conf/default/rp_filter', '2'),
+    )
+  }
+  if (v6) {
+    if (role === 'forwards') objects.push(set('net/ipv6/conf/all/forwarding', '1'))
+    objects.push(
+      set('net/ipv6/conf/all/accept_dad', '0', 'addresses are unique by construction: usable at once'),
+      set('net/ipv6/conf/default/accept_dad', '0'),
+      set('net/ipv6/conf/all/accept_ra', '0'),
+      set('net/ipv6/conf/default/accept_ra', '0'),
+    )
+  } else {
+    objects.push(set('net/ipv6/conf/all/disable_ipv6', '1'), set('net/ipv6/conf/default/disable_ipv6', '1'))
+  }
+  if (role !== 'bridges') objects.push({ kind: 'link', ns, from, type: 'loopback', name: 'lo' })
+  return objects
+}
+
+function segmentSwitch(segment: Segment): KernelObject[] {
+  const { netns: ns, source: from } = segment
+  return [
+    { kind: 'netns', ns, from },
+    { kind: 'sysctl', ns, from, key: 'net/ipv6/conf/all/disable_ipv6', value: '1', note: 'a switch forwards frames and has no addresses' },
+    { kind: 'sysctl', ns, from, key: 'net/ipv6/conf/default/disable_ipv6', value: '1' },
+    { kind: 'link', ns, from, type: 'bridge', name: SWITCH, mac: mac('switch', segment.index), mtu: segment.mtu },
+  ]
+}
+
+/** Sysctls of switches that exist only where br_netfilter is loaded. */
+export function switchFilterOff(segment: Segment): KernelObject[] {
+  const here = { ns: segment.netns, from: segment.source, kind: 'sysctl', value: '0' } as const
+  return [
+    { ...here, key: 'net/bridge/bridge-nf-call-iptables', note: 'a real switch has no iptables' },
+    { ...here, key: 'net/bridge/bridge-nf-call-ip6tables' },
+  ]
+}
+
+/** The host's own link: a veth into its segment's switch, its addresses, its way out. */
+export function hostUplink(host: Host, lab: Lab): KernelObject[] {
+  const segment = lab.segments.find((s) => s.segment === host.segment)!
+  const here = { ns: host.netns, from: host.source }
+  return [
+    {
+      ...here,
+      kind: 'veth',
+      note: `${host.name} is plugged into ${segment.name}`,
+      name: 'eth0',
+      mac: host.mac,
+      mtu: host.mtu,
+      peer: { ns: segment.netns, name: interfaceName('h', host.index + 1, host.name), mac: mac('switchPort', host.index), mtu: host.mtu, port: { master: SWITCH } },
+    },
+    ...host.addresses.map((a): KernelObject => ({ ...here, kind: 'address', dev: 'eth0', address: `${a.ip}/${a.prefix}` })),
+    ...(lab.router ? segment.gateways.map((g): KernelObject => ({ ...here, kind: 'route', family: g.family, dst: 'default', via: g.ip, dev: 'eth0' })) : []),
+  ]
+}
+
+function routerObjects(lab: Lab): KernelObject[] {
+  const { router } = lab
+  if (!router) return []
+  const objects = namespaceBasics(router.netns, router.source, lab, 'forwards')
+  for (const s of lab.segments) {
+    const here = { ns: router.netns, from: s.source }
+    const name = interfaceName('s', s.index + 1, s.segment)
+    objects.push({
+      ...here,
+      kind: 'veth',
+      name,
+      mac: mac('router', s.index),
+      mtu: s.mtu,
+      peer: { ns: s.netns, name: 'router', mac: mac('routerPort', s.index), mtu: s.mtu, port: { master: SWITCH } },
+    })
+    objects.push(...s.gateways.map((g): KernelObject => ({ ...here, kind: 'address', dev: name, address: `${g.ip}/${g.prefix}` })))
+  }
+  return objects
+}
+
+/** Table numbers of externals that know the way to pods; below 253, which the kernel reserves upwards. */
+const POD_TABLE = 100
+
+function externalObjects(x: External, lab: Lab): KernelObject[] {
+  const router = lab.router!
+  const port = interfaceName('x', x.index + 1, x.name)
+  const mtu = Math.max(...lab.segments.map((s) => s.mtu))
+  const atRouter = { ns: router.netns, from: x.source }
+  const inside = { ns: x.netns, from: x.source, dev: 'eth0' }
+  const objects = namespaceBasics(x.netns, x.source, lab, 'ends')
+  objects.push({ ...atRouter, kind: 'veth', name: port, mac: mac('externalPort', x.index), mtu, peer: { ns: x.netns, name: 'eth0', mac: x.mac, mtu } })
+  for (const { family, ip, prefix } of x.addresses) {
+    const gateway = POINT_TO_POINT[family]
+    objects.push(
+      { ...atRouter, kind: 'address', dev: port, address: `${gateway}/${family === 4 ? 32 : 64}`, ...(family === 4 ? { scope: 'link' as const } : {}) },
+      { ...atRouter, kind: 'route', family, dst: `${ip}/${prefix}`, dev: port },
+      { ...inside, kind: 'address', address: `${ip}/${prefix}` },
+      ...(family === 4 ? [{ ...inside, kind: 'route' as const, family, dst: `${gateway}/32` }] : []),
+      { ...inside, kind: 'route', family, dst: 'default', via: gateway },
+    )
+    if (!x.podRoutes) continue
+    const table = POD_TABLE + x.index
+    objects.push({ ...atRouter, kind: 'rule', family, priority: table, src: `${ip}/${prefix}`, table, note: `${x.name} knows the way to pods, as a BGP peer would` })
+    for (const host of lab.hosts) {
+      const block = blockOf(host, family)
+      const via = addressOf(host, family)
+      const segment = lab.segments.find((s) => s.segment === host.segment)!
+      if (block && via) objects.push({ ...atRouter, kind: 'route', family, dst: block.cidr, via, dev: interfaceName('s', segment.index + 1, segment.segment), table })
+    }
+  }
+  return objects
+}

@@ -1,0 +1,31 @@
+/** Batches: the input of one tool in one namespace, line by line, each line knowing the object behind it. */
+import { Stage } from './diff.ts'
+import type { KernelObject } from './objects.ts'
+
+export type Tool = 'ip' | 'bridge' | 'sysctl' | 'iptables-restore' | 'ip6tables-restore' | 'process'
+
+export interface Line {
+  /** What the tool reads. For `sysctl`: `key = value`. Empty for `process`. */
+  readonly text: string
+  readonly object: KernelObject
+  /** First line of an object that explains itself. */
+  readonly note?: string
+}
+
+export interface Batch {
+  /** Absent: the machine's own namespace, where namespaces are made and unmade. */
+  readonly ns?: string
+  readonly tool: Tool
+  readonly stage: Stage
+  /** Whether the batch takes things away; all such batches come first. */
+  readonly removes: boolean
+  readonly lines: readonly Line[]
+}
+
+/** The command that reads the batch on standard input. `sysctl` and `process` have none: see apply and script. */
+export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'process'>, readonly string[]>> = {
+  ip: ['ip', '-batch', '-'],
+  bridge: ['bridge', '-batch', '-'],
+  'iptables-restore': ['iptables-restore', '--noflush'],
+  'ip6tables-restore': ['ip6tables-restore', '--noflush'],
+}

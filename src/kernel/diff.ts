@@ -1,0 +1,148 @@
+/**
+ * The difference between two states as an ordered list of changes: deletes first, against the order of
+ * dependency, then creates and replacements along it.
+ */
+import { deviceOf, keyOf, type KernelObject } from './objects.ts'
+
+export type Change =
+  | { readonly action: 'create'; readonly object: KernelObject }
+  | { readonly action: 'delete'; readonly object: KernelObject }
+  /** Same identity, other content, and the kernel can change it in place. */
+  | { readonly action: 'replace'; readonly object: KernelObject; readonly before: KernelObject }
+
+/**
+ * Where an object stands in the order of creation. Objects of one stage do not depend on each other,
+ * except that links are made in list order.
+ */
+export enum Stage {
+  /** Namespaces. */
+  Namespaces,
+  /** Settings that new devices inherit. */
+  Settings,
+  /** Devices. */
+  Devices,
+  /** What lives on devices: addresses, routes, entries, rules. */
+  Config,
+  /** Containers. */
+  Processes,
+}
+
+export function stageOf(o: KernelObject): Stage {
+  switch (o.kind) {
+    case 'netns':
+      return Stage.Namespaces
+    case 'sysctl':
+      return o.dev === undefined ? Stage.Settings : Stage.Config
+    case 'veth':
+      return Stage.Devices
+    case 'link':
+      return o.type === 'loopback' ? Stage.Config : Stage.Devices
+    case 'process':
+      return Stage.Processes
+    default:
+      return Stage.Config
+  }
+}
+
+/** Fields that say where an object comes from, not what it is. */
+const ABOUT = new Set(['from', 'note'])
+
+/** Names the fields in which two objects of the same identity differ: `mtu`, `peer.mac`. */
+export function differences(a: object, b: object): string[] {
+  const left = a as Record<string, unknown>
+  const right = b as Record<string, unknown>
+  const fields = new Set([...Object.keys(left), ...Object.keys(right)])
+  return [...fields].flatMap((field) => {
+    if (ABOUT.has(field)) return []
+    const x = left[field]
+    const y = right[field]
+    if (x === y) return []
+    if (typeof x === 'object' && typeof y === 'object' && x !== null && y !== null) {
+      if (Array.isArray(x)) return JSON.stringify(x) === JSON.stringify(y) ? [] : [field]
+      return differences(x, y).map((f) => `${field}.${f}`)
+    }
+    return [field]
+  })
+}
+
+/** Fields of devices that `ip link set` changes on a living device; any other change makes a new one. */
+const IN_PLACE = new Set(['down', 'peer.down', 'mtu', 'mac', 'port', 'port.master', 'port.hairpin', 'peer.mtu', 'peer.mac', 'peer.port', 'peer.port.master', 'peer.port.hairpin'])
+
+function replaceable(before: KernelObject, object: KernelObject): boolean {
+  if (object.kind === 'process' || object.kind === 'rule') return false
+  if (object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb' || object.kind === 'sysctl' || object.kind === 'chain') return true
+  return differences(before, object).every((f) => IN_PLACE.has(f))
+}
+
+/** Devices (`ns name`) an object makes. */
+function devicesOf(o: KernelObject): string[] {
+  if (o.kind === 'veth') return [`${o.ns} ${o.name}`, `${o.peer.ns} ${o.peer.name}`]
+  return o.kind === 'link' && o.type !== 'loopback' ? [`${o.ns} ${o.name}`] : []
+}
+
+/**
+ * Turns `current` into `desired`. Whatever lives in a namespace or on a device that goes away goes with
+ * it, so it is neither deleted by name nor taken for existing.
+ */
+export function diff(current: readonly KernelObject[], desired: readonly KernelObject[]): Change[] {
+  if (current.length === 0) return order(desired.map((object) => ({ action: 'create', object })))
+  const want = new Map(desired.map((o) => [keyOf(o), o]))
+  const have = new Map(current.map((o) => [keyOf(o), o]))
+
+  const lostNs = new Set<string>()
+  const lostDevices = new Set<string>()
+  for (const [key, o] of have) {
+    const next = want.get(key)
+    const stays = next !== undefined && (next.kind === o.kind && (differences(o, next).length === 0 || replaceable(o, next)))
+    if (stays) continue
+    if (o.kind === 'netns') lostNs.add(o.ns)
+    for (const d of devicesOf(o)) lostDevices.add(d)
+  }
+  const vanishes = (o: KernelObject): boolean => {
+    if (o.kind !== 'netns' && lostNs.has(o.ns)) return o.kind !== 'process'
+    const dev = deviceOf(o)
+    return dev !== undefined && lostDevices.has(`${o.ns} ${dev}`)
+  }
+
+  const changes: Change[] = []
+  for (const [key, o] of have) {
+    if (vanishes(o)) continue
+    const next = want.get(key)
+    if (!next) changes.push({ action: 'delete', object: o })
+    else if (next.kind !== o.kind || (differences(o, next).length > 0 && !replaceable(o, next))) changes.push({ action: 'delete', object: o })
+  }
+  for (const [key, object] of want) {
+    const before = have.get(key)
+    if (!before || vanishes(before) || before.kind !== object.kind) changes.push({ action: 'create', object })
+    else if (differences(before, object).length > 0) changes.push(replaceable(before, object) ? { action: 'replace', object, before } : { action: 'create', object })
+  }
+  return order(changes)
+}
+
+function order(changes: Change[]): Change[] {
+  const deletes = changes.filter((c) => c.action === 'delete').sort((a, b) => stageOf(b.object) - stageOf(a.object))
+  const others = changes.filter((c) => c.action !== 'delete')
+  const byStage: Change[][] = [[], [], [], [], []]
+  for (const c of others) byStage[stageOf(c.object)]!.push(c)
+  return [...deletes, ...byStage.flat()]
+}
+
+/** `current` after `changes`: what diff promises. */
+export function applyChanges(current: readonly KernelObject[], changes: readonly Change[]): KernelObject[] {
+  const state = new Map(current.map((o) => [keyOf(o), o]))
+  for (const change of changes) {
+    if (change.action !== 'delete') {
+      state.set(keyOf(change.object), change.object)
+      continue
+    }
+    const gone = change.object
+    state.delete(keyOf(gone))
+    const devices = new Set(devicesOf(gone))
+    for (const [key, o] of state) {
+      const dev = deviceOf(o)
+      const inside = gone.kind === 'netns' && (o.ns === gone.ns || (o.kind === 'veth' && o.peer.ns === gone.ns))
+      if (inside || (dev !== undefined && devices.has(`${o.ns} ${dev}`))) state.delete(key)
+    }
+  }
+  return [...state.values()]
+}

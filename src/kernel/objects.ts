@@ -1,0 +1,236 @@
+/**
+ * Kernel objects: what the kernel must hold, namespace by namespace. An object describes an end
+ * state ("this route exists"), never a command; `diff`, `render`, `observe` and every command that
+ * reports on a lab read the same list.
+ */
+import type { Family } from '../topology/address.ts'
+import type { Source } from '../topology/diagnostics.ts'
+
+interface Common {
+  /** Full name of the network namespace that holds the object (for `netns`: the namespace itself). */
+  readonly ns: string
+  /** What in the topology asked for it. Absent on objects read back from the kernel. */
+  readonly from?: Source
+  /** Why it is there, for readers of the script. */
+  readonly note?: string
+}
+
+export interface Netns extends Common {
+  readonly kind: 'netns'
+}
+
+/** What a bridge does with one of its ports. */
+export interface BridgePort {
+  readonly master: string
+  /** Frames may leave by the port they came in on: a pod reaching itself through a Service needs it. */
+  readonly hairpin?: boolean
+}
+
+/** One end of a veth pair. Both ends are up. */
+export interface VethEnd {
+  readonly ns: string
+  readonly name: string
+  readonly mac: string
+  readonly mtu: number
+  readonly port?: BridgePort
+  /** Only ever observed: the device exists but was taken down. */
+  readonly down?: true
+}
+
+/** A veth pair. It is made from `ns`, where `name` is; `peer` appears in its own namespace at once. */
+export interface Veth extends Common, VethEnd {
+  readonly kind: 'veth'
+  readonly peer: VethEnd
+}
+
+interface LinkCommon extends Common {
+  readonly kind: 'link'
+  readonly name: string
+  /** Only ever observed: the device exists but was taken down. */
+  readonly down?: true
+}
+export interface Loopback extends LinkCommon {
+  readonly type: 'loopback'
+}
+export interface Bridge extends LinkCommon {
+  readonly type: 'bridge'
+  readonly mac: string
+  readonly mtu: number
+}
+/** A VTEP without learning: the control plane (that is, the compiler) fills FDB and neighbour table. */
+export interface Vxlan extends LinkCommon {
+  readonly type: 'vxlan'
+  readonly mac: string
+  readonly mtu: number
+  readonly vni: number
+  readonly port: number
+  readonly local: string
+  readonly dev: string
+}
+/** A multipoint IP tunnel: no remote, so the next hop of each route (and for GRE its neighbour entry) picks the far end. */
+export interface IpTunnel extends LinkCommon {
+  readonly type: 'gre' | 'ipip'
+  readonly mtu: number
+  readonly local: string
+  readonly key?: number
+}
+/** A device that is up: loopback exists by itself, all others are made. */
+export type Link = Loopback | Bridge | Vxlan | IpTunnel
+
+export interface Address extends Common {
+  readonly kind: 'address'
+  readonly dev: string
+  /** With prefix: `10.244.0.1/24`. */
+  readonly address: string
+  readonly scope?: 'link'
+}
+
+export interface Route extends Common {
+  readonly kind: 'route'
+  readonly family: Family
+  /** `default` or a network in CIDR notation (with prefix even for one address). */
+  readonly dst: string
+  readonly type?: 'blackhole' | 'unreachable' | 'prohibit'
+  readonly via?: string
+  readonly dev?: string
+  /** The next hop is on the link although no address says so. */
+  readonly onlink?: boolean
+  readonly src?: string
+  /** Routing table; absent: main. */
+  readonly table?: number
+}
+
+/** Policy routing: packets from `src` consult `table`. */
+export interface Rule extends Common {
+  readonly kind: 'rule'
+  readonly family: Family
+  readonly priority: number
+  readonly src: string
+  readonly table: number
+}
+
+/** A permanent neighbour entry. On a GRE device the link-layer address is the far end's IPv4 address. */
+export interface Neighbour extends Common {
+  readonly kind: 'neighbour'
+  readonly dev: string
+  readonly address: string
+  readonly lladdr: string
+}
+
+/** A permanent VXLAN FDB entry: frames to `mac` leave in a tunnel to `dst`. */
+export interface Fdb extends Common {
+  readonly kind: 'fdb'
+  readonly dev: string
+  readonly mac: string
+  readonly dst: string
+}
+
+/** A value under /proc/sys. `dev` names the device whose life it shares. */
+export interface Sysctl extends Common {
+  readonly kind: 'sysctl'
+  /** Path below /proc/sys: `net/ipv4/ip_forward`. */
+  readonly key: string
+  readonly value: string
+  readonly dev?: string
+}
+
+/** An iptables chain with exactly these rules, in the form `iptables-save` prints them (without `-A CHAIN`). */
+export interface Chain extends Common {
+  readonly kind: 'chain'
+  readonly family: Family
+  readonly table: 'filter' | 'nat' | 'mangle' | 'raw'
+  readonly chain: string
+  /** Hooks such as POSTROUTING exist by themselves. */
+  readonly builtin: boolean
+  readonly rules: readonly string[]
+}
+
+/** A container: a process in a pod's namespaces, started with the lab and ended with it. */
+export interface Process extends Common {
+  readonly kind: 'process'
+  /** Unique in the lab and safe as a file name: `shop.cart.http`. */
+  readonly id: string
+  readonly hostname: string
+  /** The pod as people call it. */
+  readonly pod: string
+  readonly container: string
+  /** Absent: the built-in responder, on the `listen` ports. */
+  readonly command?: readonly string[]
+  readonly listen: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' }[]
+  /** The pod's addresses, for the container's environment. */
+  readonly addresses: readonly string[]
+}
+
+export type KernelObject = Netns | Veth | Link | Address | Route | Rule | Neighbour | Fdb | Sysctl | Chain | Process
+export type Kind = KernelObject['kind']
+
+/** What makes an object the same object although its other fields differ. */
+export function keyOf(o: KernelObject): string {
+  switch (o.kind) {
+    case 'netns':
+      return `netns ${o.ns}`
+    case 'veth':
+    case 'link':
+      return `device ${o.ns} ${o.name}`
+    case 'address':
+      return `address ${o.ns} ${o.dev} ${o.address}`
+    case 'route':
+      return `route ${o.ns} ${o.family} ${o.dst} ${o.table ?? 'main'}`
+    case 'rule':
+      return `rule ${o.ns} ${o.family} ${o.priority}`
+    case 'neighbour':
+      return `neighbour ${o.ns} ${o.dev} ${o.address}`
+    case 'fdb':
+      return `fdb ${o.ns} ${o.dev} ${o.mac}`
+    case 'sysctl':
+      return `sysctl ${o.ns} ${o.key}`
+    case 'chain':
+      return `chain ${o.ns} ${o.family} ${o.table} ${o.chain}`
+    case 'process':
+      return `process ${o.id}`
+  }
+}
+
+/** The device an object lives on: it vanishes and comes back with it. */
+export function deviceOf(o: KernelObject): string | undefined {
+  switch (o.kind) {
+    case 'address':
+    case 'neighbour':
+    case 'fdb':
+    case 'route':
+    case 'sysctl':
+      return o.dev
+    case 'link':
+      return o.type === 'vxlan' ? o.dev : undefined
+    default:
+      return undefined
+  }
+}
+
+/** One line for people: `route 10.244.1.0/24 in demo.node-1`. */
+export function describe(o: KernelObject): string {
+  switch (o.kind) {
+    case 'netns':
+      return `namespace ${o.ns}`
+    case 'veth':
+      return `veth ${o.name} in ${o.ns} (other end ${o.peer.name} in ${o.peer.ns})`
+    case 'link':
+      return `${o.type} device ${o.name} in ${o.ns}`
+    case 'address':
+      return `address ${o.address} on ${o.dev} in ${o.ns}`
+    case 'route':
+      return `route ${o.dst} in ${o.ns}`
+    case 'rule':
+      return `routing rule ${o.priority} in ${o.ns}`
+    case 'neighbour':
+      return `neighbour ${o.address} on ${o.dev} in ${o.ns}`
+    case 'fdb':
+      return `FDB entry ${o.mac} on ${o.dev} in ${o.ns}`
+    case 'sysctl':
+      return `sysctl ${o.key} in ${o.ns}`
+    case 'chain':
+      return `${o.family === 4 ? 'iptables' : 'ip6tables'} chain ${o.table}/${o.chain} in ${o.ns}`
+    case 'process':
+      return `container ${o.container} of pod ${o.pod}`
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Reads namespaces back from the kernel into the same kernel objects that were asked for, so that
+ * `diff(observed, desired)` tells what is missing, changed or unexpected.
+ */
+import { readdirSync } from 'node:fs'
+import { differences } from './diff.ts'
+import { ABSENT, NETNS_DIR, type Enter, type Job, type Step } from './enter.ts'
+import { keyOf, type KernelObject, type Kind, type Process, type Veth, type VethEnd } from './objects.ts'
+import { addressObjects, bridgePort, chainObjects, fdbObjects, jsonLines, linkObject, neighbourObjects, routeObjects, ruleObjects, type IpLink } from './parse.ts'
+
+export interface ObserveOptions {
+  /** Output of {@link readBackLines}, for namespaces that were read while they were made. */
+  readonly already?: ReadonlyMap<string, string>
+  /** Whether a container was started (it may have ended since: containers are not restarted). */
+  readonly hasProcess?: (id: string) => boolean
+  readonly onProgress?: (share: number) => void
+}
+
+interface Expected {
+  readonly kinds: Set<Kind>
+  readonly objects: KernelObject[]
+}
+
+function byNamespace(hints: readonly KernelObject[]): Map<string, Expected> {
+  const map = new Map<string, Expected>()
+  const at = (ns: string): Expected => {
+    let e = map.get(ns)
+    if (!e) map.set(ns, (e = { kinds: new Set(), objects: [] }))
+    return e
+  }
+  for (const o of hints) {
+    const e = at(o.ns)
+    e.kinds.add(o.kind)
+    e.objects.push(o)
+    if (o.kind === 'veth') at(o.peer.ns).kinds.add('veth')
+  }
+  return map
+}
+
+/** Lines for `ip -j -d -batch -` that read a namespace back; each prints one JSON array. */
+function ipLines(kinds: ReadonlySet<Kind>): string[] {
+  return ['address show', 'route show table all', ...(kinds.has('neighbour') ? ['neighbour show nud permanent'] : []), ...(kinds.has('rule') ? ['rule show'] : [])]
+}
+
+/** For {@link ApplyOptions.readBack}: which lines read each namespace of these objects. */
+export function readBackLines(hints: readonly KernelObject[]): (ns: string) => readonly string[] | undefined {
+  const expected = byNamespace(hints)
+  return (ns) => {
+    const e = expected.get(ns)
+    return e && ipLines(e.kinds)
+  }
+}
+
+type Part = 'ip' | 'rules6' | 'fdb' | 'save4' | 'save6' | 'sysctl'
+
+function stepsFor(e: Expected, skipIp: boolean): { part: Part; step: Step }[] {
+  const steps: { part: Part; step: Step }[] = []
+  if (!skipIp) steps.push({ part: 'ip', step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${ipLines(e.kinds).join('\n')}\n` } })
+  if (e.kinds.has('rule')) steps.push({ part: 'rules6', step: { run: ['ip', '-6', '-j', 'rule', 'show'] } })
+  if (e.kinds.has('fdb')) steps.push({ part: 'fdb', step: { run: ['bridge', '-j', 'fdb', 'show'] } })
+  const chains = e.objects.filter((o) => o.kind === 'chain')
+  if (chains.some((c) => c.family === 4)) steps.push({ part: 'save4', step: { run: ['iptables-save'] } })
+  if (chains.some((c) => c.family === 6)) steps.push({ part: 'save6', step: { run: ['ip6tables-save'] } })
+  if (e.kinds.has('sysctl')) steps.push({ part: 'sysctl', step: { get: e.objects.flatMap((o) => (o.kind === 'sysctl' ? [`/proc/sys/${o.key}`] : [])) } })
+  return steps
+}
+
+/** One end of a veth as the kernel shows it. */
+interface End {
+  readonly link: IpLink
+  readonly end: VethEnd
+}
+
+/** Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw. */
+export async function observe(hints: readonly KernelObject[], enter: Enter, options: ObserveOptions = {}): Promise<KernelObject[]> {
+  const exists = new Set(namespaces())
+  const expected = [...byNamespace(hints)].filter(([ns]) => exists.has(ns))
+  const found: KernelObject[] = []
+  const ends = new Map<string, End>()
+
+  const readIp = (ns: string, e: Expected, output: string): void => {
+    const [links = [], routes = [], ...rest] = jsonLines(output)
+    const ours = new Set(e.objects.flatMap((o) => (o.kind === 'address' ? [`${o.dev} ${o.address}`] : [])))
+    for (const link of links as IpLink[]) {
+      found.push(...addressObjects(ns, link, (a) => ours.has(`${link.ifname} ${a}`)))
+      const object = linkObject(ns, link)
+      if (object) found.push(object)
+      if (link.linkinfo?.info_kind !== 'veth') continue
+      const port = bridgePort(link)
+      const end: VethEnd = { ns, name: link.ifname, mac: link.address ?? '', mtu: link.mtu, ...(port ? { port } : {}), ...(link.flags.includes('UP') ? {} : { down: true }) }
+      ends.set(`${ns} ${link.ifname}`, { link, end })
+    }
+    found.push(...routeObjects(ns, routes as Parameters<typeof routeObjects>[1]))
+    if (e.kinds.has('neighbour')) found.push(...neighbourObjects(ns, (rest.shift() ?? []) as Parameters<typeof neighbourObjects>[1]))
+    if (e.kinds.has('rule')) found.push(...ruleObjects(ns, 4, (rest.shift() ?? []) as Parameters<typeof ruleObjects>[2]))
+  }
+
+  const work = expected.map(([ns, e]) => {
+    const already = options.already?.get(ns)
+    if (already !== undefined) readIp(ns, e, already)
+    return { ns, e, steps: stepsFor(e, already !== undefined) }
+  })
+  const jobs = work.map((w): Job => ({ ns: w.ns, steps: w.steps.map((s) => s.step) }))
+  let done = 0
+  await enter.run(jobs, (index, results) => {
+    const { ns, e, steps } = work[index]!
+    for (const { step, code, stdout, stderr } of results) {
+      const { part } = steps[step]!
+      if (code !== 0) throw new Error(`reading ${ns} back: ${part}: ${stderr.trim() || `exit code ${code}`}`)
+      if (part === 'ip') readIp(ns, e, stdout)
+      else if (part === 'rules6') found.push(...ruleObjects(ns, 6, (jsonLines(stdout)[0] ?? []) as Parameters<typeof ruleObjects>[2]))
+      else if (part === 'fdb') found.push(...fdbObjects(ns, (jsonLines(stdout)[0] ?? []) as Parameters<typeof fdbObjects>[1]))
+      else if (part === 'sysctl') {
+        const values = stdout.split('\0')
+        e.objects.filter((o) => o.kind === 'sysctl').forEach((o, i) => values[i] !== ABSENT && found.push({ kind: 'sysctl', ns, key: o.key, value: values[i]!, ...(o.dev === undefined ? {} : { dev: o.dev }) }))
+      } else found.push(...chainObjects(ns, part === 'save4' ? 4 : 6, stdout))
+    }
+    options.onProgress?.(++done / jobs.length)
+  })
+  for (const [ns] of expected) found.push({ kind: 'netns', ns })
+  found.push(...pairs(hints, ends))
+  for (const o of hints) if (o.kind === 'process' && options.hasProcess?.(o.id)) found.push(strip(o))
+  return found
+}
+
+/** Names of the machine's named namespaces. */
+export function namespaces(): string[] {
+  try {
+    return readdirSync(NETNS_DIR)
+  } catch {
+    return []
+  }
+}
+
+const strip = ({ from: _from, note: _note, ...o }: Process): Process => o
+
+/**
+ * Joins veth ends to pairs. The kernel names the other end by index only, so the pairing asked for is
+ * accepted when the indices of both ends agree; ends that are left over come as pairs with nobody.
+ */
+function pairs(hints: readonly KernelObject[], ends: Map<string, End>): Veth[] {
+  const result: Veth[] = []
+  for (const o of hints) {
+    if (o.kind !== 'veth') continue
+    const near = ends.get(`${o.ns} ${o.name}`)
+    const far = ends.get(`${o.peer.ns} ${o.peer.name}`)
+    if (!near || !far || near.link.link_index !== far.link.ifindex || far.link.link_index !== near.link.ifindex) continue
+    result.push({ kind: 'veth', ...near.end, peer: far.end })
+    ends.delete(`${o.ns} ${o.name}`)
+    ends.delete(`${o.peer.ns} ${o.peer.name}`)
+  }
+  return result
+}
+
+/** What drifted between what was asked for and what the kernel holds. */
+export interface Drift {
+  readonly missing: readonly KernelObject[]
+  /** `fields` says what differs. */
+  readonly changed: readonly { readonly object: KernelObject; readonly observed: KernelObject; readonly fields: readonly string[] }[]
+  /** Held by the kernel though nobody asked for it. */
+  readonly unexpected: readonly KernelObject[]
+}
+
+export function drift(desired: readonly KernelObject[], observed: readonly KernelObject[]): Drift {
+  const have = new Map(observed.map((o) => [keyOf(o), o]))
+  const missing: KernelObject[] = []
+  const changed: { object: KernelObject; observed: KernelObject; fields: string[] }[] = []
+  for (const object of desired) {
+    const key = keyOf(object)
+    const now = have.get(key)
+    have.delete(key)
+    if (!now) missing.push(object)
+    else {
+      const fields = differences(now, object)
+      if (fields.length > 0) changed.push({ object, observed: now, fields })
+    }
+  }
+  return { missing, changed, unexpected: [...have.values()] }
+}

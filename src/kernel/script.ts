@@ -1,0 +1,63 @@
+/**
+ * Batches → one POSIX shell script that needs nothing but the tools. It is the same text the batches
+ * feed to the same tools, so what a learner runs by hand is what `netlab up` runs.
+ */
+import type { Batch, Line } from './batch.ts'
+import { toolArgv } from './batch.ts'
+import { Stage } from './diff.ts'
+import { NETNS_DIR } from './enter.ts'
+
+const TITLES: Readonly<Record<Stage, string>> = {
+  [Stage.Namespaces]: 'Namespaces: every node (host, pod, switch, router) is a network namespace of its own',
+  [Stage.Settings]: 'Settings: what a namespace must have before its devices exist, because devices inherit it',
+  [Stage.Devices]: 'Devices: bridges, tunnels, and veth pairs; a pair reaches from one namespace into another',
+  [Stage.Config]: 'Addresses, routes, tunnel entries, rules: what makes packets find their way',
+  [Stage.Processes]: 'Containers: processes inside the pods\' namespaces',
+}
+
+/** How a script starts a container; supplied by the stage that runs them. */
+export interface ContainerScript {
+  /** Shell functions and variables the lines below rely on. */
+  prelude(): string
+  lines(object: Line['object']): string[]
+}
+
+/** Quotes anything for a POSIX shell. */
+export const quote = (text: string): string => (/^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+
+/** Longest run of shown characters in a rule across the page. */
+const RULE = '─'.repeat(78)
+
+function heredoc(batch: Batch): string[] {
+  const lines: string[] = []
+  for (const line of batch.lines) {
+    if (line.note !== undefined) lines.push(`# ${line.note}`)
+    lines.push(line.text)
+  }
+  const command = batch.tool === 'sysctl' ? 'sysctl -q -p -' : toolArgv[batch.tool as keyof typeof toolArgv].map(quote).join(' ')
+  const prefix = batch.ns === undefined ? '' : `in_ns ${quote(batch.ns)} `
+  return [`${prefix}${command} <<'EOF'`, ...lines, 'EOF']
+}
+
+/** The script, as chunks: a lab of ten thousand pods makes megabytes of it. */
+export function* script(batches: readonly Batch[], header: readonly string[], containers: ContainerScript): Generator<string> {
+  const tools = new Set(batches.flatMap((b) => (b.tool === 'process' ? ['setsid', 'unshare', 'perl'] : [b.tool])))
+  yield `#!/bin/sh\n${header.map((l) => `# ${l}`.trimEnd()).join('\n')}\n#\n# Run it as root. It needs: ${['nsenter', ...tools].join(', ')}.\nset -eu\n\n`
+  yield `# Runs a command in the network namespace of a node.\nin_ns() {\n  ns=$1\n  shift\n  nsenter --net="${NETNS_DIR}/$ns" "$@"\n}\n`
+  if (batches.some((b) => b.tool === 'process')) yield `${containers.prelude()}\n`
+  let heading = ''
+  let ns: string | undefined
+  let step = 0
+  for (const batch of batches) {
+    const title = batch.removes ? `Remove: ${TITLES[batch.stage]}` : TITLES[batch.stage]
+    if (title !== heading) {
+      heading = title
+      ns = undefined
+      yield `\n# ${RULE}\n# ${++step}. ${title}\n# ${RULE}\n`
+    }
+    if (batch.ns !== ns && batch.ns !== undefined) yield `\n# ── ${batch.ns}\n`
+    ns = batch.ns
+    const text = batch.tool === 'process' ? batch.lines.flatMap((l) => containers.lines(l.object)) : heredoc(batch)
+    yield `${text.join('\n')}\n`
+  }
+}

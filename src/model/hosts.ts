@@ -1,0 +1,185 @@
+/** Hosts: replicas expanded, plugged into segments, addressed, each with its block of the pod network. */
+import { contains, familyName, formatCidr, formatIp, overlaps, parseCidr, parseIp, sizeOf, within, type Cidr, type Family } from '../topology/address.ts'
+import type { Path } from '../topology/diagnostics.ts'
+import type { LoadedTopology } from '../topology/load.ts'
+import type { HostSpec } from '../topology/schema.ts'
+import { suggest } from '../topology/suggest.ts'
+import { expand } from './expand.ts'
+import type { Block, Host, NodeAddress } from './lab.ts'
+import type { Leases } from './lease.ts'
+import { mac, netnsName } from './names.ts'
+import { Pool, usable, type Networks, type SegmentPlan } from './networks.ts'
+import { Numbers } from './numbers.ts'
+import type { Problems } from './problems.ts'
+
+interface Draft {
+  readonly name: string
+  readonly spec: HostSpec
+  readonly path: Path
+  readonly index: number
+  readonly segment: SegmentPlan
+}
+
+/** Hosts in file order. Pinned values first, then what a running lab leased, then the lowest free ones. */
+export function resolveHosts(loaded: LoadedTopology, lab: string, networks: Networks, leases: Leases, problems: Problems): Host[] {
+  const drafts = plug(loaded, networks, leases, problems)
+  const addresses = assignAddresses(drafts, networks, leases, problems)
+  const blocks = assignBlocks(drafts, networks, leases, problems)
+  return drafts.map((d, i) => ({
+    kind: 'host',
+    name: d.name,
+    netns: netnsName(lab, d.name),
+    source: loaded.source(d.path),
+    index: d.index,
+    segment: d.segment.name,
+    addresses: addresses[i]!,
+    blocks: blocks[i]!,
+    mac: mac('host', d.index),
+    mtu: d.spec.mtu ?? loaded.topology.underlay.mtu,
+    labels: d.spec.labels,
+  }))
+}
+
+function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, problems: Problems): Draft[] {
+  const numbers = new Numbers(0)
+  const byName = new Map(networks.segments.map((s) => [s.name, s]))
+  const entries = [...expand(loaded.topology.hosts, ['hosts'], problems)]
+  for (const e of entries) {
+    const lease = leases.hosts.get(e.name)
+    if (lease) numbers.keep(e.name, lease.index)
+    for (const field of ['address', 'podCIDR'] as const) {
+      if (e.spec.replicas !== undefined && e.spec[field]) problems.error([...e.path, field], 'pinned-replicas', `${field} cannot be pinned for ${e.spec.replicas} replicas at once`, 'Write the hosts out, or leave it to netlab.')
+    }
+  }
+  let dealt = 0
+  const drafts: Draft[] = []
+  for (const e of entries) {
+    const lease = leases.hosts.get(e.name)
+    let segment: SegmentPlan | undefined
+    if (e.spec.segment !== undefined) {
+      segment = byName.get(e.spec.segment)
+      if (!segment) {
+        const near = suggest(e.spec.segment, [...byName.keys()])
+        problems.error([...e.path, 'segment'], 'unknown-segment', `host ${e.name}: there is no segment "${e.spec.segment}"`, near ? `did you mean "${near}"?` : `Segments: ${[...byName.keys()].join(', ')}.`)
+      }
+    } else {
+      segment = (lease && byName.get(lease.segment)) ?? networks.segments[dealt % networks.segments.length]
+      dealt++
+    }
+    if (segment) drafts.push({ name: e.name, spec: e.spec, path: e.path, index: numbers.of(e.name), segment })
+  }
+  return drafts
+}
+
+/** First host address of a segment: .11, so that .1 (router) and a few more stay free for people. */
+const FIRST_HOST = 11n
+
+function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: Leases, problems: Problems): NodeAddress[][] {
+  const result: NodeAddress[][] = drafts.map(() => [])
+  for (const segment of networks.segments) {
+    const here = drafts.flatMap((d, i) => (d.segment === segment ? [{ d, i }] : []))
+    for (const cidr of segment.cidrs) {
+      const { first, last } = usable(cidr)
+      const pool = new Pool(first, last, sizeOf(cidr) >= 64n ? cidr.base + FIRST_HOST : first + 1n)
+      pool.reserve(first, 'the router')
+      const kept = new Map<number, bigint>()
+      for (const { d, i } of here) {
+        for (const text of d.spec.address ?? []) {
+          const ip = parseIp(text)!
+          if (ip.family !== cidr.family) continue
+          if (!contains(cidr, ip) || ip.value < first || ip.value > last) {
+            problems.error([...d.path, 'address'], 'address-outside-network', `host ${d.name}: ${text} is not a host address of segment ${segment.name} (${formatCidr(cidr)})`)
+          } else {
+            const owner = pool.reserve(ip.value, `host ${d.name}`)
+            if (owner) problems.error([...d.path, 'address'], 'address-taken', `host ${d.name}: ${text} already belongs to ${owner}`)
+            kept.set(i, ip.value)
+          }
+        }
+      }
+      for (const { d, i } of here) {
+        for (const text of (!d.spec.address && leases.hosts.get(d.name)?.ips) || []) {
+          const ip = parseIp(text)!
+          if (contains(cidr, ip) && pool.reserve(ip.value, `host ${d.name}`) === undefined) kept.set(i, ip.value)
+        }
+      }
+      let full = false
+      for (const { d, i } of here) {
+        const value = kept.get(i) ?? pool.take(`host ${d.name}`)
+        if (value !== undefined) result[i]!.push({ family: cidr.family, ip: formatIp(cidr.family, value), prefix: cidr.prefix })
+        else if (!full) {
+          full = true
+          problems.error(['underlay', 'segments', segment.name], 'network-too-small', `segment ${segment.name}: ${formatCidr(cidr)} has no address left for ${d.name}`, `${here.length} hosts are plugged in; widen the network.`)
+        }
+      }
+    }
+  }
+  return result
+}
+
+function block(cidr: Cidr): Block {
+  return {
+    family: cidr.family,
+    cidr: formatCidr(cidr),
+    network: formatIp(cidr.family, cidr.base),
+    gateway: formatIp(cidr.family, cidr.base + 1n),
+    prefix: cidr.prefix,
+  }
+}
+
+function assignBlocks(drafts: readonly Draft[], networks: Networks, leases: Leases, problems: Problems): Block[][] {
+  const result: Block[][] = drafts.map(() => [])
+  for (const network of networks.pods) {
+    const fixed = new Map<number, Cidr>()
+    drafts.forEach((d, i) => {
+      const cidr = pinnedBlock(d, network, problems)
+      if (!cidr) return
+      const clash = [...fixed].find(([, other]) => overlaps(other, cidr))
+      if (clash) problems.error([...d.path, 'podCIDR'], 'networks-overlap', `host ${d.name}: ${formatCidr(cidr)} overlaps the block of ${drafts[clash[0]]!.name}`)
+      fixed.set(i, cidr)
+    })
+    drafts.forEach((d, i) => {
+      const leased = leases.hosts.get(d.name)?.blocks.map((b) => parseCidr(b)!).find((b) => within(b, network))
+      if (leased && !fixed.has(i) && leased.prefix === networks.hostPrefix[network.family] && ![...fixed.values()].some((f) => overlaps(f, leased))) fixed.set(i, leased)
+    })
+    const next = freeBlocks(network, networks.hostPrefix[network.family], [...fixed.values()])
+    for (const [i, d] of drafts.entries()) {
+      const cidr = fixed.get(i) ?? next.next().value
+      if (cidr) result[i]!.push(block(cidr))
+      else {
+        const count = sizeOf(network) / sizeOf({ ...network, prefix: networks.hostPrefix[network.family] })
+        problems.error(['network', 'podCIDR'], 'network-too-small', `podCIDR ${formatCidr(network)} has ${count} blocks of /${networks.hostPrefix[network.family]}, but there are ${drafts.length} hosts`, 'Widen podCIDR, or make blocks smaller with hostPrefix.')
+        break
+      }
+    }
+  }
+  return result
+}
+
+function pinnedBlock(d: Draft, network: Cidr, problems: Problems): Cidr | undefined {
+  const given = d.spec.podCIDR?.map((c) => parseCidr(c)!) ?? []
+  const cidr = given.find((c) => c.family === network.family)
+  if (!cidr) return undefined
+  const path = [...d.path, 'podCIDR']
+  if (!within(cidr, network)) problems.error(path, 'address-outside-network', `host ${d.name}: ${formatCidr(cidr)} is not inside podCIDR ${formatCidr(network)}`)
+  else if (cidr.prefix > (cidr.family === 4 ? 30 : 126)) problems.error(path, 'block-too-small', `host ${d.name}: ${formatCidr(cidr)} has no room for a gateway and pods`)
+  else return cidr
+  return undefined
+}
+
+/** Blocks of a network in order, past those that are taken. */
+function* freeBlocks(network: Cidr, prefix: number, taken: readonly Cidr[]): Generator<Cidr, undefined> {
+  if (prefix < network.prefix) return
+  const step = sizeOf({ ...network, prefix })
+  for (let base = network.base; base < network.base + sizeOf(network); base += step) {
+    const cidr: Cidr = { family: network.family, base, prefix }
+    if (!taken.some((t) => overlaps(t, cidr))) yield cidr
+  }
+}
+
+/** Names a family the lab does not have, for pinned values that would silently be ignored. */
+export function checkFamilies(what: string, path: Path, texts: readonly string[] | undefined, families: readonly Family[], problems: Problems): void {
+  for (const text of texts ?? []) {
+    const family = (parseIp(text) ?? parseCidr(text))!.family
+    if (!families.includes(family)) problems.error(path, 'family-not-in-lab', `${what}: ${text} is ${familyName(family)}, which the pod network does not carry`, 'Add a network of that family to network.podCIDR.')
+  }
+}

@@ -1,0 +1,72 @@
+/** What goes to people: colours only on a terminal, progress only when something takes a while. */
+import { Chalk, type ChalkInstance } from 'chalk'
+
+/** NO_COLOR (no-color.org) and FORCE_COLOR as everywhere; otherwise colours only on a terminal. */
+export function colorLevel(stream: { readonly isTTY?: boolean }, env = process.env): 0 | 1 {
+  if (env['NO_COLOR']) return 0
+  if (env['FORCE_COLOR'] !== undefined) return env['FORCE_COLOR'] === '0' ? 0 : 1
+  return stream.isTTY && env['TERM'] !== 'dumb' ? 1 : 0
+}
+
+export const chalkFor = (stream: { readonly isTTY?: boolean }): ChalkInstance => new Chalk({ level: colorLevel(stream) })
+
+/** Colour of a node by what it is, the same in every table, graph and trace. */
+export function paint(chalk: ChalkInstance): Readonly<Record<'host' | 'pod' | 'switch' | 'router' | 'external', (text: string) => string>> {
+  return { host: chalk.cyan, pod: chalk.green, switch: chalk.blue, router: chalk.magenta, external: chalk.yellow }
+}
+
+/** Milliseconds after which waiting wants explaining. */
+const PATIENCE = 400
+
+/**
+ * One line on standard error that says what is going on, drawn only if it takes longer than people wait
+ * without asking, and wiped when done. Off a terminal: one line a phase, after the same patience.
+ */
+export class Progress {
+  readonly #started = Date.now()
+  readonly #stream: NodeJS.WriteStream
+  #phase = ''
+  #drawn = false
+  #last = 0
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream
+  }
+
+  phase(text: string): void {
+    this.#phase = text
+    this.#last = 0
+    this.share(undefined)
+  }
+
+  share(share: number | undefined): void {
+    const now = Date.now()
+    if (now - this.#started < PATIENCE) return
+    if (!this.#stream.isTTY) {
+      if (this.#last === 0) this.#stream.write(`${this.#phase} …\n`)
+      this.#last = now
+      return
+    }
+    if (now - this.#last < 60) return
+    this.#last = now
+    const percent = share === undefined ? '' : ` ${Math.round(share * 100)} %`
+    this.#stream.write(`\r\u001b[K${this.#phase} …${percent}`)
+    this.#drawn = true
+  }
+
+  /** Wipes the line. */
+  end(): void {
+    if (this.#drawn) this.#stream.write('\r\u001b[K')
+    this.#drawn = false
+  }
+}
+
+/** Writes everything, or ends quietly when the reader has gone (`netlab plan | head`). */
+export async function writeOut(chunks: Iterable<string>, stream: NodeJS.WriteStream = process.stdout): Promise<void> {
+  for (const chunk of chunks) {
+    if (!stream.write(chunk)) await new Promise((resolve) => stream.once('drain', resolve))
+  }
+}
+
+/** One JSON document on standard output. */
+export const writeJson = (value: unknown): Promise<void> => writeOut([`${JSON.stringify(value, null, 2)}\n`])

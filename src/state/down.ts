@@ -1,0 +1,45 @@
+/** Removes a lab, from its journal alone: no topology file, no matter how it came to be as it is. */
+import { readFileSync } from 'node:fs'
+import { namespaces } from '../kernel/observe.ts'
+import { render } from '../kernel/render.ts'
+import { apply } from '../kernel/apply.ts'
+import type { Enter } from '../kernel/enter.ts'
+import type { KernelObject } from '../kernel/objects.ts'
+import { endProcesses, pidsInNamespaces, stopProcesses } from '../process/stop.ts'
+import { forget, processDir, readJournal, StateError } from './store.ts'
+
+export interface Removed {
+  readonly namespaces: number
+  /** Processes that were not containers but ran inside the lab: a `netlab exec`, a daemon a container left. */
+  readonly strays: readonly { readonly pid: number; readonly command: string }[]
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return ''
+  }
+}
+
+/**
+ * Ends the lab's processes and deletes its namespaces; everything else of a lab lives in them and goes along.
+ * The caller holds the lab's lock. Undefined when there is no such lab. Doing it twice is fine.
+ */
+export async function removeLab(lab: string, enter: Enter): Promise<Removed | undefined> {
+  const journal = readJournal(lab)
+  if (!journal) return undefined
+  await stopProcesses(processDir(lab))
+  const strays = pidsInNamespaces(journal.namespaces).map((pid) => ({ pid, command: commandOf(pid) }))
+  if (strays.length > 0) await endProcesses(journal.namespaces)
+
+  const present = new Set(namespaces())
+  const doomed = journal.namespaces.filter((ns) => present.has(ns))
+  const batches = render(doomed.map((ns) => ({ action: 'delete', object: { kind: 'netns', ns } satisfies KernelObject })))
+  const failure = await apply(batches, enter, { startProcesses: async () => [], stopProcesses: async () => {} })
+  // Somebody may have deleted one of them just now; what counts is that none is left.
+  const left = namespaces().filter((ns) => doomed.includes(ns))
+  if (failure && left.length > 0) throw new StateError(`cannot delete ${left.length} namespaces of lab ${lab}, such as ${left[0]}: ${failure.stderr}`)
+  forget(lab)
+  return { namespaces: doomed.length, strays }
+}

@@ -1,0 +1,175 @@
+/**
+ * Makes the kernel hold what a compiled lab asks for. One loop serves a first `up`, a second one, a changed
+ * file and a damaged lab: read the kernel, apply the difference, read again, until there is none.
+ *
+ * Fails whole: a first `up` that does not succeed removes what it made, a changed lab is put back as it was.
+ */
+import type { Compiled } from '../compile/compile.ts'
+import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
+import { diff, type Change } from '../kernel/diff.ts'
+import type { Enter } from '../kernel/enter.ts'
+import { keyOf, type KernelObject } from '../kernel/objects.ts'
+import { drift, namespaces, observe, readBackLines, type Drift } from '../kernel/observe.ts'
+import { render } from '../kernel/render.ts'
+import { recordedProcesses } from '../process/states.ts'
+import { startProcesses } from '../process/start.ts'
+import { stopProcesses } from '../process/stop.ts'
+import { removeLab } from './down.ts'
+import { processDir, readApplied, readJournal, writeApplied, writeJournal, type Applied } from './store.ts'
+
+/** What happens next, for progress lines. */
+export type Phase = 'cleaning up' | 'reading' | 'applying' | 'reading back' | 'rolling back'
+
+export interface UpOptions {
+  readonly signal?: AbortSignal
+  /** Leave a failed lab as it is, for inspection. */
+  readonly keep?: boolean
+  readonly onPhase?: (phase: Phase) => void
+  readonly onProgress?: (share: number) => void
+  /** Told, before anything happens, what is about to change in a lab that runs already. */
+  readonly onChanges?: (changes: readonly Change[]) => void
+}
+
+export type UpResult =
+  | { readonly outcome: 'created' | 'changed' | 'unchanged'; readonly changes: readonly Change[] }
+  | { readonly outcome: 'foreign'; readonly namespaces: readonly string[] }
+  | { readonly outcome: 'failed'; readonly failure: ApplyFailure; readonly rolledBack: boolean }
+  /** Everything was accepted, yet the kernel does not hold it. */
+  | { readonly outcome: 'diverged'; readonly drift: Drift; readonly rolledBack: boolean }
+  | { readonly outcome: 'interrupted'; readonly rolledBack: boolean }
+
+/** A change may take others along (an address its routes); more rounds than this mean that something fights us. */
+const ROUNDS = 3
+
+type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | { readonly drift: Drift }
+
+class Session {
+  readonly #lab: string
+  readonly #enter: Enter
+  readonly #options: UpOptions
+
+  constructor(lab: string, enter: Enter, options: UpOptions) {
+    this.#lab = lab
+    this.#enter = enter
+    this.#options = options
+  }
+
+  async observe(hints: readonly KernelObject[], already?: ReadonlyMap<string, string>): Promise<KernelObject[]> {
+    const started = new Set(recordedProcesses(processDir(this.#lab)).map((p) => p.id))
+    return observe(hints, this.#enter, { hasProcess: (id) => started.has(id), ...(already ? { already } : {}) })
+  }
+
+  /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
+  async converge(owned: readonly KernelObject[], applied: readonly KernelObject[], desired: readonly KernelObject[], signal?: AbortSignal): Promise<Converged> {
+    const dir = processDir(this.#lab)
+    let current = owned
+    let all: readonly Change[] | undefined
+    for (let round = 1; ; round++) {
+      const changes = diff(current, desired)
+      all ??= changes
+      const already = new Map<string, string>()
+      if (changes.length > 0) {
+        this.#options.onPhase?.(signal || !this.#options.signal ? 'applying' : 'rolling back')
+        const options: ApplyOptions = {
+          ...(signal ? { signal } : {}),
+          ...(this.#options.onProgress ? { onProgress: this.#options.onProgress } : {}),
+          startProcesses: (list) => startProcesses(dir, list, signal),
+          stopProcesses: (list) => stopProcesses(dir, list.map((p) => p.id)),
+          // Worth it only when whole namespaces are made: then each is read by the command that fills it.
+          ...(current.length === 0 ? { readBack: readBackLines(desired), onRead: (ns: string, output: string) => already.set(ns, output) } : {}),
+        }
+        const failure = await apply(render(changes), this.#enter, options)
+        if (failure) return { failure }
+      }
+      this.#options.onPhase?.('reading back')
+      const observed = await this.observe([...applied, ...desired], already)
+      const now = drift(desired, observed)
+      const known = new Set(applied.map(keyOf))
+      const leftover = now.unexpected.filter((o) => known.has(keyOf(o)) && !staysBehind(o))
+      if (now.missing.length + now.changed.length + leftover.length === 0) return { changes: all }
+      if (round === ROUNDS) return { drift: { ...now, unexpected: leftover } }
+      current = ownedOf(observed, applied, desired)
+    }
+  }
+}
+
+/** What of the observed state is this lab's business: declared now or by the file before. */
+function ownedOf(observed: readonly KernelObject[], ...declared: readonly (readonly KernelObject[])[]): KernelObject[] {
+  const keys = new Set(declared.flatMap((list) => list.map(keyOf)))
+  return observed.filter((o) => keys.has(keyOf(o)))
+}
+
+/** Settings and loopback cannot be taken away, only left as they are. */
+const staysBehind = (o: KernelObject): boolean => o.kind === 'sysctl' || (o.kind === 'link' && o.type === 'loopback')
+
+const namespacesOf = (objects: readonly KernelObject[]): string[] => objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
+
+/** Brings a lab up. The caller holds its lock and has checked the machine. */
+export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptions = {}): Promise<UpResult> {
+  const { lab, objects: desired } = compiled
+  const session = new Session(lab.name, enter, options)
+  let applied = readApplied(lab.name)
+  const journal = readJournal(lab.name)
+  const ours = new Set(journal?.namespaces)
+  const present = new Set(namespaces())
+  const foreign = namespacesOf(desired).filter((ns) => present.has(ns) && !ours.has(ns))
+  if (foreign.length > 0) return { outcome: 'foreign', namespaces: foreign }
+
+  if (journal && !applied) {
+    // An earlier `up` was killed half-way.
+    options.onPhase?.('cleaning up')
+    await removeLab(lab.name, enter)
+    applied = undefined
+  }
+  const before: readonly KernelObject[] = applied?.objects ?? []
+  let owned: readonly KernelObject[] = []
+  if (applied) {
+    options.onPhase?.('reading')
+    owned = ownedOf(await session.observe([...before, ...desired]), before, desired)
+    const changes = diff(owned, desired)
+    if (changes.length === 0) {
+      remember(compiled, applied)
+      return { outcome: 'unchanged', changes }
+    }
+    options.onChanges?.(changes)
+  }
+  writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: [...new Set([...namespacesOf(before), ...namespacesOf(desired)])] })
+
+  let result: Converged | 'interrupted'
+  let bug: unknown
+  try {
+    options.signal?.throwIfAborted()
+    result = await session.converge(owned, before, desired, options.signal)
+  } catch (error) {
+    if (!options.signal?.aborted) bug = error
+    result = 'interrupted'
+  }
+  if (result !== 'interrupted' && 'changes' in result) {
+    remember(compiled, applied)
+    return { outcome: applied ? 'changed' : 'created', changes: result.changes }
+  }
+  const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, desired, enter, options)
+  if (bug !== undefined) throw bug
+  if (result === 'interrupted') return { outcome: 'interrupted', rolledBack }
+  return 'failure' in result ? { outcome: 'failed', failure: result.failure, rolledBack } : { outcome: 'diverged', drift: (result as { drift: Drift }).drift, rolledBack }
+}
+
+/** Saves the lab as it now is; whoever reads it later finds the lines of the newest file. */
+function remember({ lab, objects }: Compiled, applied: Applied | undefined): void {
+  writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
+  writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000) })
+}
+
+/** Puts things back: a new lab goes away, a changed one becomes what it was. True when that worked. */
+async function rollBack(session: Session, lab: string, applied: Applied | undefined, desired: readonly KernelObject[], enter: Enter, options: UpOptions): Promise<boolean> {
+  options.onPhase?.('rolling back')
+  if (!applied) {
+    await removeLab(lab, enter)
+    return true
+  }
+  const owned = ownedOf(await session.observe([...applied.objects, ...desired]), applied.objects, desired)
+  const result = await session.converge(owned, desired, applied.objects)
+  if (!('changes' in result)) return false
+  remember({ lab: applied.lab, objects: applied.objects, needs: [] }, applied)
+  return true
+}
