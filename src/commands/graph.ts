@@ -1,19 +1,35 @@
 /** `netlab graph`: draw a topology file or a running lab. */
+import { existsSync } from 'node:fs'
+import type { KernelObject } from '../kernel/objects.ts'
 import type { Lab } from '../model/lab.ts'
-import { graphText } from '../report/graph.ts'
+import { diagramLimits, picture, TEXT_LIMITS } from '../report/graph.ts'
+import { graphDot } from '../report/graph-dot.ts'
+import { graphMermaid } from '../report/graph-mermaid.ts'
+import { graphText } from '../report/graph-text.ts'
 import { chalkFor, writeOut } from '../report/terminal.ts'
+import { labNames } from '../state/store.ts'
 import { compileFile } from './context.ts'
 import { theLab } from './labs.ts'
+import { warn } from './warn.ts'
 
 interface GraphOptions {
   readonly format: 'text' | 'mermaid' | 'dot'
 }
 
-function labFor(target: string | undefined): Lab {
-  if (target !== undefined && /[./]/.test(target)) return compileFile(target, { force: true }).compiled.lab
-  return theLab(target).lab
+/** A word is a running lab's name, or else a file; what looks like a path is never taken for a lab. */
+function subject(word: string | undefined): { lab: Lab; objects: readonly KernelObject[] } {
+  const isFile = word !== undefined && (/[./]/.test(word) || (!labNames().includes(word) && existsSync(word)))
+  if (!isFile) return theLab(word)
+  // What cannot work can still be looked at.
+  const { compiled, warnings } = compileFile(word, { force: true })
+  // Services and policies are not drawn, so nothing is promised about them.
+  warn(warnings.filter((w) => w.code !== 'not-acted-upon'), word)
+  return compiled
 }
 
-export async function graph(target: string | undefined, _options: GraphOptions): Promise<void> {
-  return writeOut([graphText(labFor(target), chalkFor(process.stdout))])
+export async function graph(word: string | undefined, { format }: GraphOptions): Promise<void> {
+  const { lab, objects } = subject(word)
+  if (format === 'text') return writeOut([graphText(picture(lab, objects, TEXT_LIMITS), chalkFor(process.stdout))])
+  const drawn = picture(lab, objects, diagramLimits(lab))
+  return writeOut([format === 'dot' ? graphDot(drawn) : graphMermaid(drawn)])
 }

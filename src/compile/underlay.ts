@@ -20,40 +20,45 @@ export function underlay(lab: Lab): KernelObject[] {
   return [...lab.segments.flatMap((s) => segmentSwitch(s)), ...routerObjects(lab), ...lab.externals.flatMap((x) => externalObjects(x, lab))]
 }
 
-/** Everything that must hold in a namespace of ours before it has devices. */
-export function namespaceBasics(ns: string, from: Source, lab: Lab, role: 'forwards' | 'ends' | 'bridges'): KernelObject[] {
+/** A node that forwards (host, router): its namespace, loopback, and settings its devices inherit. */
+export function forwarder(ns: string, from: Source, lab: Lab): KernelObject[] {
   const set = (key: string, value: string, note?: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, ...(note === undefined ? {} : { note }) })
-  const v6 = lab.families.includes(6) && role !== 'bridges'
-  const objects: KernelObject[] = [{ kind: 'netns', ns, from }]
-  // A new namespace inherits IPv4 settings from the machine: say what we rely on.
-  objects.push(set('net/ipv4/ip_forward', role === 'forwards' ? '1' : '0'))
-  if (role === 'forwards') {
-    objects.push(
-      set('net/ipv4/conf/all/rp_filter', '2', 'loose: replies may take another way than requests (RFC 3704)'),
-      set('net/ipv4/conf/default/rp_filter', '2'),
-    )
-  }
-  if (v6) {
-    if (role === 'forwards') objects.push(set('net/ipv6/conf/all/forwarding', '1'))
-    objects.push(
-      set('net/ipv6/conf/all/accept_dad', '0', 'addresses are unique by construction: usable at once'),
-      set('net/ipv6/conf/default/accept_dad', '0'),
-      set('net/ipv6/conf/all/accept_ra', '0'),
-      set('net/ipv6/conf/default/accept_ra', '0'),
-    )
-  } else {
-    objects.push(set('net/ipv6/conf/all/disable_ipv6', '1'), set('net/ipv6/conf/default/disable_ipv6', '1'))
-  }
-  if (role !== 'bridges') objects.push({ kind: 'link', ns, from, type: 'loopback', name: 'lo' })
-  return objects
+  const v6 = lab.families.includes(6)
+    ? [
+        set('net/ipv6/conf/all/forwarding', '1'),
+        set('net/ipv6/conf/all/accept_dad', '0', 'addresses are unique by construction: usable at once'),
+        set('net/ipv6/conf/default/accept_dad', '0'),
+        set('net/ipv6/conf/default/accept_ra', '0'),
+      ]
+    : [set('net/ipv6/conf/default/disable_ipv6', '1', 'a lab without IPv6 has no link-local addresses either')]
+  return [
+    { kind: 'netns', ns, from },
+    // A new namespace inherits IPv4 settings from the machine: say what we rely on.
+    set('net/ipv4/ip_forward', '1'),
+    set('net/ipv4/conf/all/rp_filter', '2', 'loose: replies may take another way than requests (RFC 3704)'),
+    set('net/ipv4/conf/default/rp_filter', '2'),
+    ...v6,
+    { kind: 'link', ns, from, type: 'loopback', name: 'lo' },
+  ]
+}
+
+/**
+ * A node at the end of a link (pod, external). Its settings wait for its one device, which others make for it,
+ * but come before the device is up: so a pod costs one visit to its namespace, not two.
+ */
+export function endNode(ns: string, from: Source, lab: Lab): KernelObject[] {
+  const set = (key: string, value: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, dev: 'eth0' })
+  const v6 = lab.families.includes(6)
+    ? [set('net/ipv6/conf/all/accept_dad', '0'), set('net/ipv6/conf/eth0/accept_dad', '0'), set('net/ipv6/conf/eth0/accept_ra', '0')]
+    : [set('net/ipv6/conf/eth0/disable_ipv6', '1')]
+  return [{ kind: 'netns', ns, from }, set('net/ipv4/ip_forward', '0'), ...v6, { kind: 'link', ns, from, type: 'loopback', name: 'lo' }]
 }
 
 function segmentSwitch(segment: Segment): KernelObject[] {
   const { netns: ns, source: from } = segment
   return [
     { kind: 'netns', ns, from },
-    { kind: 'sysctl', ns, from, key: 'net/ipv6/conf/all/disable_ipv6', value: '1', note: 'a switch forwards frames and has no addresses' },
-    { kind: 'sysctl', ns, from, key: 'net/ipv6/conf/default/disable_ipv6', value: '1' },
+    { kind: 'sysctl', ns, from, key: 'net/ipv6/conf/default/disable_ipv6', value: '1', note: 'a switch forwards frames and has no addresses' },
     { kind: 'link', ns, from, type: 'bridge', name: SWITCH, mac: mac('switch', segment.index), mtu: segment.mtu },
   ]
 }
@@ -89,7 +94,7 @@ export function hostUplink(host: Host, lab: Lab): KernelObject[] {
 function routerObjects(lab: Lab): KernelObject[] {
   const { router } = lab
   if (!router) return []
-  const objects = namespaceBasics(router.netns, router.source, lab, 'forwards')
+  const objects = forwarder(router.netns, router.source, lab)
   for (const s of lab.segments) {
     const here = { ns: router.netns, from: s.source }
     const name = interfaceName('s', s.index + 1, s.segment)
@@ -115,7 +120,7 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
   const mtu = Math.max(...lab.segments.map((s) => s.mtu))
   const atRouter = { ns: router.netns, from: x.source }
   const inside = { ns: x.netns, from: x.source, dev: 'eth0' }
-  const objects = namespaceBasics(x.netns, x.source, lab, 'ends')
+  const objects = endNode(x.netns, x.source, lab)
   objects.push({ ...atRouter, kind: 'veth', name: port, mac: mac('externalPort', x.index), mtu, peer: { ns: x.netns, name: 'eth0', mac: x.mac, mtu } })
   for (const { family, ip, prefix } of x.addresses) {
     const gateway = POINT_TO_POINT[family]

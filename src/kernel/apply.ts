@@ -5,6 +5,7 @@
 import { toolArgv, type Batch, type Line } from './batch.ts'
 import type { Enter, Job, Step, StepResult } from './enter.ts'
 import type { KernelObject, Process } from './objects.ts'
+import type { Part, ReadStep } from './observe.ts'
 
 /** Why a line was refused. */
 export interface ApplyFailure {
@@ -23,10 +24,10 @@ export interface ApplyOptions {
   /** Starts containers; resolves with what failed. */
   readonly startProcesses: (processes: readonly Process[]) => Promise<readonly { id: string; message: string }[]>
   readonly stopProcesses: (processes: readonly Process[]) => Promise<void>
-  /** Lines that read a namespace back, run by the last `ip` of the namespace's last batch: no process of their own. */
-  readonly readBack?: (ns: string) => readonly string[] | undefined
-  /** Receives what those lines printed. */
-  readonly onRead?: (ns: string, output: string) => void
+  /** Reads each namespace back right after its last batch, while a worker is inside anyway. */
+  readonly readBack?: (ns: string) => readonly ReadStep[]
+  /** Receives what the reading printed. */
+  readonly onRead?: (ns: string, part: Part, output: string) => void
 }
 
 /** Splits batches into phases: one phase has one stage and runs in parallel over namespaces. */
@@ -40,12 +41,13 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
   return phases
 }
 
-function stepOf(batch: Batch, extra: readonly string[] | undefined): Step {
+/** @param extra input of a reading `ip -j -d -batch -` that rides along with an `ip` batch: no process of its own */
+function stepOf(batch: Batch, extra = ''): Step {
   if (batch.tool === 'sysctl') {
     return { put: batch.lines.map(({ text }) => { const at = text.indexOf(' = '); return [`/proc/sys/${text.slice(0, at)}`, text.slice(at + 3)] as const }) }
   }
   const run = toolArgv[batch.tool as keyof typeof toolArgv]
-  const input = `${[...batch.lines.map((l) => l.text), ...(extra ?? [])].join('\n')}\n`
+  const input = `${batch.lines.map((l) => l.text).join('\n')}\n${extra}`
   return { run: extra ? ['ip', '-j', '-d', '-batch', '-'] : run, input }
 }
 
@@ -62,48 +64,61 @@ function failureOf(batch: Batch, result: StepResult): ApplyFailure {
   return { object: line.object, command: `${batch.tool}${where}: ${line.text}`, stderr: words || `${batch.tool} ended with exit code ${result.code}` }
 }
 
+/** A visit to one namespace: its batches of one phase, and what is read on the way out. */
+interface Visit {
+  readonly ns: string
+  readonly batches: readonly Batch[]
+  readonly reads: readonly ReadStep[]
+  /** Index of the batch that the reading `ip` rides along with. */
+  readonly host: number
+}
+
+function visitsOf(phase: readonly Batch[], isLast: (b: Batch) => boolean, readBack: ApplyOptions['readBack']): Visit[] {
+  const byNs = new Map<string, Batch[]>()
+  for (const b of phase) {
+    const group = byNs.get(b.ns ?? '')
+    if (group) group.push(b)
+    else byNs.set(b.ns ?? '', [b])
+  }
+  return [...byNs].map(([ns, batches]) => {
+    const reads = ns !== '' && batches.some(isLast) ? (readBack?.(ns) ?? []) : []
+    return { ns, batches, reads, host: reads[0]?.part === 'ip' ? batches.findIndex((b) => b.tool === 'ip') : -1 }
+  })
+}
+
+function jobOf({ ns, batches, reads, host }: Visit): Job {
+  const ride = host >= 0 ? (reads[0]!.step as { input: string }).input : ''
+  const steps = [...batches.map((b, i) => stepOf(b, i === host ? ride : '')), ...reads.slice(host >= 0 ? 1 : 0).map((r) => r.step)]
+  return ns === '' ? { steps } : { ns, steps }
+}
+
 /** Runs the batches; undefined when all of them held. Throws an AbortError when the signal fired. */
 export async function apply(batches: readonly Batch[], enter: Enter, options: ApplyOptions): Promise<ApplyFailure | undefined> {
   const total = batches.reduce((n, b) => n + b.lines.length, 0) || 1
   let done = 0
-  const lastIp = new Map<string, Batch>()
-  for (const b of batches) if (b.ns !== undefined && b.tool === 'ip' && !b.removes) lastIp.set(b.ns, b)
+  const last = new Map(batches.flatMap((b) => (b.ns === undefined || b.removes || b.tool === 'process' ? [] : [[b.ns, b] as const])))
 
   for (const phase of phasesOf(batches)) {
     options.signal?.throwIfAborted()
     if (phase[0]!.tool === 'process') {
-      const processes = phase.flatMap((b) => b.lines.map((l) => l.object as Process))
-      if (phase[0]!.removes) await options.stopProcesses(processes)
-      else {
-        const [failed] = await options.startProcesses(processes)
-        if (failed) {
-          const object = processes.find((p) => p.id === failed.id) ?? processes[0]!
-          return { object, command: `start ${object.command?.join(' ') ?? 'the built-in responder'} (in ${object.ns})`, stderr: failed.message }
-        }
-      }
+      const failed = await applyProcesses(phase, options)
+      if (failed) return failed
       continue
     }
-    const byNs = new Map<string, Batch[]>()
-    for (const b of phase) byNs.set(b.ns ?? '', [...(byNs.get(b.ns ?? '') ?? []), b])
-    const groups = [...byNs]
-    const extras = new Map<Batch, readonly string[]>()
-    const jobs = groups.map(([ns, group]): Job => {
-      const steps = group.map((b) => {
-        const extra = lastIp.get(ns) === b ? options.readBack?.(ns) : undefined
-        if (extra) extras.set(b, extra)
-        return stepOf(b, extra)
-      })
-      return ns === '' ? { steps } : { ns, steps }
-    })
+    const visits = visitsOf(phase, (b) => last.get(b.ns!) === b, options.readBack)
     let failure: ApplyFailure | undefined
-    await enter.run(jobs, (index, results) => {
-      const [ns, group] = groups[index]!
+    await enter.run(visits.map(jobOf), (index, results) => {
+      const visit = visits[index]!
+      const read = (part: Part, r: StepResult): void => options.onRead?.(visit.ns, part, r.stdout)
       for (const result of results) {
-        const batch = group[result.step]!
-        if (result.code !== 0) failure ??= failureOf(batch, result)
-        else if (extras.has(batch)) options.onRead?.(ns, result.stdout)
+        const batch = visit.batches[result.step]
+        const reading = batch ? undefined : visit.reads[result.step - visit.batches.length + (visit.host >= 0 ? 1 : 0)]
+        if (reading && result.code !== 0) throw new Error(`reading ${visit.ns} back: ${reading.part}: ${result.stderr.trim()}`)
+        if (reading) read(reading.part, result)
+        else if (result.code !== 0) failure ??= failureOf(batch!, result)
+        else if (result.step === visit.host) read('ip', result)
       }
-      done += group.reduce((n, b) => n + b.lines.length, 0)
+      done += visit.batches.reduce((n, b) => n + b.lines.length, 0)
       options.onProgress?.(done / total)
       return failure === undefined && !options.signal?.aborted
     })
@@ -111,4 +126,16 @@ export async function apply(batches: readonly Batch[], enter: Enter, options: Ap
   }
   options.signal?.throwIfAborted()
   return undefined
+}
+
+async function applyProcesses(phase: readonly Batch[], options: ApplyOptions): Promise<ApplyFailure | undefined> {
+  const processes = phase.flatMap((b) => b.lines.map((l) => l.object as Process))
+  if (phase[0]!.removes) {
+    await options.stopProcesses(processes)
+    return undefined
+  }
+  const [failed] = await options.startProcesses(processes)
+  if (!failed) return undefined
+  const object = processes.find((p) => p.id === failed.id) ?? processes[0]!
+  return { object, command: `start ${object.command?.join(' ') ?? 'the built-in responder'} (in ${object.ns})`, stderr: failed.message }
 }

@@ -125,12 +125,13 @@ export interface Fdb extends Common {
   readonly dst: string
 }
 
-/** A value under /proc/sys. `dev` names the device whose life it shares. */
+/** A value under /proc/sys. */
 export interface Sysctl extends Common {
   readonly kind: 'sysctl'
   /** Path below /proc/sys: `net/ipv4/ip_forward`. */
   readonly key: string
   readonly value: string
+  /** Set once this device exists, and again when it is made anew; absent: before any device, for them to inherit. */
   readonly dev?: string
 }
 

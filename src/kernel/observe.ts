@@ -9,8 +9,8 @@ import { keyOf, type KernelObject, type Kind, type Process, type Veth, type Veth
 import { addressObjects, bridgePort, chainObjects, fdbObjects, jsonLines, linkObject, neighbourObjects, routeObjects, ruleObjects, type IpLink } from './parse.ts'
 
 export interface ObserveOptions {
-  /** Output of {@link readBackLines}, for namespaces that were read while they were made. */
-  readonly already?: ReadonlyMap<string, string>
+  /** What {@link readSteps} printed, for namespaces that were read while they were made. */
+  readonly already?: ReadonlyMap<string, ReadonlyMap<Part, string>>
   /** Whether a container was started (it may have ended since: containers are not restarted). */
   readonly hasProcess?: (id: string) => boolean
   readonly onProgress?: (share: number) => void
@@ -42,20 +42,17 @@ function ipLines(kinds: ReadonlySet<Kind>): string[] {
   return ['address show', 'route show table all', ...(kinds.has('neighbour') ? ['neighbour show nud permanent'] : []), ...(kinds.has('rule') ? ['rule show'] : [])]
 }
 
-/** For {@link ApplyOptions.readBack}: which lines read each namespace of these objects. */
-export function readBackLines(hints: readonly KernelObject[]): (ns: string) => readonly string[] | undefined {
-  const expected = byNamespace(hints)
-  return (ns) => {
-    const e = expected.get(ns)
-    return e && ipLines(e.kinds)
-  }
+/** What a step reads. */
+export type Part = 'ip' | 'rules6' | 'fdb' | 'save4' | 'save6' | 'sysctl'
+
+/** A step that reads part of a namespace. `ip`, where there is one, comes first and is a batch. */
+export interface ReadStep {
+  readonly part: Part
+  readonly step: Step
 }
 
-type Part = 'ip' | 'rules6' | 'fdb' | 'save4' | 'save6' | 'sysctl'
-
-function stepsFor(e: Expected, skipIp: boolean): { part: Part; step: Step }[] {
-  const steps: { part: Part; step: Step }[] = []
-  if (!skipIp) steps.push({ part: 'ip', step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${ipLines(e.kinds).join('\n')}\n` } })
+function stepsFor(e: Expected): ReadStep[] {
+  const steps: ReadStep[] = [{ part: 'ip', step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${ipLines(e.kinds).join('\n')}\n` } }]
   if (e.kinds.has('rule')) steps.push({ part: 'rules6', step: { run: ['ip', '-6', '-j', 'rule', 'show'] } })
   if (e.kinds.has('fdb')) steps.push({ part: 'fdb', step: { run: ['bridge', '-j', 'fdb', 'show'] } })
   const chains = e.objects.filter((o) => o.kind === 'chain')
@@ -63,6 +60,15 @@ function stepsFor(e: Expected, skipIp: boolean): { part: Part; step: Step }[] {
   if (chains.some((c) => c.family === 6)) steps.push({ part: 'save6', step: { run: ['ip6tables-save'] } })
   if (e.kinds.has('sysctl')) steps.push({ part: 'sysctl', step: { get: e.objects.flatMap((o) => (o.kind === 'sysctl' ? [`/proc/sys/${o.key}`] : [])) } })
   return steps
+}
+
+/** Which steps read each namespace of these objects. */
+export function readSteps(hints: readonly KernelObject[]): (ns: string) => readonly ReadStep[] {
+  const expected = byNamespace(hints)
+  return (ns) => {
+    const e = expected.get(ns)
+    return e ? stepsFor(e) : []
+  }
 }
 
 /** One end of a veth as the kernel shows it. */
@@ -95,11 +101,20 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
     if (e.kinds.has('rule')) found.push(...ruleObjects(ns, 4, (rest.shift() ?? []) as Parameters<typeof ruleObjects>[2]))
   }
 
-  const work = expected.map(([ns, e]) => {
+  const read = (ns: string, e: Expected, part: Part, output: string): void => {
+    if (part === 'ip') readIp(ns, e, output)
+    else if (part === 'rules6') found.push(...ruleObjects(ns, 6, (jsonLines(output)[0] ?? []) as Parameters<typeof ruleObjects>[2]))
+    else if (part === 'fdb') found.push(...fdbObjects(ns, (jsonLines(output)[0] ?? []) as Parameters<typeof fdbObjects>[1]))
+    else if (part === 'sysctl') found.push(...settings(ns, e, output))
+    else found.push(...chainObjects(ns, part === 'save4' ? 4 : 6, output))
+  }
+
+  const work: { ns: string; e: Expected; steps: ReadStep[] }[] = []
+  for (const [ns, e] of expected) {
     const already = options.already?.get(ns)
-    if (already !== undefined) readIp(ns, e, already)
-    return { ns, e, steps: stepsFor(e, already !== undefined) }
-  })
+    if (already) for (const [part, output] of already) read(ns, e, part, output)
+    else work.push({ ns, e, steps: stepsFor(e) })
+  }
   const jobs = work.map((w): Job => ({ ns: w.ns, steps: w.steps.map((s) => s.step) }))
   let done = 0
   await enter.run(jobs, (index, results) => {
@@ -107,13 +122,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
     for (const { step, code, stdout, stderr } of results) {
       const { part } = steps[step]!
       if (code !== 0) throw new Error(`reading ${ns} back: ${part}: ${stderr.trim() || `exit code ${code}`}`)
-      if (part === 'ip') readIp(ns, e, stdout)
-      else if (part === 'rules6') found.push(...ruleObjects(ns, 6, (jsonLines(stdout)[0] ?? []) as Parameters<typeof ruleObjects>[2]))
-      else if (part === 'fdb') found.push(...fdbObjects(ns, (jsonLines(stdout)[0] ?? []) as Parameters<typeof fdbObjects>[1]))
-      else if (part === 'sysctl') {
-        const values = stdout.split('\0')
-        e.objects.filter((o) => o.kind === 'sysctl').forEach((o, i) => values[i] !== ABSENT && found.push({ kind: 'sysctl', ns, key: o.key, value: values[i]!, ...(o.dev === undefined ? {} : { dev: o.dev }) }))
-      } else found.push(...chainObjects(ns, part === 'save4' ? 4 : 6, stdout))
+      read(ns, e, part, stdout)
     }
     options.onProgress?.(++done / jobs.length)
   })
@@ -121,6 +130,14 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   found.push(...pairs(hints, ends))
   for (const o of hints) if (o.kind === 'process' && options.hasProcess?.(o.id)) found.push(strip(o))
   return found
+}
+
+/** Values come in the order they were asked for; a file that is not there gives no object. */
+function settings(ns: string, e: Expected, output: string): KernelObject[] {
+  const values = output.split('\0')
+  return e.objects
+    .filter((o) => o.kind === 'sysctl')
+    .flatMap((o, i): KernelObject[] => (values[i] === ABSENT ? [] : [{ kind: 'sysctl', ns, key: o.key, value: values[i]!, ...(o.dev === undefined ? {} : { dev: o.dev }) }]))
 }
 
 /** Names of the machine's named namespaces. */

@@ -9,7 +9,7 @@ import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff, type Change } from '../kernel/diff.ts'
 import type { Enter } from '../kernel/enter.ts'
 import { keyOf, type KernelObject } from '../kernel/objects.ts'
-import { drift, namespaces, observe, readBackLines, type Drift } from '../kernel/observe.ts'
+import { drift, namespaces, observe, readSteps, type Drift, type ObserveOptions, type Part } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { recordedProcesses } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
@@ -41,6 +41,7 @@ export type UpResult =
 /** A change may take others along (an address its routes); more rounds than this mean that something fights us. */
 const ROUNDS = 3
 
+type Already = NonNullable<ObserveOptions['already']>
 type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | { readonly drift: Drift }
 
 class Session {
@@ -54,7 +55,7 @@ class Session {
     this.#options = options
   }
 
-  async observe(hints: readonly KernelObject[], already?: ReadonlyMap<string, string>): Promise<KernelObject[]> {
+  async observe(hints: readonly KernelObject[], already?: Already): Promise<KernelObject[]> {
     const started = new Set(recordedProcesses(processDir(this.#lab)).map((p) => p.id))
     return observe(hints, this.#enter, { hasProcess: (id) => started.has(id), ...(already ? { already } : {}) })
   }
@@ -67,7 +68,7 @@ class Session {
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
       all ??= changes
-      const already = new Map<string, string>()
+      const already = new Map<string, Map<Part, string>>()
       if (changes.length > 0) {
         this.#options.onPhase?.(signal || !this.#options.signal ? 'applying' : 'rolling back')
         const options: ApplyOptions = {
@@ -76,7 +77,7 @@ class Session {
           startProcesses: (list) => startProcesses(dir, list, signal),
           stopProcesses: (list) => stopProcesses(dir, list.map((p) => p.id)),
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
-          ...(current.length === 0 ? { readBack: readBackLines(desired), onRead: (ns: string, output: string) => already.set(ns, output) } : {}),
+          ...(current.length === 0 ? { readBack: readSteps(desired), onRead: (ns: string, part: Part, output: string) => void already.set(ns, (already.get(ns) ?? new Map()).set(part, output)) } : {}),
         }
         const failure = await apply(render(changes), this.#enter, options)
         if (failure) return { failure }

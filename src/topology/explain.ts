@@ -37,11 +37,14 @@ function knownKeys(schema: unknown): Known {
   return { keys, deeper }
 }
 
+/** Nobody reads more, and finding out what each of a million keys could have meant takes its time. */
+const MAX_ISSUES = 10_000
+
 /** The diagnostics for the issues zod raised about `value`, in the order of the file. */
 export function explain(issues: readonly Issue[], value: unknown, positions: Positions, file: string): Diagnostic[] {
   const seen = new Set<string>()
   const diagnostics: (Diagnostic & { line: number; column: number })[] = []
-  const found = issues.flatMap((issue) => findings(issue, [], value, positions))
+  const found = issues.slice(0, MAX_ISSUES).flatMap((issue) => findings(issue, [], value, positions))
   for (const [i, finding] of found.entries()) {
     if (isRepeatedBound(finding, found[i + 1])) continue
     const { path, at, code, text, hint } = finding
@@ -69,7 +72,7 @@ function findings(issue: Issue, above: Path, root: unknown, positions: Positions
   if (input === undefined && path.length > 0 && issue.code !== 'custom') return [missing(path, possible(issue), known)]
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey([...path, key], input, known))
+      return issue.keys.slice(0, MAX_ISSUES).map((key) => unknownKey([...path, key], input, known))
     case 'invalid_key':
       return issue.issues.flatMap((inner) => findings(inner, path, root, positions)).map((finding) => ({ ...finding, path, at: 'key' }))
     case 'invalid_union': {

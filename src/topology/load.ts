@@ -37,11 +37,15 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   const { value, positions } = document
   const parsed = topologySchema(modules).safeParse(value, { error: errorMap })
   const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
-  const all = [...diagnostics, ...issues].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
+  // Where YAML itself has been complained about, the value is a stand-in.
+  const reported = new Set(diagnostics.filter(({ severity }) => severity === 'error').map(({ line, column }) => `${line}:${column}`))
+  const all = [...diagnostics, ...issues.filter(({ line, column }) => !reported.has(`${line}:${column}`))].sort(byPosition)
   if (!parsed.success || all.some((diagnostic) => diagnostic.severity === 'error')) return { diagnostics: all }
   const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
   return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
 }
+
+const byPosition = (a: Diagnostic, b: Diagnostic) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
 /** What is wrong with a file as a whole: it is empty, several documents, no mapping, or something else's. */
 function judgeWhole(written: readonly YamlDocument[], file: string): Diagnostic | undefined {

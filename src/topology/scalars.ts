@@ -15,12 +15,11 @@ function asLabel(text: string): string {
   return cleaned.slice(0, 63).replaceAll(/^-+|-+$/g, '')
 }
 
-function judgeName(text: string, fixed: string, rule: string, isValid: boolean): Verdict | undefined {
-  if (isValid) return undefined
+function badName(text: string, fixed: string, rule: string): Verdict {
   const isLong = text.split('/').some((part) => part.length > 63)
   const message = isLong ? `${quote(text)} is too long for a name` : `${quote(text)} is not a valid name`
-  const didYouMean = fixed !== '' && fixed.length <= 127 && !isLong ? `did you mean \`${fixed}\`? ` : ''
-  return { code: 'invalid-name', message, hint: `${didYouMean}Names are ${rule}`.replace(/^N/, didYouMean ? 'N' : 'n') }
+  const hint = fixed !== '' && !isLong ? `did you mean \`${fixed}\`? Names are ${rule}` : `names are ${rule}`
+  return { code: 'invalid-name', message, hint }
 }
 
 export const label = textRule({
@@ -28,7 +27,7 @@ export const label = textRule({
   description: 'DNS label (RFC 1123).',
   expected: 'a name',
   pattern: LABEL,
-  judge: (text) => judgeName(text, asLabel(text), LABEL_RULE, LABEL.test(text)),
+  judge: (text) => (LABEL.test(text) ? undefined : badName(text, asLabel(text), LABEL_RULE)),
 })
 
 /** `name` (namespace default) or `namespace/name`. */
@@ -38,9 +37,10 @@ export const namespacedName = textRule({
   expected: '`name` or `namespace/name`',
   pattern: NAMESPACED,
   judge: (text) => {
+    if (NAMESPACED.test(text)) return undefined
     const parts = text.split('/').map(asLabel)
     const fixed = parts.length <= 2 && parts.every((part) => part !== '') ? parts.join('/') : ''
-    return judgeName(text, fixed, `\`name\` or \`namespace/name\`: ${LABEL_RULE}`, NAMESPACED.test(text))
+    return badName(text, fixed, `\`name\` or \`namespace/name\`: ${LABEL_RULE}`)
   },
 })
 

@@ -128,6 +128,7 @@ class Reader {
   /** Adds to `value` and `entries` what `<<` brings and they do not have. `sources` is the value beside `<<`, already read. */
   #merge(merge: Entry, sources: unknown, value: Record<string, unknown>, entries: Entries): void {
     const beside = this.#resolve(merge.value)
+    if (beside === undefined) return // an alias of nothing: reported
     const nodes = isSeq(beside) ? (beside.items as (Node | null)[]) : [merge.value]
     const values = isSeq(beside) ? ((sources ?? []) as unknown[]) : [sources]
     for (const [i, node] of nodes.entries()) {
@@ -135,7 +136,8 @@ class Reader {
       if (source === undefined) continue // an alias of nothing: reported
       if (!isMap(source)) {
         const hint = 'write `<<: *anchor`, with the anchor on a mapping'
-        this.#report('bad-merge', offset(node ?? merge.key), '`<<` merges mappings, and this is none', hint)
+        const at = offset((isAlias(merge.value) ? merge.value : node) ?? merge.key) // not inside what an alias stands for
+        this.#report('bad-merge', at, '`<<` merges mappings, and this is none', hint)
         continue
       }
       const map = source as YAMLMap

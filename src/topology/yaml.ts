@@ -13,8 +13,12 @@ import { toValue } from './values.ts'
 
 /** Deeper than any topology or Kubernetes object, far shallower than the stack. */
 const MAX_DEPTH = 100
+/** Lexical pieces a text may have: twice what 50 000 pods on a line each need, and at most some 1.5 GB while it is read. */
+const MAX_LEXEMES = 4_000_000
 /** One slip of the pen derails the rest of the file: after so many complaints the next ones say nothing new. */
 const MAX_SYNTAX_ERRORS = 20
+/** Complaints of other kinds do not follow from one another, but nobody reads more. */
+const MAX_DIAGNOSTICS = 10_000
 
 export interface YamlDocument {
   /** Plain objects, arrays, strings, numbers, booleans and null. */
@@ -41,22 +45,24 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length))
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
-  const report = (severity: Diagnostic['severity'], code: string, offset: number, message: string, hint?: string) =>
+  const report = (severity: Diagnostic['severity'], code: string, offset: number, message: string, hint?: string) => {
+    if (diagnostics.length >= MAX_DIAGNOSTICS) return
     diagnostics.push({ code, severity, message, file, ...at(offset), ...(hint === undefined ? {} : { hint }) })
+  }
 
   const composed = compose(text, lines)
-  if ('tooDeepAt' in composed) {
-    report('error', 'too-deep', composed.tooDeepAt, `nested more than ${MAX_DEPTH} levels deep`, 'no part of a topology needs that')
+  if (!Array.isArray(composed)) {
+    report('error', composed.code, composed.at, composed.message, 'no topology needs that')
     return { documents: [], diagnostics }
   }
 
   const errors = composed.flatMap((document) => document.errors).sort((a, b) => a.pos[0] - b.pos[0])
-  const firstOnLine = new Set<number>()
+  let nextLine = 0 // further errors on a line follow from the first
   for (const { code, message, pos } of errors) {
-    const { line } = at(pos[0])
-    if (firstOnLine.has(line) || firstOnLine.size >= MAX_SYNTAX_ERRORS) continue
-    firstOnLine.add(line)
+    if (pos[0] < nextLine) continue
+    if (diagnostics.length >= MAX_SYNTAX_ERRORS) break
     report('error', 'yaml-syntax', pos[0], oneLine(message), SYNTAX_HINTS[code])
+    nextLine = lines.lineStarts[at(pos[0]).line] ?? Infinity
   }
   for (const { code, message, pos } of composed.flatMap((document) => document.warnings)) {
     const hint = code === 'TAG_RESOLVE_FAILED' ? 'tags (!something) mean nothing in a topology: remove it' : SYNTAX_HINTS[code]
@@ -73,18 +79,35 @@ export function parseYaml(text: string, file: string): ParsedYaml {
   return { documents, diagnostics }
 }
 
-/** The composed documents (at least one, empty for an empty text), or where the nesting became too deep. */
-function compose(text: string, lines: LineCounter): Document.Parsed[] | { readonly tooDeepAt: number } {
+/** Why a text is not even parsed to its end. */
+interface Refusal {
+  readonly code: string
+  readonly at: number
+  readonly message: string
+}
+
+/** The composed documents (at least one, empty for an empty text), or why the text is refused. */
+function compose(text: string, lines: LineCounter): Document.Parsed[] | Refusal {
   lines.addNewLine(0)
   const parser = new Parser(lines.addNewLine)
   const tokens = []
+  let lexemes = 0
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) tokens.push(token)
-    if (parser.stack.length > MAX_DEPTH) return { tooDeepAt: parser.offset - lexeme.length }
+    const at = parser.offset - lexeme.length
+    if (parser.stack.length > MAX_DEPTH) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
+    if (++lexemes > MAX_LEXEMES) return { code: 'file-too-large', at, message: `more than ${MAX_LEXEMES} words and signs up to here` }
   }
   for (const token of parser.end()) tokens.push(token)
   const composer = new Composer({ uniqueKeys: false, schema: 'core', resolveKnownTags: false, logLevel: 'silent' })
-  return [...composer.compose(tokens, true, text.length)] as Document.Parsed[]
+  // Each complaint is an Error, and nobody looks at its stack: without it a hopeless text costs a tenth.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return [...composer.compose(tokens, true, text.length)] as Document.Parsed[]
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 /** yaml's message without what surrounds it when it quotes a piece of the file. */

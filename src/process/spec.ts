@@ -1,0 +1,113 @@
+/**
+ * What to start, and how it is told to the supervisor. Pure: no I/O.
+ */
+import { Buffer } from 'node:buffer'
+
+/** A port the built-in responder answers on. */
+export interface ListenPort {
+  readonly port: number
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP'
+}
+
+/** One container: a process in the network namespace of its pod. */
+export interface ProcessSpec {
+  /** Unique in the lab and safe as a file name: `shop.cart.http`. */
+  readonly id: string
+  /** Name of the network namespace, a file in `/run/netns`. */
+  readonly ns: string
+  /** Host name inside; cut to 63 bytes as Kubernetes does. */
+  readonly hostname: string
+  /** The pod as it is shown: `cart` in the namespace default, else `shop/cart`. */
+  readonly pod: string
+  readonly container: string
+  /** Program and arguments, found in PATH, no shell. Without it: the built-in responder. */
+  readonly command?: readonly string[]
+  /** Ports the responder listens on. A command listens on what it likes. */
+  readonly listen: readonly ListenPort[]
+  /** Addresses of the pod, for `POD_IPS`. */
+  readonly addresses?: readonly string[]
+  /** Added to the environment; wins over what is set anyway. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A container that does not run, and why, in words for the user. */
+export interface StartFailure {
+  readonly id: string
+  readonly message: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Names of the variables a container takes over from whoever runs netlab. */
+export const inherited = ['PATH', 'HOME', 'LANG', 'TERM'] as const
+
+/** The variables netlab itself sets in a container. */
+export function ownVariables(spec: ProcessSpec): Record<string, string> {
+  const slash = spec.pod.indexOf('/')
+  return {
+    HOSTNAME: hostname(spec),
+    POD_NAME: spec.pod.slice(slash + 1),
+    POD_NAMESPACE: slash < 0 ? 'default' : spec.pod.slice(0, slash),
+    POD_IPS: (spec.addresses ?? []).join(','),
+    CONTAINER_NAME: spec.container,
+    ...spec.env,
+  }
+}
+
+/** The whole environment of a container. `outside` is that of netlab. */
+export function environment(spec: ProcessSpec, outside: Environment): Record<string, string> {
+  const kept = inherited.flatMap(name => {
+    const value = outside[name] ?? (name === 'PATH' ? defaultPath : undefined)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return { ...Object.fromEntries(kept), ...ownVariables(spec) }
+}
+
+/** The kernel takes 64 bytes; Kubernetes cuts at 63 and lets no name end in a dash or dot. */
+export function hostname(spec: ProcessSpec): string {
+  return spec.hostname.slice(0, 63).replace(/[-.]+$/, '')
+}
+
+/** Ports in the notation of the responder: `8080/tcp`. */
+export function portArguments(spec: ProcessSpec): string[] {
+  return spec.listen.map(({ port, protocol }) => `${port}/${protocol.toLowerCase()}`)
+}
+
+/** What the user got wrong in a spec, if anything. Names that cannot be file names are bugs and throw. */
+export function complaint(spec: ProcessSpec): string | undefined {
+  for (const name of [spec.id, spec.ns]) {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(name)) throw new TypeError(`not a file name: ${JSON.stringify(name)}`)
+  }
+  if (spec.command?.length === 0 || spec.command?.[0] === '') return 'the command is empty'
+  const variables = Object.entries(spec.env ?? {})
+  const bad = variables.find(([name]) => name === '' || name.includes('='))
+  if (bad !== undefined) return `not the name of a variable: ${JSON.stringify(bad[0])}`
+  const texts = [...(spec.command ?? []), ...variables.flat(), spec.hostname, spec.pod, spec.container]
+  if (texts.some(text => text.includes('\0'))) return 'a NUL byte cannot be passed to a program'
+  return undefined
+}
+
+/** The stdin of the supervisor; its head comment describes the form. */
+export function frame(specs: readonly ProcessSpec[], outside: Environment): string {
+  const list = (items: readonly string[]) => [String(items.length), ...items]
+  const fields = specs.flatMap(spec => [
+    spec.id, spec.ns, hostname(spec), spec.pod,
+    ...list(portArguments(spec)),
+    ...list(Object.entries(environment(spec, outside)).map(([name, value]) => `${name}=${value}`)),
+    ...list(spec.command ?? []),
+  ])
+  return [String(specs.length), ...fields, 'end'].map(field => field + '\0').join('')
+}
+
+/** Splits the stdout of the supervisor into fields as it comes in. */
+export function fieldReader(onField: (field: string) => void): (chunk: Buffer) => void {
+  let rest = ''
+  return chunk => {
+    const fields = (rest + chunk.toString('latin1')).split('\0')
+    rest = fields.pop() ?? ''
+    // Cut as bytes and decoded as a whole, because a chunk may end inside a character.
+    for (const field of fields) onField(Buffer.from(field, 'latin1').toString())
+  }
+}

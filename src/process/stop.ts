@@ -1,0 +1,123 @@
+/**
+ * Ends containers, and whatever they left behind, and nothing else on the machine: a process is signalled only
+ * when pid and start time (or its network namespace) say at that moment that it is one of ours.
+ */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findProcess, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
+import { isRunning, recordedProcesses, recordedSupervisors, type Recorded } from './states.ts'
+
+/** Between SIGTERM and SIGKILL, in milliseconds. */
+const grace = 200
+/** A supervisor ends by itself right after its last child; later than this it hangs. */
+const supervisorGrace = 1000
+/** A killed process that stays longer than this hangs in the kernel. */
+const patience = 10_000
+const pause = 10
+
+/**
+ * Ends every container on record in `dir`, or those in `ids`: SIGTERM, 200 ms, SIGKILL. With a container go its
+ * descendants and its session. Without `ids` the supervisors go too, and so all that containers left orphaned.
+ * Forgets what it ended; logs stay. Doing it twice, or after a crash, is fine.
+ *
+ * @throws Error naming the pids that even SIGKILL did not end
+ */
+export async function stopProcesses(dir: string, ids?: readonly string[]): Promise<void> {
+  const wanted = ids === undefined ? undefined : new Set(ids)
+  const chosen = () => recordedProcesses(dir).filter(({ id }) => wanted?.has(id) ?? true)
+  const supervisors = wanted === undefined ? recordedSupervisors(dir) : []
+  // A supervisor told to end starts nothing more. It may have one more child on record before it hears of it,
+  // which is why the records are read again until the supervisors are gone.
+  for (const supervisor of supervisors) signalRecorded(supervisor, 'SIGTERM')
+  await endAll(elapsed => {
+    const alive = supervisors.filter(isRunning)
+    if (elapsed > supervisorGrace) for (const supervisor of alive) signalRecorded(supervisor, 'SIGKILL')
+    const targets = family(processes(), chosen(), alive)
+    return { targets, done: targets.length === 0 && alive.length === 0 }
+  })
+  for (const { id } of chosen()) for (const end of ['pid', 'exit']) rmSync(join(dir, `${id}.${end}`), { force: true })
+  for (const { id } of supervisors) rmSync(join(dir, id), { force: true })
+}
+
+function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void {
+  const proc = findProcess(recorded.pid)
+  if (proc !== undefined && proc.start === recorded.start) signalProcess(proc, signal)
+}
+
+/** Signals what `look` finds until it finds nothing: first politely, after the grace for good. */
+async function endAll(look: (elapsed: number) => { targets: readonly Proc[], done: boolean }): Promise<void> {
+  const begun = performance.now()
+  const asked = new Set<string>()
+  for (;;) {
+    const elapsed = performance.now() - begun
+    const { targets, done } = look(elapsed)
+    if (done) return
+    if (elapsed > patience) throw new Error(`cannot end process ${targets.map(({ pid }) => pid).join(', ')}: it hangs in the kernel`)
+    for (const target of targets) {
+      const name = `${target.pid} ${target.start}`
+      if (elapsed > grace) signalProcess(target, 'SIGKILL')
+      else if (!asked.has(name)) signalProcess(target, 'SIGTERM')
+      asked.add(name)
+    }
+    await sleep(pause)
+  }
+}
+
+/**
+ * The containers that run, their sessions, their descendants, and those of the supervisors (not the supervisors).
+ * A session outlives its leader and keeps the leader's pid from being given away; still, without the leader
+ * its members must also be in the namespace on record.
+ */
+function family(all: ReadonlyMap<number, Proc>, containers: readonly Recorded[], supervisors: readonly Recorded[]): Proc[] {
+  const leaders = new Map(containers.map(container => [container.pid, container]))
+  const roots = new Set([...containers, ...supervisors].filter(({ pid, start }) => all.get(pid)?.start === start).map(({ pid }) => pid))
+  const ours = new Map<number, boolean>()
+  const belongs = (proc: Proc): boolean => {
+    const known = ours.get(proc.pid)
+    if (known !== undefined) return known
+    ours.set(proc.pid, false) // ends a circle, which a torn reading of /proc could show
+    const leader = leaders.get(proc.session)
+    const parent = all.get(proc.parent)
+    const answer = roots.has(proc.pid)
+      || (parent !== undefined && belongs(parent))
+      || (leader !== undefined && (roots.has(leader.pid) || (!all.has(leader.pid) && networkNamespace(proc.pid) === leader.netns)))
+    ours.set(proc.pid, answer)
+    return answer
+  }
+  const spared = new Set(supervisors.map(({ pid }) => pid))
+  return [...all.values()].filter(proc => belongs(proc) && !spared.has(proc.pid))
+}
+
+/**
+ * Every process in one of these network namespaces (names in `/run/netns`; unknown ones are skipped), except
+ * this process and those it was started from: `netlab down` inside `netlab shell` must not end itself.
+ */
+export function pidsInNamespaces(nsNames: readonly string[]): number[] {
+  return members(nsNames).map(({ pid }) => pid)
+}
+
+function members(nsNames: readonly string[]): Proc[] {
+  const inodes = new Set(nsNames.map(namedNamespace).filter(inode => inode !== undefined))
+  // Should a name ever stand for the machine's own namespace, nobody in it is ours.
+  inodes.delete(networkNamespace(1) ?? 0)
+  if (inodes.size === 0) return []
+  const all = processes()
+  const spared = new Set<number>()
+  for (let pid = process.pid; pid > 0 && !spared.has(pid); pid = all.get(pid)?.parent ?? 0) spared.add(pid)
+  return [...all.values()].filter(({ pid }) => !spared.has(pid) && inodes.has(networkNamespace(pid) ?? 0))
+}
+
+/**
+ * Ends those of `pids` that still are in one of these network namespaces: SIGTERM, 200 ms, SIGKILL.
+ * Without `pids`: whoever is in them, also those that are started meanwhile.
+ *
+ * @throws Error naming the pids that even SIGKILL did not end
+ */
+export async function endProcesses(nsNames: readonly string[], pids?: readonly number[]): Promise<void> {
+  const wanted = pids === undefined ? undefined : new Set(pids)
+  await endAll(() => {
+    const targets = members(nsNames).filter(({ pid }) => wanted?.has(pid) ?? true)
+    return { targets, done: targets.length === 0 }
+  })
+}
