@@ -1,0 +1,25 @@
+#!/bin/sh
+# Run tests on a complete kernel: those that need devices which this machine's kernel may lack.
+#
+#   scripts/test-vm.sh [FILE.mjs]...
+#
+# The files are plain JavaScript for node:test, bundled beforehand: under emulation, loading is
+# what takes the time. Without arguments they are build/test/vm*.mjs and build/test/conformance*.mjs.
+# NETLAB_CONFORMANCE names the backends the conformance suite is to run there (gre,ipip).
+set -eu
+
+cd "$(dirname "$0")/.."
+
+if [ $# = 0 ]; then
+  for file in build/test/vm*.mjs build/test/conformance*.mjs; do
+    [ ! -e "$file" ] || set -- "$@" "$file"
+  done
+fi
+if [ $# = 0 ]; then
+  echo "test-vm: no build/test/vm*.mjs and no build/test/conformance*.mjs: build the tests first" >&2
+  exit 2
+fi
+
+NETLAB_CONFORMANCE=${NETLAB_CONFORMANCE:-gre,ipip}
+export NETLAB_CONFORMANCE
+exec scripts/vm-run.sh node --test "$@"
