@@ -36,7 +36,10 @@ function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   })
 }
 
-export async function exec(nodeName: string, command: readonly string[], options: NodeOptions): Promise<void> {
+export async function exec(nodeName: string, words: readonly string[], options: NodeOptions): Promise<void> {
+  // commander hands everything after the node over as it is, the separating -- included.
+  const command = words[0] === '--' ? words.slice(1) : words
+  if (command.length === 0) throw failure(Exit.Usage, 'no-command', `there is nothing to run in ${nodeName}`, `netlab exec ${nodeName} -- COMMAND, or netlab shell ${nodeName}`)
   const { lab } = theLab(options.lab)
   const node = theNode(lab, nodeName)
   requireRoot('exec')
