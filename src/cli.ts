@@ -1,10 +1,9 @@
 /**
- * The command line: every command, its options and its help. Actions are loaded when they run, so that
- * `netlab --version` costs no more than Node itself.
+ * The command line: every command, its options and its help. Actions are loaded when they run, so that a
+ * command costs the start-up of what it uses.
  */
 import { Command, Option } from '@commander-js/extra-typings'
-
-declare const NETLAB_VERSION: string
+import { VERSION } from './version.ts'
 
 const example = (lines: string): string => `\nExamples:\n${lines.trim().split('\n').map((l) => `  $ ${l.trim()}`).join('\n')}\n`
 const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
@@ -14,7 +13,7 @@ const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab,
 export function program() {
   const netlab = new Command('netlab')
     .description('Real container networks out of Linux network namespaces, from one YAML file.')
-    .version(typeof NETLAB_VERSION === 'string' ? NETLAB_VERSION : '0.0.0-dev')
+    .version(VERSION)
     .showHelpAfterError('(--help shows how)')
     .enablePositionalOptions()
     .exitOverride()
@@ -147,9 +146,7 @@ export function program() {
 }
 
 /** Runs the command line and sets the exit code. Never throws. */
-export async function main(argv: readonly string[]): Promise<void> {
-  // Whoever reads us may stop early, as in `netlab plan | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+export async function run(argv: readonly string[]): Promise<void> {
   try {
     await program().parseAsync(argv as string[])
   } catch (error) {

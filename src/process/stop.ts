@@ -2,7 +2,7 @@
  * Ends containers, and whatever they left behind, and nothing else on the machine: a process is signalled only
  * when pid and start time (or its network namespace) say at that moment that it is one of ours.
  */
-import { rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findProcess, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
@@ -36,8 +36,11 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
     const targets = family(processes(), chosen(), alive)
     return { targets, done: targets.length === 0 && alive.length === 0 }
   })
-  for (const { id } of chosen()) for (const end of ['pid', 'exit']) rmSync(join(dir, `${id}.${end}`), { force: true })
-  for (const { id } of supervisors) rmSync(join(dir, id), { force: true })
+  // By name, not by what is on record: a supervisor that is killed may leave half a record.
+  const records = new Set(ids?.flatMap(id => [`${id}.pid`, `${id}.exit`]))
+  for (const file of existsSync(dir) ? readdirSync(dir) : []) {
+    if (ids === undefined ? /^\.supervisor-|\.(pid|exit)$/.test(file) : records.has(file)) rmSync(join(dir, file), { force: true })
+  }
 }
 
 function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void {

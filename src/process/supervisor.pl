@@ -73,13 +73,19 @@ sub leave {
 
 sub report { defined syswrite(STDOUT, join '', map {"$_\0"} @_) or $stopping = 1 }
 
+# Responders apart from programs: they listen before the first program runs, which may want an answer at once.
 sub read_specs {
   local $/ = "\0";
   my $field = sub { my $text = <STDIN>; defined $text && chomp $text ? $text : leave() };   # the starter is gone
   my $list = sub { my $count = $field->(); return $count, map { $field->() } 1 .. $count };
-  my @specs = map { join "\0", (map { $field->() } 1 .. 4), map { $list->() } 1 .. 3 } 1 .. $field->();
+  my (@responders, @programs);
+  for (1 .. $field->()) {
+    my @place = map { $field->() } 1 .. 4;
+    my ($ports, $environment, $command) = map { [ $list->() ] } 1 .. 3;
+    push @{ $command->[0] ? \@programs : \@responders }, join "\0", @place, @$ports, @$environment, @$command;
+  }
   $field->() eq 'end' or die "what to start came garbled\n";
-  return @specs;
+  return (\@responders, \@programs);
 }
 
 # One string a container until it is its turn: a child gets a copy of every page that holds a value we drop.
@@ -207,6 +213,20 @@ sub hear_from {
   report($id, $text =~ /\A-(.*)\z/s ? $1 : '');
 }
 
+# Starts what is in the queue and waits until all of it is ready. Some at once, for the sake of a second core.
+sub start {
+  my ($queue) = @_;
+  while (!$stopping && @$queue || %starting) {
+    launch(parse_spec(shift @$queue)) while @$queue && !$stopping && keys %starting < AT_ONCE;
+    my $ready = '';
+    vec($ready, fileno $_->{channel}, 1) = 1 for values %starting;
+    if (%starting && select($ready, undef, undef, undef) > 0) {
+      for my $pid (keys %starting) { hear_from($pid) if vec($ready, fileno $starting{$pid}{channel}, 1) }
+    }
+    reap(POSIX::WNOHANG());
+  }
+}
+
 # --- the program ---
 umask 022;
 POSIX::setsid();
@@ -224,19 +244,10 @@ call('prctl', SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 require $responder;
 write_file("$dir/.supervisor-$$", "$$ " . start_time($$) . "\n");
 report('', 'ready');
-my @queue = read_specs();
+my @queues = read_specs();
 open(STDIN, '<', '/dev/null') or die "/dev/null: $!\n";
-leave_namespace_files() if @queue;
-
-while (!$stopping && @queue || %starting) {
-  launch(parse_spec(shift @queue)) while @queue && !$stopping && keys %starting < AT_ONCE;
-  my $ready = '';
-  vec($ready, fileno $_->{channel}, 1) = 1 for values %starting;
-  if (%starting && select($ready, undef, undef, undef) > 0) {
-    for my $pid (keys %starting) { hear_from($pid) if vec($ready, fileno $starting{$pid}{channel}, 1) }
-  }
-  reap(POSIX::WNOHANG());
-}
+leave_namespace_files();
+start($_) for @queues;
 report('', 'done');
 open($_, '>', '/dev/null') for \*STDOUT, \*STDERR;
 1 while reap(0);

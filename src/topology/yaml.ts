@@ -11,7 +11,7 @@ import type { Diagnostic } from './diagnostics.ts'
 import { Positions } from './positions.ts'
 import { toValue } from './values.ts'
 
-/** Deeper than any topology or Kubernetes object, far shallower than the stack. */
+/** Levels a document may have: deeper than any topology or Kubernetes object, far shallower than the stack. */
 const MAX_DEPTH = 100
 /** Lexical pieces a text may have: twice what 50 000 pods on a line each need, and at most some 1.5 GB while it is read. */
 const MAX_LEXEMES = 4_000_000
@@ -95,7 +95,7 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | Refusal 
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) tokens.push(token)
     const at = parser.offset - lexeme.length
-    if (parser.stack.length > MAX_DEPTH) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
+    if (parser.stack.length > MAX_DEPTH + 1) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
     if (++lexemes > MAX_LEXEMES) return { code: 'file-too-large', at, message: `more than ${MAX_LEXEMES} words and signs up to here` }
   }
   for (const token of parser.end()) tokens.push(token)
