@@ -37,9 +37,8 @@ my %CALLS = (
 my $machine = (POSIX::uname())[4];
 my $calls = $CALLS{$machine} or die "no system call numbers for $machine\n";
 
-# syscall() wants strings in variables and numbers that look like numbers.
 sub call {
-  my ($name, @values) = @_;
+  my ($name, @values) = @_;   # syscall() wants strings in variables
   return syscall($calls->{$name}, @values) == 0 || die "$name: $!\n";
 }
 
@@ -90,10 +89,10 @@ sub read_specs {
 
 # One string a container until it is its turn: a child gets a copy of every page that holds a value we drop.
 sub parse_spec {
-  my ($id, $netns, $hostname, $pod, @rest) = split /\0/, $_[0], -1;
-  my ($ports, $environment, $command) = map { [ splice @rest, 0, shift @rest ] } 1 .. 3;
-  return { id => $id, netns => $netns, hostname => $hostname, pod => $pod,
-    ports => $ports, environment => $environment, command => $command };
+  my %spec;
+  (@spec{qw(id netns hostname pod)}, my @rest) = split /\0/, $_[0], -1;
+  @spec{qw(ports environment command)} = map { [ splice @rest, 0, shift @rest ] } 1 .. 3;
+  return \%spec;
 }
 
 # Moves into a mount namespace without a single mounted namespace file. A copy of one would keep the network
@@ -131,10 +130,7 @@ sub launch {
   socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or return report($spec->{id}, "socketpair: $!");
   my $pid = fork;
   return report($spec->{id}, "fork: $!") unless defined $pid;
-  if ($pid == 0) {
-    close $ours;
-    become($spec, $theirs);
-  }
+  if ($pid == 0) { close $ours; become($spec, $theirs) }
   close $theirs;
   $running{$pid} = $spec->{id};
   eval {
