@@ -7,7 +7,7 @@ import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../model/lab.ts'
 import { masquerade } from './masquerade.ts'
 import { containers } from './containers.ts'
-import { endNode, forwarder, hostUplink, switchFilterOff, underlay } from './underlay.ts'
+import { endNode, forwarder, HOST_RP_FILTER, hostUplink, switchFilterOff, underlay } from './underlay.ts'
 
 /** A compiled lab. */
 export interface Compiled {
@@ -53,7 +53,7 @@ export function compile(lab: Lab): Compiled {
   if (needs.has('br_netfilter')) for (const s of lab.segments) objects.push(...switchFilterOff(s))
   for (const host of lab.hosts) {
     const pods = podsOf.get(host.name)!
-    objects.push(...forwarder(host.netns, host.source, lab), ...hostUplink(host, lab))
+    objects.push(...forwarder(host.netns, host.source, lab, HOST_RP_FILTER), ...hostUplink(host, lab))
     for (const pod of pods) objects.push(...endNode(pod.netns, pod.source, lab))
     for (const o of attach.objects({ host, pods, podMTU: podMTU(host, backend) }, lab)) objects.push(o)
     for (const o of backend.objects(host, lab)) objects.push(o)

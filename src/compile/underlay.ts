@@ -20,8 +20,12 @@ export function underlay(lab: Lab): KernelObject[] {
   return [...lab.segments.flatMap((s) => segmentSwitch(s)), ...routerObjects(lab), ...lab.externals.flatMap((x) => externalObjects(x, lab))]
 }
 
+/** Reverse path filters (ip-sysctl.rst, RFC 3704): a host knows the way back to every sender it serves, the router does not. */
+export const HOST_RP_FILTER = ['2', 'loose: replies may take another way than requests'] as const
+const ROUTER_RP_FILTER = ['0', 'off: pods talk to hosts of other segments, and the router has no route to pods'] as const
+
 /** A node that forwards (host, router): its namespace, loopback, and settings its devices inherit. */
-export function forwarder(ns: string, from: Source, lab: Lab): KernelObject[] {
+export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly [value: string, why: string]): KernelObject[] {
   const set = (key: string, value: string, note?: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, ...(note === undefined ? {} : { note }) })
   const v6 = lab.families.includes(6)
     ? [
@@ -35,8 +39,8 @@ export function forwarder(ns: string, from: Source, lab: Lab): KernelObject[] {
     { kind: 'netns', ns, from },
     // A new namespace inherits IPv4 settings from the machine: say what we rely on.
     set('net/ipv4/ip_forward', '1'),
-    set('net/ipv4/conf/all/rp_filter', '2', 'loose: replies may take another way than requests (RFC 3704)'),
-    set('net/ipv4/conf/default/rp_filter', '2'),
+    set('net/ipv4/conf/all/rp_filter', rpFilter[0], rpFilter[1]),
+    set('net/ipv4/conf/default/rp_filter', rpFilter[0]),
     ...v6,
     { kind: 'link', ns, from, type: 'loopback', name: 'lo' },
   ]
@@ -94,7 +98,7 @@ export function hostUplink(host: Host, lab: Lab): KernelObject[] {
 function routerObjects(lab: Lab): KernelObject[] {
   const { router } = lab
   if (!router) return []
-  const objects = forwarder(router.netns, router.source, lab)
+  const objects = forwarder(router.netns, router.source, lab, ROUTER_RP_FILTER)
   for (const s of lab.segments) {
     const here = { ns: router.netns, from: s.source }
     const name = interfaceName('s', s.index + 1, s.segment)

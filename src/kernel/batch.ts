@@ -1,5 +1,5 @@
 /** Batches: the input of one tool in one namespace, line by line, each line knowing the object behind it. */
-import { Stage } from './diff.ts'
+import type { Stage } from './diff.ts'
 import type { KernelObject } from './objects.ts'
 
 export type Tool = 'ip' | 'bridge' | 'sysctl' | 'iptables-restore' | 'ip6tables-restore' | 'process'

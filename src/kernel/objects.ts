@@ -33,7 +33,7 @@ export interface VethEnd {
   readonly mac: string
   readonly mtu: number
   readonly port?: BridgePort
-  /** Only ever observed: the device exists but was taken down. */
+  /** Only ever observed: the device exists but was taken down, or carries no frames although both ends are up. */
   readonly down?: true
 }
 

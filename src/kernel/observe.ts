@@ -3,10 +3,11 @@
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
 import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { differences } from './diff.ts'
 import { ABSENT, NETNS_DIR, type Enter, type Job, type Step } from './enter.ts'
 import { keyOf, type KernelObject, type Kind, type Process, type Veth, type VethEnd } from './objects.ts'
-import { addressObjects, bridgePort, chainObjects, fdbObjects, jsonLines, linkObject, neighbourObjects, routeObjects, ruleObjects, type IpLink } from './parse.ts'
+import { addressObjects, bridgePort, chainObjects, fdbObjects, jsonLines, linkObject, neighbourObjects, operational, routeObjects, ruleObjects, type IpLink } from './parse.ts'
 
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
@@ -127,6 +128,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
     options.onProgress?.(++done / jobs.length)
   })
   for (const [ns] of expected) found.push({ kind: 'netns', ns })
+  await settle(hints, ends, enter)
   found.push(...pairs(hints, ends))
   for (const o of hints) if (o.kind === 'process' && options.hasProcess?.(o.id)) found.push(strip(o))
   return found
@@ -150,6 +152,48 @@ export function namespaces(): string[] {
 }
 
 const strip = ({ from: _from, note: _note, ...o }: Process): Process => o
+
+/** Longest wait for links to carry frames, and between two looks, milliseconds. */
+const SETTLE = { patience: 3000, pause: 15 }
+
+/**
+ * Waits until pairs whose ends are both up carry frames, so that whoever sends next is not the victim of a link
+ * that is still starting. Only ends that were up first, and bridge ports, can be late. What does not get there
+ * is marked as down.
+ */
+async function settle(hints: readonly KernelObject[], ends: Map<string, End>, enter: Enter): Promise<void> {
+  const pairsUp = hints.flatMap((o): [string, string][] => {
+    if (o.kind !== 'veth') return []
+    const [near, far] = [`${o.ns} ${o.name}`, `${o.peer.ns} ${o.peer.name}`]
+    const bothUp = [near, far].every((key) => ends.get(key)?.link.flags.includes('UP'))
+    return bothUp ? [[near, far]] : []
+  })
+  const late = (): string[] =>
+    pairsUp.flatMap(([near, far]) => {
+      const other = ends.get(far)!
+      return [...(operational(ends.get(near)!.link) ? [] : [near]), ...(other.end.port && !operational(other.link) ? [far] : [])]
+    })
+  const deadline = Date.now() + SETTLE.patience
+  let waiting = late()
+  while (waiting.length > 0 && Date.now() < deadline) {
+    await sleep(SETTLE.pause)
+    const spaces = [...new Set(waiting.map((key) => ends.get(key)!.end.ns))]
+    await enter.run(
+      spaces.map((ns) => ({ ns, steps: [{ run: ['ip', '-j', '-d', 'link', 'show'] }] })),
+      (index, results) => {
+        for (const link of (jsonLines(results[0]?.stdout ?? '')[0] ?? []) as IpLink[]) {
+          const before = ends.get(`${spaces[index]} ${link.ifname}`)
+          if (before) ends.set(`${spaces[index]} ${link.ifname}`, { ...before, link })
+        }
+      },
+    )
+    waiting = late()
+  }
+  for (const key of waiting) {
+    const { link, end } = ends.get(key)!
+    ends.set(key, { link, end: { ...end, down: true } })
+  }
+}
 
 /**
  * Joins veth ends to pairs. The kernel names the other end by index only, so the pairing asked for is

@@ -6,6 +6,7 @@ export interface IpLink {
   readonly ifindex: number
   readonly ifname: string
   readonly flags: readonly string[]
+  readonly operstate?: string
   readonly mtu: number
   readonly address?: string
   readonly master?: string
@@ -15,7 +16,7 @@ export interface IpLink {
   readonly linkinfo?: {
     readonly info_kind?: string
     readonly info_slave_kind?: string
-    readonly info_slave_data?: { readonly hairpin?: boolean }
+    readonly info_slave_data?: { readonly hairpin?: boolean; readonly state?: string }
     readonly info_data?: Readonly<Record<string, unknown>>
   }
   readonly addr_info?: readonly { readonly family: string; readonly local: string; readonly prefixlen: number; readonly scope: string }[]
@@ -33,17 +34,29 @@ interface IpRoute {
 }
 
 /** Documents `ip -j -batch` printed, one a line and command. */
-export const jsonLines = (text: string): unknown[][] =>
-  text
+export const jsonLines = (output: string): unknown[][] =>
+  output
     .split('\n')
     .filter((l) => l.startsWith('['))
     .map((l) => JSON.parse(l) as unknown[])
+
+/** iproute2 prints the same field as a number or as text, depending on its version. */
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
 const withPrefix = (dst: string): string => (dst === 'default' || dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`)
 
 export function bridgePort(link: IpLink): BridgePort | undefined {
   if (link.linkinfo?.info_slave_kind !== 'bridge' || link.master === undefined) return undefined
   return { master: link.master, ...(link.linkinfo.info_slave_data?.hairpin ? { hairpin: true } : {}) }
+}
+
+/**
+ * Whether frames pass already. A device whose other end came up later is activated, and a bridge port starts
+ * to forward, only when the kernel's link watch gets to it: up to a second later (net/core/link_watch.c).
+ */
+export function operational(link: IpLink): boolean {
+  if (link.linkinfo?.info_slave_kind === 'bridge' && link.linkinfo.info_slave_data?.state !== 'forwarding') return false
+  return link.operstate === 'UP'
 }
 
 /** Everything but veth ends, which need the other namespace to make a pair. Unknown device types give nothing. */
@@ -55,11 +68,11 @@ export function linkObject(ns: string, link: IpLink): KernelObject | undefined {
     case 'bridge':
       return { ...common, type: 'bridge', mac, mtu: link.mtu }
     case 'vxlan':
-      return { ...common, type: 'vxlan', mac, mtu: link.mtu, vni: Number(data['id']), port: Number(data['port']), local: String(data['local']), dev: String(data['link'] ?? link.link) }
+      return { ...common, type: 'vxlan', mac, mtu: link.mtu, vni: Number(data['id']), port: Number(data['port']), local: text(data['local']), dev: text(data['link'] ?? link.link) }
     case 'gre':
     case 'ipip': {
       const key = data['okey'] ?? data['ikey']
-      return { ...common, type: link.linkinfo.info_kind, mtu: link.mtu, local: String(data['local']), ...(key === undefined ? {} : { key: keyNumber(String(key)) }) }
+      return { ...common, type: link.linkinfo.info_kind, mtu: link.mtu, local: text(data['local']), ...(key === undefined ? {} : { key: keyNumber(text(key)) }) }
     }
     case undefined:
       return link.flags.includes('LOOPBACK') ? { ...common, type: 'loopback' } : undefined

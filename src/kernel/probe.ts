@@ -7,7 +7,10 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Feature } from './features.ts'
 
-/** A shell line that succeeds only where the feature works. Runs as root in a fresh namespace, `lo` down. */
+/**
+ * A shell line that succeeds only where the feature works, and otherwise prints why not. Runs as root in a
+ * fresh namespace, `lo` down. Makes things in that namespace alone: a probe must not change the machine.
+ */
 const TRIES: Readonly<Record<Feature, string>> = {
   netns: 'true',
   veth: 'ip link add np0 type veth peer name np1',
@@ -15,13 +18,21 @@ const TRIES: Readonly<Record<Feature, string>> = {
   vxlan: 'ip link add npv type vxlan id 1 dstport 8472 local 127.0.0.1',
   gre: 'ip link add npg type gre local 127.0.0.1',
   ipip: 'ip link add npi type ipip local 127.0.0.1',
-  br_netfilter: 'test -e /proc/sys/net/bridge/bridge-nf-call-iptables',
-  masquerade: 'printf "%s\\n" "*nat" "-A POSTROUTING -m comment --comment probe -j MASQUERADE --random-fully" COMMIT | iptables-restore --noflush',
-  masquerade6: 'printf "%s\\n" "*nat" "-A POSTROUTING -m comment --comment probe -j MASQUERADE --random-fully" COMMIT | ip6tables-restore --noflush',
-  ipv6: 'test -d /proc/sys/net/ipv6',
+  br_netfilter: 'cat /proc/sys/net/bridge/bridge-nf-call-iptables',
+  masquerade: nat('iptables-restore'),
+  masquerade6: nat('ip6tables-restore'),
+  ipv6: 'ip -6 address add fd00::1/128 dev lo',
 }
 
-/** Debian's and Ubuntu's packages for what a feature needs. */
+/** Waits for whoever else holds the lock that iptables-legacy has for the whole machine. */
+function nat(restore: string): string {
+  return `printf '%s\\n' '*nat' '-A POSTROUTING -m comment --comment probe -j MASQUERADE --random-fully' COMMIT | ${restore} --noflush --wait=5`
+}
+
+/** Every feature there is. */
+export const FEATURES = Object.keys(TRIES) as readonly Feature[]
+
+/** What a kernel must have been built with, or able to load, for a feature. */
 export const FEATURE_MODULES: Readonly<Record<Feature, string>> = {
   netns: 'CONFIG_NET_NS',
   veth: 'kernel module veth',
@@ -94,16 +105,52 @@ export function loadBridgeNetfilter(): void {
   spawnSync('sh', ['-c', `modprobe br_netfilter && for f in ip ip6 arp; do echo 0 >${setting}"$f"tables; done`], { stdio: 'ignore' })
 }
 
-/** Tries the features, all in one process. Needs root. */
+/** Longer than any probe takes, module loading included. */
+const PATIENCE_MS = 20_000
+
+/**
+ * Tries the features, all in one process. Needs root. What it makes is gone when it returns, except that the
+ * kernel keeps modules it loaded for it, as it would for `up` (some of them put a device of their own into
+ * every namespace, such as tunl0).
+ */
 export function probe(features: readonly Feature[]): ProbeResult[] {
   if (features.includes('br_netfilter')) loadBridgeNetfilter()
-  const script = features.map((f) => `if why=$( { ${TRIES[f]}; } 2>&1 ); then echo "ok"; else echo "no $(printf %s "$why" | tr '\\n' ' ')"; fi`).join('\n')
-  const { stdout, stderr, error } = spawnSync('unshare', ['--net', 'sh', '-c', script], { encoding: 'utf8' })
-  const lines = (stdout ?? '').split('\n')
+  // One answer a feature, ended by NUL: what tools print can hold anything else.
+  const script = features.map((f) => `if why=$( { ${TRIES[f]}; } 2>&1 ); then printf 'ok\\0'; else printf '%s\\0' "no $why"; fi`).join('\n')
+  const { stdout, stderr, error } = spawnSync('unshare', ['--net', 'sh', '-c', script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, timeout: PATIENCE_MS })
+  const answers = (stdout ?? '').split('\0').slice(0, -1)
   return features.map((feature, i) => {
-    const line = lines[i]
-    if (line?.startsWith('ok')) return { feature, works: true }
-    const reason = line?.startsWith('no') ? line.slice(3).trim() : (error?.message ?? stderr.trim())
-    return { feature, works: false, reason: reason || 'not there' }
+    const answer = answers[i]
+    if (answer === 'ok') return { feature, works: true }
+    const reason = answer === undefined ? whyUntried(error, stderr) : answer.slice('no '.length)
+    return { feature, works: false, reason: reason.replaceAll(/\s+/g, ' ').trim() || 'it failed without a word' }
   })
+}
+
+/** Why there is no scratch namespace to try anything in. */
+function whyUntried(error: NodeJS.ErrnoException | undefined, stderr: string | null): string {
+  switch (error?.code) {
+    case 'ENOENT':
+      return 'could not be tried: the program unshare is not installed'
+    case 'ETIMEDOUT':
+      return `could not be tried: no answer within ${PATIENCE_MS / 1000} s`
+    default:
+      return `could not be tried: ${stderr?.trim() || error?.message || 'no namespace to try it in'}`
+  }
+}
+
+/** How each program wants to be asked for its version, where it is not `--version`. */
+const ASK_VERSION: Readonly<Record<string, string>> = { ip: '-V', bridge: '-V', ping: '-V' }
+
+/** The version a program tells, with the kernel interface it drives if it says: `1.8.9 (nf_tables)`. */
+export function toolVersion(name: string, path: string): string | undefined {
+  const { stdout, stderr } = spawnSync(path, [ASK_VERSION[name] ?? '--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS })
+  return versionIn(`${stdout ?? ''}\n${stderr ?? ''}`)
+}
+
+/** Finds the version in what a program prints about itself. */
+export function versionIn(text: string): string | undefined {
+  const number = /\bv?(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? /\b(?:iputils[ -]s?|version )(\d+)/.exec(text)?.[1]
+  const variant = /\((nf_tables|legacy)\)/.exec(text)?.[0]
+  return number === undefined || variant === undefined ? number : `${number} ${variant}`
 }

@@ -4,7 +4,7 @@
  */
 import type { Batch, Line, Tool } from './batch.ts'
 import { differences, Stage, stageOf, type Change } from './diff.ts'
-import type { BridgePort, Chain, KernelObject, Link, Neighbour, Route, Rule, Veth, VethEnd } from './objects.ts'
+import type { BridgePort, Chain, Link, Neighbour, Route, Rule, Veth, VethEnd } from './objects.ts'
 
 /** Order of tools within a namespace and stage: settings, then devices and routes, then rules. */
 const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'bridge', 'iptables-restore', 'ip6tables-restore', 'process']

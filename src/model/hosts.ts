@@ -142,7 +142,7 @@ function assignBlocks(drafts: readonly Draft[], networks: Networks, leases: Leas
       if (leased && !fixed.has(i) && leased.prefix === networks.hostPrefix[network.family] && ![...fixed.values()].some((f) => overlaps(f, leased))) fixed.set(i, leased)
     })
     const next = freeBlocks(network, networks.hostPrefix[network.family], [...fixed.values()])
-    for (const [i, d] of drafts.entries()) {
+    for (const i of drafts.keys()) {
       const cidr = fixed.get(i) ?? next.next().value
       if (cidr) result[i]!.push(block(cidr))
       else {

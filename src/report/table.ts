@@ -5,7 +5,7 @@
 const ANSI = /\u001b\[[0-9;]*m/g
 
 /** Columns a text takes on a terminal, colours not counted. */
-export const width = (text: string): number => [...text.replace(ANSI, '')].length
+export const width = (text: string): number => Array.from(text.replace(ANSI, '')).length
 
 /**
  * @param head column titles

@@ -1,0 +1,53 @@
+#!/bin/sh
+# `npm test`: installs what is missing, then runs every test there is.
+#
+#   scripts/test.sh [unit|kernel|vm]...    all three when none is named
+#
+#   unit    types, lint, unit, golden and property tests; no root
+#   kernel  real namespaces on this kernel: conformance, drift, command line, chaos; root
+#   vm      the conformance suite on Debian's kernel, for the devices this kernel lacks
+#
+# Kernel tests need root; an ordinary user's are run with sudo. Exit: 0 all passed, 1 a test failed,
+# 3 something is missing that cannot be installed.
+set -eu
+
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+[ $# -gt 0 ] || set -- unit kernel vm
+
+scripts/setup.sh test vm
+node scripts/build.js
+node scripts/build-tests.js
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null 2>&1; then
+    sudo env "PATH=$PATH" "$@"
+  else
+    echo "test: these tests build network namespaces, which takes root, and there is no sudo: run npm test as root" >&2
+    exit 3
+  fi
+}
+
+for part in "$@"; do
+  printf '\n== %s\n' "$part"
+  case $part in
+    unit)
+      npm run --silent check
+      npx vitest run
+      ;;
+    kernel)
+      # One file after the other: each has the machine's two or more processors to itself.
+      as_root node --test --test-concurrency=1 build/test/netns/ build/test/conformance/ build/test/e2e/ build/test/chaos/
+      ;;
+    vm)
+      scripts/test-vm.sh
+      ;;
+    *)
+      echo "test: no part called $part: unit, kernel, vm" >&2
+      exit 2
+      ;;
+  esac
+done
+printf '\nall tests passed\n'
