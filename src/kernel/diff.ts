@@ -23,6 +23,8 @@ export enum Stage {
   Devices,
   /** What lives on devices: addresses, routes, entries, rules. */
   Config,
+  /** What goes away only when nothing refers to it any more: sets that rules matched. */
+  Cleanup,
   /** Containers. */
   Processes,
 }
@@ -70,6 +72,7 @@ const IN_PLACE = new Set(['down', 'peer.down', 'mtu', 'mac', 'port', 'port.maste
 
 function replaceable(before: KernelObject, object: KernelObject): boolean {
   if (object.kind === 'process' || object.kind === 'rule') return false
+  if (object.kind === 'ipset') return before.kind === 'ipset' && before.type === object.type && before.family === object.family
   if (object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb' || object.kind === 'sysctl' || object.kind === 'chain') return true
   return differences(before, object).every((f) => IN_PLACE.has(f))
 }
@@ -122,7 +125,7 @@ export function diff(current: readonly KernelObject[], desired: readonly KernelO
 function order(changes: Change[]): Change[] {
   const deletes = changes.filter((c) => c.action === 'delete').sort((a, b) => stageOf(b.object) - stageOf(a.object))
   const others = changes.filter((c) => c.action !== 'delete')
-  const byStage: Change[][] = [[], [], [], [], []]
+  const byStage: Change[][] = Array.from({ length: Stage.Processes + 1 }, () => [])
   for (const c of others) byStage[stageOf(c.object)]!.push(c)
   return [...deletes, ...byStage.flat()]
 }

@@ -146,6 +146,17 @@ export interface Chain extends Common {
   readonly rules: readonly string[]
 }
 
+/** A set of addresses (and ports) that rules match in one step however many members it has. */
+export interface Ipset extends Common {
+  readonly kind: 'ipset'
+  readonly family: Family
+  /** At most 31 characters (IPSET_MAXNAMELEN less the terminating NUL). */
+  readonly name: string
+  readonly type: 'hash:ip' | 'hash:net' | 'hash:ip,port'
+  /** Sorted, as `ipset save` prints them: `10.244.0.2`, `10.0.0.0/8`, `10.1.0.0/16 nomatch`, `10.244.0.2,tcp:80`. */
+  readonly members: readonly string[]
+}
+
 /** A container: a process in a pod's namespaces, started with the lab and ended with it. */
 export interface Process extends Common {
   readonly kind: 'process'
@@ -162,7 +173,7 @@ export interface Process extends Common {
   readonly addresses: readonly string[]
 }
 
-export type KernelObject = Netns | Veth | Link | Address | Route | Rule | Neighbour | Fdb | Sysctl | Chain | Process
+export type KernelObject = Netns | Veth | Link | Address | Route | Rule | Neighbour | Fdb | Sysctl | Chain | Ipset | Process
 export type Kind = KernelObject['kind']
 
 /** What makes an object the same object although its other fields differ. */
@@ -187,6 +198,8 @@ export function keyOf(o: KernelObject): string {
       return `sysctl ${o.ns} ${o.key}`
     case 'chain':
       return `chain ${o.ns} ${o.family} ${o.table} ${o.chain}`
+    case 'ipset':
+      return `ipset ${o.ns} ${o.name}`
     case 'process':
       return `process ${o.id}`
   }
@@ -231,6 +244,8 @@ export function describe(o: KernelObject): string {
       return `sysctl ${o.key} in ${o.ns}`
     case 'chain':
       return `${o.family === 4 ? 'iptables' : 'ip6tables'} chain ${o.table}/${o.chain} in ${o.ns}`
+    case 'ipset':
+      return `ipset ${o.name} in ${o.ns}`
     case 'process':
       return `container ${o.container} of pod ${o.pod}`
   }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { differences } from './diff.ts'
 import { ABSENT, NETNS_DIR, type Enter, type Job, type Step } from './enter.ts'
 import { keyOf, type KernelObject, type Kind, type Process, type Veth, type VethEnd } from './objects.ts'
-import { addressObjects, bridgePort, chainObjects, fdbObjects, jsonLines, linkObject, neighbourObjects, operational, routeObjects, ruleObjects, type IpLink } from './parse.ts'
+import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, jsonLines, linkObject, neighbourObjects, operational, routeObjects, ruleObjects, type IpLink } from './parse.ts'
 
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
@@ -44,7 +44,7 @@ function ipLines(kinds: ReadonlySet<Kind>): string[] {
 }
 
 /** What a step reads. */
-export type Part = 'ip' | 'rules6' | 'fdb' | 'save4' | 'save6' | 'sysctl'
+export type Part = 'ip' | 'rules6' | 'fdb' | 'ipset' | 'save4' | 'save6' | 'sysctl'
 
 /** A step that reads part of a namespace. `ip`, where there is one, comes first and is a batch. */
 export interface ReadStep {
@@ -56,6 +56,7 @@ function stepsFor(e: Expected): ReadStep[] {
   const steps: ReadStep[] = [{ part: 'ip', step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${ipLines(e.kinds).join('\n')}\n` } }]
   if (e.kinds.has('rule')) steps.push({ part: 'rules6', step: { run: ['ip', '-6', '-j', 'rule', 'show'] } })
   if (e.kinds.has('fdb')) steps.push({ part: 'fdb', step: { run: ['bridge', '-j', 'fdb', 'show'] } })
+  if (e.kinds.has('ipset')) steps.push({ part: 'ipset', step: { run: ['ipset', 'save'] } })
   const chains = e.objects.filter((o) => o.kind === 'chain')
   if (chains.some((c) => c.family === 4)) steps.push({ part: 'save4', step: { run: ['iptables-save'] } })
   if (chains.some((c) => c.family === 6)) steps.push({ part: 'save6', step: { run: ['ip6tables-save'] } })
@@ -106,6 +107,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
     if (part === 'ip') readIp(ns, e, output)
     else if (part === 'rules6') found.push(...ruleObjects(ns, 6, (jsonLines(output)[0] ?? []) as Parameters<typeof ruleObjects>[2]))
     else if (part === 'fdb') found.push(...fdbObjects(ns, (jsonLines(output)[0] ?? []) as Parameters<typeof fdbObjects>[1]))
+    else if (part === 'ipset') found.push(...ipsetObjects(ns, output))
     else if (part === 'sysctl') found.push(...settings(ns, e, output))
     else found.push(...chainObjects(ns, part === 'save4' ? 4 : 6, output))
   }

@@ -1,5 +1,5 @@
 /** What `ip -j -d`, `bridge -j` and `iptables-save` print → kernel objects. Pure. */
-import type { Address, BridgePort, Chain, Fdb, KernelObject, Neighbour, Route, Rule } from './objects.ts'
+import type { Address, BridgePort, Chain, Fdb, Ipset, KernelObject, Neighbour, Route, Rule } from './objects.ts'
 
 /** The part of `ip -j -d address show` that we read (iproute2 ip/ipaddress.c). */
 export interface IpLink {
@@ -156,4 +156,19 @@ export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
     }
   }
   return chains
+}
+
+/** Sets as `ipset save` prints them. Types netlab does not make are left out. */
+export function ipsetObjects(ns: string, save: string): Ipset[] {
+  const sets = new Map<string, Ipset & { members: string[] }>()
+  for (const line of save.split('\n')) {
+    const [verb, name, ...rest] = line.split(' ')
+    if (verb === 'create' && name !== undefined) {
+      const type = rest[0]
+      if (type !== 'hash:ip' && type !== 'hash:net' && type !== 'hash:ip,port') continue
+      sets.set(name, { kind: 'ipset', ns, name, type, family: rest[rest.indexOf('family') + 1] === 'inet6' ? 6 : 4, members: [] })
+    } else if (verb === 'add' && name !== undefined) sets.get(name)?.members.push(rest.join(' '))
+  }
+  for (const set of sets.values()) set.members.sort()
+  return [...sets.values()]
 }

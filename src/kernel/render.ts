@@ -4,10 +4,10 @@
  */
 import type { Batch, Line, Tool } from './batch.ts'
 import { differences, Stage, stageOf, type Change } from './diff.ts'
-import type { BridgePort, Chain, Link, Neighbour, Route, Rule, Veth, VethEnd } from './objects.ts'
+import type { BridgePort, Chain, Ipset, Link, Neighbour, Route, Rule, Veth, VethEnd } from './objects.ts'
 
 /** Order of tools within a namespace and stage: settings, then devices and routes, then rules. */
-const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'bridge', 'iptables-restore', 'ip6tables-restore', 'process']
+const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'process']
 
 /** One line of one tool in one namespace, and when it is due. */
 interface Piece {
@@ -15,6 +15,8 @@ interface Piece {
   readonly tool: Tool
   readonly stage: Stage
   readonly text: string
+  /** Whether it belongs to the batches that take things away before anything is made. */
+  readonly removes?: boolean
 }
 
 const set = <T>(word: string, value: T | undefined): string => (value === undefined ? '' : ` ${word} ${String(value)}`)
@@ -70,7 +72,24 @@ function routeText(verb: string, o: Route): string {
 const neighbourText = (verb: string, o: Neighbour): string => `neigh ${verb} ${o.address} lladdr ${o.lladdr} dev ${o.dev} nud permanent`
 const ruleText = (verb: string, o: Rule): string => `rule ${verb} from ${o.src} table ${o.table} priority ${o.priority}`
 
-/** The lines that put a chain in place. `iptables-restore` commits a table at once, so no packet sees half of it. */
+/**
+ * A set that changes is filled beside the old one and swapped in, so that no packet meets it half full. One that
+ * goes away waits until the rules that matched it are gone.
+ */
+function ipsetPieces(change: Change, o: Ipset): Piece[] {
+  const piece = (stage: Stage, text: string): Piece => ({ ns: o.ns, tool: 'ipset', stage, text, removes: false })
+  if (change.action === 'delete') return [piece(Stage.Cleanup, `destroy ${o.name}`)]
+  const create = (name: string): string => `create ${name} ${o.type} family ${o.family === 4 ? 'inet' : 'inet6'}`
+  if (change.action === 'create') return [create(o.name), ...o.members.map((m) => `add ${o.name} ${m}`)].map((text) => piece(Stage.Config, text))
+  // 31 characters at most; the name is unique in its namespace only for the moment of the swap.
+  const next = 'netlab-next'
+  return [create(next), ...o.members.map((m) => `add ${next} ${m}`), `swap ${next} ${o.name}`, `destroy ${next}`].map((text) => piece(Stage.Config, text))
+}
+
+/**
+ * The lines that put a chain in place or take it away. `iptables-restore` commits a table at once, so no packet
+ * sees half of a change: that is why chains go away in the same transaction that stops jumping to them.
+ */
 function chainLines(o: Chain, remove: boolean): string[] {
   if (remove && !o.builtin) return [`-F ${o.chain}`, `-X ${o.chain}`]
   const clear = o.builtin ? `-F ${o.chain}` : `:${o.chain} - [0:0]`
@@ -106,7 +125,9 @@ function pieces(change: Change): Piece[] {
       // A setting has no "absent"; the file no longer asks for it, so it stays as it is.
       return remove ? [] : [{ ns: o.ns, tool: 'sysctl', stage, text: `${o.key} = ${o.value}` }]
     case 'chain':
-      return chainLines(o, remove).map((text) => ({ ns: o.ns, tool: o.family === 4 ? 'iptables-restore' : 'ip6tables-restore', stage, text }))
+      return chainLines(o, remove).map((text) => ({ ns: o.ns, tool: o.family === 4 ? 'iptables-restore' : 'ip6tables-restore', stage, text, removes: false }))
+    case 'ipset':
+      return ipsetPieces(change, o)
     case 'process':
       return [{ ns: o.ns, tool: 'process', stage, text: '' }]
   }
@@ -117,8 +138,8 @@ export function render(changes: readonly Change[]): Batch[] {
   const groups = new Map<string, { ns?: string; tool: Tool; stage: Stage; removes: boolean; lines: Line[] }>()
   for (const change of changes) {
     let first = true
-    const removes = change.action === 'delete'
     for (const p of pieces(change)) {
+      const removes = p.removes ?? change.action === 'delete'
       const key = `${removes ? 0 : 1} ${p.stage} ${p.ns ?? ''} ${p.tool}`
       let group = groups.get(key)
       if (!group) groups.set(key, (group = { ...(p.ns === undefined ? {} : { ns: p.ns }), tool: p.tool, stage: p.stage, removes, lines: [] }))
@@ -135,7 +156,7 @@ export function render(changes: readonly Change[]): Batch[] {
   return batches.sort((a, b) => when(a) - when(b) || place.get(a.ns)! - place.get(b.ns)! || TOOLS.indexOf(a.tool) - TOOLS.indexOf(b.tool))
 }
 
-/** `iptables-restore` wants `*table … COMMIT`; chains before the rules that jump to them. */
+/** `iptables-restore` wants `*table … COMMIT`; chains before the rules that jump to them, and gone after. */
 function byTable(lines: readonly Line[]): Line[] {
   const tables = new Map<string, Line[]>()
   for (const line of lines) {
@@ -145,9 +166,8 @@ function byTable(lines: readonly Line[]): Line[] {
     else tables.set(table, [line])
   }
   return [...tables].flatMap(([table, group]) => {
-    const declared = group.filter((l) => l.text.startsWith(':'))
-    const rest = group.filter((l) => !l.text.startsWith(':'))
+    const starts = (...marks: string[]): Line[] => group.filter((l) => marks.some((m) => l.text.startsWith(m)))
     const edge = (text: string, like: Line): Line => ({ text, object: like.object })
-    return [edge(`*${table}`, group[0]!), ...declared, ...rest, edge('COMMIT', group.at(-1)!)]
+    return [edge(`*${table}`, group[0]!), ...starts(':'), ...starts('-F'), ...starts('-A'), ...starts('-X'), edge('COMMIT', group.at(-1)!)]
   })
 }
