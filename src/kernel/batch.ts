@@ -22,11 +22,14 @@ export interface Batch {
   readonly lines: readonly Line[]
 }
 
-/** The command that reads the batch on standard input. `sysctl` and `process` have none: see apply and script. */
+/**
+ * The command that reads the batch on standard input. `--wait`: iptables-legacy has one lock for the whole machine.
+ * `sysctl` and `process` have none: see apply and script.
+ */
 export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'process'>, readonly string[]>> = {
   ip: ['ip', '-batch', '-'],
   bridge: ['bridge', '-batch', '-'],
   ipset: ['ipset', 'restore'],
-  'iptables-restore': ['iptables-restore', '--noflush'],
-  'ip6tables-restore': ['ip6tables-restore', '--noflush'],
+  'iptables-restore': ['iptables-restore', '--noflush', '--wait=10'],
+  'ip6tables-restore': ['ip6tables-restore', '--noflush', '--wait=10'],
 }

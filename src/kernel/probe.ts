@@ -21,6 +21,7 @@ const TRIES: Readonly<Record<Feature, string>> = {
   br_netfilter: 'cat /proc/sys/net/bridge/bridge-nf-call-iptables',
   masquerade: nat('iptables-restore'),
   masquerade6: nat('ip6tables-restore'),
+  ipset: `ipset create npset hash:ip && printf '%s\\n' '*filter' '-A FORWARD -m set --match-set npset src -j ACCEPT' COMMIT | iptables-restore --noflush --wait=5`,
   ipv6: 'ip -6 address add fd00::1/128 dev lo',
 }
 
@@ -43,6 +44,7 @@ export const FEATURE_MODULES: Readonly<Record<Feature, string>> = {
   br_netfilter: 'kernel module br_netfilter',
   masquerade: 'package iptables and kernel modules nf_nat, xt_MASQUERADE, xt_comment',
   masquerade6: 'package iptables and kernel modules nf_nat, xt_MASQUERADE, xt_comment',
+  ipset: 'package ipset and kernel modules ip_set, ip_set_hash_ip, xt_set',
   ipv6: 'CONFIG_IPV6, not disabled on the kernel command line',
 }
 
@@ -51,6 +53,7 @@ export const FEATURE_TOOLS: Readonly<Partial<Record<Feature, readonly string[]>>
   vxlan: ['bridge'],
   masquerade: ['iptables-restore', 'iptables-save'],
   masquerade6: ['ip6tables-restore', 'ip6tables-save'],
+  ipset: ['ipset', 'iptables-restore', 'iptables-save'],
 }
 
 /** Programs every lab is driven with. */
@@ -78,6 +81,8 @@ export interface ProbeResult {
   readonly works: boolean
   /** The kernel's or tool's words when it does not. */
   readonly reason?: string
+  /** The kernel was never asked: a program to ask with, or the namespace to do it in, is missing. */
+  readonly untried?: true
 }
 
 /** Finds a program as execvp(3) would. */
@@ -119,25 +124,22 @@ export function probe(features: readonly Feature[]): ProbeResult[] {
   const script = features.map((f) => `if why=$( { ${TRIES[f]}; } 2>&1 ); then printf 'ok\\0'; else printf '%s\\0' "no $why"; fi`).join('\n')
   const { stdout, stderr, error } = spawnSync('unshare', ['--net', 'sh', '-c', script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, timeout: PATIENCE_MS })
   const answers = (stdout ?? '').split('\0').slice(0, -1)
-  return features.map((feature, i) => {
+  return features.map((feature, i): ProbeResult => {
     const answer = answers[i]
     if (answer === 'ok') return { feature, works: true }
-    const reason = answer === undefined ? whyUntried(error, stderr) : answer.slice('no '.length)
-    return { feature, works: false, reason: reason.replaceAll(/\s+/g, ' ').trim() || 'it failed without a word' }
+    const without = ['unshare', ...programsIn(TRIES[feature])].find((t) => !findTool(t))
+    if (without !== undefined) return { feature, works: false, untried: true, reason: `not tried: the program ${without} is not installed` }
+    if (answer !== undefined) return { feature, works: false, reason: oneLine(answer.slice('no '.length)) || 'it failed without a word' }
+    const reason = oneLine((error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' ? `no answer within ${PATIENCE_MS / 1000} s` : stderr || error?.message || '')
+    // A namespace that cannot be made is an answer about namespaces, and about nothing else.
+    return feature === 'netns' ? { feature, works: false, reason } : { feature, works: false, untried: true, reason: `not tried: ${reason}` }
   })
 }
 
-/** Why there is no scratch namespace to try anything in. */
-function whyUntried(error: NodeJS.ErrnoException | undefined, stderr: string | null): string {
-  switch (error?.code) {
-    case 'ENOENT':
-      return 'could not be tried: the program unshare is not installed'
-    case 'ETIMEDOUT':
-      return `could not be tried: no answer within ${PATIENCE_MS / 1000} s`
-    default:
-      return `could not be tried: ${stderr?.trim() || error?.message || 'no namespace to try it in'}`
-  }
-}
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
+
+/** The programs a shell line calls, of those that come in packages. */
+const programsIn = (line: string): string[] => line.split(/[|;&]+/).flatMap((command) => TOOL_PACKAGES[command.trim().split(' ')[0]!] ? [command.trim().split(' ')[0]!] : [])
 
 /** How each program wants to be asked for its version, where it is not `--version`. */
 const ASK_VERSION: Readonly<Record<string, string>> = { ip: '-V', bridge: '-V', ping: '-V' }
