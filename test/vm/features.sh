@@ -38,13 +38,15 @@ pod4() { echo "10.244.$1.2"; }
 pod6() { echo "fd00:244:$1::2"; }
 
 build() {
-  # Addresses are at hand at once, without the second that duplicate detection takes.
-  sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+  for namespace in host1 host2 pod1 pod2; do
+    ip netns add $namespace
+    # No duplicate address detection: while a host's link-local address is tentative, for about a
+    # second, it asks no pod for its link-layer address. A device takes this from "default" when it
+    # comes into the namespace, so it has to be set before.
+    nsenter "--net=/run/netns/$namespace" sysctl -qw \
+      net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0
+  done
   ip -batch - <<'LINES'
-netns add host1
-netns add host2
-netns add pod1
-netns add pod2
 link add eth0 netns host1 type veth peer name eth0 netns host2
 link add pod netns host1 type veth peer name eth0 netns pod1
 link add pod netns host2 type veth peer name eth0 netns pod2
@@ -119,7 +121,7 @@ probe() { nsenter --net=/run/netns/pod1 ping -n -c 1 -W 2 "$@"; }
 too_big() { # size, address
   refusal=$(probe -M "do" -W 0.1 -s "$1" "$2" 2>&1) && return 1
   echo "$refusal"
-  echo "$refusal" | grep -q 'message too long'
+  echo "$refusal" | grep -qi 'message too long'
 }
 
 carries4() { # recipe, MTU: 20 bytes of IPv4 header, 8 of ICMP
