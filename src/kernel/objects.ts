@@ -227,7 +227,7 @@ export function describe(o: KernelObject): string {
     case 'netns':
       return `namespace ${o.ns}`
     case 'veth':
-      return `veth ${o.name} in ${o.ns} (other end ${o.peer.name} in ${o.peer.ns})`
+      return `veth ${o.name} in ${o.ns} (other end ${o.peer.ns === '' ? 'somewhere else' : `${o.peer.name} in ${o.peer.ns}`})`
     case 'link':
       return `${o.type} device ${o.name} in ${o.ns}`
     case 'address':

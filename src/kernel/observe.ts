@@ -199,7 +199,7 @@ async function settle(hints: readonly KernelObject[], ends: Map<string, End>, en
 
 /**
  * Joins veth ends to pairs. The kernel names the other end by index only, so the pairing asked for is
- * accepted when the indices of both ends agree; ends that are left over come as pairs with nobody.
+ * accepted when the indices of both ends agree. Ends that are left over come as pairs with {@link NOBODY}.
  */
 function pairs(hints: readonly KernelObject[], ends: Map<string, End>): Veth[] {
   const result: Veth[] = []
@@ -212,8 +212,12 @@ function pairs(hints: readonly KernelObject[], ends: Map<string, End>): Veth[] {
     ends.delete(`${o.ns} ${o.name}`)
     ends.delete(`${o.peer.ns} ${o.peer.name}`)
   }
+  for (const { end } of ends.values()) result.push({ kind: 'veth', ...end, peer: NOBODY })
   return result
 }
+
+/** The other end of a veth that is not the one asked for. */
+const NOBODY: VethEnd = { ns: '', name: '', mac: '', mtu: 0 }
 
 /** What drifted between what was asked for and what the kernel holds. */
 export interface Drift {

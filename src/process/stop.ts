@@ -34,7 +34,7 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
     const alive = supervisors.filter(isRunning)
     if (elapsed > supervisorGrace) for (const supervisor of alive) signalRecorded(supervisor, 'SIGKILL')
     const targets = family(processes(), chosen(), alive)
-    return { targets, done: targets.length === 0 && alive.length === 0 }
+    return { targets, left: [...targets, ...alive] }
   })
   // By name, not by what is on record: a supervisor that is killed may leave half a record.
   const records = new Set(ids?.flatMap(id => [`${id}.pid`, `${id}.exit`]))
@@ -48,15 +48,17 @@ function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void
   if (proc !== undefined && proc.start === recorded.start) signalProcess(proc, signal)
 }
 
-/** Signals what `look` finds until it finds nothing: first politely, after the grace for good. */
-async function endAll(look: (elapsed: number) => { targets: readonly Proc[], done: boolean }): Promise<void> {
+/** Signals what `look` finds until nothing is left: first politely, after the grace for good. */
+async function endAll(look: (elapsed: number) => { targets: readonly Proc[], left: readonly { readonly pid: number }[] }): Promise<void> {
   const begun = performance.now()
   const asked = new Set<string>()
-  for (;;) {
+  // Nothing must be found twice: /proc is not read in one instant, and a process that forks and ends can hide behind that.
+  for (let emptyLooks = 0; emptyLooks < 2;) {
     const elapsed = performance.now() - begun
-    const { targets, done } = look(elapsed)
-    if (done) return
-    if (elapsed > patience) throw new Error(`cannot end process ${targets.map(({ pid }) => pid).join(', ')}: it hangs in the kernel`)
+    const { targets, left } = look(elapsed)
+    emptyLooks = left.length === 0 ? emptyLooks + 1 : 0
+    if (emptyLooks > 0) continue
+    if (elapsed > patience) throw new Error(`cannot end process ${left.map(({ pid }) => pid).join(', ')}: it hangs in the kernel`)
     for (const target of targets) {
       const name = `${target.pid} ${target.start}`
       if (elapsed > grace) signalProcess(target, 'SIGKILL')
@@ -121,6 +123,6 @@ export async function endProcesses(nsNames: readonly string[], pids?: readonly n
   const wanted = pids === undefined ? undefined : new Set(pids)
   await endAll(() => {
     const targets = members(nsNames).filter(({ pid }) => wanted?.has(pid) ?? true)
-    return { targets, done: targets.length === 0 }
+    return { targets, left: targets }
   })
 }

@@ -3,7 +3,7 @@
  * union only what concerns the form the author chose.
  */
 import * as z from 'zod'
-import type { Diagnostic, Path } from './diagnostics.ts'
+import { byPosition, type Diagnostic, type Path } from './diagnostics.ts'
 import type { Positions } from './positions.ts'
 import { missing, outOfRange, unknownKey, unknownValue, within, wrongType, type Finding, type Known } from './complaints.ts'
 import { describeValue, formatPath } from './words.ts'
@@ -43,7 +43,7 @@ const MAX_ISSUES = 10_000
 /** The diagnostics for the issues zod raised about `value`, in the order of the file. */
 export function explain(issues: readonly Issue[], value: unknown, positions: Positions, file: string): Diagnostic[] {
   const seen = new Set<string>()
-  const diagnostics: (Diagnostic & { line: number; column: number })[] = []
+  const diagnostics: Diagnostic[] = []
   const found = issues.slice(0, MAX_ISSUES).flatMap((issue) => findings(issue, [], value, positions))
   for (const [i, finding] of found.entries()) {
     if (isRepeatedBound(finding, found[i + 1])) continue
@@ -57,7 +57,7 @@ export function explain(issues: readonly Issue[], value: unknown, positions: Pos
     const message = name === '' ? text : `${name}: ${text}`
     diagnostics.push({ code, severity: 'error', message, file, line, column, ...(hint === undefined ? {} : { hint }) })
   }
-  return diagnostics.sort((a, b) => a.line - b.line || a.column - b.column)
+  return diagnostics.sort(byPosition)
 }
 
 /** A number beyond every integer breaks two bounds: zod's own and, right after it, the format's, which is the one to tell. */

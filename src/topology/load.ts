@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { SHORTEST } from './complaints.ts'
-import type { Diagnostic, Outcome, Path, Source } from './diagnostics.ts'
+import { byPosition, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
 import { errorMap, explain } from './explain.ts'
 import { topologySchema, type ModuleSchemas, type Topology } from './schema.ts'
 import { suggest } from './suggest.ts'
@@ -32,7 +32,7 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   const document = written[0] ?? documents[0]
   if (!document) return { diagnostics }
   const misfit = judgeWhole(written, file)
-  if (misfit) return { diagnostics: [...diagnostics, misfit] }
+  if (misfit) return { diagnostics: [...diagnostics, misfit].sort(byPosition) }
 
   const { value, positions } = document
   const parsed = topologySchema(modules).safeParse(value, { error: errorMap })
@@ -44,8 +44,6 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
   return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
 }
-
-const byPosition = (a: Diagnostic, b: Diagnostic) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 
 /** What is wrong with a file as a whole: it is empty, several documents, no mapping, or something else's. */
 function judgeWhole(written: readonly YamlDocument[], file: string): Diagnostic | undefined {

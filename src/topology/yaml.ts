@@ -7,7 +7,7 @@
  * aliases are shared rather than copied (see `values.ts`).
  */
 import { Composer, Lexer, LineCounter, Parser, type Document } from 'yaml'
-import type { Diagnostic } from './diagnostics.ts'
+import { byPosition, type Diagnostic } from './diagnostics.ts'
 import { Positions } from './positions.ts'
 import { toValue } from './values.ts'
 
@@ -39,7 +39,7 @@ export interface ParsedYaml {
 
 /** Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text. */
 export function parseYaml(text: string, file: string): ParsedYaml {
-  const lines = new LineCounter()
+  const lines = countLines(text)
   const diagnostics: Diagnostic[] = []
   const at = (offset: number) => {
     const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length))
@@ -50,7 +50,7 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     diagnostics.push({ code, severity, message, file, ...at(offset), ...(hint === undefined ? {} : { hint }) })
   }
 
-  const composed = compose(text, lines)
+  const composed = compose(text)
   if (!Array.isArray(composed)) {
     report('error', composed.code, composed.at, composed.message, 'no topology needs that')
     return { documents: [], diagnostics }
@@ -68,7 +68,7 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     const hint = code === 'TAG_RESOLVE_FAILED' ? 'tags (!something) mean nothing in a topology: remove it' : SYNTAX_HINTS[code]
     report('warning', code === 'TAG_RESOLVE_FAILED' ? 'unknown-tag' : 'yaml-syntax', pos[0], oneLine(message), hint)
   }
-  if (errors.length > 0) return { documents: [], diagnostics }
+  if (errors.length > 0) return { documents: [], diagnostics: diagnostics.sort(byPosition) }
 
   const documents = composed.map((document): YamlDocument => {
     const { value, targets, merged } = toValue(document.contents, (...finding) => report('error', ...finding))
@@ -76,7 +76,15 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     const isEmpty = value === null && !text.slice(start, document.contents?.range?.[1] ?? start).trim()
     return { value, positions: new Positions(document.contents, lines, targets, merged), isEmpty, ...at(start) }
   })
-  return { documents, diagnostics }
+  return { documents, diagnostics: diagnostics.sort(byPosition) }
+}
+
+/** Where lines begin. Counted here, because the parser loses count in texts that are broken. */
+function countLines(text: string): LineCounter {
+  const lines = new LineCounter()
+  lines.addNewLine(0)
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1)
+  return lines
 }
 
 /** Why a text is not even parsed to its end. */
@@ -87,9 +95,8 @@ interface Refusal {
 }
 
 /** The composed documents (at least one, empty for an empty text), or why the text is refused. */
-function compose(text: string, lines: LineCounter): Document.Parsed[] | Refusal {
-  lines.addNewLine(0)
-  const parser = new Parser(lines.addNewLine)
+function compose(text: string): Document.Parsed[] | Refusal {
+  const parser = new Parser()
   const tokens = []
   let lexemes = 0
   for (const lexeme of new Lexer().lex(text)) {
