@@ -17,7 +17,6 @@ import { completePath } from './machine.ts'
 const HANDY: Readonly<Record<string, string>> = {
   ping: 'trying connections',
   tcpdump: 'watching packets',
-  ipset: 'sets of addresses',
   modprobe: 'loading kernel modules',
 }
 
