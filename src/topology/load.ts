@@ -35,7 +35,7 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   if (misfit) return { diagnostics: [...diagnostics, misfit].sort(byPosition) }
 
   const { value, positions } = document
-  const parsed = topologySchema(modules).safeParse(value, { error: errorMap })
+  const parsed = schemaOf(modules).safeParse(value, { error: errorMap })
   const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
   // Where YAML itself has been complained about, the value is a stand-in.
   const reported = new Set(diagnostics.filter(({ severity }) => severity === 'error').map(({ line, column }) => `${line}:${column}`))
@@ -43,6 +43,15 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   if (!parsed.success || all.some((diagnostic) => diagnostic.severity === 'error')) return { diagnostics: all }
   const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
   return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
+}
+
+/** Building the schema takes longer than validating a small file, which matters to whoever loads many. */
+const schemas = new WeakMap<ModuleSchemas, ReturnType<typeof topologySchema>>()
+
+function schemaOf(modules: ModuleSchemas): ReturnType<typeof topologySchema> {
+  const known = schemas.get(modules) ?? topologySchema(modules)
+  schemas.set(modules, known)
+  return known
 }
 
 /** What is wrong with a file as a whole: it is empty, several documents, no mapping, or something else's. */
