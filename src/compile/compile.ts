@@ -4,7 +4,7 @@ import type { Backend, Refusal } from '../backends/backend.ts'
 import { backendOf } from '../backends/index.ts'
 import type { Feature } from '../kernel/features.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab, Pod } from '../model/lab.ts'
+import { hasIpv6, type Host, type Lab, type Pod } from '../model/lab.ts'
 import { masquerade } from './masquerade.ts'
 import { containers } from './containers.ts'
 import { endNode, forwarder, HOST_RP_FILTER, hostUplink, switchFilterOff, underlay } from './underlay.ts'
@@ -44,7 +44,7 @@ export function compile(lab: Lab): Compiled {
   const needs = new Set<Feature>(['netns', 'veth', 'bridge', ...backend.needs, ...attach.needs])
   if (lab.masquerade && lab.families.includes(4)) needs.add('masquerade')
   if (lab.masquerade && lab.families.includes(6)) needs.add('masquerade6')
-  if (lab.families.includes(6)) needs.add('ipv6')
+  if (hasIpv6(lab)) needs.add('ipv6')
 
   const podsOf = new Map<string, Pod[]>(lab.hosts.map((h) => [h.name, []]))
   for (const pod of lab.pods) podsOf.get(pod.host)!.push(pod)
@@ -54,7 +54,7 @@ export function compile(lab: Lab): Compiled {
   for (const host of lab.hosts) {
     const pods = podsOf.get(host.name)!
     objects.push(...forwarder(host.netns, host.source, lab, HOST_RP_FILTER), ...hostUplink(host, lab))
-    for (const pod of pods) objects.push(...endNode(pod.netns, pod.source, lab))
+    for (const pod of pods) objects.push(...endNode(pod.netns, pod.source, lab.families))
     for (const o of attach.objects({ host, pods, podMTU: podMTU(host, backend) }, lab)) objects.push(o)
     for (const o of backend.objects(host, lab)) objects.push(o)
     for (const o of masquerade(host, lab)) objects.push(o)

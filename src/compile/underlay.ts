@@ -6,7 +6,7 @@
  *                                     └── eth0 client (external)
  */
 import type { KernelObject, Sysctl } from '../kernel/objects.ts'
-import { addressOf, blockOf, type External, type Host, type Lab, type Segment } from '../model/lab.ts'
+import { addressOf, blockOf, hasIpv6, type External, type Host, type Lab, type Segment } from '../model/lab.ts'
 import { interfaceName, mac } from '../model/names.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
@@ -27,7 +27,7 @@ const ROUTER_RP_FILTER = ['0', 'off: pods talk to hosts of other segments, and t
 /** A node that forwards (host, router): its namespace, loopback, and settings its devices inherit. */
 export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly [value: string, why: string]): KernelObject[] {
   const set = (key: string, value: string, note?: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, ...(note === undefined ? {} : { note }) })
-  const v6 = lab.families.includes(6)
+  const v6 = hasIpv6(lab)
     ? [
         set('net/ipv6/conf/all/forwarding', '1'),
         set('net/ipv6/conf/all/accept_dad', '0', 'addresses are unique by construction: usable at once'),
@@ -50,9 +50,9 @@ export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly
  * A node at the end of a link (pod, external). Its settings wait for its one device, which others make for it,
  * but come before the device is up: so a pod costs one visit to its namespace, not two.
  */
-export function endNode(ns: string, from: Source, lab: Lab): KernelObject[] {
+export function endNode(ns: string, from: Source, families: readonly Family[]): KernelObject[] {
   const set = (key: string, value: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, dev: 'eth0' })
-  const v6 = lab.families.includes(6)
+  const v6 = families.includes(6)
     ? [set('net/ipv6/conf/all/accept_dad', '0'), set('net/ipv6/conf/eth0/accept_dad', '0'), set('net/ipv6/conf/eth0/accept_ra', '0')]
     : [set('net/ipv6/conf/eth0/disable_ipv6', '1')]
   return [{ kind: 'netns', ns, from }, set('net/ipv4/ip_forward', '0'), ...v6, { kind: 'link', ns, from, type: 'loopback', name: 'lo' }]
@@ -124,7 +124,7 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
   const mtu = Math.max(...lab.segments.map((s) => s.mtu))
   const atRouter = { ns: router.netns, from: x.source }
   const inside = { ns: x.netns, from: x.source, dev: 'eth0' }
-  const objects = endNode(x.netns, x.source, lab)
+  const objects = endNode(x.netns, x.source, x.addresses.map((a) => a.family))
   objects.push({ ...atRouter, kind: 'veth', name: port, mac: mac('externalPort', x.index), mtu, peer: { ns: x.netns, name: 'eth0', mac: x.mac, mtu } })
   for (const { family, ip, prefix } of x.addresses) {
     const gateway = POINT_TO_POINT[family]

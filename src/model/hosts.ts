@@ -4,7 +4,7 @@ import type { Path } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/load.ts'
 import type { HostSpec } from '../topology/schema.ts'
 import { suggest } from '../topology/suggest.ts'
-import { expand } from './expand.ts'
+import { expand, type Entry } from './expand.ts'
 import type { Block, Host, NodeAddress } from './lab.ts'
 import type { Leases } from './lease.ts'
 import { mac, netnsName } from './names.ts'
@@ -40,6 +40,13 @@ export function resolveHosts(loaded: LoadedTopology, lab: string, networks: Netw
   }))
 }
 
+/** Complaints about an entry are made once, not once a replica. */
+const isFirst = ({ name, spec }: Entry<HostSpec>): boolean => spec.replicas === undefined || name.endsWith('-1')
+
+/** The value of this family that the file pins. Replicas cannot have one: that is reported by {@link plug}. */
+const pinned = ({ spec }: Draft, field: 'address' | 'podCIDR', family: Family): string | undefined =>
+  spec.replicas === undefined ? spec[field]?.find((text) => text.includes(':') === (family === 6)) : undefined
+
 function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, problems: Problems): Draft[] {
   const numbers = new Numbers(0)
   const byName = new Map(networks.segments.map((s) => [s.name, s]))
@@ -48,7 +55,7 @@ function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, proble
     const lease = leases.hosts.get(e.name)
     if (lease) numbers.keep(e.name, lease.index)
     for (const field of ['address', 'podCIDR'] as const) {
-      if (e.spec.replicas !== undefined && e.spec[field]) problems.error([...e.path, field], 'pinned-replicas', `${field} cannot be pinned for ${e.spec.replicas} replicas at once`, 'Write the hosts out, or leave it to netlab.')
+      if (isFirst(e) && e.spec.replicas !== undefined && e.spec[field]) problems.error([...e.path, field], 'pinned-replicas', `${field} cannot be pinned for ${e.spec.replicas} replicas at once`, 'Write the hosts out, or leave it to netlab.')
     }
   }
   let dealt = 0
@@ -58,7 +65,7 @@ function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, proble
     let segment: SegmentPlan | undefined
     if (e.spec.segment !== undefined) {
       segment = byName.get(e.spec.segment)
-      if (!segment) {
+      if (!segment && isFirst(e)) {
         const near = suggest(e.spec.segment, [...byName.keys()])
         problems.error([...e.path, 'segment'], 'unknown-segment', `host ${e.name}: there is no segment "${e.spec.segment}"`, near ? `did you mean "${near}"?` : `Segments: ${[...byName.keys()].join(', ')}.`)
       }
@@ -78,28 +85,29 @@ function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: L
   const result: NodeAddress[][] = drafts.map(() => [])
   for (const segment of networks.segments) {
     const here = drafts.flatMap((d, i) => (d.segment === segment ? [{ d, i }] : []))
+    for (const { d } of here) checkSegmentFamilies(d, problems)
     for (const cidr of segment.cidrs) {
       const { first, last } = usable(cidr)
       const pool = new Pool(first, last, sizeOf(cidr) >= 64n ? cidr.base + FIRST_HOST : first + 1n)
       pool.reserve(first, 'the router')
       const kept = new Map<number, bigint>()
       for (const { d, i } of here) {
-        for (const text of d.spec.address ?? []) {
-          const ip = parseIp(text)!
-          if (ip.family !== cidr.family) continue
-          if (!contains(cidr, ip) || ip.value < first || ip.value > last) {
-            problems.error([...d.path, 'address'], 'address-outside-network', `host ${d.name}: ${text} is not a host address of segment ${segment.name} (${formatCidr(cidr)})`)
-          } else {
-            const owner = pool.reserve(ip.value, `host ${d.name}`)
-            if (owner) problems.error([...d.path, 'address'], 'address-taken', `host ${d.name}: ${text} already belongs to ${owner}`)
-            kept.set(i, ip.value)
-          }
+        const text = pinned(d, 'address', cidr.family)
+        if (text === undefined) continue
+        const ip = parseIp(text)!
+        if (!contains(cidr, ip) || ip.value < first || ip.value > last) {
+          problems.error([...d.path, 'address'], 'address-outside-network', `host ${d.name}: ${text} is not a host address of segment ${segment.name} (${formatCidr(cidr)})`)
+        } else {
+          const owner = pool.reserve(ip.value, `host ${d.name}`)
+          if (owner) problems.error([...d.path, 'address'], 'address-taken', `host ${d.name}: ${text} already belongs to ${owner}`)
         }
+        kept.set(i, ip.value)
       }
       for (const { d, i } of here) {
-        for (const text of (!d.spec.address && leases.hosts.get(d.name)?.ips) || []) {
+        if (kept.has(i)) continue
+        for (const text of leases.hosts.get(d.name)?.ips ?? []) {
           const ip = parseIp(text)!
-          if (contains(cidr, ip) && pool.reserve(ip.value, `host ${d.name}`) === undefined) kept.set(i, ip.value)
+          if (contains(cidr, ip) && ip.value >= first && ip.value <= last && pool.reserve(ip.value, `host ${d.name}`) === undefined) kept.set(i, ip.value)
         }
       }
       let full = false
@@ -114,6 +122,15 @@ function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: L
     }
   }
   return result
+}
+
+/** Names a pinned address that would silently be ignored. */
+function checkSegmentFamilies(d: Draft, problems: Problems): void {
+  const families = d.segment.cidrs.map((c) => c.family)
+  for (const family of ([4, 6] as const).filter((f) => !families.includes(f))) {
+    const text = pinned(d, 'address', family)
+    if (text !== undefined) problems.error([...d.path, 'address'], 'family-not-in-lab', `host ${d.name}: ${text} is ${familyName(family)}, which segment ${d.segment.name} does not carry`, 'Add a network of that family to the segment.')
+  }
 }
 
 function block(cidr: Cidr): Block {
@@ -156,9 +173,9 @@ function assignBlocks(drafts: readonly Draft[], networks: Networks, leases: Leas
 }
 
 function pinnedBlock(d: Draft, network: Cidr, problems: Problems): Cidr | undefined {
-  const given = d.spec.podCIDR?.map((c) => parseCidr(c)!) ?? []
-  const cidr = given.find((c) => c.family === network.family)
-  if (!cidr) return undefined
+  const text = pinned(d, 'podCIDR', network.family)
+  if (text === undefined) return undefined
+  const cidr = parseCidr(text)!
   const path = [...d.path, 'podCIDR']
   if (!within(cidr, network)) problems.error(path, 'address-outside-network', `host ${d.name}: ${formatCidr(cidr)} is not inside podCIDR ${formatCidr(network)}`)
   else if (cidr.prefix > (cidr.family === 4 ? 30 : 126)) problems.error(path, 'block-too-small', `host ${d.name}: ${formatCidr(cidr)} has no room for a gateway and pods`)
@@ -170,9 +187,12 @@ function pinnedBlock(d: Draft, network: Cidr, problems: Problems): Cidr | undefi
 function* freeBlocks(network: Cidr, prefix: number, taken: readonly Cidr[]): Generator<Cidr, undefined> {
   if (prefix < network.prefix) return
   const step = sizeOf({ ...network, prefix })
-  for (let base = network.base; base < network.base + sizeOf(network); base += step) {
+  for (let base = network.base; base < network.base + sizeOf(network); ) {
     const cidr: Cidr = { family: network.family, base, prefix }
-    if (!taken.some((t) => overlaps(t, cidr))) yield cidr
+    const other = taken.find((t) => overlaps(t, cidr))
+    if (!other) yield cidr
+    // A pinned block may be as large as billions of ordinary ones: past it in one step.
+    base = other && other.prefix < prefix ? other.base + sizeOf(other) : base + step
   }
 }
 

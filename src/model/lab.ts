@@ -117,4 +117,7 @@ export function nodesOf(lab: Lab): Node[] {
 export const addressOf = (node: { readonly addresses: readonly NodeAddress[] }, family: Family): string | undefined =>
   node.addresses.find((a) => a.family === family)?.ip
 
+/** Whether anything speaks IPv6: pods, or hosts on a segment with an IPv6 network. */
+export const hasIpv6 = (lab: Lab): boolean => lab.families.includes(6) || lab.segments.some((s) => s.cidrs.some((c) => c.includes(':')))
+
 export const blockOf = (host: Host, family: Family): Block | undefined => host.blocks.find((b) => b.family === family)

@@ -13,7 +13,10 @@ export interface SegmentPlan {
 }
 
 export interface Networks {
+  /** Of the pod network. */
   readonly families: readonly Family[]
+  /** Whether anything speaks IPv6: pods, or hosts on a segment with an IPv6 network. */
+  readonly ipv6: boolean
   readonly pods: readonly Cidr[]
   readonly services: readonly Cidr[]
   readonly segments: readonly SegmentPlan[]
@@ -66,7 +69,8 @@ export function planNetworks(topology: Topology, problems: Problems): Networks {
     }
   })
   checkOverlaps({ pods, services, segments }, topology, problems)
-  return { families, pods, services, segments, hostPrefix }
+  const ipv6 = [...pods, ...segments.flatMap((s) => s.cidrs)].some((c) => c.family === 6)
+  return { families, ipv6, pods, services, segments, hostPrefix }
 }
 
 function checkOverlaps(plan: Pick<Networks, 'pods' | 'services' | 'segments'>, topology: Topology, problems: Problems): void {
@@ -102,13 +106,14 @@ export function usable(cidr: Cidr): { first: bigint; last: bigint } {
 export class Pool {
   readonly #taken = new Map<bigint, string>()
   #next: bigint
+  #full = false
 
   constructor(
     readonly first: bigint,
     readonly last: bigint,
     start = first,
   ) {
-    this.#next = start
+    this.#next = start > last ? first : start
   }
 
   /** Marks a number as used by `owner`; returns who has it already, if anyone. */
@@ -120,7 +125,7 @@ export class Pool {
 
   /** Lowest free number at or after the start, then below it; undefined when full. */
   take(owner: string): bigint | undefined {
-    for (let seen = 0n; seen <= this.last - this.first; seen++) {
+    for (let seen = 0n; !this.#full && seen <= this.last - this.first; seen++) {
       const value = this.#next
       this.#next = value >= this.last ? this.first : value + 1n
       if (!this.#taken.has(value)) {
@@ -128,6 +133,7 @@ export class Pool {
         return value
       }
     }
+    this.#full = true
     return undefined
   }
 }

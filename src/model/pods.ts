@@ -74,6 +74,7 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
       if (e.spec.replicas !== undefined && e.spec.ip) problems.error([...e.path, 'ip'], 'pinned-replicas', `ip cannot be pinned for ${e.spec.replicas} replicas at once`, 'Write the pods out, or leave it to netlab.')
       checkContainers(e, problems)
     }
+    const name = e.name.replace(/^default\//, '')
     let host: Host | undefined
     if (e.spec.host !== undefined) {
       host = byName.get(e.spec.host)
@@ -82,10 +83,10 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
         problems.error([...e.path, 'host'], 'unknown-host', `pod ${e.name}: there is no host "${e.spec.host}"`, near ? `did you mean "${near}"?` : `Hosts: ${[...byName.keys()].slice(0, 10).join(', ')}.`)
       }
     } else {
-      host = byName.get(leases.pods.get(e.name)?.host ?? '') ?? hosts[dealt % hosts.length]
+      host = byName.get(leases.pods.get(name)?.host ?? '') ?? hosts[dealt % hosts.length]
       dealt++
     }
-    if (host) placed.push({ ...e, name: e.name.replace(/^default\//, ''), host })
+    if (host) placed.push({ ...e, name, host })
   }
   return placed
 }
@@ -129,7 +130,7 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
     const lease = leases.pods.get(p.name)
     if (kept.has(p.name) || lease?.host !== host.name) continue
     for (const ip of lease.ips.map((t) => parseIp(t)!)) {
-      if (contains(block, ip) && pool.reserve(ip.value, `pod ${p.name}`) === undefined) kept.set(p.name, ip.value)
+      if (contains(block, ip) && ip.value >= first && ip.value <= last && pool.reserve(ip.value, `pod ${p.name}`) === undefined) kept.set(p.name, ip.value)
     }
   }
   for (const p of pods) {

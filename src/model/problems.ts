@@ -1,5 +1,5 @@
 /** Collects what is wrong with a topology while it is resolved, located by path. */
-import type { Diagnostic, Path, Severity } from '../topology/diagnostics.ts'
+import type { Diagnostic, Path, Position, Severity } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/load.ts'
 
 export class Problems {
@@ -11,15 +11,19 @@ export class Problems {
   }
 
   error(path: Path, code: string, message: string, hint?: string): void {
-    this.#add('error', path, code, message, hint)
+    this.#add('error', this.#loaded.source(path), code, message, hint)
+  }
+
+  /** For what has been resolved already and knows where it comes from. */
+  errorAt(source: Position, code: string, message: string, hint?: string): void {
+    this.#add('error', source, code, message, hint)
   }
 
   warning(path: Path, code: string, message: string, hint?: string): void {
-    this.#add('warning', path, code, message, hint)
+    this.#add('warning', this.#loaded.source(path), code, message, hint)
   }
 
-  #add(severity: Severity, path: Path, code: string, message: string, hint?: string): void {
-    const { line, column } = this.#loaded.source(path)
+  #add(severity: Severity, { line, column }: Position, code: string, message: string, hint?: string): void {
     this.diagnostics.push({ code, severity, message, file: this.#loaded.file, line, column, ...(hint === undefined ? {} : { hint }) })
   }
 }

@@ -1,6 +1,6 @@
 /** Topology → Lab: replicas expanded, everything named and addressed, the same at every run. */
 import { basename } from 'node:path'
-import { formatIp, parseIp } from '../topology/address.ts'
+import { formatCidr, formatIp, parseIp } from '../topology/address.ts'
 import { hasErrors, type Outcome } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/load.ts'
 import { LABEL } from '../topology/scalars.ts'
@@ -42,7 +42,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
       source: loaded.source(['underlay', 'segments', plan.name]),
       segment: plan.name,
       index,
-      cidrs: plan.cidrs.map((c) => `${formatIp(c.family, c.base)}/${c.prefix}`),
+      cidrs: plan.cidrs.map(formatCidr),
       gateways: plan.cidrs.map((c) => ({ family: c.family, ip: formatIp(c.family, usable(c).first), prefix: c.prefix })),
       mtu: plugged.length > 0 ? Math.min(...plugged) : topology.underlay.mtu,
     }
@@ -52,8 +52,8 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     name,
     file: loaded.file,
     families: networks.families,
-    podCIDRs: topology.network.podCIDR,
-    serviceCIDRs: networks.services.map((c) => `${formatIp(c.family, c.base)}/${c.prefix}`),
+    podCIDRs: networks.pods.map(formatCidr),
+    serviceCIDRs: networks.services.map(formatCidr),
     backend: topology.network.backend,
     attach: topology.network.attach,
     masquerade: topology.network.masquerade,
@@ -79,7 +79,10 @@ function resolveExternals(loaded: LoadedTopology, lab: string, networks: Network
   const entries = Object.entries(loaded.topology.externals)
   const addresses = new Map<string, NodeAddress[]>(entries.map(([name]) => [name, []]))
   for (const cidr of EXTERNAL_NETWORKS) {
-    if (cidr.family === 6 && !networks.families.includes(6)) continue
+    if (cidr.family === 6 && !networks.ipv6) {
+      for (const [name, spec] of entries) checkFamilies(`external ${name}`, ['externals', name, 'address'], spec.address, [4], problems)
+      continue
+    }
     const { first, last } = usable(cidr)
     const pool = new Pool(first, last, cidr.base + 10n)
     const pinned = new Map<string, bigint>()
@@ -117,7 +120,7 @@ function checkNames(lab: Lab, problems: Problems): void {
     const what = node.kind === 'switch' ? `the switch of segment ${node.segment}` : node.kind === 'router' ? 'the router' : `${node.kind} ${node.name}`
     const before = seen.get(node.netns)
     if (before !== undefined) {
-      problems.error(node.source.path.split('.').slice(0, 1).concat(node.kind === 'pod' ? node.key : node.name), 'name-taken', `${what}: the name "${node.name}" is already that of ${before}`, 'Every node of a lab has a name of its own.')
+      problems.errorAt(node.source, 'name-taken', `${what}: the name "${node.name}" is already that of ${before}`, 'Every node of a lab has a name of its own.')
     }
     seen.set(node.netns, what)
   }
