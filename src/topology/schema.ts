@@ -38,10 +38,10 @@ function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], fallback: str
   const names = Object.keys(schemas) as [string, ...string[]]
   const unknown = { noun, code, expected: `${orList(names)}, or a mapping with \`type\`` }
   const objects = names.map((name) => {
-    const meta = schemas[name]!.description ?? `Options of ${name}.`
+    const description = schemas[name]!.description ?? `Options of ${name}.`
     return schemas[name]!.safeExtend({ type: z.literal(name).describe('Which one.') })
       .strict()
-      .describe(meta)
+      .meta({ title: name, description })
   })
   const choice = z
     .discriminatedUnion('type', objects as unknown as [z.ZodObject<{ type: z.ZodLiteral<string> }>])
@@ -66,47 +66,55 @@ function uniqueNames(items: readonly { readonly name?: string | undefined }[], c
   }
 }
 
-const container = z.strictObject({
-  name: label.describe('Unique in its pod.'),
-  command: z
-    .array(z.string())
-    .min(1)
-    .optional()
-    .describe('Program and arguments to run. Without it the built-in responder answers on every declared port.'),
-  ports: z
-    .array(
-      z.strictObject({
-        name: portName.optional().describe('What `targetPort` and policies may call this port.'),
-        containerPort: portNumber.describe('Port the container listens on.'),
-        protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
-      }),
-    )
-    .superRefine(uniqueNames)
-    .default([])
-    .describe('Declared ports.'),
-})
+const container = z
+  .strictObject({
+    name: label.describe('Unique in its pod.'),
+    command: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Program and arguments to run. Without it the built-in responder answers on every declared port.'),
+    ports: z
+      .array(
+        z.strictObject({
+          name: portName.optional().describe('What `targetPort` and policies may call this port.'),
+          containerPort: portNumber.describe('Port the container listens on.'),
+          protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
+        }),
+      )
+      .superRefine(uniqueNames)
+      .default([])
+      .describe('Declared ports.'),
+  })
+  .meta({ title: 'container', description: 'A process of a pod.' })
 
-const host = z.strictObject({
-  segment: label.optional().describe('Underlay segment the host is plugged into. Default: dealt round-robin over the segments.'),
-  address: ipByFamily.optional().describe('Pinned underlay address: one, or one per family.'),
-  podCIDR: cidrByFamily.optional().describe('Pinned pod block of this host: one, or one per family; inside `network.podCIDR`.'),
-  labels: labels.describe('Node labels.'),
-  mtu: mtu.optional().describe("MTU of this host's underlay link. Default: `underlay.mtu`."),
-  replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
-})
+const host = z
+  .strictObject({
+    segment: label.optional().describe('Underlay segment the host is plugged into. Default: dealt round-robin over the segments.'),
+    address: ipByFamily.optional().describe('Pinned underlay address: one, or one per family.'),
+    podCIDR: cidrByFamily.optional().describe('Pinned pod block of this host: one, or one per family; inside `network.podCIDR`.'),
+    labels: labels.describe('Node labels.'),
+    mtu: mtu.optional().describe("MTU of this host's underlay link. Default: `underlay.mtu`."),
+    replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
+  })
+  .meta({ title: 'host', description: 'A simulated node.' })
 
-const pod = z.strictObject({
-  host: label.optional().describe('Host the pod runs on. Default: dealt round-robin over the hosts.'),
-  labels: labels.describe('What selectors of services and policies match.'),
-  ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
-  containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
-  replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
-})
+const pod = z
+  .strictObject({
+    host: label.optional().describe('Host the pod runs on. Default: dealt round-robin over the hosts.'),
+    labels: labels.describe('What selectors of services and policies match.'),
+    ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
+    containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
+    replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
+  })
+  .meta({ title: 'pod', description: 'A network namespace with an address of its own, on a host.' })
 
-const external = z.strictObject({
-  address: ipByFamily.optional().describe('Pinned address: one, or one per family. Default: from 203.0.113.0/24 and 2001:db8:ffff::/64.'),
-  podRoutes: z.boolean().default(false).describe('Route pod blocks to it without NAT, as BGP to a top-of-rack switch would.'),
-})
+const external = z
+  .strictObject({
+    address: ipByFamily.optional().describe('Pinned address: one, or one per family. Default: from 203.0.113.0/24 and 2001:db8:ffff::/64.'),
+    podRoutes: z.boolean().default(false).describe('Route pod blocks to it without NAT, as BGP to a top-of-rack switch would.'),
+  })
+  .meta({ title: 'external', description: 'A machine outside the cluster.' })
 
 const probedPort = textRule({
   title: 'PORT/PROTOCOL',
@@ -122,18 +130,18 @@ const probedPort = textRule({
   },
 })
 
-const expectation = z.strictObject({
-  from: z.string().min(1).describe('Node the probe leaves from.'),
-  to: z.string().min(1).describe('Node, `svc/name`, `svc/namespace/name` or IP address.'),
-  port: probedPort.default('icmp').describe('`80/tcp`, `53/udp`; default ICMP.'),
-  result: z.enum(['allow', 'deny']).default('allow').describe('What must come of it.'),
-  wire: z.array(z.string()).optional().describe('Headers the packet must wear on the underlay, outermost first.'),
-})
+const expectation = z
+  .strictObject({
+    from: z.string().min(1).describe('Node the probe leaves from.'),
+    to: z.string().min(1).describe('Node, `svc/name`, `svc/namespace/name` or IP address.'),
+    port: probedPort.default('icmp').describe('`80/tcp`, `53/udp`; default ICMP.'),
+    result: z.enum(['allow', 'deny']).default('allow').describe('What must come of it.'),
+    wire: z.array(z.string()).optional().describe('Headers the packet must wear on the underlay, outermost first.'),
+  })
+  .meta({ title: 'expectation', description: 'A promise, checked with a probe.' })
 
-function atLeastOneHost(hosts: Record<string, unknown>, context: z.RefinementCtx) {
-  if (Object.keys(hosts).length > 0) return
-  const hint = 'a lab needs at least one: `hosts: { node-1: {} }`'
-  context.addIssue(customIssue({ code: 'no-hosts', message: 'there is no host', hint }))
+const atLeastOne = (code: string, what: string, hint: string) => (entries: Record<string, unknown>, context: z.RefinementCtx) => {
+  if (Object.keys(entries).length === 0) context.addIssue(customIssue({ code, message: `there is no ${what}`, hint }))
 }
 
 /** Builds the schema for a given set of modules. */
@@ -172,12 +180,18 @@ export const topologySchema = (modules: ModuleSchemas) =>
         mtu: mtu.default(1500).describe('MTU of the links between hosts.'),
         segments: z
           .record(label, cidrByFamily)
+          .superRefine(atLeastOne('no-segments', 'segment', 'remove the key for the default, or name one: `lan: 192.168.50.0/24`'))
+          .meta({ minProperties: 1 })
           .prefault({ lan: '192.168.50.0/24' })
           .describe('L2 segments by name. Two or more are joined by a router.'),
       })
       .prefault({})
       .describe('The network the hosts are plugged into.'),
-    hosts: z.record(label, host).superRefine(atLeastOneHost).meta({ minProperties: 1 }).describe('Simulated nodes, by name.'),
+    hosts: z
+      .record(label, host)
+      .superRefine(atLeastOne('no-hosts', 'host', 'a lab needs at least one: `hosts: { node-1: {} }`'))
+      .meta({ minProperties: 1 })
+      .describe('Simulated nodes, by name.'),
     namespaces: z.record(label, z.strictObject({ labels })).default({}).describe('Kubernetes namespaces; only needed for labels.'),
     pods: z.record(namespacedName, pod).describe('Pods by `name` or `namespace/name`.'),
     externals: z.record(label, external).default({}).describe('Machines outside the cluster, beyond the router.'),

@@ -9,6 +9,7 @@ const SHAPES: BadInput[] = [
     says: ['`hosts` is missing', '`pods` is missing', '`hosts: { node-1: {} }` and `pods: { pod-a: {} }`'],
   },
   { name: 'no host', text: 'hosts: {}\npods: {}\n', finds: ['1:8 no-hosts'], says: ['at least one: `hosts: { node-1: {} }`'] },
+  { name: 'no segment', text: `${LAB}underlay: { segments: {} }\n`, finds: ['3:23 no-segments'], says: ['remove the key for the default'] },
   {
     name: 'a section without content',
     text: 'hosts:\npods: {}\n',

@@ -126,8 +126,8 @@ describe('a topology of 10 000 pods', () => {
     const names = Object.keys(topology.pods)
     expect(names).toHaveLength(10_000)
     for (const [i, name] of names.entries()) expect(source(['pods', name, 'labels', 'tier']).line).toBe(23 + i)
-    expect(performance.now() - start).toBeLessThan(5000) // 0.6 s on an idle machine; this is to catch what is quadratic
-  })
+    expect(performance.now() - start).toBeLessThan(8000) // 0.6 s on an idle machine; this is to catch what is quadratic
+  }, 30_000)
 })
 
 describe('several mistakes', () => {

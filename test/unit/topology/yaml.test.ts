@@ -75,8 +75,8 @@ describeBadInputs('aliases and merges', ALIASES)
 
 describe('hostile YAML', () => {
   it.each([
-    ['flow', `a: ${'['.repeat(1_000_000)}`, '1:103 too-deep'],
-    ['block', '- '.repeat(500_000), '1:201 too-deep'],
+    ['flow', `a: ${'['.repeat(300_000)}`, '1:103 too-deep'],
+    ['block', '- '.repeat(100_000), '1:201 too-deep'],
   ])('nested without end is refused early: %s', (_, text, finding) => {
     expect(load(text).diagnostics.map(brief)).toEqual([finding])
   })
@@ -100,12 +100,12 @@ describe('hostile YAML', () => {
   it('of a billion values through merges likewise', () => {
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}: {}`).join(', ')
     const lines = [`pods: {}`, `hosts:`, `  h0: &h0 { ${keys} }`]
-    for (let i = 1; i < 20_000; i++) lines.push(`  h${i}: &h${i} { <<: *h${i - 1} }`)
+    for (let i = 1; i < 3000; i++) lines.push(`  h${i}: &h${i} { <<: *h${i - 1} }`)
     expect(load(lines.join('\n')).diagnostics.some(({ code }) => code === 'too-many-aliases')).toBe(true)
   })
 
   it('with a great many mistakes is told the first', () => {
-    const { diagnostics } = load(`${LAB}x: [${','.repeat(200_000)}`)
+    const { diagnostics } = load(`${LAB}x: [${','.repeat(50_000)}`)
     expect(diagnostics.map(brief)).toEqual(['3:6 yaml-syntax'])
     expect(load(`${LAB}${'name: ]\n'.repeat(1000)}`).diagnostics).toHaveLength(20)
   })
