@@ -44,6 +44,7 @@ set -euo pipefail
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+HOME=${HOME:-~}
 CACHE=${VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/netlab/vm}
 
 say() { echo "vm-run: $*" >&2; }
@@ -199,7 +200,7 @@ share control /root/run/vm/control rw,cache=none
 . /root/run/vm/control/settings
 if [ "$work" != / ]; then
   mkdir -p "/root$work"
-  share work "/root$work" rw,cache=loose
+  share work "/root$work" "rw,cache=$cache"
 fi
 mkdir -p /root/lib/modules
 mount -o bind "/root$kernel/lib/modules" /root/lib/modules
@@ -251,7 +252,8 @@ if [ "$stdio" = terminal ]; then
   end_leftovers
   sync
   echo "$code" >/run/vm/control/code
-  echo o >/proc/sysrq-trigger
+  # A restart at once, which QEMU was told to take for the end.
+  echo b >/proc/sysrq-trigger
 else
   exec 4>"$(echo /dev/vport*p1)" 5>"$(echo /dev/vport*p2)"
   mkfifo /run/vm/in /run/vm/out /run/vm/err
@@ -361,11 +363,14 @@ prepare() { # sets KDIR, KVER, VMLINUZ, VMLINUX, INITRD
 
 # What the guest reads: who it is, and the command as a script.
 write_guest_files() {
-  local stdio=$1 size=$2 name
+  local stdio=$1 size=$2 name cache=loose
   shift 2
+  # A session at a terminal must see what is edited out here meanwhile; a command need not, and
+  # runs faster for it.
+  [ "$stdio" != terminal ] || cache=none
   guest_main >"$RUN/main"
   {
-    echo "work=$(quote "$WORK") kernel=$(quote "$KDIR") stdio=$stdio"
+    echo "work=$(quote "$WORK") kernel=$(quote "$KDIR") stdio=$stdio cache=$cache"
     echo "rows=${size% *} columns=${size#* } mark=${RUN##*.}"
   } >"$RUN/settings"
   mkdir "$RUN/bin"
@@ -424,7 +429,8 @@ boot() {
     -chardev "file,id=console,path=${RUN//,/,,}/console.log" -serial chardev:console)
   append='console=ttyS0 quiet loglevel=3 panic=-1 audit=0 mitigations=off cryptomgr.notests'
   if [ "$ACCEL" = kvm ]; then
-    machine+=(-accel kvm -cpu host -smp "${VM_CPUS:-2}" -kernel "$VMLINUZ")
+    # Should KVM fail after all, emulate; "max" is this very processor or all that can be emulated.
+    machine+=(-accel kvm -accel tcg -cpu max -smp "${VM_CPUS:-2}" -kernel "$VMLINUZ")
   else
     # One processor, because with more each would wait for the others at every change of a page
     # table; and addresses that do not change from one program to the next, so that code
