@@ -48,7 +48,7 @@ function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], fallback: str
     .register(wording, unknown) as unknown as z.ZodType<ModuleChoice, ModuleChoice>
   const byName = z.enum(names).register(wording, unknown)
   return z
-    .union([byName.transform((type) => choice.parse({ type })), choice])
+    .union([byName.transform((type) => ({ type })).pipe(choice), choice])
     .register(wording, unknown)
     .prefault(names.includes(fallback) ? fallback : names[0])
     .describe(`${what}: a name, or an object with \`type\` and options.`)

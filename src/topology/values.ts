@@ -143,7 +143,7 @@ class Reader {
       const map = source as YAMLMap
       const brought = this.merged.get(map) ?? indexEntries(map, this.targets)
       this.merged.set(map, brought)
-      if (!values[i] || !this.#repeat(brought.size, offset(merge.key))) continue
+      if (!values[i]) continue // refused: too many
       for (const [key, pair] of brought) {
         if (entries.has(key) || !Object.hasOwn(values[i], key)) continue
         entries.set(key, pair)

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import * as z from 'zod'
 import type { Path } from '../../../src/topology/diagnostics.ts'
+import { loadTopology } from '../../../src/topology/load.ts'
 import { brief, LAB, load, loaded } from './load.ts'
 import { bigTopology } from './big.ts'
 import { EVERYTHING } from './everything.ts'
+import { modules } from './fixture.ts'
 
 describe('a good topology', () => {
   it('has a default for everything but hosts and pods', () => {
@@ -150,5 +153,42 @@ describe('several mistakes', () => {
   it('of one kind in different places are all told', () => {
     const text = 'hosts: { n: {} }\npods:\n  a: { host: 1 }\n  b: { host: 1 }\n'
     expect(load(text).diagnostics.map(brief)).toEqual(['3:14 wrong-type', '4:14 wrong-type'])
+  })
+})
+
+describe('a module with an option that has no default', () => {
+  const needy = { ...modules, backends: { ...modules.backends, ovs: z.object({ bridge: z.string() }).describe('Open vSwitch.') } }
+  const backend = (written: string) => loadTopology(`${LAB}network:\n  backend: ${written}\n`, 'lab.yaml', needy)
+
+  it('cannot be named without it', () => {
+    expect(backend('ovs').diagnostics.map((d) => `${brief(d)} ${d.message}`)).toEqual([
+      '4:3 missing-key network.backend: `bridge` is missing',
+    ])
+    expect(backend('{ type: ovs }').diagnostics.map(brief)).toEqual(['4:3 missing-key'])
+    expect(backend('{ type: ovs, bridge: br0 }').value?.topology.network.backend).toEqual({ type: 'ovs', bridge: 'br0' })
+  })
+
+  it('keeps the rules and words of its own schema', () => {
+    const own = z.object({
+      name: z.string().regex(/^br/, 'must begin with br').default('br0'),
+      a: z.int().optional(),
+      b: z.int().optional(),
+    })
+    const strict = {
+      ...modules,
+      attach: { own: own.refine(({ a, b }) => a === undefined || b === undefined, 'a and b exclude each other') },
+    }
+    const found = (attach: string) => loadTopology(`${LAB}network: { attach: ${attach} }\n`, 'lab.yaml', strict).diagnostics
+    expect(found('own')).toEqual([])
+    expect(found('{ type: own, name: x }')[0]).toMatchObject({
+      code: 'invalid-value',
+      message: 'network.attach.name: the text "x": must begin with br',
+    })
+    expect(found('{ type: own, a: 1, b: 2 }')[0]).toMatchObject({
+      line: 3,
+      column: 20,
+      message: 'network.attach: a and b exclude each other',
+    })
+    expect(found('{ type: own, c: 2 }')[0]).toMatchObject({ code: 'unknown-key' })
   })
 })
