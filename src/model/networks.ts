@@ -51,7 +51,6 @@ export function planNetworks(topology: Topology, problems: Problems): Networks {
     }
     return { name, cidrs }
   })
-  if (segments.length === 0) problems.error(['underlay', 'segments'], 'no-segment', 'the underlay has no segment', 'Leave `segments` out for one segment, or name at least one.')
 
   const given = network.hostPrefix
   if (typeof given === 'number' && families.length > 1) {

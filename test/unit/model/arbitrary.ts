@@ -1,0 +1,79 @@
+/** Random topologies. Most of them make sense; those that do not must be told why. */
+import fc from 'fast-check'
+
+/** Long, similar, with dashes where a cut name would end. */
+const NAMES = ['a', 'b', 'a-1', 'a-11', 'web', 'a-name-that-is-long', 'a-name-that-is-long-too', 'a-name-that-is-longer', 'p1', 'p1-a', 'node', 'x'.repeat(40)]
+const name = fc.constantFrom(...NAMES)
+const key = fc.oneof(name, fc.tuple(fc.constantFrom('default', 'shop', 'a-namespace-that-is-long'), name).map(([ns, n]) => `${ns}/${n}`))
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 3 })
+
+const rarely = <T>(value: fc.Arbitrary<T>) => fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
+
+/** Small networks that do not overlap, several of them in one /24. */
+const SEGMENTS = ['192.168.1.0/24', '192.168.2.0/25', '192.168.2.128/25', '10.0.0.0/16', '172.16.0.0/28'] as const
+const segments = fc.uniqueArray(fc.constantFrom(...SEGMENTS), { minLength: 1, maxLength: 4 }).map((list) => Object.fromEntries(list.map((c, i) => [i === 3 ? 'a-segment-that-is-long' : `s${i}`, c])))
+
+const backend = fc.oneof(
+  fc.constantFrom('vxlan', 'gre', 'ipip', 'direct'),
+  fc.record({ type: fc.constantFrom('vxlan', 'gre', 'ipip'), tunnel: fc.constantFrom('always', 'cross-segment') }),
+  fc.record({ type: fc.constant('vxlan'), vni: fc.integer({ min: 1, max: 16_777_215 }) }),
+)
+const V4 = '10.244.0.0/16'
+const V6 = 'fd00:10:244::/48'
+const network = fc.record(
+  {
+    podCIDR: fc.constantFrom<string | string[]>(V4, V6, [V4, V6], [V6, V4]),
+    hostPrefix: fc.constantFrom({}, { ipv4: 26 }, { ipv4: 22, ipv6: 112 }),
+    backend,
+    attach: fc.constantFrom<unknown>('bridge', 'routed', { type: 'bridge', name: 'docker0' }),
+    masquerade: fc.boolean(),
+  },
+  { requiredKeys: ['podCIDR'] },
+)
+
+const labels = maybe(fc.constant({ app: 'web' }))
+const hosts = fc.dictionary(
+  name.map((n) => `h-${n}`),
+  fc.record(
+    {
+      segment: maybe(fc.constantFrom('s0', 's0', 's0', 's1')),
+      podCIDR: rarely(fc.constantFrom('10.244.0.0/24', '10.244.1.0/24', '10.244.64.0/20', 'fd00:10:244:7::/64')),
+      mtu: maybe(fc.constantFrom(1400, 1500, 9000)),
+      labels,
+    },
+    { requiredKeys: [] },
+  ),
+  { minKeys: 1, maxKeys: 4 },
+)
+const replicatedHosts = fc.integer({ min: 1, max: 6 }).map((replicas) => ({ worker: { replicas } }))
+
+const container = fc.record({ name: fc.constantFrom('c', 'd'), command: maybe(fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 3 })) })
+const pods = fc.dictionary(
+  key,
+  fc.record({ replicas: maybe(fc.integer({ min: 1, max: 12 })), labels, containers: maybe(fc.array(container, { maxLength: 1 })) }, { requiredKeys: [] }),
+  { maxKeys: 8 },
+)
+/** Addresses that are free in some labs and taken or outside in others. */
+const pinned = fc.dictionary(fc.constantFrom('pin-1', 'pin-2'), fc.record({ ip: fc.constantFrom('10.244.0.2', '10.244.0.9', 'fd00:10:244::9'), host: fc.constantFrom('worker-1', 'h-a') }), { maxKeys: 1 })
+
+const externals = fc.dictionary(
+  fc.constantFrom('ext-1', 'ext-2', 'an-external-that-is-long'),
+  fc.record({ address: rarely(fc.constantFrom('198.51.100.7', '203.0.113.10', '2001:db8::1')), podRoutes: fc.boolean() }, { requiredKeys: [] }),
+  { maxKeys: 3 },
+)
+
+/** A topology as a plain value. */
+export const topology = fc
+  .record({ network, segments, hosts: fc.oneof(replicatedHosts, hosts, fc.tuple(hosts, replicatedHosts).map(([a, b]) => ({ ...a, ...b }))), pods, pinned: rarely(pinned), externals: maybe(externals) })
+  .map(({ network, segments, hosts, pods, pinned, externals }) => ({
+    network,
+    underlay: { segments },
+    hosts,
+    pods: { ...pods, ...pinned },
+    ...(externals ? { externals } : {}),
+  }))
+
+export type PlainTopology = typeof topology extends fc.Arbitrary<infer T> ? T : never
+
+/** JSON is YAML. */
+export const textOf = (value: unknown): string => JSON.stringify(value, null, 1)
