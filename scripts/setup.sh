@@ -112,10 +112,15 @@ check_node_modules() {
     exit 3
   fi
   say "installing node_modules (npm ci)"
-  (cd "$root" && npm ci --loglevel=error --no-audit --no-fund </dev/null >&2) || {
+  log=$(mktemp)
+  if (cd "$root" && npm ci --loglevel=error --no-audit --no-fund) >"$log" 2>&1 </dev/null; then
+    rm -f "$log"
+  else
+    head -n 20 "$log" >&2
+    rm -f "$log"
     say "npm ci failed"
     exit 3
-  }
+  fi
 }
 
 check=no
