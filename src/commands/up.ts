@@ -41,11 +41,8 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
     await withLock(
       name,
       async () => {
-        const fresh = (): FromFile => {
-          const applied = readApplied(name)
-          return applied ? compileFile(file, { ...options, leases: () => leasesOf(applied.lab) }) : first
-        }
-        const { compiled, warnings } = fresh()
+        const running = readApplied(name)
+        const { compiled, warnings } = running ? compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
         const { lab } = compiled
         const extra = neighbourTableWarning(compiled)
         warn(extra ? [...warnings, extra] : warnings, file)
@@ -56,7 +53,8 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
           onProgress: (share) => progress.share(share),
           onChanges: (changes) => {
             const count = (action: string): number => changes.filter((c) => c.action === action).length
-            process.stderr.write(`changing lab ${name}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`)
+            const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
+            process.stderr.write(`changing lab ${name}${other}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`)
           },
         })
         progress.end()

@@ -14,8 +14,19 @@ use warnings;
 use POSIX ();
 
 my $machine = (POSIX::uname())[4];
-my ($SETNS, $MEMFD) = $machine eq 'x86_64' ? (308, 319) : $machine =~ /^(aarch64|riscv64)$/ ? (268, 279) : die "netlab: no system call numbers for $machine\n";
+my ($SETNS, $MEMFD, $PRCTL) =
+    $machine eq 'x86_64' ? (308, 319, 157) : $machine =~ /^(aarch64|riscv64|loongarch64)$/ ? (268, 279, 167) : die "netlab: no system call numbers for $machine\n";
 my $CLONE_NEWNET = 0x40000000;
+
+# Killed netlab, killed work: what goes on creating after `kill -9` would come to light only after the next
+# `netlab down` has looked. PR_SET_PDEATHSIG survives exec (prctl(2)).
+sub end_with_parent {
+    my ($parent) = @_;
+    syscall($PRCTL, 1, 9);
+    POSIX::_exit(1) if getppid != $parent;
+}
+my $starter = shift @ARGV // die "netlab: worker.pl PID\n";
+end_with_parent($starter);
 
 binmode STDIN;
 binmode STDOUT;
@@ -80,9 +91,11 @@ sub run {
     refill($in, $input);
     refill($out, '');
     refill($err, '');
+    my $self = $$;
     my $pid = fork;
     return (127, '', "fork: $!\n") if !defined $pid;
     if ($pid == 0) {
+        end_with_parent($self);
         # Below perl's own file handles, which would carry their buffered positions over to the new files.
         POSIX::dup2(fileno($in), 0);
         POSIX::dup2(fileno($out), 1);
