@@ -9,6 +9,7 @@ import { graphText } from '../report/graph-text.ts'
 import { chalkFor, writeOut } from '../report/terminal.ts'
 import { labNames } from '../state/store.ts'
 import { compileFile } from './context.ts'
+import { Exit, failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { warn } from './warn.ts'
 
@@ -19,11 +20,16 @@ interface GraphOptions {
 /** A word is a running lab's name, or else a file; what looks like a path is never taken for a lab. */
 function subject(word: string | undefined): { lab: Lab; objects: readonly KernelObject[] } {
   const isFile = word !== undefined && (/[./]/.test(word) || (!labNames().includes(word) && existsSync(word)))
+  if (word === undefined && labNames().length === 0)
+    throw failure(Exit.Usage, 'no-lab', 'no lab is up', 'netlab graph FILE draws a topology file without building it.')
   if (!isFile) return theLab(word)
   // What cannot work can still be looked at.
   const { compiled, warnings } = compileFile(word, { force: true })
   // Services and policies are not drawn, so nothing is promised about them.
-  warn(warnings.filter((w) => w.code !== 'not-acted-upon'), word)
+  warn(
+    warnings.filter((w) => w.code !== 'not-acted-upon'),
+    word,
+  )
   return compiled
 }
 
