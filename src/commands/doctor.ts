@@ -6,7 +6,20 @@ import { backends } from '../backends/index.ts'
 import { compile } from '../compile/compile.ts'
 import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, FEATURES, findTool, probe, TOOL_PACKAGES, toolVersion } from '../kernel/probe.ts'
 import { resolve } from '../model/resolve.ts'
-import { doctorText, installLine, judge, neighbourLimit, type FeatureFinding, type Findings, type Limit, type ModuleNeeds, type System, type Tool, type VirtualMachine } from '../report/doctor.ts'
+import {
+  doctorText,
+  installLine,
+  judge,
+  neighbourLimit,
+  type FeatureFinding,
+  type Findings,
+  type Limit,
+  type ModuleFinding,
+  type ModuleNeeds,
+  type System,
+  type Tool,
+  type VirtualMachine,
+} from '../report/doctor.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import { loadTopology } from '../topology/load.ts'
 import { modules } from './context.ts'
@@ -30,11 +43,15 @@ function read(path: string): string | undefined {
   }
 }
 
-/** What a lab of two hosts needs with this `network:`. Asked of the compiler, so that it is what `up` asks for. */
-export function needsOf(network: Readonly<Record<string, string>>): Pick<ModuleNeeds, 'features' | 'tools'> {
-  const loaded = loadTopology(JSON.stringify({ name: 'doctor', network, hosts: { a: {}, b: {} }, pods: { p: {} } }), 'doctor.yaml', modules)
+/**
+ * What a lab of two hosts needs with this `network:`, asked of the compiler, so that it is what `up` asks for.
+ * Undefined for a module that cannot be had without options.
+ */
+export function needsOf(network: Readonly<Record<string, string>>): Pick<ModuleNeeds, 'features' | 'tools'> | undefined {
+  const text = JSON.stringify({ name: 'doctor', network, hosts: { a: {}, b: {} }, pods: { p: {} } })
+  const loaded = loadTopology(text, 'doctor.yaml', modules)
   const lab = loaded.value && resolve(loaded.value).value
-  if (!lab) throw new Error(`a lab with ${JSON.stringify(network)} and nothing else is not valid: ${JSON.stringify(loaded.diagnostics)}`)
+  if (!lab) return undefined
   const features = compile(lab).needs
   return { features, tools: [...new Set([...BASE_TOOLS, ...features.flatMap((f) => FEATURE_TOOLS[f] ?? [])])] }
 }
@@ -46,13 +63,25 @@ function findTools(): Tool[] {
   for (const [t, use] of Object.entries(HANDY)) if (!uses.has(t)) uses.set(t, use)
   return [...uses].map(([name, use]) => {
     const path = findTool(name) ?? null
-    return { name, path, version: (path !== null && toolVersion(name, path)) || null, package: PACKAGES[name] ?? name, required: required.has(name), for: use }
+    return {
+      name,
+      path,
+      version: (path !== null && toolVersion(name, path)) || null,
+      package: PACKAGES[name] ?? name,
+      required: required.has(name),
+      for: use,
+    }
   })
 }
 
 function findFeatures(root: boolean): FeatureFinding[] {
   if (!root) return FEATURES.map((feature) => ({ feature, works: null, reason: null, needs: FEATURE_MODULES[feature] }))
-  return probe(FEATURES).map(({ feature, works, untried, reason = null }) => ({ feature, works: untried ? null : works, reason, needs: FEATURE_MODULES[feature] }))
+  return probe(FEATURES).map(({ feature, works, untried, reason = null }) => ({
+    feature,
+    works: untried ? null : works,
+    reason,
+    needs: FEATURE_MODULES[feature],
+  }))
 }
 
 function findSystem(root: boolean): System {
@@ -80,7 +109,9 @@ function findLimits(): Limit[] {
     ...limit('neighbours IPv6', 'net.ipv6.neigh.default.gc_thresh3', neighbourLimit),
     ...limit('namespaces', 'user.max_net_namespaces', () => 'one a host, pod, switch, router and external'),
     ...limit('processes', 'kernel.pid_max', () => 'every container is one or more'),
-    ...(Number.isFinite(files) ? [{ name: 'open files', setting: 'ulimit -n', value: files, allows: 'in one process; netlab itself needs a few dozen' }] : []),
+    ...(Number.isFinite(files)
+      ? [{ name: 'open files', setting: 'ulimit -n', value: files, allows: 'in one process; netlab itself needs a few dozen' }]
+      : []),
   ]
 }
 
@@ -94,7 +125,11 @@ function findVm(): VirtualMachine {
     writable = false
   }
   const capable = /^flags\s*:.*\b(vmx|svm)\b/m.test(read('/proc/cpuinfo') ?? '')
-  const reason = !capable ? 'the processor offers no virtualisation here' : writable ? '/dev/kvm can be used' : 'no permission to use /dev/kvm'
+  const reason = !capable
+    ? 'the processor offers no virtualisation here'
+    : writable
+      ? '/dev/kvm can be used'
+      : 'no permission to use /dev/kvm'
   return { qemu, kvm: capable && writable, reason }
 }
 
@@ -105,7 +140,8 @@ function findRootless(): Findings['rootless'] {
     ['kernel.unprivileged_userns_clone', '0'],
     ['user.max_user_namespaces', '0'],
   ].find(([setting, value]) => read(`/proc/sys/${setting!.replaceAll('.', '/')}`) === value)
-  if (forbidden) return { allowed: false, reason: `${forbidden.join('=')} keeps ordinary users from making namespaces; netlab runs as root` }
+  if (forbidden)
+    return { allowed: false, reason: `${forbidden.join('=')} keeps ordinary users from making namespaces; netlab runs as root` }
   return { allowed: true, reason: 'ordinary users may make namespaces here, but netlab needs root so far' }
 }
 
@@ -118,7 +154,10 @@ function examine(): Findings {
   const found = { tools: findTools(), features: findFeatures(root) }
   // They stay: unloading a module deletes the devices that anyone has made with it by now.
   const loaded = loadedModules().filter((m) => !before.has(m))
-  const judged = (name: string, summary: string, network: Readonly<Record<string, string>>) => judge({ name, summary, ...needsOf(network) }, found)
+  const judged = (name: string, summary: string, network: Readonly<Record<string, string>>): ModuleFinding => {
+    const needs = needsOf(network)
+    return needs ? judge({ name, summary, ...needs }, found) : { name, summary, works: null, missing: [] }
+  }
   return {
     system: findSystem(root),
     ...found,

@@ -14,7 +14,10 @@ export const POD_B = '10.244.1.2'
 
 /** A lab's name out of a file's: `My Lab_2.yaml` → `my-lab-2`. */
 export function nameFor(file: string): string {
-  const words = basename(file).replace(/\.ya?ml$/i, '').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+  const words = basename(file)
+    .replace(/\.ya?ml$/i, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
   return words.replace(/^-+/, '').slice(0, 63).replace(/-+$/, '') || 'lab'
 }
 
@@ -75,6 +78,9 @@ export async function init(file: string, options: { readonly force?: true }): Pr
   ] as const
   const width = Math.max(...steps.map(([command]) => command.length))
   const lines = steps.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}\n`)
-  const editors = `\nEditors complete and check it with netlab schema > ${shellWord(join(dirname(file), SCHEMA))} and this first line:\n  # yaml-language-server: $schema=./${SCHEMA}\n`
+  const editors = `
+Editors complete and check it with netlab schema > ${shellWord(join(dirname(file), SCHEMA))} and this first line:
+  # yaml-language-server: $schema=./${SCHEMA}
+`
   return writeOut([`wrote ${file}: two hosts, a pod on each\n\nNext:\n`, ...lines, schema ? '' : editors])
 }

@@ -104,7 +104,7 @@ export function findTool(name: string): string | undefined {
  * which nobody asked for: so that is switched off again in the machine's own namespace. New namespaces start
  * with it on whatever the machine's own says.
  */
-export function loadBridgeNetfilter(): void {
+function loadBridgeNetfilter(): void {
   const setting = '/proc/sys/net/bridge/bridge-nf-call-'
   if (existsSync(`${setting}iptables`) || !findTool('modprobe')) return
   spawnSync('sh', ['-c', `modprobe br_netfilter && for f in ip ip6 arp; do echo 0 >${setting}"$f"tables; done`], { stdio: 'ignore' })
@@ -122,7 +122,11 @@ export function probe(features: readonly Feature[]): ProbeResult[] {
   if (features.includes('br_netfilter')) loadBridgeNetfilter()
   // One answer a feature, ended by NUL: what tools print can hold anything else.
   const script = features.map((f) => `if why=$( { ${TRIES[f]}; } 2>&1 ); then printf 'ok\\0'; else printf '%s\\0' "no $why"; fi`).join('\n')
-  const { stdout, stderr, error } = spawnSync('unshare', ['--net', 'sh', '-c', script], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, timeout: PATIENCE_MS })
+  const { stdout, stderr, error } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+    timeout: PATIENCE_MS,
+  })
   const answers = (stdout ?? '').split('\0').slice(0, -1)
   return features.map((feature, i): ProbeResult => {
     const answer = answers[i]
@@ -130,23 +134,34 @@ export function probe(features: readonly Feature[]): ProbeResult[] {
     const without = ['unshare', ...programsIn(TRIES[feature])].find((t) => !findTool(t))
     if (without !== undefined) return { feature, works: false, untried: true, reason: `not tried: the program ${without} is not installed` }
     if (answer !== undefined) return { feature, works: false, reason: oneLine(answer.slice('no '.length)) || 'it failed without a word' }
-    const reason = oneLine((error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT' ? `no answer within ${PATIENCE_MS / 1000} s` : stderr || error?.message || '')
+    const isLate = error !== undefined && 'code' in error && error.code === 'ETIMEDOUT'
+    const reason = oneLine(isLate ? `no answer within ${PATIENCE_MS / 1000} s` : stderr || error?.message || '')
     // A namespace that cannot be made is an answer about namespaces, and about nothing else.
-    return feature === 'netns' ? { feature, works: false, reason } : { feature, works: false, untried: true, reason: `not tried: ${reason}` }
+    return feature === 'netns'
+      ? { feature, works: false, reason }
+      : { feature, works: false, untried: true, reason: `not tried: ${reason}` }
   })
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
 
 /** The programs a shell line calls, of those that come in packages. */
-const programsIn = (line: string): string[] => line.split(/[|;&]+/).flatMap((command) => TOOL_PACKAGES[command.trim().split(' ')[0]!] ? [command.trim().split(' ')[0]!] : [])
+const programsIn = (line: string): string[] =>
+  line
+    .split(/[|;&]+/)
+    .map((command) => command.trim().split(' ')[0]!)
+    .filter((word) => word in TOOL_PACKAGES)
 
 /** How each program wants to be asked for its version, where it is not `--version`. */
 const ASK_VERSION: Readonly<Record<string, string>> = { ip: '-V', bridge: '-V', ping: '-V' }
 
 /** The version a program tells, with the kernel interface it drives if it says: `1.8.9 (nf_tables)`. */
 export function toolVersion(name: string, path: string): string | undefined {
-  const { stdout, stderr } = spawnSync(path, [ASK_VERSION[name] ?? '--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS })
+  const { stdout, stderr } = spawnSync(path, [ASK_VERSION[name] ?? '--version'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PATIENCE_MS,
+  })
   return versionIn(`${stdout ?? ''}\n${stderr ?? ''}`)
 }
 

@@ -114,11 +114,13 @@ export function neighbourLimit(entries: number): string {
 const MARK = { yes: '✓', no: '✗', unknown: '?', optional: '-' } as const
 
 export function doctorText(found: Findings, chalk: ChalkInstance): string {
-  const mark = (works: boolean | null): string => (works === null ? chalk.yellow(MARK.unknown) : works ? chalk.green(MARK.yes) : chalk.red(MARK.no))
+  const mark = (works: boolean | null): string =>
+    works === null ? chalk.yellow(MARK.unknown) : works ? chalk.green(MARK.yes) : chalk.red(MARK.no)
   const widest = (names: readonly string[]): number => Math.max(...names.map((n) => n.length))
   const lines: string[] = []
   const section = (title: string): number => lines.push(...(lines.length > 0 ? [''] : []), chalk.bold(title))
-  const row = (sign: string, name: string, width: number, text: string): number => lines.push(`  ${sign} ${name.padEnd(width)}  ${text}`.trimEnd())
+  const row = (sign: string, name: string, width: number, text: string): number =>
+    lines.push(`  ${sign} ${name.padEnd(width)}  ${text}`.trimEnd())
 
   const { system, vm, rootless } = found
   section('System')
@@ -130,26 +132,52 @@ export function doctorText(found: Findings, chalk: ChalkInstance): string {
   row(system.modules === 'missing' ? mark(null) : mark(true), 'kernel', 12, `${system.kernel} ${system.machine}${modules}`)
   row(' ', 'distribution', 12, system.distribution)
   row(mark(system.nodeWorks), 'node', 12, `${system.node}${system.nodeWorks ? '' : ', but netlab needs 20.19 or newer'}`)
-  row(system.root ? mark(true) : mark(null), 'user', 12, system.root ? 'root' : 'not root: labs need it; run with sudo to try kernel features')
+  row(
+    system.root ? mark(true) : mark(null),
+    'user',
+    12,
+    system.root ? 'root' : 'not root: labs need it; run with sudo to try kernel features',
+  )
 
   section('Programs')
   const toolWidth = widest(found.tools.map((t) => t.name))
   for (const t of found.tools) {
     const sign = t.path !== null ? mark(true) : t.required ? mark(false) : chalk.dim(MARK.optional)
-    row(sign, t.name, toolWidth, t.path === null ? `missing, package ${t.package} ${chalk.dim(`(${t.for}${t.required ? '' : ', optional'})`)}` : `${t.path} ${t.version ?? ''}`)
+    row(
+      sign,
+      t.name,
+      toolWidth,
+      t.path === null
+        ? `missing, package ${t.package} ${chalk.dim(`(${t.for}${t.required ? '' : ', optional'})`)}`
+        : `${t.path} ${t.version ?? ''}`,
+    )
   }
 
   section(system.root ? 'Kernel features, each tried in a namespace of its own' : 'Kernel features: not tried, run with sudo to try them')
   const featureWidth = widest(found.features.map((f) => f.feature))
   for (const f of found.features) {
-    row(mark(f.works), f.feature, featureWidth, f.works ? '' : f.reason === null ? chalk.dim(`needs ${f.needs}`) : `${f.reason} ${chalk.dim(`(needs ${f.needs})`)}`)
+    row(
+      mark(f.works),
+      f.feature,
+      featureWidth,
+      f.works ? '' : f.reason === null ? chalk.dim(`needs ${f.needs}`) : `${f.reason} ${chalk.dim(`(needs ${f.needs})`)}`,
+    )
   }
   if (found.loaded.length > 0) lines.push(chalk.dim(`  The kernel loaded modules for this and keeps them: ${found.loaded.join(', ')}`))
 
-  for (const [title, list] of [['Backends: how packets get from host to host', found.backends], ['Attach: how pods are connected to their host', found.attach]] as const) {
+  for (const [title, list] of [
+    ['Backends: how packets get from host to host', found.backends],
+    ['Attach: how pods are connected to their host', found.attach],
+  ] as const) {
     section(title)
     const width = widest(list.map((m) => m.name))
-    for (const m of list) row(mark(m.works), m.name, width, m.works === false ? `lacks ${m.missing.join(', ')} ${chalk.dim(`(${m.summary})`)}` : chalk.dim(m.summary))
+    for (const m of list)
+      row(
+        mark(m.works),
+        m.name,
+        width,
+        m.works === false ? `lacks ${m.missing.join(', ')} ${chalk.dim(`(${m.summary})`)}` : chalk.dim(m.summary),
+      )
   }
 
   section('Limits of this machine')
@@ -157,25 +185,34 @@ export function doctorText(found: Findings, chalk: ChalkInstance): string {
   for (const l of found.limits) row(' ', l.name, limitWidth, `${l.value} ${chalk.dim(`(${l.setting})`)}: ${l.allows}`)
 
   section('Where this kernel lacks something')
-  row(vm.qemu === null ? chalk.dim(MARK.optional) : mark(true), 'virtual machine', 15, vm.qemu === null ? 'no QEMU: scripts/setup.sh vm installs what it takes' : `${vm.kvm ? 'QEMU with KVM' : 'QEMU, emulating the processor (slow)'}: ${vm.reason}`)
+  row(
+    vm.qemu === null ? chalk.dim(MARK.optional) : mark(true),
+    'virtual machine',
+    15,
+    vm.qemu === null
+      ? 'no QEMU: scripts/setup.sh vm installs what it takes'
+      : `${vm.kvm ? 'QEMU with KVM' : 'QEMU, emulating the processor (slow)'}: ${vm.reason}`,
+  )
   row(' ', '', 15, 'scripts/vm-run.sh netlab up lab.yaml runs a lab on a full kernel and changes nothing here')
   row(rootless.allowed ? ' ' : chalk.dim(MARK.optional), 'without root', 15, rootless.reason)
   return `${lines.join('\n')}\n\n${verdict(found, chalk)}\n`
 }
 
-const list = (names: readonly string[]): string => (names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`)
+const list = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
 /** The last line: what runs here, and how to get the rest. */
 function verdict(found: Findings, chalk: ChalkInstance): string {
-  const names = (works: boolean | null, modules: readonly ModuleFinding[]): string[] => modules.filter((m) => m.works === works).map((m) => m.name)
+  const names = (works: boolean | null, modules: readonly ModuleFinding[]): string[] =>
+    modules.filter((m) => m.works === works).map((m) => m.name)
   const get = found.install === null ? '' : ` To install what is missing: ${found.install}`
   const works = names(true, found.backends)
   const unknown = names(null, found.backends)
   if (!found.system.nodeWorks) return `${chalk.red('netlab needs Node.js 20.19 or newer.')}${get}`
-  if (unknown.length > 0) return `${chalk.yellow('Perhaps')} backends ${list(unknown)}: run with sudo to know.${get}`
+  if (!found.system.root && unknown.length > 0) return `${chalk.yellow('Perhaps')} backends ${list(unknown)}: run with sudo to know.${get}`
   if (works.length === 0) return `${chalk.red('No lab can run here')}, for lack of ${list(found.defaultLab.missing)}.${get}`
   const lacking = names(false, found.backends)
   const attach = names(true, found.attach)
-  const sentence = `${chalk.green('Runs here')}: backends ${list(works)}, pods attached by ${attach.length > 0 ? list(attach) : 'nothing'}${lacking.length > 0 ? `; not ${list(lacking)}` : ''}.`
-  return `${sentence}${get}`
+  const not = lacking.length > 0 ? `; not ${list(lacking)}` : ''
+  return `${chalk.green('Runs here')}: backends ${list(works)}, pods attached by ${attach.length > 0 ? list(attach) : 'nothing'}${not}.${get}`
 }

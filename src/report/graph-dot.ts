@@ -3,7 +3,10 @@ import { addresses, outside, plural, ports, type HostPicture, type Picture } fro
 
 /** A quoted string: the only escapes of a DOT string are `\"` and, in labels, those that begin with a backslash. */
 export const dotString = (...lines: readonly string[]): string =>
-  `"${lines.filter((l) => l !== '').map((l) => l.replaceAll('\\', '\\\\').replaceAll('"', '\\"')).join('\\n')}"`
+  `"${lines
+    .filter((l) => l !== '')
+    .map((l) => l.replaceAll('\\', '\\\\').replaceAll('"', '\\"'))
+    .join('\\n')}"`
 
 /** Fill and line of each kind of node; light enough for black text. */
 const STYLE = {
@@ -20,7 +23,8 @@ export function graphDot(picture: Picture): string {
   const lines: string[] = []
   const edges: string[] = []
   const add = (depth: number, line: string): number => lines.push(`${'  '.repeat(depth)}${line}`)
-  const node = (depth: number, id: string, kind: keyof typeof STYLE, ...label: readonly string[]): number => add(depth, `${dotString(id)} [label=${dotString(...label)}, ${STYLE[kind]}]`)
+  const node = (depth: number, id: string, kind: keyof typeof STYLE, ...label: readonly string[]): number =>
+    add(depth, `${dotString(id)} [label=${dotString(...label)}, ${STYLE[kind]}]`)
   const edge = (a: string, b: string): number => edges.push(`${dotString(a)} -- ${dotString(b)}`)
   const open = (depth: number, id: string, label: string, color: string): void => {
     add(depth, `subgraph ${dotString(`cluster ${id}`)} {`)
@@ -34,7 +38,15 @@ export function graphDot(picture: Picture): string {
 
   const host = ({ host: h, channel, access, podMTU, pods, hidden }: HostPicture): void => {
     open(2, h.netns, h.name, '#00838f')
-    node(3, h.netns, 'host', `eth0 ${addresses(h)}`, channel ?? '', `${access} ${h.blocks.map((b) => b.cidr).join(', ')}`, picture.mixedMTU ? `pod MTU ${podMTU}` : '')
+    node(
+      3,
+      h.netns,
+      'host',
+      `eth0 ${addresses(h)}`,
+      channel ?? '',
+      `${access} ${h.blocks.map((b) => b.cidr).join(', ')}`,
+      picture.mixedMTU ? `pod MTU ${podMTU}` : '',
+    )
     for (const p of pods) {
       node(3, p.netns, 'pod', p.key, addresses(p), ports(p))
       edge(h.netns, p.netns)

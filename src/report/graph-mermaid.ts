@@ -33,7 +33,10 @@ export function graphMermaid(picture: Picture): string {
 
   const host = (id: string, { host: h, channel, access, podMTU, pods, hidden }: HostPicture): void => {
     add(2, `subgraph ${id}[${mermaidLabel(h.name)}]`)
-    add(3, `${id}net(${mermaidLabel(`eth0 ${addresses(h)}`, channel ?? '', `${access} ${h.blocks.map((b) => b.cidr).join(', ')}`, picture.mixedMTU ? `pod MTU ${podMTU}` : '')}):::host`)
+    add(
+      3,
+      `${id}net(${mermaidLabel(`eth0 ${addresses(h)}`, channel ?? '', `${access} ${h.blocks.map((b) => b.cidr).join(', ')}`, picture.mixedMTU ? `pod MTU ${podMTU}` : '')}):::host`,
+    )
     pods.forEach((p, i) => {
       add(3, `${id}p${i}[${mermaidLabel(p.key, addresses(p), ports(p))}]:::pod`)
       edges.push(`${id}net --- ${id}p${i}`)

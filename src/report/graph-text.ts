@@ -17,7 +17,9 @@ function* draw(siblings: readonly Branch[], dim: (text: string) => string, inden
   const widthOf = (column: number): number => Math.max(0, ...rows.map((cells) => width(cells[column] ?? '')))
   for (const [i, { cells, below = [] }] of siblings.entries()) {
     const last = i === siblings.length - 1
-    const padded = cells.map((cell, column) => cell + ' '.repeat(Math.max(0, column < cells.length - 1 ? widthOf(column) - width(cell) : 0)))
+    const padded = cells.map(
+      (cell, column) => cell + ' '.repeat(Math.max(0, column < cells.length - 1 ? widthOf(column) - width(cell) : 0)),
+    )
     yield `${indent === undefined ? '' : dim(indent + (last ? '└── ' : '├── '))}${padded.join('  ')}`.trimEnd()
     yield* draw(below, dim, indent === undefined ? '' : indent + (last ? '    ' : '│   '))
   }
@@ -43,7 +45,10 @@ export function graphText(picture: Picture, chalk: ChalkInstance): string {
   })
   const segmentBranch = ({ segment, hosts, hidden }: SegmentPicture): Branch => ({
     cells: [color.switch(segment.name), segment.cidrs.join(', ')],
-    below: [...hosts.map(hostBranch), ...(hidden.hosts > 0 ? [remark(`… and ${plural(hidden.hosts, 'more host')} with ${plural(hidden.pods, 'pod')}`)] : [])],
+    below: [
+      ...hosts.map(hostBranch),
+      ...(hidden.hosts > 0 ? [remark(`… and ${plural(hidden.hosts, 'more host')} with ${plural(hidden.pods, 'pod')}`)] : []),
+    ],
   })
 
   const segments = picture.segments.map(segmentBranch)

@@ -56,7 +56,8 @@ export function diagramLimits(lab: Lab): Limits {
 
 export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 
-export const addresses = (node: { readonly addresses: readonly { readonly ip: string }[] }): string => node.addresses.map((a) => a.ip).join(', ')
+export const addresses = (node: { readonly addresses: readonly { readonly ip: string }[] }): string =>
+  node.addresses.map((a) => a.ip).join(', ')
 
 /** `8080/tcp`: what the pod's containers declare. */
 export const ports = (pod: Pod): string =>
@@ -109,10 +110,22 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
     }
   }
   const segments = lab.segments.map((segment): SegmentPicture => {
-    const { shown, rest } = cut(lab.hosts.filter((h) => h.segment === segment.segment), limits.hostsPerSegment)
-    return { segment, hosts: shown.map(drawHost), hidden: { hosts: rest.length, pods: rest.reduce((sum, h) => sum + podsOf.get(h.name)!.length, 0) } }
+    const { shown, rest } = cut(
+      lab.hosts.filter((h) => h.segment === segment.segment),
+      limits.hostsPerSegment,
+    )
+    return {
+      segment,
+      hosts: shown.map(drawHost),
+      hidden: { hosts: rest.length, pods: rest.reduce((sum, h) => sum + podsOf.get(h.name)!.length, 0) },
+    }
   })
   const mtus = [...new Set(lab.hosts.map((h) => podMTU(h, backend)))]
-  const facts = [`${lab.backend.type} over ${lab.attach.type}`, plural(lab.hosts.length, 'host'), plural(lab.pods.length, 'pod'), ...(mtus.length === 1 ? [`pod MTU ${mtus[0]}`] : [])]
+  const facts = [
+    `${lab.backend.type} over ${lab.attach.type}`,
+    plural(lab.hosts.length, 'host'),
+    plural(lab.pods.length, 'pod'),
+    ...(mtus.length === 1 ? [`pod MTU ${mtus[0]}`] : []),
+  ]
   return { lab, facts: facts.join(', '), segments, mixedMTU: mtus.length > 1 }
 }

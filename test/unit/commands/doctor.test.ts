@@ -39,7 +39,10 @@ describe('a probe', () => {
 
   test('is not fooled by output that looks like an answer', () => {
     install('ip', 'echo ok; echo no; exit 1')
-    expect(probe(['veth', 'bridge']).map((p) => [p.works, p.reason])).toEqual([[false, 'ok no'], [false, 'ok no']])
+    expect(probe(['veth', 'bridge']).map((p) => [p.works, p.reason])).toEqual([
+      [false, 'ok no'],
+      [false, 'ok no'],
+    ])
   })
 
   test('says something even when the tool does not', () => {
@@ -54,7 +57,9 @@ describe('a probe', () => {
       { feature: 'masquerade', works: false, untried: true, reason: 'not tried: the program iptables-restore is not installed' },
     ])
     rmSync(join(bin, 'unshare'))
-    expect(probe(['netns'])).toEqual([{ feature: 'netns', works: false, untried: true, reason: 'not tried: the program unshare is not installed' }])
+    expect(probe(['netns'])).toEqual([
+      { feature: 'netns', works: false, untried: true, reason: 'not tried: the program unshare is not installed' },
+    ])
   })
 
   test('learns from a refused namespace about namespaces only', () => {
@@ -97,11 +102,20 @@ test('a program that cannot be asked has no version', () => {
 
 describe('needs are asked of the compiler', () => {
   test.each(Object.keys(backends))('backend %s', (name) => {
-    const { features, tools } = needsOf({ backend: name })
-    expect(features).toEqual(expect.arrayContaining(['netns', 'veth', ...backends[name]!.create(backends[name]!.options.parse({})).needs]))
-    expect(tools).toEqual(expect.arrayContaining(['ip', 'perl', 'nsenter', 'unshare', 'iptables-restore']))
+    const options = backends[name]!.options.safeParse({})
+    const needs = needsOf({ backend: name })
+    expect(needs !== undefined).toBe(options.success)
+    if (!needs) return
+    expect(needs.features).toEqual(expect.arrayContaining(['netns', 'veth', ...backends[name]!.create(options.data!).needs]))
+    expect(needs.tools).toEqual(expect.arrayContaining(['ip', 'perl', 'nsenter', 'unshare', 'iptables-restore']))
   })
+
   test.each(Object.keys(attachModules))('attach %s', (name) => {
-    expect(needsOf({ attach: name }).features).toEqual(expect.arrayContaining([...attachModules[name]!.create({}).needs]))
+    const options = attachModules[name]!.options.safeParse({})
+    const needs = needsOf({ attach: name })
+    expect(needs !== undefined).toBe(options.success)
+    if (needs) expect(needs.features).toEqual(expect.arrayContaining([...attachModules[name]!.create(options.data!).needs]))
   })
+
+  test('a module that is not there needs nothing', () => expect(needsOf({ backend: 'pigeons' })).toBe(undefined))
 })

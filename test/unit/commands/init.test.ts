@@ -27,7 +27,10 @@ afterEach(() => {
 })
 
 const refused = async (file: string, options = {}): Promise<[number, string]> => {
-  const error = await init(file, options).then(() => undefined, (e: unknown) => e)
+  const error = await init(file, options).then(
+    () => undefined,
+    (e: unknown) => e,
+  )
   if (!(error instanceof Failure)) throw new Error(`not refused: ${String(error)}`)
   return [error.exit, error.diagnostics[0]!.code]
 }
@@ -44,11 +47,16 @@ describe('the starter', () => {
 
   test('is the lab that `hosts` and `pods` alone would be: it shows defaults, it does not change them', () => {
     const bare = 'name: x\nhosts: { node-1: {}, node-2: {} }\npods: { pod-a: { host: node-1 }, pod-b: { host: node-2 } }'
-    expect(loadTopology(starter('x', false), 'x.yaml', modules).value!.topology).toEqual(loadTopology(bare, 'x.yaml', modules).value!.topology)
+    expect(loadTopology(starter('x', false), 'x.yaml', modules).value!.topology).toEqual(
+      loadTopology(bare, 'x.yaml', modules).value!.topology,
+    )
   })
 
   test('has a name whatever the file is called', () => {
-    const words = fc.oneof(fc.string(), fc.constantFrom('7', '1e3', '0x1f', 'true', 'null', 'No', '1_000', '0b1', '2026-01-01', '---', 'a'.repeat(62) + '--b'))
+    const words = fc.oneof(
+      fc.string(),
+      fc.constantFrom('7', '1e3', '0x1f', 'true', 'null', 'No', '1_000', '0b1', '2026-01-01', '---', 'a'.repeat(62) + '--b'),
+    )
     fc.assert(
       fc.property(words, (word) => {
         const name = nameFor(`/tmp/${word.replaceAll('/', '')}.yaml`)

@@ -2,7 +2,14 @@ import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
 import { doctorText, installLine, judge, neighbourLimit, type Findings, type Tool } from '../../../src/report/doctor.ts'
 
-const tool = (name: string, path: string | null, required = true): Tool => ({ name, path, version: path && '6.1.0', package: `${name}-package`, required, for: 'every lab' })
+const tool = (name: string, path: string | null, required = true): Tool => ({
+  name,
+  path,
+  version: path && '6.1.0',
+  package: `${name}-package`,
+  required,
+  for: 'every lab',
+})
 const tools = [tool('ip', '/usr/sbin/ip'), tool('bridge', null), tool('tcpdump', null, false)]
 const features: Findings['features'] = [
   { feature: 'veth', works: true, reason: null, needs: 'kernel module veth' },
@@ -18,11 +25,14 @@ describe('a module', () => {
   test('works when all it needs is there', () => expect(judged(['veth'], ['ip'])).toEqual([true, []]))
   test('lacks programs and features', () => expect(judged(['veth', 'gre'], ['ip', 'bridge'])).toEqual([false, ['bridge', 'gre']]))
   test('is undecided when a feature was not tried', () => expect(judged(['veth', 'ipv6'], ['ip'])).toEqual([null, []]))
-  test('does not work, tried or not, when anything is known to be missing', () => expect(judged(['ipv6'], ['bridge'])).toEqual([false, ['bridge']]))
+  test('does not work, tried or not, when anything is known to be missing', () =>
+    expect(judged(['ipv6'], ['bridge'])).toEqual([false, ['bridge']]))
 })
 
 test('one line installs everything that is missing, each package once', () => {
-  expect(installLine([...tools, { ...tool('bridge2', null), package: 'bridge-package' }], false)).toBe('sudo apt-get install bridge-package tcpdump-package')
+  expect(installLine([...tools, { ...tool('bridge2', null), package: 'bridge-package' }], false)).toBe(
+    'sudo apt-get install bridge-package tcpdump-package',
+  )
   expect(installLine(tools, true)).toBe('apt-get install bridge-package tcpdump-package')
   expect(installLine(tools.slice(0, 1), true)).toBe(null)
 })
@@ -65,16 +75,23 @@ describe('the text', () => {
       '  ? ipv6  needs CONFIG_IPV6',
       '  ✗ gre     lacks bridge, gre (tunnels)',
       '    processes  32768 (kernel.pid_max): much',
-    ]) expect(lines).toContain(line)
+    ])
+      expect(lines).toContain(line)
   })
 
   test('ends with what runs here and how to get the rest', () => {
-    expect(lastLine({})).toBe('Runs here: backends direct, pods attached by bridge; not gre. To install what is missing: apt-get install bridge-package')
+    expect(lastLine({})).toBe(
+      'Runs here: backends direct, pods attached by bridge; not gre. To install what is missing: apt-get install bridge-package',
+    )
     expect(lastLine({ install: null })).toBe('Runs here: backends direct, pods attached by bridge; not gre.')
   })
 
   test('says so when nothing runs, and why', () => {
-    const nothing = { backends: [found.backends[1]!], defaultLab: { ...found.defaultLab, works: false, missing: ['netns', 'veth', 'bridge'] }, install: null }
+    const nothing = {
+      backends: [found.backends[1]!],
+      defaultLab: { ...found.defaultLab, works: false, missing: ['netns', 'veth', 'bridge'] },
+      install: null,
+    }
     expect(lastLine(nothing)).toBe('No lab can run here, for lack of netns, veth and bridge.')
     expect(lastLine({ ...nothing, system: { ...found.system, nodeWorks: false } })).toBe('netlab needs Node.js 20.19 or newer.')
   })

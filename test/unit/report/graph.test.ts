@@ -73,7 +73,9 @@ test('of many pods on a host the first are drawn and the rest counted, never one
 
 test('mermaid: a frame a segment and a host, made-up ids, names in quoted labels', () => {
   const drawn = diagram(TWO_RACKS, graphMermaid)
-  expect(drawn).toMatch(/^flowchart LR\n {2}router\{\{"router<br>192\.168\.1\.1<br>192\.168\.2\.1"\}\}:::router\n {2}subgraph s0\["segment rack-1"\]\n/)
+  expect(drawn).toMatch(
+    /^flowchart LR\n {2}router\{\{"router<br>192\.168\.1\.1<br>192\.168\.2\.1"\}\}:::router\n {2}subgraph s0\["segment rack-1"\]\n/,
+  )
   expect(drawn).toContain(`
     subgraph s1h0["node-2"]
       s1h0net("eth0 192.168.2.11<br>vxlan7 (VNI 7, UDP 8472) across segments<br>cni0 10.244.1.0/24<br>pod MTU 1450"):::host
@@ -82,10 +84,20 @@ test('mermaid: a frame a segment and a host, made-up ids, names in quoted labels
     subgraph s1h1["end"]
 `)
   expect(drawn).toContain('  external1(["tor<br>203.0.113.11<br>external, has routes to pods"]):::external\n')
-  const edges = drawn.split('\n').filter((l) => l.includes(' --- ')).map((l) => l.trim())
+  const edges = drawn
+    .split('\n')
+    .filter((l) => l.includes(' --- '))
+    .map((l) => l.trim())
   expect(edges.toSorted()).toEqual([
-    'router --- external0', 'router --- external1', 'router --- s0switch', 'router --- s1switch',
-    's0h0net --- s0h0p0', 's0switch --- s0h0net', 's1h0net --- s1h0p0', 's1switch --- s1h0net', 's1switch --- s1h1net',
+    'router --- external0',
+    'router --- external1',
+    'router --- s0switch',
+    'router --- s1switch',
+    's0h0net --- s0h0p0',
+    's0switch --- s0h0net',
+    's1h0net --- s1h0p0',
+    's1switch --- s1h0net',
+    's1switch --- s1h1net',
   ])
   const count = (pattern: RegExp): number => drawn.split('\n').filter((l) => pattern.test(l)).length
   expect(count(/^\s*subgraph /)).toBe(5)
