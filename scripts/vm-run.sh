@@ -365,7 +365,7 @@ prepare() { # sets KDIR, KVER, VMLINUZ, VMLINUX, INITRD
 write_guest_files() {
   local stdio=$1 size=$2 name cache=loose
   shift 2
-  # A session at a terminal must see what is edited out here meanwhile; a command need not, and
+  # A shell at a terminal must see what is edited out here meanwhile; a command need not, and
   # runs faster for it.
   [ "$stdio" != terminal ] || cache=none
   guest_main >"$RUN/main"
