@@ -537,7 +537,7 @@ main() {
   if [ $tty = no ]; then
     wait "${RECEIVERS[@]}" || :
     RECEIVERS=()
-    [ ! -s "$RUN/code" ] || kill "$QEMU" 2>/dev/null || :
+    kill "$QEMU" 2>/dev/null || :
   fi
   code=0
   wait "$QEMU" || code=$?
