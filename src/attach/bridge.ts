@@ -17,11 +17,14 @@ import type { KernelObject } from '../kernel/objects.ts'
 import { mac } from '../model/names.ts'
 import type { Attach, AttachModule } from './attach.ts'
 
+/** Devices that netlab or kernel modules make in a host, and what /proc/sys/net has in place of a device. */
+const TAKEN = /^(lo|eth\d+|(vxlan|gre|ipip|p)\d*|(tunl|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
+
 const options = z.object({
   name: z
     .string()
     .regex(/^[a-z][a-z0-9]{0,13}$/, 'expected a lower-case letter, then at most 13 letters and digits')
-    .refine((name) => !/^(lo|eth\d+|(vxlan|gre|ipip|p)\d*|tunl0|gretap0|erspan0)$/.test(name), 'this name belongs to another device of the host')
+    .refine((name) => !TAKEN.test(name), 'this name belongs to something else in the host')
     .default('cni0')
     .describe('Name of the bridge, such as docker0.'),
 })

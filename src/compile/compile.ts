@@ -20,21 +20,34 @@ export interface Compiled {
 /** MTU of a host's pods, bytes: what its link carries less what the backend adds. */
 export const podMTU = (host: Host, backend: Backend): number => host.mtu - backend.overhead
 
+/** Least MTU of a link that carries this family: RFC 8200, RFC 791. */
+const LEAST = { 4: 576, 6: 1280 } as const
+
+/** The first host whose link, or what the backend leaves of it, is too small for what it must carry. */
+function tooSmall(lab: Lab, backend: Backend): Refusal[] {
+  const inPods = lab.families.includes(6) ? 6 : 4
+  const onLink = hasIpv6(lab) ? 6 : 4
+  const need = Math.max(LEAST[inPods] + backend.overhead, LEAST[onLink])
+  const host = lab.hosts.find((h) => h.mtu < need)
+  if (!host) return []
+  const left = podMTU(host, backend)
+  const what = left < LEAST[inPods] ? `less ${backend.overhead} bytes of ${lab.backend.type} leaves pods ${left}` : 'is small'
+  const least = left < LEAST[inPods] ? inPods : onLink
+  return [
+    {
+      path: lab.hosts.every((h) => h.mtu === host.mtu) ? ['underlay', 'mtu'] : [...host.source.path.split('.'), 'mtu'],
+      code: 'mtu-too-small',
+      message: `host ${host.name}: link MTU ${host.mtu} ${what}, below the ${LEAST[least]} that ${least === 6 ? 'IPv6 (RFC 8200)' : 'IPv4 (RFC 791)'} asks for`,
+      hint: `Raise the link MTU to at least ${need}.`,
+      forceable: false,
+    },
+  ]
+}
+
 /** The reasons the chosen modules give against this lab. */
 export function refusals(lab: Lab): readonly Refusal[] {
   const backend = backendOf(lab.backend)
-  const least = lab.families.includes(6) ? 1280 : 576
-  const small = lab.hosts
-    .filter((h) => podMTU(h, backend) < least)
-    .slice(0, 1)
-    .map((h): Refusal => ({
-      path: ['underlay', 'mtu'],
-      code: 'mtu-too-small',
-      message: `host ${h.name}: link MTU ${h.mtu} less ${backend.overhead} bytes of ${lab.backend.type} leaves pods ${podMTU(h, backend)}, below the ${least} that ${least === 1280 ? 'IPv6 (RFC 8200)' : 'IPv4 (RFC 791)'} asks for`,
-      hint: `Raise the link MTU to at least ${least + backend.overhead}.`,
-      forceable: false,
-    }))
-  return [...small, ...backend.refuse(lab)]
+  return [...tooSmall(lab, backend), ...backend.refuse(lab)]
 }
 
 /** Compiles a lab. Pure; the same lab gives the same list. */

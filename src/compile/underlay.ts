@@ -115,8 +115,8 @@ function routerObjects(lab: Lab): KernelObject[] {
   return objects
 }
 
-/** Table numbers of externals that know the way to pods; below 253, which the kernel reserves upwards. */
-const POD_TABLE = 100
+/** Table numbers of externals that know the way to pods: from 100, past 253 to 255, which are the kernel's. */
+const podTable = (index: number): number => (index < 153 ? 100 + index : 256 + index)
 
 function externalObjects(x: External, lab: Lab): KernelObject[] {
   const router = lab.router!
@@ -136,7 +136,7 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
       { ...inside, kind: 'route', family, dst: 'default', via: gateway },
     )
     if (!x.podRoutes) continue
-    const table = POD_TABLE + x.index
+    const table = podTable(x.index)
     objects.push({ ...atRouter, kind: 'rule', family, priority: table, src: `${ip}/${prefix}`, table, note: `${x.name} knows the way to pods, as a BGP peer would` })
     for (const host of lab.hosts) {
       const block = blockOf(host, family)

@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest'
+import { backends, backendOf } from '../../../src/backends/index.ts'
+import { attachModules } from '../../../src/attach/index.ts'
+import { compile, podMTU, refusals } from '../../../src/compile/compile.ts'
+import { compiled, lab } from '../model/fixture.ts'
+import { addresses, link, mtus, of, racks, routes, type Family } from './facts.ts'
+import { flaws } from './structure.ts'
+
+/** Bytes on the wire around a pod packet, from the headers' definitions. */
+const OVERHEAD: Readonly<Record<string, number>> = { vxlan: 20 + 8 + 8 + 14, gre: 20 + 4, 'gre-key': 20 + 8, ipip: 20, direct: 0 }
+const DEVICE: Readonly<Record<string, string>> = { vxlan: 'vxlan1', gre: 'gre1', ipip: 'ipip1' }
+const families: Family[] = ['ipv4', 'ipv6', 'dual']
+const podBlocks = (family: Family): string[] => [...(family === 'ipv6' ? [] : ['10.244.1.0/24']), ...(family === 'ipv4' ? [] : ['fd00:10:244:1::/64'])]
+
+const everywhere = Object.keys(backends).flatMap((b) => Object.keys(attachModules).flatMap((a) => families.filter((f) => b !== 'ipip' || f === 'ipv4').map((f) => [b, a, f] as const)))
+
+describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
+  const c = racks(backend, attach, family)
+
+  test('is a list a kernel could hold', () => {
+    expect(flaws(c.objects, c.lab)).toEqual([])
+    const withMore = racks(backend, attach, family, 'externals: { x: {}, y: { podRoutes: true } }')
+    expect(flaws(withMore.objects, withMore.lab)).toEqual([])
+  })
+
+  test('every device of a host carries its link MTU less the overhead', () => {
+    const all = mtus(c)
+    const bytes = OVERHEAD[backend]!
+    for (const [host, mtu, pods] of [['node-1', 1500, ['pod-a', 'pod-b']], ['node-2', 1400, ['pod-c']], ['node-3', 9000, ['pod-d']]] as const) {
+      expect(all[`${host} eth0`]).toBe(mtu)
+      for (const pod of pods) expect(all[`${pod} eth0`]).toBe(mtu - bytes)
+      const inner = Object.entries(all).filter(([name]) => name.startsWith(`${host} `) && name !== `${host} eth0`)
+      expect(inner.length).toBe(pods.length + (attach === 'bridge' ? 1 : 0) + (backend === 'direct' ? 0 : 1))
+      for (const [name, value] of inner) expect(value, name).toBe(mtu - bytes)
+    }
+    expect(all['switch-r1 br0']).toBe(1400)
+    expect(all['switch-r2 br0']).toBe(9000)
+    expect(c.lab.hosts.map((h) => podMTU(h, backendOf(c.lab.backend)))).toEqual([1500 - bytes, 1400 - bytes, 9000 - bytes])
+  })
+
+  test('every host has one route to each block of every other', () => {
+    for (const host of c.lab.hosts) {
+      const others = c.lab.hosts.filter((h) => h !== host).flatMap((h) => h.blocks.map((b) => b.cidr))
+      const own = host.blocks.map((b) => b.cidr)
+      const found = of(c, 'route', host.name).filter((r) => others.includes(r.dst))
+      expect(found.map((r) => r.dst).toSorted()).toEqual(others.toSorted())
+      for (const r of found) expect(r.type).toBeUndefined()
+      expect(of(c, 'route', host.name).filter((r) => own.includes(r.dst) && r.type !== 'blackhole')).toEqual([])
+    }
+  })
+
+  test(backend === 'direct' ? 'there is no tunnel device' : 'there is one multipoint device a host, whatever the number of peers', () => {
+    for (const host of ['node-1', 'node-2', 'node-3']) {
+      const tunnels = of(c, 'link', host).filter((l) => l.type === 'vxlan' || l.type === 'gre' || l.type === 'ipip')
+      expect(tunnels.map((l) => l.name)).toEqual(backend === 'direct' ? [] : [DEVICE[backend]])
+      for (const t of tunnels) expect(t).not.toHaveProperty('remote')
+    }
+  })
+
+  test('the routes lead through it', () => {
+    const via = { vxlan: (b: string) => b.split('/')[0], gre: (b: string) => b.split('/')[0], ipip: () => '192.168.1.12', direct: (b: string) => (b.includes(':') ? 'fd00:192:168:1::c' : '192.168.1.12') }[backend]!
+    const expected = podBlocks(family).map((b) => (backend === 'direct' ? `${b} via ${via(b)} dev eth0` : `${b} via ${via(b)} dev ${DEVICE[backend]} onlink`))
+    expect(routes(c, 'node-1').filter((r) => podBlocks(family).some((b) => r.startsWith(b)))).toEqual(expected)
+  })
+
+  test('the tunnel device has the first address of each block, alone', () => {
+    if (backend === 'direct') return
+    const own = [...(family === 'ipv6' ? [] : ['10.244.0.0/32']), ...(family === 'ipv4' ? [] : ['fd00:10:244::/128'])]
+    expect(addresses(c, 'node-1').filter((a) => a.endsWith(DEVICE[backend]!))).toEqual(own.map((a) => `${a} dev ${DEVICE[backend]}`))
+  })
+})
+
+describe('vxlan', () => {
+  const c = compiled('network: { backend: { type: vxlan, vni: 42, port: 4789 } }\nhosts: { a: {}, b: {}, c: {} }\npods: {}')
+  test('the VTEP has its options, no learning is asked for elsewhere', () => {
+    expect(link(c, 'a', 'vxlan')).toMatchObject({ name: 'vxlan42', vni: 42, port: 4789, local: '192.168.50.11', dev: 'eth0', mac: '02:06:00:00:00:00' })
+  })
+  test('each peer is one route, one neighbour, one FDB entry, and they agree', () => {
+    expect(of(c, 'neighbour', 'a').map((n) => [n.dev, n.address, n.lladdr])).toEqual([['vxlan42', '10.244.1.0', '02:06:00:01:00:00'], ['vxlan42', '10.244.2.0', '02:06:00:02:00:00']])
+    expect(of(c, 'fdb', 'a').map((f) => [f.dev, f.mac, f.dst])).toEqual([['vxlan42', '02:06:00:01:00:00', '192.168.50.12'], ['vxlan42', '02:06:00:02:00:00', '192.168.50.13']])
+    expect(link(c, 'b', 'vxlan')).toMatchObject({ mac: '02:06:00:01:00:00', local: '192.168.50.12' })
+  })
+  test('with two families the FDB entry stays one', () => {
+    const dual = racks('vxlan', 'bridge', 'dual')
+    expect(of(dual, 'fdb', 'node-1')).toHaveLength(2)
+    expect(of(dual, 'neighbour', 'node-1').map((n) => n.address)).toEqual(['10.244.1.0', 'fd00:10:244:1::', '10.244.2.0', 'fd00:10:244:2::'])
+  })
+  test('IPv6 rides on an IPv4 outer packet', () => {
+    expect(link(racks('vxlan', 'bridge', 'ipv6'), 'node-1', 'vxlan')).toMatchObject({ local: '192.168.1.11' })
+    expect(of(racks('vxlan', 'bridge', 'ipv6'), 'fdb', 'node-1').map((f) => f.dst)).toEqual(['192.168.1.12', '192.168.2.11'])
+  })
+})
+
+describe('gre and ipip', () => {
+  test('the neighbour entry of gre is the far end', () => {
+    expect(of(racks('gre'), 'neighbour', 'node-1').map((n) => [n.dev, n.address, n.lladdr])).toEqual([['gre1', '10.244.1.0', '192.168.1.12'], ['gre1', '10.244.2.0', '192.168.2.11']])
+  })
+  test.each([0, 1, 4_294_967_295])('a key of %i costs four bytes', (key) => {
+    const c = racks(`{ type: gre, key: ${key} }`)
+    expect(link(c, 'node-1', 'gre')).toMatchObject({ key, mtu: 1500 - OVERHEAD['gre-key']! })
+    expect(mtus(c)['pod-a eth0']).toBe(1472)
+  })
+  test('the next hop of ipip is the far end, and there is nothing else', () => {
+    const c = racks('ipip')
+    expect(routes(c, 'node-1').filter((r) => r.includes('ipip1'))).toEqual(['10.244.1.0/24 via 192.168.1.12 dev ipip1 onlink', '10.244.2.0/24 via 192.168.2.11 dev ipip1 onlink'])
+    expect(of(c, 'neighbour')).toEqual([])
+    expect(of(c, 'fdb')).toEqual([])
+  })
+  test('no device has the name the kernel module takes in every namespace', () => {
+    const names = ['gre', 'ipip', 'vxlan'].flatMap((b) => of(racks(b), 'link').map((l) => l.name))
+    for (const taken of ['gre0', 'gretap0', 'erspan0', 'tunl0', 'sit0']) expect(names).not.toContain(taken)
+  })
+})
+
+describe('tunnel: cross-segment', () => {
+  test.each(['vxlan', 'gre', 'ipip'])('%s: direct inside a segment, the tunnel across, one device for all', (type) => {
+    const c = racks(`{ type: ${type}, tunnel: cross-segment }`)
+    const dev = DEVICE[type]!
+    const far = type === 'ipip' ? '192.168.2.11' : '10.244.2.0'
+    expect(routes(c, 'node-1')).toEqual(['default via 192.168.1.1 dev eth0', '10.244.1.0/24 via 192.168.1.12 dev eth0', `10.244.2.0/24 via ${far} dev ${dev} onlink`])
+    expect(routes(c, 'node-3').slice(1).every((r) => r.includes(dev))).toBe(true)
+    expect(of(c, 'neighbour', 'node-1').map((n) => n.address)).toEqual(type === 'ipip' ? [] : ['10.244.2.0'])
+    expect(mtus(c)['pod-a eth0']).toBe(1500 - OVERHEAD[type]!)
+  })
+  test.each(['vxlan', 'gre', 'ipip'])('%s: where all hosts share a segment there is no tunnel', (type) => {
+    const c = compiled(`network: { backend: { type: ${type}, tunnel: cross-segment } }\nhosts: { a: {}, b: {} }\npods: {}`)
+    expect(of(c, 'link').map((l) => l.name).filter((n) => n !== 'lo').toSorted()).toEqual(['br0', 'cni0', 'cni0'])
+    expect(routes(c, 'a')).toEqual(['10.244.1.0/24 via 192.168.50.12 dev eth0'])
+  })
+  test.each(['vxlan', 'gre', 'ipip', 'direct'])('%s: a host alone needs none', (type) => {
+    const c = compiled(`network: { backend: ${type} }\nhosts: { a: {} }\npods: {}`)
+    expect(of(c, 'link', 'a').map((l) => l.name)).toEqual(['lo', 'cni0'])
+  })
+})
+
+describe('what a backend says of itself', () => {
+  test.each([
+    ['vxlan', { type: 'vxlan', vni: 7, port: 4789, tunnel: 'always' }, ['ipv4', 'udp', 'vxlan', 'ethernet'], { vni: 7 }],
+    ['gre', { type: 'gre', tunnel: 'always' }, ['ipv4', 'gre'], undefined],
+    ['gre with a key', { type: 'gre', key: 5, tunnel: 'always' }, ['ipv4', 'gre'], { key: 5 }],
+    ['ipip', { type: 'ipip', tunnel: 'always' }, ['ipv4'], undefined],
+    ['direct', { type: 'direct' }, [], undefined],
+  ])('%s: headers on the wire', (_, choice, headers, inner) => {
+    const { wire, overhead } = backendOf(choice)
+    expect(wire.map((h) => h.type)).toEqual(headers)
+    expect(wire.find((h) => h.type === 'vxlan' || h.type === 'gre')?.fields).toEqual(inner)
+    const bytes = { ipv4: 20, udp: 8, vxlan: 8, ethernet: 14, gre: 4 }
+    expect(wire.reduce((n, h) => n + bytes[h.type] + (h.fields?.['key'] === undefined ? 0 : 4), 0)).toBe(overhead)
+  })
+
+  test('the outer protocol tells tunnels apart', () => {
+    const protocol = (type: string) => backendOf({ type, port: 8472, vni: 1 }).wire[0]?.fields?.['protocol']
+    expect([protocol('vxlan'), protocol('gre'), protocol('ipip')]).toEqual([17, 47, 4])
+  })
+})
+
+describe('refusals', () => {
+  const refused = (text: string) => refusals(lab(text)).map((r) => [r.code, r.path.join('.'), r.forceable])
+  const RACKS = 'underlay: { segments: { r1: 192.168.1.0/24, r2: 192.168.2.0/24 } }\nhosts: { a: {}, b: {} }\npods: {}\n'
+
+  test('ipip carries no IPv6, and force does not help', () => {
+    for (const podCIDR of ['"fd00:10:244::/48"', '[10.244.0.0/16, "fd00:10:244::/48"]']) {
+      expect(refused(`network: { backend: ipip, podCIDR: ${podCIDR} }\nhosts: { a: {} }\npods: {}`)).toEqual([['ipip-carries-no-ipv6', 'network.podCIDR', false]])
+    }
+    expect(refused('network: { backend: ipip }\nhosts: { a: {} }\npods: {}')).toEqual([])
+  })
+
+  test('direct does not cross segments, unless forced', () => {
+    expect(refused(`network: { backend: direct }\n${RACKS}`)).toEqual([['direct-across-segments', 'network.backend', true]])
+    expect(refused(`network: { backend: direct }\n${RACKS.replace('b: {}', 'b: { segment: r1 }')}`)).toEqual([])
+    expect(refused(`network: { backend: vxlan }\n${RACKS}`)).toEqual([])
+  })
+
+  test('forced, the next hop is said to be on the link, where it is not', () => {
+    const c = compile(lab(`network: { backend: direct }\n${RACKS}`))
+    expect(routes(c, 'a')).toEqual(['default via 192.168.1.1 dev eth0', '10.244.1.0/24 via 192.168.2.11 dev eth0 onlink'])
+    expect(flaws(c.objects, c.lab)).toEqual([])
+  })
+
+  test.each([
+    ['vxlan, IPv4', 'vxlan', '10.244.0.0/16', 576 + 50],
+    ['vxlan, IPv6', 'vxlan', '"fd00:10:244::/48"', 1280 + 50],
+    ['gre with a key, IPv6', '{ type: gre, key: 1 }', '"fd00:10:244::/48"', 1280 + 28],
+    ['ipip', 'ipip', '10.244.0.0/16', 576 + 20],
+    ['direct, dual', 'direct', '[10.244.0.0/16, "fd00:10:244::/48"]', 1280],
+  ])('%s: the link carries at least what is asked for', (_, backend, podCIDR, least) => {
+    const text = (mtu: number) => `network: { backend: ${backend}, podCIDR: ${podCIDR} }\nunderlay: { mtu: ${mtu} }\nhosts: { a: {}, b: {} }\npods: {}`
+    expect(refused(text(least))).toEqual([])
+    expect(refused(text(least - 1))).toEqual([['mtu-too-small', 'underlay.mtu', false]])
+    expect(refusals(lab(text(least - 1)))[0]!.hint).toContain(String(least))
+  })
+
+  test("a host's own MTU is judged as well, and named where it is written", () => {
+    const text = 'underlay: { mtu: 1500 }\nhosts: { a: {}, b: { mtu: 600 } }\npods: {}'
+    expect(refused(text)).toEqual([['mtu-too-small', 'hosts.b.mtu', false]])
+    expect(refusals(lab(text))[0]!.message).toContain('host b: link MTU 600 less 50 bytes of vxlan leaves pods 550')
+    expect(refused('hosts: { a: {}, w: { replicas: 3, mtu: 600 } }\npods: {}')).toEqual([['mtu-too-small', 'hosts.w.mtu', false]])
+  })
+
+  test('an underlay with IPv6 needs what IPv6 needs, although pods have none', () => {
+    const text = (mtu: number) => `network: { backend: direct }\nunderlay: { mtu: ${mtu}, segments: { a: [10.9.0.0/24, "fd00:9::/64"] } }\nhosts: { a: {} }\npods: {}`
+    expect(refused(text(1280))).toEqual([])
+    expect(refused(text(1279))).toEqual([['mtu-too-small', 'underlay.mtu', false]])
+  })
+})
