@@ -2,7 +2,7 @@
 import type { Stage } from './diff.ts'
 import type { KernelObject } from './objects.ts'
 
-export type Tool = 'ip' | 'bridge' | 'sysctl' | 'ipset' | 'iptables-restore' | 'ip6tables-restore' | 'process'
+export type Tool = 'ip' | 'ip -6' | 'bridge' | 'sysctl' | 'ipset' | 'iptables-restore' | 'ip6tables-restore' | 'process'
 
 export interface Line {
   /** What the tool reads. For `sysctl`: `key = value`. Empty for `process`. */
@@ -28,6 +28,7 @@ export interface Batch {
  */
 export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'process'>, readonly string[]>> = {
   ip: ['ip', '-batch', '-'],
+  'ip -6': ['ip', '-6', '-batch', '-'],
   bridge: ['bridge', '-batch', '-'],
   ipset: ['ipset', 'restore'],
   'iptables-restore': ['iptables-restore', '--noflush', '--wait=10'],

@@ -7,7 +7,7 @@ import { differences, Stage, stageOf, type Change } from './diff.ts'
 import type { BridgePort, Chain, Ipset, Link, Neighbour, Route, Rule, Veth, VethEnd } from './objects.ts'
 
 /** Order of tools within a namespace and stage: settings, then devices and routes, then rules. */
-const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'process']
+const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'ip -6', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'process']
 
 /** One line of one tool in one namespace, and when it is due. */
 interface Piece {
@@ -116,7 +116,8 @@ function pieces(change: Change): Piece[] {
     case 'route':
       return ip(routeText(remove ? 'delete' : 'replace', o))
     case 'rule':
-      return ip(ruleText(remove ? 'delete' : 'add', o))
+      // Unlike a route's, the family of a rule does not follow from its addresses: without -6 it is IPv4.
+      return [{ ns: o.ns, tool: o.family === 4 ? 'ip' : 'ip -6', stage, text: ruleText(remove ? 'delete' : 'add', o) }]
     case 'neighbour':
       return ip(remove ? `neigh delete ${o.address} dev ${o.dev}` : neighbourText('replace', o))
     case 'fdb':

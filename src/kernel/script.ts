@@ -42,7 +42,7 @@ function heredoc(batch: Batch): string[] {
 
 /** The script, as chunks: a lab of ten thousand pods makes megabytes of it. */
 export function* script(batches: readonly Batch[], header: readonly string[], containers: ContainerScript): Generator<string> {
-  const tools = new Set(batches.flatMap((b) => (b.tool === 'process' ? ['setsid', 'unshare', 'perl'] : [b.tool])))
+  const tools = new Set(batches.flatMap((b) => (b.tool === 'process' ? ['setsid', 'unshare', 'perl'] : [b.tool.split(' ')[0]!])))
   yield `#!/bin/sh\n${header.map((l) => `# ${l}`.trimEnd()).join('\n')}\n#\n# Run it as root. It needs: ${['nsenter', ...tools].join(', ')}.\nset -eu\n\n`
   yield `# Runs a command in the network namespace of a node.\nin_ns() {\n  ns=$1\n  shift\n  nsenter --net="${NETNS_DIR}/$ns" "$@"\n}\n`
   if (batches.some((b) => b.tool === 'process')) yield `${containers.prelude()}\n`
