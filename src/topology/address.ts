@@ -23,7 +23,7 @@ export interface Cidr {
 /** Undefined for anything that is not exactly one address (no zone, no prefix, no leading zeros). */
 export function parseIp(text: string): Ip | undefined {
   if (text.includes('/') || text.includes('%')) return undefined
-  if (Address4.isValid(text)) return /(^|\.)0\d/.test(text) ? undefined : { family: 4, value: new Address4(text).bigInt() }
+  if (Address4.isValid(text)) return { family: 4, value: new Address4(text).bigInt() }
   if (text.includes(':') && Address6.isValid(text)) return { family: 6, value: new Address6(text).bigInt() }
   return undefined
 }

@@ -1,9 +1,9 @@
 /**
- * zod's issues → diagnostics: located, ordered as in the file, in the author's words, and of a
+ * zod's issues → diagnostics: located, in the author's words, and of a
  * union only what concerns the form the author chose.
  */
 import * as z from 'zod'
-import { byPosition, type Diagnostic, type Path } from './diagnostics.ts'
+import type { Diagnostic, Path } from './diagnostics.ts'
 import type { Positions } from './positions.ts'
 import { missing, outOfRange, unknownKey, unknownValue, within, wrongType, type Finding, type Known } from './complaints.ts'
 import { describeValue, formatPath } from './words.ts'
@@ -40,7 +40,7 @@ function knownKeys(schema: unknown): Known {
 /** Nobody reads more, and finding out what each of a million keys could have meant takes its time. */
 const MAX_ISSUES = 10_000
 
-/** The diagnostics for the issues zod raised about `value`, in the order of the file. */
+/** The located diagnostics for the issues zod raised about `value`, in zod's order. */
 export function explain(issues: readonly Issue[], value: unknown, positions: Positions, file: string): Diagnostic[] {
   const seen = new Set<string>()
   const diagnostics: Diagnostic[] = []
@@ -57,7 +57,7 @@ export function explain(issues: readonly Issue[], value: unknown, positions: Pos
     const message = name === '' ? text : `${name}: ${text}`
     diagnostics.push({ code, severity: 'error', message, file, line, column, ...(hint === undefined ? {} : { hint }) })
   }
-  return diagnostics.sort(byPosition)
+  return diagnostics
 }
 
 /** A number beyond every integer breaks two bounds: zod's own and, right after it, the format's, which is the one to tell. */

@@ -113,6 +113,11 @@ const SERVICES: BadInput[] = [
     says: ['NodePort, LoadBalancer, externalIPs'],
   },
   {
+    name: 'a health check without the policy that needs it',
+    text: service('{ type: LoadBalancer, healthCheckNodePort: 30000, ports: [{ port: 1 }] }'),
+    finds: ['4:51 conflicting-keys'],
+  },
+  {
     name: 'affinity options without affinity',
     text: service('{ sessionAffinityConfig: {}, ports: [{ port: 1 }] }'),
     finds: ['4:33 conflicting-keys'],

@@ -64,6 +64,7 @@ describe('formatDiagnostics', () => {
     expect(format([found], `${nasty}x\n`)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e\u200b]/)
     expect(visible('a\x1bb\u202ec\ud800')).toBe('a\\x1bb\\u202ec\\ud800')
     expect(visible('漢字 😀 é')).toBe('漢字 😀 é')
+    expect(visible('\ta')).toBe('  a')
   })
 
   it('puts the caret under the column, whatever is before it', () => {

@@ -3,7 +3,7 @@ import { suggest } from '../../../src/topology/suggest.ts'
 import { describeValue, formatPath, orList, quote } from '../../../src/topology/words.ts'
 
 describe('suggest', () => {
-  const keys = ['host', 'hosts', 'replicas', 'podCIDR', 'labels', 'masquerade', 'ip']
+  const keys = ['host', 'hosts', 'replicas', 'podCIDR', 'labels', 'masquerade', 'ip', 'mtu']
 
   it.each([
     ['replica', 'replicas'],
@@ -14,6 +14,7 @@ describe('suggest', () => {
     ['hsot', 'host'],
     ['host', 'host'],
     ['hostss', 'hosts'],
+    ['mut', 'mtu'],
     ['ipp', 'ip'],
     ['masq', 'masquerade'],
     ['colour', undefined],

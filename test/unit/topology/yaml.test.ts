@@ -13,6 +13,7 @@ const WHOLE: BadInput[] = [
     says: ['expected a mapping with `hosts` and `pods`, found the text "hello"'],
   },
   { name: 'a list', text: '# x\n- a\n', finds: ['2:1 wrong-type'], says: ['found a list'] },
+  { name: 'a text with a tag', text: '!mine hello', finds: ['1:1 unknown-tag', '1:7 wrong-type'] },
   { name: 'null', text: '~\n', finds: ['1:1 wrong-type'], says: ['found nothing'] },
   { name: 'two documents', text: `${LAB}---\n${LAB}`, finds: ['4:1 several-documents'], says: ['one file holds one lab'] },
   {
