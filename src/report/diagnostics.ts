@@ -1,6 +1,7 @@
 /** Diagnostics for people (located, with a code frame) and for programs (JSON). */
 import { Chalk, type ChalkInstance } from 'chalk'
 import type { Diagnostic, Severity } from '../topology/diagnostics.ts'
+import { count } from '../topology/words.ts'
 
 /** The first mistakes explain the rest more often than not. */
 const MOST_SHOWN = 20
@@ -69,7 +70,7 @@ function hintLines({ hint }: Diagnostic, chalk: ChalkInstance): string[] {
 
 function summary(diagnostics: readonly Diagnostic[]): string {
   const of = (severity: Severity) => diagnostics.filter((diagnostic) => diagnostic.severity === severity).length
-  const counted = (n: number, noun: string) => (n === 0 ? [] : [`${n} ${noun}${n === 1 ? '' : 's'}`])
+  const counted = (n: number, noun: string) => (n === 0 ? [] : [count(n, noun)])
   return [...counted(of('error'), 'error'), ...counted(of('warning'), 'warning')].join(', ')
 }
 
@@ -120,6 +121,6 @@ function width(text: string): number {
   return columns
 }
 
-const COMBINING = /^[\p{Mn}\p{Me}\u200d\ufe0f]$/u
+const COMBINING = /^(?:\p{Mn}|\p{Me}|\u200d)$/u // variation selectors are Mn
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]$/u

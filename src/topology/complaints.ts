@@ -89,8 +89,8 @@ function typeHint(input: unknown, expected: readonly string[], known: Known, wri
   const isText = typeof input === 'string'
   switch (expected[0]) {
     case 'string':
-      if (typeof input === 'object' || !QUOTABLE.has(known.expected ?? 'text')) return undefined
-      return `quote it: "${written ?? String(input)}"`
+      if ((typeof input !== 'number' && typeof input !== 'boolean') || !QUOTABLE.has(known.expected ?? 'text')) return undefined
+      return `quote it: "${written ?? input}"`
     case 'int':
     case 'number':
       return isText && /^\d+$/.test(input) ? 'remove the quotes: they make it text' : undefined

@@ -8,7 +8,7 @@ export interface JsonSchema {
   description?: string
   type?: string | string[]
   default?: unknown
-  const?: unknown
+  const?: string | number | boolean | null
   enum?: unknown[]
   minimum?: number
   maximum?: number
@@ -33,7 +33,7 @@ export function jsonSchema(modules: ModuleSchemas): JsonSchema {
     override: ({ jsonSchema }) => putFirst(jsonSchema as JsonSchema, 'type'),
   }) as JsonSchema
   const head = { $id: 'urn:netlab:topology', title: 'netlab topology', description: 'A container network, for `netlab up`.' }
-  return { $schema, ...head, ...schema } as JsonSchema
+  return { $schema, ...head, ...schema }
 }
 
 /** The JSON Schema as the text of a file. */

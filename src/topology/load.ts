@@ -21,7 +21,7 @@ export interface LoadedTopology {
   /** The text the positions count in, for code frames. */
   readonly text: string
   /** Where a value stands: its key, or the list item. A default is where its nearest written ancestor is. */
-  source(path: Path): Source
+  readonly source: (path: Path) => Source
 }
 
 /** Validates the text of a topology. Pure; `file` only names it. */
@@ -91,7 +91,7 @@ export function readTopology(file: string, modules: ModuleSchemas): Outcome<Load
 }
 
 /** The text of a UTF-8 file of reasonable size, or why there is none. */
-export function readText(file: string): Outcome<string> {
+function readText(file: string): Outcome<string> {
   const failed = (code: string, message: string, hint?: string): Outcome<string> => ({
     diagnostics: [{ code, severity: 'error', message, file, ...(hint === undefined ? {} : { hint }) }],
   })

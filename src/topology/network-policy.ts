@@ -113,7 +113,11 @@ export const networkPolicySpec = z
   })
   .meta({ id: 'NetworkPolicySpec', description: 'Kubernetes NetworkPolicySpec (networking.k8s.io/v1).' })
 
+/** @public */
 export type LabelSelector = z.infer<typeof labelSelector>
+/** @public */
 export type NetworkPolicyPeer = z.infer<typeof peer>
+/** @public */
 export type NetworkPolicyPort = z.infer<typeof port>
+/** @public */
 export type NetworkPolicySpec = z.infer<typeof networkPolicySpec>

@@ -59,7 +59,7 @@ export class Positions {
     for (const part of path) {
       const parent = isAlias(found.node) ? this.#targets.get(found.node) : found.node
       if (isMap(parent)) {
-        const pair = this.#entriesOf(parent as YAMLMap).get(String(part))
+        const pair = this.#entriesOf(parent).get(String(part))
         if (!pair) break
         found = { key: pair.key.range?.[0] ?? found.key, node: pair.value }
       } else if (isSeq(parent) && typeof part === 'number' && part < parent.items.length) {

@@ -158,7 +158,7 @@ const NETWORK = 'a network such as 10.244.0.0/16 or fd00:10:244::/48'
 /** A network whose host bits may be set, as Kubernetes allows in an `ipBlock`. */
 export const lenientCidr = textRule({ title: 'CIDR', description: 'IP network in CIDR notation.', expected: NETWORK, judge: judgeNetwork })
 
-export const cidr = textRule({
+const cidr = textRule({
   title: 'CIDR',
   description: 'IP network in CIDR notation.',
   expected: NETWORK,

@@ -9,7 +9,7 @@
  */
 import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from './kubernetes.ts'
-import { cidr, cidrByFamily, ipByFamily, label, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
+import { cidrByFamily, ipByFamily, label, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
 import { orList, quote } from './words.ts'
 import { customIssue, textRule, wording, type Wording } from './wording.ts'
 
@@ -209,5 +209,5 @@ export type Topology = z.infer<ReturnType<typeof topologySchema>>
 export type HostSpec = Topology['hosts'][string]
 export type PodSpec = Topology['pods'][string]
 export type ContainerSpec = PodSpec['containers'][number]
+/** @public */
 export type ExternalSpec = Topology['externals'][string]
-export { cidr }

@@ -79,7 +79,9 @@ export const serviceSpec = z
   })
   .meta({ id: 'ServiceSpec', description: 'Kubernetes ServiceSpec (core/v1).' })
 
+/** @public */
 export type ServicePort = z.infer<typeof port>
+/** @public */
 export interface ServiceSpec extends z.infer<typeof serviceSpec> {}
 
 interface Misfit extends Verdict {

@@ -51,7 +51,7 @@ class Reader {
     if (isAlias(node)) return this.#alias(node)
     const before = this.#size++
     if (node?.anchor !== undefined) this.#anchors.set(node.anchor, node)
-    const value = isMap(node) ? this.#map(node as YAMLMap) : isSeq(node) ? this.#seq(node as YAMLSeq) : scalar(node)
+    const value = isMap(node) ? this.#map(node) : isSeq(node) ? this.#seq(node) : scalar(node)
     if (node?.anchor !== undefined) this.#done.set(node, { value, size: this.#size - before })
     return value
   }
@@ -140,9 +140,8 @@ class Reader {
         this.#report('bad-merge', at, '`<<` merges mappings, and this is none', hint)
         continue
       }
-      const map = source as YAMLMap
-      const brought = this.merged.get(map) ?? indexEntries(map, this.targets)
-      this.merged.set(map, brought)
+      const brought = this.merged.get(source) ?? indexEntries(source, this.targets)
+      this.merged.set(source, brought)
       if (!values[i]) continue // refused: too many
       for (const [key, pair] of brought) {
         if (entries.has(key) || !Object.hasOwn(values[i], key)) continue

@@ -49,7 +49,7 @@ const check = (arbitrary: fc.Arbitrary<string>) =>
 /** Pieces a YAML text is made of, the odd ones first. */
 const piece = fc.oneof(
   fc.constantFrom(
-    ...'{}[]:,-?&*!|>\'"%@`#\t\n \0\r\uFEFF',
+    ...Array.from('{}[]:,-?&*!|>\'"%@`#\t\n \0\r\uFEFF'),
     '<<: ',
     '&a ',
     '*a',
