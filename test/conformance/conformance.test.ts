@@ -1,0 +1,91 @@
+/**
+ * The network model, asked of every backend with every attach module on a real kernel: who reaches whom, as whom,
+ * in what headers, up to what size, and that nothing is left behind.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { backendOf } from '../../src/backends/index.ts'
+import { backends } from '../../src/backends/index.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { labSnapshot, machineSnapshot, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
+import { told } from '../support/run.ts'
+import type { Lab } from '../support/lab.ts'
+import * as judge from './judge.ts'
+import { forEachCombination } from './table.ts'
+import { World } from './world.ts'
+
+ownMachine()
+
+forEachCombination((c, lacking) => {
+  describe(c.title, { skip: unable || lacking }, () => {
+    let lab: Lab
+    let world: World
+    let untouched: Snapshot
+
+    before(async () => {
+      untouched = await machineSnapshot()
+      lab = World.lab(c)
+      world = await World.ask(c, lab)
+    })
+    after(() => lab?.remove())
+
+    test('the backend declares what the RFCs say', () => {
+      const declared = backendOf({ ...backends[c.backend.type]!.options.parse(c.backend), type: c.backend.type })
+      assert.equal(declared.overhead, c.overhead)
+      assert.deepEqual(declared.wire, c.wire)
+    })
+
+    test('every pod reaches every pod by ping, TCP and UDP: the right one answers and sees the own address', () => {
+      judge.reachable(world, 'pod', 'pod')
+    })
+
+    test('nodes and pods reach each other, and neither is translated', () => {
+      judge.reachable(world, 'host', 'pod')
+      judge.reachable(world, 'pod', 'host')
+      judge.hopCounts(world)
+    })
+
+    test('on the underlay every pod packet wears the declared headers and no others', () => {
+      judge.wire(world)
+    })
+
+    test('the MTU is the link MTU less the overhead, on every device of the path', async () => {
+      await judge.mtus(world)
+    })
+
+    test('a packet of the full MTU passes, one byte more fails locally', () => {
+      judge.sizes(world)
+    })
+
+    test('bulk transfers come through both ways, and nothing is fragmented on the way', () => {
+      judge.bulk(world)
+    })
+
+    test('a closed port refuses at once, and loopback is private', () => {
+      judge.closed(world)
+    })
+
+    test(
+      "what leaves the cluster gets the node's address, what has a way back does not",
+      { skip: c.externals ? false : 'this lab has nobody outside' },
+      () => {
+        judge.leaving(world)
+      },
+    )
+
+    test('a second up changes nothing', async () => {
+      const { nodes } = world.document
+      const first = await labSnapshot(nodes)
+      const again = await lab.mustUp()
+      assert.deepEqual(again, { ...world.document, outcome: 'unchanged' })
+      assert.deepEqual(await labSnapshot(nodes), first)
+      await lab.mustBeHealthy()
+    })
+
+    test('down leaves the machine exactly as it was', async () => {
+      const result = await lab.down()
+      assert.equal(result.code, 0, told(result))
+      assert.deepEqual(await settledSnapshot(untouched), untouched)
+    })
+  })
+})

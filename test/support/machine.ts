@@ -1,0 +1,68 @@
+/**
+ * A machine of the test's own: a network namespace as the machine's, empty /run and /tmp, processes numbered
+ * anew. What a test finds there afterwards is netlab's doing and nobody else's, so "exactly as before" can be
+ * meant; nothing in it can hurt the real machine or meet another test, so even `down --all` can be tried; and
+ * when the test ends, however it ends, the kernel ends every process in it and with them every namespace.
+ */
+import { spawnSync } from 'node:child_process'
+import { root } from './root.ts'
+
+const INSIDE = 'NETLAB_TEST_MACHINE'
+
+/** Programs the tests themselves cannot do without. */
+const TOOLS = ['ip', 'bridge', 'iptables', 'nft', 'nsenter', 'unshare', 'setpriv', 'perl', 'ping', 'tcpdump', 'sysctl']
+
+/** Why nothing here can run, or false. For the `skip` of every suite. */
+export const unable: string | false = (() => {
+  if (process.getuid?.() !== 0) return 'needs root, to make network namespaces'
+  const missing = TOOLS.filter((tool) => spawnSync(tool, ['-V'], { stdio: 'ignore' }).error !== undefined)
+  return missing.length > 0 ? `needs ${missing.join(', ')} (scripts/setup.sh test)` : false
+})()
+
+const SETUP = String.raw`
+# Our copies of the real machine's namespace files would keep alive what others delete there.
+for file in $(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - nsfs .*/\1/p' /proc/self/mountinfo) /run/netns; do
+  umount -l "$file" 2>/dev/null
+done
+set -e
+# As systemd has it, so that what netlab leaves mounted anywhere is seen.
+mount --make-rshared /
+mount -t tmpfs -o mode=755 run /run
+mount -t sysfs sysfs /sys
+[ "$1" = keep ] || mount -t tmpfs -o mode=1777 tmp /tmp
+shift
+ip link set lo up
+# iproute2 makes /run/netns a mount for the first namespace, and leaves that.
+ip netns add first
+set +e
+# Kernel modules that a lab would load bring settings that stay.
+ip netns exec first sh <<'EOF' >/dev/null 2>&1
+for type in bridge 'vxlan id 1 dstport 8472 local 127.0.0.1' 'gre local 127.0.0.1' 'ipip local 127.0.0.1'; do
+  ip link add try0 type $type
+done
+for tool in iptables ip6tables; do
+  $tool -t nat -A POSTROUTING -m comment --comment try -j MASQUERADE --random-fully
+  $tool -A FORWARD -m conntrack --ctstate NEW -j ACCEPT
+done
+EOF
+ip netns delete first
+# Not exec: sh is process 1 here and buries orphans.
+"$@"
+exit $?`
+
+/**
+ * To be called first in a test file: starts the file again inside such a machine and ends with it.
+ * Returns inside, and where it cannot be done: then {@link unable} says why.
+ */
+export function ownMachine(): void {
+  if (unable !== false || process.env[INSIDE]) return
+  const keepTmp = `${root}/`.startsWith('/tmp/') ? 'keep' : 'own'
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const unshare = ['unshare', '--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--mount-proc', '--kill-child']
+  const { status, error } = spawnSync('setpriv', ['--pdeathsig', 'KILL', ...unshare, 'sh', '-c', SETUP, 'sh', keepTmp, ...again], {
+    stdio: 'inherit',
+    env: { ...process.env, [INSIDE]: '1' },
+  })
+  if (error) throw error
+  process.exit(status ?? 1)
+}

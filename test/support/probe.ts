@@ -1,0 +1,83 @@
+/** Probes from inside nodes; what they do is in prober.pl. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import { root } from './root.ts'
+import { inside, output } from './run.ts'
+
+const PROBER = join(root, 'test/support/prober.pl')
+
+export type Probe =
+  | { readonly kind: 'ping'; readonly to: string; /** Of the IP packet, bytes; forbids fragmentation. */ readonly packet?: number }
+  | { readonly kind: 'tcp' | 'udp'; readonly to: string; readonly port: number; /** Payload. */ readonly bytes?: number }
+  | { readonly kind: 'bulk'; readonly to: string; readonly port: number; readonly bytes: number }
+
+export interface Answer {
+  /** `ok`, `refused`, `timeout`, `unreachable`, `too long`, or the kernel's words. */
+  readonly outcome: string
+  /** The prober's own end as its socket knows it: `10.244.0.2:40000`. */
+  readonly self: string
+  /** What was heard, lines joined by ` | `. */
+  readonly text: string
+  /** Of the answer to a ping. */
+  readonly ttl?: number
+}
+
+const isIpv6 = (address: string): boolean => address.includes(':')
+/** Bytes of IP and ICMP header around a ping's payload. */
+const headers = (to: string): number => (isIpv6(to) ? 48 : 28)
+
+function words(p: Probe): (string | number)[] {
+  if (p.kind === 'ping') return [p.kind, p.to, ...(p.packet === undefined ? [] : [p.packet - headers(p.to)])]
+  return [p.kind, p.to, p.port, ...(p.bytes === undefined ? [] : [p.bytes])]
+}
+
+/** Runs all probes at once from one namespace; answers in the order of the probes. */
+export async function probe(ns: string, probes: readonly Probe[]): Promise<Answer[]> {
+  const input = probes.map((p, i) => `${[i, ...words(p)].join('\t')}\n`).join('')
+  const lines = (await output(inside(ns, ['perl', PROBER]), { input })).split('\n')
+  const answers: Answer[] = []
+  for (const line of lines) {
+    const [id, outcome, self, text] = line.split('\t')
+    if (id === undefined || outcome === undefined) continue
+    const ttl = /\b(?:ttl|hlim)=(\d+)/.exec(text ?? '')?.[1]
+    answers[Number(id)] = {
+      outcome,
+      self: self ?? '',
+      text: (text ?? '').replace(/ \| $/, ''),
+      ...(ttl === undefined ? {} : { ttl: Number(ttl) }),
+    }
+  }
+  probes.forEach((p, i) => {
+    if (!answers[i]) throw new Error(`no answer from ${ns} about ${words(p).join(' ')}`)
+  })
+  return answers
+}
+
+async function listener(ns: string, words: readonly (string | number)[]): Promise<ChildProcess> {
+  const argv = inside(ns, ['perl', PROBER, ...words.map(String)])
+  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once('data', () => resolve())
+    child.once('close', () => reject(new Error(`the listener in ${ns} ended: ${words.join(' ')}`)))
+  })
+  return child
+}
+
+/** The other side of `bulk` probes; also good to see who can reach it. */
+export const serve = (ns: string, address: string, port: number): Promise<ChildProcess> => listener(ns, ['serve', address, port])
+
+/** Answers on addresses of a node as the containers' responder does in pods: who it is and whom it sees. */
+export const respond = (
+  ns: string,
+  name: string,
+  ports: { readonly tcp: number; readonly udp: number },
+  addresses: readonly string[],
+): Promise<ChildProcess> => listener(ns, ['answer', name, ports.tcp, ports.udp, ...addresses])
+
+/** Ends such a listener for good. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const closed = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await closed
+}

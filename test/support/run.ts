@@ -1,0 +1,64 @@
+/** Runs programs as a user does: netlab by its command line, anything else in a node's namespace. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { bin } from './root.ts'
+
+export interface Run {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly input?: string
+  /** Added to the environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string
+  /** Gets the child as soon as it runs, to signal it. */
+  readonly onStart?: (child: ChildProcess) => void
+}
+
+/** Later than this something hangs, even in an emulated machine. */
+const PATIENCE = 300_000
+
+export function run(argv: readonly string[], { input, env, cwd, onStart }: RunOptions = {}): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0]!, argv.slice(1), {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+      timeout: PATIENCE,
+      killSignal: 'SIGKILL',
+      ...(cwd === undefined ? {} : { cwd }),
+    })
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+    child.stdin.on('error', () => {})
+    child.on('error', reject)
+    child.on('close', (code, signal) =>
+      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    )
+    child.stdin.end(input ?? '')
+    onStart?.(child)
+  })
+}
+
+export const netlab = (args: readonly string[], options?: RunOptions): Promise<Run> => run([process.execPath, bin, ...args], options)
+
+/** Command line that runs something in the network namespace `ns` (full name). */
+export const inside = (ns: string, argv: readonly string[]): string[] => ['nsenter', `--net=/run/netns/${ns}`, '--', ...argv]
+
+/** What a program wrote, or an error with everything it said. */
+export async function output(argv: readonly string[], options?: RunOptions): Promise<string> {
+  const result = await run(argv, options)
+  if (result.code !== 0) throw new Error(`${argv.join(' ')}: ${told(result)}`)
+  return result.stdout
+}
+
+export const sh = (script: string, ...args: string[]): Promise<string> => output(['sh', '-c', script, 'sh', ...args])
+
+/** A result as one text, for messages. */
+export function told({ code, signal, stdout, stderr }: Run): string {
+  return `${signal ?? `exit code ${code}`}\n--- stdout\n${stdout}\n--- stderr\n${stderr}`
+}

@@ -1,0 +1,129 @@
+/** Snapshots to compare: of the machine (before and after a lab) and of a lab (before and after doing nothing). */
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inside, output, sh } from './run.ts'
+
+/** Rules without packet counters and without the comments that carry the time. */
+const rules = (save: string): string => save.replace(/^#.*\n/gm, '').replace(/\[\d+:\d+\]/g, '[]')
+
+/** Counts of what goes on, not settings. */
+const RESTLESS = /^net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|netfilter\.nf_conntrack_buckets)/
+
+/** Every process but this one and those it just started itself. */
+function processes(): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return []
+    try {
+      const [command, name] = ['cmdline', 'comm'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ').trim())
+      return [`${pid} ${command || `(${name})`}`]
+    } catch {
+      return []
+    }
+  })
+}
+
+const SECTIONS: Readonly<Record<string, string>> = {
+  addresses: 'ip -j addr',
+  routes: 'ip -j route show table all; ip -6 -j route show table all',
+  rules: 'ip -j rule; ip -6 -j rule',
+  neighbours: 'ip -j neigh',
+  iptables: 'iptables-save; ip6tables-save',
+  nft: 'nft list ruleset',
+  sysctls: 'sysctl -a --pattern "^net\\." 2>/dev/null || true',
+  files: 'find /run /tmp /dev/shm -not -path "/tmp/netlab-test-*" -print',
+  mounts: 'cut -d" " -f5- /proc/self/mountinfo',
+}
+
+export type Snapshot = Readonly<Record<string, string | readonly string[]>>
+
+/** Everything of this machine that a lab must leave alone. */
+export async function machineSnapshot(): Promise<Snapshot> {
+  const text = await sh(
+    Object.values(SECTIONS)
+      .map((command) => `{ ${command}; } && printf '\\001' || exit 1`)
+      .join('\n'),
+  )
+  const parts = text.split('\u0001')
+  const named = Object.fromEntries(Object.keys(SECTIONS).map((name, i) => [name, parts[i]!]))
+  return {
+    ...named,
+    iptables: rules(named['iptables']!),
+    nft: rules(named['nft']!),
+    sysctls: named['sysctls']!.split('\n').filter((l) => !RESTLESS.test(l)),
+    files: named['files']!.split('\n').sort(),
+    processes: processes().sort(),
+  }
+}
+
+/** The machine as it is once what netlab started has had the time to end. */
+export async function settledSnapshot(before: Snapshot): Promise<Snapshot> {
+  let now = await machineSnapshot()
+  for (let tries = 0; tries < 100 && String(now['processes']) !== String(before['processes']); tries++) {
+    await sleep(20)
+    now = await machineSnapshot()
+  }
+  return now
+}
+
+interface Link {
+  readonly ifindex: number
+  readonly ifname: string
+  readonly [key: string]: unknown
+}
+
+const LINK_FIELDS = ['ifindex', 'ifname', 'link_index', 'master', 'mtu', 'address', 'flags', 'operstate', 'addr_info']
+
+const pick = (o: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(keys.flatMap((k) => (k in o ? [[k, o[k]]] : [])))
+
+/** All devices of a namespace by name. */
+export async function links(ns: string): Promise<Record<string, Link>> {
+  const list = JSON.parse(await sh('nsenter --net="/run/netns/$1" ip -j -d addr', ns)) as Link[]
+  return Object.fromEntries(list.map((l) => [l.ifname, l]))
+}
+
+/** What every namespace is asked, by one process. */
+const READS = 'address show\nroute show table all\nneighbour show nud permanent\n'
+
+/** What only hosts have. */
+const HOST_READS = 'bridge -j fdb; iptables-save -c; ip6tables-save -c'
+
+/**
+ * A lab's namespaces and devices by identity (inode, index: a device that is made again gets another one), what
+ * hangs on them, and every process in them. Rules come with their packet counters, which start over with a new rule.
+ */
+export async function labSnapshot(nodes: readonly { readonly netns: string; readonly kind: string }[]): Promise<Record<string, unknown>> {
+  const lines = (list: unknown): string[] => (list as unknown[]).map((o) => JSON.stringify(o)).sort()
+  const each = nodes.map(async ({ netns, kind }) => {
+    const { ino } = statSync(`/run/netns/${netns}`)
+    const text = await output(inside(netns, ['ip', '-j', '-batch', '-']), { input: READS })
+    const [addresses = [], routes, neighbours] = text
+      .split('\n')
+      .filter(Boolean)
+      .map((l) => JSON.parse(l) as Record<string, unknown>[])
+    const more = kind === 'host' ? await output(inside(netns, ['sh', '-c', HOST_READS])) : '[]'
+    const fdb = (JSON.parse(more.split('\n')[0]!) as { state?: string }[]).filter((f) => f.state === 'permanent')
+    return {
+      netns,
+      inode: ino,
+      links: addresses.map((l) => pick(l, LINK_FIELDS)),
+      routes: lines(routes),
+      neighbours: lines(neighbours),
+      fdb: lines(fdb),
+      rules: more.split('\n').filter((l) => /^\[\d+:\d+\] -A /.test(l)),
+      processes: processesIn(ino),
+    }
+  })
+  return Object.fromEntries((await Promise.all(each)).map(({ netns, ...rest }) => [netns, rest]))
+}
+
+/** Pids of the processes in a network namespace, by its inode. */
+export function processesIn(inode: number): number[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/net`) === `net:[${inode}]` ? [Number(pid)] : []
+    } catch {
+      return []
+    }
+  })
+}
