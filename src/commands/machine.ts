@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Compiled } from '../compile/compile.ts'
 import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/probe.ts'
+import { learnedNeighbours } from '../model/lab.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 import { Exit, Failure, failure } from './failure.ts'
 
@@ -13,6 +14,7 @@ export function completePath(): void {
 
 /** @throws Failure (exit 3) for anyone but root. */
 export function requireRoot(command: string): void {
+  completePath()
   if (process.geteuid?.() === 0) return
   throw failure(Exit.Machine, 'not-root', `netlab ${command} needs root: network namespaces are made and entered with it`, `sudo ${['netlab', ...process.argv.slice(2)].join(' ')}`)
 }
@@ -46,7 +48,7 @@ export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
  * limit loses packets for no visible reason ("neighbor table overflow").
  */
 export function neighbourTableWarning({ lab }: Compiled): Diagnostic | undefined {
-  const learned = lab.hosts.length * (lab.hosts.length - 1) + 2 * lab.pods.length
+  const learned = learnedNeighbours(lab.hosts.length, lab.pods.length)
   for (const [family, path] of [[4, 'ipv4'], [6, 'ipv6']] as const) {
     if (family === 6 && !lab.families.includes(6)) continue
     let limit: number

@@ -87,7 +87,7 @@ function settle(result: UpResult, file: string, from: FromFile, options: UpComma
       )
     case 'failed': {
       const { object, command, stderr } = result.failure
-      throw new Failure(Exit.Apply, [{ code: 'apply-failed', severity: 'error', message: `cannot make ${describe(object)}: ${stderr}\n    ${command}`, ...located(object), hint: after(result.rolledBack) }], sources)
+      throw new Failure(Exit.Apply, [{ code: 'apply-failed', severity: 'error', message: `cannot make ${describe(object)}: ${stderr}\n${command}`, ...located(object), hint: after(result.rolledBack) }], sources)
     }
     case 'diverged': {
       const { missing, changed, unexpected } = result.drift

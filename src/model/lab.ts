@@ -121,3 +121,9 @@ export const addressOf = (node: { readonly addresses: readonly NodeAddress[] }, 
 export const hasIpv6 = (lab: Lab): boolean => lab.families.includes(6) || lab.segments.some((s) => s.cidrs.some((c) => c.includes(':')))
 
 export const blockOf = (host: Host, family: Family): Block | undefined => host.blocks.find((b) => b.family === family)
+
+/**
+ * Neighbour entries that traffic between all nodes makes in all namespaces together: each host learns every
+ * other host, and each pod and its host learn each other.
+ */
+export const learnedNeighbours = (hosts: number, pods: number): number => hosts * (hosts - 1) + 2 * pods

@@ -61,7 +61,7 @@ export function diagnosticsJson(diagnostics: readonly Diagnostic[]): { errors: J
 function heading({ severity, code, message, file, line, column }: Diagnostic, chalk: ChalkInstance): string {
   const place = [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':')
   const label = severity === 'error' ? chalk.red.bold('error') : chalk.yellow.bold('warning')
-  return [...(place ? [chalk.cyan(visible(place))] : []), label, chalk.bold(visible(message)), chalk.dim(`[${visible(code)}]`)].join('  ')
+  return [...(place ? [chalk.cyan(visible(place))] : []), label, chalk.bold(message.split('\n').map(visible).join('\n    ')), chalk.dim(`[${visible(code)}]`)].join('  ')
 }
 
 function hintLines({ hint }: Diagnostic, chalk: ChalkInstance): string[] {

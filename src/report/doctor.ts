@@ -1,4 +1,5 @@
 /** What `netlab doctor` found, judged and written down. Pure: looking at the machine is the command's part. */
+import { learnedNeighbours } from '../model/lab.ts'
 import type { ChalkInstance } from 'chalk'
 import type { Feature } from '../kernel/features.ts'
 
@@ -102,12 +103,10 @@ export function installLine(tools: readonly Tool[], root: boolean): string | nul
 /** Pods on a host, in the example a limit is explained with. */
 const EXAMPLE_PODS = 10
 
-/**
- * The most hosts with ten pods each whose traffic, everyone to everyone, fits into a neighbour table: each host
- * learns every other host, and each pod and its host learn each other. The count `netlab up` warns by.
- */
+/** The most hosts with ten pods each whose traffic, everyone to everyone, fits into a neighbour table. */
 export function neighbourLimit(entries: number): string {
-  const hosts = Math.max(1, Math.floor((1 - 2 * EXAMPLE_PODS + Math.sqrt((2 * EXAMPLE_PODS - 1) ** 2 + 4 * entries)) / 2))
+  let hosts = 1
+  while (learnedNeighbours(hosts + 1, (hosts + 1) * EXAMPLE_PODS) <= entries) hosts++
   return `about ${hosts} hosts with ${EXAMPLE_PODS} pods each, everyone talking to everyone, in all labs together`
 }
 
