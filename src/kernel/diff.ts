@@ -83,6 +83,11 @@ function devicesOf(o: KernelObject): string[] {
   return o.kind === 'link' && o.type !== 'loopback' ? [`${o.ns} ${o.name}`] : []
 }
 
+/** Devices on top of devices that go away: they go along, and whatever rides on them in turn. */
+function riders(objects: Iterable<KernelObject>, lost: ReadonlySet<string>): KernelObject[] {
+  return [...objects].filter((o) => o.kind === 'link' && o.type === 'vxlan' && lost.has(`${o.ns} ${o.dev}`))
+}
+
 /**
  * Turns `current` into `desired`. Whatever lives in a namespace or on a device that goes away goes with
  * it, so it is neither deleted by name nor taken for existing.
@@ -92,38 +97,41 @@ export function diff(current: readonly KernelObject[], desired: readonly KernelO
   const want = new Map(desired.map((o) => [keyOf(o), o]))
   const have = new Map(current.map((o) => [keyOf(o), o]))
 
-  const lostNs = new Set<string>()
-  const lostDevices = new Set<string>()
-  for (const [key, o] of have) {
+  const stays = (key: string, o: KernelObject): boolean => {
     const next = want.get(key)
-    const stays = next !== undefined && (next.kind === o.kind && (differences(o, next).length === 0 || replaceable(o, next)))
-    if (stays) continue
-    if (o.kind === 'netns') lostNs.add(o.ns)
-    for (const d of devicesOf(o)) lostDevices.add(d)
+    return next?.kind === o.kind && (differences(o, next).length === 0 || replaceable(o, next))
   }
-  const vanishes = (o: KernelObject): boolean => {
-    if (o.kind !== 'netns' && lostNs.has(o.ns)) return o.kind !== 'process'
+  const lostNs = new Set(current.flatMap((o) => (o.kind === 'netns' && !want.has(keyOf(o)) ? [o.ns] : [])))
+  const isInLostNs = (o: KernelObject): boolean => lostNs.has(o.ns) || (o.kind === 'veth' && lostNs.has(o.peer.ns))
+  const lostDevices = new Set<string>()
+  for (const [key, o] of have) if (isInLostNs(o) || !stays(key, o)) for (const d of devicesOf(o)) lostDevices.add(d)
+  for (const o of riders(have.values(), lostDevices)) for (const d of devicesOf(o)) lostDevices.add(d)
+  const isOnLostDevice = (o: KernelObject): boolean => {
     const dev = deviceOf(o)
     return dev !== undefined && lostDevices.has(`${o.ns} ${dev}`)
   }
+  /** Goes without being named. */
+  const vanishes = (o: KernelObject): boolean => {
+    if (o.kind === 'netns' || o.kind === 'process') return false
+    // The kernel tears a namespace down in its own time: a pair that reaches out of it goes at once only by name,
+    // and the other end may have to make room for a new one.
+    return (lostNs.has(o.ns) && (o.kind !== 'veth' || lostNs.has(o.peer.ns))) || isOnLostDevice(o)
+  }
 
   const changes: Change[] = []
-  for (const [key, o] of have) {
-    if (vanishes(o)) continue
-    const next = want.get(key)
-    if (!next) changes.push({ action: 'delete', object: o })
-    else if (next.kind !== o.kind || (differences(o, next).length > 0 && !replaceable(o, next))) changes.push({ action: 'delete', object: o })
+  for (const [key, object] of have) {
+    if (!vanishes(object) && (isInLostNs(object) || !stays(key, object))) changes.push({ action: 'delete', object })
   }
   for (const [key, object] of want) {
     const before = have.get(key)
-    if (!before || vanishes(before) || before.kind !== object.kind) changes.push({ action: 'create', object })
-    else if (differences(before, object).length > 0) changes.push(replaceable(before, object) ? { action: 'replace', object, before } : { action: 'create', object })
+    if (before === undefined || isInLostNs(before) || isOnLostDevice(before) || !stays(key, before)) changes.push({ action: 'create', object })
+    else if (differences(before, object).length > 0) changes.push({ action: 'replace', object, before })
   }
   return order(changes)
 }
 
 function order(changes: Change[]): Change[] {
-  const deletes = changes.filter((c) => c.action === 'delete').sort((a, b) => stageOf(b.object) - stageOf(a.object))
+  const deletes = changes.filter((c) => c.action === 'delete').reverse().sort((a, b) => stageOf(b.object) - stageOf(a.object))
   const others = changes.filter((c) => c.action !== 'delete')
   const byStage: Change[][] = Array.from({ length: Stage.Processes + 1 }, () => [])
   for (const c of others) byStage[stageOf(c.object)]!.push(c)
@@ -141,6 +149,7 @@ export function applyChanges(current: readonly KernelObject[], changes: readonly
     const gone = change.object
     state.delete(keyOf(gone))
     const devices = new Set(devicesOf(gone))
+    for (const o of riders(state.values(), devices)) for (const d of devicesOf(o)) devices.add(d)
     for (const [key, o] of state) {
       const dev = deviceOf(o)
       const inside = gone.kind === 'netns' && (o.ns === gone.ns || (o.kind === 'veth' && o.peer.ns === gone.ns))

@@ -1,0 +1,219 @@
+/** diff and render on random labs, on labs that change while they run, and on labs somebody has damaged. */
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compile, refusals } from '../../src/compile/compile.ts'
+import { applyChanges, diff, type Change } from '../../src/kernel/diff.ts'
+import { deviceOf, keyOf, type KernelObject } from '../../src/kernel/objects.ts'
+import { render } from '../../src/kernel/render.ts'
+import { quote } from '../../src/kernel/script.ts'
+import { leasesOf } from '../../src/model/lease.ts'
+import type { Lab } from '../../src/model/lab.ts'
+import { resolve } from '../../src/model/resolve.ts'
+import { content, FakeKernel, stateOf } from '../unit/kernel/fake-kernel.ts'
+import { textOf, topology, type PlainTopology } from '../unit/model/arbitrary.ts'
+import { load } from '../unit/model/fixture.ts'
+
+const RUNS = { numRuns: 120 }
+
+/** A lab that can be built, or undefined. */
+function build(value: PlainTopology, running?: Lab): { lab: Lab; objects: readonly KernelObject[] } | undefined {
+  const { value: lab } = resolve(load(textOf(value)), running && leasesOf(running))
+  return !lab || refusals(lab).some((r) => !r.forceable) ? undefined : { lab, objects: compile(lab).objects }
+}
+
+/** The same lab, written differently: another backend, hosts and pods come, go and move, another attach module … */
+const edit = fc.record({ other: topology, parts: fc.subarray(['network', 'underlay', 'hosts', 'pods', 'externals'] as const), drop: fc.nat(10) })
+function edited(value: PlainTopology, { other, parts, drop }: typeof edit extends fc.Arbitrary<infer T> ? T : never): PlainTopology {
+  const without = <T extends object>(map: T, n: number): T => Object.fromEntries(Object.entries(map).filter((_, i) => i !== n)) as T
+  const changed = { ...value, ...Object.fromEntries(parts.map((p) => [p, other[p]])) } as PlainTopology
+  const hosts = without(changed.hosts, drop)
+  return { ...changed, hosts: Object.keys(hosts).length > 0 ? hosts : changed.hosts, pods: without(changed.pods, drop) }
+}
+
+/** What the kernel must hold after a change: exactly that, and settings that nobody can take away. */
+function expectHolds(kernel: FakeKernel, desired: readonly KernelObject[]): void {
+  const want = stateOf(desired)
+  const left = kernel.objects().filter((o) => want.has(keyOf(o)) || (o.kind !== 'sysctl' && !(o.kind === 'link' && o.type === 'loopback')))
+  expect(Object.fromEntries(stateOf(left))).toEqual(Object.fromEntries(want))
+}
+
+/** Nothing is asked of what goes away with its namespace or device, but for pairs that reach out of it; and every delete names something that is there. */
+function expectNoWaste(changes: readonly Change[]): void {
+  const gone = changes.filter((c) => c.action === 'delete').map((c) => c.object)
+  const spaces = new Set(gone.flatMap((o) => (o.kind === 'netns' ? [o.ns] : [])))
+  const devices = new Set(gone.flatMap((o) => (o.kind === 'veth' ? [`${o.ns} ${o.name}`, `${o.peer.ns} ${o.peer.name}`] : o.kind === 'link' ? [`${o.ns} ${o.name}`] : [])))
+  for (const o of gone) {
+    const reachesOut = o.kind === 'veth' && !spaces.has(o.peer.ns)
+    if (o.kind !== 'netns' && o.kind !== 'process' && !reachesOut) expect(spaces.has(o.ns), `${keyOf(o)} goes with its namespace`).toBe(false)
+    const dev = deviceOf(o)
+    if (dev !== undefined) expect(devices.has(`${o.ns} ${dev}`), `${keyOf(o)} goes with ${dev}`).toBe(false)
+  }
+}
+
+describe('a lab', () => {
+  test('is built from nothing, with nothing left to do', () => {
+    fc.assert(
+      fc.property(topology, (value) => {
+        const made = build(value)
+        if (!made) return
+        const { objects } = made
+        expect(diff(objects, objects)).toEqual([])
+        const kernel = new FakeKernel().run(render(diff([], objects)))
+        expectHolds(kernel, objects)
+        expect(diff(kernel.objects(), objects)).toEqual([])
+      }),
+      RUNS,
+    )
+  })
+
+  test('is removed by its namespaces and its processes', () => {
+    fc.assert(
+      fc.property(topology, (value) => {
+        const made = build(value)
+        if (!made) return
+        const changes = diff(made.objects, [])
+        expect([...new Set(changes.map((c) => `${c.action} ${c.object.kind}`))].filter((c) => c !== 'delete process' && c !== 'delete netns' && c !== 'delete veth')).toEqual([])
+        expect(new FakeKernel(made.objects).run(render(changes)).objects()).toEqual([])
+      }),
+      RUNS,
+    )
+  })
+
+  test('becomes any other, in the order of changes, from what was asked for and from what was read back', () => {
+    let changed = 0
+    fc.assert(
+      fc.property(topology, edit, fc.boolean(), (value, how, readBack) => {
+        const before = build(value)
+        const after = before && build(edited(value, how), before.lab)
+        if (!after) return
+        const kernel = new FakeKernel(before.objects)
+        const changes = diff(readBack ? kernel.objects() : before.objects, after.objects)
+        expectNoWaste(changes)
+        expectHolds(kernel.run(render(changes)), after.objects)
+        expect(stateOf(applyChanges(before.objects, changes))).toEqual(stateOf(after.objects))
+        changed++
+      }),
+      { numRuns: 200 },
+    )
+    expect(changed).toBeGreaterThan(60)
+  })
+})
+
+/** What people do to a running lab. */
+const DAMAGE = {
+  lose: (o: KernelObject) => (o.kind === 'sysctl' || o.kind === 'netns' ? undefined : { action: 'delete', object: o }),
+  alter: (o: KernelObject) => {
+    const object = altered(o)
+    return object && { action: 'replace', object, before: o }
+  },
+} satisfies Record<string, (o: KernelObject) => Change | undefined>
+
+function altered(o: KernelObject): KernelObject | undefined {
+  switch (o.kind) {
+    case 'route':
+      return o.type === undefined ? { ...o, via: o.family === 4 ? '10.255.255.1' : 'fd99::1', onlink: true } : undefined
+    case 'neighbour':
+      return { ...o, lladdr: '02:ff:00:00:00:00' }
+    case 'fdb':
+      return { ...o, dst: '10.255.255.1' }
+    case 'sysctl':
+      return { ...o, value: '7' }
+    case 'chain':
+      return { ...o, rules: o.rules.slice(1) }
+    case 'veth':
+      return { ...o, mtu: o.mtu - 1, peer: { ...o.peer, mac: '02:ff:00:00:00:00', mtu: o.peer.mtu - 2 } }
+    case 'link':
+      return o.type === 'loopback' || !('mac' in o) ? undefined : { ...o, mtu: o.mtu - 1, mac: '02:ff:00:00:00:00' }
+    default:
+      return undefined
+  }
+}
+
+test('a damaged lab is mended, whatever was lost or altered', () => {
+  let mended = 0
+  fc.assert(
+    fc.property(topology, fc.array(fc.tuple(fc.constantFrom('lose', 'alter') as fc.Arbitrary<keyof typeof DAMAGE>, fc.nat()), { minLength: 1, maxLength: 6 }), (value, damage) => {
+      const made = build(value)
+      if (!made) return
+      const kernel = new FakeKernel(made.objects)
+      for (const [how, where] of damage) {
+        const now = kernel.objects()
+        const victim = now[where % now.length]!
+        const change = DAMAGE[how](victim)
+        // A chain that others jump to cannot be lost.
+        if (change && !(change.action === 'delete' && victim.kind === 'chain' && !victim.builtin)) kernel.run(render([change]))
+      }
+      const damaged = kernel.objects()
+      const changes = diff(damaged, made.objects)
+      expectNoWaste(changes)
+      expectHolds(kernel.run(render(changes)), made.objects)
+      expect(stateOf(applyChanges(damaged, changes))).toEqual(stateOf(made.objects))
+      mended++
+    }),
+    RUNS,
+  )
+  expect(mended).toBeGreaterThan(60)
+})
+
+test('diff keeps its promise on any two lists, sensible or not', () => {
+  const pool = build({ network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'], attach: 'routed' }, underlay: { segments: { s0: '192.168.1.0/24', s1: '10.0.0.0/16' } }, hosts: { a: {}, b: {} }, pods: { p: {}, q: {} }, externals: { 'ext-1': { podRoutes: true } } } as PlainTopology)!.objects
+  const some = fc.subarray([...pool]).chain((list) => fc.array(fc.boolean(), { minLength: list.length, maxLength: list.length }).map((odd) => list.map((o, i) => (odd[i] ? (altered(o) ?? o) : o))))
+  fc.assert(
+    fc.property(some, some, (a, b) => {
+      const changes = diff(a, b)
+      expect(stateOf(applyChanges(a, changes))).toEqual(stateOf(b))
+      expect(diff(b, b)).toEqual([])
+      expect(diff(a, b)).toEqual(changes)
+      for (const c of changes) if (c.action === 'replace') expect(content(c.before)).not.toBe(content(c.object))
+    }),
+    RUNS,
+  )
+})
+
+describe('batches', () => {
+  test('are as many as namespaces and tools, whatever the number of objects', () => {
+    fc.assert(
+      fc.property(topology, (value) => {
+        const made = build(value)
+        if (!made) return
+        const batches = render(diff([], made.objects))
+        const keys = batches.map((b) => `${b.removes} ${b.stage} ${b.ns ?? '-'} ${b.tool}`)
+        expect(new Set(keys).size).toBe(keys.length)
+        const spaces = made.objects.filter((o) => o.kind === 'netns').length
+        // Namespaces; settings and devices of hosts; settings, ip, bridge, iptables twice and processes: at most seven a namespace.
+        expect(batches.length).toBeLessThanOrEqual(1 + 7 * spaces)
+      }),
+      RUNS,
+    )
+  })
+
+  test('hold one line a line, every line knows its object, and namespaces come before what is in them', () => {
+    fc.assert(
+      fc.property(topology, (value) => {
+        const made = build(value)
+        if (!made) return
+        const batches = render(diff([], made.objects))
+        expect(new Set(batches.flatMap((b) => b.lines.map((l) => keyOf(l.object)))).size).toBe(made.objects.length)
+        for (const b of batches) {
+          for (const l of b.lines) expect(l.text).not.toMatch(/[\n\r\0]/)
+          expect(b.lines.length).toBeGreaterThan(0)
+        }
+        expect(batches.map((b) => b.stage)).toEqual(batches.map((b) => b.stage).toSorted((a, b) => a - b))
+      }),
+      RUNS,
+    )
+  })
+})
+
+test('a quoted text is that text to a shell, and nothing else', () => {
+  const anything = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('', '-n', '~', '*', '$(id)', '`id`', "'", "''", '\n', '\\', 'a=b', '#', '!', '{a,b}', '%s')).filter((s) => !s.includes('\0') && Buffer.from(s).toString() === s)
+  fc.assert(
+    fc.property(fc.array(anything, { minLength: 1, maxLength: 40 }), (texts) => {
+      const { stdout, stderr } = spawnSync('sh', ['-c', `printf '%s\\0' ${texts.map(quote).join(' ')}`])
+      expect(stderr.toString()).toBe('')
+      expect(stdout.toString().split('\0').slice(0, -1)).toEqual(texts)
+    }),
+    { numRuns: 60 },
+  )
+})
