@@ -4,7 +4,10 @@ export interface EthernetLayer {
   readonly type: 'ethernet'
   readonly src: string
   readonly dst: string
+  /** Of what follows, VLAN tags passed over. */
   readonly etherType: number
+  /** VLAN ids of 802.1Q tags, outermost first. */
+  readonly vlans?: readonly number[]
 }
 
 export interface ArpLayer {
@@ -100,5 +103,15 @@ export interface PayloadLayer {
   readonly length: number
 }
 
-export type Layer = EthernetLayer | ArpLayer | Ipv4Layer | Ipv6Layer | IcmpLayer | TcpLayer | UdpLayer | VxlanLayer | GreLayer | PayloadLayer
+export type Layer =
+  | EthernetLayer
+  | ArpLayer
+  | Ipv4Layer
+  | Ipv6Layer
+  | IcmpLayer
+  | TcpLayer
+  | UdpLayer
+  | VxlanLayer
+  | GreLayer
+  | PayloadLayer
 export type LayerType = Layer['type']

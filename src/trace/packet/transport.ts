@@ -1,0 +1,55 @@
+/** TCP (RFC 9293) and UDP (RFC 768). */
+import type { Parsed, DecodeOptions } from './parse.ts'
+
+const FLAGS = [
+  ['syn', 0x02],
+  ['ack', 0x10],
+  ['fin', 0x01],
+  ['rst', 0x04],
+  ['psh', 0x08],
+  ['urg', 0x20],
+] as const
+
+/** ICMP errors need to quote only eight bytes (RFC 792): enough for ports and the sequence number; the rest is then 0 and empty. */
+export function tcp(b: Buffer): Parsed | undefined {
+  if (b.length < 8) return undefined
+  const numbers = { type: 'tcp', srcPort: b.readUInt16BE(0), dstPort: b.readUInt16BE(2), seq: b.readUInt32BE(4) } as const
+  if (b.length < 20) return { layer: { ...numbers, ack: 0, flags: [] } }
+  const header = Math.max(20, (b[12]! >> 4) * 4)
+  const bits = b[13]!
+  const mss = maximumSegment(b.subarray(20, header))
+  return {
+    layer: {
+      ...numbers,
+      ack: b.readUInt32BE(8),
+      flags: FLAGS.filter(([, bit]) => (bits & bit) !== 0).map(([name]) => name),
+      ...(mss === undefined ? {} : { mss }),
+    },
+    next: { as: 'payload', bytes: b.subarray(header) },
+  }
+}
+
+/** Walks TCP options to the maximum segment size (kind 2). */
+function maximumSegment(options: Buffer): number | undefined {
+  for (let at = 0; at < options.length;) {
+    const kind = options[at]!
+    if (kind === 0) return undefined
+    const size = kind === 1 ? 1 : (options[at + 1] ?? 0)
+    if (kind === 2 && size === 4 && at + 4 <= options.length) return options.readUInt16BE(at + 2)
+    // A length that does not count itself would never end.
+    if (kind !== 1 && size < 2) return undefined
+    at += size
+  }
+  return undefined
+}
+
+const VXLAN_PORTS = [8472, 4789]
+
+export function udp(b: Buffer, { vxlanPorts = VXLAN_PORTS }: DecodeOptions): Parsed | undefined {
+  if (b.length < 8) return undefined
+  const dstPort = b.readUInt16BE(2)
+  return {
+    layer: { type: 'udp', srcPort: b.readUInt16BE(0), dstPort, length: b.readUInt16BE(4) },
+    next: { as: vxlanPorts.includes(dstPort) ? 'vxlan' : 'payload', bytes: b.subarray(8) },
+  }
+}
