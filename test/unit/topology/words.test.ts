@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { suggest } from '../../../src/topology/suggest.ts'
 import { describeValue, formatPath, orList, quote } from '../../../src/topology/words.ts'
+import { cpuSeconds } from './big.ts'
 
 describe('suggest', () => {
   const keys = ['host', 'hosts', 'replicas', 'podCIDR', 'labels', 'masquerade', 'ip', 'mtu']
@@ -37,9 +38,10 @@ describe('suggest', () => {
 
   it('takes no time with many candidates', () => {
     const candidates = Array.from({ length: 10_000 }, (_, i) => `some-longer-pod-name-${i}`)
-    const start = performance.now()
-    for (let i = 0; i < 5; i++) suggest('another-longer-pod-name', candidates)
-    expect(performance.now() - start).toBeLessThan(2000)
+    const seconds = cpuSeconds(() => {
+      for (let i = 0; i < 5; i++) suggest('another-longer-pod-name', candidates)
+    })
+    expect(seconds).toBeLessThan(2)
   })
 })
 
