@@ -1,4 +1,5 @@
 /** The one way out of a command that did not succeed. */
+import { WorkerGone } from '../kernel/enter.ts'
 import { StateError } from '../state/store.ts'
 import { LabBusy } from '../state/lock.ts'
 import { diagnosticsJson, formatDiagnostics } from '../report/diagnostics.ts'
@@ -17,6 +18,7 @@ function asFailure(error: unknown): Failure | undefined {
   if (error instanceof Failure) return error
   if (error instanceof LabBusy) return failure(Exit.Apply, 'lab-busy', error.message, 'Try again when it has finished.')
   if (error instanceof StateError) return failure(Exit.Machine, 'state', `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}`, 'Remove the lab with the version that made it.')
+  if (error instanceof WorkerGone) return failure(Exit.Apply, 'worker-gone', error.message, 'Is the machine out of memory? netlab ls shows what is up; try the same command again.')
   return undefined
 }
 

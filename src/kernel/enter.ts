@@ -58,10 +58,14 @@ interface Pending {
   readonly fail: (error: Error) => void
 }
 
+/** A worker ended although nobody let it go: killed, out of memory, or without perl. */
+export class WorkerGone extends Error {}
+
 /** One worker process and the jobs it has been given. */
 class Worker {
   readonly #child: ChildProcessWithoutNullStreams
   readonly pending = new Map<number, Pending>()
+  #gone: WorkerGone | undefined
   #buffer: Buffer = Buffer.alloc(0)
   #chunks: Buffer[] = []
   #have = 0
@@ -73,12 +77,21 @@ class Worker {
     this.#child = spawn('perl', [fileURLToPath(new URL('./worker.pl', import.meta.url)), String(process.pid)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
-    this.#child.on('error', (error) => this.#broken(error))
-    this.#child.on('close', (code) => this.#broken(new Error(`a namespace worker ended with code ${code}: ${this.#stderr.trim()}`)))
+    this.#child.on('error', (error) => this.#broken(new WorkerGone(`a namespace worker cannot run: ${error.message}`)))
+    this.#child.on('close', (code, signal) => {
+      const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`
+      this.#broken(new WorkerGone([`a namespace worker was ended ${how}`, this.#stderr.trim()].filter(Boolean).join(': ')))
+    })
     this.#child.stdin.on('error', () => {})
   }
 
+  get isGone(): boolean {
+    return this.#gone !== undefined
+  }
+
   send(id: number, job: Job, pending: Pending): void {
+    // Nobody would ever answer.
+    if (this.#gone) return pending.fail(this.#gone)
     this.pending.set(id, pending)
     this.#child.stdin.write(Buffer.concat(encode(id, job)))
   }
@@ -87,7 +100,8 @@ class Worker {
     this.#child.stdin.end()
   }
 
-  #broken(error: Error): void {
+  #broken(error: WorkerGone): void {
+    this.#gone ??= error
     for (const p of this.pending.values()) p.fail(error)
     this.pending.clear()
   }
@@ -136,16 +150,18 @@ const DEPTH = 3
 
 /** Runs jobs inside namespaces, as many at once as the machine has processors. */
 export class Enter {
-  readonly #workers: Worker[] = []
+  #workers: Worker[] = []
   #id = 0
 
   constructor(readonly parallel = Math.min(availableParallelism(), 8)) {}
 
   /**
    * Runs all jobs; `onResult` gets each job's results as it ends and may return false to start no more.
-   * Jobs under way are always finished. Throws only when a worker itself cannot run.
+   * Jobs under way are always finished, also when it throws: a worker was gone, or `onResult` threw.
    */
   async run(jobs: readonly Job[], onResult: (index: number, results: StepResult[]) => boolean | void): Promise<void> {
+    // Whoever rolls back after a worker died needs others in its place.
+    this.#workers = this.#workers.filter((w) => !w.isGone)
     while (this.#workers.length < Math.min(this.parallel, jobs.length)) this.#workers.push(new Worker())
     let next = 0
     let stopped = false
@@ -156,7 +172,16 @@ export class Enter {
         if (onResult(index, results) === false) stopped = true
       }
     }
-    await Promise.all(this.#workers.flatMap((w) => Array.from({ length: DEPTH }, () => lane(w))))
+    const lanes = this.#workers.flatMap((w) =>
+      Array.from({ length: DEPTH }, () =>
+        lane(w).catch((error: unknown) => {
+          stopped = true
+          throw error
+        }),
+      ),
+    )
+    const failed = (await Promise.allSettled(lanes)).find((l) => l.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** One job; its results. */
@@ -169,6 +194,6 @@ export class Enter {
   /** Lets the workers go. */
   close(): void {
     for (const w of this.#workers) w.end()
-    this.#workers.length = 0
+    this.#workers = []
   }
 }
