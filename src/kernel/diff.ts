@@ -74,7 +74,8 @@ function replaceable(before: KernelObject, object: KernelObject): boolean {
   if (object.kind === 'process' || object.kind === 'rule') return false
   if (object.kind === 'ipset') return before.kind === 'ipset' && before.type === object.type && before.family === object.family
   if (object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb' || object.kind === 'sysctl' || object.kind === 'chain') return true
-  return differences(before, object).every((f) => IN_PLACE.has(f))
+  // Of a pair `port` is what the bridge does with it, of a VTEP it is the UDP port, which is chosen once.
+  return differences(before, object).every((f) => IN_PLACE.has(f) && !(object.kind === 'link' && f === 'port'))
 }
 
 /** Devices (`ns name`) an object makes. */

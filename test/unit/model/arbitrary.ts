@@ -16,7 +16,8 @@ const segments = fc.uniqueArray(fc.constantFrom(...SEGMENTS), { minLength: 1, ma
 const backend = fc.oneof(
   fc.constantFrom('vxlan', 'gre', 'ipip', 'direct'),
   fc.record({ type: fc.constantFrom('vxlan', 'gre', 'ipip'), tunnel: fc.constantFrom('always', 'cross-segment') }),
-  fc.record({ type: fc.constant('vxlan'), vni: fc.integer({ min: 1, max: 16_777_215 }) }),
+  fc.record({ type: fc.constant('vxlan'), vni: fc.constantFrom(1, 1, 16_777_215), port: fc.constantFrom(8472, 4789) }),
+  fc.record({ type: fc.constant('gre'), key: fc.constantFrom(0, 7) }),
 )
 const V4 = '10.244.0.0/16'
 const V6 = 'fd00:10:244::/48'
