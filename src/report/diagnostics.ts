@@ -61,11 +61,11 @@ export function diagnosticsJson(diagnostics: readonly Diagnostic[]): { errors: J
 function heading({ severity, code, message, file, line, column }: Diagnostic, chalk: ChalkInstance): string {
   const place = [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':')
   const label = severity === 'error' ? chalk.red.bold('error') : chalk.yellow.bold('warning')
-  return [...(place ? [chalk.cyan(visible(place))] : []), label, chalk.bold(message.split('\n').map(visible).join('\n    ')), chalk.dim(`[${visible(code)}]`)].join('  ')
+  return [...(place ? [chalk.cyan(visible(place))] : []), label, chalk.bold(shown(message)), chalk.dim(`[${visible(code)}]`)].join('  ')
 }
 
 function hintLines({ hint }: Diagnostic, chalk: ChalkInstance): string[] {
-  return hint === undefined ? [] : [`  ${chalk.green('hint:')} ${visible(hint)}`]
+  return hint === undefined ? [] : [`  ${chalk.green('hint:')} ${shown(hint)}`]
 }
 
 function summary(diagnostics: readonly Diagnostic[]): string {
@@ -97,6 +97,9 @@ function window(text: string, cut: number): string {
   const part = text.slice(cut, cut + FRAME_WIDTH)
   return (cut > 0 && text.length > 0 ? '…' : '') + part + (text.length > cut + FRAME_WIDTH ? '…' : '')
 }
+
+/** A text of several lines, such as a tool's own words, keeps them, set off from what is not part of it. */
+const shown = (text: string): string => text.trimEnd().split('\n').map(visible).join('\n    ')
 
 /**
  * Text whose every character shows and none acts: control characters could move the cursor or recolour

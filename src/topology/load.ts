@@ -84,10 +84,15 @@ function judgeWhole(written: readonly YamlDocument[], file: string): Diagnostic 
   return undefined
 }
 
+/** The text comes along also where it is no topology: code frames are made of it. */
+export interface ReadOutcome extends Outcome<LoadedTopology> {
+  readonly text?: string
+}
+
 /** Reads and validates a topology file. */
-export function readTopology(file: string, modules: ModuleSchemas): Outcome<LoadedTopology> {
-  const read = readText(file)
-  return read.value === undefined ? { diagnostics: read.diagnostics } : loadTopology(read.value, file, modules)
+export function readTopology(file: string, modules: ModuleSchemas): ReadOutcome {
+  const { value: text, diagnostics } = readText(file)
+  return text === undefined ? { diagnostics } : { ...loadTopology(text, file, modules), text }
 }
 
 /** The text of a UTF-8 file of reasonable size, or why there is none. */

@@ -67,6 +67,12 @@ describe('formatDiagnostics', () => {
     expect(visible('\ta')).toBe('  a')
   })
 
+  it('keeps the lines of a message', () => {
+    expect(format([error({ message: 'ip said:\nno\x1b\n', hint: 'a\nb' })])).toMatch(
+      /^error {2}ip said:\n {4}no\\x1b {2}\[unknown-key\]\n {2}hint: a\n {4}b\n/,
+    )
+  })
+
   it('puts the caret under the column, whatever is before it', () => {
     const caret = (line: string, column: number) => {
       const lines = format([error({ file: 'lab.yaml', line: 1, column })], line).split('\n')

@@ -31,6 +31,11 @@ describe('readTopology', () => {
     expect(value).toMatchObject({ file: path, text: LAB })
   })
 
+  it('gives the text of a bad file too, for code frames', () => {
+    const path = file('bad.yaml', `nmae: x\n${LAB}`)
+    expect(readTopology(path, modules)).toMatchObject({ text: `nmae: x\n${LAB}`, diagnostics: [{ code: 'unknown-key' }] })
+  })
+
   it('skips a byte order mark, and counts columns without it', () => {
     const path = file('bom.yaml', `\uFEFFnmae: x\n${LAB}`)
     expect(readTopology(path, modules).diagnostics).toMatchObject([{ line: 1, column: 1, code: 'unknown-key' }])
