@@ -24,7 +24,8 @@ const set = <T>(word: string, value: T | undefined): string => (value === undefi
 function linkAdd(o: Exclude<Link, { type: 'loopback' }>): string {
   switch (o.type) {
     case 'bridge':
-      return `link add ${o.name} address ${o.mac} mtu ${o.mtu} up type bridge`
+      // With `dev`, because people name bridges: `ip` takes a bare `up` or `br` for words of its own.
+      return `link add dev ${o.name} address ${o.mac} mtu ${o.mtu} up type bridge`
     case 'vxlan':
       return `link add ${o.name} address ${o.mac} mtu ${o.mtu} up type vxlan id ${o.vni} dev ${o.dev} local ${o.local} dstport ${o.port} nolearning`
     case 'gre':
@@ -52,10 +53,10 @@ function deviceReplace(before: Veth | Link, o: Veth | Link): Piece[] {
   const end = (a: Partial<VethEnd> & { port?: BridgePort }, b: typeof a & { ns: string; name: string }): Piece[] => {
     const changed = differences(a, b).map((f) => f.split('.')[0])
     const words = `${changed.includes('mtu') ? set('mtu', b.mtu) : ''}${changed.includes('mac') ? set('address', b.mac) : ''}`
-    const texts = words ? [`link set ${b.name}${words}`] : []
-    if (changed.includes('port')) texts.push(b.port ? `link set ${b.name} master ${b.port.master}` : `link set ${b.name} nomaster`, ...(b.port ? [portLine(b as VethEnd)!] : []))
+    const texts = words ? [`link set dev ${b.name}${words}`] : []
+    if (changed.includes('port')) texts.push(b.port ? `link set dev ${b.name} master ${b.port.master}` : `link set dev ${b.name} nomaster`, ...(b.port ? [portLine(b as VethEnd)!] : []))
     // Raising a device that is up already is no change, and one that went down is the commonest drift.
-    texts.push(`link set ${b.name} up`)
+    texts.push(`link set dev ${b.name} up`)
     return texts.map((text) => ({ ns: b.ns, tool: 'ip', stage: Stage.Devices, text }))
   }
   if (o.kind === 'link') return end(before as VethEnd, o as VethEnd)
@@ -106,11 +107,11 @@ function pieces(change: Change): Piece[] {
       return [{ tool: 'ip', stage, text: `netns ${remove ? 'delete' : 'add'} ${o.ns}` }]
     case 'veth':
       if (change.action === 'replace') return deviceReplace(change.before as Veth, o)
-      return remove ? ip(`link delete ${o.name}`) : vethCreate(o)
+      return remove ? ip(`link delete dev ${o.name}`) : vethCreate(o)
     case 'link':
       if (o.type === 'loopback') return remove ? [] : ip(`link set ${o.name} up`)
       if (change.action === 'replace') return deviceReplace(change.before as Link, o)
-      return ip(remove ? `link delete ${o.name}` : linkAdd(o))
+      return ip(remove ? `link delete dev ${o.name}` : linkAdd(o))
     case 'address':
       return ip(`address ${remove ? 'delete' : 'replace'} ${o.address} dev ${o.dev}${remove ? '' : set('scope', o.scope)}`)
     case 'route':

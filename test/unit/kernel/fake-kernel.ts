@@ -122,7 +122,8 @@ export class FakeKernel {
     this.#things.set(keyOf(o), o)
   }
 
-  #ip(ns: string, words: string[], object: KernelObject): void {
+  #ip(ns: string, line: string[], object: KernelObject): void {
+    const words = line[0] === 'link' && line[2] === 'dev' ? line.toSpliced(2, 1) : line
     const [what, verb, name] = words as [string, string, string]
     if (what === 'netns') {
       if (verb === 'add') {
