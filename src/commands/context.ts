@@ -31,9 +31,9 @@ export function compileFile(file: string, options: FileOptions = {}): FromFile {
   const fail = (diagnostics: readonly Diagnostic[]): never => {
     throw new Failure(Exit.Usage, diagnostics, sources)
   }
-  const { value: loaded, diagnostics } = readTopology(file, modules)
+  const { value: loaded, diagnostics, text } = readTopology(file, modules)
+  if (text !== undefined) sources.set(file, text)
   if (!loaded) return fail(diagnostics)
-  sources.set(file, loaded.text)
   let resolved = resolve(loaded)
   if (resolved.value && options.leases) {
     const leases = options.leases(resolved.value.name)

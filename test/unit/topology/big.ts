@@ -1,11 +1,3 @@
-/** CPU time, which a busy machine does not stretch as it does the clock's. */
-export function cpuSeconds(work: () => void): number {
-  const before = process.cpuUsage()
-  work()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1e6
-}
-
 /** A topology of 20 hosts and many pods, each on a line of its own, from line 23 on. */
 export function bigTopology(pods: number): string {
   const hosts = Array.from({ length: 20 }, (_, i) => `  node-${i + 1}: {}\n`)

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Path } from '../../../src/topology/diagnostics.ts'
 import { loadTopology } from '../../../src/topology/load.ts'
 import { brief, LAB, load, loaded } from './load.ts'
-import { bigTopology, cpuSeconds } from './big.ts'
+import { bigTopology } from './big.ts'
 import { EVERYTHING } from './everything.ts'
 import { modules } from './fixture.ts'
 
@@ -123,14 +123,11 @@ describe('source', () => {
 describe('a topology of 10 000 pods', () => {
   const text = bigTopology(10_000)
 
-  it('loads, and tells every position, without anything quadratic', () => {
-    const seconds = cpuSeconds(() => {
-      const { topology, source } = loaded(text)
-      const names = Object.keys(topology.pods)
-      expect(names).toHaveLength(10_000)
-      for (const [i, name] of names.entries()) expect(source(['pods', name, 'labels', 'tier']).line).toBe(23 + i)
-    })
-    expect(seconds).toBeLessThan(8) // it is one
+  it('loads, and tells every position', () => {
+    const { topology, source } = loaded(text)
+    const names = Object.keys(topology.pods)
+    expect(names).toHaveLength(10_000)
+    for (const [i, name] of names.entries()) expect(source(['pods', name, 'labels', 'tier']).line).toBe(23 + i)
   })
 })
 
