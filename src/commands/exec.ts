@@ -36,11 +36,28 @@ function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   })
 }
 
+/**
+ * Commander hands everything after the node over as it is. What stands before `--` is still ours, so that
+ * `exec NODE --lab NAME -- COMMAND` works as well as `exec --lab NAME NODE -- COMMAND`.
+ */
+function split(words: readonly string[], options: NodeOptions): { command: readonly string[]; lab: string | undefined } {
+  let { lab } = options
+  let at = 0
+  for (; at < words.length; at++) {
+    const word = words[at]!
+    if (word === '--') return { command: words.slice(at + 1), lab }
+    if (word.startsWith('--lab=')) lab = word.slice('--lab='.length)
+    else if (word === '--lab' && words[at + 1] !== undefined) lab = words[++at]
+    else if (word.startsWith('-')) throw failure(Exit.Usage, 'command-line', `unknown option '${word}'`, 'Put -- before the command: netlab exec NODE -- COMMAND.')
+    else break
+  }
+  return { command: words.slice(at), lab }
+}
+
 export async function exec(nodeName: string, words: readonly string[], options: NodeOptions): Promise<void> {
-  // commander hands everything after the node over as it is, the separating -- included.
-  const command = words[0] === '--' ? words.slice(1) : words
+  const { command, lab: labName } = split(words, options)
   if (command.length === 0) throw failure(Exit.Usage, 'no-command', `there is nothing to run in ${nodeName}`, `netlab exec ${nodeName} -- COMMAND, or netlab shell ${nodeName}`)
-  const { lab } = theLab(options.lab)
+  const { lab } = theLab(labName)
   const node = theNode(lab, nodeName)
   requireRoot('exec')
   if (!command[0]!.includes('/') && !findTool(command[0]!)) {
