@@ -1,13 +1,15 @@
 /** `netlab down`: remove labs. */
 import { Enter } from '../kernel/enter.ts'
+import { visible } from '../report/diagnostics.ts'
 import { Progress, writeJson, writeOut } from '../report/terminal.ts'
 import { removeLab, type Removed } from '../state/down.ts'
 import { withLock } from '../state/lock.ts'
 import { labNames } from '../state/store.ts'
 import { suggest } from '../topology/suggest.ts'
-import { Exit, failure } from './failure.ts'
+import { Exit, failure, Failure } from './failure.ts'
 import { labOf } from './labs.ts'
 import { requireRoot } from './machine.ts'
+import { asFailure } from './report-failure.ts'
 
 interface DownOptions {
   readonly all?: true
@@ -21,7 +23,7 @@ function line(name: string, removed: Removed | undefined, known: readonly string
     const near = suggest(name, known)
     return `nothing to remove: there is no lab "${name}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
   }
-  const strays = removed.strays.map((s) => `ended a process that was still running inside: ${s.command || 'unnamed'} (pid ${s.pid})\n`).join('')
+  const strays = removed.strays.map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`).join('')
   return `${strays}removed lab ${name} (${plural(removed.namespaces, 'namespace')})\n`
 }
 
@@ -35,18 +37,25 @@ export async function down(words: readonly string[], options: DownOptions): Prom
   const enter = new Enter()
   const progress = new Progress()
   const results: { lab: string; removed: boolean; namespaces: number }[] = []
-  try {
-    for (const name of names) {
+  const lines: string[] = []
+  const failed: unknown[] = []
+  for (const name of names) {
+    try {
       progress.phase(`removing ${name}`)
       const removed = await withLock(name, () => removeLab(name, enter), (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`))
-      progress.end()
       results.push({ lab: name, removed: removed !== undefined, namespaces: removed?.namespaces ?? 0 })
-      if (!options.json) await writeOut([line(name, removed, all)])
+      lines.push(line(name, removed, all))
+    } catch (error) {
+      // One lab that cannot be removed is no reason to leave the others.
+      failed.push(error)
     }
-  } finally {
-    progress.end()
-    enter.close()
   }
+  progress.end()
+  enter.close()
+  // Told at the end: a reader that goes away (`| head -1`) must not stop the removing.
+  if (!options.json) await writeOut(names.length === 0 ? ['nothing to remove: no lab is up\n'] : lines)
+  const known = failed.map(asFailure)
+  if (known.length > 1 && known.every((f) => f !== undefined)) throw new Failure(known[0]!.exit, known.flatMap((f) => f.diagnostics))
+  if (failed.length > 0) throw failed[0]
   if (options.json) await writeJson({ labs: results })
-  else if (names.length === 0) await writeOut(['nothing to remove: no lab is up\n'])
 }

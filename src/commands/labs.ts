@@ -1,5 +1,5 @@
 /** Finds the lab and node a command line means. */
-import { existsSync, readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { nodesOf, type Lab, type Node } from '../model/lab.ts'
 import { labNames, readApplied, readJournal, type Applied } from '../state/store.ts'
@@ -9,15 +9,33 @@ import { Exit, failure } from './failure.ts'
 /** What people call a node: pods by key, everything else by name. */
 export const callName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
 
+/** The name a topology gives its lab. Read without judging the file: a broken one must not keep its lab from being removed. */
+function writtenName(path: string): string | undefined {
+  try {
+    return /^name:[ \t]*(["']?)([a-z0-9-]+)\1[ \t]*(?:#.*)?\r?$/m.exec(readFileSync(path, 'utf8'))?.[2]
+  } catch {
+    return undefined
+  }
+}
+
+/** File a lab was made from; a lab whose records are damaged hides no other. */
+function fileOf(lab: string): string | undefined {
+  try {
+    return readJournal(lab)?.file
+  } catch {
+    return undefined
+  }
+}
+
 /** Name of the lab that a word means: a lab's name, or the file it was made from. */
 export function labOf(word: string): string {
   const names = labNames()
-  if (names.includes(word)) return word
-  if (!/[./]/.test(word)) return word
+  if (names.includes(word) || !/[./]/.test(word)) return word
   const path = resolve(word)
-  const made = names.find((n) => readJournal(n)?.file === path)
-  if (made) return made
-  const written = existsSync(path) ? /^name:\s*["']?([a-z0-9-]+)/m.exec(readFileSync(path, 'utf8'))?.[1] : undefined
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) throw failure(Exit.Usage, 'is-directory', `${word} is a directory`, 'Give the name of a lab, or the topology file it was made from.')
+  const written = writtenName(path)
+  const made = names.filter((n) => fileOf(n) === path)
+  if (made.length > 0) return written !== undefined && made.includes(written) ? written : made[0]!
   return written ?? basename(path).replace(/\.ya?ml$/, '')
 }
 

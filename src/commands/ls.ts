@@ -1,27 +1,36 @@
 /** `netlab ls`: the labs on this machine. */
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
+import { visible } from '../report/diagnostics.ts'
 import { table } from '../report/table.ts'
-import { labNames, readApplied, readJournal } from '../state/store.ts'
+import { labNames, readApplied, readJournal, StateError } from '../state/store.ts'
 
 interface Row {
   readonly lab: string
-  readonly state: 'up' | 'incomplete'
+  /** `up`: it was brought up whole; `netlab status` says whether it still is. `damaged`: its records are. */
+  readonly state: 'up' | 'incomplete' | 'damaged'
   readonly hosts?: number
   readonly pods?: number
   readonly backend?: string
   readonly file: string
 }
 
-export async function ls(options: { readonly json?: true }): Promise<void> {
-  const rows = labNames().flatMap((name): Row[] => {
-    const applied = readApplied(name)
-    if (applied) return [{ lab: name, state: 'up', hosts: applied.lab.hosts.length, pods: applied.lab.pods.length, backend: applied.lab.backend.type, file: applied.lab.file }]
+function rowOf(name: string): Row {
+  try {
     const journal = readJournal(name)
-    return journal ? [{ lab: name, state: 'incomplete', file: journal.file }] : []
-  })
+    const applied = readApplied(name)
+    if (applied) return { lab: name, state: 'up', hosts: applied.lab.hosts.length, pods: applied.lab.pods.length, backend: applied.lab.backend.type, file: applied.lab.file }
+    return { lab: name, state: 'incomplete', file: journal?.file ?? '' }
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error
+    return { lab: name, state: 'damaged', file: '' }
+  }
+}
+
+export async function ls(options: { readonly json?: true }): Promise<void> {
+  const rows = labNames().map(rowOf)
   if (options.json) return writeJson({ labs: rows })
   if (rows.length === 0) return writeOut(['no lab is up: netlab up FILE builds one\n'])
   const chalk = chalkFor(process.stdout)
-  const state = { up: chalk.green('up'), incomplete: chalk.red('incomplete') }
-  return writeOut([table(['lab', 'state', 'hosts', 'pods', 'backend', 'file'], rows.map((r) => [r.lab, state[r.state], String(r.hosts ?? '-'), String(r.pods ?? '-'), r.backend ?? '-', r.file]), chalk.dim)])
+  const state = { up: chalk.green('up'), incomplete: chalk.red('incomplete'), damaged: chalk.red('damaged') }
+  return writeOut([table(['lab', 'state', 'hosts', 'pods', 'backend', 'file'], rows.map((r) => [r.lab, state[r.state], String(r.hosts ?? '-'), String(r.pods ?? '-'), r.backend ?? '-', visible(r.file)]), chalk.dim)])
 }

@@ -14,10 +14,11 @@ interface CommanderError extends Error {
 
 const isCommander = (error: unknown): error is CommanderError => error instanceof Error && String((error as CommanderError).code).startsWith('commander.')
 
-function asFailure(error: unknown): Failure | undefined {
+/** What is known about an error that commands expect; undefined for bugs. */
+export function asFailure(error: unknown): Failure | undefined {
   if (error instanceof Failure) return error
   if (error instanceof LabBusy) return failure(Exit.Apply, 'lab-busy', error.message, 'Try again when it has finished.')
-  if (error instanceof StateError) return failure(Exit.Machine, 'state', `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}`, 'Remove the lab with the version that made it.')
+  if (error instanceof StateError) return failure(Exit.Machine, 'state', error.message, error.hint)
   if (error instanceof WorkerGone) return failure(Exit.Apply, 'worker-gone', error.message, 'Is the machine out of memory? netlab ls shows what is up; try the same command again.')
   return undefined
 }

@@ -23,7 +23,8 @@ interface UpCommandOptions {
 /** Fires on Ctrl-C, on a polite kill and when the terminal goes away; a second signal changes nothing. */
 function interruption(): AbortController {
   const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort())
+  const reason = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'Nothing was changed.')
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort(reason))
   return controller
 }
 
@@ -64,6 +65,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         else await writeOut([summary(lab, result.outcome as 'created', ms, chalkFor(process.stdout))])
       },
       (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+      signal,
     )
   } finally {
     progress.end()

@@ -6,7 +6,7 @@ import { apply } from '../kernel/apply.ts'
 import type { Enter } from '../kernel/enter.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { endProcesses, pidsInNamespaces, stopProcesses } from '../process/stop.ts'
-import { forget, processDir, readJournal, StateError } from './store.ts'
+import { forget, forgetApplied, forgetAttempt, processDir, readJournal, StateError } from './store.ts'
 
 export interface Removed {
   readonly namespaces: number
@@ -28,7 +28,11 @@ function commandOf(pid: number): string {
  */
 export async function removeLab(lab: string, enter: Enter): Promise<Removed | undefined> {
   const journal = readJournal(lab)
-  if (!journal) return undefined
+  if (!journal) {
+    forgetAttempt(lab)
+    return undefined
+  }
+  forgetApplied(lab)
   await stopProcesses(processDir(lab))
   const strays = pidsInNamespaces(journal.namespaces).map((pid) => ({ pid, command: commandOf(pid) }))
   if (strays.length > 0) await endProcesses(journal.namespaces)
@@ -39,7 +43,7 @@ export async function removeLab(lab: string, enter: Enter): Promise<Removed | un
   const failure = await apply(batches, enter, { startProcesses: async () => [], stopProcesses: async () => {} })
   // Somebody may have deleted one of them just now; what counts is that none is left.
   const left = namespaces().filter((ns) => doomed.includes(ns))
-  if (failure && left.length > 0) throw new StateError(`cannot delete ${left.length} namespaces of lab ${lab}, such as ${left[0]}: ${failure.stderr}`)
+  if (left.length > 0) throw new StateError(`cannot delete ${left.length} namespaces of lab ${lab}, such as ${left[0]}: ${failure?.stderr ?? 'they are back'}`, `Try netlab down ${lab} again.`)
   forget(lab)
   return { namespaces: doomed.length, strays }
 }

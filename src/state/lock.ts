@@ -18,13 +18,14 @@ function tryBind(lab: string): Promise<Server | undefined> {
   })
 }
 
-/** Asks whoever holds the lock for its pid. */
+/** Asks whoever holds the lock for its pid. Any user can bind the name, so the answer is believed only if it is a number. */
 function holder(lab: string): Promise<string> {
   return new Promise((resolve) => {
     let pid = ''
     const socket = connect(nameOf(lab))
     socket.setTimeout(500, () => socket.destroy())
-    socket.on('data', (chunk) => (pid += chunk.toString())).on('error', () => {}).on('close', () => resolve(pid || 'unknown'))
+    socket.on('data', (chunk) => void ((pid += chunk.toString('latin1')).length > 10 && socket.destroy()))
+    socket.on('error', () => {}).on('close', () => resolve(/^\d{1,10}$/.test(pid) ? pid : 'unknown'))
   })
 }
 
@@ -34,21 +35,24 @@ export class LabBusy extends Error {}
 /**
  * Runs `work` while holding the lab's lock.
  * @param onWait called once, with the holder's pid, when somebody else has it
- * @throws LabBusy after ten seconds
+ * @param signal ends the waiting
+ * @throws LabBusy after ten seconds; the signal's reason
  */
-export async function withLock<T>(lab: string, work: () => Promise<T>, onWait: (pid: string) => void = () => {}): Promise<T> {
+export async function withLock<T>(lab: string, work: () => Promise<T>, onWait: (pid: string) => void = () => {}, signal?: AbortSignal): Promise<T> {
   const deadline = Date.now() + PATIENCE
   let server = await tryBind(lab)
   if (!server) {
     const pid = await holder(lab)
     onWait(pid)
     while (!server && Date.now() < deadline) {
+      signal?.throwIfAborted()
       await sleep(50)
       server = await tryBind(lab)
     }
     if (!server) throw new LabBusy(`lab ${lab} is being changed by another netlab (pid ${pid})`)
   }
   try {
+    signal?.throwIfAborted()
     return await work()
   } finally {
     server.close()

@@ -8,7 +8,7 @@
  *
  * A namespace the journal does not name is not ours and is never touched.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Lab } from '../model/lab.ts'
@@ -36,25 +36,52 @@ export interface Applied {
 export const labDir = (lab: string): string => join(STATE_DIR, lab)
 export const processDir = (lab: string): string => join(labDir(lab), 'process')
 
-/** Thrown when a state file cannot be understood; names it and what helps. */
-export class StateError extends Error {}
+/** Thrown when what is recorded about a lab cannot be used, or the lab not be removed; `hint` says what helps. */
+export class StateError extends Error {
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message)
+  }
+}
 
-function read<T extends { version: number }>(lab: string, name: string): T | undefined {
+/** Whether a word can be the name of a lab: nothing else ever becomes part of a path. */
+const isLabName = (word: string): boolean => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(word)
+
+const isJournal = (value: Partial<Journal>, lab: string): boolean =>
+  value.lab === lab && Array.isArray(value.namespaces) && value.namespaces.every((ns) => typeof ns === 'string' && /^[a-z0-9.-]+$/.test(ns) && ns.startsWith(`${lab}.`))
+
+const isApplied = (value: Partial<Applied>, lab: string): boolean => value.lab?.name === lab && Array.isArray(value.objects)
+
+/** @param fits whether the content is what it should be, and about this lab: it decides what gets deleted */
+function read<T extends { version: number }>(lab: string, name: string, fits: (value: Partial<T>, lab: string) => boolean): T | undefined {
+  if (!isLabName(lab)) return undefined
   const path = join(labDir(lab), name)
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
-    throw error
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unreadable(error)
   }
+  let value: Partial<T> | undefined
   try {
-    const value = JSON.parse(text) as T
-    if (value.version === 1) return value
-    throw new Error(`version ${value.version}`)
-  } catch (cause) {
-    throw new StateError(`${path} was not written by this version of netlab`, { cause })
+    value = JSON.parse(text) as Partial<T>
+  } catch {
+    // Below.
   }
+  if (typeof value === 'object' && value?.version !== undefined && value.version !== 1) {
+    throw new StateError(`${path} was written by another version of netlab`, 'Remove the lab with the version that made it.')
+  }
+  if (typeof value === 'object' && value?.version === 1 && fits(value, lab)) return value as T
+  throw new StateError(`${path} is damaged`, damageHint(lab, name))
+}
+
+/** Without a journal nobody can say what is the lab's, so netlab deletes nothing. */
+function damageHint(lab: string, name: string): string {
+  if (name !== 'journal.json') return `netlab down ${lab} removes the lab all the same; then bring it up again.`
+  return `Its namespaces are called ${lab}.NODE (ip netns list). End what runs in them, delete them with ip netns delete, then rm -r ${labDir(lab)}`
 }
 
 /** Whole or not at all, even if the machine stops in between. */
@@ -65,26 +92,52 @@ function write(lab: string, name: string, value: object): void {
   renameSync(`${path}.new`, path)
 }
 
-export const readJournal = (lab: string): Journal | undefined => read<Journal>(lab, 'journal.json')
+export function readJournal(lab: string): Journal | undefined {
+  const journal = read<Journal>(lab, 'journal.json', isJournal)
+  if (!journal && isLabName(lab) && existsSync(join(labDir(lab), 'applied.json'))) throw new StateError(`${join(labDir(lab), 'journal.json')} is missing`, damageHint(lab, 'journal.json'))
+  return journal
+}
 export const writeJournal = (journal: Journal): void => write(journal.lab, 'journal.json', journal)
-export const readApplied = (lab: string): Applied | undefined => read<Applied>(lab, 'applied.json')
+export const readApplied = (lab: string): Applied | undefined => read<Applied>(lab, 'applied.json', isApplied)
 export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied)
 
-/** Forgets a lab; whatever it made must be gone. Leaves no directory behind where there was none. */
+/** From now on the lab counts as incomplete: it is about to be taken apart, and nobody may call it up again. */
+export const forgetApplied = (lab: string): void => rmSync(join(labDir(lab), 'applied.json'), { force: true })
+
+/** Forgets a lab; whatever it made must be gone. The journal goes last, so that a lab forgotten half-way is still found. */
 export function forget(lab: string): void {
+  if (!isLabName(lab)) return
+  forgetApplied(lab)
+  rmSync(processDir(lab), { recursive: true, force: true })
   rmSync(labDir(lab), { recursive: true, force: true })
   try {
-    if (readdirSync(STATE_DIR).length === 0) rmSync(STATE_DIR, { recursive: true })
+    rmdirSync(STATE_DIR)
   } catch {
-    // Already gone, or another lab is just being made in it.
+    // Other labs are in it, or it is gone already.
+  }
+}
+
+/** Takes away what a killed `up` left before its journal was whole, which is before it made anything. */
+export function forgetAttempt(lab: string): void {
+  if (!isLabName(lab)) return
+  rmSync(join(labDir(lab), 'journal.json.new'), { force: true })
+  try {
+    rmdirSync(labDir(lab))
+  } catch {
+    // There is none, or something else is in it, which is not for us to judge.
   }
 }
 
 /** Names of the labs on this machine, whole or not. */
 export function labNames(): string[] {
+  let names: string[]
   try {
-    return readdirSync(STATE_DIR).filter((name) => statSync(labDir(name)).isDirectory()).sort()
-  } catch {
-    return []
+    names = readdirSync(STATE_DIR)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw unreadable(error)
   }
+  return names.filter((name) => isLabName(name) && ['journal.json', 'applied.json'].some((file) => existsSync(join(labDir(name), file)))).sort()
 }
+
+const unreadable = (error: unknown): StateError => new StateError(`cannot read what netlab recorded: ${(error as Error).message}`, 'Run it as root, and see who changed that path.')
