@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { pcapng } from '../../../src/report/pcapng.ts'
+import type { Story } from '../../../src/trace/story.ts'
+import { noTshark, tsharkFields } from '../packet/pcap.ts'
+import { delivered, hostile, overIpip, overIpv6, policyDrop, tooBig } from '../packet/stories.ts'
+
+interface Block {
+  readonly type: number
+  readonly body: Buffer
+}
+
+/** Walks the blocks as the draft says, checking both lengths and the alignment of each. */
+function blocks(file: Buffer): Block[] {
+  const found: Block[] = []
+  for (let at = 0; at < file.length;) {
+    const length = file.readUInt32LE(at + 4)
+    expect(length % 4).toBe(0)
+    expect(file.readUInt32LE(at + length - 4)).toBe(length)
+    found.push({ type: file.readUInt32LE(at), body: file.subarray(at + 8, at + length - 4) })
+    at += length
+  }
+  return found
+}
+
+/** Options from `at` on; the list must end with opt_endofopt exactly at the block's end. */
+function options(body: Buffer, at: number): Map<number, Buffer> {
+  const found = new Map<number, Buffer>()
+  while (at < body.length) {
+    const [code, length] = [body.readUInt16LE(at), body.readUInt16LE(at + 2)]
+    if (code === 0) {
+      expect([length, at + 4]).toEqual([0, body.length])
+      return found
+    }
+    found.set(code, body.subarray(at + 4, at + 4 + length))
+    at += 4 + length + (-length & 3)
+  }
+  throw new Error('no end of options')
+}
+
+const STORIES: Readonly<Record<string, () => Story>> = { delivered, policyDrop, tooBig, overIpv6, overIpip, hostile }
+
+describe.each(Object.entries(STORIES))('%s', (_, make) => {
+  const story = make()
+  const all = blocks(pcapng(story))
+
+  test('one section, its interfaces, then its packets', () => {
+    const devices = new Set(story.captures.map((c) => `${c.node}/${c.device}`))
+    expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a, ...Array.from(devices, () => 1), ...story.captures.map(() => 6)])
+    expect(all[0]!.body.readUInt32LE(0)).toBe(0x1a2b3c4d)
+    expect(options(all[0]!.body, 16).get(4)!.toString()).toMatch(/^netlab \d/)
+    expect(options(all[0]!.body, 16).get(1)!.toString()).toContain(story.drop?.text ?? story.outcome)
+  })
+
+  test('every frame is there, byte for byte, in time, on its interface, with its direction', () => {
+    const interfaces = all.filter((b) => b.type === 1).map((b) => ({ link: b.body.readUInt16LE(0), is: options(b.body, 8) }))
+    for (const [i, packet] of all.filter((b) => b.type === 6).entries()) {
+      const c = story.captures[i]!
+      const length = packet.body.readUInt32LE(12)
+      const { link, is } = interfaces[packet.body.readUInt32LE(0)]!
+      expect(is.get(2)!.toString()).toBe(`${c.node}/${c.device}`)
+      expect(is.get(9)).toEqual(Buffer.from([9]))
+      expect(link).toBe(c.hardware === 1 ? 1 : 101)
+      expect((BigInt(packet.body.readUInt32LE(4)) << 32n) + BigInt(packet.body.readUInt32LE(8))).toBe(c.at)
+      expect(packet.body.subarray(20, 20 + length)).toEqual(c.bytes)
+      expect(
+        options(packet.body, 20 + length + (-length & 3))
+          .get(2)!
+          .readUInt32LE(),
+      ).toBe(c.direction === 'in' ? 1 : 2)
+    }
+  })
+})
+
+test('frames heard out of order are written in order, and a cut frame keeps its length', () => {
+  const story = delivered()
+  const cut = { ...story.captures[3]!, bytes: story.captures[3]!.bytes.subarray(0, 20), length: 1500 }
+  const packets = blocks(pcapng({ ...story, captures: [story.captures[5]!, cut, story.captures[0]!] })).filter((b) => b.type === 6)
+  const at = packets.map((p) => (BigInt(p.body.readUInt32LE(4)) << 32n) + BigInt(p.body.readUInt32LE(8)))
+  expect(at).toEqual([story.captures[0]!.at, story.captures[3]!.at, story.captures[5]!.at])
+  expect([packets[1]!.body.readUInt32LE(12), packets[1]!.body.readUInt32LE(16)]).toEqual([20, 1500])
+})
+
+test('a story without frames is still a file, and a comment too long for its length is cut', () => {
+  const story = policyDrop()
+  const long = 'ü'.repeat(40_000)
+  const all = blocks(pcapng({ ...story, forward: [], captures: [], drop: { ...story.drop!, text: long } }))
+  expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a])
+  const comment = options(all[0]!.body, 16).get(1)!
+  expect(comment.length).toBeGreaterThan(65_000)
+  expect(comment.toString()).not.toContain('\ufffd')
+})
+
+const dir = mkdtempSync(join(tmpdir(), 'netlab-pcapng-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+describe.skipIf(noTshark)(`as tshark reads it${noTshark ? `: skipped, ${noTshark}` : ''}`, () => {
+  const FIELDS = [
+    'frame.interface_name',
+    'frame.time_epoch',
+    'frame.packet_flags_direction',
+    'frame.comment',
+    'frame.cap_len',
+    '_ws.malformed',
+  ]
+  const read = (name: string, story: Story): string[][][] => {
+    const file = join(dir, `${name}.pcapng`)
+    writeFileSync(file, pcapng(story))
+    return tsharkFields(file, FIELDS, ['-d', 'udp.port==8472,vxlan'])
+  }
+
+  test.each(Object.entries(STORIES))('%s: interfaces, times, directions; nothing malformed', (name, make) => {
+    const story = make()
+    const frames = read(name, story)
+    expect(frames.map((f) => f[0]![0])).toEqual(story.captures.map((c) => `${c.node}/${c.device}`))
+    expect(frames.map((f) => BigInt(f[1]![0]!.replace('.', '')))).toEqual(story.captures.map((c) => c.at))
+    expect(frames.map((f) => Number(f[2]![0]))).toEqual(story.captures.map((c) => (c.direction === 'in' ? 1 : 2)))
+    expect(frames.map((f) => Number(f[4]![0]))).toEqual(story.captures.map((c) => c.bytes.length))
+    expect(frames.filter((f) => f[5]!.length > 0)).toEqual([])
+  })
+
+  test('decisions are comments of their packet, the verdict of the last', () => {
+    const comment = (frame: string[][] | undefined): string => frame![3]!.join('\n')
+    const frames = read('comments', policyDrop())
+    expect(comment(frames[2])).toContain('route: 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink (lab.yaml:3, kernel)')
+    expect(comment(frames[4])).toBe('')
+    expect(comment(frames.at(-1))).toContain('dropped here: policy shop/deny-all lets nobody in to shop/cart (policy, rule)')
+    expect(comment(frames.at(-1))).toContain('verdict: pod-a to shop/cart: dropped at node-2 vxlan1')
+  })
+
+  test('a packet in a tunnel without Ethernet is read as IP', () => {
+    const file = join(dir, 'raw.pcapng')
+    writeFileSync(file, pcapng(overIpip()))
+    const protocols = tsharkFields(file, ['frame.interface_name', 'frame.protocols'], ['-Y', 'frame.interface_name contains "ipip1"'])
+    expect(protocols.map((f) => f[1]![0])).toEqual(Array.from({ length: 4 }, () => 'raw:ip:icmp:data'))
+  })
+})
