@@ -1,9 +1,10 @@
 /** `netlab plan`: the commands as a script, or the kernel objects as JSON. */
 import { diff } from '../kernel/diff.ts'
 import { render } from '../kernel/render.ts'
-import { script, type ContainerScript } from '../kernel/script.ts'
+import { quote, script, type ContainerScript } from '../kernel/script.ts'
 import type { KernelObject, Process } from '../kernel/objects.ts'
 import { shellLines, shellPrelude } from '../process/shell.ts'
+import { visible } from '../report/diagnostics.ts'
 import { writeOut } from '../report/terminal.ts'
 import { compileFile } from './context.ts'
 import { warn } from './warn.ts'
@@ -55,12 +56,14 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
   const { lab, objects } = compiled
   if (options.json) return writeOut(large(jsonList(objects)))
   if (options.down) return writeOut(large(removal(lab.name, objects)))
+  // A line break in the file's name would end the comment it stands in.
+  const name = visible(file)
   const header = [
-    `Builds the lab "${lab.name}" of ${file}: ${lab.hosts.length} hosts, ${lab.pods.length} pods, backend ${lab.backend.type}, attach ${lab.attach.type}.`,
+    `Builds the lab "${lab.name}" of ${name}: ${lab.hosts.length} hosts, ${lab.pods.length} pods, backend ${lab.backend.type}, attach ${lab.attach.type}.`,
     'The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands',
     'without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.',
     '',
-    `To remove it again: netlab plan ${file} --down | sudo sh`,
+    `To remove it again: netlab plan ${quote(name)} --down | sudo sh`,
   ]
   return writeOut(large(script(render(diff([], objects)), header, containersFor(objects, lab.name))))
 }
