@@ -3,6 +3,9 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { enterArgv } from '../kernel/enter.ts'
 import { findTool } from '../kernel/probe.ts'
+import type { Lab, Node } from '../model/lab.ts'
+import { namedNamespace } from '../process/proc.ts'
+import { visible } from '../report/diagnostics.ts'
 import { Exit, failure } from './failure.ts'
 import { callName, theLab, theNode } from './labs.ts'
 import { requireRoot } from './machine.ts'
@@ -54,12 +57,19 @@ function split(words: readonly string[], options: NodeOptions): { command: reado
   return { command: words.slice(at), lab }
 }
 
+/** @throws Failure when somebody deleted it behind netlab's back. */
+function requireNamespace(node: Node, lab: Lab): void {
+  if (namedNamespace(node.netns) !== undefined) return
+  throw failure(Exit.Broken, 'namespace-gone', `the namespace of ${callName(node)}, ${node.netns}, does not exist any more`, `netlab up ${visible(lab.file)} makes it again.`)
+}
+
 export async function exec(nodeName: string, words: readonly string[], options: NodeOptions): Promise<void> {
   const { command, lab: labName } = split(words, options)
   if (command.length === 0) throw failure(Exit.Usage, 'no-command', `there is nothing to run in ${nodeName}`, `netlab exec ${nodeName} -- COMMAND, or netlab shell ${nodeName}`)
   const { lab } = theLab(labName)
   const node = theNode(lab, nodeName)
   requireRoot('exec')
+  requireNamespace(node, lab)
   if (!command[0]!.includes('/') && !findTool(command[0]!)) {
     throw failure(Exit.Machine, 'command-not-found', `${command[0]}: command not found`, 'A node has the programs of this machine.')
   }
@@ -70,6 +80,7 @@ export async function shell(nodeName: string, options: NodeOptions): Promise<voi
   const { lab } = theLab(options.lab)
   const node = theNode(lab, nodeName)
   requireRoot('shell')
+  requireNamespace(node, lab)
   const prompt = `${lab.name}.${callName(node)}# `
   const bash = findTool('bash')
   const argv = bash ? [bash, '--norc', '-i'] : ['/bin/sh', '-i']
