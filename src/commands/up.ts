@@ -7,7 +7,7 @@ import { labDocument } from '../report/inspect.ts'
 import { summary } from '../report/summary.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
 import { withLock } from '../state/lock.ts'
-import { readApplied } from '../state/store.ts'
+import { labNames, readApplied } from '../state/store.ts'
 import { bringUp, type UpResult } from '../state/up.ts'
 import { compileFile, type FromFile } from './context.ts'
 import { Exit, Failure, failure } from './failure.ts'
@@ -62,7 +62,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         settle(result, file, first, options)
         const ms = performance.now() - started
         if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }) })
-        else await writeOut([summary(lab, result.outcome as 'created', ms, chalkFor(process.stdout))])
+        else await writeOut([summary(lab, result.outcome as 'created', ms, labNames().length === 1, chalkFor(process.stdout))])
       },
       (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
       signal,

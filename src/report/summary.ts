@@ -18,7 +18,8 @@ export function pair(lab: Lab): [Pod, Pod] | undefined {
   return a && b ? [a, b] : undefined
 }
 
-export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', ms: number, chalk: ChalkInstance): string {
+/** @param isOnly whether no other lab is up: commands then need not be told which one */
+export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', ms: number, isOnly: boolean, chalk: ChalkInstance): string {
   const color = paint(chalk)
   const backend = backendOf(lab.backend)
   const verb = { created: 'is up', changed: 'was changed', unchanged: 'is up already, nothing to change' }[outcome]
@@ -36,7 +37,7 @@ export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', 
   if (lab.pods.length > MOST_PODS) parts.push(chalk.dim(`… and ${lab.pods.length - MOST_PODS} more pods: netlab inspect ${lab.name}\n`))
   const two = pair(lab)
   const tries = [
-    ...(two ? [`netlab exec ${two[0].key} -- ping -c1 ${two[1].addresses[0]!.ip}`] : []),
+    ...(two ? [`netlab exec ${isOnly ? '' : `--lab ${lab.name} `}${two[0].key} -- ping -c1 ${two[1].addresses[0]!.ip}`] : []),
     `netlab graph ${lab.name}`,
     `netlab down ${lab.name}`,
   ]
