@@ -1,6 +1,6 @@
 /** Aligned columns without borders, as `kubectl` and `docker` print them. */
 
-/** Control characters of names and messages must not reach a terminal. */
+/** What colours a text and takes no column. */
 // oxlint-disable-next-line no-control-regex
 const ANSI = /\u001b\[[0-9;]*m/g
 
@@ -13,7 +13,8 @@ export const width = (text: string): number => Array.from(text.replace(ANSI, '')
  * @param title colours the titles
  */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], title: (text: string) => string = (t) => t): string {
-  const widths = head.map((h, i) => Math.max(width(h), ...rows.map((r) => width(r[i] ?? ''))))
+  // Not Math.max(...): a lab has more rows than a call takes arguments.
+  const widths = head.map((h, i) => rows.reduce((most, r) => Math.max(most, width(r[i] ?? '')), width(h)))
   const line = (cells: readonly string[]): string => cells.map((c, i) => (i === cells.length - 1 ? c : c + ' '.repeat(widths[i]! - width(c)))).join('  ').trimEnd()
   return `${[line(head.map((h) => title(h.toUpperCase()))), ...rows.map(line)].join('\n')}\n`
 }
