@@ -134,12 +134,13 @@ export function fdbObjects(ns: string, entries: readonly { mac: string; ifname: 
 
 const TABLES = new Set(['filter', 'nat', 'mangle', 'raw'])
 
-/** Chains as `iptables-save` prints them. Built-in chains without rules are left out: they always exist. */
+/** Chains as `iptables-save` prints them, with or without counters. Built-in chains without rules are left out: they always exist. */
 export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
   const chains: Chain[] = []
   let table = ''
   let here = new Map<string, { builtin: boolean; rules: string[] }>()
-  for (const line of save.split('\n')) {
+  for (const printed of save.split('\n')) {
+    const line = printed.replace(/^\[\d+:\d+\] /, '')
     if (line.startsWith('*')) {
       table = line.slice(1).trim()
       here = new Map()
