@@ -2,7 +2,7 @@
 import { Enter } from '../kernel/enter.ts'
 import { describe, type KernelObject } from '../kernel/objects.ts'
 import { drift, observe } from '../kernel/observe.ts'
-import { processStates, type ProcessState } from '../process/states.ts'
+import { placesOf, processStates, type ProcessState } from '../process/states.ts'
 import { driftFindings, type Finding } from '../report/drift.ts'
 import { table } from '../report/table.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
@@ -32,7 +32,7 @@ async function read({ lab, objects }: Applied, states: ReadonlyMap<string, Proce
   const progress = new Progress()
   try {
     progress.phase(`reading ${lab.name}`)
-    const observed = await observe(objects, enter, { hasProcess: (id) => states.has(id), onProgress: (s) => progress.share(s) })
+    const observed = await observe(objects, enter, { placeOf: placesOf(processDir(lab.name)), onProgress: (s) => progress.share(s) })
     return [...driftFindings(drift(objects, observed), lab.file), ...exited(objects, states, lab.file)]
   } finally {
     progress.end()

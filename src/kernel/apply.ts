@@ -19,6 +19,8 @@ export interface ApplyFailure {
 export interface ApplyOptions {
   /** Aborts between jobs; what is under way is finished. */
   readonly signal?: AbortSignal
+  /** Told what could not be taken away. That is no failure: often it is gone already, and reading back shows what is left. */
+  readonly onLeft?: (failure: ApplyFailure) => void
   /** Called after each batch with the share of lines done, 0 to 1. */
   readonly onProgress?: (share: number) => void
   /** Starts containers; resolves with what failed. */
@@ -46,7 +48,8 @@ function stepOf(batch: Batch, extra = ''): Step {
   if (batch.tool === 'sysctl') {
     return { put: batch.lines.map(({ text }) => { const at = text.indexOf(' = '); return [`/proc/sys/${text.slice(0, at)}`, text.slice(at + 3)] as const }) }
   }
-  const run = toolArgv[batch.tool as keyof typeof toolArgv]
+  const [tool, ...words] = toolArgv[batch.tool as keyof typeof toolArgv] as [string, ...string[]]
+  const run = [tool, ...(batch.removes ? ['-force'] : []), ...words]
   const input = `${batch.lines.map((l) => l.text).join('\n')}\n${extra}`
   return { run: extra ? ['ip', '-j', '-d', '-batch', '-'] : run, input }
 }
@@ -115,6 +118,7 @@ export async function apply(batches: readonly Batch[], enter: Enter, options: Ap
         const reading = batch ? undefined : visit.reads[result.step - visit.batches.length + (visit.host >= 0 ? 1 : 0)]
         if (reading && result.code !== 0) throw new Error(`reading ${visit.ns} back: ${reading.part}: ${result.stderr.trim()}`)
         if (reading) read(reading.part, result)
+        else if (result.code !== 0 && batch!.removes) options.onLeft?.(failureOf(batch!, result))
         else if (result.code !== 0) failure ??= failureOf(batch!, result)
         else if (result.step === visit.host) read('ip', result)
       }

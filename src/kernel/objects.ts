@@ -171,6 +171,8 @@ export interface Process extends Common {
   readonly listen: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' }[]
   /** The pod's addresses, for the container's environment. */
   readonly addresses: readonly string[]
+  /** Only ever observed: it was started in a namespace that has been deleted since. */
+  readonly astray?: true
 }
 
 export type KernelObject = Netns | Veth | Link | Address | Route | Rule | Neighbour | Fdb | Sysctl | Chain | Ipset | Process

@@ -12,8 +12,8 @@ import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, jso
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
   readonly already?: ReadonlyMap<string, ReadonlyMap<Part, string>>
-  /** Whether a container was started (it may have ended since: containers are not restarted). */
-  readonly hasProcess?: (id: string) => boolean
+  /** Where a container was started, if it was (it may have ended since: containers are not restarted). */
+  readonly placeOf?: (process: Process) => 'here' | 'astray' | undefined
   readonly onProgress?: (share: number) => void
 }
 
@@ -132,7 +132,10 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   for (const [ns] of expected) found.push({ kind: 'netns', ns })
   await settle(hints, ends, enter)
   found.push(...pairs(hints, ends))
-  for (const o of hints) if (o.kind === 'process' && options.hasProcess?.(o.id)) found.push(strip(o))
+  for (const o of hints) {
+    const place = o.kind === 'process' ? options.placeOf?.(o) : undefined
+    if (place) found.push({ ...strip(o as Process), ...(place === 'astray' ? { astray: true } : {}) })
+  }
   return found
 }
 

@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProcess, residentKiB } from './proc.ts'
+import { findProcess, namedNamespace, residentKiB } from './proc.ts'
 
 /** How a container is doing. */
 export interface ProcessState {
@@ -57,6 +57,18 @@ export function recordedSupervisors(dir: string): Recorded[] {
 /** Whether the process on record still runs: pid and start time are the kernel's. */
 export function isRunning(recorded: Recorded): boolean {
   return findProcess(recorded.pid)?.start === recorded.start
+}
+
+/**
+ * Tells of each container whether it was started in the namespace that has its pod's name now, or in one that was
+ * deleted since; undefined when it was never started.
+ */
+export function placesOf(dir: string): (process: { readonly id: string, readonly ns: string }) => 'here' | 'astray' | undefined {
+  const recorded = new Map(recordedProcesses(dir).map(each => [each.id, each]))
+  return ({ id, ns }) => {
+    const found = recorded.get(id)
+    return found && (found.netns === namedNamespace(ns) ? 'here' : 'astray')
+  }
 }
 
 /** The state of every container that was started in `dir`. */

@@ -11,7 +11,7 @@ import type { Enter } from '../kernel/enter.ts'
 import { keyOf, type KernelObject } from '../kernel/objects.ts'
 import { drift, namespaces, observe, readSteps, type Drift, type ObserveOptions, type Part } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
-import { recordedProcesses } from '../process/states.ts'
+import { placesOf } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
@@ -56,8 +56,7 @@ class Session {
   }
 
   async observe(hints: readonly KernelObject[], already?: Already): Promise<KernelObject[]> {
-    const started = new Set(recordedProcesses(processDir(this.#lab)).map((p) => p.id))
-    return observe(hints, this.#enter, { hasProcess: (id) => started.has(id), ...(already ? { already } : {}) })
+    return observe(hints, this.#enter, { placeOf: placesOf(processDir(this.#lab)), ...(already ? { already } : {}) })
   }
 
   /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
