@@ -26,13 +26,16 @@ export interface ContainerScript {
 /** Quotes anything for a POSIX shell. */
 export const quote = (text: string): string => (/^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
+/** One comment, whatever is in it: a file's name may hold the end of a line. */
+const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}`.trimEnd()
+
 /** Longest run of shown characters in a rule across the page. */
 const RULE = '─'.repeat(78)
 
 function heredoc(batch: Batch): string[] {
   const lines: string[] = []
   for (const line of batch.lines) {
-    if (line.note !== undefined) lines.push(`# ${line.note}`)
+    if (line.note !== undefined) lines.push(comment(line.note))
     lines.push(line.text)
   }
   const command = batch.tool === 'sysctl' ? 'sysctl -q -p -' : toolArgv[batch.tool as keyof typeof toolArgv].map(quote).join(' ')
@@ -43,7 +46,7 @@ function heredoc(batch: Batch): string[] {
 /** The script, as chunks: a lab of ten thousand pods makes megabytes of it. */
 export function* script(batches: readonly Batch[], header: readonly string[], containers: ContainerScript): Generator<string> {
   const tools = new Set(batches.flatMap((b) => (b.tool === 'process' ? ['setsid', 'unshare', 'perl'] : [b.tool.split(' ')[0]!])))
-  yield `#!/bin/sh\n${header.map((l) => `# ${l}`.trimEnd()).join('\n')}\n#\n# Run it as root. It needs: ${['nsenter', ...tools].join(', ')}.\nset -eu\n\n`
+  yield `#!/bin/sh\n${header.map(comment).join('\n')}\n#\n# Run it as root. It needs: ${['nsenter', ...tools].join(', ')}.\nset -eu\n\n`
   yield `# Runs a command in the network namespace of a node.\nin_ns() {\n  ns=$1\n  shift\n  nsenter --net="${NETNS_DIR}/$ns" "$@"\n}\n`
   if (batches.some((b) => b.tool === 'process')) yield `${containers.prelude()}\n`
   let heading = ''
