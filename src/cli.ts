@@ -100,6 +100,26 @@ export function program() {
     .action(async (pod, options) => (await import('./commands/logs.ts')).logs(pod, options))
 
   netlab
+    .command('trace')
+    .description('Send one real probe and tell its story: where it went, what it wore, and if it died, where and why.')
+    .argument('<from>', 'pod, host, router or external')
+    .argument('<to>', 'the same, an address, or svc/NAME')
+    .addOption(lab())
+    .option('--port <port/protocol>', 'TCP or UDP instead of an ICMP echo: 80/tcp, 53/udp')
+    .addOption(new Option('--family <4|6>', 'address family, when both ends have both').choices(['4', '6'] as const))
+    .option('--size <bytes>', 'of the IP packet')
+    .option('--no-df', 'let it be fragmented')
+    .option('--ttl <hops>', 'time to live')
+    .option('--count <probes>', 'send several; the first that is lost is told')
+    .option('--timeout <time>', 'longest wait for an answer: 2s, 500ms (default: 1.5s)')
+    .option('--reply', 'tell the answer hop by hop as well')
+    .addOption(json())
+    .option('--pcap <file>', 'write what was captured, for Wireshark')
+    .option('--html <file>', 'write a page that shows the packet moving')
+    .addHelpText('after', example('netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500'))
+    .action(async (from, to, options) => (await import('./commands/trace.ts')).trace(from, to, options))
+
+  netlab
     .command('graph')
     .description('Draw a topology file or a running lab.')
     .argument('[file-or-lab]', 'topology file, or name of a running lab')

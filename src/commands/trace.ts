@@ -1,0 +1,114 @@
+/** `netlab trace`: one real probe, and its story. */
+import { Enter } from '../kernel/enter.ts'
+import { findTool } from '../kernel/probe.ts'
+import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
+import { traceDocument } from '../report/trace-json.ts'
+import { traceText } from '../report/trace-text.ts'
+import { gather, startCollectors, type ProbeOptions } from '../trace/gather.ts'
+import { resolveTargets, TargetError } from '../trace/targets.ts'
+import { tell } from '../trace/tell.ts'
+import type { Story } from '../trace/story.ts'
+import { netnsFile } from '../kernel/enter.ts'
+import { existsSync } from 'node:fs'
+import { Exit, failure, Failure } from './failure.ts'
+import { theLab } from './labs.ts'
+import { completePath, requireRoot } from './machine.ts'
+
+export interface TraceOptions {
+  readonly lab?: string
+  readonly port?: string
+  readonly family?: '4' | '6'
+  readonly size?: string
+  readonly df: boolean
+  readonly ttl?: string
+  readonly count?: string
+  readonly timeout?: string
+  readonly reply?: true
+  readonly json?: true
+  readonly pcap?: string
+  readonly html?: string
+}
+
+const usage = (code: string, message: string, hint?: string): Failure => failure(Exit.Usage, code, message, hint)
+
+function number(text: string | undefined, name: string, least: number, most: number): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  throw usage('bad-option', `--${name} ${text}: expected a whole number from ${least} to ${most}`)
+}
+
+function port(text: string | undefined): Pick<ProbeOptions, 'protocol' | 'port'> {
+  if (text === undefined) return { protocol: 'icmp', port: 0 }
+  const m = /^(\d{1,5})(?:\/(tcp|udp))?$/i.exec(text)
+  const value = Number(m?.[1])
+  if (!m || value < 1 || value > 65_535) throw usage('bad-port', `--port ${text}: expected a port and a protocol`, 'Such as 80/tcp or 53/udp.')
+  return { protocol: (m[2]?.toLowerCase() ?? 'tcp') as 'tcp' | 'udp', port: value }
+}
+
+/** Seconds, or with a unit: `500ms`, `2s`. */
+function timeout(text: string | undefined): number {
+  if (text === undefined) return 1500
+  const m = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text)
+  const value = Number(m?.[1]) * (m?.[2] === 'ms' ? 1 : 1000)
+  if (!m || value < 10 || value > 60_000) throw usage('bad-option', `--timeout ${text}: expected a time up to a minute`, 'Such as 2s or 500ms.')
+  return value
+}
+
+function probeOptions(o: TraceOptions): ProbeOptions {
+  const family = o.family === undefined ? undefined : (Number(o.family) as 4 | 6)
+  return {
+    ...port(o.port),
+    family,
+    // A length nobody else on the machine is likely to send: kernel events are told apart by it.
+    size: number(o.size, 'size', family === 6 ? 60 : 40, 65_507) ?? 97 + Math.floor(Math.random() * 40),
+    df: o.df,
+    ttl: number(o.ttl, 'ttl', 1, 255) ?? 0,
+    count: number(o.count, 'count', 1, 100) ?? 1,
+    timeout: timeout(o.timeout),
+  }
+}
+
+export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
+  completePath()
+  const probe = probeOptions(options)
+  requireRoot('trace')
+  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  const collectors = startCollectors(probe)
+  const enter = new Enter()
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    const applied = theLab(options.lab)
+    const { from, to } = targets(applied.lab, fromWord, toWord, probe.family)
+    if (!existsSync(netnsFile(from.node.netns))) throw usage('node-not-running', `${fromWord} is not running: its namespace ${from.node.netns} is gone`, `netlab up ${applied.lab.file} makes it again.`)
+    const scene = await gather(applied, from, to, probe, collectors, enter, stop.signal)
+    const [frames, events] = await Promise.all([collectors.ear.end(), collectors.events.end()])
+    const story = tell(scene, { ...frames, events })
+    process.exitCode = story.outcome === 'delivered' ? Exit.Done : Exit.Broken
+    await write(story, options)
+  } catch (error) {
+    await collectors.close()
+    if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
+    throw error
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    enter.close()
+  }
+}
+
+function targets(lab: Parameters<typeof resolveTargets>[0], from: string, to: string, family: 4 | 6 | undefined): ReturnType<typeof resolveTargets> {
+  try {
+    return resolveTargets(lab, from, to, family)
+  } catch (error) {
+    if (error instanceof TargetError) throw usage(error.code, error.message, error.hint)
+    throw error
+  }
+}
+
+async function write(story: Story, options: TraceOptions): Promise<void> {
+  if (options.json) return writeJson(traceDocument(story))
+  const columns = process.stdout.columns ?? 120
+  return writeOut([traceText(story, { chalk: chalkFor(process.stdout), reply: options.reply === true, columns })])
+}

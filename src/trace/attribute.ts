@@ -1,0 +1,70 @@
+/**
+ * Ties kernel events to captured frames. Events name an skb by its address and carry no namespace; a device event and
+ * a capture of the same device, direction and length at the same moment are the same packet, and from then on the
+ * address stands for it, through veth, bridge, encapsulation and decapsulation, until it is freed.
+ */
+import type { DropEvent, IcmpEvent, KernelEvent } from './events.ts'
+import type { Sighting } from './identity.ts'
+
+/** Frames are stamped when they enter a device's queue, events when they leave it: apart on a busy machine. Nanoseconds. */
+const APART = 30_000_000n
+const EARLIER = 300_000n
+/** Longest life of a packet between its last device and its end, nanoseconds. */
+const LIFE = 50_000_000n
+
+export interface Attributed<E extends KernelEvent> {
+  readonly event: E
+  /** Where the packet was last seen before it. */
+  readonly after: Sighting
+}
+
+export interface Attribution {
+  readonly drops: readonly Attributed<DropEvent>[]
+  readonly icmp: readonly Attributed<IcmpEvent>[]
+  /** Drops of packets that were on no device: made here and refused here. */
+  readonly unseen: readonly DropEvent[]
+  /** How many captures a device event confirmed. */
+  readonly matched: number
+}
+
+const ETHERNET = 1
+/** Length as net_dev_queue and netif_receive_skb count it: the Ethernet header is off already when a frame comes in. */
+const eventLength = (s: Sighting): number => (s.direction === 'in' && s.hardware === ETHERNET ? s.length - 14 : s.length)
+
+export function attribute(sightings: readonly Sighting[], events: readonly KernelEvent[]): Attribution {
+  const waiting = new Map<string, Sighting[]>()
+  const key = (device: string, direction: string, length: number): string => `${device} ${direction} ${length}`
+  for (const s of sightings) {
+    if (s.role === 'neighbour') continue
+    const k = key(s.device, s.direction, eventLength(s))
+    waiting.set(k, [...(waiting.get(k) ?? []), s])
+  }
+  const owner = new Map<string, { readonly sighting: Sighting; readonly at: bigint }>()
+  const drops: Attributed<DropEvent>[] = []
+  const icmp: Attributed<IcmpEvent>[] = []
+  const unseen: DropEvent[] = []
+  let matched = 0
+  for (const e of events) {
+    if (e.kind === 'device') {
+      const candidates = waiting.get(key(e.device, e.direction, e.length)) ?? []
+      const distance = (s: Sighting): bigint => (s.at > e.at ? s.at - e.at : e.at - s.at)
+      const best = candidates.filter((s) => e.at + EARLIER >= s.at && e.at - s.at < APART).sort((a, b) => Number(distance(a) - distance(b)))[0]
+      if (best) {
+        candidates.splice(candidates.indexOf(best), 1)
+        owner.set(e.skb, { sighting: best, at: e.at })
+        matched++
+      } else owner.delete(e.skb)
+      continue
+    }
+    if (e.kind === 'lookup') continue
+    const mine = owner.get(e.skb)
+    const alive = mine !== undefined && e.at - mine.at < LIFE
+    if (e.kind === 'icmp') {
+      if (alive) icmp.push({ event: e, after: mine.sighting })
+    } else if (alive) {
+      drops.push({ event: e, after: mine.sighting })
+      owner.delete(e.skb)
+    } else unseen.push(e)
+  }
+  return { drops, icmp, unseen, matched }
+}

@@ -1,0 +1,86 @@
+/** Somebody asks "who has …?" and nobody answers. */
+import { isIcmp, type Sighting } from '../identity.ts'
+import type { Scene } from '../scene.ts'
+import type { Drop } from '../story.ts'
+import { askedRoute, deviceTrouble, dropped, interfaceDown, type Maybe } from './blame.ts'
+import { fdbWrong } from './layer2.ts'
+import { plugTrouble } from './silence.ts'
+
+/** Milliseconds without an answer after which it counts: ARP asks again after a second only. */
+const PATIENCE = 300
+
+interface Question {
+  readonly asked: Sighting
+  readonly target: string
+}
+
+function questionOf(s: Sighting): string | undefined {
+  const last = s.layers.findLast((l) => l.type !== 'payload')
+  if (last?.type === 'arp' && last.kind === 'request' && last.senderIp !== last.targetIp) return last.targetIp
+  if (last && isIcmp(last) && last.icmpType === 135) return last.target
+  return undefined
+}
+
+function answered(scene: Scene, q: Question): boolean {
+  return scene.neighbours.some((s) => {
+    const last = s.layers.findLast((l) => l.type !== 'payload')
+    const says = last?.type === 'arp' && last.kind === 'reply' ? last.senderIp : last && isIcmp(last) && last.icmpType === 136 ? last.target : undefined
+    // It must have come back to whoever asked.
+    return says === q.target && s.netns === q.asked.netns && s.direction === 'in' && s.at >= q.asked.at
+  })
+}
+
+export function byArp(scene: Scene): Maybe | undefined {
+  const last = scene.reply.at(-1) ?? scene.forward.at(-1)
+  const here = last?.netns ?? scene.parts.from.node.netns
+  for (const asked of scene.neighbours) {
+    const target = questionOf(asked)
+    if (target === undefined || asked.direction !== 'out' || asked.netns !== here) continue
+    const q = { asked, target }
+    if (answered(scene, q)) continue
+    const waited = Date.now() - Number(asked.at / 1_000_000n)
+    return { drop: explain(scene, q), certain: waited >= PATIENCE }
+  }
+  return undefined
+}
+
+function explain(scene: Scene, { asked, target }: Question): Drop {
+  const { places, to, expected, knowledge } = scene.parts
+  const ns = asked.netns
+  const name = places.name(ns)
+  const device = asked.device
+  const leg: Drop['leg'] = scene.reply.length > 0 || scene.arrived ? 'reply' : 'forward'
+  const common = { leg, ns, device, evidence: 'captured', kernelReason: 'NEIGH_FAILED' } as const
+  const what = target.includes(':') ? 'a neighbour solicitation' : 'an ARP request'
+  const kind = knowledge.seen(ns)?.links.find((l) => l.ifname === device)?.linkinfo?.info_kind
+  if (kind === 'vxlan' || kind === 'gre') {
+    const object = places.at(ns).find((o) => o.kind === 'neighbour' && o.dev === device && o.address === target)
+    return dropped(scene, {
+      ...common, cause: 'neighbour-missing', object,
+      text: `${name} asks on ${device} who has ${target}; nobody answers in a tunnel without broadcast: the permanent neighbour entry is missing`,
+      hint: object?.kind === 'neighbour' ? `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent` : undefined,
+    })
+  }
+  const wrong = fdbWrong(scene, leg === 'forward' ? scene.forward : scene.reply)
+  if (wrong) return { ...wrong, evidence: 'captured', kernelReason: 'NEIGH_FAILED' }
+  const owner = places.ownerOfAddress(target)
+  if (!owner) {
+    const route = askedRoute(scene, ns, to.address)
+    return dropped(scene, {
+      ...common, cause: 'no-such-address', object: target === to.address ? undefined : route,
+      text: `${name} asks who has ${target} (${what} on ${device}); nobody in the lab has this address`,
+      hint: target === to.address ? 'netlab inspect lists the addresses of every node.' : `${target} is the next hop of a route in ${name}.`,
+    })
+  }
+  const ownerName = places.name(owner.ns)
+  const trouble = deviceTrouble(scene, owner.ns, owner.device)
+  const words = `${name} asks who has ${target} (${what} on ${device}), and ${ownerName} cannot answer`
+  if (trouble) return interfaceDown(scene, leg, owner.ns, owner.device, { evidence: 'inferred', text: `${words}: its ${owner.device} ${trouble}` })
+  const plug = plugTrouble(scene, leg, owner)
+  if (plug) return { ...plug, text: `${words}: ${plug.text}` }
+  const has = knowledge.seen(owner.ns)?.links.some((l) => l.addr_info?.some((a) => a.local === target))
+  const object = places.at(owner.ns).find((o) => o.kind === 'address' && o.address.startsWith(`${target}/`))
+  if (has === false) return dropped(scene, { ...common, cause: 'no-such-address', object, text: `${name} asks who has ${target}: ${ownerName} should, but the address is not on its ${owner.device}`, hint: `netlab up ${scene.parts.lab.file} puts it back.` })
+  void expected
+  return dropped(scene, { ...common, cause: 'no-such-address', object, text: `${words}, though its ${owner.device} is up and has the address`, hint: `netlab exec ${ownerName} -- ip -s link; ebtables or arptables rules would do this.` })
+}

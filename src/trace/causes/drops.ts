@@ -1,0 +1,118 @@
+/** The kernel freed the probe and said why: skb_drop_reason and the function, in words (include/net/dropreason-core.h). */
+import type { Attributed } from '../attribute.ts'
+import type { DropEvent } from '../events.ts'
+import type { Sighting } from '../identity.ts'
+import type { Scene } from '../scene.ts'
+import type { Drop } from '../story.ts'
+import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, type DropParts } from './blame.ts'
+import { forwardingOff, tooBig, tooOld } from './forwarding.ts'
+import { fdbTrouble, neighbourTrouble } from './layer2.ts'
+import { ownFirewall } from './rules.ts'
+import { routeFailure } from './routes.ts'
+import { peerTrouble, tailTrouble } from './silence.ts'
+import { noSocket, vniUnknown } from './tunnels.ts'
+
+/** Ends that are no deaths. */
+function isBenign(scene: Scene, { event, after }: Attributed<DropEvent>): boolean {
+  if (/^(QUEUE_PURGE|SOCKET_CLOSE|SKB_CONSUMED|CONSUMED)$/.test(event.reason)) return true
+  // A raw socket got its copy; nobody else wanted the original.
+  if (/ping_rcv|raw_rcv|raw_v4_input|icmp_rcv|icmpv6_rcv/.test(event.location)) return true
+  // Copies that a bridge flooded, and those taken off a promiscuous port.
+  if (event.reason === 'OTHERHOST' && scene.parts.places.end(after.netns, after.device)?.port) return true
+  return false
+}
+
+export function byDrop(scene: Scene): Drop | undefined {
+  const last = (s: Sighting): boolean => {
+    const chain = s.role === 'probe' ? scene.forward : s.role === 'reply' ? scene.reply : scene.errors
+    return chain.includes(s) && !chain.some((o) => o.at > s.at && o.netns !== s.netns)
+  }
+  const deaths = scene.attribution.drops.filter((d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && last(d.after))
+  // A request whose answer is on its way was not lost, whatever happened to a copy of it.
+  const alive = scene.reply.length > 0
+  const death = deaths.findLast((d) => !alive || d.after.role === 'reply')
+  return death ? explain(scene, death) : unseenDrop(scene)
+}
+
+/** An answer that died before it was on any device: made and refused by the destination's own OUTPUT hook. */
+function unseenDrop(scene: Scene): Drop | undefined {
+  const arrived = scene.forward.at(-1)
+  if (!scene.arrived || !arrived || scene.reply.length > 0) return undefined
+  const drop = scene.attribution.unseen.find((e) => e.reason === 'NETFILTER_DROP' && e.at > arrived.at && e.at - arrived.at < 2_000_000n)
+  return drop && ownFirewall(scene, { leg: 'reply', ns: arrived.netns, device: arrived.device, evidence: 'inferred', kernelReason: drop.reason })
+}
+
+function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
+  const { places } = scene.parts
+  const { reason, location } = event
+  const ns = after.netns
+  const name = places.name(ns)
+  const leg = legOf(after)
+  const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = { leg, ns, device: after.device, evidence: 'kernel', kernelReason: reason }
+  const dst = (isTunnelled(after) && after.direction === 'in' ? outerAddresses(after) : innerAddresses(after))?.dst ?? scene.parts.to.address
+  const failed = (): Drop => routeFailure(scene, { ...common, dst, ...predictedFailure(scene, leg) })
+  switch (reason) {
+    case 'NETFILTER_DROP':
+      return dropped(scene, { ...common, cause: isTunnelled(after) && after.direction === 'in' ? 'tunnel-firewall' : 'firewall', text: `a netfilter rule in ${name} dropped it${after.direction === 'in' ? ` after it came in on ${after.device}` : ''}`, hint: `netlab exec ${name} -- iptables-save -c` })
+    case 'IP_RPFILTER':
+      return rpFilter(scene, after, common)
+    case 'PKT_TOO_BIG':
+      return tooBig(scene, after, common)
+    case 'IP_INNOROUTES':
+    case 'IP_OUTNOROUTES':
+      return failed()
+    case 'IP_INADDRERRORS':
+      return forwardingOff(scene, after, common) ?? failed()
+    case 'IP_INHDR':
+      return tooOld(scene, after, common)
+    case 'NO_TX_TARGET':
+      return fdbTrouble(scene, after, common)
+    case 'VXLAN_VNI_NOT_FOUND':
+      return vniUnknown(scene, after, common)
+    case 'NO_SOCKET':
+      return noSocket(scene, after, common)
+    case 'OTHERHOST':
+    case 'NEIGH_FAILED':
+    case 'NEIGH_QUEUEFULL':
+      return neighbourTrouble(scene, after) ?? tailTrouble(scene, after)?.drop ?? kernelSays(scene, common, location)
+    default:
+      break
+  }
+  if (/ip_error|ip_rt_bug|dst_discard|ip6_pkt_discard|ip6_pkt_prohibit|ip_route_input/.test(location)) return forwardingOff(scene, after, common) ?? failed()
+  if (/ip6?_forward/.test(location)) return tooOld(scene, after, common)
+  if (/dev_forward_skb|skb_forwardable|br_dev_queue_push_xmit|br_forward|veth_xmit|is_skb_forwardable/.test(location)) {
+    const trouble = peerTrouble(scene, after)
+    if (trouble) return { ...trouble, evidence: 'kernel', kernelReason: reason }
+    if (after.length > mtuAround(scene, after)) return tooBig(scene, after, common)
+  }
+  if (/vxlan/.test(location) && after.direction === 'out') return fdbTrouble(scene, after, common)
+  const state = neighbourTrouble(scene, after) ?? tailTrouble(scene, after)?.drop
+  return state ? { ...state, kernelReason: reason } : kernelSays(scene, common, location)
+}
+
+const kernelSays = (scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>, location: string): Drop =>
+  dropped(scene, { ...common, cause: 'kernel', text: `the kernel of ${scene.parts.places.name(common.ns)} dropped it in ${location}()` })
+
+/** Smallest MTU at the two ends of the link a frame is on, with its Ethernet header. */
+function mtuAround(scene: Scene, s: Sighting): number {
+  const peer = scene.parts.places.peer(s.netns, s.device)
+  const mtus = [linkOf(scene, s.netns, s.device), peer && linkOf(scene, peer.ns, peer.device)].flatMap((l) => (l ? [l.mtu] : []))
+  return Math.min(...mtus, 65_535) + 14
+}
+
+function predictedFailure(scene: Scene, leg: Drop['leg']): { error?: string; entry?: string } {
+  const path = leg === 'forward' ? scene.parts.expected.forward : scene.parts.expected.back
+  const { error, entry } = path?.failed ?? {}
+  return { ...(error === undefined ? {} : { error }), ...(entry === undefined ? {} : { entry }) }
+}
+
+function rpFilter(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop {
+  const src = innerAddresses(s)?.src ?? ''
+  const name = scene.parts.places.name(s.netns)
+  const object = scene.parts.places.at(s.netns).find((o) => o.kind === 'sysctl' && o.key.endsWith('all/rp_filter'))
+  return dropped(scene, {
+    ...common, cause: 'rp-filter', object,
+    text: `${name} would not send an answer to ${src} out of ${s.device}, so its reverse path filter drops what comes in there`,
+    hint: `netlab exec ${name} -- sysctl net.ipv4.conf.${s.device.replaceAll('.', '/')}.rp_filter net.ipv4.conf.all.rp_filter; ip route get ${src}`,
+  })
+}

@@ -1,0 +1,79 @@
+/** MAC addresses: neighbour entries and FDB entries that are missing or wrong. */
+import type { KernelObject } from '../../kernel/objects.ts'
+import type { Sighting } from '../identity.ts'
+import type { Scene } from '../scene.ts'
+import type { Drop } from '../story.ts'
+import { dropped, legOf, type DropParts } from './blame.ts'
+
+type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
+const isNeighbour = (o: KernelObject): o is KernelObject & { readonly kind: 'neighbour' } => o.kind === 'neighbour'
+const isFdb = (o: KernelObject): o is KernelObject & { readonly kind: 'fdb' } => o.kind === 'fdb'
+
+/** Destination MAC of the frame as its sender wrote it, on this device. */
+const destination = (s: Sighting): string | undefined => s.layers.find((l) => l.type === 'ethernet')?.dst
+
+/** The MAC an address really has on the link behind a device, by live links, else as the lab made them. */
+function trueMac(scene: Scene, address: string): string | undefined {
+  const { places, knowledge } = scene.parts
+  const owner = places.ownerOfAddress(address)
+  if (!owner) return undefined
+  const live = knowledge.seen(owner.ns)?.links.find((l) => l.ifname === owner.device)
+  return live?.address ?? places.end(owner.ns, owner.device)?.mac
+}
+
+/**
+ * Whether a node on the way wrote a MAC onto the frame that its next hop does not have: the first such place. A bridge
+ * then finds nobody, or somebody else gets it.
+ */
+export function neighbourTrouble(scene: Scene, at: Sighting): Drop | undefined {
+  const { places, knowledge } = scene.parts
+  const chain = at.role === 'probe' ? scene.forward : scene.reply
+  for (const s of chain.filter((x) => x.direction === 'out' && x.at <= at.at)) {
+    const mac = destination(s)
+    if (mac === undefined) continue
+    const entry = knowledge.seen(s.netns)?.neighbours.find((n) => n.dev === s.device && n.lladdr === mac)
+    const asked = places.at(s.netns).filter(isNeighbour).find((o) => o.dev === s.device && o.address === entry?.dst)
+    const right = entry && (asked?.lladdr ?? trueMac(scene, entry.dst))
+    if (!entry || right === undefined || right === mac) continue
+    const name = places.name(s.netns)
+    return dropped(scene, {
+      leg: legOf(at), ns: s.netns, device: s.device, cause: 'neighbour-wrong', evidence: 'inferred', object: asked ?? places.veth(s.netns, s.device),
+      text: `${name} believes that ${entry.dst} has the MAC ${mac}, but it has ${right}: the frame reached nobody who takes it`,
+      hint: `netlab exec ${name} -- ip neigh ${asked ? `replace ${entry.dst} lladdr ${right}` : `del ${entry.dst}`} dev ${s.device}`,
+    })
+  }
+  return undefined
+}
+
+/** The VTEP had nowhere to send the frame. */
+export function fdbTrouble(scene: Scene, s: Sighting, common: Common): Drop {
+  const wrong = neighbourTrouble(scene, s)
+  if (wrong) return { ...wrong, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }), evidence: common.evidence }
+  const { places } = scene.parts
+  const name = places.name(s.netns)
+  const mac = destination(s)
+  const asked = places.at(s.netns).filter(isFdb).find((o) => o.dev === s.device && o.mac === mac)
+  return dropped(scene, {
+    ...common, cause: 'fdb-missing', object: asked,
+    text: `${s.device} of ${name} has no FDB entry for ${mac ?? 'the next hop'}: it does not know which host to send the tunnel packet to`,
+    hint: asked ? `netlab exec ${name} -- bridge fdb append ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent` : `netlab exec ${name} -- bridge fdb show dev ${s.device}`,
+  })
+}
+
+/** A tunnel packet that went to another address than the lab asked for: the FDB entry that sent it there. */
+export function fdbWrong(scene: Scene, chain: readonly Sighting[]): Drop | undefined {
+  const { places, knowledge } = scene.parts
+  for (const s of chain.filter((x) => x.direction === 'out')) {
+    const mac = destination(s)
+    const asked = places.at(s.netns).filter(isFdb).find((o) => o.dev === s.device && o.mac === mac)
+    const live = knowledge.seen(s.netns)?.fdb.find((f) => f.ifname === s.device && f.mac === mac && f.dst !== undefined)
+    if (!asked || !live?.dst || live.dst === asked.dst) continue
+    const name = places.name(s.netns)
+    return dropped(scene, {
+      leg: legOf(s), ns: s.netns, device: s.device, cause: 'fdb-wrong', evidence: 'inferred', object: asked,
+      text: `the FDB of ${s.device} in ${name} sends frames for ${mac} to ${live.dst}; the lab asked for ${asked.dst}`,
+      hint: `netlab exec ${name} -- bridge fdb replace ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent`,
+    })
+  }
+  return undefined
+}

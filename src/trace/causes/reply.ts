@@ -1,0 +1,43 @@
+/** The probe arrived, and no answer was ever seen: why the destination could not or would not answer. */
+import type { Scene } from '../scene.ts'
+import { askedRoute, type Maybe, deviceTrouble, dropped, interfaceDown } from './blame.ts'
+import { noSocket } from './tunnels.ts'
+import { routeFailure } from './routes.ts'
+import { bySilence } from './silence.ts'
+
+/** A datagram needs no answer: this long after its arrival without a complaint it counts as delivered. Milliseconds. */
+const UDP_PATIENCE = 120
+
+const sinceArrival = (scene: Scene): number => Date.now() - Number(scene.forward.at(-1)!.at / 1_000_000n)
+
+export function byReplyMissing(scene: Scene): Maybe | { readonly delivered: true; readonly certain: boolean } | undefined {
+  const { parts } = scene
+  const { options, places, expected, from } = parts
+  const arrived = scene.forward.at(-1)!
+  const ns = arrived.netns
+  if (scene.reply.length > 0) {
+    const reply = scene.reply[0]!
+    const tcp = reply.layers.findLast((l) => l.type === 'tcp')
+    const home = scene.reply.at(-1)!.netns === from.node.netns
+    if (home && tcp?.type === 'tcp' && tcp.flags.includes('rst')) return { drop: { ...noSocket(scene, arrived, { leg: 'forward', ns, device: arrived.device, evidence: 'captured', kernelReason: 'RST' }) }, certain: true }
+    return undefined
+  }
+  if (options.protocol === 'udp' && scene.attribution.drops.length === 0 && scene.errors.length === 0) {
+    return { delivered: true, certain: sinceArrival(scene) > UDP_PATIENCE && parts.events.failure === undefined }
+  }
+  const back = expected.back
+  const src = expected.source
+  const refused = parts.events.events.find((e) => e.kind === 'lookup' && e.error < 0 && e.dst === src && e.at >= arrived.at - 200_000n)
+  if (back?.end === 'no-route' && back.at === ns) {
+    const device = askedRoute(scene, ns, src)?.dev ?? arrived.device
+    const drop = deviceTrouble(scene, ns, device) ? interfaceDown(scene, 'reply', ns, device) : routeFailure(scene, { leg: 'reply', ns, device, evidence: refused ? 'kernel' : 'inferred', dst: src, error: back.failed?.error, entry: back.failed?.entry, ...(refused && 'error' in refused ? { kernelReason: `route lookup error ${refused.error}` } : {}) })
+    return { drop, certain: refused !== undefined || sinceArrival(scene) > 100 }
+  }
+  const object = places.veth(ns, arrived.device)
+  if (parts.options.protocol === 'icmp' && scene.attribution.drops.length === 0) {
+    const silent = bySilence(scene)
+    if (silent) return silent
+    return { drop: dropped(scene, { leg: 'reply', ns, device: arrived.device, cause: 'no-evidence', evidence: 'inferred', object, text: `the probe arrived in ${places.name(ns)}, and no answer left it`, hint: `netlab exec ${places.name(ns)} -- sysctl net.ipv4.icmp_echo_ignore_all; iptables -S` }), certain: false }
+  }
+  return undefined
+}

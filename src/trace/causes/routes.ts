@@ -1,0 +1,52 @@
+/** Route lookups that end badly, in words. */
+import type { Scene } from '../scene.ts'
+import type { CauseId, Drop, Evidence } from '../story.ts'
+import { askedRoute, deviceTrouble, dropped, interfaceDown } from './blame.ts'
+
+export interface RouteFailure {
+  readonly leg: Drop['leg']
+  readonly ns: string
+  readonly device: string
+  readonly evidence: Evidence
+  readonly kernelReason?: string | undefined
+  readonly dst: string
+  /** The kernel's word for it. */
+  readonly error?: string | undefined
+  /** FIB entry that matched. */
+  readonly entry?: string | undefined
+}
+
+/** fib_table_lookup's and rtnetlink's errors (net/ipv4/fib_semantics.c: fib_props). */
+function kindOf(error: string | undefined, entry: string | undefined): Extract<CauseId, 'blackhole' | 'prohibit' | 'unreachable-route' | 'no-route'> {
+  if (entry?.startsWith('blackhole') || /Invalid argument/.test(error ?? '')) return 'blackhole'
+  if (entry?.startsWith('prohibit') || /Permission denied/.test(error ?? '')) return 'prohibit'
+  if (entry?.startsWith('unreachable')) return 'unreachable-route'
+  return 'no-route'
+}
+
+export function routeFailure(scene: Scene, f: RouteFailure): Drop {
+  const { places } = scene.parts
+  const name = places.name(f.ns)
+  const kind = kindOf(f.error, f.entry)
+  const asked = askedRoute(scene, f.ns, f.dst)
+  const common = { leg: f.leg, ns: f.ns, device: f.device, evidence: f.evidence, kernelReason: f.kernelReason } as const
+  if (kind === 'no-route') {
+    if (asked?.dev !== undefined && deviceTrouble(scene, f.ns, asked.dev)) {
+      return interfaceDown(scene, f.leg, f.ns, asked.dev, { evidence: f.evidence, kernelReason: f.kernelReason, text: `${asked.dev} in ${name} ${deviceTrouble(scene, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}` })
+    }
+    const wanted = asked ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}` : ''
+    return dropped(scene, {
+      ...common, object: asked,
+      cause: f.leg === 'reply' ? 'no-route-back' : 'no-route',
+      text: f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}` : `${name} has no route to ${f.dst}${wanted}`,
+      hint: asked ? `netlab up ${scene.parts.lab.file} puts the route back.` : `netlab exec ${name} -- ip route get ${f.dst}`,
+    })
+  }
+  const word = kind === 'unreachable-route' ? 'unreachable' : kind
+  const live = asked?.type === word ? asked : undefined
+  return dropped(scene, {
+    ...common, cause: kind, object: live ?? asked,
+    text: `a ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}`,
+    hint: live ? `${f.dst} is in the host's block, but no pod has it.` : `netlab exec ${name} -- ip route show type ${word}`,
+  })
+}

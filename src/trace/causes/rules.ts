@@ -1,0 +1,74 @@
+/** A netfilter rule (or a chain's policy) ended it. */
+import type { KernelObject } from '../../kernel/objects.ts'
+import { verdictOf, isDrop } from '../rules.ts'
+import type { JudgedGroup, Scene } from '../scene.ts'
+import type { Drop } from '../story.ts'
+import { dropped, isTunnelled, legOf, type DropParts } from './blame.ts'
+
+/** The packet of a dropping group is dead unless it was seen somewhere afterwards. */
+function isLast(scene: Scene, { packet }: JudgedGroup): boolean {
+  if (!packet) return true
+  const chain = packet.role === 'probe' ? scene.forward : packet.role === 'reply' ? scene.reply : scene.errors
+  return !chain.some((s) => s.at > packet.at && s.netns !== packet.netns)
+}
+
+export function byRule(scene: Scene): Drop | undefined {
+  const dead = scene.rules.filter((j) => isDrop(j.group) && isLast(scene, j))
+  // Of request and answer it is the answer's end that counts; an ICMP error dropped on its way explains nothing by itself.
+  const judged = dead.filter((j) => j.packet?.role !== 'error').at(-1)
+  return judged && ruleDrop(scene, judged)
+}
+
+/** The chain the lab asked for that holds this rule. */
+function chainOf(scene: Scene, ns: string, table: string, text: string | undefined): KernelObject | undefined {
+  const m = /^-A (\S+) (.*)$/.exec(text ?? '')
+  if (!m) return undefined
+  return scene.parts.places.at(ns).find((o) => o.kind === 'chain' && o.table === table && o.chain === m[1] && o.rules.includes(m[2]!))
+}
+
+/** Who wrote a rule: the policy its comment names, else the line of the topology behind its chain. */
+export function chainSource(scene: Scene, ns: string, table: string, text: string): string | undefined {
+  const policy = policyOf(text)
+  if (policy) return `policy ${policy}`
+  const object = chainOf(scene, ns, table, text)
+  return object?.from ? `${scene.parts.lab.file}:${object.from.line}` : undefined
+}
+
+/** `policy shop/deny-all` as rules name it in their comment. */
+export const policyOf = (text: string | undefined): string | undefined => /\bpolic(?:y|ies):? +([\w./-]+)/i.exec(/comment (?:--comment )?"([^"]*)"|--comment (\S+)/.exec(text ?? '')?.slice(1).join('') ?? '')?.[1]
+
+function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
+  const last = verdictOf(group)!
+  const text = scene.textOf(last)
+  const { places, from, to } = scene.parts
+  const node = places.node(group.ns)
+  const name = places.name(group.ns)
+  const snapshot = scene.parts.knowledge.seen(group.ns)
+  const device = (index: number | undefined): string | undefined => snapshot?.links.find((l) => l.ifindex === index)?.ifname
+  const isReply = packet ? packet.role !== 'probe' : group.ns === scene.destination && group.ns !== from.node.netns
+  const leg: Drop['leg'] = packet ? legOf(packet) : isReply ? 'reply' : 'forward'
+  const base = group.base.toUpperCase()
+  const chain = last.chain === group.base ? group.base : `${group.base} → ${last.chain}`
+  const object = chainOf(scene, group.ns, group.table, text)
+  const policy = policyOf(text)
+  const common = {
+    leg, ns: group.ns, device: device(group.iif) ?? device(group.oif) ?? packet?.device ?? '', evidence: 'rule', kernelReason: 'NETFILTER_DROP', object,
+    rule: text ?? (last.kind === 'policy' ? `policy of ${group.family} ${group.table} ${group.base}: drop` : undefined),
+  } as const
+  const said = text === undefined ? (last.kind === 'policy' ? 'the chain policy drops it' : 'a rule drops it') : /REJECT|reject/.test(text) ? 'a rule rejects it' : 'a rule drops it'
+  const where = `${said} in ${group.table} ${chain} of ${name}`
+  if (policy) return dropped(scene, { ...common, cause: 'policy', source: `policy ${policy}${common.object?.from ? ` (${scene.parts.lab.file}:${common.object.from.line})` : ''}`, text: `policy ${policy} does not allow it: ${where}`, hint: 'The rule names the policy; what it selects and allows is in the topology.' })
+  const tunnelled = packet !== undefined && isTunnelled(packet) && (base.includes('INPUT') || base.includes('OUTPUT') || base === 'PREROUTING') && node.kind === 'host' && group.oif === undefined
+  if (tunnelled) return dropped(scene, { ...common, cause: 'tunnel-firewall', text: `${name} throws the tunnel packet away before it is unpacked: ${where}`, hint: 'The underlay firewall must let the tunnel in: its protocol or UDP port, from every host.' })
+  const own = base.includes('OUTPUT') && (group.ns === from.node.netns || group.ns === to.node?.netns || group.ns === scene.destination)
+  if (own && (packet === undefined || !isTunnelled(packet))) return dropped(scene, { ...common, device: common.device, cause: 'own-firewall', text: `${name} itself drops what it sends: ${where}`, hint: `netlab exec ${name} -- iptables -S OUTPUT` })
+  return dropped(scene, { ...common, cause: 'firewall', text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`, hint: object ? 'netlab wrote this rule; the line of the topology is named.' : 'netlab did not write this rule; netlab status lists what was added by somebody else.' })
+}
+
+/** EPERM at the source, or a reply that never left: the node's own OUTPUT chain. */
+export function ownFirewall(scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop {
+  const judged = scene.rules.find((j) => isDrop(j.group) && j.group.ns === common.ns)
+  if (judged) return { ...ruleDrop(scene, judged), leg: common.leg, cause: 'own-firewall', device: common.device }
+  const name = scene.parts.places.name(common.ns)
+  return dropped(scene, { ...common, cause: 'own-firewall', text: `${name} itself drops what it sends: a rule in its OUTPUT hook`, hint: `netlab exec ${name} -- iptables -S OUTPUT` })
+}

@@ -1,0 +1,62 @@
+/** A tunnel packet that reached a host which could not take it: no device for it, or another network identifier. */
+import type { IpLink } from '../../kernel/parse.ts'
+import type { Sighting } from '../identity.ts'
+import type { Scene } from '../scene.ts'
+import type { Drop } from '../story.ts'
+import { dropped, interfaceDown, isUp, type DropParts } from './blame.ts'
+
+type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
+
+const vxlanOf = (s: Sighting) => s.layers.find((l) => l.type === 'vxlan')
+const tunnels = (scene: Scene, ns: string): IpLink[] => scene.parts.knowledge.seen(ns)?.links.filter((l) => ['vxlan', 'gre', 'ipip'].includes(l.linkinfo?.info_kind ?? '')) ?? []
+const askedVtep = (scene: Scene, ns: string) => scene.parts.places.at(ns).find((o) => o.kind === 'link' && (o.type === 'vxlan' || o.type === 'gre' || o.type === 'ipip'))
+
+export function vniUnknown(scene: Scene, s: Sighting, common: Common): Drop {
+  const name = scene.parts.places.name(s.netns)
+  const vni = vxlanOf(s)?.vni
+  const here = tunnels(scene, s.netns).find((l) => l.linkinfo?.info_kind === 'vxlan')
+  const has = here?.linkinfo?.info_data?.['id']
+  // Two VTEPs can share the UDP port: then the one meant is simply down.
+  const meant = tunnels(scene, s.netns).find((l) => Number(l.linkinfo?.info_data?.['id']) === vni)
+  if (meant && !isUp(meant)) return interfaceDown(scene, common.leg, s.netns, meant.ifname, { evidence: 'kernel', kernelReason: common.kernelReason })
+  return dropped(scene, {
+    ...common, device: here?.ifname ?? common.device, cause: 'vni-mismatch', object: askedVtep(scene, s.netns),
+    text: `${name} has no VXLAN device with VNI ${vni ?? '?'}${has === undefined ? '' : `: ${here!.ifname} has ${String(has)}`}`,
+    hint: 'Both ends of a tunnel must have the same VNI.',
+  })
+}
+
+/** Nothing in the node listens for it: the destination's port, or the tunnel's. */
+export function noSocket(scene: Scene, s: Sighting, common: Common): Drop {
+  const { places, to, options } = scene.parts
+  const name = places.name(s.netns)
+  const outer = s.layers.find((l) => l.type === 'udp')
+  const isTunnel = scene.parts.identity.protocol !== 'udp' || vxlanOf(s) !== undefined
+  if (isTunnel && outer?.type === 'udp' && scene.parts.options.protocol !== 'tcp' || vxlanOf(s)) return tunnelUnheard(scene, s, common, outer?.type === 'udp' ? outer.dstPort : undefined)
+  return dropped(scene, {
+    ...common, cause: 'nobody-listening',
+    text: `nobody in ${name} listens on ${options.protocol.toUpperCase()} port ${options.port}`,
+    hint: to.node?.kind === 'pod' ? `Declare it under containers.ports of ${to.word}, or start something: netlab exec ${to.word} -- …` : `netlab exec ${name} -- ss -lnptu`,
+  })
+}
+
+function tunnelUnheard(scene: Scene, s: Sighting, common: Common, port: number | undefined): Drop {
+  const { places } = scene.parts
+  const name = places.name(s.netns)
+  const asked = askedVtep(scene, s.netns)
+  const live = tunnels(scene, s.netns)
+  const same = live.find((l) => Number(l.linkinfo?.info_data?.['port']) === port)
+  if (!same && live.some(isUp)) {
+    const other = live.find(isUp)!
+    return dropped(scene, {
+      ...common, device: other.ifname, cause: 'tunnel-port-mismatch', object: asked,
+      text: `the tunnel packet came to UDP port ${port}, but ${other.ifname} of ${name} listens on ${String(other.linkinfo?.info_data?.['port'])}`,
+      hint: 'Both ends of a tunnel must use the same UDP port.',
+    })
+  }
+  const device = same?.ifname ?? (asked?.kind === 'link' ? asked.name : common.device)
+  return interfaceDown(scene, common.leg, s.netns, device, {
+    evidence: 'kernel', kernelReason: common.kernelReason,
+    text: `nothing in ${name} takes tunnel packets: ${device} ${same ? 'is down' : live.length > 0 ? 'is down' : 'is gone'}`,
+  })
+}

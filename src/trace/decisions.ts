@@ -1,0 +1,62 @@
+/** What a node decided about the probe between two hops: predicted lookups that the next hop confirmed, rules, translation, tunnels. */
+import { chainSource } from './causes/rules.ts'
+import { keyOfStep } from './chain.ts'
+import type { Sighting } from './identity.ts'
+import type { PredictedPath } from './predict.ts'
+import { verdictOf } from './rules.ts'
+import type { Scene } from './scene.ts'
+import type { Decision } from './story.ts'
+import type { Layer } from './packet/layers.ts'
+
+const ipOf = (s: Sighting) => s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+/** Ports of the innermost packet; those of a tunnel around it are the tunnel's own business. */
+const portsOf = (s: Sighting) => s.layers.slice(s.layers.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6')).findLast((l) => l.type === 'tcp' || l.type === 'udp')
+const depth = (s: Sighting): number => s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length
+
+/** Names of the tunnels around a packet, outermost first: `vxlan 1`, `gre`, `ipip`. */
+export function tunnelsOf(layers: readonly Layer[]): string[] {
+  return layers.flatMap((l, i): string[] => {
+    if (l.type === 'vxlan') return [`vxlan ${l.vni}`]
+    if (l.type === 'gre') return [l.key === undefined ? 'gre' : `gre key ${l.key}`]
+    const next = layers[i + 1]
+    return (l.type === 'ipv4' || l.type === 'ipv6') && (next?.type === 'ipv4' || next?.type === 'ipv6') ? ['ipip'] : []
+  })
+}
+
+/** An end of the packet, with its port where it has one. */
+const end = (s: Sighting, side: 'src' | 'dst'): string => {
+  const port = portsOf(s)
+  return `${ipOf(s)?.[side] ?? '?'}${port ? `:${side === 'src' ? port.srcPort : port.dstPort}` : ''}`
+}
+
+export function decisionsOf(scene: Scene, s: Sighting, next: Sighting | undefined, path: PredictedPath | undefined): Decision[] {
+  const step = path?.steps.find((x) => keyOfStep(x) === keyOfStep({ ns: s.netns, device: s.device, direction: s.direction }))
+  const decided = (step?.decisions ?? []).filter((d) => d.kind !== 'encap' && d.kind !== 'decap')
+  return [...rules(scene, s), ...decided, ...(next && next.netns === s.netns ? between(s, next) : [])]
+}
+
+function between(s: Sighting, next: Sighting): Decision[] {
+  const list: Decision[] = []
+  for (const [side, word] of [['src', 'source'], ['dst', 'destination']] as const) {
+    if (ipOf(s) && ipOf(next) && end(s, side) !== end(next, side)) list.push({ kind: 'nat', text: `${word} ${end(s, side)} becomes ${end(next, side)}`, evidence: 'captured' })
+  }
+  const outer = (x: Sighting) => x.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  if (depth(next) > depth(s)) list.push({ kind: 'encap', text: `into ${tunnelsOf(next.layers)[0] ?? 'a tunnel'}: ${outer(next)?.src} > ${outer(next)?.dst}`, evidence: 'captured' })
+  if (depth(next) < depth(s)) list.push({ kind: 'decap', text: `out of ${tunnelsOf(s.layers)[0] ?? 'the tunnel'}`, evidence: 'captured' })
+  return list
+}
+
+/** Rules that matched the packet after this hop. */
+function rules(scene: Scene, s: Sighting): Decision[] {
+  return scene.rules
+    .filter(({ at }) => at === s)
+    .flatMap(({ group }): Decision[] => {
+      const last = verdictOf(group)
+      return group.steps.flatMap((t): Decision[] => {
+        const text = scene.textOf(t)
+        if (t.kind === 'policy' || text === undefined) return t === last && last.verdict === 'drop' ? [{ kind: 'rule', text: `${group.table} ${group.base}: policy drop`, evidence: 'rule' }] : []
+        const source = chainSource(scene, group.ns, group.table, text)
+        return [{ kind: 'rule', text: `${group.table} ${text.replace(/^-A /, '')}`, evidence: 'rule', ...(source === undefined ? {} : { source }) }]
+      })
+    })
+}

@@ -1,0 +1,109 @@
+# Streams kernel events for netlab trace: why a packet died, and what ICMP errors were sent about it. It works in an
+# instance of tracefs of its own, so that nobody else's tracing is touched, and removes it when it ends, for whatever
+# reason. Where tracefs is not mounted it is mounted in a mount namespace of our own, where nobody sees it.
+#
+#   perl events.pl <event>=<filter> ...    event: skb/kfree_skb; filter: as in events.rst, empty for none
+#
+# Standard output: LIVE <instance> <nanoseconds CLOCK_TAI is ahead of CLOCK_REALTIME>, or FAILED <why>; then lines of
+# trace_pipe; at the end "END <events lost>". Standard input: END, or end of file, stops it.
+use strict;
+use warnings;
+use POSIX ();
+
+my $machine = (POSIX::uname())[4];
+my %CALLS = (x86_64 => [272, 165, 228], aarch64 => [97, 40, 113], riscv64 => [97, 40, 113]);
+my ($UNSHARE, $MOUNT, $CLOCK_GETTIME) = @{ $CALLS{$machine} // die "netlab: no system call numbers for $machine\n" };
+my $ROOT = '/sys/kernel/tracing';
+$| = 1;
+
+sub fail { print "FAILED $_[0]\n"; exit 0 }
+
+sub put {
+    my ($path, $value) = @_;
+    open my $file, '>', $path or return 0;
+    my $ok = syswrite $file, $value;
+    return close($file) && defined $ok;
+}
+
+sub clock {
+    my ($id) = @_;
+    my $time = pack 'q2', 0, 0;
+    syscall $CLOCK_GETTIME, $id, $time;
+    my ($s, $ns) = unpack 'q2', $time;
+    return $s * 1_000_000_000 + $ns;
+}
+
+sub started {
+    my ($pid) = @_;
+    open my $file, '<', "/proc/$pid/stat" or return '';
+    return (split ' ', <$file> =~ s/.*\) //sr)[19];
+}
+
+if (!-d "$ROOT/instances") {
+    my ($private, $none, $type, $empty) = (1 << 18 | 1 << 14, 'none', 'tracefs', '');
+    my ($top, $where) = ('/', $ROOT);
+    syscall($UNSHARE, 0x00020000) == 0 or fail("cannot mount tracefs: $!");
+    syscall $MOUNT, $none, $top, $empty, $private, 0;
+    syscall($MOUNT, $none, $where, $type, 0, 0) == 0 or fail("this kernel has no tracefs: $!");
+}
+# What killed traces left behind: their name says who they were.
+for my $left (glob "$ROOT/instances/netlab-*-*") {
+    my ($pid, $start) = $left =~ /netlab-(\d+)-(\d+)$/ or next;
+    next if started($pid) eq $start;
+    put("$left/events/enable", '0');
+    rmdir $left;
+}
+my $instance = "$ROOT/instances/netlab-$$-" . started($$);
+mkdir $instance or fail("cannot make a tracing instance: $!");
+
+my $cleaned = 0;
+sub clean {
+    return if $cleaned++;
+    put("$instance/events/enable", '0');
+    rmdir $instance;
+}
+$SIG{$_} = 'IGNORE' for qw(INT HUP PIPE);
+my $ended = 0;
+$SIG{TERM} = sub { $ended = 1 };
+
+put("$instance/trace_clock", 'tai') or do { clean(); fail('no trace clock "tai"') };
+put("$instance/buffer_size_kb", '1024');
+for (@ARGV) {
+    my ($event, $filter) = split /=/, $_, 2;
+    put("$instance/events/$event/filter", $filter) if length $filter;
+    put("$instance/events/$event/enable", '1') or print "NOEVENT $event\n";
+}
+my $pipe;
+open $pipe, '<', "$instance/trace_pipe" or do { my $why = $!; clean(); fail("trace_pipe: $why") };
+fcntl $pipe, 4, 04000;    # F_SETFL, O_NONBLOCK: it blocks otherwise however often it is polled
+print "LIVE $instance " . (clock(11) - clock(0)) . "\n";
+
+sub drain {
+    my $any = 0;
+    while (my $n = sysread $pipe, my $text, 1 << 16) {
+        my $at = 0;
+        while ($at < $n) { my $w = syswrite STDOUT, $text, $n - $at, $at; if (!defined $w) { clean(); exit 1 } $at += $w }
+        $any += $n;
+        last if $any > 4 << 20;
+    }
+}
+
+my $fd = fileno $pipe;
+while (!$ended) {
+    # trace_pipe wakes its readers late (half a buffer, or a timer): look often instead.
+    my $ready = '';
+    vec($ready, 0, 1) = 1;
+    my $n = select $ready, undef, undef, 0.004;
+    drain();
+    if ($n > 0) { sysread STDIN, my $line, 64; $ended = 1 }
+}
+put("$instance/tracing_on", '0');
+drain();
+my $lost = 0;
+for my $stats (glob "$instance/per_cpu/cpu*/stats") {
+    open my $file, '<', $stats or next;
+    while (<$file>) { $lost += $1 if /^(?:overrun|dropped events): (\d+)/ }
+}
+print "END $lost\n";
+close STDOUT;
+clean();

@@ -1,0 +1,168 @@
+/** Runs a trace: starts the collectors, predicts, sends the probe, listens until the case is clear, cleans up. */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Enter } from '../kernel/enter.ts'
+import type { Applied } from '../state/store.ts'
+import { captureFilter } from './bpf.ts'
+import { Ear } from './ear.ts'
+import { eventFilters, Events } from './events.ts'
+import type { Identity } from './identity.ts'
+import { Knowledge } from './knowledge.ts'
+import { createTable, deleteTable } from './netlink.ts'
+import { Places } from './places.ts'
+import { expectation, possibleWay } from './possible.ts'
+import { Prober } from './prober.ts'
+import { RuleTexts } from './rules.ts'
+import { Scene } from './scene.ts'
+import { selectors } from './selectors.ts'
+import type { Target } from './targets.ts'
+import { judge } from './judge.ts'
+import { lengthsOf } from './lengths.ts'
+
+export interface ProbeOptions {
+  readonly protocol: 'icmp' | 'tcp' | 'udp'
+  /** Destination port; 0 for ICMP. */
+  readonly port: number
+  readonly family: 4 | 6 | undefined
+  /** Bytes of the IP packet; ignored for TCP. */
+  readonly size: number
+  readonly df: boolean
+  readonly ttl: number
+  readonly count: number
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+/** Collectors that need not know the lab: started first, they get ready while it is read. */
+export interface Collectors {
+  readonly ear: Ear
+  readonly events: Events
+  close(): Promise<void>
+}
+
+export function startCollectors(options: ProbeOptions): Collectors {
+  const ear = new Ear()
+  const events = new Events(eventFilters(lengthsOf(options)))
+  return {
+    ear,
+    events,
+    close: async () => {
+      await Promise.allSettled([ear.end(), events.end()])
+    },
+  }
+}
+
+/** Time for what belongs to a case that is clear already to come in, milliseconds. */
+const GRACE = 12
+/** Between two looks at the evidence while nothing comes in, milliseconds. */
+const LOOK = 40
+
+function identityOf(options: ProbeOptions, vxlanPorts: readonly number[]): Identity {
+  // Above the ports the kernel hands out by itself (ip_local_port_range ends at 60999).
+  const id = 61_000 + (randomBytes(2).readUInt16BE() % (4500 - options.count))
+  return { protocol: options.protocol, id, count: options.count, port: options.port, marker: randomBytes(4), vxlanPorts }
+}
+
+function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Buffer {
+  const headers = (family === 4 ? 20 : 40) + 8
+  const payload = Buffer.alloc(Math.max(4, options.size - headers), 'netlab trace ')
+  identity.marker.copy(payload)
+  return payload
+}
+
+const vxlanPortsOf = (places: Places): number[] => {
+  const ports = places.objects.flatMap((o) => (o.kind === 'link' && o.type === 'vxlan' ? [o.port] : []))
+  return [...new Set([...ports, 8472, 4789])]
+}
+
+const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`)
+
+/** Everything the story is told from. */
+export async function gather(
+  { lab, objects }: Applied,
+  from: Target & { readonly node: NonNullable<Target['node']> },
+  to: Target,
+  options: ProbeOptions,
+  { ear, events }: Collectors,
+  enter: Enter,
+  signal: AbortSignal,
+): Promise<Scene> {
+  const { family } = from
+  const places = new Places(lab, objects)
+  const identity = identityOf(options, vxlanPortsOf(places))
+  const ns = from.node.netns
+  const prober = new Prober({
+    ns, protocol: options.protocol, family, to: to.address, port: options.port, id: identity.id,
+    payload: payloadOf(options, family, identity), df: options.df, ttl: options.ttl,
+    ...(from.address === from.word ? { source: from.address } : {}),
+  })
+  const way = possibleWay(lab, from.node, to)
+  const live = ear.open(way.listen, captureFilter({ ...identity, marker: identity.marker.readUInt32BE(), vxlanPort: identity.vxlanPorts[0]! }))
+  const knowledge = new Knowledge(enter)
+  const texts = new RuleTexts(enter, ear)
+  const table = `netlab_trace_${ear.pid}_${identity.marker.toString('hex')}`
+  const ruled: string[] = []
+  const missing: string[] = []
+
+  const markRules = async (): Promise<void> => {
+    await live
+    await Promise.all(
+      way.core.map(async (node) => {
+        const tables = await ear.tables(node)
+        const stale = tables.filter((t) => t.family === 'inet' && !isAlive(Number(/^netlab_trace_(\d+)_/.exec(t.name)?.[1] ?? process.pid)))
+        for (const t of stale) await ear.transact(node, deleteTable(t.name))
+        if (tables.every((t) => t.name.startsWith('netlab_trace_'))) return
+        texts.prefetch(node, tables.filter((t) => t.family === (family === 4 ? 'ip' : 'ip6')).slice(0, 1).map((t) => t.family))
+        let errno = await ear.transact(node, createTable(table, selectors(identity, family), true))
+        if (errno !== 0) errno = await ear.transact(node, createTable(table, selectors(identity, family), false))
+        if (errno === 0) ruled.push(node)
+        else missing.push(`no rule traces in ${places.name(node)}: nf_tables says error ${errno}`)
+      }),
+    )
+  }
+  const predict = async () => {
+    await knowledge.read(way.questions(places))
+    return expectation(places, knowledge, from, to)
+  }
+  try {
+    const [expected] = await Promise.all([predict(), markRules(), events.live, prober.ready])
+    signal.throwIfAborted()
+    if (events.failure !== undefined) missing.push(`no kernel events: ${events.failure}`)
+    const scene = new Scene({ lab, from, to, options, identity, places, knowledge, expected, ear, events, prober, missing })
+    await listen(scene, prober, options, signal, () => [ear, events, prober])
+    await scene.readRules(texts)
+    // Read again what the probe may have changed or what explains its end: before anything is cleaned up.
+    return scene
+  } finally {
+    void prober.end().catch(() => {})
+    await Promise.allSettled(ruled.map((node) => ear.transact(node, deleteTable(table))))
+  }
+}
+
+/** Sends the probes and looks at the evidence as it comes in, until it is clear what happened or time is up. */
+async function listen(scene: Scene, prober: Prober, options: ProbeOptions, signal: AbortSignal, sources: () => { onNews: () => void }[]): Promise<void> {
+  let wake: () => void = () => {}
+  for (const s of sources()) s.onNews = () => wake()
+  const started = Date.now()
+  for (let n = 0; n < options.count; n++) {
+    prober.send(n)
+    const deadline = Date.now() + options.timeout
+    let clearSince: number | undefined
+    for (;;) {
+      signal.throwIfAborted()
+      if (scene.answered(n)) break
+      const verdict = judge(scene.refresh(n))
+      if (verdict.certain) clearSince ??= Date.now()
+      else clearSince = undefined
+      if (clearSince !== undefined && Date.now() - clearSince >= GRACE) break
+      if (Date.now() >= deadline) break
+      const news = new Promise<void>((resolve) => (wake = resolve))
+      await Promise.race([news, sleep(clearSince === undefined ? LOOK : GRACE, undefined, { signal }).catch(() => {})])
+      // Frames of one packet come in a burst: look once at all of them.
+      await sleep(2)
+    }
+    if (!scene.answered(n)) break
+  }
+  scene.tookMs = Date.now() - started
+}

@@ -1,0 +1,65 @@
+/** A helper process of a trace: lines out, lines in, and it leaves when its standard input ends, even if we are killed. */
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** Longest wait for a helper's last words, milliseconds: it may have to drain and to clean up on a busy machine. */
+const PATIENCE = 3000
+
+export class Helper {
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #broken: Promise<never>
+  #rest = ''
+  #stderr = ''
+  #last: string | undefined
+  #ended = false
+  readonly #closed: Promise<void>
+
+  constructor(script: URL, args: readonly string[], onLine: (line: string) => void) {
+    // In a process group of its own: Ctrl-C is for netlab, which then still needs it to clean up.
+    this.#child = spawn('perl', [fileURLToPath(script), ...args], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child.stdin.on('error', () => {})
+    this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
+    this.#child.stdout.setEncoding('latin1')
+    this.#child.stdout.on('data', (chunk: string) => {
+      const lines = (this.#rest + chunk).split('\n')
+      this.#rest = lines.pop()!
+      for (const line of lines) {
+        if (line.startsWith('END ')) this.#last = line.slice(4)
+        else onLine(line)
+      }
+    })
+    this.#closed = new Promise((resolve) => this.#child.stdout.on('close', resolve))
+    this.#broken = new Promise((_, reject) => {
+      this.#child.on('error', reject)
+      this.#child.on('exit', (code) => {
+        if (!this.#ended) reject(new Error(`a helper of the trace ended with code ${code}: ${this.#stderr.trim()}`))
+      })
+    })
+    this.#broken.catch(() => {})
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  write(text: string): void {
+    this.#child.stdin.write(text)
+  }
+
+  /** The promise, or an error if the helper ends before it is kept. */
+  orBroken<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#broken])
+  }
+
+  /** Asks it to finish and waits for its last line, not for its exit: closing sockets takes the kernel a while. */
+  async end(): Promise<string | undefined> {
+    this.#ended = true
+    this.#child.stdin.end('END\n')
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([this.#closed, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
+    clearTimeout(timer)
+    this.#child.unref()
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) (stream as unknown as { unref?: () => void }).unref?.()
+    return this.#last
+  }
+}

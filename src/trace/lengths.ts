@@ -1,0 +1,17 @@
+/** Which lengths the probe and what belongs to it can have on a device: the filter of the device events. */
+
+/** Without the Ethernet header (frames coming in) and with it (going out). */
+const LINK = [0, 14]
+/** What tunnels add: none, IPIP, GRE, GRE with key, VXLAN over IPv4. */
+const TUNNELS = [0, 20, 24, 28, 50]
+
+export function lengthsOf({ protocol, size, family }: { readonly protocol: 'icmp' | 'tcp' | 'udp'; readonly size: number; readonly family: 4 | 6 | undefined }): number[] {
+  const families = family === undefined ? [4, 6] : [family]
+  const packets = families.flatMap((f) => {
+    const ip = f === 4 ? 20 : 40
+    // SYN and SYN-ACK with the options Linux sends, RST; ICMP errors quote all of a small packet.
+    const own = protocol === 'tcp' ? [ip + 40, ip + 20] : [size]
+    return [...own, ...own.map((l) => Math.min(l + ip + 8, f === 4 ? 576 : 1280))]
+  })
+  return [...new Set(packets.flatMap((p) => TUNNELS.flatMap((t) => LINK.map((l) => p + t + l))))].sort((a, b) => a - b)
+}

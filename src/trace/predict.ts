@@ -1,0 +1,203 @@
+/**
+ * The way a packet should take, found by walking from node to node with the kernel's own answers: where would you
+ * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
+ */
+import type { IpLink } from '../kernel/parse.ts'
+import type { Decision } from './story.ts'
+import type { Knowledge, RouteAnswer } from './knowledge.ts'
+import type { Place, Places } from './places.ts'
+
+export interface Step {
+  readonly ns: string
+  readonly device: string
+  readonly direction: 'in' | 'out'
+  /** What the node decides after this step. */
+  readonly decisions: Decision[]
+}
+
+export interface PredictedPath {
+  readonly steps: readonly Step[]
+  /** `delivered`, or why it ends early. */
+  readonly end: 'delivered' | 'no-route' | 'not-for-us' | 'unknown-neighbour' | 'no-fdb' | 'lost' | 'loop'
+  /** Namespace it ends in. */
+  readonly at: string
+  /** The route lookup that failed. */
+  readonly failed?: RouteAnswer & { readonly question: string }
+  /** Decided before anything left the source. */
+  readonly before: readonly Decision[]
+}
+
+interface Packet {
+  readonly src: string
+  readonly dst: string
+  /** Around it: tunnels it is inside of, outermost last. */
+  readonly outer?: { readonly type: 'vxlan' | 'gre' | 'ipip'; readonly device: string; readonly inner: Packet; readonly mac?: string; readonly vni?: number }
+}
+
+/** More devices than any lab has on a path: a loop. */
+const LONGEST = 80
+
+const predicted = (kind: Decision['kind'], text: string): Decision => ({ kind, text, evidence: 'predicted' })
+
+export class Walk {
+  readonly steps: Step[] = []
+  readonly #before: Decision[] = []
+
+  constructor(
+    private readonly places: Places,
+    private readonly knowledge: Knowledge,
+  ) {}
+
+  /** From a node that makes the packet itself. `start` continues a walk, as after address translation. */
+  async run(ns: string, src: string, dst: string, source?: string): Promise<PredictedPath> {
+    const answer = await this.knowledge.route(ns, { dst, ...(source === undefined ? {} : { src: source }) })
+    return this.#routed(ns, answer, { src, dst }, `to ${dst}`)
+  }
+
+  /** Goes on in a node where the packet is known to have come in on a device, with new addresses. */
+  async resume(at: Place, src: string, dst: string): Promise<PredictedPath> {
+    return this.#received(at, { src, dst }, undefined)
+  }
+
+  #end(ns: string, end: PredictedPath['end'], failed?: PredictedPath['failed']): PredictedPath {
+    return { steps: this.steps, end, at: ns, before: this.#before, ...(failed ? { failed } : {}) }
+  }
+
+  #decide(d: Decision): void {
+    const last = this.steps.at(-1)
+    if (last) last.decisions.push(d)
+    else this.#before.push(d)
+  }
+
+  #step(ns: string, device: string, direction: 'in' | 'out'): void {
+    this.steps.push({ ns, device, direction, decisions: [] })
+  }
+
+  async #link(ns: string, device: string): Promise<IpLink | undefined> {
+    return (await this.knowledge.at(ns)).links.find((l) => l.ifname === device)
+  }
+
+  async #routed(ns: string, answer: RouteAnswer, packet: Packet, question: string): Promise<PredictedPath> {
+    if (answer.error !== undefined) return this.#end(ns, 'no-route', { ...answer, question })
+    if (answer.local) return this.#local(ns, packet)
+    if (answer.dev === undefined) return this.#end(ns, 'lost')
+    this.#decide(predicted('route', answer.entry ?? `${packet.dst} dev ${answer.dev}`))
+    return this.#transmit(ns, answer.dev, answer.via ?? packet.dst, packet)
+  }
+
+  async #local(ns: string, packet: Packet): Promise<PredictedPath> {
+    if (!packet.outer) return this.#end(ns, 'delivered')
+    const { type, inner, vni } = packet.outer
+    const links = (await this.knowledge.at(ns)).links
+    const end = links.find((l) => l.linkinfo?.info_kind === type && (type !== 'vxlan' || l.linkinfo.info_data?.['id'] === vni))
+    if (!end) return this.#end(ns, 'lost')
+    this.#decide(predicted('decap', `${type} out of ${packet.src} > ${packet.dst}`))
+    return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)
+  }
+
+  /** MAC of a next hop: what the neighbour table says, else whoever owns the address. */
+  async #macOf(ns: string, device: string, nextHop: string): Promise<string | undefined> {
+    const { neighbours } = await this.knowledge.at(ns)
+    const known = neighbours.find((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
+    if (known?.lladdr) {
+      if (known.state?.includes('PERMANENT')) this.#decide(predicted('neighbour', `${nextHop} is ${known.lladdr} (permanent)`))
+      return known.lladdr
+    }
+    const owner = this.places.ownerOfAddress(nextHop)
+    if (!owner) return undefined
+    const link = await this.#link(owner.ns, owner.device)
+    return link?.address
+  }
+
+  async #transmit(ns: string, device: string, nextHop: string, packet: Packet): Promise<PredictedPath> {
+    if (this.steps.length > LONGEST) return this.#end(ns, 'loop')
+    this.#step(ns, device, 'out')
+    const link = await this.#link(ns, device)
+    const kind = link?.linkinfo?.info_kind
+    if (kind === 'vxlan') return this.#intoVxlan(ns, device, nextHop, packet, link!)
+    if (kind === 'gre' || kind === 'ipip') {
+      const local = String(link?.linkinfo?.info_data?.['local'] ?? '')
+      this.#decide(predicted('encap', `${kind} ${local} > ${nextHop}`))
+      return this.#outer(ns, { src: local, dst: nextHop, outer: { type: kind, device, inner: packet } })
+    }
+    const mac = await this.#macOf(ns, device, nextHop)
+    if (kind === 'bridge') return this.#bridged(ns, device, mac, nextHop, packet)
+    const peer = this.places.peer(ns, device)
+    return peer ? this.#received(peer, packet, mac) : this.#end(ns, 'lost')
+  }
+
+  async #intoVxlan(ns: string, device: string, nextHop: string, packet: Packet, link: IpLink): Promise<PredictedPath> {
+    const mac = await this.#macOf(ns, device, nextHop)
+    if (mac === undefined) return this.#end(ns, 'unknown-neighbour')
+    const { fdb } = await this.knowledge.at(ns)
+    const entry = fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)
+    if (!entry?.dst) return this.#end(ns, 'no-fdb')
+    const vni = Number(link.linkinfo?.info_data?.['id'])
+    const local = String(link.linkinfo?.info_data?.['local'] ?? '')
+    this.#decide(predicted('fdb', `${mac} is behind ${entry.dst}`))
+    this.#decide(predicted('encap', `vxlan ${vni}, ${local} > ${entry.dst}`))
+    return this.#outer(ns, { src: local, dst: entry.dst, outer: { type: 'vxlan', device, inner: packet, mac, vni } })
+  }
+
+  async #outer(ns: string, packet: Packet): Promise<PredictedPath> {
+    return this.#routed(ns, await this.knowledge.route(ns, { dst: packet.dst, src: packet.src }), packet, `to ${packet.dst}`)
+  }
+
+  /** Out of a bridge's own port: the node itself is the sender. */
+  async #bridged(ns: string, bridge: string, mac: string | undefined, nextHop: string, packet: Packet): Promise<PredictedPath> {
+    if (mac === undefined) return this.#end(ns, 'unknown-neighbour')
+    const port = (await this.#portOf(ns, bridge, mac)) ?? this.#portOfAddress(ns, nextHop)
+    if (port === undefined) return this.#end(ns, 'lost')
+    return this.#leavePort(ns, port, mac, packet)
+  }
+
+  #portOfAddress(ns: string, address: string): string | undefined {
+    const owner = this.places.ownerOfAddress(address)
+    const peer = owner && this.places.peer(owner.ns, owner.device)
+    return peer?.ns === ns ? peer.device : undefined
+  }
+
+  /** What a bridge knows of a MAC, or where it would be found by flooding. */
+  async #portOf(ns: string, bridge: string, mac: string): Promise<string | undefined> {
+    const { fdb } = await this.knowledge.at(ns)
+    const known = fdb.find((f) => f.mac === mac && f.master === bridge)
+    if (known) return known.ifname
+    const owner = this.places.ownerOfMac(mac)
+    const peer = owner && this.places.peer(owner.ns, owner.device)
+    return peer?.ns === ns ? peer.device : undefined
+  }
+
+  async #leavePort(ns: string, port: string, mac: string | undefined, packet: Packet): Promise<PredictedPath> {
+    this.#step(ns, port, 'out')
+    const peer = this.places.peer(ns, port)
+    return peer ? this.#received(peer, packet, mac) : this.#end(ns, 'lost')
+  }
+
+  async #received(at: Place, packet: Packet, mac: string | undefined): Promise<PredictedPath> {
+    const { ns } = at
+    if (this.steps.length > LONGEST) return this.#end(ns, 'loop')
+    this.#step(ns, at.device, 'in')
+    const link = await this.#link(ns, at.device)
+    if (!link) return this.#end(ns, 'lost')
+    const bridge = link.master
+    if (bridge !== undefined && mac !== undefined) {
+      const own = (await this.#link(ns, bridge))?.address
+      if (mac !== own) {
+        const port = await this.#portOf(ns, bridge, mac)
+        if (port === undefined || port === bridge) return this.#end(ns, 'not-for-us')
+        this.#decide(predicted('fdb', `${mac} is at port ${port}`))
+        return this.#leavePort(ns, port, mac, packet)
+      }
+      this.#step(ns, bridge, 'in')
+      return this.#forward(ns, bridge, packet)
+    }
+    if (mac !== undefined && link.address !== undefined && mac !== link.address) return this.#end(ns, 'not-for-us')
+    return this.#forward(ns, at.device, packet)
+  }
+
+  async #forward(ns: string, iif: string, packet: Packet): Promise<PredictedPath> {
+    const question = { dst: packet.dst, src: packet.src, iif }
+    const answer = await this.knowledge.route(ns, question)
+    return this.#routed(ns, answer, packet, `to ${packet.dst} from ${packet.src}, in on ${iif}`)
+  }
+}

@@ -1,0 +1,134 @@
+/** All evidence of a trace in one place, in the order the judge looks at it. Pure but for reading what collectors have heard. */
+import type { Lab, Node } from '../model/lab.ts'
+import { attribute, type Attribution } from './attribute.ts'
+import { chain } from './chain.ts'
+import type { Frame, HeardTrace } from './ear.ts'
+import type { KernelEvent } from './events.ts'
+import { Recognizer, type Identity, type Sighting } from './identity.ts'
+import type { Knowledge } from './knowledge.ts'
+import type { Expectation } from './possible.ts'
+import type { Places } from './places.ts'
+import type { Outcome } from './prober.ts'
+import { groupTraces, isDrop, packetOf, verdictOf, type RuleGroup, type RuleTexts } from './rules.ts'
+import type { Target } from './targets.ts'
+
+/** What a scene is made of. Collectors go on filling their lists. */
+export interface SceneParts {
+  readonly lab: Lab
+  readonly from: Target & { readonly node: Node }
+  readonly to: Target
+  readonly options: { readonly protocol: 'icmp' | 'tcp' | 'udp'; readonly port: number; readonly size: number; readonly df: boolean; readonly ttl: number; readonly count: number; readonly timeout: number }
+  readonly identity: Identity
+  readonly places: Places
+  readonly knowledge: Knowledge
+  readonly expected: Expectation
+  readonly ear: { readonly frames: readonly Frame[]; readonly traces: readonly HeardTrace[] }
+  readonly events: { readonly events: readonly KernelEvent[]; readonly failure?: string | undefined }
+  readonly prober: { readonly outcomes: readonly Outcome[] }
+  /** What this machine lacks, a sentence each. */
+  readonly missing: string[]
+}
+
+/** A group of rules with the packet it judged. */
+export interface JudgedGroup {
+  readonly group: RuleGroup
+  readonly packet: Sighting | undefined
+  /** The hop after which it was judged: where it came in, or the one before it went out. */
+  readonly at: Sighting | undefined
+}
+
+export class Scene {
+  /** Number of the probe that is looked at. */
+  n = 0
+  tookMs = 0
+  sightings: readonly Sighting[] = []
+  forward: readonly Sighting[] = []
+  reply: readonly Sighting[] = []
+  errors: readonly Sighting[] = []
+  neighbours: readonly Sighting[] = []
+  rules: readonly JudgedGroup[] = []
+  attribution: Attribution = { drops: [], icmp: [], unseen: [], matched: 0 }
+  /** Texts of the rules that spoke, by `ns family table chain handle`. */
+  readonly texts = new Map<string, string>()
+
+  constructor(readonly parts: SceneParts) {}
+
+  outcome(n = this.n): Outcome {
+    return this.parts.prober.outcomes[n] ?? {}
+  }
+
+  answered(n: number): boolean {
+    const what = this.outcome(n).reply?.what
+    return what !== undefined && what !== 'refused'
+  }
+
+  /** Looks at everything heard so far, for probe `n`. */
+  refresh(n: number): this {
+    const { ear, events, places, expected, identity } = this.parts
+    this.n = n
+    this.sightings = new Recognizer(identity).recognize(ear.frames, (ns) => places.name(ns))
+    const of = (role: Sighting['role']): Sighting[] => this.sightings.filter((s) => s.role === role && s.n === n)
+    this.forward = chain(of('probe'), expected.forward.steps, places)
+    this.reply = chain(of('reply'), expected.back?.steps ?? [], places)
+    this.errors = of('error')
+    const from = this.outcome().sent ?? this.forward[0]?.at ?? 0n
+    this.neighbours = this.sightings.filter((s) => s.role === 'neighbour' && s.at >= from - 1_000_000n)
+    this.attribution = attribute(this.sightings, [...events.events].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)))
+    this.rules = groupTraces(ear.traces)
+      .map((group) => {
+        const packet = packetOf(group, this.sightings)
+        return { group, packet, at: this.#judgedAfter(group, packet) }
+      })
+      .filter(({ group, packet }) => packet?.n === n || (packet === undefined && this.#headerIsOurs(group)))
+    return this
+  }
+
+  #judgedAfter({ ns, iif, oif }: RuleGroup, packet: Sighting | undefined): Sighting | undefined {
+    const chain = packet?.role === 'probe' ? this.forward : packet?.role === 'reply' ? this.reply : []
+    const here = chain.filter((s) => s.netns === ns)
+    const left = here.findIndex((s) => s.direction === 'out' && s.ifindex === oif)
+    if (left >= 0) return here[Math.max(0, left - 1)]
+    return here.find((s) => s.direction === 'in' && s.ifindex === iif) ?? here.at(-1)
+  }
+
+  /** Packets that were on no device are known by their transport header alone. */
+  #headerIsOurs({ transport }: RuleGroup): boolean {
+    const { protocol, id, count, marker } = this.parts.identity
+    if (!transport || transport.length < 8) return false
+    if (protocol !== 'tcp' && transport.indexOf(marker) >= 0) return true
+    if (protocol === 'icmp') return transport.readUInt16BE(4) === id
+    return [0, 2].some((at) => transport.readUInt16BE(at) >= id && transport.readUInt16BE(at) < id + count)
+  }
+
+  /** Words of every rule that decided something. */
+  async readRules(texts: RuleTexts): Promise<void> {
+    this.refresh(this.n)
+    const steps = this.rules.flatMap(({ group }) => {
+      const last = verdictOf(group)
+      return isDrop(group) && last ? group.steps.filter((s) => s.kind === 'rule') : group.steps.filter((s) => s.kind === 'rule' && s.verdict !== 'jump')
+    })
+    await Promise.all(
+      steps.map(async (t) => {
+        const text = await texts.text(t)
+        if (text !== undefined) this.texts.set(textKey(t), text)
+      }),
+    )
+  }
+
+  textOf(t: HeardTrace | undefined): string | undefined {
+    return t && this.texts.get(textKey(t))
+  }
+
+  /** The node the probe should arrive at. */
+  get destination(): string | undefined {
+    const { to, expected } = this.parts
+    return to.node?.netns ?? (expected.forward.end === 'delivered' ? expected.forward.at : undefined)
+  }
+
+  get arrived(): boolean {
+    const last = this.forward.at(-1)
+    return last !== undefined && last.direction === 'in' && last.netns === this.destination && !last.otherHost
+  }
+}
+
+const textKey = (t: HeardTrace): string => `${t.ns} ${t.family} ${t.table} ${t.chain} ${t.handle}`

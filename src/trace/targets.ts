@@ -1,0 +1,106 @@
+/** FROM and TO of a trace: words of the command line → nodes and addresses. */
+import { nodesOf, type Lab, type Node, type NodeAddress } from '../model/lab.ts'
+import { parseIp, type Family } from '../topology/address.ts'
+import { suggest } from '../topology/suggest.ts'
+import { nodeName } from './places.ts'
+
+/** Why a word cannot be traced to or from. */
+export class TargetError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message)
+  }
+}
+
+export interface Target {
+  readonly word: string
+  /** Absent: an address no node of the lab has. */
+  readonly node?: Node
+  readonly address: string
+  readonly family: Family
+  /** Of a Service: the port its name stands for here. */
+  readonly service?: { readonly name: string; readonly namespace: string }
+}
+
+/** Addresses of a node that others can reach it under. A router has those of its segments; a switch has none. */
+export function addressesOf(node: Node, lab: Lab): readonly NodeAddress[] {
+  if (node.kind === 'switch') return []
+  if (node.kind === 'router') return lab.segments.flatMap((s) => s.gateways)
+  return node.addresses
+}
+
+export function findNode(lab: Lab, word: string): Node | undefined {
+  const nodes = nodesOf(lab)
+  return nodes.find((n) => nodeName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
+}
+
+function unknown(lab: Lab, word: string): TargetError {
+  const names = nodesOf(lab).map(nodeName)
+  const near = suggest(word, [...names, ...Object.keys(lab.services).map((s) => `svc/${s}`)])
+  return new TargetError('unknown-node', `lab ${lab.name} has no node "${word}"`, near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`)
+}
+
+/**
+ * The cluster address of `svc/name` or `svc/namespace/name`. Replaced by what the services module gives once it is
+ * there: until then no Service has an address, and saying so beats tracing to nowhere.
+ */
+export type ServiceResolver = (lab: Lab, key: string, family: Family) => { readonly address: string } | undefined
+
+/** Words for both ends, in one family that both have. @throws TargetError */
+export function resolveTargets(lab: Lab, fromWord: string, toWord: string, family: Family | undefined, services?: ServiceResolver): { from: Target & { node: Node }; to: Target } {
+  const fromNode = findNode(lab, fromWord)
+  const raw = parseIp(fromWord)
+  const owner = raw ? ownerOf(lab, fromWord) : undefined
+  const sender = fromNode ?? owner
+  if (!sender) {
+    if (raw) throw new TargetError('address-outside', `no node of lab ${lab.name} has the address ${fromWord}: a probe is sent from a node`)
+    if (fromWord.startsWith('svc/')) throw new TargetError('from-service', 'a Service sends nothing: a trace starts at a node')
+    throw unknown(lab, fromWord)
+  }
+  if (sender.kind === 'switch') throw new TargetError('switch-sends-nothing', `${fromWord} is a switch: it forwards frames and has no address to send from`, 'Trace from a pod, a host, the router or an external.')
+  const families = family === undefined ? ([4, 6] as const) : [family]
+  for (const f of families) {
+    const to = destination(lab, toWord, f, services)
+    const source = addressesOf(sender, lab).find((a) => a.family === f)?.ip
+    if (!to || source === undefined) continue
+    const from: Target & { node: Node } = { word: fromWord, node: sender, address: owner ? fromWord : source, family: f }
+    return { from, to }
+  }
+  const said = family === undefined ? 'an address family in common' : `both an IPv${family} address`
+  throw new TargetError('no-common-family', `${fromWord} and ${toWord} do not have ${said}`)
+}
+
+const ownerOf = (lab: Lab, ip: string): Node | undefined => {
+  const wanted = parseIp(ip)
+  return nodesOf(lab).find((n) => addressesOf(n, lab).some((a) => a.family === wanted?.family && parseIp(a.ip)?.value === wanted.value))
+}
+
+/** Undefined when the target exists but not in this family. @throws TargetError when there is no such target */
+function destination(lab: Lab, word: string, family: Family, services: ServiceResolver | undefined): Target | undefined {
+  const ip = parseIp(word)
+  if (ip) {
+    const node = ownerOf(lab, word)
+    return ip.family === family ? { word, address: word, family, ...(node ? { node } : {}) } : undefined
+  }
+  if (word.startsWith('svc/')) return service(lab, word, family, services)
+  const node = findNode(lab, word)
+  if (!node) throw unknown(lab, word)
+  if (node.kind === 'switch') throw new TargetError('switch-has-no-address', `${word} is a switch: it has no address`, 'Trace to a pod, a host, the router, an external or an address.')
+  const address = addressesOf(node, lab).find((a) => a.family === family)?.ip
+  return address === undefined ? undefined : { word, node, address, family }
+}
+
+function service(lab: Lab, word: string, family: Family, services: ServiceResolver | undefined): Target | undefined {
+  const key = word.slice('svc/'.length).replace(/^default\//, '')
+  if (!Object.hasOwn(lab.services, key)) {
+    const near = suggest(word, Object.keys(lab.services).map((s) => `svc/${s}`))
+    throw new TargetError('unknown-service', `lab ${lab.name} has no Service "${key}"`, near ? `did you mean "${near}"?` : undefined)
+  }
+  if (!services) throw new TargetError('services-not-built', `Service ${key} has no address: this netlab does not build Services yet`, 'Trace to one of its pods.')
+  const found = services(lab, key, family)
+  const [namespace, name] = key.includes('/') ? (key.split('/') as [string, string]) : ['default', key]
+  return found ? { word, address: found.address, family, service: { name, namespace } } : undefined
+}

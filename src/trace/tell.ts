@@ -1,0 +1,124 @@
+/** Evidence and verdict → the finished story: hops with what was decided on them, what was expected and never reached. */
+import { decisionsOf } from './decisions.ts'
+import { keyOfStep } from './chain.ts'
+import type { Sighting } from './identity.ts'
+import { judge, type Verdict } from './judge.ts'
+import type { PredictedPath } from './predict.ts'
+import type { Scene } from './scene.ts'
+import type { Capture, Hop, Story } from './story.ts'
+
+export interface Losses {
+  readonly frames: number
+  readonly overflows: number
+  readonly events: number
+}
+
+const keyOf = (s: Sighting): string => keyOfStep({ ns: s.netns, device: s.device, direction: s.direction })
+
+export function tell(scene: Scene, losses: Losses): Story {
+  const { lab, from, to, options, identity, expected, missing } = scene.parts
+  scene.refresh(scene.n)
+  const verdict = judge(scene)
+  const captures = [...scene.sightings]
+  const start = scene.forward[0]?.at ?? scene.outcome().sent ?? scene.sightings[0]?.at ?? 0n
+  const forward = hops(scene, scene.forward, expected.forward, start, captures, verdict.outcome === 'delivered' ? 'all' : 'rest')
+  const answered = scene.reply.length > 0
+  const reply = expected.back && answered ? hops(scene, scene.reply, expected.back, start, captures, verdict.outcome === 'delivered' ? 'all' : 'rest') : hops(scene, scene.reply, undefined, start, captures, 'rest')
+  const outcomes = Array.from({ length: options.count }, (_, n) => scene.outcome(n))
+  const rtts = outcomes.flatMap((o) => (o.reply && o.reply.what !== 'refused' && o.sent !== undefined ? [Number(o.reply.at - o.sent) / 1e6] : []))
+  const ip = scene.forward[0]?.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  return {
+    lab: lab.name,
+    file: lab.file,
+    from: { word: from.word, node: scene.parts.places.name(from.node.netns), address: scene.parts.expected.source },
+    to: { word: to.word, ...(to.node ? { node: scene.parts.places.name(to.node.netns) } : {}), address: to.address },
+    probe: {
+      protocol: options.protocol,
+      family: from.family,
+      port: options.protocol === 'icmp' ? null : options.port,
+      id: identity.id,
+      size: ip?.length ?? options.size,
+      df: options.df,
+      ttl: ip?.ttl ?? options.ttl,
+      count: options.count,
+    },
+    outcome: verdict.outcome,
+    rttMs: verdict.rttMs === null ? null : Math.round(verdict.rttMs * 1000) / 1000,
+    forward,
+    reply,
+    ...(verdict.drop ? { drop: verdict.drop } : {}),
+    differences: differences(scene, verdict),
+    notes: notes(scene),
+    counted: { sent: outcomes.filter((o) => o.sent !== undefined || o.error).length, answered: rtts.length, rtts: rtts.map((r) => Math.round(r * 1000) / 1000) },
+    evidence: {
+      captured: forward.filter((h) => h.evidence === 'captured').length + reply.filter((h) => h.evidence === 'captured').length,
+      expected: expected.forward.steps.length + (expected.back?.steps.length ?? 0),
+      kernelEvents: scene.attribution.matched + scene.attribution.drops.length + scene.attribution.icmp.length,
+      ruleEvents: scene.rules.reduce((n, r) => n + r.group.steps.length, 0),
+      lost: losses.frames + losses.overflows + losses.events,
+      missing,
+    },
+    captures: captures.map(({ n: _n, ...c }): Capture => c),
+  }
+}
+
+/** Captured hops in order; then, after a drop, what the prediction still had, never reached. */
+function hops(scene: Scene, seen: readonly Sighting[], path: PredictedPath | undefined, start: bigint, captures: readonly Sighting[], expect: 'all' | 'rest'): Hop[] {
+  const { places } = scene.parts
+  const list = seen.map((s, i): Hop => ({
+    node: s.node,
+    nodeKind: places.node(s.netns).kind,
+    device: s.device,
+    direction: s.direction,
+    at: Math.round(Number(s.at - start) / 1000) / 1000,
+    evidence: 'captured',
+    layers: s.layers,
+    decisions: decisionsOf(scene, s, seen[i + 1], path),
+    capture: captures.indexOf(s),
+  }))
+  if (!path || expect === 'all') return list
+  const have = new Set(seen.map(keyOf))
+  const reached = path.steps.findLastIndex((s) => have.has(keyOfStep(s)))
+  const never = path.steps.slice(reached + 1).map((s): Hop => ({
+    node: places.name(s.ns),
+    nodeKind: places.node(s.ns).kind,
+    device: s.device,
+    direction: s.direction,
+    at: null,
+    evidence: 'predicted',
+    layers: [],
+    decisions: s.decisions,
+  }))
+  return [...list, ...never]
+}
+
+/** Where what was seen is not what was expected. */
+function differences(scene: Scene, verdict: Verdict): string[] {
+  const { expected, places } = scene.parts
+  const list: string[] = []
+  const compare = (what: string, seen: readonly Sighting[], path: PredictedPath | undefined): void => {
+    if (!path || seen.length === 0) return
+    const steps = path.steps.map(keyOfStep)
+    const have = seen.map(keyOf)
+    const extra = seen.filter((s) => !steps.includes(keyOf(s)))
+    const reached = Math.max(-1, ...have.map((k) => steps.indexOf(k)))
+    const skipped = path.steps.slice(0, reached).filter((s) => !have.includes(keyOfStep(s)))
+    const show = (x: readonly { readonly node: string; readonly device: string; readonly direction: string }[]): string => [...new Set(x.map((s) => `${s.node} ${s.device} ${s.direction}`))].join(', ')
+    if (extra.length > 0) list.push(`${what} was seen where the kernel's tables did not predict it: ${show(extra)}`)
+    if (skipped.length > 0) list.push(`${what} was predicted but not seen on: ${show(skipped.map((s) => ({ ...s, node: places.name(s.ns) })))}`)
+  }
+  compare('the probe', scene.forward, expected.forward)
+  compare('the answer', scene.reply, expected.back)
+  if (verdict.outcome === 'delivered' && expected.forward.end !== 'delivered') list.push(`the kernel's tables predicted that it would not arrive (${expected.forward.end} in ${places.name(expected.forward.at)}), yet it did`)
+  return list
+}
+
+function notes(scene: Scene): string[] {
+  const list: string[] = []
+  const nodes = (chain: readonly Sighting[]): string[] => [...new Set(chain.map((s) => `${s.node} ${s.device}`))]
+  const there = nodes(scene.forward)
+  const back = nodes(scene.reply).reverse()
+  const other = back.filter((d) => !there.includes(d))
+  if (scene.reply.length > 0 && scene.answered(scene.n) && other.length > 0) list.push(`the answer took another way: it passed ${other.join(', ')}, which the request did not`)
+  return list
+}
