@@ -1,0 +1,115 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server, type Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { LabBusy, withLock } from '../../../src/state/lock.ts'
+
+// Waiting costs no time here: every pause moves the clock instead.
+vi.mock('node:timers/promises', () => ({
+  setTimeout: async (ms: number) => {
+    vi.setSystemTime(Date.now() + ms * pace.factor)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  },
+}))
+const pace = vi.hoisted(() => ({ factor: 0 }))
+
+let lab: string
+const holders: ChildProcess[] = []
+const servers: Server[] = []
+beforeEach(() => {
+  lab = `test-${randomBytes(6).toString('hex')}`
+  pace.factor = 0
+  vi.useFakeTimers({ toFake: ['Date'] })
+})
+afterEach(() => {
+  for (const h of holders.splice(0)) h.kill('SIGKILL')
+  for (const s of servers.splice(0)) s.close()
+  vi.useRealTimers()
+})
+
+/** Another process that has the lock. */
+async function holder(): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('lock-holder.ts', import.meta.url)), lab], { stdio: ['pipe', 'pipe', 'inherit'] })
+  holders.push(child)
+  await once(child.stdout, 'data')
+  return child as ChildProcess & { pid: number }
+}
+
+describe('a lock', () => {
+  test('gives what the work gives, and is free again after it, also when it throws', async () => {
+    expect(await withLock(lab, async () => 7)).toBe(7)
+    await expect(withLock(lab, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(await withLock(lab, async () => 8, () => expect.unreachable())).toBe(8)
+  })
+
+  test('is held by one at a time, also within one process', async () => {
+    let inside = 0
+    let most = 0
+    const work = async (): Promise<void> => {
+      most = Math.max(most, ++inside)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      inside--
+    }
+    await Promise.all(Array.from({ length: 5 }, () => withLock(lab, work)))
+    expect([inside, most]).toEqual([0, 1])
+  })
+
+  test('of one lab does not hinder another', async () => {
+    await withLock(lab, () => withLock(`${lab}-2`, async () => {}, () => expect.unreachable()))
+  })
+
+  test('of another process is waited for, once told whose it is', async () => {
+    const other = await holder()
+    const waits: string[] = []
+    const got = withLock(lab, async () => 'mine', (pid) => {
+      waits.push(pid)
+      other.stdin!.end()
+    })
+    expect(await got).toBe('mine')
+    expect(waits).toEqual([String(other.pid)])
+  })
+
+  test('ends with its holder, however that ends', async () => {
+    const other = await holder()
+    expect(await withLock(lab, async () => 'mine', () => other.kill('SIGKILL'))).toBe('mine')
+  })
+
+  test('is not waited for forever', async () => {
+    const other = await holder()
+    pace.factor = 1
+    const started = Date.now()
+    const error = await withLock(lab, async () => expect.unreachable()).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(LabBusy)
+    expect((error as Error).message).toBe(`lab ${lab} is being changed by another netlab (pid ${other.pid})`)
+    // Ten seconds by the clock that was moved.
+    expect(Date.now() - started).toBeGreaterThanOrEqual(10_000)
+  })
+
+  test('is not waited for by someone who was interrupted', async () => {
+    await holder()
+    const control = new AbortController()
+    const got = withLock(lab, async () => expect.unreachable(), () => control.abort(new Error('ctrl-c')), control.signal)
+    await expect(got).rejects.toThrow('ctrl-c')
+  })
+})
+
+describe('a name that somebody else has bound', () => {
+  const bind = (answer: (socket: Socket) => void): Promise<void> =>
+    new Promise((resolve) => {
+      const server = createServer((s) => answer(s.on('error', () => {})))
+      servers.push(server)
+      server.listen(`\0netlab/${lab}`, resolve)
+    })
+  test.each<[string, (socket: Socket) => void]>([
+    ['says nothing', (s) => s.end()],
+    ['says something that is no pid', (s) => s.end('1; reboot')],
+    ['never stops talking', (s) => void setInterval(() => s.write('9'.repeat(1000)), 1).unref()],
+    ['never answers', () => {}],
+  ])('and %s is just busy', async (_, answer) => {
+    await bind(answer)
+    pace.factor = 100
+    await expect(withLock(lab, async () => expect.unreachable(), (pid) => expect(pid).toBe('unknown'))).rejects.toThrow('(pid unknown)')
+  })
+})
