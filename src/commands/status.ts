@@ -6,7 +6,7 @@ import { placesOf, processStates, type ProcessState } from '../process/states.ts
 import { driftFindings, type Finding } from '../report/drift.ts'
 import { table } from '../report/table.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
-import { processDir, type Applied } from '../state/store.ts'
+import { hasAttempt, processDir, type Applied } from '../state/store.ts'
 import { Exit } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requireRoot } from './machine.ts'
@@ -40,9 +40,10 @@ async function read({ lab, objects }: Applied, states: ReadonlyMap<string, Proce
   }
 }
 
-function* advice(findings: readonly Finding[], file: string): Generator<string> {
+function* advice(findings: readonly Finding[], file: string, halfDone: boolean): Generator<string> {
+  if (halfDone) yield `\nA change of this lab is under way or was interrupted: netlab up ${file} puts it back as that file says.\n`
   if (findings.some((f) => f.state === 'missing' || f.state === 'changed')) yield `\nnetlab up ${file} puts back what is missing or changed.\n`
-  if (findings.some((f) => f.state === 'unexpected')) yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
+  if (!halfDone && findings.some((f) => f.state === 'unexpected')) yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
   if (findings.some((f) => f.state === 'exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
 }
 
@@ -55,10 +56,11 @@ export async function status(name: string | undefined, options: { readonly json?
   requireRoot('status')
   const states = new Map(processStates(processDir(lab.name)).map((p) => [p.id, p]))
   const findings = await read(applied, states)
-  const broken = findings.some(isBroken)
+  const halfDone = hasAttempt(lab.name)
+  const broken = halfDone || findings.some(isBroken)
   process.exitCode = broken ? Exit.Broken : Exit.Done
   const containers = [...states.values()]
-  if (options.json) return writeJson({ lab: lab.name, healthy: !broken, checked: objects.length, findings, containers })
+  if (options.json) return writeJson({ lab: lab.name, healthy: !broken, halfDone, checked: objects.length, findings, containers })
 
   const chalk = chalkFor(process.stdout)
   const running = containers.filter((c) => c.state === 'running').length
@@ -71,6 +73,6 @@ export async function status(name: string | undefined, options: { readonly json?
   return writeOut([
     `${broken ? chalk.red('drifted') : chalk.green('as planned')}  ${lab.name}: ${head}\n`,
     ...(findings.length > 0 ? ['\n', table(['state', 'asked for by', 'object'], rows, chalk.dim)] : []),
-    ...advice(findings, lab.file),
+    ...advice(findings, lab.file, halfDone),
   ])
 }

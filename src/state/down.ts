@@ -6,7 +6,7 @@ import { apply } from '../kernel/apply.ts'
 import type { Enter } from '../kernel/enter.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { endProcesses, pidsInNamespaces, stopProcesses } from '../process/stop.ts'
-import { forget, forgetApplied, forgetAttempt, processDir, readJournal, StateError } from './store.ts'
+import { forget, forgetApplied, processDir, readJournal, removeRemains, StateError } from './store.ts'
 
 export interface Removed {
   readonly namespaces: number
@@ -29,7 +29,7 @@ function commandOf(pid: number): string {
 export async function removeLab(lab: string, enter: Enter): Promise<Removed | undefined> {
   const journal = readJournal(lab)
   if (!journal) {
-    forgetAttempt(lab)
+    removeRemains(lab)
     return undefined
   }
   forgetApplied(lab)

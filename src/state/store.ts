@@ -4,6 +4,7 @@
  *
  *   /run/netlab/<lab>/journal.json   what may have been created; written BEFORE anything is
  *   /run/netlab/<lab>/applied.json   the lab and its kernel objects as last brought up and read back
+ *   /run/netlab/<lab>/attempt.json   what a change of it that is under way, or was interrupted, asks for
  *   /run/netlab/<lab>/process/       containers: pids, exits, logs
  *
  * A namespace the journal does not name is not ours and is never touched.
@@ -33,6 +34,13 @@ export interface Applied {
   readonly since: number
 }
 
+/** A change of a running lab: on record from before its first step until it is finished or put back. */
+export interface Attempt {
+  readonly version: 1
+  readonly lab: string
+  readonly objects: readonly KernelObject[]
+}
+
 export const labDir = (lab: string): string => join(STATE_DIR, lab)
 export const processDir = (lab: string): string => join(labDir(lab), 'process')
 
@@ -53,6 +61,8 @@ const isJournal = (value: Partial<Journal>, lab: string): boolean =>
   value.lab === lab && Array.isArray(value.namespaces) && value.namespaces.every((ns) => typeof ns === 'string' && /^[a-z0-9.-]+$/.test(ns) && ns.startsWith(`${lab}.`))
 
 const isApplied = (value: Partial<Applied>, lab: string): boolean => value.lab?.name === lab && Array.isArray(value.objects)
+
+const isAttempt = (value: Partial<Attempt>, lab: string): boolean => value.lab === lab && Array.isArray(value.objects)
 
 /** @param fits whether the content is what it should be, and about this lab: it decides what gets deleted */
 function read<T extends { version: number }>(lab: string, name: string, fits: (value: Partial<T>, lab: string) => boolean): T | undefined {
@@ -101,6 +111,12 @@ export const writeJournal = (journal: Journal): void => write(journal.lab, 'jour
 export const readApplied = (lab: string): Applied | undefined => read<Applied>(lab, 'applied.json', isApplied)
 export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied)
 
+export const readAttempt = (lab: string): Attempt | undefined => read<Attempt>(lab, 'attempt.json', isAttempt)
+export const writeAttempt = (attempt: Attempt): void => write(attempt.lab, 'attempt.json', attempt)
+export const endAttempt = (lab: string): void => rmSync(join(labDir(lab), 'attempt.json'), { force: true })
+/** Whether a change of this lab is under way or was left half done. */
+export const hasAttempt = (lab: string): boolean => existsSync(join(labDir(lab), 'attempt.json'))
+
 /** From now on the lab counts as incomplete: it is about to be taken apart, and nobody may call it up again. */
 export const forgetApplied = (lab: string): void => rmSync(join(labDir(lab), 'applied.json'), { force: true })
 
@@ -118,7 +134,7 @@ export function forget(lab: string): void {
 }
 
 /** Takes away what a killed `up` left before its journal was whole, which is before it made anything. */
-export function forgetAttempt(lab: string): void {
+export function removeRemains(lab: string): void {
   if (!isLabName(lab)) return
   rmSync(join(labDir(lab), 'journal.json.new'), { force: true })
   try {

@@ -15,7 +15,7 @@ import { placesOf } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
-import { processDir, readApplied, readJournal, writeApplied, writeJournal, type Applied } from './store.ts'
+import { endAttempt, processDir, readApplied, readAttempt, readJournal, writeApplied, writeAttempt, writeJournal, type Applied } from './store.ts'
 
 /** What happens next, for progress lines. */
 export type Phase = 'cleaning up' | 'reading' | 'applying' | 'reading back' | 'rolling back'
@@ -121,7 +121,7 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
     await removeLab(lab.name, enter)
     applied = undefined
   }
-  const before: readonly KernelObject[] = applied?.objects ?? []
+  const before = applied ? withAttempt(applied) : []
   let owned: readonly KernelObject[] = []
   if (applied) {
     options.onPhase?.('reading')
@@ -134,6 +134,7 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
     options.onChanges?.(changes)
   }
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: [...new Set([...namespacesOf(before), ...namespacesOf(desired)])] })
+  if (applied) writeAttempt({ version: 1, lab: lab.name, objects: union(before, desired) })
 
   let result: Converged | 'interrupted'
   let bug: unknown
@@ -148,7 +149,7 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
     remember(compiled, applied)
     return { outcome: applied ? 'changed' : 'created', changes: result.changes }
   }
-  const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, desired, enter, options)
+  const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), enter, options)
   if (bug !== undefined) throw bug
   if (result === 'interrupted') return { outcome: 'interrupted', rolledBack }
   return 'failure' in result ? { outcome: 'failed', failure: result.failure, rolledBack } : { outcome: 'diverged', drift: (result as { drift: Drift }).drift, rolledBack }
@@ -158,17 +159,30 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
 function remember({ lab, objects }: Compiled, applied: Applied | undefined): void {
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
   writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000) })
+  endAttempt(lab.name)
 }
 
-/** Puts things back: a new lab goes away, a changed one becomes what it was. True when that worked. */
-async function rollBack(session: Session, lab: string, applied: Applied | undefined, desired: readonly KernelObject[], enter: Enter, options: UpOptions): Promise<boolean> {
+/** Both lists, each object once. */
+function union(first: readonly KernelObject[], second: readonly KernelObject[]): KernelObject[] {
+  const keys = new Set(first.map(keyOf))
+  return [...first, ...second.filter((o) => !keys.has(keyOf(o)))]
+}
+
+/** What may be there of a lab: also what a change asked for that was killed before it was finished or put back. */
+const withAttempt = (applied: Applied): readonly KernelObject[] => union(applied.objects, readAttempt(applied.lab.name)?.objects ?? [])
+
+/**
+ * Puts things back: a new lab goes away, a changed one becomes what it was. True when that worked.
+ * @param touched everything that may have been made
+ */
+async function rollBack(session: Session, lab: string, applied: Applied | undefined, touched: readonly KernelObject[], enter: Enter, options: UpOptions): Promise<boolean> {
   options.onPhase?.('rolling back')
   if (!applied) {
     await removeLab(lab, enter)
     return true
   }
-  const owned = ownedOf(await session.observe([...applied.objects, ...desired]), applied.objects, desired)
-  const result = await session.converge(owned, desired, applied.objects)
+  const owned = ownedOf(await session.observe([...applied.objects, ...touched]), touched)
+  const result = await session.converge(owned, touched, applied.objects)
   if (!('changes' in result)) return false
   remember({ lab: applied.lab, objects: applied.objects, needs: [] }, applied)
   return true
