@@ -17,6 +17,8 @@ interface Common {
 
 export interface Netns extends Common {
   readonly kind: 'netns'
+  /** Only ever observed: the name is there but no namespace behind it, as when `ip netns add` was killed. */
+  readonly dead?: true
 }
 
 /** What a bridge does with one of its ports. */

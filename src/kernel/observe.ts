@@ -2,10 +2,10 @@
  * Reads namespaces back from the kernel into the same kernel objects that were asked for, so that
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { differences } from './diff.ts'
-import { ABSENT, NETNS_DIR, type Enter, type Job, type Step } from './enter.ts'
+import { ABSENT, NETNS_DIR, netnsFile, type Enter, type Job, type Step } from './enter.ts'
 import { keyOf, type KernelObject, type Kind, type Process, type Veth, type VethEnd } from './objects.ts'
 import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, jsonLines, linkObject, neighbourObjects, operational, routeObjects, ruleObjects, type IpLink } from './parse.ts'
 
@@ -81,8 +81,10 @@ interface End {
 
 /** Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw. */
 export async function observe(hints: readonly KernelObject[], enter: Enter, options: ObserveOptions = {}): Promise<KernelObject[]> {
-  const exists = new Set(namespaces())
-  const expected = [...byNamespace(hints)].filter(([ns]) => exists.has(ns))
+  const names = new Set(namespaces())
+  const named = [...byNamespace(hints)].filter(([ns]) => names.has(ns))
+  const dead = new Set(named.flatMap(([ns]) => (isMounted(ns) ? [] : [ns])))
+  const expected = named.filter(([ns]) => !dead.has(ns))
   const found: KernelObject[] = []
   const ends = new Map<string, End>()
 
@@ -130,6 +132,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
     options.onProgress?.(++done / jobs.length)
   })
   for (const [ns] of expected) found.push({ kind: 'netns', ns })
+  for (const ns of dead) found.push({ kind: 'netns', ns, dead: true })
   await settle(hints, ends, enter)
   found.push(...pairs(hints, ends))
   for (const o of hints) {
@@ -153,6 +156,15 @@ export function namespaces(): string[] {
     return readdirSync(NETNS_DIR)
   } catch {
     return []
+  }
+}
+
+/** Whether the file of this name is a namespace: `ip netns add` makes an empty file first, then mounts on it. */
+function isMounted(ns: string): boolean {
+  try {
+    return statSync(netnsFile(ns)).dev === statSync('/proc/self/ns/net').dev
+  } catch {
+    return false
   }
 }
 

@@ -33,6 +33,7 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
   if (fields.includes('peer.ns')) return ['its other end is not where it should be']
   return fields.flatMap((field) => {
     if (field === 'down') return [`${object.kind === 'veth' ? object.name : 'the device'} is down`]
+    if (field === 'dead') return ['there is a file of that name, but no namespace behind it']
     if (field === 'astray') return ['it was started in a namespace that has been deleted since']
     if (field === 'peer.down') return [`the other end is down`]
     const [was, asked] = [valueAt(now, field), valueAt(object, field)]
