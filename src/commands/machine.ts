@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import type { Compiled } from '../compile/compile.ts'
 import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/probe.ts'
+import { namespaces } from '../kernel/observe.ts'
 import { learnedNeighbours } from '../model/lab.ts'
+import { namedNamespace, networkNamespace } from '../process/proc.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 import { Exit, Failure, failure } from './failure.ts'
 
@@ -17,6 +19,14 @@ export function requireRoot(command: string): void {
   completePath()
   if (process.geteuid?.() === 0) return
   throw failure(Exit.Machine, 'not-root', `netlab ${command} needs root: network namespaces are made and entered with it`, `sudo ${['netlab', ...process.argv.slice(2)].join(' ')}`)
+}
+
+/** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: a namespace made there exists nowhere else. */
+export function requireOutside(): void {
+  const here = networkNamespace(process.pid)
+  if (here === networkNamespace(1)) return
+  const node = namespaces().find((ns) => namedNamespace(ns) === here)
+  if (node !== undefined) throw failure(Exit.Usage, 'inside-a-node', `this is inside the namespace ${node}: a lab built here could not be seen from anywhere else`, 'Leave it first (exit).')
 }
 
 /** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */

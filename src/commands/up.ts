@@ -11,7 +11,7 @@ import { labNames, readApplied } from '../state/store.ts'
 import { bringUp, type UpResult } from '../state/up.ts'
 import { compileFile, type FromFile } from './context.ts'
 import { Exit, Failure, failure } from './failure.ts'
-import { neighbourTableWarning, requireFeatures, requireRoot } from './machine.ts'
+import { neighbourTableWarning, requireFeatures, requireOutside, requireRoot } from './machine.ts'
 import { warn } from './warn.ts'
 
 interface UpCommandOptions {
@@ -33,6 +33,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
   // Judged before anything is asked of the machine: a bad file is a bad file for everyone.
   const first = compileFile(file, options)
   requireRoot('up')
+  requireOutside()
   requireFeatures(first.compiled)
   const { signal } = interruption()
   const progress = new Progress()
