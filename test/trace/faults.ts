@@ -1,0 +1,90 @@
+/**
+ * Ways to break a healthy lab by hand, and what the trace must say of each. The scripts see the function `on NODE CMD…`;
+ * what they break of the lab's own is healed by `netlab up`, the rest by `undo`.
+ */
+export interface Fault {
+  readonly name: string
+  readonly inject: string
+  readonly undo?: string
+  /** Arguments of the trace; default: pod-a pod-b. */
+  readonly args?: readonly string[]
+  readonly node: string
+  readonly cause: string
+  readonly device?: string
+  readonly outcome?: 'dropped' | 'rejected' | 'delivered'
+  /** What the sentence, the rule, or the source must name. */
+  readonly says?: RegExp
+}
+
+/** The lab all of them break: two hosts, one VXLAN, pods with a port. */
+export const TOPOLOGY = `
+hosts:
+  node-1: {}
+  node-2: {}
+pods:
+  pod-a: { host: node-1 }
+  pod-b: { host: node-2, containers: [{ name: web, ports: [{ containerPort: 8080 }, { containerPort: 5353, protocol: UDP }] }] }
+  pod-c: { host: node-1 }
+`
+
+const forward = (rule: string): Pick<Fault, 'inject' | 'undo'> => ({ inject: `on node-1 iptables -I FORWARD ${rule}`, undo: `on node-1 iptables -D FORWARD ${rule}` })
+
+export const FAULTS: readonly Fault[] = [
+  { name: 'iptables drop in FORWARD', ...forward('-d 10.244.1.2 -m comment --comment "policy default/deny-b" -j DROP'), node: 'node-1', cause: 'policy', says: /deny-b/ },
+  { name: 'iptables reject in FORWARD', ...forward('-d 10.244.1.2 -j REJECT'), node: 'node-1', cause: 'firewall', outcome: 'rejected', says: /REJECT/ },
+  { name: 'ipset match', inject: 'on node-1 ipset create bad hash:ip; on node-1 ipset add bad 10.244.0.2; on node-1 iptables -I FORWARD -m set --match-set bad src -j DROP', undo: 'on node-1 iptables -D FORWARD 1; sleep 0.05; on node-1 ipset destroy bad', node: 'node-1', cause: 'firewall', says: /match-set bad src/ },
+  { name: 'chain policy', inject: 'on node-2 iptables -P FORWARD DROP', undo: 'on node-2 iptables -P FORWARD ACCEPT', node: 'node-2', cause: 'firewall', says: /policy/ },
+  { name: 'raw PREROUTING', inject: 'on node-2 iptables -t raw -I PREROUTING -i vxlan1 -d 10.244.1.2 -j DROP', undo: 'on node-2 iptables -t raw -F', node: 'node-2', cause: 'firewall', says: /raw PREROUTING/ },
+  { name: 'mangle POSTROUTING', inject: 'on node-2 iptables -t mangle -I POSTROUTING -d 10.244.1.2 -j DROP', undo: 'on node-2 iptables -t mangle -F', node: 'node-2', cause: 'firewall', says: /mangle POSTROUTING/ },
+  { name: 'native nft', inject: `on node-2 nft 'add table inet mine; add chain inet mine fwd { type filter hook forward priority 0; }; add rule inet mine fwd ip daddr 10.244.1.2 drop comment "mine"'`, undo: 'on node-2 nft delete table inet mine', node: 'node-2', cause: 'firewall', says: /daddr 10.244.1.2 drop/ },
+  { name: 'pod INPUT', inject: 'on pod-b iptables -A INPUT -p icmp -j DROP', undo: 'on pod-b iptables -F', node: 'pod-b', cause: 'firewall', says: /INPUT/ },
+  { name: "pod's own OUTPUT", inject: 'on pod-a iptables -A OUTPUT -p icmp -j DROP', undo: 'on pod-a iptables -F', node: 'pod-a', cause: 'own-firewall', says: /OUTPUT/ },
+  { name: "the destination's own OUTPUT", inject: 'on pod-b iptables -A OUTPUT -p icmp -j DROP', undo: 'on pod-b iptables -F', node: 'pod-b', cause: 'own-firewall', says: /OUTPUT/ },
+  { name: 'underlay firewall', inject: 'on node-2 iptables -I INPUT -p udp --dport 8472 -j DROP', undo: 'on node-2 iptables -D INPUT 1', node: 'node-2', cause: 'tunnel-firewall', says: /8472/ },
+  { name: 'underlay firewall, going out', inject: 'on node-1 iptables -I OUTPUT -p udp --dport 8472 -j DROP', undo: 'on node-1 iptables -D OUTPUT 1', node: 'node-1', cause: 'tunnel-firewall', says: /8472/ },
+  { name: 'legacy iptables', inject: 'on node-2 iptables-legacy -I FORWARD -d 10.244.1.2 -j DROP', undo: 'on node-2 iptables-legacy -F FORWARD', node: 'node-2', cause: 'firewall' },
+  { name: 'no route', inject: 'on node-1 ip route del 10.244.1.0/24', node: 'node-1', cause: 'no-route', says: /lab\.yaml:\d+/ },
+  { name: 'no route in the pod', inject: 'on pod-a ip route del default', node: 'pod-a', cause: 'no-route' },
+  { name: 'blackhole', inject: 'on node-1 ip route replace blackhole 10.244.1.0/24', undo: 'on node-1 ip route del blackhole 10.244.1.0/24', node: 'node-1', cause: 'blackhole' },
+  { name: 'prohibit', inject: 'on node-1 ip route replace prohibit 10.244.1.0/24', undo: 'on node-1 ip route del prohibit 10.244.1.0/24', node: 'node-1', cause: 'prohibit', outcome: 'rejected' },
+  { name: 'unreachable', inject: 'on node-1 ip route replace unreachable 10.244.1.0/24', undo: 'on node-1 ip route del unreachable 10.244.1.0/24', node: 'node-1', cause: 'unreachable-route' },
+  { name: 'rp_filter', inject: 'on node-2 sysctl -qw net.ipv4.conf.vxlan1.rp_filter=1 net.ipv4.conf.all.rp_filter=1; on node-2 ip route replace 10.244.0.0/24 via 192.168.50.11', undo: 'on node-2 sysctl -qw net.ipv4.conf.vxlan1.rp_filter=2', node: 'node-2', cause: 'rp-filter' },
+  { name: 'MTU at the pod', inject: 'true', args: ['pod-a', 'pod-b', '--size', '1451'], node: 'pod-a', cause: 'mtu' },
+  { name: 'MTU at the tunnel', inject: 'on node-1 ip link set vxlan1 mtu 1300', args: ['pod-a', 'pod-b', '--size', '1400'], node: 'node-1', cause: 'mtu', says: /vxlan1/ },
+  { name: 'MTU at the underlay', inject: 'on switch-lan ip link set h2-node-2 mtu 500', args: ['pod-a', 'pod-b', '--size', '1000'], node: 'switch-lan', cause: 'mtu' },
+  { name: 'MTU of the receiving end', inject: 'on node-2 ip link set eth0 mtu 500', args: ['pod-a', 'pod-b', '--size', '1000'], node: 'node-2', cause: 'mtu', device: 'eth0' },
+  { name: 'TTL', inject: 'true', args: ['pod-a', 'pod-b', '--ttl', '1'], node: 'node-1', cause: 'ttl' },
+  { name: 'TTL of two', inject: 'true', args: ['pod-a', 'pod-b', '--ttl', '2'], node: 'node-2', cause: 'ttl' },
+  { name: 'ip_forward off', inject: 'on node-2 sysctl -qw net.ipv4.ip_forward=0', node: 'node-2', cause: 'ip-forward' },
+  { name: 'FDB entry missing', inject: 'on node-1 bridge fdb del 02:06:00:01:00:00 dev vxlan1', node: 'node-1', cause: 'fdb-missing', device: 'vxlan1', says: /lab\.yaml:\d+/ },
+  { name: 'FDB entry wrong', inject: 'on node-1 bridge fdb del 02:06:00:01:00:00 dev vxlan1; on node-1 bridge fdb append 02:06:00:01:00:00 dev vxlan1 dst 192.168.50.99 self permanent', undo: 'on node-1 bridge fdb del 02:06:00:01:00:00 dev vxlan1 dst 192.168.50.99', node: 'node-1', cause: 'fdb-wrong', says: /192\.168\.50\.99/ },
+  { name: 'VNI mismatch', inject: 'on node-2 ip link del vxlan1; on node-2 ip link add vxlan1 address 02:06:00:01:00:00 type vxlan id 9 local 192.168.50.12 dev eth0 dstport 8472 nolearning; on node-2 ip addr add 10.244.1.0/32 dev vxlan1; on node-2 ip link set vxlan1 up', undo: 'on node-2 ip link del vxlan1', node: 'node-2', cause: 'vni-mismatch' },
+  { name: 'UDP port mismatch', inject: 'on node-2 ip link del vxlan1; on node-2 ip link add vxlan1 address 02:06:00:01:00:00 type vxlan id 1 local 192.168.50.12 dev eth0 dstport 4789 nolearning; on node-2 ip addr add 10.244.1.0/32 dev vxlan1; on node-2 ip link set vxlan1 up', undo: 'on node-2 ip link del vxlan1', node: 'node-2', cause: 'tunnel-port-mismatch' },
+  { name: 'VTEP down at the destination', inject: 'on node-2 ip link set vxlan1 down', node: 'node-2', cause: 'interface-down', device: 'vxlan1' },
+  { name: 'VTEP down at the source', inject: 'on node-1 ip link set vxlan1 down', node: 'node-1', cause: 'interface-down', device: 'vxlan1' },
+  { name: 'bridge down', inject: 'on node-2 ip link set cni0 down', node: 'node-2', cause: 'interface-down', device: 'cni0' },
+  { name: 'bridge down at the source', inject: 'on node-1 ip link set cni0 down', node: 'node-1', cause: 'interface-down', device: 'cni0' },
+  { name: 'veth down in the host', inject: 'on node-2 ip link set p1-pod-b down', node: 'node-2', cause: 'interface-down', device: 'p1-pod-b' },
+  { name: 'veth down at the source host', inject: 'on node-1 ip link set p1-pod-a down', node: 'node-1', cause: 'interface-down', device: 'p1-pod-a' },
+  { name: 'pod interface down', inject: 'on pod-b ip link set eth0 down', node: 'pod-b', cause: 'interface-down', device: 'eth0' },
+  { name: "the source's interface down", inject: 'on pod-a ip link set eth0 down', node: 'pod-a', cause: 'interface-down', device: 'eth0' },
+  { name: 'underlay down', inject: 'on switch-lan ip link set h2-node-2 down', node: 'switch-lan', cause: 'interface-down', device: 'h2-node-2' },
+  { name: 'switch down', inject: 'on switch-lan ip link set br0 down', node: 'switch-lan', cause: 'interface-down', device: 'br0' },
+  { name: 'not on its bridge', inject: 'on node-2 ip link set p1-pod-b nomaster', node: 'node-2', cause: 'not-on-bridge', device: 'p1-pod-b' },
+  { name: 'source not on its bridge', inject: 'on node-1 ip link set p1-pod-a nomaster', node: 'node-1', cause: 'not-on-bridge', device: 'p1-pod-a' },
+  { name: 'wrong neighbour in the host', inject: 'on node-1 ip neigh replace 10.244.1.0 lladdr 02:06:00:01:00:ee dev vxlan1 nud permanent', node: 'node-1', cause: 'neighbour-wrong' },
+  { name: 'wrong neighbour in the pod', inject: 'on pod-a ip neigh replace 10.244.0.1 lladdr 02:de:ad:00:00:01 dev eth0 nud permanent', undo: 'on pod-a ip neigh del 10.244.0.1 dev eth0', node: 'pod-a', cause: 'neighbour-wrong' },
+  { name: 'wrong neighbour on the last link', inject: 'on node-2 ip neigh replace 10.244.1.2 lladdr 02:de:ad:00:00:02 dev cni0 nud permanent', undo: 'on node-2 ip neigh del 10.244.1.2 dev cni0', node: 'node-2', cause: 'neighbour-wrong' },
+  { name: 'neighbour missing', inject: 'on node-1 ip neigh del 10.244.1.0 dev vxlan1', node: 'node-1', cause: 'neighbour-missing' },
+  { name: 'no such pod', inject: 'true', args: ['pod-a', '10.244.1.77'], node: 'node-2', cause: 'no-such-address' },
+  { name: 'no such pod on the own host', inject: 'true', args: ['pod-a', '10.244.0.77'], node: 'pod-a', cause: 'no-such-address' },
+  { name: 'no route back in the pod', inject: 'on pod-b ip route del default', node: 'pod-b', cause: 'no-route-back' },
+  { name: 'no route back in the host', inject: 'on node-2 ip route del 10.244.0.0/24', node: 'node-2', cause: 'no-route-back' },
+  { name: 'asymmetric return', inject: 'on node-2 ip route replace 10.244.0.0/24 via 192.168.50.11', node: '', cause: '', outcome: 'delivered', says: /another way/ },
+  { name: 'TCP: nobody listening', inject: 'true', args: ['pod-a', 'pod-b', '--port', '9999/tcp'], node: 'pod-b', cause: 'nobody-listening', outcome: 'rejected' },
+  { name: 'UDP: nobody listening', inject: 'true', args: ['pod-a', 'pod-b', '--port', '9999/udp'], node: 'pod-b', cause: 'nobody-listening', outcome: 'rejected' },
+  { name: 'TCP: dropped by port', ...forward('-p tcp --dport 8080 -j DROP'), args: ['pod-a', 'pod-b', '--port', '8080/tcp'], node: 'node-1', cause: 'firewall', says: /dport 8080/ },
+  { name: 'TCP: reset by a rule', inject: 'on node-2 iptables -I FORWARD -p tcp --dport 8080 -j REJECT --reject-with tcp-reset', undo: 'on node-2 iptables -D FORWARD 1', args: ['pod-a', 'pod-b', '--port', '8080/tcp'], node: 'node-2', cause: 'firewall', outcome: 'rejected', says: /tcp-reset/ },
+  { name: 'UDP: dropped by port', ...forward('-p udp --dport 5353 -j DROP'), args: ['pod-a', 'pod-b', '--port', '5353/udp'], node: 'node-1', cause: 'firewall', says: /dport 5353/ },
+  { name: 'same host: dropped on the bridge', ...forward('-d 10.244.0.3 -j DROP'), args: ['pod-a', 'pod-c'], node: 'node-1', cause: 'firewall' },
+]
