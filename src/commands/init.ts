@@ -3,6 +3,7 @@ import { existsSync, lstatSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { attachModules } from '../attach/index.ts'
 import { backends } from '../backends/index.ts'
+import { quote } from '../kernel/script.ts'
 import { writeOut } from '../report/terminal.ts'
 import { Exit, failure, type Failure } from './failure.ts'
 
@@ -58,9 +59,6 @@ function refusal(file: string, error: NodeJS.ErrnoException): Failure {
   }
 }
 
-/** A word as a shell reads it back. */
-const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
-
 export async function init(file: string, options: { readonly force?: true }): Promise<void> {
   const schema = existsSync(join(dirname(file), SCHEMA))
   try {
@@ -69,7 +67,7 @@ export async function init(file: string, options: { readonly force?: true }): Pr
     throw refusal(file, error as NodeJS.ErrnoException)
   }
   const sudo = process.geteuid?.() === 0 ? '' : 'sudo '
-  const word = shellWord(file)
+  const word = quote(file)
   const steps = [
     [`${sudo}netlab up ${word}`, 'build it'],
     [`${sudo}netlab exec pod-a -- ping -c1 ${POD_B}`, 'pod-a reaches pod-b'],
@@ -79,7 +77,7 @@ export async function init(file: string, options: { readonly force?: true }): Pr
   const width = Math.max(...steps.map(([command]) => command.length))
   const lines = steps.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}\n`)
   const editors = `
-Editors complete and check it with netlab schema > ${shellWord(join(dirname(file), SCHEMA))} and this first line:
+Editors complete and check it with netlab schema > ${quote(join(dirname(file), SCHEMA))} and this first line:
   # yaml-language-server: $schema=./${SCHEMA}
 `
   return writeOut([`wrote ${file}: two hosts, a pod on each\n\nNext:\n`, ...lines, schema ? '' : editors])

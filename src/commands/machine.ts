@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Compiled } from '../compile/compile.ts'
 import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
+import { quote } from '../kernel/script.ts'
 import { learnedNeighbours } from '../model/lab.ts'
 import { namedNamespace, networkNamespace } from '../process/proc.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
@@ -18,7 +19,7 @@ export function completePath(): void {
 export function requireRoot(command: string): void {
   completePath()
   if (process.geteuid?.() === 0) return
-  throw failure(Exit.Machine, 'not-root', `netlab ${command} needs root: network namespaces are made and entered with it`, `sudo ${['netlab', ...process.argv.slice(2)].join(' ')}`)
+  throw failure(Exit.Machine, 'not-root', `netlab ${command} needs root: network namespaces are made and entered with it`, `sudo ${['netlab', ...process.argv.slice(2)].map(quote).join(' ')}`)
 }
 
 /** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: a namespace made there exists nowhere else. */

@@ -23,8 +23,8 @@ export interface ContainerScript {
   lines(object: Line['object']): string[]
 }
 
-/** Quotes anything for a POSIX shell. */
-export const quote = (text: string): string => (/^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+/** One word for a POSIX shell, whatever is in it. Bare `a=b` would be an assignment where a command is expected. */
+export const quote = (text: string): string => (/^(?:--?[\w-]+=)?[\w@%+:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`)
 
 /** One comment, whatever is in it: a file's name may hold the end of a line. */
 const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}`.trimEnd()

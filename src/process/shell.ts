@@ -5,16 +5,12 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { quote } from '../kernel/script.ts'
 import { hostname, inherited, ownVariables, portArguments, type ProcessSpec } from './spec.ts'
 
 /** The program of the built-in responder, in Perl; runs by itself as `perl -e SOURCE -- POD 8080/tcp`. */
 export function responderSource(): string {
   return readFileSync(new URL('./responder.pl', import.meta.url), 'utf8')
-}
-
-/** One word for a POSIX shell, whatever is in it. */
-export function quote(text: string): string {
-  return /^[\w@%+:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
 const containerFunction = `\

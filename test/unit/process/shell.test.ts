@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { quote, responderSource, shellLines, shellPrelude } from '../../../src/process/shell.ts'
+import { quote } from '../../../src/kernel/script.ts'
+import { responderSource, shellLines, shellPrelude } from '../../../src/process/shell.ts'
 import type { ProcessSpec } from '../../../src/process/spec.ts'
 
 const responder: ProcessSpec = {
