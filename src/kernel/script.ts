@@ -24,7 +24,7 @@ export interface ContainerScript {
 }
 
 /** One word for a POSIX shell, whatever is in it. Bare `a=b` would be an assignment where a command is expected. */
-export const quote = (text: string): string => (/^(?:--?[\w-]+=)?[\w@%+:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`)
+export const quote = (text: string): string => (/^(?!\w+=)[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`)
 
 /** One comment, whatever is in it: a file's name may hold the end of a line. */
 const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}`.trimEnd()
