@@ -126,6 +126,11 @@ export class Knowledge {
     return this.#snapshots.get(ns)
   }
 
+  /** All answers a namespace gave about an address. */
+  routesTo(ns: string, dst: string): RouteAnswer[] {
+    return [...(this.#snapshots.get(ns)?.routes ?? [])].flatMap(([key, a]) => (key.startsWith(`${dst}|`) ? [a] : []))
+  }
+
   async route(ns: string, q: RouteQuestion): Promise<RouteAnswer> {
     const snapshot = await this.at(ns)
     const known = snapshot.routes.get(keyOf(q))

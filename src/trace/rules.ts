@@ -69,6 +69,8 @@ export function packetOf(g: RuleGroup, sightings: readonly Sighting[]): Sighting
     if (s.role === 'neighbour') return false
     let start = s.hardware === 1 || s.hardware === 772 ? 14 : 0
     if (same(s.bytes, start)) return true
+    // What an error quotes is not the packet itself.
+    if (s.role === 'error') return false
     for (const layer of s.layers) {
       if (layer.type === 'vxlan' || layer.type === 'gre') {
         start = s.bytes.indexOf(header.subarray(2, 8), start + 20) - 2

@@ -92,12 +92,25 @@ export class Scene {
   }
 
   /** Packets that were on no device are known by their transport header alone. */
-  #headerIsOurs({ transport }: RuleGroup): boolean {
+  #headerIsOurs(group: RuleGroup): boolean {
+    const { transport } = group
     const { protocol, id, count, marker } = this.parts.identity
     if (!transport || transport.length < 8) return false
+    if (this.isTunnelHeader(group)) return true
     if (protocol !== 'tcp' && transport.indexOf(marker) >= 0) return true
     if (protocol === 'icmp') return transport.readUInt16BE(4) === id
     return [0, 2].some((at) => transport.readUInt16BE(at) >= id && transport.readUInt16BE(at) < id + count)
+  }
+
+  /** A tunnel packet of the probe's length that was made here and never left: nothing of the probe itself is in the message. */
+  isTunnelHeader({ network, transport }: RuleGroup): boolean {
+    if (!network || !transport || network.length < 20 || network[0]! >> 4 !== 4) return false
+    const protocol = network[9]!
+    const port = transport.length >= 4 ? transport.readUInt16BE(2) : 0
+    const added = protocol === 17 && this.parts.identity.vxlanPorts.includes(port) ? [50, 36] : protocol === 47 ? [24, 28] : protocol === 4 ? [20] : []
+    const inner = this.forward.at(-1)?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+    const length = network.readUInt16BE(2)
+    return inner !== undefined && added.some((n) => inner.length + n === length)
   }
 
   /** Words of every rule that decided something. */

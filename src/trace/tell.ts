@@ -115,10 +115,12 @@ function differences(scene: Scene, verdict: Verdict): string[] {
 
 function notes(scene: Scene): string[] {
   const list: string[] = []
-  const nodes = (chain: readonly Sighting[]): string[] => [...new Set(chain.map((s) => `${s.node} ${s.device}`))]
-  const there = nodes(scene.forward)
-  const back = nodes(scene.reply).reverse()
-  const other = back.filter((d) => !there.includes(d))
-  if (scene.reply.length > 0 && scene.answered(scene.n) && other.length > 0) list.push(`the answer took another way: it passed ${other.join(', ')}, which the request did not`)
+  const devices = (chain: readonly Sighting[]): Set<string> => new Set(chain.map((s) => `${s.node} ${s.device}`))
+  const [there, back] = [devices(scene.forward), devices(scene.reply)]
+  const only = (a: Set<string>, b: Set<string>): string => [...a].filter((d) => !b.has(d)).join(', ')
+  const [missed, extra] = [only(there, back), only(back, there)]
+  if (scene.answered(scene.n) && scene.reply.length > 0 && (missed !== '' || extra !== '')) {
+    list.push(`the answer took another way than the request${missed === '' ? '' : `, not by ${missed}`}${extra === '' ? '' : `${missed === '' ? '' : ' but'} by ${extra}`}`)
+  }
   return list
 }

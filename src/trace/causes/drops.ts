@@ -66,7 +66,8 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
     case 'IP_INHDR':
       return tooOld(scene, after, common)
     case 'NO_TX_TARGET':
-      return fdbTrouble(scene, after, common)
+      // A bridge without another port says the same as a VTEP without an entry.
+      return withReason(linkOf(scene, ns, after.device)?.linkinfo?.info_kind === 'vxlan' ? undefined : (tailTrouble(scene, after)?.drop ?? neighbourTrouble(scene, after)), reason) ?? fdbTrouble(scene, after, common)
     case 'VXLAN_VNI_NOT_FOUND':
       return vniUnknown(scene, after, common)
     case 'NO_SOCKET':
@@ -90,6 +91,8 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   return state ? { ...state, kernelReason: reason } : kernelSays(scene, common, location)
 }
 
+const withReason = (drop: Drop | undefined, kernelReason: string): Drop | undefined => drop && { ...drop, kernelReason }
+
 const kernelSays = (scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>, location: string): Drop =>
   dropped(scene, { ...common, cause: 'kernel', text: `the kernel of ${scene.parts.places.name(common.ns)} dropped it in ${location}()` })
 
@@ -110,6 +113,12 @@ function rpFilter(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns
   const src = innerAddresses(s)?.src ?? ''
   const name = scene.parts.places.name(s.netns)
   const object = scene.parts.places.at(s.netns).find((o) => o.kind === 'sysctl' && o.key.endsWith('all/rp_filter'))
+  // The loose filter only asks whether there is any way back at all.
+  const back = scene.parts.knowledge.routesTo(s.netns, src)
+  if (back.length > 0 && back.every((r) => /unreachable/.test(r.error ?? ''))) {
+    const drop = routeFailure(scene, { ...common, leg: 'reply', dst: src, error: back[0]!.error })
+    return { ...drop, leg: common.leg, text: `${drop.text}, so its reverse path filter drops the request already` }
+  }
   return dropped(scene, {
     ...common, cause: 'rp-filter', object,
     text: `${name} would not send an answer to ${src} out of ${s.device}, so its reverse path filter drops what comes in there`,

@@ -1,4 +1,5 @@
 /** Route lookups that end badly, in words. */
+import { contains, parseCidr, parseIp } from '../../topology/address.ts'
 import type { Scene } from '../scene.ts'
 import type { CauseId, Drop, Evidence } from '../story.ts'
 import { askedRoute, deviceTrouble, dropped, interfaceDown } from './blame.ts'
@@ -20,8 +21,16 @@ export interface RouteFailure {
 function kindOf(error: string | undefined, entry: string | undefined): Extract<CauseId, 'blackhole' | 'prohibit' | 'unreachable-route' | 'no-route'> {
   if (entry?.startsWith('blackhole') || /Invalid argument/.test(error ?? '')) return 'blackhole'
   if (entry?.startsWith('prohibit') || /Permission denied/.test(error ?? '')) return 'prohibit'
-  if (entry?.startsWith('unreachable')) return 'unreachable-route'
+  // Forwarding that is off gives the same error; whoever asks has looked at that first.
+  if (entry?.startsWith('unreachable') || /No route to host/.test(error ?? '')) return 'unreachable-route'
   return 'no-route'
+}
+
+/** The device whose own network an address lies in, as the lab asked for it. */
+function connectedDevice(scene: Scene, ns: string, address: string): string | undefined {
+  const ip = parseIp(address)
+  const object = scene.parts.places.at(ns).find((o) => o.kind === 'address' && ip && contains(parseCidr(o.address)!, ip))
+  return object?.kind === 'address' ? object.dev : undefined
 }
 
 export function routeFailure(scene: Scene, f: RouteFailure): Drop {
@@ -31,6 +40,10 @@ export function routeFailure(scene: Scene, f: RouteFailure): Drop {
   const asked = askedRoute(scene, f.ns, f.dst)
   const common = { leg: f.leg, ns: f.ns, device: f.device, evidence: f.evidence, kernelReason: f.kernelReason } as const
   if (kind === 'no-route') {
+    const onLink = connectedDevice(scene, f.ns, f.dst)
+    if (onLink !== undefined && deviceTrouble(scene, f.ns, onLink)) {
+      return interfaceDown(scene, f.leg, f.ns, onLink, { evidence: f.evidence, kernelReason: f.kernelReason, text: `${onLink} in ${name} ${deviceTrouble(scene, f.ns, onLink)}, and with it the network of ${f.dst}` })
+    }
     if (asked?.dev !== undefined && deviceTrouble(scene, f.ns, asked.dev)) {
       return interfaceDown(scene, f.leg, f.ns, asked.dev, { evidence: f.evidence, kernelReason: f.kernelReason, text: `${asked.dev} in ${name} ${deviceTrouble(scene, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}` })
     }

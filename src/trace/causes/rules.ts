@@ -58,10 +58,11 @@ function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
   const said = text === undefined ? (last.kind === 'policy' ? 'the chain policy drops it' : 'a rule drops it') : /REJECT|reject/.test(text) ? 'a rule rejects it' : 'a rule drops it'
   const where = `${said} in ${group.table} ${chain} of ${name}`
   if (policy) return dropped(scene, { ...common, cause: 'policy', source: `policy ${policy}${common.object?.from ? ` (${scene.parts.lab.file}:${common.object.from.line})` : ''}`, text: `policy ${policy} does not allow it: ${where}`, hint: 'The rule names the policy; what it selects and allows is in the topology.' })
-  const tunnelled = packet !== undefined && isTunnelled(packet) && (base.includes('INPUT') || base.includes('OUTPUT') || base === 'PREROUTING') && node.kind === 'host' && group.oif === undefined
+  const inTunnel = packet ? isTunnelled(packet) : scene.isTunnelHeader(group)
+  const tunnelled = inTunnel && /INPUT|OUTPUT|ROUTING/.test(base) && node.kind === 'host'
   if (tunnelled) return dropped(scene, { ...common, cause: 'tunnel-firewall', text: `${name} throws the tunnel packet away before it is unpacked: ${where}`, hint: 'The underlay firewall must let the tunnel in: its protocol or UDP port, from every host.' })
   const own = base.includes('OUTPUT') && (group.ns === from.node.netns || group.ns === to.node?.netns || group.ns === scene.destination)
-  if (own && (packet === undefined || !isTunnelled(packet))) return dropped(scene, { ...common, device: common.device, cause: 'own-firewall', text: `${name} itself drops what it sends: ${where}`, hint: `netlab exec ${name} -- iptables -S OUTPUT` })
+  if (own) return dropped(scene, { ...common, device: common.device, cause: 'own-firewall', text: `${name} itself drops what it sends: ${where}`, hint: `netlab exec ${name} -- iptables -S OUTPUT` })
   return dropped(scene, { ...common, cause: 'firewall', text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`, hint: object ? 'netlab wrote this rule; the line of the topology is named.' : 'netlab did not write this rule; netlab status lists what was added by somebody else.' })
 }
 

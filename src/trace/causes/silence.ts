@@ -82,6 +82,18 @@ export function peerTrouble(scene: Scene, s: Sighting): Drop | undefined {
   return undefined
 }
 
+/** A bridge port that is narrower than the frame: bridges do not answer, they drop. */
+function tooNarrow(scene: Scene, s: Sighting, next: Place): Drop | undefined {
+  const { places } = scene.parts
+  const mtu = linkOf(scene, next.ns, next.device)?.mtu
+  if (next.ns !== s.netns || !places.end(next.ns, next.device)?.port || mtu === undefined || s.length - 14 <= mtu) return undefined
+  return dropped(scene, {
+    leg: legOf(s), ns: next.ns, device: next.device, cause: 'mtu', evidence: 'inferred', object: places.veth(next.ns, next.device),
+    text: `${s.length - 14} bytes do not fit through ${next.device} of ${places.name(next.ns)}, whose MTU is ${mtu}; a bridge does not say so`,
+    hint: `netlab exec ${places.name(next.ns)} -- ip link set ${next.device} mtu ${s.length - 14}`,
+  })
+}
+
 /** Whatever explains that a packet was last seen here. */
 export function tailTrouble(scene: Scene, s: Sighting): { readonly drop: Drop } | undefined {
   const { places, expected, knowledge } = scene.parts
@@ -103,7 +115,12 @@ export function tailTrouble(scene: Scene, s: Sighting): { readonly drop: Drop } 
   const at = steps.findLastIndex((x) => x.ns === s.netns && x.device === s.device && x.direction === s.direction)
   // What should have come next, up to the next node.
   for (const next of steps.slice(at + 1, at + 4)) {
-    if (at >= 0 && deviceTrouble(scene, next.ns, next.device)) return wrap(interfaceDown(scene, leg, next.ns, next.device))
+    if (at < 0) break
+    if (deviceTrouble(scene, next.ns, next.device)) return wrap(interfaceDown(scene, leg, next.ns, next.device))
+    const off = offBridge(scene, leg, next)
+    if (off) return wrap(off)
+    const narrow = tooNarrow(scene, s, next)
+    if (narrow) return wrap(narrow)
   }
   if (path && at === steps.length - 1 && at >= 0 && path.end === 'no-route' && path.at === s.netns) {
     return wrap(routeFailure(scene, { leg, ns: s.netns, device: s.device, evidence: 'inferred', dst: leg === 'forward' ? scene.parts.to.address : expected.source, error: path.failed?.error, entry: path.failed?.entry }))
