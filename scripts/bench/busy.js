@@ -1,0 +1,29 @@
+// How busy the machine is with other things: what makes times long and untrue.
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { interruption } from './interrupt.js'
+
+/** Processor time of the whole machine since it started, in seconds. */
+export function machineTime() {
+  const [user, nice, system, idle, wait, irq, softirq] = /^cpu +(.*)/
+    .exec(readFileSync('/proc/stat', 'utf8'))[1]
+    .split(' ')
+    .map((ticks) => Number(ticks) / 100)
+  const used = user + nice + system + irq + softirq
+  return { used, total: used + idle + wait }
+}
+
+const WINDOW = 600
+const LONGEST = 300_000
+
+/** Waits until the processors are at least 85 % idle; gives up after five minutes. */
+export async function quiet() {
+  const deadline = Date.now() + LONGEST
+  let before = machineTime()
+  while (Date.now() < deadline) {
+    await sleep(WINDOW, undefined, { signal: interruption })
+    const now = machineTime()
+    if ((now.used - before.used) / (now.total - before.total) <= 0.15) return
+    before = now
+  }
+}

@@ -1,0 +1,190 @@
+// A thousand pods on twenty hosts: `up` against hand-written scripts and Mininet, `down`, a second `up`, `status`.
+import { existsSync, readFileSync } from 'node:fs'
+import { floor, WORKERS } from './floor.js'
+import { deleteNamespaces, lab, labName } from './labs.js'
+import { measure } from './measure.js'
+import { HOW_TO_INSTALL, installed, mininet } from './mininet.js'
+import { difference, size, snapshot } from './same.js'
+import { median, ratio, summarize } from './stats.js'
+
+const HOSTS = 20
+const PODS = 1000
+
+export const needsRoot = true
+export const title = `${PODS} pods on ${HOSTS} hosts (vxlan, bridge)`
+
+/** Watches a process and its children; resolves with the peak memory of each child that lives on, in bytes. */
+function watchWorkers(wrapper) {
+  const peaks = new Map()
+  const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+  const children = (pid) => read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
+  const look = () => {
+    try {
+      for (const netlab of children(wrapper)) {
+        for (const pid of children(netlab)) {
+          if (!read(`/proc/${pid}/cmdline`).includes('worker')) continue
+          const peak = /VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))
+          if (peak) peaks.set(pid, Number(peak[1]) * 1024)
+        }
+      }
+    } catch {
+      // It ended while it was looked at.
+    }
+  }
+  const timer = setInterval(look, 25).unref()
+  return () => {
+    clearInterval(timer)
+    return [...peaks.values()]
+  }
+}
+
+/** One lab that can be built and removed. */
+function contenders(netlab) {
+  const ours = lab('scale', { hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS } } })
+  const command = (...words) => [process.execPath, netlab, ...words]
+  const script = (variant) => {
+    const name = labName(variant)
+    return { name, up: floor(variant, name, HOSTS, PODS), down: () => void deleteNamespaces(name) }
+  }
+  return {
+    ours: {
+      ...ours,
+      up: command('up', ours.file),
+      again: command('up', ours.file),
+      status: command('status', ours.name),
+      down: command('down', ours.name),
+    },
+    same: script('same'),
+    bare: script('bare'),
+  }
+}
+
+export async function run({ netlab, runs, mininetRuns, say, drained }) {
+  const { ours, same, bare } = contenders(netlab)
+  const took = { up: [], down: [], again: [], status: [], same: [], bare: [] }
+  const cpu = { up: [], same: [] }
+  const peak = { up: [], again: [], status: [] }
+  const keep = (name, { wall, rss, cpu: seconds }) => {
+    took[name].push(wall)
+    peak[name]?.push(rss)
+    cpu[name]?.push(seconds)
+  }
+  const rows = []
+
+  say('is the hand-written script the same lab?')
+  await drained()
+  let workers
+  await measure(ours.up, { onStart: (pid) => void (workers = watchWorkers(pid)) })
+  const workerPeaks = workers()
+  const observed = await snapshot(ours.name)
+  await measure(ours.down)
+  await drained()
+  await measure(same.up)
+  const differs = difference(observed, await snapshot(same.name))
+  same.down()
+  rows.push({
+    what: 'hand-written script builds the same lab',
+    text: differs === undefined ? `yes: ${size(observed)} lines read back are equal` : `NO: ${differs}`,
+  })
+
+  const turns = [
+    async () => {
+      keep('up', await measure(ours.up))
+      keep('again', await measure(ours.again))
+      keep('status', await measure(ours.status))
+      keep('down', await measure(ours.down))
+    },
+    async () => {
+      keep('same', await measure(same.up))
+      same.down()
+    },
+    async () => {
+      keep('bare', await measure(bare.up))
+      bare.down()
+    },
+  ]
+  for (let round = 0; round < runs; round++) {
+    say(`round ${round + 1} of ${runs}`)
+    // Whoever comes first in one round comes last in the next.
+    for (let i = 0; i < turns.length; i++) {
+      await drained()
+      await turns[(i + round) % turns.length]()
+    }
+  }
+  const scripts = `batch script, ${WORKERS} shells`
+  rows.push(
+    {
+      what: '`up`',
+      value: summarize(took.up),
+      unit: 's',
+      than: { name: `${scripts}, same objects`, value: summarize(took.same) },
+      ratio: ratio(took.up, took.same),
+      goal: { text: '≤ 1.2 ×', met: (r) => r.ratio <= 1.2 },
+    },
+    {
+      what: '`up`, processor time',
+      value: summarize(cpu.up),
+      unit: 's',
+      than: { name: `${scripts}, same objects`, value: summarize(cpu.same) },
+      ratio: ratio(cpu.up, cpu.same),
+    },
+    {
+      what: '`up`',
+      value: summarize(took.up),
+      unit: 's',
+      than: { name: `${scripts}, only bridges, addresses, routes`, value: summarize(took.bare) },
+      ratio: ratio(took.up, took.bare),
+    },
+    { what: '`down`', value: summarize(took.down), unit: 's', goal: { text: '≤ 0.3 s', met: (r) => r.value <= 0.3 } },
+    {
+      what: '`up` again, nothing to do',
+      value: summarize(took.again),
+      unit: 's',
+      than: { name: 'first `up`', value: summarize(took.up) },
+      ratio: ratio(took.again, took.up),
+    },
+    {
+      what: '`status`',
+      value: summarize(took.status),
+      unit: 's',
+      than: { name: 'first `up`', value: summarize(took.up) },
+      ratio: ratio(took.status, took.up),
+    },
+    ...Object.entries({ up: '`up`', again: '`up` again', status: '`status`' }).map(([name, what]) => ({
+      what: `peak memory of netlab, ${what}`,
+      value: summarize(peak[name]),
+      unit: 'MB',
+      goal: { text: '≤ 200 MB', met: (r) => r.value <= 200e6 },
+    })),
+  )
+  if (workerPeaks.length > 0)
+    rows.push({ what: `peak memory of each of its ${workerPeaks.length} workers`, value: summarize(workerPeaks), unit: 'MB' })
+  rows.push(...(await peers(median(took.up), median(took.down), mininetRuns, say, drained)))
+  return rows
+}
+
+async function peers(up, down, runs, say, drained) {
+  if (runs === 0) return []
+  if (!installed()) return [{ what: '`up` against Mininet', text: `not measured: Mininet is not installed (${HOW_TO_INSTALL})` }]
+  const theirs = []
+  for (let i = 0; i < runs; i++) {
+    say(`Mininet, ${i + 1} of ${runs}`)
+    await drained()
+    theirs.push(await mininet(PODS, HOSTS))
+  }
+  const speed = (name, ours, goal) => {
+    const values = theirs.map((t) => t[name])
+    return {
+      what: `Mininet, ${PODS} hosts on ${HOSTS} Linux bridges: ${name}`,
+      value: summarize(values),
+      unit: 's',
+      than: { name: `netlab \`${name}\``, value: summarize([ours]) },
+      ratio: ratio(
+        values,
+        values.map(() => ours),
+      ),
+      ...(goal ? { goal } : {}),
+    }
+  }
+  return [speed('up', up, { text: '≥ 5 ×', met: (r) => r.ratio >= 5 }), speed('down', down)]
+}

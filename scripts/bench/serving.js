@@ -1,0 +1,81 @@
+// Five hundred pods that answer on a port: what one costs in memory, and how long they take to come up.
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { lab, namespacesOf } from './labs.js'
+import { measure } from './measure.js'
+import { ratio, summarize } from './stats.js'
+
+const HOSTS = 10
+const PODS = 500
+const PORT = 80
+
+export const needsRoot = true
+export const title = `${PODS} serving pods on ${HOSTS} hosts`
+
+const number = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0)
+
+/** Processes inside the lab's namespaces, and what started them: the supervisor stays outside. */
+function processesOf(name) {
+  const inodes = new Set(namespacesOf(name).map((ns) => statSync(`/run/netns/${ns}`).ino))
+  const parents = new Set()
+  const inside = readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false
+    try {
+      if (!inodes.has(number(readlinkSync(`/proc/${pid}/ns/net`), /\[(\d+)\]/))) return false
+      parents.add(String(number(readFileSync(`/proc/${pid}/status`, 'utf8'), /PPid:\s+(\d+)/)))
+      return true
+    } catch {
+      return false // It has just ended, or is a kernel thread.
+    }
+  })
+  parents.delete('1')
+  return [...new Set([...inside, ...parents])]
+}
+
+/** Memory of processes, pages that several share divided among them (PSS), bytes. */
+const proportional = (pids) =>
+  pids.reduce((sum, pid) => sum + number(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), /^Pss:\s+(\d+)/m) * 1024, 0)
+
+/** Asks the last pod from the first; throws when it does not answer with its name. */
+async function ask(netlab, name) {
+  const { stdout } = await measure([process.execPath, netlab, 'inspect', name, '--json'], { stdout: true })
+  const address = /"(10\.244\.[\d.]+)"/.exec(stdout.slice(stdout.indexOf(`pod-${PODS}"`)))[1]
+  const client = `use IO::Socket::INET; my $s = IO::Socket::INET->new("${address}:${PORT}") or die "$!\\n"; print <$s>`
+  const answer = await measure([process.execPath, netlab, 'exec', '--lab', name, 'pod-1', '--', 'perl', '-e', client], { stdout: true })
+  if (!answer.stdout.includes(`pod-${PODS}`)) throw new Error(`pod-${PODS} answered ${JSON.stringify(answer.stdout)}`)
+}
+
+export async function run({ netlab, runs, say, drained }) {
+  const command = (...words) => [process.execPath, netlab, ...words]
+  const shape = (containers) => ({ hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS, ...containers } } })
+  const serving = lab('serving', shape({ containers: [{ name: 'web', ports: [{ containerPort: PORT }] }] }))
+  const silent = lab('silent', shape({}))
+  const took = { serving: [], silent: [], down: [] }
+  const memory = []
+  for (let round = 0; round < runs; round++) {
+    say(`round ${round + 1} of ${runs}`)
+    await drained()
+    took.silent.push((await measure(command('up', silent.file))).wall)
+    await measure(command('down', silent.name))
+    await drained()
+    took.serving.push((await measure(command('up', serving.file))).wall)
+    if (round === 0) await ask(netlab, serving.name)
+    memory.push(proportional(processesOf(serving.name)) / PODS)
+    took.down.push((await measure(command('down', serving.name))).wall)
+  }
+  return [
+    {
+      what: 'memory a pod (PSS, supervisor included)',
+      value: summarize(memory),
+      unit: 'MB',
+      goal: { text: '≤ 3 MB', met: (r) => r.value <= 3e6 },
+    },
+    {
+      what: '`up`',
+      value: summarize(took.serving),
+      unit: 's',
+      than: { name: 'the same pods without containers', value: summarize(took.silent) },
+      ratio: ratio(took.serving, took.silent),
+    },
+    { what: '`down`', value: summarize(took.down), unit: 's' },
+  ]
+}

@@ -1,0 +1,39 @@
+// What every call of netlab costs before it does anything: measured against `node -e 0`, which is Node itself.
+import { fileURLToPath } from 'node:url'
+import { measure } from './measure.js'
+import { summarize } from './stats.js'
+
+const QUICKSTART = fileURLToPath(new URL('../../topologies/quickstart.yaml', import.meta.url))
+const MIN_RUNS = 15
+
+export const needsRoot = false
+export const title = 'start-up'
+
+export async function run({ netlab, runs, say, quiet }) {
+  const commands = {
+    node: ['-e', '0'],
+    version: [netlab, '--version'],
+    plan: [netlab, 'plan', QUICKSTART],
+  }
+  const took = { node: [], version: [], plan: [] }
+  const names = Object.keys(commands)
+  const rounds = Math.max(MIN_RUNS, 3 * runs)
+  say(`${rounds} rounds`)
+  for (let round = 0; round < rounds; round++) {
+    await quiet()
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(i + round) % names.length]
+      took[name].push((await measure([process.execPath, ...commands[name]])).wall)
+    }
+  }
+  const above = (name) => took[name].map((v, i) => v - took.node[i])
+  const node = { name: 'bare Node', value: summarize(took.node) }
+  const row = (what, name, limit) => ({
+    what,
+    value: summarize(above(name)),
+    unit: 'ms',
+    than: node,
+    goal: { text: `≤ ${limit} ms`, met: (r) => r.value <= limit / 1000 },
+  })
+  return [row('`netlab --version`, above bare Node', 'version', 20), row('`plan` of the quickstart, above bare Node', 'plan', 80)]
+}
