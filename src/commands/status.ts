@@ -1,7 +1,8 @@
 /** `netlab status`: what the kernel holds against what was asked for. */
 import { Enter } from '../kernel/enter.ts'
 import { describe, type KernelObject } from '../kernel/objects.ts'
-import { drift, observe } from '../kernel/observe.ts'
+import { drift } from '../kernel/drift.ts'
+import { observe } from '../kernel/observe.ts'
 import { placesOf, processStates, type ProcessState } from '../process/states.ts'
 import { driftFindings, type Finding } from '../report/drift.ts'
 import { table } from '../report/table.ts'

@@ -132,7 +132,7 @@ export function diff(current: readonly KernelObject[], desired: readonly KernelO
 }
 
 function order(changes: Change[]): Change[] {
-  const deletes = changes.filter((c) => c.action === 'delete').reverse().sort((a, b) => stageOf(b.object) - stageOf(a.object))
+  const deletes = changes.filter((c) => c.action === 'delete').toReversed().sort((a, b) => stageOf(b.object) - stageOf(a.object))
   const others = changes.filter((c) => c.action !== 'delete')
   const byStage: Change[][] = Array.from({ length: Stage.Processes + 1 }, () => [])
   for (const c of others) byStage[stageOf(c.object)]!.push(c)

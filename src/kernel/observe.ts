@@ -4,9 +4,8 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { differences } from './diff.ts'
 import { ABSENT, NETNS_DIR, netnsFile, type Enter, type Job, type Step } from './enter.ts'
-import { keyOf, type KernelObject, type Kind, type Process, type Veth, type VethEnd } from './objects.ts'
+import type { KernelObject, Kind, Process, Veth, VethEnd } from './objects.ts'
 import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, jsonLines, linkObject, neighbourObjects, operational, routeObjects, ruleObjects, type IpLink } from './parse.ts'
 
 export interface ObserveOptions {
@@ -233,29 +232,3 @@ function pairs(hints: readonly KernelObject[], ends: Map<string, End>): Veth[] {
 
 /** The other end of a veth that is not the one asked for. */
 const NOBODY: VethEnd = { ns: '', name: '', mac: '', mtu: 0 }
-
-/** What drifted between what was asked for and what the kernel holds. */
-export interface Drift {
-  readonly missing: readonly KernelObject[]
-  /** `fields` says what differs. */
-  readonly changed: readonly { readonly object: KernelObject; readonly observed: KernelObject; readonly fields: readonly string[] }[]
-  /** Held by the kernel though nobody asked for it. */
-  readonly unexpected: readonly KernelObject[]
-}
-
-export function drift(desired: readonly KernelObject[], observed: readonly KernelObject[]): Drift {
-  const have = new Map(observed.map((o) => [keyOf(o), o]))
-  const missing: KernelObject[] = []
-  const changed: { object: KernelObject; observed: KernelObject; fields: string[] }[] = []
-  for (const object of desired) {
-    const key = keyOf(object)
-    const now = have.get(key)
-    have.delete(key)
-    if (!now) missing.push(object)
-    else {
-      const fields = differences(now, object)
-      if (fields.length > 0) changed.push({ object, observed: now, fields })
-    }
-  }
-  return { missing, changed, unexpected: [...have.values()] }
-}

@@ -1,6 +1,6 @@
 /** Drift in words: what is wrong with each object, and which line of YAML asked for it. */
 import { describe, type KernelObject } from '../kernel/objects.ts'
-import type { Drift } from '../kernel/observe.ts'
+import type { Drift } from '../kernel/drift.ts'
 
 export interface Finding {
   readonly state: 'missing' | 'changed' | 'unexpected' | 'exited'

@@ -1,0 +1,29 @@
+/** The difference between what was asked for and what the kernel holds, for people: `diff` says what to do about it. */
+import { differences } from './diff.ts'
+import { keyOf, type KernelObject } from './objects.ts'
+
+/** What drifted between what was asked for and what the kernel holds. */
+export interface Drift {
+  readonly missing: readonly KernelObject[]
+  /** `fields` says what differs. */
+  readonly changed: readonly { readonly object: KernelObject; readonly observed: KernelObject; readonly fields: readonly string[] }[]
+  /** Held by the kernel though nobody asked for it. */
+  readonly unexpected: readonly KernelObject[]
+}
+
+export function drift(desired: readonly KernelObject[], observed: readonly KernelObject[]): Drift {
+  const have = new Map(observed.map((o) => [keyOf(o), o]))
+  const missing: KernelObject[] = []
+  const changed: { object: KernelObject; observed: KernelObject; fields: string[] }[] = []
+  for (const object of desired) {
+    const key = keyOf(object)
+    const now = have.get(key)
+    have.delete(key)
+    if (!now) missing.push(object)
+    else {
+      const fields = differences(now, object)
+      if (fields.length > 0) changed.push({ object, observed: now, fields })
+    }
+  }
+  return { missing, changed, unexpected: [...have.values()] }
+}

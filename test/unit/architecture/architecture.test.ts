@@ -1,0 +1,153 @@
+/**
+ * The folder tree is the pipeline: imports point one way, and what touches the machine is named here. A new
+ * folder or a new use of files and processes needs a line in these tables, and a reason.
+ */
+import { describe, expect, test } from 'vitest'
+import { cycles, importsOf, sources, type Source } from './sources.ts'
+
+/** What a stage may import: stages, or single files. `type:` means types only, which are gone when the code runs. */
+const OBJECTS = ['kernel/objects.ts', 'kernel/features.ts']
+const MODULE = ['model', 'topology', ...OBJECTS]
+const MAY: Readonly<Record<string, readonly string[]>> = {
+  topology: [],
+  model: ['topology'],
+  attach: MODULE,
+  backends: MODULE,
+  services: MODULE,
+  policy: MODULE,
+  compile: ['attach', 'backends', 'services', 'policy', ...MODULE],
+  kernel: ['type:topology'],
+  process: [],
+  state: ['kernel', 'process', 'compile', 'model', 'topology'],
+  trace: ['state', 'process', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology'],
+  verify: ['trace', 'state', 'process', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology'],
+  report: ['verify', 'trace', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology', 'version.ts'],
+  commands: ['report', 'verify', 'trace', 'state', 'process', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology', 'version.ts'],
+}
+
+/** Single files that may do more, and why. */
+const EXCEPT: Readonly<Record<string, readonly string[]>> = {
+  // The command line loads a command when it runs; completion reads the command line to know its words.
+  'cli.ts': ['commands', 'version.ts'],
+  'main.ts': ['cli.ts', 'version.ts'],
+  'commands/completion.ts': ['cli.ts'],
+  // One way to quote a word for a shell.
+  'process/shell.ts': ['kernel/script.ts'],
+}
+
+const isOurs = (target: string): boolean => target.endsWith('.ts')
+const allowed = (rules: readonly string[], target: string, types: boolean): boolean =>
+  rules.some((rule) => {
+    const [what, typesOnly] = rule.startsWith('type:') ? [rule.slice(5), true] : [rule, false]
+    return (target === what || target.startsWith(`${what}/`)) && (types || !typesOnly)
+  })
+
+describe('imports point one way', () => {
+  test.each(sources.map((s): [string, Source] => [s.path, s]))('%s', (path, { stage, imports }) => {
+    const rules = [...(stage === '' ? [] : [stage]), ...(MAY[stage] ?? []), ...(EXCEPT[path] ?? [])]
+    const wrong = imports.filter((i) => isOurs(i.target) && !allowed(rules, i.target, i.types)).map((i) => i.target)
+    expect(wrong).toEqual([])
+  })
+
+  test('every folder has its place in the pipeline', () => {
+    expect([...new Set(sources.map((s) => s.stage))].filter((s) => s !== '' && !(s in MAY))).toEqual([])
+  })
+
+  test('the table itself leads nowhere back', () => {
+    const graph = new Map(Object.entries(MAY).map(([stage, rules]) => [stage, rules.filter((r) => r in MAY)]))
+    expect(cycles(graph)).toEqual([])
+  })
+
+  test('nothing but the command line imports commands', () => {
+    const users = sources.filter((s) => s.stage !== 'commands' && s.imports.some((i) => i.target.startsWith('commands/')))
+    expect(users.map((s) => s.path)).toEqual(['cli.ts'])
+  })
+
+  test('commands are loaded when they run, so that start-up costs what the command needs', () => {
+    expect(sources.find((s) => s.path === 'cli.ts')!.imports.filter((i) => i.target.startsWith('commands/') && !i.lazy)).toEqual([])
+  })
+
+  test('there are no cycles of files', () => {
+    const graph = new Map(sources.map((s) => [s.path, s.imports.filter((i) => isOurs(i.target) && !i.types && !i.lazy).map((i) => i.target)]))
+    expect(cycles(graph)).toEqual([])
+  })
+
+  test('every import leads to a file', () => {
+    const known = new Set(sources.map((s) => s.path))
+    expect(sources.flatMap((s) => s.imports.filter((i) => isOurs(i.target) && !known.has(i.target)).map((i) => `${s.path}: ${i.target}`))).toEqual([])
+  })
+})
+
+/** Who may touch the machine, and what for. Everything else is pure and tested without it. */
+const TOUCHES: readonly [module: string, files: readonly (readonly [path: string, why: string])[]][] = [
+  [
+    'node:child_process',
+    [
+      ['kernel/enter.ts', 'workers that enter namespaces'],
+      ['kernel/probe.ts', 'tries what the kernel can do'],
+      ['process/', 'containers'],
+      ['trace/helper.ts', 'probes and captures inside namespaces'],
+      ['commands/exec.ts', 'runs what the user asks for'],
+      ['commands/', 'a person is waiting for it'],
+    ],
+  ],
+  [
+    'node:fs',
+    [
+      ['topology/load.ts', 'the topology itself'],
+      ['kernel/observe.ts', 'which namespaces there are'],
+      ['kernel/probe.ts', 'which programs there are'],
+      ['process/', 'records and logs of containers'],
+      ['state/', 'journals'],
+      ['trace/gather.ts', 'what the kernel tells through files'],
+      ['commands/', 'files the user names'],
+    ],
+  ],
+  ['node:net', [['state/lock.ts', 'the lock is a socket']]],
+  ['node:http', []],
+  ['node:https', []],
+  ['node:dgram', []],
+  ['node:worker_threads', []],
+]
+
+describe('who touches the machine is known', () => {
+  test.each(TOUCHES)('%s', (module, files) => {
+    const users = sources.filter((s) => s.imports.some((i) => !i.types && (i.target === module || i.target.startsWith(`${module}/`)))).map((s) => s.path)
+    const may = (path: string): boolean => files.some(([allowed]) => path === allowed || (allowed.endsWith('/') && path.startsWith(allowed)))
+    expect(users.filter((path) => !may(path))).toEqual([])
+  })
+})
+
+test('packages are those we chose', () => {
+  const packages = new Set(sources.flatMap((s) => s.imports.filter((i) => !isOurs(i.target) && !i.target.startsWith('node:')).map((i) => i.target)))
+  expect([...packages].filter((p) => !['@commander-js/extra-typings', 'chalk', 'ip-address', 'yaml', 'zod'].includes(p))).toEqual([])
+})
+
+test('files are short enough to be read', () => {
+  expect(sources.filter((s) => s.lines > 260).map((s) => `${s.path}: ${s.lines} lines`)).toEqual([])
+})
+
+describe('these tests read imports right', () => {
+  test.each([
+    ["import { a } from './b.ts'", ['x/b.ts']],
+    ["import type { A } from '../y/b.ts'", ['type y/b.ts']],
+    ["import { type A, type B } from './b.ts'", ['type x/b.ts']],
+    ["import { type A, b } from './b.ts'", ['x/b.ts']],
+    ["import {\n  a,\n  type B,\n} from './b.ts'", ['x/b.ts']],
+    ["import * as z from 'zod'", ['zod']],
+    ["import './b.ts'", ['x/b.ts']],
+    ["export { a } from './b.ts'", ['x/b.ts']],
+    ["export type { A } from './b.ts'", ['type x/b.ts']],
+    ["export * from './b.ts'", ['x/b.ts']],
+    ["  const a = await import('./b.ts')", ['lazy x/b.ts']],
+    ["export const a = 'from'\nconst b = './b.ts'", []],
+  ])('%j', (text, expected) => {
+    expect(importsOf(text, 'x/a.ts').map((i) => `${i.types ? 'type ' : ''}${i.lazy ? 'lazy ' : ''}${i.target}`)).toEqual(expected)
+  })
+  test('and find them', () => {
+    expect(sources.length).toBeGreaterThan(60)
+    // A file that imports nothing is small, or a table of words.
+    expect(sources.filter((s) => s.imports.length === 0).length).toBeLessThan(sources.length / 6)
+    expect(cycles(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual([['b', 'c', 'b']])
+  })
+})

@@ -1,0 +1,63 @@
+/** The sources as a graph of imports. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const SRC = fileURLToPath(new URL('../../../src/', import.meta.url))
+
+export interface Import {
+  /** `kernel/diff.ts`, or a package: `node:fs`, `yaml`. */
+  readonly target: string
+  /** Gone when the code runs. */
+  readonly types: boolean
+  /** `import('…')`: loaded when it is needed. */
+  readonly lazy: boolean
+}
+
+export interface Source {
+  /** Below src: `kernel/diff.ts`. */
+  readonly path: string
+  /** First folder, or `''` for what lies in src itself. */
+  readonly stage: string
+  readonly lines: number
+  readonly imports: readonly Import[]
+}
+
+const STATIC = /^(?:import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)'/gm
+const LAZY = /\bimport\('([^']+)'\)/g
+
+/** What a text imports. Comments and strings that look like imports at the beginning of a line would fool it; there are none. */
+export function importsOf(text: string, path: string): Import[] {
+  const resolve = (to: string): string => (to.startsWith('.') ? normalize(join(dirname(path), to)) : to)
+  const onlyTypes = (names: string | undefined): boolean => {
+    const inner = /^\{([\s\S]*)\}$/.exec(names?.trim() ?? '')?.[1]
+    const each = inner?.split(',').map((n) => n.trim()).filter(Boolean) ?? []
+    return each.length > 0 && each.every((n) => n.startsWith('type '))
+  }
+  return [
+    ...[...text.matchAll(STATIC)].map(([, type, names, to]): Import => ({ target: resolve(to!), types: type !== undefined || onlyTypes(names), lazy: false })),
+    ...[...text.matchAll(LAZY)].map(([, to]): Import => ({ target: resolve(to!), types: false, lazy: true })),
+  ]
+}
+
+export const sources: readonly Source[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const text = readFileSync(join(SRC, path), 'utf8')
+    return { path, stage: path.includes('/') ? path.split('/')[0]! : '', lines: text.trimEnd().split('\n').length, imports: importsOf(text, path) }
+  })
+  .toSorted((a, b) => a.path.localeCompare(b.path))
+
+/** Paths round which static imports lead back to where they began. */
+export function cycles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = []
+  const done = new Set<string>()
+  const walk = (node: string, trail: readonly string[]): void => {
+    if (trail.includes(node)) return void found.push([...trail.slice(trail.indexOf(node)), node])
+    if (done.has(node)) return
+    for (const next of graph.get(node) ?? []) walk(next, [...trail, node])
+    done.add(node)
+  }
+  for (const node of graph.keys()) walk(node, [])
+  return found
+}
