@@ -7,6 +7,19 @@ import type { Problems } from './problems.ts'
 /** Where externals live unless pinned: TEST-NET-3 (RFC 5737) and a documentation prefix (RFC 3849). */
 export const EXTERNAL_NETWORKS: readonly Cidr[] = ['203.0.113.0/24', '2001:db8:ffff::/64'].map((c) => parseCidr(c)!)
 
+/** Networks that no node can have addresses in: the kernel takes most of them, and then drops the packets. */
+const RESERVED = Object.entries({
+  '0.0.0.0/8': '"this host on this network" (RFC 1122)',
+  '127.0.0.0/8': 'loopback (RFC 1122)',
+  '169.254.0.0/16': 'link-local (RFC 3927)',
+  '224.0.0.0/4': 'multicast (RFC 5771)',
+  '255.255.255.255/32': 'broadcast (RFC 919)',
+  '::/127': 'loopback and unspecified (RFC 4291)',
+  '::ffff:0:0/96': 'IPv4 in IPv6 clothes (RFC 4291)',
+  'fe80::/10': 'link-local (RFC 4291)',
+  'ff00::/8': 'multicast (RFC 4291)',
+}).map(([text, meaning]) => ({ text, meaning, cidr: parseCidr(text)! }))
+
 export interface SegmentPlan {
   readonly name: string
   readonly cidrs: readonly Cidr[]
@@ -78,9 +91,15 @@ function checkOverlaps(plan: Pick<Networks, 'pods' | 'services' | 'segments'>, t
     ...plan.services.map((cidr) => ({ what: 'serviceCIDR', path: ['network', 'serviceCIDR'], cidr })),
     ...plan.segments.flatMap((s) => s.cidrs.map((cidr) => ({ what: `segment ${s.name}`, path: ['underlay', 'segments', s.name], cidr }))),
   ]
+  for (const { what, path, cidr } of named) {
+    const reserved = RESERVED.find((r) => overlaps(r.cidr, cidr))
+    if (reserved) problems.error(path, 'network-reserved', `${what} ${formatCidr(cidr)} overlaps ${reserved.text}, which is ${reserved.meaning}`, 'Use a private network, such as one of 10.0.0.0/8 or fd00::/8.')
+  }
   for (const [name, external] of Object.entries(topology.externals)) {
     for (const address of external.address ?? []) {
       const ip = parseIp(address)!
+      const reserved = RESERVED.find((r) => contains(r.cidr, ip))
+      if (reserved) problems.error(['externals', name, 'address'], 'network-reserved', `external ${name}: ${address} lies in ${reserved.text}, which is ${reserved.meaning}`, 'Pick the address of a machine, such as one of 203.0.113.0/24.')
       const clash = named.find((n) => contains(n.cidr, ip))
       if (clash) problems.error(['externals', name, 'address'], 'address-inside-cluster', `external ${name}: ${address} lies in ${clash.what} ${formatCidr(clash.cidr)}`, 'Externals live beyond the router: pick an address outside every network of the lab.')
     }

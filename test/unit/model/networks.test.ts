@@ -222,3 +222,12 @@ describe('pools', () => {
     expect(pool('0.0.0.9/32', 10n).take('a')).toBe(9n)
   })
 })
+
+describe('networks that no node can be in are refused', () => {
+  test.each(['127.0.0.0/16', '224.0.0.0/16', '0.0.0.0/8', '169.254.0.0/16', 'fe80::/48', 'ff02::/48', '::/48'])('podCIDR %s', (cidr) => {
+    expect(problems(`${REST}network: { podCIDR: "${cidr}" }\n`)).toEqual([expect.stringMatching(/ network-reserved$/)])
+  })
+  test.each(['127.0.0.1', '255.255.255.255', '169.254.1.1'])('an external at %s', (ip) => {
+    expect(problems(`${REST}externals: { x: { address: ${ip} } }\n`)).toEqual([expect.stringMatching(/ network-reserved$/)])
+  })
+})
