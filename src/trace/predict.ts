@@ -103,7 +103,10 @@ export class Walk {
       if (known.state?.includes('PERMANENT')) this.#decide(predicted('neighbour', `${nextHop} is ${known.lladdr} (permanent)`))
       return known.lladdr
     }
-    const owner = this.places.ownerOfAddress(nextHop)
+    // On a link of two, whoever answers is the other end, for whatever address (proxy ARP).
+    const peer = this.places.peer(ns, device)
+    const alone = peer && this.places.end(peer.ns, peer.device)?.port === undefined
+    const owner = alone ? { ns: peer.ns, device: peer.device } : this.places.ownerOfAddress(nextHop)
     if (!owner) return undefined
     const link = await this.#link(owner.ns, owner.device)
     return link?.address

@@ -84,7 +84,7 @@ export function askedRoute(scene: Scene, ns: string, address: string): Route | u
 /** Whether a device that the lab made is gone or down now, in words. */
 export function deviceTrouble(scene: Scene, ns: string, device: string): string | undefined {
   const snapshot = scene.parts.knowledge.seen(ns)
-  if (!snapshot || snapshot.links.length === 0) return undefined
+  if (!snapshot || snapshot.links.length === 0 || !deviceObject(scene, ns, device)) return undefined
   const link = linkOf(scene, ns, device)
   if (!link) return 'is gone'
   return isUp(link) ? undefined : 'is down'
