@@ -146,6 +146,8 @@ export interface Chain extends Common {
   /** Hooks such as POSTROUTING exist by themselves. */
   readonly builtin: boolean
   readonly rules: readonly string[]
+  /** Only ever observed: a hook that lets nothing pass which no rule accepted. */
+  readonly policy?: 'DROP'
 }
 
 /** A set of addresses (and ports) that rules match in one step however many members it has. */

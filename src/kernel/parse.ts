@@ -134,11 +134,11 @@ export function fdbObjects(ns: string, entries: readonly { mac: string; ifname: 
 
 const TABLES = new Set(['filter', 'nat', 'mangle', 'raw'])
 
-/** Chains as `iptables-save` prints them, with or without counters. Built-in chains without rules are left out: they always exist. */
+/** Chains as `iptables-save` prints them, with or without counters. Built-in chains that do nothing are left out: they always exist. */
 export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
   const chains: Chain[] = []
   let table = ''
-  let here = new Map<string, { builtin: boolean; rules: string[] }>()
+  let here = new Map<string, { builtin: boolean; policy?: 'DROP'; rules: string[] }>()
   for (const printed of save.split('\n')) {
     const line = printed.replace(/^\[\d+:\d+\] /, '')
     if (line.startsWith('*')) {
@@ -146,13 +146,14 @@ export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
       here = new Map()
     } else if (line.startsWith(':')) {
       const [chain, policy] = line.slice(1).split(' ') as [string, string]
-      here.set(chain, { builtin: policy !== '-', rules: [] })
+      here.set(chain, { builtin: policy !== '-', ...(policy === 'DROP' ? { policy } : {}), rules: [] })
     } else if (line.startsWith('-A ')) {
       const end = line.indexOf(' ', 3)
       here.get(line.slice(3, end))?.rules.push(line.slice(end + 1).trimEnd())
     } else if (line.startsWith('COMMIT') && TABLES.has(table)) {
-      for (const [chain, { builtin, rules }] of here) {
-        if (!builtin || rules.length > 0) chains.push({ kind: 'chain', ns, family, table: table as Chain['table'], chain, builtin, rules })
+      for (const [chain, content] of here) {
+        const acts = !content.builtin || content.rules.length > 0 || content.policy !== undefined
+        if (acts) chains.push({ kind: 'chain', ns, family, table: table as Chain['table'], chain, ...content })
       }
     }
   }

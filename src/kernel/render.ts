@@ -91,10 +91,11 @@ function ipsetPieces(change: Change, o: Ipset): Piece[] {
  * The lines that put a chain in place or take it away. `iptables-restore` commits a table at once, so no packet
  * sees half of a change: that is why chains go away in the same transaction that stops jumping to them.
  */
-function chainLines(o: Chain, remove: boolean): string[] {
+function chainLines(o: Chain, remove: boolean, before?: Chain): string[] {
   if (remove && !o.builtin) return [`-F ${o.chain}`, `-X ${o.chain}`]
   const clear = o.builtin ? `-F ${o.chain}` : `:${o.chain} - [0:0]`
-  return [clear, ...(remove ? [] : o.rules.map((rule) => `-A ${o.chain} ${rule}`))]
+  const policy = before?.policy === undefined ? [] : [`:${o.chain} ACCEPT [0:0]`]
+  return [...policy, clear, ...(remove ? [] : o.rules.map((rule) => `-A ${o.chain} ${rule}`))]
 }
 
 function pieces(change: Change): Piece[] {
@@ -127,7 +128,7 @@ function pieces(change: Change): Piece[] {
       // A setting has no "absent"; the file no longer asks for it, so it stays as it is.
       return remove ? [] : [{ ns: o.ns, tool: 'sysctl', stage, text: `${o.key} = ${o.value}` }]
     case 'chain':
-      return chainLines(o, remove).map((text) => ({ ns: o.ns, tool: o.family === 4 ? 'iptables-restore' : 'ip6tables-restore', stage, text, removes: false }))
+      return chainLines(o, remove, change.action === 'replace' ? (change.before as Chain) : undefined).map((text) => ({ ns: o.ns, tool: o.family === 4 ? 'iptables-restore' : 'ip6tables-restore', stage, text, removes: false }))
     case 'ipset':
       return ipsetPieces(change, o)
     case 'process':

@@ -48,6 +48,6 @@ export function driftFindings({ missing, changed, unexpected }: Drift, file: str
   return [
     ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o) })),
     ...changed.map(({ object, observed, fields }): Finding => ({ state: 'changed', object: describe(object), details: changes(object, observed, fields), ...source(object) })),
-    ...unexpected.filter(isSomebodys).map((o): Finding => ({ state: 'unexpected', object: describe(o), details: o.kind === 'chain' ? o.rules.map((r) => `rule added: ${r}`) : [] })),
+    ...unexpected.filter(isSomebodys).map((o): Finding => ({ state: 'unexpected', object: describe(o), details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [] })),
   ]
 }
