@@ -5,8 +5,9 @@ import { backendOf } from '../backends/index.ts'
 import type { Feature } from '../kernel/features.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { hasIpv6, type Host, type Lab, type Pod } from '../model/lab.ts'
-import { masquerade } from './masquerade.ts'
 import { containers } from './containers.ts'
+import { joinHooks } from './hooks.ts'
+import { masquerade } from './masquerade.ts'
 import { endNode, forwarder, HOST_RP_FILTER, hostUplink, switchFilterOff, underlay } from './underlay.ts'
 
 /** A compiled lab. */
@@ -70,7 +71,8 @@ export function compile(lab: Lab): Compiled {
     for (const pod of pods) objects.push(...endNode(pod.netns, pod.source, lab.families))
     for (const o of attach.objects({ host, pods, podMTU: podMTU(host, backend) }, lab)) objects.push(o)
     for (const o of backend.objects(host, lab)) objects.push(o)
-    for (const o of masquerade(host, lab)) objects.push(o)
+    // In this order they hang on the hooks they share: first Services, then policies, then the edge of the cluster.
+    for (const o of joinHooks([...masquerade(host, lab)])) objects.push(o)
   }
   for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)
   return { lab, objects, needs: [...needs] }
