@@ -40,6 +40,8 @@ export interface Step {
   readonly at: number | null
   readonly evidence: Evidence
   readonly drop: boolean
+  /** Where the way ends well. */
+  readonly last: boolean
   /** Bytes of the frame, of what was captured. */
   readonly size: number | null
   readonly layers: readonly LayerView[]
@@ -177,6 +179,7 @@ export function view(story: Story, lab: Lab): View {
         at: hop.at,
         evidence: hop.evidence,
         drop: false,
+        last: i === hops.length - 1,
         size: length ?? null,
         ...compare(before, hop.layers),
         tunnel: tunnelOf(hop.layers) !== undefined,
@@ -199,6 +202,7 @@ export function view(story: Story, lab: Lab): View {
       at: null,
       evidence: drop.evidence,
       drop: true,
+      last: false,
       size: last?.leg === name ? last.size : null,
       ...compare(before, before),
       tunnel: tunnelOf(before) !== undefined,

@@ -2,7 +2,7 @@
 export const STYLE = String.raw`
 :root {
   color-scheme: light dark;
-  --page: #f6f7f9; --card: #ffffff; --ink: #16202c; --soft: #526070; --faint: #8792a0; --line: #d9dfe6; --wire: #aab4c0;
+  --page: #f6f7f9; --card: #ffffff; --ink: #16202c; --soft: #526070; --faint: #5f6a79; --line: #d9dfe6; --wire: #aab4c0;
   --accent: #1d5fd1; --accent-soft: #e6eefc; --good: #0b7a4b; --good-soft: #e3f5ec; --bad: #c4162a; --bad-soft: #fdeaec;
   --warn: #8a5a00; --warn-soft: #fdf2dc; --mark: #fff0b8; --mark-ink: #4a3600; --tunnel: #7b3fc4;
   --ethernet: #64748b; --arp: #64748b; --ip: #1d5fd1; --tcp: #0f7c86; --udp: #0f7c86; --icmp: #0b7a4b; --vxlan: #7b3fc4; --gre: #7b3fc4; --payload: #b3bcc7;
@@ -11,7 +11,7 @@ export const STYLE = String.raw`
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #0f141b; --card: #171e27; --ink: #e6ebf1; --soft: #a3b0bf; --faint: #74818f; --line: #2a3441; --wire: #4a5768;
+    --page: #0f141b; --card: #171e27; --ink: #e6ebf1; --soft: #a3b0bf; --faint: #8b97a6; --line: #2a3441; --wire: #4a5768;
     --accent: #7fb0ff; --accent-soft: #1b2b45; --good: #5fd39a; --good-soft: #12301f; --bad: #ff7b86; --bad-soft: #3a161b;
     --warn: #f0bf61; --warn-soft: #35280f; --mark: #4c3d0c; --mark-ink: #ffe9a8; --tunnel: #c59bff;
     --ethernet: #93a1b3; --arp: #93a1b3; --ip: #7fb0ff; --tcp: #58c8d2; --udp: #58c8d2; --icmp: #5fd39a; --vxlan: #c59bff; --gre: #c59bff; --payload: #5d6a79;
@@ -48,7 +48,7 @@ svg text.port.here { fill: var(--ink); font-weight: 700; }
 .trail { stroke: var(--accent); stroke-width: 3; fill: none; stroke-linejoin: round; stroke-linecap: round; }
 .dot { fill: var(--card); stroke: var(--wire); stroke-width: 2; } .dot.never { stroke-dasharray: 2 2; } .dot.passed { stroke: var(--accent); fill: var(--accent); }
 .tunnel { fill: none; stroke: var(--tunnel); stroke-width: 1.5; stroke-dasharray: 6 4; } .tunnel.in { stroke-width: 3; stroke-dasharray: none; }
-svg text.tunnel-label { fill: var(--tunnel); font: 600 11.5px var(--sans); stroke: var(--card); stroke-width: 6px; paint-order: stroke; }
+svg text.tunnel-label { fill: var(--tunnel); font: 600 11.5px var(--sans); } .plate { fill: var(--card); }
 .token { transition: transform 420ms cubic-bezier(0.35, 0, 0.25, 1); } .token .back { fill: var(--card); stroke: var(--ink); stroke-width: 1.5; }
 .token.died .back { stroke: var(--bad); fill: var(--bad); } .cross { stroke: var(--bad); stroke-width: 4; stroke-linecap: round; } .cross-back { fill: var(--card); stroke: var(--bad); stroke-width: 2; }
 .token.died .cross { stroke: #fff; } @media (prefers-color-scheme: dark) { .token.died .cross { stroke: #1c0508; } }
@@ -76,7 +76,7 @@ button { font: inherit; color: inherit; }
 .layer.added { border-color: var(--tone); animation: appear 300ms ease-out; }
 .layer b { font-weight: 600; font-size: 14px; } .layer .bytes { color: var(--faint); font-size: 12px; font-variant-numeric: tabular-nums; }
 .layer .fields { display: flex; flex-wrap: wrap; gap: 1px 14px; overflow-wrap: anywhere; } .layer .fields i { font-style: normal; color: var(--soft); font-size: 13px; }
-.layer mark { background: var(--mark); color: var(--mark-ink); border-radius: 3px; padding: 0 3px; margin: 0 -3px; }
+.layer mark { background: var(--mark); color: var(--mark-ink); border-radius: 3px; padding: 0 3px; }
 .tag { font-size: 11px; font-weight: 600; color: var(--tone); white-space: nowrap; }
 .stack .gone { color: var(--soft); font-size: 13px; padding: 2px 0 4px; } .stack .gone s { color: var(--faint); }
 @keyframes appear { from { opacity: 0.25; } }
@@ -89,7 +89,7 @@ button { font: inherit; color: inherit; }
 .died-here p { margin: 0 0 8px; overflow-wrap: anywhere; }
 .hops { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; } .hops th { text-align: left; font-size: 12px; font-weight: 600; color: var(--soft); padding: 0 10px 6px; }
 .hops td { border-top: 1px solid var(--line); padding: 3px 10px; vertical-align: baseline; overflow-wrap: anywhere; } .hops td:nth-child(2) { white-space: nowrap; width: 1%; } .hops td.node { width: 1%; }
-.hops .same { color: var(--faint); }
+.hops .same { color: var(--soft); }
 .hops button { border: 0; background: none; padding: 4px 6px; margin: 0 -6px; text-align: left; cursor: pointer; border-radius: 4px; } .hops button:hover { text-decoration: underline; }
 .hops tr[aria-current] td { background: var(--accent-soft); } .hops tr.never { color: var(--faint); } .hops tr.bad td { background: var(--bad-soft); color: var(--bad); font-weight: 600; }
 .hops .time { text-align: right; color: var(--soft); white-space: nowrap; } .hops .node { font-weight: 600; white-space: nowrap; } .hops code { color: inherit; }
@@ -98,7 +98,7 @@ button { font: inherit; color: inherit; }
 .keys { color: var(--soft); font-size: 13px; margin: 18px 2px 0; } kbd { font: 12px var(--mono); border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 4px; padding: 1px 5px; background: var(--card); color: var(--ink); }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 860px) {
-  main { padding: 18px 14px 40px; } .now-at { grid-template-columns: minmax(0, 1fr); } .card { padding: 14px; } .player-card { padding: 0; } html:not(.ready) .player-card, html:not(.ready) .now-at { display: none; }
+  html { scroll-padding: 70px 0 210px; } main { padding: 18px 14px 40px; } .now-at { grid-template-columns: minmax(0, 1fr); } .card { padding: 14px; } .player-card { padding: 0; } html:not(.ready) .player-card, html:not(.ready) .now-at { display: none; }
 .stage { padding: 4px 0 0; }
   .layer { grid-template-columns: 68px minmax(0, 1fr); } .layer .bytes { display: none; } .where { text-align: left; }
   .player { position: sticky; bottom: 0; background: var(--card); border-top: 1px solid var(--line); } .stack { min-height: 0 !important; }

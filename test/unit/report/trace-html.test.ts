@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto'
+import { Script } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import { traceHtml } from '../../../src/report/trace-html.ts'
+import { view, type Step } from '../../../src/report/trace-html-data.ts'
+import { compare, inWords, tunnelOf } from '../../../src/report/trace-html-layers.ts'
+import type { Story } from '../../../src/trace/story.ts'
+import { decode } from '../../../src/trace/packet/decode.ts'
+import { FRAMES } from '../packet/frames.ts'
+import { delivered, hostile, lab, overIpip, overIpv6, policyDrop, tooBig } from '../packet/stories.ts'
+
+const of = (name: string): ReturnType<typeof decode> => decode(FRAMES[name]!.bytes, FRAMES[name]!.hardware)
+const data = (html: string): { steps: Step[] } => JSON.parse(/<script type="application\/json" id="story">(.*)<\/script>/.exec(html)![1]!)
+const STORIES: Readonly<Record<string, () => Story>> = { delivered, policyDrop, tooBig, overIpv6, overIpip, hostile }
+
+describe('what changed since the hop before', () => {
+  test('a tunnel puts headers around the same packet', () => {
+    const inner = of('ping')
+    const { layers, gone } = compare(inner, of('vxlan'))
+    expect(layers.map((l) => `${l.name} ${l.state}`)).toEqual([
+      'Ethernet added',
+      'IPv4 added',
+      'UDP added',
+      'VXLAN added',
+      'Ethernet changed',
+      'IPv4 same',
+      'ICMP same',
+      'Data same',
+    ])
+    expect(gone).toEqual([])
+    expect(compare(of('vxlan'), inner).gone).toEqual(['Ethernet', 'IPv4', 'UDP', 'VXLAN'])
+  })
+
+  test('a field that changed is marked, the others are not', () => {
+    const [first, second] = [delivered().forward[2]!, delivered().forward[3]!]
+    const { layers } = compare(first.layers, second.layers)
+    expect(layers[1]!.fields.filter(([, , changed]) => changed)).toEqual([['TTL', '63', true]])
+    expect(compare([], first.layers).layers.every((l) => l.state === 'same')).toBe(true)
+  })
+
+  test('tunnels are told by what they are', () => {
+    expect(['ping', 'vxlan', 'greKey', 'gre', 'ipip', 'sit', 'tooBig'].map((n) => tunnelOf(of(n)))).toEqual([
+      undefined,
+      'VXLAN · VNI 1',
+      'GRE · key 9',
+      'GRE',
+      'IPIP',
+      'IPv6 in IP',
+      undefined,
+    ])
+    expect(inWords(of('vxlan'))).toBe(
+      'IPv4 192.168.50.11 to 192.168.50.12, TTL 64 · UDP 51234 to 8472 · VXLAN VNI 1 · IPv4 10.244.0.2 to 10.244.1.2, TTL 63 · ICMP echo request',
+    )
+  })
+})
+
+describe('what is drawn', () => {
+  test('request and answer share a drawing; the tunnel goes from device to device', () => {
+    const { stages, steps, never } = view(delivered(), lab())
+    expect(stages).toHaveLength(1)
+    expect(stages[0]!.nodes.map((n) => `${n.name} ${n.facts}: ${n.devices.join(' ')}`)).toEqual([
+      'pod-a 10.244.0.2: eth0',
+      'node-1 192.168.50.11: p1-pod-a cni0 vxlan1 eth0',
+      'switch-lan 192.168.50.0/24: h1-node-1 h2-node-2',
+      'node-2 192.168.50.12: eth0 vxlan1 cni0 p1-cart',
+      'shop/cart 10.244.1.2: eth0',
+    ])
+    expect(stages[0]!.tunnels).toEqual([{ from: [1, 2], to: [3, 1], label: 'VXLAN · VNI 1' }])
+    expect(steps).toHaveLength(24)
+    expect(never).toEqual([])
+    expect(steps.slice(12).map((s) => s.place.join())).toEqual(
+      steps
+        .slice(0, 12)
+        .map((s) => s.place.join())
+        .toReversed(),
+    )
+  })
+
+  test('a drop is a step of its own, what comes after was never reached, the tunnel is drawn to where it would have ended', () => {
+    const { stages, steps, never } = view(policyDrop(), lab())
+    expect(steps.at(-1)).toMatchObject({ drop: true, node: 'node-2', device: 'vxlan1', place: [3, 1] })
+    expect(stages[0]!.drop).toEqual([3, 1])
+    expect(stages[0]!.unreached).toEqual([
+      [3, 2],
+      [3, 3],
+      [4, 0],
+    ])
+    expect(never.map((n) => n.device)).toEqual(['cni0', 'p1-cart', 'eth0'])
+    const early = policyDrop()
+    const cut = { ...early, forward: early.forward.map((h, i) => (i < 6 ? h : { ...h, evidence: 'predicted' as const, layers: [] })) }
+    expect(view(cut, lab()).stages[0]!.tunnels[0]!.to).toEqual([3, 1])
+  })
+
+  test('an error that comes back from the middle goes on the same drawing, after the drop', () => {
+    const { stages, steps } = view(tooBig(), lab())
+    expect(stages).toHaveLength(1)
+    expect(steps.map((s) => (s.drop ? 'drop' : s.leg))).toEqual(['forward', 'forward', 'forward', 'drop', 'reply', 'reply', 'reply'])
+    expect(steps.slice(4).map((s) => s.place)).toEqual([
+      [1, 1],
+      [1, 0],
+      [0, 0],
+    ])
+  })
+
+  test('an answer that comes back another way has a drawing of its own', () => {
+    const story = delivered()
+    const reply = story.reply.map((h) => (h.node === 'switch-lan' ? { ...h, node: 'router', nodeKind: 'router' as const } : h))
+    const { stages, steps } = view({ ...story, reply }, lab())
+    expect(stages.map((s) => s.nodes.map((n) => n.name).join(' '))).toEqual([
+      'pod-a node-1 switch-lan node-2 shop/cart',
+      'pod-a node-1 router node-2 shop/cart',
+    ])
+    expect(steps.at(-1)).toMatchObject({ stage: 1, place: [0, 0] })
+    expect(steps[12]).toMatchObject({ stage: 1, place: [4, 0] })
+  })
+
+  test('a packet that died before anything saw it still has a place', () => {
+    const story = policyDrop()
+    const drop = { ...story.drop!, node: 'pod-a', device: 'eth0', cause: 'own-firewall' as const }
+    for (const forward of [[], story.forward.map((h) => ({ ...h, evidence: 'predicted' as const, layers: [], at: null }))]) {
+      const { stages, steps } = view({ ...story, forward, captures: [], drop }, lab())
+      expect(stages[0]!.drop).toEqual([0, 0])
+      expect(steps).toMatchObject([{ drop: true, place: [0, 0], layers: [] }])
+    }
+    const elsewhere = { ...story, drop: { ...story.drop!, node: 'node-9', device: 'x' } }
+    expect(view(elsewhere, lab()).stages[0]!.drop).toEqual([3, 1])
+  })
+})
+
+describe('the page', () => {
+  test.each(Object.entries(STORIES))('%s: well-formed, self-contained, its script and style allowed by their hashes alone', (_, make) => {
+    const html = traceHtml(make(), lab())
+    const script = /<script>([^]*?)<\/script>/.exec(html)![1]!
+    const style = /<style>([^]*?)<\/style>/.exec(html)![1]!
+    for (const [name, text] of Object.entries({ script, style })) {
+      expect(html).toContain(`${name}-src 'sha256-${createHash('sha256').update(text).digest('base64')}'`)
+    }
+    expect(() => new Script(script)).not.toThrow()
+    const ours = html.replaceAll('http://www.w3.org/2000/svg', '')
+    expect(ours.match(/https?:|@import|url\(|<link(?! rel="icon" href="data:,")|<img|<iframe/g) ?? []).toEqual([])
+    expect(html.match(/<script/g)).toHaveLength(2)
+    expect(data(html).steps.length).toBeGreaterThan(0)
+    expect(html.match(/data-step=/g)).toHaveLength(data(html).steps.length)
+  })
+
+  test('the verdict is in the page without its script', () => {
+    const html = traceHtml(policyDrop(), lab())
+    expect(html).toContain('<strong>Dropped at node-2, on vxlan1</strong>')
+    expect(html).toContain('-j DROP')
+    expect(html).toContain('lab.yaml:8')
+    expect(html.match(/never reached/g)).toHaveLength(3)
+    expect(traceHtml(delivered(), lab())).toContain('Delivered, answered in 0.')
+    expect(traceHtml({ ...delivered(), outcome: 'unanswered', rttMs: null }, lab())).toContain('No answer from shop/cart')
+  })
+
+  test('texts that want to leave stay texts', () => {
+    const html = traceHtml(hostile(), lab())
+    expect(html).not.toContain('<script>window')
+    expect(html).not.toContain('<img')
+    expect(html).not.toContain('\u2028"}')
+    expect(JSON.stringify(data(html))).toContain('</script><script>window.evil=1')
+  })
+})
