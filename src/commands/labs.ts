@@ -49,7 +49,7 @@ export function theLab(word: string | undefined): Applied {
   else throw failure(Exit.Usage, 'which-lab', `${names.length} labs are up: ${names.join(', ')}`, 'Say which one: by name, or with --lab NAME where the command takes node names.')
   const applied = readApplied(name)
   if (applied) return applied
-  if (readJournal(name)) throw failure(Exit.Usage, 'lab-incomplete', `lab ${name} was not brought up completely`, `netlab up FILE starts over, netlab down ${name} removes what is there.`)
+  if (readJournal(name)) throw failure(Exit.Broken, 'lab-incomplete', `lab ${name} was not brought up completely`, `netlab up FILE starts over, netlab down ${name} removes what is there.`)
   const near = suggest(name, names)
   throw failure(Exit.Usage, 'no-such-lab', `there is no lab "${name}" on this machine`, near ? `did you mean "${near}"?` : names.length > 0 ? `Labs: ${names.join(', ')}.` : 'netlab up FILE builds one.')
 }
