@@ -33,8 +33,14 @@ export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly
         set('net/ipv6/conf/all/accept_dad', '0', 'addresses are unique by construction: usable at once'),
         set('net/ipv6/conf/default/accept_dad', '0'),
         set('net/ipv6/conf/default/accept_ra', '0'),
+        // A running lab may get its second family now: `all` reaches the devices there are, `default` those to come.
+        set('net/ipv6/conf/all/disable_ipv6', '0'),
+        set('net/ipv6/conf/default/disable_ipv6', '0'),
       ]
-    : [set('net/ipv6/conf/default/disable_ipv6', '1', 'a lab without IPv6 has no link-local addresses either')]
+    : [
+        set('net/ipv6/conf/all/disable_ipv6', '1', 'a lab without IPv6 has no link-local addresses either'),
+        set('net/ipv6/conf/default/disable_ipv6', '1'),
+      ]
   return [
     { kind: 'netns', ns, from },
     // A new namespace inherits IPv4 settings from the machine: say what we rely on.
@@ -53,7 +59,12 @@ export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly
 export function endNode(ns: string, from: Source, families: readonly Family[]): KernelObject[] {
   const set = (key: string, value: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, dev: 'eth0' })
   const v6 = families.includes(6)
-    ? [set('net/ipv6/conf/all/accept_dad', '0'), set('net/ipv6/conf/eth0/accept_dad', '0'), set('net/ipv6/conf/eth0/accept_ra', '0')]
+    ? [
+        set('net/ipv6/conf/all/accept_dad', '0'),
+        set('net/ipv6/conf/eth0/accept_dad', '0'),
+        set('net/ipv6/conf/eth0/accept_ra', '0'),
+        set('net/ipv6/conf/eth0/disable_ipv6', '0'),
+      ]
     : [set('net/ipv6/conf/eth0/disable_ipv6', '1')]
   return [{ kind: 'netns', ns, from }, set('net/ipv4/ip_forward', '0'), ...v6, { kind: 'link', ns, from, type: 'loopback', name: 'lo' }]
 }

@@ -48,6 +48,7 @@ net/ipv4/ip_forward = 1
 net/ipv4/conf/all/rp_filter = 2
 net/ipv4/conf/default/rp_filter = 2
 # a lab without IPv6 has no link-local addresses either
+net/ipv6/conf/all/disable_ipv6 = 1
 net/ipv6/conf/default/disable_ipv6 = 1
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
@@ -61,6 +62,7 @@ net/ipv4/ip_forward = 1
 net/ipv4/conf/all/rp_filter = 2
 net/ipv4/conf/default/rp_filter = 2
 # a lab without IPv6 has no link-local addresses either
+net/ipv6/conf/all/disable_ipv6 = 1
 net/ipv6/conf/default/disable_ipv6 = 1
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
@@ -74,6 +76,7 @@ net/ipv4/ip_forward = 1
 net/ipv4/conf/all/rp_filter = 2
 net/ipv4/conf/default/rp_filter = 2
 # a lab without IPv6 has no link-local addresses either
+net/ipv6/conf/all/disable_ipv6 = 1
 net/ipv6/conf/default/disable_ipv6 = 1
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1

@@ -256,6 +256,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -272,6 +274,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -420,6 +424,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns dual-stack.pod-a ip -batch - <<'EOF'
 link set eth0 up
@@ -436,6 +441,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns dual-stack.pod-b ip -batch - <<'EOF'
 link set eth0 up

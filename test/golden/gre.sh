@@ -52,6 +52,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -68,6 +70,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -84,6 +88,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -298,6 +304,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns gre.pod-a ip -batch - <<'EOF'
 link set eth0 up
@@ -314,6 +321,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns gre.pod-b ip -batch - <<'EOF'
 link set eth0 up
@@ -330,6 +338,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns gre.pod-c ip -batch - <<'EOF'
 link set eth0 up

@@ -258,6 +258,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 EOF
 
 # ── ipv6-only.node-1
@@ -271,6 +273,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -287,6 +291,8 @@ net/ipv6/conf/all/forwarding = 1
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/default/accept_dad = 0
 net/ipv6/conf/default/accept_ra = 0
+net/ipv6/conf/all/disable_ipv6 = 0
+net/ipv6/conf/default/disable_ipv6 = 0
 # bridged packets pass iptables: Services and policies act between pods of one host
 net/bridge/bridge-nf-call-iptables = 1
 net/bridge/bridge-nf-call-ip6tables = 1
@@ -423,6 +429,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns ipv6-only.internet ip -batch - <<'EOF'
 link set eth0 up
@@ -440,6 +447,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns ipv6-only.pod-a ip -batch - <<'EOF'
 link set eth0 up
@@ -454,6 +462,7 @@ net/ipv4/ip_forward = 0
 net/ipv6/conf/all/accept_dad = 0
 net/ipv6/conf/eth0/accept_dad = 0
 net/ipv6/conf/eth0/accept_ra = 0
+net/ipv6/conf/eth0/disable_ipv6 = 0
 EOF
 in_ns ipv6-only.pod-b ip -batch - <<'EOF'
 link set eth0 up

@@ -44,6 +44,7 @@ net/ipv4/ip_forward = 1
 net/ipv4/conf/all/rp_filter = 2
 net/ipv4/conf/default/rp_filter = 2
 # a lab without IPv6 has no link-local addresses either
+net/ipv6/conf/all/disable_ipv6 = 1
 net/ipv6/conf/default/disable_ipv6 = 1
 EOF
 
@@ -54,6 +55,7 @@ net/ipv4/ip_forward = 1
 net/ipv4/conf/all/rp_filter = 2
 net/ipv4/conf/default/rp_filter = 2
 # a lab without IPv6 has no link-local addresses either
+net/ipv6/conf/all/disable_ipv6 = 1
 net/ipv6/conf/default/disable_ipv6 = 1
 EOF
 
