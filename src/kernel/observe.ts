@@ -78,7 +78,10 @@ interface End {
   readonly end: VethEnd
 }
 
-/** Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw. */
+/**
+ * Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw.
+ * A container cannot be asked what it was started as: that is taken from the first hint about it.
+ */
 export async function observe(hints: readonly KernelObject[], enter: Enter, options: ObserveOptions = {}): Promise<KernelObject[]> {
   const names = new Set(namespaces())
   const named = [...byNamespace(hints)].filter(([ns]) => names.has(ns))
@@ -134,9 +137,12 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   for (const ns of dead) found.push({ kind: 'netns', ns, dead: true })
   await settle(hints, ends, enter)
   found.push(...pairs(hints, ends))
+  const processes = new Set<string>()
   for (const o of hints) {
-    const place = o.kind === 'process' ? options.placeOf?.(o) : undefined
-    if (place) found.push({ ...strip(o as Process), ...(place === 'astray' ? { astray: true } : {}) })
+    if (o.kind !== 'process' || processes.has(o.id)) continue
+    processes.add(o.id)
+    const place = options.placeOf?.(o)
+    if (place) found.push({ ...strip(o), ...(place === 'astray' ? { astray: true } : {}) })
   }
   return found
 }
