@@ -1,17 +1,15 @@
-// Bundles every test that touches the kernel into one plain file for `node --test`, so that the same file runs here
-// and inside a slow machine without a compiler: test/netns/up.test.ts → build/test/netns/up.test.mjs.
+// Bundles every test for node:test, which are those that touch the kernel, into one plain file each, so that the same
+// file runs here and inside a slow machine without a compiler: test/netns/drift.test.ts → build/test/netns/drift.test.mjs.
 import { build } from 'esbuild'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
-const folders = ['conformance', 'netns', 'e2e', 'chaos'].filter((folder) => existsSync(join('test', folder)))
-const tests = folders.flatMap((folder) =>
-  readdirSync(join('test', folder))
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => join(folder, name.slice(0, -3))),
-)
+// Those for vitest, which need no root, are not for here.
+const tests = readdirSync('test', { recursive: true })
+  .filter((name) => name.endsWith('.test.ts') && readFileSync(join('test', name), 'utf8').includes("'node:test'"))
+  .map((name) => name.slice(0, -3))
 rmSync('build/test', { recursive: true, force: true })
 mkdirSync('build/test', { recursive: true })
 await build({
@@ -29,5 +27,5 @@ await build({
 })
 // The sources find these beside themselves, wherever they are bundled to.
 for (const file of readdirSync('src', { recursive: true }).filter((name) => name.endsWith('.pl'))) {
-  for (const folder of folders) copyFileSync(join('src', file), join('build/test', folder, basename(file)))
+  for (const folder of new Set(tests.map(dirname))) copyFileSync(join('src', file), join('build/test', folder, basename(file)))
 }

@@ -30,6 +30,8 @@ const PORT = { tcp: 8080, udp: 5353, bulk: 7000, closed: 81, loopback: 9999 }
 /** Of the bulk transfers, each way, bytes. Emulated processors copy slowly. */
 const BULK = process.env['NETLAB_IN_VM'] ? 300_000 : 2_000_000
 const LARGE = 8000
+/** Nodes that ask at the same time. */
+const ASKERS = process.env['NETLAB_IN_VM'] ? 1 : 8
 
 function topologyOf(c: Combination): object {
   const container = { name: 'web', ports: [{ containerPort: PORT.tcp }, { containerPort: PORT.udp, protocol: 'UDP' }] }
@@ -100,7 +102,15 @@ export class World {
       helpers.push(...(await Promise.all(pods.map((n) => serve(n.netns, '::', PORT.bulk)))))
       helpers.push(await serve(pods[0]!.netns, '127.0.0.1', PORT.loopback))
       for (const h of hosts) captures.set(h.name, await Capture.start(h.netns, 'eth0', join(lab.dir, `${h.name}.pcap`)))
-      const asked = (await Promise.all(nodes.map((n) => ask(n, questions(n, nodes))))).flat()
+      const asked: Asked[] = []
+      // Bulk last: a processor that copies megabytes has no time for anybody's ARP.
+      for (const late of [false, true]) {
+        const lists = nodes.map((n) => questions(n, nodes).filter((q) => (q.topic === 'bulk') === late))
+        for (let i = 0; i < nodes.length; i += ASKERS) {
+          const group = nodes.slice(i, i + ASKERS).map((n, j) => ask(n, lists[i + j]!))
+          asked.push(...(await Promise.all(group)).flat())
+        }
+      }
       const frames = new Map<string, readonly Frame[]>()
       for (const [i, h] of hosts.entries()) {
         frames.set(h.name, await captures.get(h.name)!.stop(hosts[(i + 1) % hosts.length]!.addresses[0]!, { vxlanPorts: [8472, 4789] }))
@@ -168,6 +178,7 @@ function questions(from: Node, nodes: readonly Node[]): Omit<Asked, 'answer'>[] 
 }
 
 async function ask(from: Node, list: readonly Omit<Asked, 'answer'>[]): Promise<Asked[]> {
+  if (list.length === 0) return []
   const answers = await probe(
     from.netns,
     list.map((q) => q.probe),

@@ -33,7 +33,12 @@ export interface LabDocument {
 
 export interface StatusDocument {
   readonly healthy: boolean
-  readonly findings: readonly { readonly state: string; readonly object: string; readonly detail: string; readonly source?: string }[]
+  readonly findings: readonly {
+    readonly state: string
+    readonly object: string
+    readonly details: readonly string[]
+    readonly source?: string
+  }[]
   readonly containers: readonly { readonly id: string; readonly pid: number; readonly state: string }[]
 }
 

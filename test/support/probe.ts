@@ -1,6 +1,7 @@
 /** Probes from inside nodes; what they do is in prober.pl. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { root } from './root.ts'
 import { inside, output } from './run.ts'
 
@@ -53,11 +54,11 @@ export async function probe(ns: string, probes: readonly Probe[]): Promise<Answe
   return answers
 }
 
-async function listener(ns: string, words: readonly (string | number)[]): Promise<ChildProcess> {
+async function listener(ns: string, words: readonly (string | number)[], stdin: 'ignore' | 'pipe' = 'ignore'): Promise<ChildProcess> {
   const argv = inside(ns, ['perl', PROBER, ...words.map(String)])
-  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(argv[0]!, argv.slice(1), { stdio: [stdin, 'pipe', 'inherit'] })
   await new Promise<void>((resolve, reject) => {
-    child.stdout.once('data', () => resolve())
+    child.stdout!.once('data', () => resolve())
     child.once('close', () => reject(new Error(`the listener in ${ns} ended: ${words.join(' ')}`)))
   })
   return child
@@ -73,6 +74,39 @@ export const respond = (
   ports: { readonly tcp: number; readonly udp: number },
   addresses: readonly string[],
 ): Promise<ChildProcess> => listener(ns, ['answer', name, ports.tcp, ports.udp, ...addresses])
+
+/** One TCP connection that is kept open. */
+export class Conversation {
+  readonly #child: ChildProcess
+  #heard = ''
+  #said = 0
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.stdout!.on('data', (chunk: Buffer) => (this.#heard += chunk.toString()))
+  }
+
+  /** Connects to a {@link serve}. */
+  static async start(ns: string, address: string, port: number): Promise<Conversation> {
+    return new Conversation(await listener(ns, ['talk', address, port], 'pipe'))
+  }
+
+  /** Says something and waits to hear it back, as long as the connection may take. */
+  async goesOn(): Promise<void> {
+    const word = `word ${++this.#said}\n`
+    this.#heard = ''
+    this.#child.stdin!.write(word)
+    for (let tries = 0; this.#heard !== word; tries++) {
+      if (tries > 3000 || this.#child.exitCode !== null)
+        throw new Error(`the connection does not go on: heard ${JSON.stringify(this.#heard)}`)
+      await sleep(10)
+    }
+  }
+
+  end(): Promise<void> {
+    return end(this.#child)
+  }
+}
 
 /** Ends such a listener for good. */
 export async function end(child: ChildProcess): Promise<void> {

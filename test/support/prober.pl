@@ -10,7 +10,8 @@
 #   stdout  an answer a line: ID OUTCOME OWN-ADDRESS TEXT
 #             OUTCOME: ok, refused, timeout or what the kernel said
 #
-#   prober.pl serve ADDRESS PORT                  the other side of bulk; tells other clients nothing
+#   prober.pl serve ADDRESS PORT                  the other side of bulk and talk; tells other clients nothing
+#   prober.pl talk ADDRESS PORT                   sends each line of stdin over one connection, prints each that comes back
 #   prober.pl answer NAME TCP-PORT UDP-PORT ADDRESS ...   says "NAME PEER" as containers do, but from these addresses:
 #                                   a server on 0.0.0.0 answers datagrams from whichever address is nearest
 #                                   Both print "listening" and go on until they are ended.
@@ -74,6 +75,7 @@ sub serve {
     my ($line, $byte) = ('');
     $line .= $byte while sysread($socket, $byte, 1) && $byte ne "\n";
     eval { receive_pattern($socket, $line); send_pattern($socket, $line) } if $line =~ /\A\d+\z/;
+    if ($line eq 'talk') { syswrite $socket, $byte while sysread($socket, $byte, 1024) }
     close $socket;
   }
 }
@@ -105,6 +107,19 @@ sub answer {
       my $peer = recv($datagrams{$fd}, my $word, 100, 0) or next;
       send($datagrams{$fd}, "$name " . shown($peer) . "\n", 0, $peer);
     }
+  }
+}
+
+sub talk {
+  my ($family, $name) = address(@_);
+  socket(my $socket, $family, SOCK_STREAM, 0) or die "socket: $!\n";
+  connect($socket, $name) or die "connect: $!\n";
+  syswrite $socket, "talk\n";
+  syswrite STDOUT, "listening\n";
+  while (sysread STDIN, my $line, 1024) {
+    syswrite $socket, $line;
+    sysread($socket, my $echo, 1024) or die "the connection ended: $!\n";
+    syswrite STDOUT, $echo;
   }
 }
 
@@ -207,4 +222,4 @@ sub main {
 
 $| = 1;
 my ($mode, @words) = (@ARGV, 'probe');
-$mode eq 'serve' ? serve(@words[0, 1]) : $mode eq 'answer' ? answer(@words[0 .. $#words - 1]) : main();
+$mode eq 'serve' ? serve(@words[0, 1]) : $mode eq 'talk' ? talk(@words[0, 1]) : $mode eq 'answer' ? answer(@words[0 .. $#words - 1]) : main();

@@ -102,11 +102,13 @@ export async function labSnapshot(nodes: readonly { readonly netns: string; read
       .filter(Boolean)
       .map((l) => JSON.parse(l) as Record<string, unknown>[])
     const more = kind === 'host' ? await output(inside(netns, ['sh', '-c', HOST_READS])) : '[]'
-    const fdb = (JSON.parse(more.split('\n')[0]!) as { state?: string }[]).filter((f) => f.state === 'permanent')
+    const fdb = (JSON.parse(more.split('\n')[0]!) as { state?: string; dst?: string }[]).filter(
+      (f) => f.state === 'permanent' && f.dst !== undefined,
+    )
     return {
       netns,
       inode: ino,
-      links: addresses.map((l) => pick(l, LINK_FIELDS)),
+      links: Object.fromEntries(addresses.map((l) => [String(l['ifname']), pick(l, LINK_FIELDS)])),
       routes: lines(routes),
       neighbours: lines(neighbours),
       fdb: lines(fdb),
