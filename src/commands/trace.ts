@@ -1,15 +1,15 @@
 /** `netlab trace`: one real probe, and its story. */
-import { Enter } from '../kernel/enter.ts'
+import { Enter, netnsFile } from '../kernel/enter.ts'
 import { findTool } from '../kernel/probe.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import { traceDocument } from '../report/trace-json.ts'
 import { traceText } from '../report/trace-text.ts'
+import type { Lab } from '../model/lab.ts'
 import { gather, startCollectors, type ProbeOptions } from '../trace/gather.ts'
 import { resolveTargets, TargetError } from '../trace/targets.ts'
 import { tell } from '../trace/tell.ts'
 import type { Story } from '../trace/story.ts'
-import { netnsFile } from '../kernel/enter.ts'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { completePath, requireRoot } from './machine.ts'
@@ -87,7 +87,7 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
     const [frames, events] = await Promise.all([collectors.ear.end(), collectors.events.end()])
     const story = tell(scene, { ...frames, events })
     process.exitCode = story.outcome === 'delivered' ? Exit.Done : Exit.Broken
-    await write(story, options)
+    await write(story, applied.lab, options)
   } catch (error) {
     await collectors.close()
     if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
@@ -107,7 +107,18 @@ function targets(lab: Parameters<typeof resolveTargets>[0], from: string, to: st
   }
 }
 
-async function write(story: Story, options: TraceOptions): Promise<void> {
+/** @throws Failure when a file cannot be written */
+function save(file: string, data: string | Buffer): void {
+  try {
+    writeFileSync(file, data)
+  } catch (error) {
+    throw usage('cannot-write', `cannot write ${file}: ${(error as Error).message}`)
+  }
+}
+
+async function write(story: Story, lab: Lab, options: TraceOptions): Promise<void> {
+  if (options.pcap !== undefined) save(options.pcap, (await import('../report/pcapng.ts')).pcapng(story))
+  if (options.html !== undefined) save(options.html, (await import('../report/trace-html.ts')).traceHtml(story, lab))
   if (options.json) return writeJson(traceDocument(story))
   const columns = process.stdout.columns ?? 120
   return writeOut([traceText(story, { chalk: chalkFor(process.stdout), reply: options.reply === true, columns })])

@@ -116,7 +116,7 @@ export class Ear {
     if (verb === 'LIVE') return this.#live?.()
     const ns = this.#names[Number(number)] ?? ''
     if (verb === 'F') {
-      const [at, ifindex, type, hardware, length, hex = ''] = rest as [string, string, string, string, string, string]
+      const [at, ifindex, type, hardware, length, hex] = rest as [string, string, string, string, string, string]
       const [seconds, nanoseconds] = at.split('.') as [string, string]
       this.frames.push({
         ns,

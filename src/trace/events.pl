@@ -56,9 +56,10 @@ for my $left (glob "$ROOT/instances/netlab-*-*") {
 my $instance = "$ROOT/instances/netlab-$$-" . started($$);
 mkdir $instance or fail("cannot make a tracing instance: $!");
 
-my $cleaned = 0;
+my ($cleaned, $pipe) = (0);
 sub clean {
     return if $cleaned++;
+    close $pipe if $pipe;    # an instance somebody reads from cannot be removed
     put("$instance/events/enable", '0');
     rmdir $instance;
 }
@@ -73,7 +74,6 @@ for (@ARGV) {
     put("$instance/events/$event/filter", $filter) if length $filter;
     put("$instance/events/$event/enable", '1') or print "NOEVENT $event\n";
 }
-my $pipe;
 open $pipe, '<', "$instance/trace_pipe" or do { my $why = $!; clean(); fail("trace_pipe: $why") };
 fcntl $pipe, 4, 04000;    # F_SETFL, O_NONBLOCK: it blocks otherwise however often it is polled
 print "LIVE $instance " . (clock(11) - clock(0)) . "\n";

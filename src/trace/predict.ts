@@ -37,6 +37,12 @@ interface Packet {
 /** More devices than any lab has on a path: a loop. */
 const LONGEST = 80
 
+/** A field of a device's own data, as text. */
+export function dataOf(link: IpLink | undefined, field: string): string {
+  const value = link?.linkinfo?.info_data?.[field]
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
+
 const predicted = (kind: Decision['kind'], text: string): Decision => ({ kind, text, evidence: 'predicted' })
 
 export class Walk {
@@ -119,7 +125,7 @@ export class Walk {
     const kind = link?.linkinfo?.info_kind
     if (kind === 'vxlan') return this.#intoVxlan(ns, device, nextHop, packet, link!)
     if (kind === 'gre' || kind === 'ipip') {
-      const local = String(link?.linkinfo?.info_data?.['local'] ?? '')
+      const local = dataOf(link, 'local')
       this.#decide(predicted('encap', `${kind} ${local} > ${nextHop}`))
       return this.#outer(ns, { src: local, dst: nextHop, outer: { type: kind, device, inner: packet } })
     }
@@ -136,7 +142,7 @@ export class Walk {
     const entry = fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)
     if (!entry?.dst) return this.#end(ns, 'no-fdb')
     const vni = Number(link.linkinfo?.info_data?.['id'])
-    const local = String(link.linkinfo?.info_data?.['local'] ?? '')
+    const local = dataOf(link, 'local')
     this.#decide(predicted('fdb', `${mac} is behind ${entry.dst}`))
     this.#decide(predicted('encap', `vxlan ${vni}, ${local} > ${entry.dst}`))
     return this.#outer(ns, { src: local, dst: entry.dst, outer: { type: 'vxlan', device, inner: packet, mac, vni } })

@@ -147,8 +147,10 @@ export interface EvidenceSummary {
   readonly expected: number
   readonly kernelEvents: number
   readonly ruleEvents: number
-  /** Frames, events and rule traces the kernel says it could not hand over. */
+  /** Frames and rule traces the kernel says it could not hand over. */
   readonly lost: number
+  /** Kernel events it had no room for; other traffic of the machine fills the buffer too. */
+  readonly eventsLost: number
   /** What this machine lacks and what that cost: `no kernel events: …`. */
   readonly missing: readonly string[]
 }

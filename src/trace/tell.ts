@@ -55,8 +55,9 @@ export function tell(scene: Scene, losses: Losses): Story {
       expected: expected.forward.steps.length + (expected.back?.steps.length ?? 0),
       kernelEvents: scene.attribution.matched + scene.attribution.drops.length + scene.attribution.icmp.length,
       ruleEvents: scene.rules.reduce((n, r) => n + r.group.steps.length, 0),
-      lost: losses.frames + losses.overflows + losses.events,
-      missing,
+      lost: losses.frames + losses.overflows,
+      eventsLost: losses.events,
+      missing: [...missing, ...(losses.events > 0 ? [`${losses.events} kernel events were lost: other traffic of this machine filled the buffer`] : [])],
     },
     captures: captures.map(({ n: _n, ...c }): Capture => c),
   }

@@ -15,7 +15,7 @@ function isLast(scene: Scene, { packet }: JudgedGroup): boolean {
 export function byRule(scene: Scene): Drop | undefined {
   const dead = scene.rules.filter((j) => isDrop(j.group) && isLast(scene, j))
   // Of request and answer it is the answer's end that counts; an ICMP error dropped on its way explains nothing by itself.
-  const judged = dead.filter((j) => j.packet?.role !== 'error').at(-1)
+  const judged = dead.findLast((j) => j.packet?.role !== 'error')
   return judged && ruleDrop(scene, judged)
 }
 

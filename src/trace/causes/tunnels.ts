@@ -1,6 +1,7 @@
 /** A tunnel packet that reached a host which could not take it: no device for it, or another network identifier. */
 import type { IpLink } from '../../kernel/parse.ts'
 import type { Sighting } from '../identity.ts'
+import { dataOf } from '../predict.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { dropped, interfaceDown, isUp, type DropParts } from './blame.ts'
@@ -15,13 +16,13 @@ export function vniUnknown(scene: Scene, s: Sighting, common: Common): Drop {
   const name = scene.parts.places.name(s.netns)
   const vni = vxlanOf(s)?.vni
   const here = tunnels(scene, s.netns).find((l) => l.linkinfo?.info_kind === 'vxlan')
-  const has = here?.linkinfo?.info_data?.['id']
+  const has = dataOf(here, 'id')
   // Two VTEPs can share the UDP port: then the one meant is simply down.
   const meant = tunnels(scene, s.netns).find((l) => Number(l.linkinfo?.info_data?.['id']) === vni)
   if (meant && !isUp(meant)) return interfaceDown(scene, common.leg, s.netns, meant.ifname, { evidence: 'kernel', kernelReason: common.kernelReason })
   return dropped(scene, {
     ...common, device: here?.ifname ?? common.device, cause: 'vni-mismatch', object: askedVtep(scene, s.netns),
-    text: `${name} has no VXLAN device with VNI ${vni ?? '?'}${has === undefined ? '' : `: ${here!.ifname} has ${String(has)}`}`,
+    text: `${name} has no VXLAN device with VNI ${vni ?? '?'}${has === '' ? '' : `: ${here!.ifname} has ${has}`}`,
     hint: 'Both ends of a tunnel must have the same VNI.',
   })
 }
@@ -50,7 +51,7 @@ function tunnelUnheard(scene: Scene, s: Sighting, common: Common, port: number |
     const other = live.find(isUp)!
     return dropped(scene, {
       ...common, device: other.ifname, cause: 'tunnel-port-mismatch', object: asked,
-      text: `the tunnel packet came to UDP port ${port}, but ${other.ifname} of ${name} listens on ${String(other.linkinfo?.info_data?.['port'])}`,
+      text: `the tunnel packet came to UDP port ${port}, but ${other.ifname} of ${name} listens on ${dataOf(other, 'port')}`,
       hint: 'Both ends of a tunnel must use the same UDP port.',
     })
   }
