@@ -20,7 +20,7 @@ const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' 
 
 function line(name: string, removed: Removed | undefined, known: readonly string[]): string {
   if (!removed) {
-    const near = suggest(name, known)
+    const near = suggest(name, known.filter((k) => k !== name))
     return `nothing to remove: there is no lab "${name}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
   }
   const strays = removed.strays.map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`).join('')
