@@ -3,7 +3,7 @@ import { Enter } from '../kernel/enter.ts'
 import { describe, type KernelObject } from '../kernel/objects.ts'
 import { drift } from '../kernel/drift.ts'
 import { observe } from '../kernel/observe.ts'
-import { placesOf, processStates, type ProcessState } from '../process/states.ts'
+import { processStates, startedIn, type ProcessState } from '../process/states.ts'
 import { driftFindings, type Finding } from '../report/drift.ts'
 import { table } from '../report/table.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
@@ -33,7 +33,7 @@ async function read({ lab, objects }: Applied, states: ReadonlyMap<string, Proce
   const progress = new Progress()
   try {
     progress.phase(`reading ${lab.name}`)
-    const observed = await observe(objects, enter, { placeOf: placesOf(processDir(lab.name)), onProgress: (s) => progress.share(s) })
+    const observed = await observe(objects, enter, { started: startedIn(processDir(lab.name)), onProgress: (s) => progress.share(s) })
     return [...driftFindings(drift(objects, observed), lab.file), ...exited(objects, states, lab.file)]
   } finally {
     progress.end()

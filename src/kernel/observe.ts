@@ -11,8 +11,8 @@ import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, jso
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
   readonly already?: ReadonlyMap<string, ReadonlyMap<Part, string>>
-  /** Where a container was started, if it was (it may have ended since: containers are not restarted). */
-  readonly placeOf?: (process: Process) => 'here' | 'astray' | undefined
+  /** What a container was started as, if it was (it may have ended since: containers are not restarted). */
+  readonly started?: (process: Process) => { readonly spec?: unknown; readonly astray: boolean } | undefined
   readonly onProgress?: (share: number) => void
 }
 
@@ -80,7 +80,7 @@ interface End {
 
 /**
  * Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw.
- * A container cannot be asked what it was started as: that is taken from the first hint about it.
+ * A container cannot be asked what it was started as: that is on record, and else what the first hint says.
  */
 export async function observe(hints: readonly KernelObject[], enter: Enter, options: ObserveOptions = {}): Promise<KernelObject[]> {
   const names = new Set(namespaces())
@@ -141,8 +141,8 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   for (const o of hints) {
     if (o.kind !== 'process' || processes.has(o.id)) continue
     processes.add(o.id)
-    const place = options.placeOf?.(o)
-    if (place) found.push({ ...strip(o), ...(place === 'astray' ? { astray: true } : {}) })
+    const started = options.started?.(o)
+    if (started) found.push({ ...strip((started.spec ?? o) as Process), ...(started.astray ? { astray: true } : {}) })
   }
   return found
 }

@@ -8,8 +8,8 @@
  * shares its parent's memory: a pod's responder then costs a few hundred KiB.
  */
 import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { complaint, fieldReader, frame, type ProcessSpec, type StartFailure } from './spec.ts'
 import { isRunning, recordedProcesses } from './states.ts'
@@ -47,6 +47,8 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   if (ids.size < accepted.length) throw new TypeError('two processes with one id')
   if (ids.size === 0) return failures
   mkdirSync(path, { recursive: true })
+  // Before there is a process: what runs can then always be told from what a changed file asks for.
+  for (const spec of accepted) writeFileSync(join(path, `${spec.id}.spec`), JSON.stringify(spec))
   try {
     const reported = await supervise(path, accepted, signal)
     signal?.throwIfAborted()

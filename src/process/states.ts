@@ -59,15 +59,28 @@ export function isRunning(recorded: Recorded): boolean {
   return findProcess(recorded.pid)?.start === recorded.start
 }
 
-/**
- * Tells of each container whether it was started in the namespace that has its pod's name now, or in one that was
- * deleted since; undefined when it was never started.
- */
-export function placesOf(dir: string): (process: { readonly id: string, readonly ns: string }) => 'here' | 'astray' | undefined {
+/** How a container came to be. */
+export interface Started {
+  /** What it was started as, if that can still be read. */
+  readonly spec?: unknown
+  /** It was started in a namespace that has been deleted since, whoever has its name now. */
+  readonly astray: boolean
+}
+
+/** Tells of each container what it was started as; undefined when it was never started. */
+export function startedIn(dir: string): (process: { readonly id: string, readonly ns: string }) => Started | undefined {
   const recorded = new Map(recordedProcesses(dir).map(each => [each.id, each]))
   return ({ id, ns }) => {
     const found = recorded.get(id)
-    return found && (found.netns === namedNamespace(ns) ? 'here' : 'astray')
+    return found && { ...readSpec(dir, id), astray: found.netns !== namedNamespace(ns) }
+  }
+}
+
+function readSpec(dir: string, id: string): { spec?: unknown } {
+  try {
+    return { spec: JSON.parse(readFileSync(join(dir, `${id}.spec`), 'utf8')) }
+  } catch {
+    return {}
   }
 }
 

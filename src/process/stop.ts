@@ -37,9 +37,9 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
     return { targets, left: [...targets, ...alive] }
   })
   // By name, not by what is on record: a supervisor that is killed may leave half a record.
-  const records = new Set(ids?.flatMap(id => [`${id}.pid`, `${id}.exit`]))
+  const records = new Set(ids?.flatMap(id => [`${id}.pid`, `${id}.exit`, `${id}.spec`]))
   for (const file of existsSync(dir) ? readdirSync(dir) : []) {
-    if (ids === undefined ? /^\.supervisor-|\.(pid|exit)$/.test(file) : records.has(file)) rmSync(join(dir, file), { force: true })
+    if (ids === undefined ? /^\.supervisor-|\.(pid|exit|spec)$/.test(file) : records.has(file)) rmSync(join(dir, file), { force: true })
   }
 }
 

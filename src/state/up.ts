@@ -9,10 +9,10 @@ import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff, type Change } from '../kernel/diff.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
 import type { Enter } from '../kernel/enter.ts'
-import { keyOf, type KernelObject, type Process } from '../kernel/objects.ts'
+import { keyOf, type KernelObject } from '../kernel/objects.ts'
 import { namespaces, observe, readSteps, type ObserveOptions, type Part } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
-import { placesOf } from '../process/states.ts'
+import { startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
@@ -49,8 +49,6 @@ class Session {
   readonly #lab: string
   readonly #enter: Enter
   readonly #options: UpOptions
-  /** Containers started by this session. All others are what the lab was last applied with. */
-  readonly #started = new Map<string, Process>()
 
   constructor(lab: string, enter: Enter, options: UpOptions) {
     this.#lab = lab
@@ -59,7 +57,7 @@ class Session {
   }
 
   async observe(hints: readonly KernelObject[], already?: Already): Promise<KernelObject[]> {
-    return observe([...this.#started.values(), ...hints], this.#enter, { placeOf: placesOf(processDir(this.#lab)), ...(already ? { already } : {}) })
+    return observe(hints, this.#enter, { started: startedIn(processDir(this.#lab)), ...(already ? { already } : {}) })
   }
 
   /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
@@ -76,11 +74,7 @@ class Session {
         const options: ApplyOptions = {
           ...(signal ? { signal } : {}),
           ...(this.#options.onProgress ? { onProgress: this.#options.onProgress } : {}),
-          startProcesses: async (list) => {
-            const failures = await startProcesses(dir, list, signal)
-            for (const p of list) if (!failures.some(({ id }) => id === p.id)) this.#started.set(p.id, p)
-            return failures
-          },
+          startProcesses: (list) => startProcesses(dir, list, signal),
           stopProcesses: (list) => stopProcesses(dir, list.map((p) => p.id)),
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
           ...(current.length === 0 ? { readBack: readSteps(desired), onRead: (ns: string, part: Part, output: string) => void already.set(ns, (already.get(ns) ?? new Map()).set(part, output)) } : {}),
