@@ -12,7 +12,7 @@ interface CommanderError extends Error {
   readonly exitCode: number
 }
 
-const isCommander = (error: unknown): error is CommanderError => error instanceof Error && String((error as CommanderError).code).startsWith('commander.')
+const isCommander = (error: unknown): error is CommanderError => error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
 
 /** What is known about an error that commands expect; undefined for bugs. */
 export function asFailure(error: unknown): Failure | undefined {
@@ -46,5 +46,5 @@ export async function report(error: unknown, argv: readonly string[]): Promise<n
 
 function print(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, string>, json: boolean): void {
   if (json) console.log(JSON.stringify(diagnosticsJson(diagnostics), null, 2))
-  else if (diagnostics.length > 0) process.stderr.write(formatDiagnostics(diagnostics, sources as Map<string, string>, { color: colorLevel(process.stderr) > 0 }))
+  else if (diagnostics.length > 0) process.stderr.write(formatDiagnostics(diagnostics, sources, { color: colorLevel(process.stderr) > 0 }))
 }
