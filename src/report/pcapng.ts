@@ -2,6 +2,7 @@
  * A story's frames as one pcapng file (draft-ietf-opsawg-pcapng): an interface per device, named `node/device`,
  * nanoseconds, directions, and what was decided about a packet as its comment. Opens in Wireshark.
  */
+import { basename } from 'node:path'
 import { isEthernet } from '../trace/packet/decode.ts'
 import type { Capture, Decision, Drop, Hop, Story } from '../trace/story.ts'
 import { VERSION } from '../version.ts'
@@ -121,7 +122,8 @@ export function pcapng(story: Story): Buffer {
       )
     }
     const at = BigInt.asUintN(64, c.at)
-    const text = said.get(index)?.join('\n')
+    // Files by their last name: a capture gets passed on.
+    const text = said.get(index)?.join('\n').replaceAll(story.file, basename(story.file))
     packets.push(
       block(
         ENHANCED_PACKET,

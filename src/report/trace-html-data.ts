@@ -165,8 +165,17 @@ export function view(story: Story, lab: Lab): View {
     visits: readonly Visit[],
   ): Place | null => {
     const reached = seenPart(hops)
+    // An answer that somebody on the way made, as a RST of a firewall, begins there and not where it was expected to.
+    const begins =
+      name === 'reply'
+        ? Math.max(
+            0,
+            hops.findIndex((h) => h.layers.length > 0),
+          )
+        : 0
     let before: Hop['layers'] = []
     for (const [i, hop] of hops.slice(0, reached).entries()) {
+      if (i < begins) continue
       const length = hop.capture === undefined ? undefined : story.captures[hop.capture]?.length
       const words = hop.layers.length > 0 ? inWords(hop.layers) : 'not seen here; it must have passed'
       steps.push({

@@ -5,7 +5,7 @@ export const STYLE = String.raw`
   --page: #f6f7f9; --card: #ffffff; --ink: #16202c; --soft: #526070; --faint: #5f6a79; --line: #d9dfe6; --wire: #aab4c0;
   --accent: #1d5fd1; --accent-soft: #e6eefc; --good: #0b7a4b; --good-soft: #e3f5ec; --bad: #c4162a; --bad-soft: #fdeaec;
   --warn: #8a5a00; --warn-soft: #fdf2dc; --mark: #fff0b8; --mark-ink: #4a3600; --tunnel: #7b3fc4;
-  --ethernet: #64748b; --arp: #64748b; --ip: #1d5fd1; --tcp: #0f7c86; --udp: #0f7c86; --icmp: #0b7a4b; --vxlan: #7b3fc4; --gre: #7b3fc4; --payload: #b3bcc7;
+  --ethernet: #566579; --arp: #566579; --ip: #1d5fd1; --tcp: #0b6c75; --udp: #0b6c75; --icmp: #0b7a4b; --vxlan: #7b3fc4; --gre: #7b3fc4; --payload: #b3bcc7;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", "Roboto Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
 }

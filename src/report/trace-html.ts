@@ -3,8 +3,9 @@
  * device on a drawing of its way; the list of hops below says the same in words, and is there without JavaScript.
  */
 import { createHash } from 'node:crypto'
+import { basename } from 'node:path'
 import type { Lab } from '../model/lab.ts'
-import type { Drop, Evidence, Story } from '../trace/story.ts'
+import type { Drop, Evidence, Hop, Story } from '../trace/story.ts'
 import { VERSION } from '../version.ts'
 import { view, type Step, type View } from './trace-html-data.ts'
 import { SCRIPT } from './trace-html-script.ts'
@@ -22,7 +23,9 @@ const hash = (text: string): string => `'sha256-${createHash('sha256').update(te
 /** `TCP to port 8080, 44 bytes, DF, TTL 64`. */
 function probeInWords({ probe }: Story): string {
   const what = probe.protocol === 'icmp' ? 'ICMP echo' : `${probe.protocol.toUpperCase()} to port ${probe.port}`
-  return [what, `${probe.size} bytes`, ...(probe.df ? ['DF'] : []), `${probe.family === 6 ? 'hop limit' : 'TTL'} ${probe.ttl}`].join(', ')
+  // 0: as the source sends by itself.
+  const ttl = probe.ttl > 0 ? [`${probe.family === 6 ? 'hop limit' : 'TTL'} ${probe.ttl}`] : []
+  return [what, `${probe.size} bytes`, ...(probe.df && probe.family === 4 ? ['DF'] : []), ...ttl].join(', ')
 }
 
 function evidenceInWords({ evidence: e }: Story): string {
@@ -53,17 +56,20 @@ const ABOUT_DROP: readonly (readonly [string, (d: Drop) => string | undefined])[
   ['Rule', (d) => d.rule],
   ['From', (d) => d.source],
   ['Object', (d) => d.object],
+  ['What to do', (d) => d.hint],
 ]
 
 function verdictCard(story: Story): string {
   const { drop } = story
   const facts = drop
-    ? ABOUT_DROP.flatMap(([name, of]) => (of(drop) ? [`<dt>${name}</dt><dd><code>${escape(of(drop)!)}</code></dd>`] : []))
+    ? ABOUT_DROP.flatMap(([name, of]) =>
+        of(drop) ? [`<dt>${name}</dt><dd>${name === 'What to do' ? escape(of(drop)!) : `<code>${escape(of(drop)!)}</code>`}</dd>`] : [],
+      )
     : []
   return `<section class="verdict ${story.outcome}" aria-label="Verdict">
 <strong>${escape(headline(story))}</strong>
 ${drop ? `<p>${escape(drop.text)}</p>` : ''}${facts.length > 0 ? `<dl>${facts.join('')}</dl>` : ''}
-${drop?.hint ? `<p>${escape(drop.hint)}</p>` : ''}${drop ? `<p class="meta">Cause <code>${drop.cause}</code>, known ${KNOWN[drop.evidence]}${drop.kernelReason ? ` (<code>${escape(drop.kernelReason)}</code>)` : ''}</p>` : ''}</section>`
+${drop ? `<p class="meta">Cause <code>${drop.cause}</code>, known ${KNOWN[drop.evidence]}${drop.kernelReason ? ` (<code>${escape(drop.kernelReason)}</code>)` : ''}</p>` : ''}</section>`
 }
 
 /** The drawing in one sentence, for who cannot see it. */
@@ -130,8 +136,24 @@ function more(story: Story): string {
     .join('')
 }
 
+/** The page may be passed on: where the file is on this machine is nobody's business. */
+function withoutFolders(story: Story): Story {
+  const short = (text: string): string => text.replaceAll(story.file, basename(story.file))
+  const source = <T extends { readonly source?: string }>(x: T): T => (x.source === undefined ? x : { ...x, source: short(x.source) })
+  const hops = (all: readonly Hop[]): Hop[] => all.map((h) => ({ ...h, decisions: h.decisions.map(source) }))
+  const { drop } = story
+  return {
+    ...story,
+    file: basename(story.file),
+    forward: hops(story.forward),
+    reply: hops(story.reply),
+    ...(drop ? { drop: { ...source(drop), ...(drop.hint === undefined ? {} : { hint: short(drop.hint) }) } } : {}),
+  }
+}
+
 /** @param lab gives the nodes their addresses and networks */
-export function traceHtml(story: Story, lab: Lab): string {
+export function traceHtml(whole: Story, lab: Lab): string {
+  const story = withoutFolders(whole)
   const shown = view(story, lab)
   const title = `${story.from.word} → ${story.to.word}`
   const data = { stages: shown.stages, steps: shown.steps, outcome: story.outcome, drop: story.drop ?? null }

@@ -173,7 +173,15 @@ function story(parts: Parts): Story {
     differences: parts.differences ?? [],
     notes: parts.notes ?? [],
     counted: { sent: 1, answered: answered ? 1 : 0, rtts: rttMs === null ? [] : [rttMs] },
-    evidence: { captured: captures.length, expected: 24, kernelEvents: captures.length - 2, ruleEvents: 4, lost: 0, missing: [] },
+    evidence: {
+      captured: captures.length,
+      expected: 24,
+      kernelEvents: captures.length - 2,
+      ruleEvents: 4,
+      lost: 0,
+      eventsLost: 0,
+      missing: [],
+    },
     captures,
   }
 }

@@ -114,6 +114,22 @@ describe('what is drawn', () => {
     expect(steps[12]).toMatchObject({ stage: 1, place: [4, 0] })
   })
 
+  test('an answer that a firewall made begins at the firewall', () => {
+    const story = delivered()
+    const reply = story.reply.map((h, i) => (i < 3 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
+    const { steps } = view({ ...story, reply }, lab())
+    expect(steps).toHaveLength(21)
+    expect(steps[12]).toMatchObject({ leg: 'reply', node: 'node-2', device: 'vxlan1', place: [3, 1] })
+  })
+
+  test('a hop between seen ones that was not seen itself is said to be so', () => {
+    const story = delivered()
+    const forward = story.forward.map((h, i) => (i === 5 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
+    const { steps } = view({ ...story, forward }, lab())
+    expect(steps[5]).toMatchObject({ text: 'not seen here; it must have passed', layers: [] })
+    expect(steps[6]!.layers.every((l) => l.state === 'same')).toBe(true)
+  })
+
   test('a packet that died before anything saw it still has a place', () => {
     const story = policyDrop()
     const drop = { ...story.drop!, node: 'pod-a', device: 'eth0', cause: 'own-firewall' as const }
@@ -151,6 +167,16 @@ describe('the page', () => {
     expect(html.match(/never reached/g)).toHaveLength(3)
     expect(traceHtml(delivered(), lab())).toContain('Delivered, answered in 0.')
     expect(traceHtml({ ...delivered(), outcome: 'unanswered', rttMs: null }, lab())).toContain('No answer from shop/cart')
+  })
+
+  test('folders of this machine stay here', () => {
+    const story = policyDrop()
+    const html = traceHtml(
+      { ...story, file: '/home/me/lab.yaml', drop: { ...story.drop!, source: '/home/me/lab.yaml:8', hint: 'netlab up /home/me/lab.yaml' } },
+      lab(),
+    )
+    expect(html).not.toContain('/home/me')
+    expect(html).toContain('lab.yaml:8')
   })
 
   test('texts that want to leave stay texts', () => {
