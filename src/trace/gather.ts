@@ -132,7 +132,6 @@ export async function gather(
     const scene = new Scene({ lab, from, to, options, identity, places, knowledge, expected, ear, events, prober, missing })
     await listen(scene, prober, options, signal, () => [ear, events, prober])
     await scene.readRules(texts)
-    // Read again what the probe may have changed or what explains its end: before anything is cleaned up.
     return scene
   } finally {
     void prober.end().catch(() => {})

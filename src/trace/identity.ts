@@ -30,7 +30,7 @@ const ERRORS = new Set(['icmp 3', 'icmp 5', 'icmp 11', 'icmp 12', 'icmpv6 1', 'i
 export const isIcmp = (l: Layer): l is IcmpLayer => l.type === 'icmp' || l.type === 'icmpv6'
 const isError = (l: IcmpLayer): boolean => ERRORS.has(`${l.type} ${l.icmpType}`)
 
-const lastOf = <T extends Layer>(layers: readonly Layer[], is: (l: Layer) => l is T): T | undefined => layers.filter(is).at(-1)
+const lastOf = <T extends Layer>(layers: readonly Layer[], is: (l: Layer) => l is T): T | undefined => layers.findLast(is)
 const isTcp = (l: Layer): l is TcpLayer => l.type === 'tcp'
 const isUdp = (l: Layer): l is UdpLayer => l.type === 'udp'
 

@@ -2,7 +2,7 @@
  * What the live kernel answers about the nodes on the way: links, neighbours, FDB, settings, and where it would send
  * a packet. Asked before the probe, all nodes at once; whatever the walk asks beyond that is asked when it comes up.
  */
-import { ABSENT, type Enter, type Step } from '../kernel/enter.ts'
+import { ABSENT, type Enter, type Step, type StepResult } from '../kernel/enter.ts'
 import { jsonLines, type IpLink } from '../kernel/parse.ts'
 
 export interface Neighbour {
@@ -110,14 +110,25 @@ export class Knowledge {
     this.#enter = enter
   }
 
-  /** Reads namespaces, with answers to questions that will come up. Namespaces already read are left as they are. */
+  /** Reads namespaces, all at once, with answers to questions that will come up. */
   async read(wanted: ReadonlyMap<string, readonly RouteQuestion[]>): Promise<void> {
-    await Promise.all([...wanted].map(([ns, questions]) => this.at(ns, questions)))
+    const list = [...wanted]
+    const settle = new Map<string, (s: Snapshot) => void>()
+    for (const [ns] of list) this.#pending.set(ns, new Promise((resolve) => settle.set(ns, resolve)))
+    await this.#enter.run(
+      list.map(([ns, questions]) => ({ ns, steps: stepsFor(questions) })),
+      (index, results) => {
+        const [ns, questions] = list[index]!
+        const snapshot = snapshotOf(questions, results)
+        this.#snapshots.set(ns, snapshot)
+        settle.get(ns)!(snapshot)
+      },
+    )
   }
 
-  at(ns: string, questions: readonly RouteQuestion[] = []): Promise<Snapshot> {
+  at(ns: string): Promise<Snapshot> {
     let pending = this.#pending.get(ns)
-    if (!pending) this.#pending.set(ns, (pending = this.#fetch(ns, questions)))
+    if (!pending) this.#pending.set(ns, (pending = this.#fetch(ns)))
     return pending
   }
 
@@ -142,26 +153,31 @@ export class Knowledge {
     return found
   }
 
-  async #fetch(ns: string, questions: readonly RouteQuestion[]): Promise<Snapshot> {
-    const ask = ['addr show', 'neigh show', ...questions.flatMap(lines)]
-    const steps: Step[] = [
-      { get: SYSCTLS.map((key) => `/proc/sys/${key}`) },
-      { run: ['bridge', '-j', 'fdb', 'show'] },
-      // Last: a question without an answer makes the whole batch fail.
-      { run: ['ip', '-force', '-j', '-d', '-batch', '-'], input: `${ask.join('\n')}\n` },
-    ]
-    const [settings, fdb, ip] = await this.#enter.one({ ns, steps })
-    const values = (settings?.stdout ?? '').split('\0')
-    const [links, neighbours, ...routes] = batchResults(ask.length, ip?.stdout ?? '', ip?.stderr ?? '')
-    const snapshot: Snapshot = {
-      links: Array.isArray(links) ? (links as IpLink[]) : [],
-      neighbours: Array.isArray(neighbours) ? (neighbours as Neighbour[]) : [],
-      fdb: (jsonLines(fdb?.stdout ?? '')[0] ?? []) as FdbEntry[],
-      sysctls: new Map(SYSCTLS.flatMap((key, i) => (values[i] === undefined || values[i] === ABSENT ? [] : [[key, values[i]]]))),
-      routes: new Map(questions.map((q, i) => [keyOf(q), answer(routes[2 * i], routes[2 * i + 1])])),
-    }
+  async #fetch(ns: string): Promise<Snapshot> {
+    const snapshot = snapshotOf([], await this.#enter.one({ ns, steps: stepsFor([]) }))
     this.#snapshots.set(ns, snapshot)
     return snapshot
+  }
+}
+
+const asked = (questions: readonly RouteQuestion[]): string[] => ['addr show', 'neigh show', ...questions.flatMap(lines)]
+
+const stepsFor = (questions: readonly RouteQuestion[]): Step[] => [
+  { get: SYSCTLS.map((key) => `/proc/sys/${key}`) },
+  { run: ['bridge', '-j', 'fdb', 'show'] },
+  // Last: a question without an answer makes the whole batch fail.
+  { run: ['ip', '-force', '-j', '-d', '-batch', '-'], input: `${asked(questions).join('\n')}\n` },
+]
+
+function snapshotOf(questions: readonly RouteQuestion[], [settings, fdb, ip]: readonly StepResult[]): Snapshot {
+  const values = (settings?.stdout ?? '').split('\0')
+  const [links, neighbours, ...routes] = batchResults(asked(questions).length, ip?.stdout ?? '', ip?.stderr ?? '')
+  return {
+    links: Array.isArray(links) ? (links as IpLink[]) : [],
+    neighbours: Array.isArray(neighbours) ? (neighbours as Neighbour[]) : [],
+    fdb: (jsonLines(fdb?.stdout ?? '')[0] ?? []) as FdbEntry[],
+    sysctls: new Map(SYSCTLS.flatMap((key, i) => (values[i] === undefined || values[i] === ABSENT ? [] : [[key, values[i]]]))),
+    routes: new Map(questions.map((q, i) => [keyOf(q), answer(routes[2 * i], routes[2 * i + 1])])),
   }
 }
 
