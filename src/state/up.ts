@@ -84,6 +84,8 @@ class Session {
       }
       this.#options.onPhase?.('reading back')
       const observed = await this.observe([...applied, ...desired], already)
+      // Whoever pressed Ctrl-C meanwhile was told that it is undone.
+      signal?.throwIfAborted()
       const now = drift(desired, observed)
       const known = new Set(applied.map(keyOf))
       const leftover = now.unexpected.filter((o) => known.has(keyOf(o)) && !staysBehind(o))
