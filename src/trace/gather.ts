@@ -113,11 +113,12 @@ export async function gather(
         const stale = tables.filter((t) => t.family === 'inet' && !isAlive(Number(/^netlab_trace_(\d+)_/.exec(t.name)?.[1] ?? process.pid)))
         for (const t of stale) await ear.transact(node, deleteTable(t.name))
         if (tables.every((t) => t.name.startsWith('netlab_trace_'))) return
-        texts.prefetch(node, tables.filter((t) => t.family === (family === 4 ? 'ip' : 'ip6')).slice(0, 1).map((t) => t.family))
         let errno = await ear.transact(node, createTable(table, selectors(identity, family), true))
         if (errno !== 0) errno = await ear.transact(node, createTable(table, selectors(identity, family), false))
-        if (errno === 0) ruled.push(node)
-        else missing.push(`no rule traces in ${places.name(node)}: nf_tables says error ${errno}`)
+        if (errno === 0) {
+          ruled.push(node)
+          texts.prefetch(node, tables.filter((t) => t.family === (family === 4 ? 'ip' : 'ip6')).slice(0, 1).map((t) => t.family))
+        } else missing.push(`no rule traces in ${places.name(node)}: nf_tables says error ${errno}`)
       }),
     )
   }

@@ -108,14 +108,20 @@ export class RuleTexts {
     for (const f of families) void this.#read(ns, [f === 'ip6' ? 'ip6tables-save' : 'iptables-save']).catch(() => {})
   }
 
+  /** A chain's rules by `iptables-save`. It gives up while others change rules, as we just did: then once more. */
+  async #saved(t: HeardTrace): Promise<string[]> {
+    const argv = [t.family === 'ip6' ? 'ip6tables-save' : 'iptables-save']
+    const rules = chainRules(await this.#read(t.ns, argv), t.table, t.chain)
+    if (rules.length > 0) return rules
+    this.#saves.delete(`${t.ns} ${argv.join(' ')}`)
+    return chainRules(await this.#read(t.ns, argv), t.table, t.chain)
+  }
+
   async text(t: HeardTrace): Promise<string | undefined> {
     if (t.kind !== 'rule' || t.handle === undefined) return undefined
     if ((t.family === 'ip' || t.family === 'ip6') && IPTABLES_TABLES.has(t.table)) {
-      const [handles, save] = await Promise.all([
-        this.#ear.handles(t.ns, familyNumber(t.family), t.table, t.chain),
-        this.#read(t.ns, [t.family === 'ip6' ? 'ip6tables-save' : 'iptables-save']),
-      ])
-      const text = chainRules(save, t.table, t.chain)[handles.indexOf(t.handle)]
+      const [handles, saved] = await Promise.all([this.#ear.handles(t.ns, familyNumber(t.family), t.table, t.chain), this.#saved(t)])
+      const text = saved[handles.indexOf(t.handle)]
       if (text !== undefined) return text
     }
     const listing = await this.#read(t.ns, ['nft', '-a', 'list', 'table', t.family, t.table])

@@ -57,6 +57,9 @@ function offBridge(scene: Scene, leg: Drop['leg'], at: Place): Drop | undefined 
   if (deviceTrouble(scene, at.ns, master)) return interfaceDown(scene, leg, at.ns, master)
   const state = link.linkinfo?.info_slave_data?.state
   if (state !== undefined && state !== 'forwarding') {
+    // Without a carrier a port is disabled: the far end is to blame.
+    const far = places.peer(at.ns, at.device)
+    if (far && deviceTrouble(scene, far.ns, far.device)) return interfaceDown(scene, leg, far.ns, far.device)
     return dropped(scene, { leg, ns: at.ns, device: at.device, cause: 'interface-down', evidence: 'inferred', object: places.veth(at.ns, at.device), text: `port ${at.device} of bridge ${master} in ${name} is ${state}, not forwarding`, hint: `netlab exec ${name} -- bridge link set dev ${at.device} state 3` })
   }
   return undefined
