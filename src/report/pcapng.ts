@@ -3,7 +3,7 @@
  * nanoseconds, directions, and what was decided about a packet as its comment. Opens in Wireshark.
  */
 import { basename } from 'node:path'
-import { isEthernet } from '../trace/packet/decode.ts'
+import { draftLength, isEthernet } from '../trace/packet/decode.ts'
 import type { Capture, Decision, Drop, Hop, Story } from '../trace/story.ts'
 import { VERSION } from '../version.ts'
 
@@ -122,12 +122,14 @@ export function pcapng(story: Story): Buffer {
       )
     }
     const at = BigInt.asUintN(64, c.at)
+    const skip = draftLength(c.bytes, c.hardware)
+    const bytes = c.bytes.subarray(skip)
     // Files by their last name: a capture gets passed on.
     const text = said.get(index)?.join('\n').replaceAll(story.file, basename(story.file))
     packets.push(
       block(
         ENHANCED_PACKET,
-        Buffer.concat([u32(id, Number(at >> 32n), Number(at & 0xffffffffn), c.bytes.length, Math.max(c.length, c.bytes.length)), c.bytes]),
+        Buffer.concat([u32(id, Number(at >> 32n), Number(at & 0xffffffffn), bytes.length, Math.max(c.length - skip, bytes.length)), bytes]),
         [...(text ? [option(OPT_COMMENT, text)] : []), option(EPB_FLAGS, u32(c.direction === 'in' ? 1 : 2))],
       ),
     )

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decode } from '../../../src/trace/packet/decode.ts'
+import { decode, draftLength } from '../../../src/trace/packet/decode.ts'
 import type { Layer } from '../../../src/trace/packet/layers.ts'
 import { ip6Text } from '../../../src/trace/packet/text.ts'
 import { address, error4, FRAMES, hex, ip4, ping4 } from './frames.ts'
@@ -65,9 +65,25 @@ describe('vectors written out by hand', () => {
     ['checksum only', '8000 0800 ffff0000', undefined],
   ])('GRE (RFC 2784, RFC 2890) with %s', (_, header, key) => {
     const outer = hex('45000000 00010000 402f0000 c0a8320b c0a8320c')
-    const layers = decode(Buffer.concat([outer, hex(header), ip4('10.0.0.1', '10.0.0.2', 1, ping4(8, 1, 1))]), 778)
+    const layers = decode(Buffer.concat([outer, hex(header), ip4('10.0.0.1', '10.0.0.2', 1, ping4(8, 1, 1))]), 768)
     expect(layers[1]).toEqual({ type: 'gre', protocol: 0x0800, ...(key === undefined ? {} : { key }) })
     expect(types(layers)).toBe('ipv4 gre ipv4 icmp payload')
+  })
+
+  test('the link-layer header of a multipoint GRE device is passed over: on the way out it is a draft', () => {
+    const inner = ip4('10.244.0.2', '10.244.1.2', 1, ping4(8, 1, 1))
+    const draft = hex('45000000 00000000 002f0000 c0a8320b c0a8320c  2000 0800 00010800')
+    const received = ip4('192.168.50.11', '192.168.50.12', 47, Buffer.concat([hex('2000 0800 00000009'), inner]))
+    for (const [name, bytes] of Object.entries({
+      draft: Buffer.concat([draft, inner]),
+      received,
+      padded: Buffer.concat([received, Buffer.alloc(9)]),
+      inner,
+    })) {
+      expect(decode(bytes, 778), name).toEqual(decode(inner, 768))
+      expect(draftLength(bytes, 778), name).toBe(name === 'inner' ? 0 : 28)
+      expect(draftLength(bytes, 768), name).toBe(0)
+    }
   })
 
   test('neighbour advertisement (RFC 4861): the option is found behind others', () => {
