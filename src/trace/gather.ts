@@ -145,6 +145,7 @@ async function listen(scene: Scene, prober: Prober, options: ProbeOptions, signa
   let wake: () => void = () => {}
   for (const s of sources()) s.onNews = () => wake()
   const started = Date.now()
+  let told = 0
   for (let n = 0; n < options.count; n++) {
     prober.send(n)
     const deadline = Date.now() + options.timeout
@@ -162,7 +163,11 @@ async function listen(scene: Scene, prober: Prober, options: ProbeOptions, signa
       // Frames of one packet come in a burst: look once at all of them.
       await sleep(2)
     }
-    if (!scene.answered(n)) break
+    if (!scene.answered(n)) {
+      told = n
+      break
+    }
   }
+  scene.n = told
   scene.tookMs = Date.now() - started
 }

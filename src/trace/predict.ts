@@ -57,6 +57,10 @@ export class Walk {
   /** From a node that makes the packet itself. `start` continues a walk, as after address translation. */
   async run(ns: string, src: string, dst: string, source?: string): Promise<PredictedPath> {
     const answer = await this.knowledge.route(ns, { dst, ...(source === undefined ? {} : { src: source }) })
+    if (answer.local) {
+      this.#step(ns, 'lo', 'out')
+      this.#step(ns, 'lo', 'in')
+    }
     return this.#routed(ns, answer, { src, dst }, `to ${dst}`)
   }
 
