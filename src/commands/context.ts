@@ -56,13 +56,11 @@ export function compileFile(file: string, options: FileOptions = {}): FromFile {
 function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
   const idle = {
     services: Object.keys(lab.services).length,
-    policies: Object.keys(lab.policies).length,
     manifests: lab.manifests.length,
     expect: lab.expect.length,
   }
   const meaning: Readonly<Record<keyof typeof idle, string>> = {
     services: 'no Service address will answer',
-    policies: 'nothing is filtered, every pod reaches every pod',
     manifests: 'these files are not read',
     expect: 'these promises are not checked',
   }

@@ -88,6 +88,14 @@ export interface Router extends NodeCommon {
 
 export type Node = Segment | Router | Host | Pod | External
 
+/** Where a NetworkPolicy stands, and each of its rules. */
+export interface PolicySource extends Source {
+  /** Absent: the topology itself. */
+  readonly file?: string
+  readonly ingress: readonly Source[]
+  readonly egress: readonly Source[]
+}
+
 export interface Lab {
   readonly name: string
   readonly file: string
@@ -105,6 +113,8 @@ export interface Lab {
   readonly namespaces: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>
   readonly services: Topology['services']
   readonly policies: Topology['policies']
+  /** By the keys of `policies`; absent in labs that an older netlab made. */
+  readonly policySources?: Readonly<Record<string, PolicySource>>
   readonly expect: Topology['expect']
   readonly manifests: readonly string[]
 }

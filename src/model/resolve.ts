@@ -11,6 +11,7 @@ import { NO_LEASES, type Leases } from './lease.ts'
 import { mac, netnsName } from './names.ts'
 import { EXTERNAL_NETWORKS, Pool, planNetworks, usable, type Networks } from './networks.ts'
 import { resolvePods } from './pods.ts'
+import { policySources } from './policies.ts'
 import { Problems } from './problems.ts'
 
 /** The lab's name: what the file says, or the file's base name. */
@@ -67,6 +68,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     namespaces: topology.namespaces,
     services: topology.services,
     policies: topology.policies,
+    policySources: policySources(loaded),
     expect: topology.expect,
     manifests: topology.manifests,
   }

@@ -2,6 +2,7 @@
 import { backendOf } from '../backends/index.ts'
 import { podMTU } from '../compile/compile.ts'
 import { nodesOf, type Lab, type Node } from '../model/lab.ts'
+import { policiesOf } from '../model/policies.ts'
 
 const one = (list: readonly string[]): string | readonly string[] | undefined => (list.length > 1 ? list : list[0])
 
@@ -56,8 +57,8 @@ export function labDocument(lab: Lab): object {
     podCIDR: one(lab.podCIDRs),
     serviceCIDR: one(lab.serviceCIDRs),
     nodes: nodesOf(lab).map((n) => nodeDocument(n, lab)),
-    // Services and policies are checked but not acted upon: nothing is listed that does not exist.
+    // Services are checked but not acted upon: nothing is listed that does not exist.
     services: [],
-    policies: [],
+    policies: policiesOf(lab).map((p) => ({ name: p.name, namespace: p.namespace, selects: [...p.selected.pods].map((pod) => pod.key) })),
   }
 }

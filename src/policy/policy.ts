@@ -1,0 +1,17 @@
+/** What every policy module answers: how NetworkPolicies are enforced on a host. Pure: no I/O, no clock, no randomness. */
+import type { Feature } from '../kernel/features.ts'
+import type { KernelObject } from '../kernel/objects.ts'
+import type { Host, Lab } from '../model/lab.ts'
+
+/**
+ * Enforces the policies of a lab (see model/policies.ts for what they mean). A pod's ingress is judged on the
+ * pod's own host, and so is its egress; packets that come from or go to the host itself are never judged.
+ */
+export interface PolicyModule {
+  /** One line for the docs. */
+  readonly summary: string
+  /** Kernel features this lab's policies need; none where there are no policies. */
+  needs(lab: Lab): readonly Feature[]
+  /** Everything on one host. Nothing where no policy selects a pod of the host. */
+  objects(host: Host, lab: Lab): KernelObject[]
+}
