@@ -74,7 +74,12 @@ class Session {
         const options: ApplyOptions = {
           ...(signal ? { signal } : {}),
           ...(this.#options.onProgress ? { onProgress: this.#options.onProgress } : {}),
-          startProcesses: (list) => startProcesses(dir, list, signal),
+          startProcesses: async (list) => {
+            const failures = await startProcesses(dir, list, signal)
+            // What never ran must not be taken, later on, for what ran and has ended.
+            if (failures.length > 0) await stopProcesses(dir, failures.map(({ id }) => id))
+            return failures
+          },
           stopProcesses: (list) => stopProcesses(dir, list.map((p) => p.id)),
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
           ...(current.length === 0 ? { readBack: readSteps(desired), onRead: (ns: string, part: Part, output: string) => void already.set(ns, (already.get(ns) ?? new Map()).set(part, output)) } : {}),
