@@ -15,8 +15,8 @@ import { complaint, fieldReader, frame, type ProcessSpec, type StartFailure } fr
 import { isRunning, recordedProcesses } from './states.ts'
 import { stopProcesses } from './stop.ts'
 
-export type { ListenPort, ProcessSpec, StartFailure } from './spec.ts'
-export { processStates, type ProcessState } from './states.ts'
+export type { ProcessSpec, StartFailure } from './spec.ts'
+export { processStates } from './states.ts'
 export { endProcesses, pidsInNamespaces, stopProcesses } from './stop.ts'
 
 /** Paths of the two Perl programs, which lie beside this file, bundled or not. */
