@@ -31,7 +31,7 @@ export async function report(error: unknown, argv: readonly string[]): Promise<n
   if (isCommander(error)) {
     if (error.exitCode === 0) return Exit.Done
     // commander has printed its message on standard error already.
-    if (json) console.log(JSON.stringify({ errors: [{ code: 'command-line', message: error.message.replace(/^error: /, '') }] }, null, 2))
+    if (json) console.log(JSON.stringify(diagnosticsJson([{ code: 'command-line', severity: 'error', message: error.message.replace(/^error: /, ''), hint: '--help shows how' }]), null, 2))
     return Exit.Usage
   }
   const known = asFailure(error)

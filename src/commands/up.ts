@@ -85,7 +85,7 @@ function settle(result: UpResult, file: string, from: FromFile, options: UpComma
       throw failure(
         Exit.Apply,
         'namespace-not-ours',
-        `${result.namespaces.length === 1 ? 'a network namespace' : `${result.namespaces.length} network namespaces`} of this name exist already and no netlab journal names them: ${result.namespaces.slice(0, 3).join(', ')}`,
+        `${result.namespaces.length === 1 ? 'a network namespace of this name exists' : `${result.namespaces.length} network namespaces of these names exist`} already, and no netlab journal names ${result.namespaces.length === 1 ? 'it' : 'them'}: ${result.namespaces.slice(0, 3).join(', ')}`,
         'netlab never touches what it did not make. Rename the lab (`name:`), or delete them with ip netns delete.',
       )
     case 'failed': {
