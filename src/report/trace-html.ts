@@ -101,7 +101,9 @@ function row(step: Step, i: number, before: Step | undefined): string {
   const device = `${step.device}${step.direction ? ` ${step.direction}` : ''}`
   const first = before?.node !== step.node || before.leg !== step.leg
   const same = before?.leg === step.leg && before.text === step.text
-  const decided = step.decisions.map((d) => `<div><code>${escape(d.text)}</code>${d.source ? ` (${escape(d.source)})` : ''}</div>`).join('')
+  const decided = step.decisions
+    .map((d) => `<div><span class="same">${d.kind}:</span> <code>${escape(d.text)}</code>${d.source ? ` (${escape(d.source)})` : ''}</div>`)
+    .join('')
   return `<tr data-step="${i}"${step.drop ? ' class="bad"' : ''}><td class="node">${first ? escape(step.node) : ''}</td>
 <td><button type="button" aria-label="${escape(`Go to step ${i + 1}: ${step.node} ${device}`)}"><code>${step.drop ? '✕' : escape(device)}</code></button></td>
 <td>${same ? '<span class="same">unchanged</span>' : escape(step.text)}${decided}</td><td class="time">${step.at === null ? '' : step.at.toFixed(3)}</td></tr>`
