@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { backendOf } from '../../src/backends/index.ts'
 import { backends } from '../../src/backends/index.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { labSnapshot, machineSnapshot, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
+import { labSnapshot, machineSnapshot, ruleCounters, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
 import { told } from '../support/run.ts'
 import type { Lab } from '../support/lab.ts'
 import * as judge from './judge.ts'
@@ -75,10 +75,17 @@ forEachCombination((c, lacking) => {
 
     test('a second up changes nothing', async () => {
       const { nodes } = world.document
-      const first = await labSnapshot(nodes)
+      const host = world.hosts()[0]!.netns
+      const [first, counted] = [await labSnapshot(nodes), await ruleCounters(host)]
       const again = await lab.mustUp()
       assert.deepEqual(again, { ...world.document, outcome: 'unchanged' })
       assert.deepEqual(await labSnapshot(nodes), first)
+      // Rules that were made again would count from zero.
+      assert.equal(
+        Object.values(counted).some((n) => n > 0),
+        c.masquerade,
+      )
+      for (const [rule, n] of Object.entries(await ruleCounters(host))) assert.ok(n >= counted[rule]!, rule)
       await lab.mustBeHealthy()
     })
 

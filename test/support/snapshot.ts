@@ -86,11 +86,11 @@ export async function links(ns: string): Promise<Record<string, Link>> {
 const READS = 'address show\nroute show table all\nneighbour show nud permanent\n'
 
 /** What only hosts have. */
-const HOST_READS = 'bridge -j fdb; iptables-save -c; ip6tables-save -c'
+const HOST_READS = 'bridge -j fdb; iptables-save; ip6tables-save'
 
 /**
  * A lab's namespaces and devices by identity (inode, index: a device that is made again gets another one), what
- * hangs on them, and every process in them. Rules come with their packet counters, which start over with a new rule.
+ * hangs on them, and every process in them.
  */
 export async function labSnapshot(nodes: readonly { readonly netns: string; readonly kind: string }[]): Promise<Record<string, unknown>> {
   const lines = (list: unknown): string[] => (list as unknown[]).map((o) => JSON.stringify(o)).sort()
@@ -112,11 +112,17 @@ export async function labSnapshot(nodes: readonly { readonly netns: string; read
       routes: lines(routes),
       neighbours: lines(neighbours),
       fdb: lines(fdb),
-      rules: more.split('\n').filter((l) => /^\[\d+:\d+\] -A /.test(l)),
+      rules: more.split('\n').filter((l) => l.startsWith('-A ')),
       processes: processesIn(ino),
     }
   })
   return Object.fromEntries((await Promise.all(each)).map(({ netns, ...rest }) => [netns, rest]))
+}
+
+/** Packets each rule of a host has met; a rule that is made again starts over. */
+export async function ruleCounters(ns: string): Promise<Record<string, number>> {
+  const text = await output(inside(ns, ['sh', '-c', 'iptables-save -c; ip6tables-save -c']))
+  return Object.fromEntries([...text.matchAll(/^\[(\d+):\d+\] -A (.*)$/gm)].map((m) => [m[2]!, Number(m[1])]))
 }
 
 /** Pids of the processes in a network namespace, by its inode. */
