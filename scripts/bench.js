@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as busy from './bench/busy.js'
 import * as drain from './bench/drain.js'
-import { Interrupted } from './bench/interrupt.js'
+import { interruption } from './bench/interrupt.js'
 import { cleanUp } from './bench/labs.js'
 import { othersShare } from './bench/measure.js'
 import * as mesh from './bench/mesh.js'
@@ -130,8 +130,8 @@ async function main() {
       rows.push(...(await bench.run({ ...chosen, say, quiet, drained })).map((row) => finish(name, row)))
     }
   } catch (error) {
-    process.stderr.write(error instanceof Interrupted ? 'bench: interrupted\n' : `bench: ${error.stack}\n`)
-    exit = error instanceof Interrupted ? 130 : 1
+    process.stderr.write(interruption.aborted ? 'bench: interrupted\n' : `bench: ${error.stack}\n`)
+    exit = interruption.aborted ? 130 : 1
   } finally {
     cleanUp(chosen.netlab)
   }

@@ -14,9 +14,9 @@ export function machineTime() {
 }
 
 const WINDOW = 600
-const LONGEST = 300_000
+const LONGEST = 60_000
 
-/** Waits until the processors are at least 85 % idle; gives up after five minutes. */
+/** Waits until the processors are at least 85 % idle; goes on after a minute. */
 export async function quiet() {
   const deadline = Date.now() + LONGEST
   let before = machineTime()

@@ -5,7 +5,7 @@ import { measure } from './measure.js'
 
 /** Debian installs it for its own Python. */
 const PYTHON = '/usr/bin/python3'
-const SCRIPT = fileURLToPath(new URL('./mininet.py', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('./mininet-lab.py', import.meta.url))
 
 export const installed = () => spawnSync(PYTHON, ['-c', 'import mininet'], { stdio: 'ignore' }).status === 0
 export const HOW_TO_INSTALL = 'sudo apt-get install --no-install-recommends mininet bridge-utils, or scripts/setup.sh bench'

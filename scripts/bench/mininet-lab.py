@@ -2,7 +2,7 @@
 """Brings up HOSTS Mininet hosts on Linux bridges, PORTS a bridge, without a controller, and down again.
 
 Prints the seconds that took, as JSON. Loading Python and Mininet is not counted.
-usage: mininet.py HOSTS PORTS
+usage: mininet-lab.py HOSTS PORTS
 """
 import json
 import sys
