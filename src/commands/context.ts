@@ -6,6 +6,7 @@ import type { Lab } from '../model/lab.ts'
 import type { Leases } from '../model/lease.ts'
 import { resolve } from '../model/resolve.ts'
 import { hasErrors, type Diagnostic } from '../topology/diagnostics.ts'
+import type { ServiceSpec } from '../topology/kubernetes.ts'
 import { readTopology, type LoadedTopology } from '../topology/load.ts'
 import { Exit, Failure } from './failure.ts'
 
@@ -55,18 +56,31 @@ export function compileFile(file: string, options: FileOptions = {}): FromFile {
 /** Keys that are checked but have no effect yet: silence would be a lie. */
 function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
   const idle = {
-    services: Object.keys(lab.services).length,
     manifests: lab.manifests.length,
     expect: lab.expect.length,
   }
   const meaning: Readonly<Record<keyof typeof idle, string>> = {
-    services: 'no Service address will answer',
     manifests: 'these files are not read',
     expect: 'these promises are not checked',
   }
-  return (Object.keys(idle) as (keyof typeof idle)[]).flatMap((key): Diagnostic[] => {
+  const services = lab.services.flatMap((s): Diagnostic[] => {
+    const { line, column, file = loaded.file } = s.source
+    const missing = withoutEffect(loaded.topology.services[s.key]!)
+    return missing.map((what) => ({ code: 'not-acted-upon', severity: 'warning', message: `service ${s.key}: ${what}`, file, line, column }))
+  })
+  const keys = (Object.keys(idle) as (keyof typeof idle)[]).flatMap((key): Diagnostic[] => {
     if (idle[key] === 0) return []
     const { line, column } = loaded.source([key])
     return [{ code: 'not-acted-upon', severity: 'warning', message: `\`${key}\` is checked but not yet acted upon: ${meaning[key]}`, file: loaded.file, line, column }]
   })
+  return [...services, ...keys]
+}
+
+/** What a Service asks for and a lab does not have. */
+function withoutEffect(spec: ServiceSpec): string[] {
+  return [
+    ...(spec.type === 'LoadBalancer' ? ['there is no load balancer in a lab: it answers at its cluster address and node ports'] : []),
+    ...(spec.type === 'ExternalName' ? ['ExternalName is an alias in DNS, and a lab has no DNS'] : []),
+    ...(spec.trafficDistribution === undefined ? [] : ['`trafficDistribution` is a preference, and is ignored']),
+  ]
 }

@@ -6,6 +6,7 @@ import type { Feature } from '../kernel/features.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { hasIpv6, type Host, type Lab, type Pod } from '../model/lab.ts'
 import { policyModuleOf } from '../policy/index.ts'
+import { servicesOf } from '../services/index.ts'
 import { containers } from './containers.ts'
 import { joinHooks } from './hooks.ts'
 import { masquerade } from './masquerade.ts'
@@ -60,12 +61,15 @@ export function compile(lab: Lab): Compiled {
   if (lab.masquerade && lab.families.includes(4)) needs.add('masquerade')
   if (lab.masquerade && lab.families.includes(6)) needs.add('masquerade6')
   if (hasIpv6(lab)) needs.add('ipv6')
+  const services = servicesOf(lab)
+  for (const feature of services.needs(lab)) needs.add(feature)
   const policy = policyModuleOf()
   for (const feature of policy.needs(lab)) needs.add(feature)
 
   const podsOf = new Map<string, Pod[]>(lab.hosts.map((h) => [h.name, []]))
   for (const pod of lab.pods) podsOf.get(pod.host)!.push(pod)
 
+  const forServices = services.plan(lab)
   const objects: KernelObject[] = underlay(lab)
   if (needs.has('br_netfilter')) for (const s of lab.segments) objects.push(...switchFilterOff(s))
   for (const host of lab.hosts) {
@@ -76,7 +80,7 @@ export function compile(lab: Lab): Compiled {
     for (const o of backend.objects(host, lab)) objects.push(o)
     // In this order they hang on the hooks they share. Policies come first: in FORWARD, Services let through what they
     // marked for masquerading, and nothing may be let through that was not judged. The edge of the cluster comes last.
-    for (const o of joinHooks([...policy.objects(host, lab), ...masquerade(host, lab)])) objects.push(o)
+    for (const o of joinHooks([...policy.objects(host, lab), ...forServices(host), ...masquerade(host, lab)])) objects.push(o)
   }
   for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)
   return { lab, objects, needs: [...needs] }

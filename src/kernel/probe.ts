@@ -21,6 +21,8 @@ const TRIES: Readonly<Record<Feature, string>> = {
   br_netfilter: 'cat /proc/sys/net/bridge/bridge-nf-call-iptables',
   masquerade: nat('iptables-restore'),
   masquerade6: nat('ip6tables-restore'),
+  services: dnat('iptables-restore', '192.0.2.1'),
+  services6: dnat('ip6tables-restore', '[2001:db8::1]'),
   ipset: `ipset create npset hash:ip && printf '%s\\n' '*filter' '-A FORWARD -m set --match-set npset src -j ACCEPT' COMMIT | iptables-restore --noflush --wait=5`,
   'bpf-match': `printf '%s\\n' '*filter' '-A FORWARD -m bpf --bytecode "1,6 0 0 0" -j ACCEPT' COMMIT | iptables-restore --noflush --wait=5`,
   ipv6: 'ip -6 address add fd00::1/128 dev lo',
@@ -29,6 +31,22 @@ const TRIES: Readonly<Record<Feature, string>> = {
 /** Waits for whoever else holds the lock that iptables-legacy has for the whole machine. */
 function nat(restore: string): string {
   return `printf '%s\\n' '*nat' '-A POSTROUTING -m comment --comment probe -j MASQUERADE --random-fully' COMMIT | ${restore} --noflush --wait=5`
+}
+
+/** Everything rules of Services match and do. */
+function dnat(restore: string, address: string): string {
+  const rules = [
+    '*nat',
+    '-A PREROUTING -m addrtype --dst-type LOCAL -m statistic --mode random --probability 0.5 -j RETURN',
+    '-A PREROUTING -m recent --name probe --rcheck --seconds 10 --reap -j RETURN',
+    `-A PREROUTING -p tcp -m comment --comment probe -m recent --name probe --set -m tcp -j DNAT --to-destination ${address}:80`,
+    '-A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE --random-fully',
+    'COMMIT',
+    '*filter',
+    '-A FORWARD -m conntrack --ctstate NEW -j REJECT',
+    'COMMIT',
+  ]
+  return `printf '%s\\n' ${rules.map((r) => `'${r}'`).join(' ')} | ${restore} --noflush --wait=5`
 }
 
 /** Every feature there is. */
@@ -45,6 +63,8 @@ export const FEATURE_MODULES: Readonly<Record<Feature, string>> = {
   br_netfilter: 'kernel module br_netfilter',
   masquerade: 'package iptables and kernel modules nf_nat, xt_MASQUERADE, xt_comment',
   masquerade6: 'package iptables and kernel modules nf_nat, xt_MASQUERADE, xt_comment',
+  services: 'package iptables and kernel modules nf_nat, xt_conntrack, xt_statistic, xt_recent, xt_addrtype, xt_mark, ipt_REJECT',
+  services6: 'package iptables and kernel modules nf_nat, xt_conntrack, xt_statistic, xt_recent, xt_addrtype, xt_mark, ip6t_REJECT',
   ipset: 'package ipset and kernel modules ip_set, ip_set_hash_ip, xt_set',
   'bpf-match': 'package iptables and kernel module xt_bpf',
   ipv6: 'CONFIG_IPV6, not disabled on the kernel command line',
@@ -55,6 +75,8 @@ export const FEATURE_TOOLS: Readonly<Partial<Record<Feature, readonly string[]>>
   vxlan: ['bridge'],
   masquerade: ['iptables-restore', 'iptables-save'],
   masquerade6: ['ip6tables-restore', 'ip6tables-save'],
+  services: ['iptables-restore', 'iptables-save'],
+  services6: ['ip6tables-restore', 'ip6tables-save'],
   ipset: ['ipset', 'iptables-restore', 'iptables-save'],
   'bpf-match': ['iptables-restore', 'iptables-save'],
 }

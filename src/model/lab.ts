@@ -5,6 +5,7 @@
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 import type { ContainerSpec, ModuleChoice, Topology } from '../topology/schema.ts'
+import type { Service } from './services.ts'
 
 /** An address of a node, and the prefix length of the network it lies in. */
 export interface NodeAddress {
@@ -71,6 +72,8 @@ export interface Pod extends NodeCommon {
   readonly hostInterface: string
   readonly labels: Readonly<Record<string, string>>
   readonly containers: readonly ContainerSpec[]
+  /** Whether Services send it anything. */
+  readonly ready: boolean
 }
 
 export interface External extends NodeCommon {
@@ -111,7 +114,7 @@ export interface Lab {
   readonly pods: readonly Pod[]
   readonly externals: readonly External[]
   readonly namespaces: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>
-  readonly services: Topology['services']
+  readonly services: readonly Service[]
   readonly policies: Topology['policies']
   /** By the keys of `policies`; absent in labs that an older netlab made. */
   readonly policySources?: Readonly<Record<string, PolicySource>>

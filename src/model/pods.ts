@@ -48,6 +48,7 @@ export function resolvePods(loaded: LoadedTopology, lab: string, hosts: readonly
       hostInterface: interfaceName('p', ordinal, p.name),
       labels: p.spec.labels,
       containers: p.spec.containers,
+      ready: p.spec.ready,
     }
   })
 }
@@ -112,6 +113,7 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
   const pool = new Pool(first, last, first + 1n)
   pool.reserve(first, `the gateway of ${host.name}`)
   const kept = new Map<string, bigint>()
+  const pins = new Map<bigint, Placed>()
   for (const p of pods) {
     const text = p.spec.replicas === undefined ? p.spec.ip?.find((t) => parseIp(t)!.family === block.family) : undefined
     if (text === undefined) continue
@@ -123,6 +125,7 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
     } else {
       const owner = pool.reserve(ip.value, `pod ${p.name}`)
       if (owner) problems.error(at, 'address-taken', `pod ${p.name}: ${text} already belongs to ${owner}`)
+      else pins.set(ip.value, p)
     }
     kept.set(p.name, ip.value)
   }
@@ -130,7 +133,9 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
     const lease = leases.pods.get(p.name)
     if (kept.has(p.name) || lease?.host !== host.name) continue
     for (const ip of lease.ips.map((t) => parseIp(t)!)) {
-      if (contains(block, ip) && ip.value >= first && ip.value <= last && pool.reserve(ip.value, `pod ${p.name}`) === undefined) kept.set(p.name, ip.value)
+      if (!contains(block, ip) || ip.value < first || ip.value > last) continue
+      if (pool.reserve(ip.value, `pod ${p.name}`) === undefined) kept.set(p.name, ip.value)
+      else if (pins.has(ip.value)) takenInRunningLab(pins.get(ip.value)!, p, formatIp(block.family, ip.value), problems)
     }
   }
   for (const p of pods) {
@@ -141,4 +146,14 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
     }
     facts.get(p.name)!.addresses.push({ family: block.family, ip: formatIp(block.family, value), prefix: block.prefix })
   }
+}
+
+/** Nobody who stays is moved for somebody who comes. */
+function takenInRunningLab(comes: Placed, stays: Placed, ip: string, problems: Problems): void {
+  problems.error(
+    [...comes.path, 'ip'],
+    'address-taken',
+    `pod ${comes.name}: ${ip} belongs to pod ${stays.name} in the running lab`,
+    'Pin another address, or take the lab down first.',
+  )
 }

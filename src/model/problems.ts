@@ -15,7 +15,7 @@ export class Problems {
   }
 
   /** For what has been resolved already and knows where it comes from. */
-  errorAt(source: Position, code: string, message: string, hint?: string): void {
+  errorAt(source: Position & { readonly file?: string }, code: string, message: string, hint?: string): void {
     this.#add('error', source, code, message, hint)
   }
 
@@ -23,7 +23,7 @@ export class Problems {
     this.#add('warning', this.#loaded.source(path), code, message, hint)
   }
 
-  #add(severity: Severity, { line, column }: Position, code: string, message: string, hint?: string): void {
-    this.diagnostics.push({ code, severity, message, file: this.#loaded.file, line, column, ...(hint === undefined ? {} : { hint }) })
+  #add(severity: Severity, { line, column, file = this.#loaded.file }: Position & { readonly file?: string }, code: string, message: string, hint?: string): void {
+    this.diagnostics.push({ code, severity, message, file, line, column, ...(hint === undefined ? {} : { hint }) })
   }
 }

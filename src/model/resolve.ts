@@ -13,6 +13,7 @@ import { EXTERNAL_NETWORKS, Pool, planNetworks, usable, type Networks } from './
 import { resolvePods } from './pods.ts'
 import { policySources } from './policies.ts'
 import { Problems } from './problems.ts'
+import { resolveServices, serviceOf } from './services.ts'
 
 /** The lab's name: what the file says, or the file's base name. */
 function labName(loaded: LoadedTopology, problems: Problems): string {
@@ -49,6 +50,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     }
   })
   const externals = resolveExternals(loaded, name, networks, problems)
+  const pods = resolvePods(loaded, name, hosts, networks, leases, problems)
   const lab: Lab = {
     name,
     file: loaded.file,
@@ -63,10 +65,10 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
       ? { router: { kind: 'router', name: 'router', netns: netnsName(name, 'router'), source: loaded.source(externals.length > 0 ? ['externals'] : ['underlay', 'segments']) } }
       : {}),
     hosts,
-    pods: resolvePods(loaded, name, hosts, networks, leases, problems),
+    pods,
     externals,
     namespaces: topology.namespaces,
-    services: topology.services,
+    services: resolveServices(loaded, networks, hosts, pods, leases, problems),
     policies: topology.policies,
     policySources: policySources(loaded),
     expect: topology.expect,
@@ -132,15 +134,15 @@ function checkNames(lab: Lab, problems: Problems): void {
 function checkExpectations(lab: Lab, problems: Problems): void {
   const names = new Set(nodesOf(lab).map((n) => (n.kind === 'pod' ? n.key : n.name)))
   for (const pod of lab.pods) names.add(`${pod.namespace}/${pod.name}`)
-  const services = new Set(Object.keys(lab.services).flatMap((s) => (s.includes('/') ? [`svc/${s}`] : [`svc/${s}`, `svc/default/${s}`])))
+  const services = lab.services.map((s) => `svc/${s.key}`)
   const known = (end: string, mayBeService: boolean): boolean => {
     if (names.has(end)) return true
     if (!mayBeService) return false
-    return services.has(end) || parseIp(end) !== undefined || (end.startsWith('svc/') && lab.manifests.length > 0)
+    return (end.startsWith('svc/') && serviceOf(lab, end) !== undefined) || parseIp(end) !== undefined
   }
   lab.expect.forEach((e, i) => {
     for (const end of ['from', 'to'] as const) {
-      if (known(e[end], end === 'to') || lab.manifests.length > 0) continue
+      if (known(e[end], end === 'to')) continue
       const near = suggest(e[end], end === 'to' ? [...names, ...services] : [...names])
       problems.error(['expect', i, end], 'unknown-node', `expect: there is no node "${e[end]}"`, near ? `did you mean "${near}"?` : undefined)
     }

@@ -3,6 +3,7 @@ import { backendOf } from '../backends/index.ts'
 import { podMTU } from '../compile/compile.ts'
 import { nodesOf, type Lab, type Node } from '../model/lab.ts'
 import { policiesOf } from '../model/policies.ts'
+import type { Service } from '../model/services.ts'
 
 const one = (list: readonly string[]): string | readonly string[] | undefined => (list.length > 1 ? list : list[0])
 
@@ -44,6 +45,26 @@ function nodeDocument(node: Node, lab: Lab): object {
   }
 }
 
+function serviceDocument(s: Service): object {
+  const places = s.ports.flatMap((p) => p.endpoints.map((e) => (e.family === 4 ? `${e.ip}:${e.port}` : `[${e.ip}]:${e.port}`)))
+  return {
+    name: s.name,
+    namespace: s.namespace,
+    type: s.type,
+    clusterIP: s.headless ? 'None' : (s.clusterIPs[0]?.ip ?? null),
+    clusterIPs: s.headless ? ['None'] : s.clusterIPs.map((a) => a.ip),
+    externalIPs: s.externalIPs,
+    ports: s.ports.map((p) => ({
+      ...(p.name === undefined ? {} : { name: p.name }),
+      port: p.port,
+      protocol: p.protocol,
+      targetPort: p.targetPort,
+      ...(p.nodePort === undefined ? {} : { nodePort: p.nodePort }),
+    })),
+    endpoints: [...new Set(places)],
+  }
+}
+
 /** The lab's pods can have several MTUs when links differ; the smallest is the one every pod can rely on. */
 const smallestPodMTU = (lab: Lab): number => Math.min(...lab.hosts.map((h) => podMTU(h, backendOf(lab.backend))))
 
@@ -57,8 +78,7 @@ export function labDocument(lab: Lab): object {
     podCIDR: one(lab.podCIDRs),
     serviceCIDR: one(lab.serviceCIDRs),
     nodes: nodesOf(lab).map((n) => nodeDocument(n, lab)),
-    // Services are checked but not acted upon: nothing is listed that does not exist.
-    services: [],
+    services: lab.services.map(serviceDocument),
     policies: policiesOf(lab).map((p) => ({ name: p.name, namespace: p.namespace, selects: [...p.selected.pods].map((pod) => pod.key) })),
   }
 }

@@ -37,6 +37,8 @@ export type Path = readonly (string | number)[]
 export interface Source extends Position {
   /** Dotted, for people: `pods.shop/cart.ip`. */
   readonly path: string
+  /** The file, if it is another than the topology: a manifest. */
+  readonly file?: string
 }
 
 export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some((d) => d.severity === 'error')

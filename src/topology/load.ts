@@ -7,6 +7,7 @@ import { basename, dirname } from 'node:path'
 import { SHORTEST } from './complaints.ts'
 import { byPosition, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
 import { errorMap, explain } from './explain.ts'
+import type { EndpointSlice } from './objects/endpoint-slice.ts'
 import { topologySchema, type ModuleSchemas, type Topology } from './schema.ts'
 import { suggest } from './suggest.ts'
 import { describeValue, formatPath } from './words.ts'
@@ -20,6 +21,8 @@ export interface LoadedTopology {
   readonly file: string
   /** The text the positions count in, for code frames. */
   readonly text: string
+  /** Those that manifests brought: a topology cannot say them itself. */
+  readonly endpointSlices?: readonly EndpointSlice[]
   /** Where a value stands: its key, or the list item. A default is where its nearest written ancestor is. */
   readonly source: (path: Path) => Source
 }

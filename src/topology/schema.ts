@@ -105,6 +105,7 @@ const pod = z
     labels: labels.describe('What selectors of services and policies match.'),
     ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
     containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
+    ready: z.boolean().default(true).describe('Whether Services send it anything: what a readiness probe would say.'),
     replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
   })
   .meta({ title: 'pod', description: 'A network namespace with an address of its own, on a host.' })

@@ -1,5 +1,6 @@
 /** FROM and TO of a trace: words of the command line → nodes and addresses. */
 import { nodesOf, type Lab, type Node, type NodeAddress } from '../model/lab.ts'
+import { serviceAddress, serviceOf } from '../model/services.ts'
 import { parseIp, type Family } from '../topology/address.ts'
 import { suggest } from '../topology/suggest.ts'
 import { nodeName } from './places.ts'
@@ -39,18 +40,12 @@ export function findNode(lab: Lab, word: string): Node | undefined {
 
 function unknown(lab: Lab, word: string): TargetError {
   const names = nodesOf(lab).map(nodeName)
-  const near = suggest(word, [...names, ...Object.keys(lab.services).map((s) => `svc/${s}`)])
+  const near = suggest(word, [...names, ...lab.services.map((s) => `svc/${s.key}`)])
   return new TargetError('unknown-node', `lab ${lab.name} has no node "${word}"`, near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`)
 }
 
-/**
- * The cluster address of `svc/name` or `svc/namespace/name`. Replaced by what the services module gives once it is
- * there: until then no Service has an address, and saying so beats tracing to nowhere.
- */
-export type ServiceResolver = (lab: Lab, key: string, family: Family) => { readonly address: string } | undefined
-
 /** Words for both ends, in one family that both have. @throws TargetError */
-export function resolveTargets(lab: Lab, fromWord: string, toWord: string, family: Family | undefined, services?: ServiceResolver): { from: Target & { node: Node }; to: Target } {
+export function resolveTargets(lab: Lab, fromWord: string, toWord: string, family: Family | undefined): { from: Target & { node: Node }; to: Target } {
   const fromNode = findNode(lab, fromWord)
   const raw = parseIp(fromWord)
   const owner = raw ? ownerOf(lab, fromWord) : undefined
@@ -63,7 +58,7 @@ export function resolveTargets(lab: Lab, fromWord: string, toWord: string, famil
   if (sender.kind === 'switch') throw new TargetError('switch-sends-nothing', `${fromWord} is a switch: it forwards frames and has no address to send from`, 'Trace from a pod, a host, the router or an external.')
   const families = family === undefined ? ([4, 6] as const) : [family]
   for (const f of families) {
-    const to = destination(lab, toWord, f, services)
+    const to = destination(lab, toWord, f)
     const source = addressesOf(sender, lab).find((a) => a.family === f)?.ip
     if (!to || source === undefined) continue
     const from: Target & { node: Node } = { word: fromWord, node: sender, address: owner ? fromWord : source, family: f }
@@ -79,13 +74,13 @@ const ownerOf = (lab: Lab, ip: string): Node | undefined => {
 }
 
 /** Undefined when the target exists but not in this family. @throws TargetError when there is no such target */
-function destination(lab: Lab, word: string, family: Family, services: ServiceResolver | undefined): Target | undefined {
+function destination(lab: Lab, word: string, family: Family): Target | undefined {
   const ip = parseIp(word)
   if (ip) {
     const node = ownerOf(lab, word)
     return ip.family === family ? { word, address: word, family, ...(node ? { node } : {}) } : undefined
   }
-  if (word.startsWith('svc/')) return service(lab, word, family, services)
+  if (word.startsWith('svc/')) return service(lab, word, family)
   const node = findNode(lab, word)
   if (!node) throw unknown(lab, word)
   if (node.kind === 'switch') throw new TargetError('switch-has-no-address', `${word} is a switch: it has no address`, 'Trace to a pod, a host, the router, an external or an address.')
@@ -93,14 +88,16 @@ function destination(lab: Lab, word: string, family: Family, services: ServiceRe
   return address === undefined ? undefined : { word, node, address, family }
 }
 
-function service(lab: Lab, word: string, family: Family, services: ServiceResolver | undefined): Target | undefined {
-  const key = word.slice('svc/'.length).replace(/^default\//, '')
-  if (!Object.hasOwn(lab.services, key)) {
-    const near = suggest(word, Object.keys(lab.services).map((s) => `svc/${s}`))
-    throw new TargetError('unknown-service', `lab ${lab.name} has no Service "${key}"`, near ? `did you mean "${near}"?` : undefined)
+/** The cluster address of `svc/name` or `svc/namespace/name`. */
+function service(lab: Lab, word: string, family: Family): Target | undefined {
+  const found = serviceOf(lab, word)
+  if (!found) {
+    const near = suggest(word, lab.services.map((s) => `svc/${s.key}`))
+    throw new TargetError('unknown-service', `lab ${lab.name} has no Service "${word.slice('svc/'.length)}"`, near ? `did you mean "${near}"?` : undefined)
   }
-  if (!services) throw new TargetError('services-not-built', `Service ${key} has no address: this netlab does not build Services yet`, 'Trace to one of its pods.')
-  const found = services(lab, key, family)
-  const [namespace, name] = key.includes('/') ? (key.split('/') as [string, string]) : ['default', key]
-  return found ? { word, address: found.address, family, service: { name, namespace } } : undefined
+  const { name, namespace, key } = found
+  if (found.headless) throw new TargetError('service-headless', `Service ${key} is headless: it is a name for its pods and has no address`, 'Trace to one of its pods.')
+  if (found.type === 'ExternalName') throw new TargetError('service-external-name', `Service ${key} is an alias in DNS and has no address`, 'Trace to the machine it stands for.')
+  const at = serviceAddress(lab, word, family)
+  return at ? { word, address: at.address, family, service: { name, namespace } } : undefined
 }

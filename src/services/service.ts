@@ -1,0 +1,25 @@
+/**
+ * What every Services module answers: how a packet for a virtual address finds a pod.
+ * Pure: no I/O, no clock, no randomness.
+ */
+import type { Feature } from '../kernel/features.ts'
+import type { KernelObject } from '../kernel/objects.ts'
+import type { Host, Lab } from '../model/lab.ts'
+
+/** Makes the lab's Services (`lab.services`) answer on every host. */
+export interface ServiceProxy {
+  /** Probed before anything is created; `doctor` explains each. */
+  needs(lab: Lab): readonly Feature[]
+  /**
+   * What a host needs. Work that is the same for every host is done once, when this is called. Jumps from built-in
+   * chains come as a chain object of their own; the compiler joins them with those of other modules.
+   */
+  plan(lab: Lab): (host: Host) => readonly KernelObject[]
+}
+
+/** A Services module that can be chosen. */
+export interface ServiceModule {
+  /** One line for people. */
+  readonly summary: string
+  create(): ServiceProxy
+}
