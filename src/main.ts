@@ -1,9 +1,16 @@
 /** The entry. `netlab --version` is answered before anything else is loaded: it costs what Node costs. */
 import { VERSION } from './version.ts'
 
+/** As for everything else this machine lacks. */
+const CANNOT_WRITE = 3
+
 export async function main(argv: readonly string[]): Promise<void> {
-  // Whoever reads us may stop early, as in `netlab plan | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever reads us may stop early, as in `netlab plan | head`; what the command found out still counts.
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
+    process.stderr.write(`netlab: cannot write the output: ${error.message}\n`)
+    process.exit(CANNOT_WRITE)
+  })
   // That nobody reads the progress any more is no reason to stop half-way, as in `netlab up lab.yaml 2>&1 | head`.
   process.stderr.on('error', () => {})
   if (argv.length === 3 && (argv[2] === '--version' || argv[2] === '-V')) {

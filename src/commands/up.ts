@@ -46,6 +46,8 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         const running = readApplied(name)
         const { compiled, warnings } = running ? compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
         const { lab } = compiled
+        // The lock is held for the name the file had a moment ago.
+        if (lab.name !== name) throw failure(Exit.Usage, 'file-changed', `${file} was renamed from lab ${name} to ${lab.name} meanwhile`, 'Run netlab up again.')
         const extra = neighbourTableWarning(compiled)
         warn(extra ? [...warnings, extra] : warnings, file)
         const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, enter, {

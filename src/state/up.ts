@@ -185,6 +185,15 @@ const withAttempt = (applied: Applied): readonly KernelObject[] => union(applied
  */
 async function rollBack(session: Session, lab: string, applied: Applied | undefined, touched: readonly KernelObject[], enter: Enter, options: UpOptions): Promise<boolean> {
   options.onPhase?.('rolling back')
+  try {
+    return await putBack(session, lab, applied, touched, enter)
+  } catch {
+    // What made the change fail matters more than what made the way back fail, and status shows what is left.
+    return false
+  }
+}
+
+async function putBack(session: Session, lab: string, applied: Applied | undefined, touched: readonly KernelObject[], enter: Enter): Promise<boolean> {
   if (!applied) {
     await removeLab(lab, enter)
     return true
