@@ -130,8 +130,12 @@ export class Walk {
     if (kind === 'vxlan') return this.#intoVxlan(ns, device, nextHop, packet, link!)
     if (kind === 'gre' || kind === 'ipip') {
       const local = dataOf(link, 'local')
-      this.#decide(predicted('encap', `${kind} ${local} > ${nextHop}`))
-      return this.#outer(ns, { src: local, dst: nextHop, outer: { type: kind, device, inner: packet } })
+      // GRE asks its neighbour table for the far end, IPIP takes the next hop itself.
+      const far = kind === 'gre' ? (await this.knowledge.at(ns)).neighbours.find((n) => n.dev === device && n.dst === nextHop)?.lladdr : nextHop
+      if (far === undefined) return this.#end(ns, 'unknown-neighbour')
+      if (kind === 'gre') this.#decide(predicted('neighbour', `${nextHop} is behind ${far}`))
+      this.#decide(predicted('encap', `${kind} ${local} > ${far}`))
+      return this.#outer(ns, { src: local, dst: far, outer: { type: kind, device, inner: packet } })
     }
     const mac = await this.#macOf(ns, device, nextHop)
     if (kind === 'bridge') return this.#bridged(ns, device, mac, nextHop, packet)

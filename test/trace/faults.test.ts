@@ -4,12 +4,11 @@ import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { netlab, sh, told } from '../support/run.ts'
 import { unable } from '../support/machine.ts'
-import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
+import { FAULTS, TOPOLOGY, TUNNEL_FAULTS, tunnelTopology, type Fault } from './faults.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
 /** Only some, while working on one: a pattern. */
 const only = process.env['NETLAB_FAULT']
-const chosen = FAULTS.filter((f) => only === undefined || new RegExp(only).test(f.name))
 
 function check(fault: Fault, code: number | null, story: TraceDocument): void {
   const { outcome = 'dropped' } = fault
@@ -20,23 +19,41 @@ function check(fault: Fault, code: number | null, story: TraceDocument): void {
   assert.equal(code, outcome === 'delivered' ? 0 : 1)
 }
 
-describe('faults', { skip: unable }, () => {
-  const lab = new Lab(TOPOLOGY)
-  const script = (text: string): Promise<string> => sh(`on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n${text}`)
-  before(() => lab.mustUp())
-  after(() => lab.remove())
-  for (const fault of chosen) {
-    it(fault.name, async () => {
-      await script(fault.inject)
-      const started = Date.now()
-      const result = await netlab(['trace', ...(fault.args ?? ['pod-a', 'pod-b']), '--lab', lab.name, '--json'])
-      const took = Date.now() - started
-      await script(fault.undo ?? 'true')
-      const healed = await lab.up()
-      assert.equal(healed.code, 0, told(healed))
-      const story = traceDocument(result)
-      if (process.env['NETLAB_TABLE']) console.log(`| ${fault.name} | ${story.outcome} | ${story.drop?.node ?? ''} ${story.drop?.device ?? ''} | ${story.drop?.cause ?? ''} | ${story.drop?.kernelReason ?? ''} | ${story.drop?.evidence ?? ''} | ${took} ms |`)
-      check(fault, result.code, story)
-    })
+/** What the kernel cannot make, as a reason to skip. */
+async function lacks(type: 'gre' | 'ipip'): Promise<string | false> {
+  try {
+    await sh(`unshare -n ip link add np0 type ${type} local 127.0.0.1`)
+    return false
+  } catch {
+    return `this kernel has no ${type}`
   }
-})
+}
+
+function suite(name: string, topology: string, faults: readonly Fault[], skip: string | false): void {
+  describe(name, { skip }, () => {
+    const lab = new Lab(topology)
+    const script = (text: string): Promise<string> => sh(`on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n${text}`)
+    before(() => lab.mustUp())
+    after(() => lab.remove())
+    for (const fault of faults.filter((f) => only === undefined || new RegExp(only).test(f.name))) {
+      it(fault.name, async () => {
+        await script(fault.inject)
+        const started = Date.now()
+        const result = await netlab(['trace', ...(fault.args ?? ['pod-a', 'pod-b']), '--lab', lab.name, '--json'])
+        const took = Date.now() - started
+        await script(fault.undo ?? 'true')
+        const healed = await lab.up()
+        assert.equal(healed.code, 0, told(healed))
+        const story = traceDocument(result)
+        if (process.env['NETLAB_TABLE']) console.log(row(fault, story, took))
+        check(fault, result.code, story)
+      })
+    }
+  })
+}
+
+const row = (fault: Fault, { outcome, drop }: TraceDocument, took: number): string =>
+  `| ${fault.name} | ${outcome} | ${drop?.node ?? ''} ${drop?.device ?? ''} | ${drop?.cause ?? ''} | ${drop?.kernelReason ?? ''} | ${drop?.evidence ?? ''} | ${took} ms |`
+
+suite('faults', TOPOLOGY, FAULTS, unable)
+for (const type of ['gre', 'ipip'] as const) suite(`faults of ${type}`, tunnelTopology(type), TUNNEL_FAULTS[type], unable || (await lacks(type)))

@@ -88,3 +88,20 @@ export const FAULTS: readonly Fault[] = [
   { name: 'UDP: dropped by port', ...forward('-p udp --dport 5353 -j DROP'), args: ['pod-a', 'pod-b', '--port', '5353/udp'], node: 'node-1', cause: 'firewall', says: /dport 5353/ },
   { name: 'same host: dropped on the bridge', ...forward('-d 10.244.0.3 -j DROP'), args: ['pod-a', 'pod-c'], node: 'node-1', cause: 'firewall' },
 ]
+
+/** The lab for tunnels that this machine's kernel may lack: tried where they exist. */
+export const tunnelTopology = (backend: 'gre' | 'ipip'): string => `network: { backend: ${backend} }\n${TOPOLOGY}`
+
+export const TUNNEL_FAULTS: Readonly<Record<'gre' | 'ipip', readonly Fault[]>> = {
+  gre: [
+    { name: 'GRE neighbour missing', inject: 'on node-1 ip neigh del 10.244.1.0 dev gre1', node: 'node-1', cause: 'neighbour-missing', device: 'gre1' },
+    { name: 'GRE key of the far end', inject: 'on node-2 ip link del gre1; on node-2 ip link add gre1 type gre local 192.168.50.12 key 99; on node-2 ip link set gre1 up', undo: 'on node-2 ip link del gre1', node: 'node-2', cause: 'vni-mismatch' },
+    { name: 'GRE device down', inject: 'on node-2 ip link set gre1 down', node: 'node-2', cause: 'interface-down', device: 'gre1' },
+    { name: 'underlay refuses GRE', inject: 'on node-2 iptables -I INPUT -p gre -j DROP', undo: 'on node-2 iptables -D INPUT 1', node: 'node-2', cause: 'tunnel-firewall' },
+  ],
+  ipip: [
+    { name: 'IPIP peer missing', inject: 'on node-1 ip route replace 10.244.1.0/24 via 192.168.50.99 dev ipip1 onlink', node: 'node-1', cause: 'tunnel-peer' },
+    { name: 'IPIP device gone', inject: 'on node-2 ip link del ipip1', node: 'node-2', cause: 'interface-down', device: 'ipip1' },
+    { name: 'underlay refuses IPIP', inject: 'on node-2 iptables -I INPUT -p 4 -j DROP', undo: 'on node-2 iptables -D INPUT 1', node: 'node-2', cause: 'tunnel-firewall' },
+  ],
+}

@@ -6,7 +6,7 @@ import { unable } from '../support/machine.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument } from './document.ts'
 
-const TUNNELS: Readonly<Record<string, string>> = { vxlan: 'ip link add t type vxlan id 1 dstport 8472 local 127.0.0.1', gre: 'ip link add t type gre local 127.0.0.1', ipip: 'ip link add t type ipip local 127.0.0.1', direct: 'true' }
+const TUNNELS: Readonly<Record<string, string>> = { vxlan: 'ip link add np0 type vxlan id 1 dstport 8472 local 127.0.0.1', gre: 'ip link add np0 type gre local 127.0.0.1', ipip: 'ip link add np0 type ipip local 127.0.0.1', direct: 'true' }
 
 async function lacks(backend: string): Promise<string | false> {
   try {
@@ -39,7 +39,8 @@ const TRACES: readonly (readonly string[])[] = [
   ['pod-a', 'pod-b', '--port', '8080/tcp'], ['pod-a', 'pod-b', '--port', '5353/udp'], ['pod-a', 'pod-b', '--size', '1400'], ['pod-a', 'pod-b', '--count', '3'],
 ]
 
-for (const backend of ['vxlan', 'direct', 'gre', 'ipip']) {
+const only = process.env['NETLAB_BACKENDS']?.split(',')
+for (const backend of ['vxlan', 'direct', 'gre', 'ipip'].filter((b) => only?.includes(b) ?? true)) {
   for (const attach of ['bridge', 'routed']) {
     const skip = unable || (await lacks(backend))
     describe(`${backend} over ${attach}`, { skip }, () => {

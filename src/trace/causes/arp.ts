@@ -30,6 +30,26 @@ function answered(scene: Scene, q: Question): boolean {
   })
 }
 
+/** Whom a node may have to ask for to send the packet on: its destination, its gateway, the far end of its tunnel. */
+function nextHops(scene: Scene, ns: string): Set<string> {
+  const { to, expected, knowledge } = scene.parts
+  const hops = new Set<string>()
+  const add = (dst: string): void => {
+    hops.add(dst)
+    for (const r of knowledge.routesTo(ns, dst)) if (r.via !== undefined) hops.add(r.via)
+  }
+  add(to.address)
+  add(expected.source)
+  // Translated on the way.
+  for (const s of [...scene.forward, ...scene.reply]) for (const l of s.layers) if (l.type === 'ipv4' || l.type === 'ipv6') add(l.dst)
+  const snapshot = knowledge.seen(ns)
+  const macs = new Set([...scene.forward, ...scene.reply].flatMap((s) => (s.netns === ns ? s.layers.flatMap((l) => (l.type === 'ethernet' ? [l.dst] : [])) : [])))
+  for (const f of snapshot?.fdb ?? []) if (f.dst !== undefined && macs.has(f.mac)) add(f.dst)
+  for (const n of snapshot?.neighbours ?? []) if (n.lladdr !== undefined && hops.has(n.dst) && /^[\d.]+$/.test(n.lladdr)) add(n.lladdr)
+  for (const h of [...hops]) add(h)
+  return hops
+}
+
 export function byArp(scene: Scene): Maybe | undefined {
   const last = scene.reply.at(-1) ?? scene.forward.at(-1)
   const here = last?.netns ?? scene.parts.from.node.netns
@@ -37,11 +57,19 @@ export function byArp(scene: Scene): Maybe | undefined {
     const target = questionOf(asked)
     if (target === undefined || asked.direction !== 'out' || asked.netns !== here) continue
     const q = { asked, target }
-    if (answered(scene, q)) continue
+    // Somebody else's packet may wait for somebody else's neighbour.
+    if (!nextHops(scene, here).has(target) || answered(scene, q)) continue
     const waited = Date.now() - Number(asked.at / 1_000_000n)
     return { drop: explain(scene, q), certain: waited >= PATIENCE }
   }
   return undefined
+}
+
+/** Whether the packet was last seen entering a GRE or IPIP device here. */
+function inTunnel(scene: Scene, ns: string): boolean {
+  const last = (scene.reply.length > 0 ? scene.reply : scene.forward).at(-1)
+  const kind = last && scene.parts.knowledge.seen(ns)?.links.find((l) => l.ifname === last.device)?.linkinfo?.info_kind
+  return last?.netns === ns && (kind === 'gre' || kind === 'ipip')
 }
 
 function explain(scene: Scene, { asked, target }: Question): Drop {
@@ -64,6 +92,9 @@ function explain(scene: Scene, { asked, target }: Question): Drop {
   const wrong = fdbWrong(scene, leg === 'forward' ? scene.forward : scene.reply)
   if (wrong) return { ...wrong, evidence: 'captured', kernelReason: 'NEIGH_FAILED' }
   const owner = places.ownerOfAddress(target)
+  if (!owner && target !== to.address && inTunnel(scene, ns)) {
+    return dropped(scene, { ...common, cause: 'tunnel-peer', text: `${name} asks who has ${target}, the far end of the tunnel; nobody in the lab has this address`, object: askedRoute(scene, ns, to.address), hint: `netlab exec ${name} -- ip route get ${to.address}` })
+  }
   if (!owner) {
     const route = askedRoute(scene, ns, to.address)
     return dropped(scene, {

@@ -10,7 +10,7 @@ import { fdbTrouble, neighbourTrouble } from './layer2.ts'
 import { ownFirewall } from './rules.ts'
 import { routeFailure } from './routes.ts'
 import { peerTrouble, tailTrouble } from './silence.ts'
-import { noSocket, vniUnknown } from './tunnels.ts'
+import { noSocket, tunnelRefused, vniUnknown } from './tunnels.ts'
 
 /** Ends that are no deaths. */
 function isBenign(scene: Scene, { event, after }: Attributed<DropEvent>): boolean {
@@ -71,7 +71,7 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
     case 'VXLAN_VNI_NOT_FOUND':
       return vniUnknown(scene, after, common)
     case 'NO_SOCKET':
-      return noSocket(scene, after, common)
+      return tunnelRefused(scene, after, common) ?? noSocket(scene, after, common)
     case 'OTHERHOST':
     case 'NEIGH_FAILED':
     case 'NEIGH_QUEUEFULL':
@@ -79,6 +79,8 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
     default:
       break
   }
+  const refused = /gre|tunnel4|ipip|ip_tunnel|ip_local_deliver|ip_protocol_deliver/.test(location) ? tunnelRefused(scene, after, common) : undefined
+  if (refused) return refused
   if (/ip_error|ip_rt_bug|dst_discard|ip6_pkt_discard|ip6_pkt_prohibit|ip_route_input/.test(location)) return forwardingOff(scene, after, common) ?? failed()
   if (/ip6?_forward/.test(location)) return tooOld(scene, after, common)
   if (/dev_forward_skb|skb_forwardable|br_dev_queue_push_xmit|br_forward|veth_xmit|is_skb_forwardable/.test(location)) {

@@ -2,6 +2,7 @@
 import type { Sighting } from '../identity.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
+import { entryMissing } from './layer2.ts'
 import { deviceObject, dropped, innerAddresses, linkOf, type DropParts } from './blame.ts'
 
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
@@ -25,6 +26,9 @@ export function forwardingOff(scene: Scene, s: Sighting, common: Common): Drop |
 export function tooOld(scene: Scene, s: Sighting, common: Common): Drop {
   const name = scene.parts.places.name(s.netns)
   const { ttl } = scene.parts.options
+  // A GRE device without the entry sends the packet to itself until the TTL is used up.
+  const missing = ttl === 0 ? entryMissing(scene, common.leg, s.netns) : undefined
+  if (missing) return { ...missing, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }) }
   return dropped(scene, {
     ...common, cause: 'ttl',
     text: `its TTL ran out at ${name}: every router takes one off, and none was left`,

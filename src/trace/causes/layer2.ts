@@ -77,3 +77,19 @@ export function fdbWrong(scene: Scene, chain: readonly Sighting[]): Drop | undef
   }
   return undefined
 }
+
+/** A tunnel device that was predicted not to know its next hop: the permanent neighbour entry is gone. */
+export function entryMissing(scene: Scene, leg: Drop['leg'], ns: string): Drop | undefined {
+  const { places, knowledge, expected } = scene.parts
+  const path = leg === 'forward' ? expected.forward : expected.back
+  if (path?.end !== 'unknown-neighbour' || path.at !== ns) return undefined
+  const device = path.steps.at(-1)?.device ?? ''
+  const known = knowledge.seen(ns)?.neighbours ?? []
+  const object = places.at(ns).filter(isNeighbour).find((o) => o.dev === device && !known.some((n) => n.dst === o.address && n.dev === o.dev))
+  const name = places.name(ns)
+  return dropped(scene, {
+    leg, ns, device, cause: 'neighbour-missing', evidence: 'inferred', object,
+    text: `${device} of ${name} does not know which host is behind ${object?.address ?? 'the next hop'}: the permanent neighbour entry is missing`,
+    hint: object && `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`,
+  })
+}

@@ -4,7 +4,7 @@ import type { Place } from '../places.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './blame.ts'
-import { fdbWrong, neighbourTrouble } from './layer2.ts'
+import { entryMissing, fdbWrong, neighbourTrouble } from './layer2.ts'
 import { routeFailure } from './routes.ts'
 
 /** Milliseconds in which nothing more came: a packet in namespaces takes microseconds a device. */
@@ -128,6 +128,8 @@ export function tailTrouble(scene: Scene, s: Sighting): { readonly drop: Drop } 
   if (path && at === steps.length - 1 && at >= 0 && path.end === 'no-route' && path.at === s.netns) {
     return wrap(routeFailure(scene, { leg, ns: s.netns, device: s.device, evidence: 'inferred', dst: leg === 'forward' ? scene.parts.to.address : expected.source, error: path.failed?.error, entry: path.failed?.entry }))
   }
+  const missing = entryMissing(scene, leg, s.netns)
+  if (missing) return wrap(missing)
   if (!isTunnelled(s) && at >= 0 && path?.end === 'not-for-us') {
     const down = knowledge.seen(s.netns)?.links.find((l) => places.end(s.netns, l.ifname) && !l.flags.includes('UP'))
     if (down) return wrap(interfaceDown(scene, leg, s.netns, down.ifname))

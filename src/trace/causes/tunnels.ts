@@ -27,6 +27,26 @@ export function vniUnknown(scene: Scene, s: Sighting, common: Common): Drop {
   })
 }
 
+/** A GRE or IPIP packet that no device of the node takes: another key, or the device is gone or down. Undefined for other packets. */
+export function tunnelRefused(scene: Scene, s: Sighting, common: Common): Drop | undefined {
+  const ips = s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  const gre = s.layers.find((l) => l.type === 'gre')
+  if (s.direction !== 'in' || (!gre && ips.length < 2) || vxlanOf(s)) return undefined
+  const name = scene.parts.places.name(s.netns)
+  const kind = gre ? 'gre' : 'ipip'
+  const asked = askedVtep(scene, s.netns)
+  const own = asked?.kind === 'link' ? asked.name : undefined
+  const live = tunnels(scene, s.netns).filter((l) => l.linkinfo?.info_kind === kind && !/^(gre0|tunl0)$/.test(l.ifname))
+  const here = live.find((l) => l.ifname === own) ?? live[0]
+  if (!here || !isUp(here)) return interfaceDown(scene, common.leg, s.netns, own ?? here?.ifname ?? s.device, { evidence: 'kernel', kernelReason: common.kernelReason })
+  const key = gre?.type === 'gre' ? gre.key : undefined
+  return dropped(scene, {
+    ...common, device: here.ifname, cause: key === undefined ? 'tunnel-peer' : 'vni-mismatch', object: asked,
+    text: key === undefined ? `no ${kind} device of ${name} takes packets from ${ips[0]?.src ?? 'there'}: ${here.ifname} is for another peer` : `${here.ifname} of ${name} does not take GRE packets with key ${key}: its own is ${dataOf(here, 'ikey') || 'none'}`,
+    hint: 'Both ends of a tunnel must agree on addresses and key.',
+  })
+}
+
 /** Nothing in the node listens for it: the destination's port, or the tunnel's. */
 export function noSocket(scene: Scene, s: Sighting, common: Common): Drop {
   const { places, to, options } = scene.parts
