@@ -59,7 +59,8 @@ export function shellLines(spec: ProcessSpec, logDir: string): string[] {
   const command = spec.command[0]?.includes('=') ? ['sh', '-c', 'exec "$@"', 'sh', ...spec.command] : spec.command
   const place = [spec.ns, hostname(spec), join(logDir, `${spec.id}.log`)].map(quote)
   const line = ['netlab_container', ...place, ...variables, ...command.map(quote)].join(' ')
-  return /[$`]/.test(line) ? ['# shellcheck disable=SC2016 # meant for the program', line] : [line]
+  const doubts = [...(/[$`]/.test(line) ? ['SC2016'] : []), ...(command.some(word => /\\('|$)/.test(word)) ? ['SC1003'] : [])]
+  return doubts.length > 0 ? [`# shellcheck disable=${doubts.join(',')} # meant for the program`, line] : [line]
 }
 
 function isCommand(spec: ProcessSpec): spec is ProcessSpec & { readonly command: readonly string[] } {
