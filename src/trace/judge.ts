@@ -30,7 +30,7 @@ export function judge(scene: Scene): Verdict {
     const end = scene.reply.at(-1)?.at ?? reply.at
     return { outcome: 'delivered', rttMs: start === undefined ? null : Number(end - start) / 1e6, certain: true }
   }
-  const found = byLocalError(scene) ?? byRule(scene) ?? byDrop(scene) ?? byError(scene)
+  const found = byLocalError(scene) ?? byRule(scene) ?? byKernel(scene)
   if (found) return verdict(scene, found, true)
   const waited = byArp(scene)
   if (waited) return verdict(scene, waited.drop, waited.certain)
@@ -41,6 +41,12 @@ export function judge(scene: Scene): Verdict {
   const silent = bySilence(scene)
   if (silent) return verdict(scene, silent.drop, silent.certain)
   return { outcome: 'unanswered', rttMs: null, certain: false, drop: noEvidence(scene) }
+}
+
+/** A drop the kernel gave no telling reason for is explained better by the ICMP error about it. */
+function byKernel(scene: Scene): Drop | undefined {
+  const drop = byDrop(scene)
+  return drop && drop.cause !== 'kernel' ? drop : (byError(scene) ?? drop)
 }
 
 function verdict(scene: Scene, drop: Drop, certain: boolean): Verdict {

@@ -79,6 +79,8 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
     default:
       break
   }
+  // Before Linux 6.3 the function is printed as a number that says nothing.
+  if (/^[0-9a-f]{8,}$/.test(location)) return withReason(byState(scene, after, common), reason) ?? dropped(scene, { ...common, cause: 'kernel', text: `the kernel of ${name} dropped it and gave no reason` })
   const refused = /gre|tunnel4|ipip|ip_tunnel|ip_local_deliver|ip_protocol_deliver/.test(location) ? tunnelRefused(scene, after, common) : undefined
   if (refused) return refused
   if (/ip_error|ip_rt_bug|dst_discard|ip6_pkt_discard|ip6_pkt_prohibit|ip_route_input/.test(location)) return forwardingOff(scene, after, common) ?? failed()
@@ -91,6 +93,19 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   if (/vxlan/.test(location) && after.direction === 'out') return fdbTrouble(scene, after, common)
   const state = neighbourTrouble(scene, after) ?? tailTrouble(scene, after)?.drop
   return state ? { ...state, kernelReason: reason } : kernelSays(scene, common, location)
+}
+
+/** What the state of the node says of a packet that was dropped in it. */
+function byState(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop | undefined {
+  const { places, expected } = scene.parts
+  const state = tailTrouble(scene, s)?.drop ?? neighbourTrouble(scene, s)
+  if (state) return state
+  if (linkOf(scene, s.netns, s.device)?.linkinfo?.info_kind === 'vxlan' && s.direction === 'out') return fdbTrouble(scene, s, common)
+  const path = common.leg === 'forward' ? expected.forward : expected.back
+  if (s.direction === 'in' && path?.end === 'no-route' && path.at === s.netns) return forwardingOff(scene, s, common) ?? routeFailure(scene, { ...common, dst: innerAddresses(s)?.dst ?? scene.parts.to.address, ...predictedFailure(scene, common.leg) })
+  const ip = s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  if (s.direction === 'in' && ip && ip.ttl <= 1 && places.ownerOfAddress(ip.dst)?.ns !== s.netns) return tooOld(scene, s, common)
+  return undefined
 }
 
 const withReason = (drop: Drop | undefined, kernelReason: string): Drop | undefined => drop && { ...drop, kernelReason }

@@ -5,6 +5,7 @@ import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './blame.ts'
 import { entryMissing, fdbWrong, neighbourTrouble } from './layer2.ts'
+import { tunnelState } from './tunnels.ts'
 import { routeFailure } from './routes.ts'
 
 /** Milliseconds in which nothing more came: a packet in namespaces takes microseconds a device. */
@@ -111,6 +112,8 @@ export function tailTrouble(scene: Scene, s: Sighting): { readonly drop: Drop } 
     const port = offBridge(scene, leg, { ns: s.netns, device: s.device })
     if (port) return wrap(port)
   }
+  const tunnel = tunnelState(scene, s)
+  if (tunnel) return wrap(tunnel)
   const neighbour = neighbourTrouble(scene, s)
   if (neighbour) return wrap(neighbour)
   const path = leg === 'forward' ? expected.forward : expected.back

@@ -81,3 +81,24 @@ function tunnelUnheard(scene: Scene, s: Sighting, common: Common, port: number |
     text: `nothing in ${name} takes tunnel packets: ${device} ${same ? 'is down' : live.length > 0 ? 'is down' : 'is gone'}`,
   })
 }
+
+/** A tunnel packet last seen coming in where, by the devices there are, nothing can take it. */
+export function tunnelState(scene: Scene, s: Sighting): Drop | undefined {
+  const outer = s.layers.find((l) => l.type === 'ipv4')
+  if (s.direction !== 'in' || !outer || scene.parts.places.ownerOfAddress(outer.dst)?.ns !== s.netns) return undefined
+  const common: Common = { leg: s.role === 'probe' ? 'forward' : 'reply', ns: s.netns, device: s.device, evidence: 'inferred', kernelReason: undefined }
+  const vxlan = vxlanOf(s)
+  const live = tunnels(scene, s.netns)
+  if (!vxlan) {
+    const gre = s.layers.find((l) => l.type === 'gre')
+    const up = live.filter((l) => l.linkinfo?.info_kind === (gre ? 'gre' : 'ipip') && isUp(l) && !/^(gre0|tunl0)$/.test(l.ifname))
+    const key = gre?.type === 'gre' ? gre.key : undefined
+    const takes = up.some((l) => key === undefined || dataOf(l, 'ikey').split('.').reduce((n, part) => n * 256 + Number(part), 0) === key)
+    return takes ? undefined : tunnelRefused(scene, s, common)
+  }
+  const udp = s.layers.find((l) => l.type === 'udp')
+  const port = udp?.type === 'udp' ? udp.dstPort : undefined
+  const listening = live.filter((l) => isUp(l) && Number(dataOf(l, 'port')) === port)
+  if (listening.length === 0) return tunnelUnheard(scene, s, common, port)
+  return listening.some((l) => Number(dataOf(l, 'id')) === vxlan.vni) ? undefined : vniUnknown(scene, s, common)
+}
