@@ -114,4 +114,3 @@ export type Layer =
   | VxlanLayer
   | GreLayer
   | PayloadLayer
-export type LayerType = Layer['type']
