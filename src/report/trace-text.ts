@@ -2,7 +2,7 @@
 import type { ChalkInstance } from 'chalk'
 import { basename } from 'node:path'
 import type { Layer } from '../trace/packet/layers.ts'
-import type { Hop, Story } from '../trace/story.ts'
+import type { Decision, Hop, Story } from '../trace/story.ts'
 import { headers } from './trace-headers.ts'
 import { width } from './table.ts'
 import { visible } from './diagnostics.ts'
@@ -15,8 +15,8 @@ export interface TraceTextOptions {
   readonly columns: number
 }
 
-const ARROW = { in: '→', out: '←' } as const
-void ARROW
+/** A rule that only led to another chain decided nothing: one screen has no room for it. */
+const isPassage = (d: Decision): boolean => d.kind === 'rule' && !/ -j (?:ACCEPT|DROP|REJECT|RETURN|DNAT|SNAT|MASQUERADE|REDIRECT|NOTRACK)\b|\b(?:accept|drop|reject|return|dnat|snat|masquerade)\b/.test(d.text)
 
 export function traceText(story: Story, options: TraceTextOptions): string {
   const { chalk } = options
@@ -68,10 +68,9 @@ function leg(story: Story, hops: readonly Hop[], which: 'forward' | 'reply', { c
     for (const more of rest) lines.push(`${' '.repeat(width(place) + 9)}${more}`)
     before = hop.layers
     for (const d of hop.decisions) {
-      if (i === lastSeen && drop && d.evidence === 'predicted') continue
+      if ((i === lastSeen && drop && d.evidence === 'predicted') || isPassage(d)) continue
       const source = d.source ? chalk.dim(` [${d.source}]`) : ''
-      const mark = d.evidence === 'predicted' && d.kind !== 'rule' ? '' : ''
-      lines.push(`${' '.repeat(15)}${chalk.dim('│')} ${chalk.dim(`${d.kind}:`)} ${clip(visible(d.text), columns - 30)}${mark}${source}`)
+      lines.push(`${' '.repeat(15)}${chalk.dim('│')} ${chalk.dim(`${d.kind}:`)} ${clip(visible(d.text), columns - 30)}${source}`)
     }
     if (i === lastSeen && drop) lines.push(death(drop.text, chalk))
   })

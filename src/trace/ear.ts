@@ -50,6 +50,7 @@ export class Ear {
   readonly #numbers = new Map<string, number>()
   readonly #devices = new Map<string, string>()
   readonly #asked = new Map<string, Asked>()
+  readonly #dumps = new Map<string, Promise<unknown>>()
   #sequence = 1000
   #live: (() => void) | undefined
 
@@ -80,14 +81,21 @@ export class Ear {
 
   /** Netfilter tables of a namespace: whether it has any rules at all. */
   async tables(ns: string): Promise<Table[]> {
-    const sequence = this.#sequence++
-    return (await this.#ask(ns, sequence, listTables(sequence))).map(tableOf)
+    return (await this.#dump(ns, listTables)).map(tableOf)
   }
 
   /** Handles of a chain's rules, in order. */
   async handles(ns: string, family: number, table: string, chain: string): Promise<number[]> {
+    return (await this.#dump(ns, (sequence) => listRules(sequence, family, table, chain))).map(handleOf)
+  }
+
+  /** One dump after the other: a netlink socket refuses a second one while the first is under way. */
+  #dump(ns: string, request: (sequence: number) => Buffer): Promise<Message[]> {
     const sequence = this.#sequence++
-    return (await this.#ask(ns, sequence, listRules(sequence, family, table, chain))).map(handleOf)
+    const before = this.#dumps.get(ns) ?? Promise.resolve()
+    const answer = before.then(() => this.#ask(ns, sequence, request(sequence)))
+    this.#dumps.set(ns, answer.catch(() => {}))
+    return answer
   }
 
   /** Sends a transaction whose second message asks for an acknowledgement. Resolves to its errno, 0 when it is done. */

@@ -23,17 +23,29 @@ const hostOfBlock = (lab: Lab, address: string): Node | undefined => {
   return lab.hosts.find((h) => h.blocks.some((b) => contains(parseCidr(b.cidr)!, ip!)))
 }
 
+/** Addresses a Service's packets can end up at, in one family. More than these are not predicted: they are seen. */
+function endpointsOf(lab: Lab, to: Target): { readonly ip: string; readonly node?: Node }[] {
+  const service = lab.services.find((s) => s.name === to.service?.name && s.namespace === to.service.namespace)
+  const all = service?.ports.flatMap((p) => p.endpoints).filter((e) => e.family === to.family) ?? []
+  return [...new Set(all.map((e) => e.ip))].slice(0, MOST_ENDPOINTS).map((ip) => {
+    const node = [...lab.pods, ...lab.hosts].find((n) => n.addresses.some((a) => a.ip === ip))
+    return { ip, ...(node ? { node } : {}) }
+  })
+}
+
+const MOST_ENDPOINTS = 16
+
 export function possibleWay(lab: Lab, from: Node, to: Target): PossibleWay {
-  const ends = [from, ...(to.node ? [to.node] : [])]
+  const endpoints = endpointsOf(lab, to)
+  const pods = endpoints.flatMap((e) => (e.node ? [e.node] : []))
+  const ends = [from, ...(to.node ? [to.node] : []), ...pods]
   const destinationHost = hostOf(lab, to.node) ?? hostOfBlock(lab, to.address)
-  const hosts = [hostOf(lab, from), destinationHost].filter((n): n is Node => n !== undefined)
-  // A Service's endpoint can be anywhere.
-  const candidates = to.node || destinationHost ? hosts : lab.hosts
+  const hosts = [hostOf(lab, from), destinationHost, ...pods.map((p) => hostOf(lab, p))].filter((n): n is Node => n !== undefined)
   const shared = [...lab.segments, ...(lab.router ? [lab.router] : [])]
   const unique = (nodes: readonly Node[]): string[] => [...new Set(nodes.map((n) => n.netns))]
-  const core = unique([...ends, ...candidates, ...hosts, ...(lab.router ? [lab.router] : [])])
+  const core = unique([...ends, ...hosts, ...(lab.router ? [lab.router] : [])])
   return {
-    listen: unique([...ends, ...lab.hosts, ...shared, ...(to.service ? lab.pods : [])]),
+    listen: unique([...ends, ...lab.hosts, ...shared]),
     core,
     questions(places) {
       const source = ends[0]!
@@ -75,6 +87,8 @@ export interface Expectation {
   readonly back?: PredictedPath
   /** The address the source will use. */
   readonly source: string
+  /** To a Service: the same for each endpoint; the one that is seen counts. */
+  readonly endpoints?: readonly (Expectation & { readonly endpoint: string })[]
 }
 
 /** Walks there and back. */
@@ -82,6 +96,12 @@ export async function expectation(places: Places, knowledge: Knowledge, from: Ta
   const { lab } = places
   const start = await knowledge.route(from.node.netns, { dst: to.address })
   const source = start.src ?? from.address
+  const endpoints = endpointsOf(lab, to)
+  if (endpoints.length > 0) {
+    const each: (Expectation & { readonly endpoint: string })[] = []
+    for (const { ip } of endpoints) each.push({ ...(await throughService(places, knowledge, from, to, source, ip)), endpoint: ip })
+    return { ...each[0]!, endpoints: each }
+  }
   const forward = await new Walk(places, knowledge).run(from.node.netns, source, to.address)
   if (forward.end !== 'delivered') return { forward, source }
   const translator = translatorOf(lab, from.node, to)
@@ -95,6 +115,14 @@ export async function expectation(places: Places, knowledge: Knowledge, from: Ta
   if (back.end !== 'delivered' || back.at !== translator.netns || !last) return { forward, source, back }
   walk.steps.pop()
   return { forward, source, back: await walk.resume({ ns: last.ns, device: last.device }, to.address, source) }
+}
+
+/** There by way of the Service's address, back from the endpoint: hosts undo the translation without changing the way. */
+async function throughService(places: Places, knowledge: Knowledge, from: Target & { readonly node: Node }, to: Target, source: string, endpoint: string): Promise<Expectation> {
+  const forward = await new Walk(places, knowledge, { address: to.address, endpoint }).run(from.node.netns, source, to.address)
+  // A pod that reaches itself is masqueraded, and so is a host: where the answer goes then is seen, not predicted.
+  if (forward.end !== 'delivered' || forward.at === from.node.netns || from.node.kind !== 'pod') return { forward, source }
+  return { forward, source, back: await new Walk(places, knowledge).run(forward.at, endpoint, source, endpoint) }
 }
 
 /** The host that masquerades what this pod sends there, if any. */

@@ -52,10 +52,18 @@ export class Walk {
   constructor(
     private readonly places: Places,
     private readonly knowledge: Knowledge,
+    /** A Service address, and the endpoint that hosts send its packets to instead. */
+    private readonly service?: { readonly address: string; readonly endpoint: string },
   ) {}
 
+  /** Hosts translate Service addresses of what comes in and of what they send; pods do not. */
+  #translate(ns: string, dst: string): string {
+    return this.service && dst === this.service.address && this.places.node(ns).kind === 'host' ? this.service.endpoint : dst
+  }
+
   /** From a node that makes the packet itself. `start` continues a walk, as after address translation. */
-  async run(ns: string, src: string, dst: string, source?: string): Promise<PredictedPath> {
+  async run(ns: string, src: string, to: string, source?: string): Promise<PredictedPath> {
+    const dst = this.#translate(ns, to)
     const answer = await this.knowledge.route(ns, { dst, ...(source === undefined ? {} : { src: source }) })
     if (answer.local) {
       this.#step(ns, 'lo', 'out')
@@ -212,9 +220,12 @@ export class Walk {
     return this.#forward(ns, at.device, packet)
   }
 
-  async #forward(ns: string, iif: string, packet: Packet): Promise<PredictedPath> {
+  async #forward(ns: string, iif: string, arrived: Packet): Promise<PredictedPath> {
+    const packet = { ...arrived, dst: this.#translate(ns, arrived.dst) }
     const question = { dst: packet.dst, src: packet.src, iif }
     const answer = await this.knowledge.route(ns, question)
+    // Translated to a pod of the same bridge, it is bridged on and never comes up to the bridge's own device.
+    if (packet.dst !== arrived.dst && answer.dev === iif && (await this.#link(ns, iif))?.linkinfo?.info_kind === 'bridge') this.steps.pop()
     return this.#routed(ns, answer, packet, `to ${packet.dst} from ${packet.src}, in on ${iif}`)
   }
 }

@@ -90,6 +90,7 @@ export class RuleTexts {
   readonly #enter: Enter
   readonly #ear: Ear
   readonly #saves = new Map<string, Promise<string>>()
+  readonly #handles = new Map<string, Promise<number[]>>()
 
   constructor(enter: Enter, ear: Ear) {
     this.#enter = enter
@@ -117,10 +118,17 @@ export class RuleTexts {
     return chainRules(await this.#read(t.ns, argv), t.table, t.chain)
   }
 
+  #handlesOf(t: HeardTrace): Promise<number[]> {
+    const key = `${t.ns} ${t.family} ${t.table} ${t.chain}`
+    let pending = this.#handles.get(key)
+    if (!pending) this.#handles.set(key, (pending = this.#ear.handles(t.ns, familyNumber(t.family), t.table, t.chain)))
+    return pending
+  }
+
   async text(t: HeardTrace): Promise<string | undefined> {
     if (t.kind !== 'rule' || t.handle === undefined) return undefined
     if ((t.family === 'ip' || t.family === 'ip6') && IPTABLES_TABLES.has(t.table)) {
-      const [handles, saved] = await Promise.all([this.#ear.handles(t.ns, familyNumber(t.family), t.table, t.chain), this.#saved(t)])
+      const [handles, saved] = await Promise.all([this.#handlesOf(t), this.#saved(t)])
       const text = saved[handles.indexOf(t.handle)]
       if (text !== undefined) return text
     }

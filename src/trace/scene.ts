@@ -51,7 +51,11 @@ export class Scene {
   /** Texts of the rules that spoke, by `ns family table chain handle`. */
   readonly texts = new Map<string, string>()
 
-  constructor(readonly parts: SceneParts) {}
+  parts: SceneParts
+
+  constructor(parts: SceneParts) {
+    this.parts = parts
+  }
 
   outcome(n = this.n): Outcome {
     return this.parts.prober.outcomes[n] ?? {}
@@ -64,9 +68,11 @@ export class Scene {
 
   /** Looks at everything heard so far, for probe `n`. */
   refresh(n: number): this {
-    const { ear, events, places, expected, identity } = this.parts
+    const { ear, events, places, identity } = this.parts
     this.n = n
     this.sightings = new Recognizer(identity).recognize(ear.frames, (ns) => places.name(ns))
+    this.#chooseEndpoint()
+    const { expected } = this.parts
     const of = (role: Sighting['role']): Sighting[] => this.sightings.filter((s) => s.role === role && s.n === n)
     this.forward = chain(of('probe'), expected.forward.steps, places)
     this.reply = chain(of('reply'), expected.back?.steps ?? [], places)
@@ -81,6 +87,13 @@ export class Scene {
       })
       .filter(({ group, packet }) => packet?.n === n || (packet === undefined && this.#headerIsOurs(group)))
     return this
+  }
+
+  /** Of a Service's endpoints, the one whose address the probe got. */
+  #chooseEndpoint(): void {
+    const { endpoints } = this.parts.expected
+    const chosen = endpoints?.find((e) => this.sightings.some((s) => s.role === 'probe' && s.n === this.n && s.layers.some((l) => (l.type === 'ipv4' || l.type === 'ipv6') && l.dst === e.endpoint)))
+    if (chosen && endpoints) this.parts = { ...this.parts, expected: { ...chosen, endpoints } }
   }
 
   #judgedAfter({ ns, iif, oif }: RuleGroup, packet: Sighting | undefined): Sighting | undefined {

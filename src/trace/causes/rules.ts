@@ -34,8 +34,18 @@ export function chainSource(scene: Scene, ns: string, table: string, text: strin
   return object?.from ? `${scene.parts.lab.file}:${object.from.line}` : undefined
 }
 
-/** `policy shop/deny-all` as rules name it in their comment. */
-export const policyOf = (text: string | undefined): string | undefined => /\bpolic(?:y|ies):? +([\w./-]+)/i.exec(/comment (?:--comment )?"([^"]*)"|--comment (\S+)/.exec(text ?? '')?.slice(1).join('') ?? '')?.[1]
+/** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
+export function policyOf(text: string | undefined): string | undefined {
+  const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/.exec(text ?? '')?.slice(1).find(Boolean)
+  return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]
+}
+
+/** The line of the Service that is traced to. */
+function serviceSource(scene: Scene): { readonly source?: string } {
+  const { to, lab } = scene.parts
+  const found = lab.services.find((s) => s.name === to.service?.name && s.namespace === to.service.namespace)
+  return found ? { source: `${lab.file}:${found.source.line}` } : {}
+}
 
 function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
   const last = verdictOf(group)!
@@ -57,6 +67,10 @@ function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
   } as const
   const said = text === undefined ? (last.kind === 'policy' ? 'the chain policy drops it' : 'a rule drops it') : /REJECT|reject/.test(text) ? 'a rule rejects it' : 'a rule drops it'
   const where = `${said} in ${group.table} ${chain} of ${name}`
+  if (/ has no (?:local )?endpoints"/.test(text ?? '')) {
+    const service = /comment "([^"]*) has no/.exec(text!)?.[1]
+    return dropped(scene, { ...common, cause: 'no-endpoints', text: `Service ${service} has no endpoints that could answer: ${where}`, hint: 'No ready pod has the labels of its selector and the target port.', ...serviceSource(scene) })
+  }
   if (policy) return dropped(scene, { ...common, cause: 'policy', source: `policy ${policy}${common.object?.from ? ` (${scene.parts.lab.file}:${common.object.from.line})` : ''}`, text: `policy ${policy} does not allow it: ${where}`, hint: 'The rule names the policy; what it selects and allows is in the topology.' })
   const inTunnel = packet ? isTunnelled(packet) : scene.isTunnelHeader(group)
   const tunnelled = inTunnel && /INPUT|OUTPUT|ROUTING/.test(base) && node.kind === 'host'
