@@ -57,15 +57,35 @@ describe('with the leases of a running lab', () => {
     ])
   })
 
-  test('a new pin wins, and whoever had the address moves', () => {
+  test('a new pod cannot be pinned to the address of one that stays', () => {
     const running = lab(file('h: {}', 'a: {}, b: {}'))
-    const after = labAfter(running, file('h: {}', 'a: {}, b: {}, c: { ip: 10.244.0.2 }'))
-    expect(after.pods.map((p) => ips(p)[0])).toEqual(['10.244.0.4', '10.244.0.3', '10.244.0.2'])
+    expect(() => labAfter(running, file('h: {}', 'a: {}, b: {}, c: { ip: 10.244.0.2 }'))).toThrow('2:28 address-taken: pod c: 10.244.0.2 belongs to pod a in the running lab')
+    const after = labAfter(running, file('h: {}', 'b: {}, c: { ip: 10.244.0.2 }'))
+    expect(after.pods.map((p) => ips(p)[0])).toEqual(['10.244.0.3', '10.244.0.2'])
+  })
+
+  test('a new host can be pinned to what another has, which then moves', () => {
+    const running = lab(file('h: {}', 'a: {}, b: {}'))
     const hosts = labAfter(running, file('h: {}, g: { address: 192.168.50.11, podCIDR: 10.244.0.0/24 }', ''))
     expect(hosts.hosts.map((h) => [ips(h)[0], cidrs(h)[0]])).toEqual([
       ['192.168.50.12', '10.244.1.0/24'],
       ['192.168.50.11', '10.244.0.0/24'],
     ])
+  })
+
+  test('whoever is pinned goes where the pin says, whatever it had', () => {
+    const running = lab(file('a: {}, b: {}', 'p: { host: a }, q: { host: b }'))
+    const after = labAfter(running, file('a: { address: 192.168.50.77, podCIDR: 10.244.7.0/24 }, b: {}', 'p: { host: a, ip: 10.244.7.77 }, q: { host: b, ip: 10.244.1.77 }'))
+    expect([ips(after.hosts[0]!), cidrs(after.hosts[0]!), ...after.pods.map(ips)]).toEqual([['192.168.50.77'], ['10.244.7.0/24'], ['10.244.7.77'], ['10.244.1.77']])
+    expectStill(running, { ...after, hosts: after.hosts.slice(1), pods: [] })
+  })
+
+  test('hosts stay in their segments, though they would be dealt otherwise now', () => {
+    const segments = 'underlay: { segments: { r1: 10.1.0.0/24, r2: 10.2.0.0/24 } }\n'
+    const running = lab(file('a: {}, b: {}, c: {}', 'p: {}, q: {}', segments))
+    const after = labAfter(running, file('new: {}, a: {}, b: {}, c: {}', 'p: {}, q: {}', segments))
+    expect(after.hosts.map((h) => h.segment)).toEqual(['r1', 'r1', 'r2', 'r1'])
+    expectStill(running, after)
   })
 
   test('a pod that is moved to another host gets an address there', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { interfaceName, mac } from '../../../src/model/names.ts'
 import { nodesOf } from '../../../src/model/lab.ts'
+import { Numbers } from '../../../src/model/numbers.ts'
 import { compiled, lab } from './fixture.ts'
 
 const long = (tail: string): string => `${'a-very-long-name-that-goes-on-and-on-and-on'}-${tail}`
@@ -53,4 +54,13 @@ test('namespaces of all nodes differ, also of pods called alike in several names
   const l = lab('hosts: { a: {} }\npods: { p: {}, s/p: {}, t/p: {}, s/t: {}, t/s: {} }\nexternals: { x: {} }')
   const names = nodesOf(l).map((n) => n.netns)
   expect(names).toEqual(['lab.switch-lan', 'lab.router', 'lab.a', 'lab.p', 'lab.s.p', 'lab.t.p', 'lab.s.t', 'lab.t.s', 'lab.x'])
+})
+
+test('numbers: what was kept stays, the lowest free ones go to the others, and nothing is given twice', () => {
+  const numbers = new Numbers(1)
+  numbers.keep('b', 2)
+  numbers.keep('c', 2) // somebody edited the record
+  numbers.keep('d', 1)
+  expect(['a', 'b', 'c', 'd', 'e'].map((owner) => numbers.of(owner))).toEqual([3, 2, 4, 1, 5])
+  expect(numbers.of('b')).toBe(2)
 })
