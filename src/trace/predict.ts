@@ -221,7 +221,12 @@ export class Walk {
   }
 
   async #forward(ns: string, iif: string, arrived: Packet): Promise<PredictedPath> {
-    const packet = { ...arrived, dst: this.#translate(ns, arrived.dst) }
+    const dst = this.#translate(ns, arrived.dst)
+    // A pod that reaches itself this way is masqueraded, or it would answer itself.
+    const node = this.places.node(ns)
+    const itself = dst !== arrived.dst && dst === arrived.src && node.kind === 'host'
+    const src = itself ? (node.blocks.find((b) => b.cidr.includes(':') === dst.includes(':'))?.gateway ?? arrived.src) : arrived.src
+    const packet = { ...arrived, dst, src }
     const question = { dst: packet.dst, src: packet.src, iif }
     const answer = await this.knowledge.route(ns, question)
     // Translated to a pod of the same bridge, it is bridged on and never comes up to the bridge's own device.

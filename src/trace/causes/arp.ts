@@ -21,6 +21,11 @@ function questionOf(s: Sighting): string | undefined {
   return undefined
 }
 
+function senderOf(s: Sighting): string | undefined {
+  const last = s.layers.findLast((l) => l.type !== 'payload')
+  return last?.type === 'arp' ? last.senderIp : s.layers.find((l) => l.type === 'ipv6')?.src
+}
+
 function answered(scene: Scene, q: Question): boolean {
   return scene.neighbours.some((s) => {
     const last = s.layers.findLast((l) => l.type !== 'payload')
@@ -46,7 +51,7 @@ function nextHops(scene: Scene, ns: string): Set<string> {
   const macs = new Set([...scene.forward, ...scene.reply].flatMap((s) => (s.netns === ns ? s.layers.flatMap((l) => (l.type === 'ethernet' ? [l.dst] : [])) : [])))
   for (const f of snapshot?.fdb ?? []) if (f.dst !== undefined && macs.has(f.mac)) add(f.dst)
   for (const n of snapshot?.neighbours ?? []) if (n.lladdr !== undefined && hops.has(n.dst) && /^[\d.]+$/.test(n.lladdr)) add(n.lladdr)
-  for (const h of [...hops]) add(h)
+  for (const h of Array.from(hops)) add(h)
   return hops
 }
 
@@ -57,6 +62,9 @@ export function byArp(scene: Scene): Maybe | undefined {
     const target = questionOf(asked)
     if (target === undefined || asked.direction !== 'out' || asked.netns !== here) continue
     const q = { asked, target }
+    // A bridge passes on what its pods ask.
+    const asker = scene.parts.places.ownerOfAddress(senderOf(asked) ?? '')
+    if (asker && asker.ns !== here) continue
     // Somebody else's packet may wait for somebody else's neighbour.
     if (!nextHops(scene, here).has(target) || answered(scene, q)) continue
     const waited = Date.now() - Number(asked.at / 1_000_000n)
