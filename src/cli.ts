@@ -119,6 +119,27 @@ export function program() {
     .addHelpText('after', example('netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500'))
     .action(async (from, to, options) => (await import('./commands/trace.ts')).trace(from, to, options))
 
+  const policy = netlab
+    .command('policy')
+    .description('What NetworkPolicies come to: whom they select, and who reaches whom. Needs no root.')
+    .argument('[file-or-lab]', 'topology file, or name of a running lab')
+    .option('--port <port...>', 'only these: 80/tcp, 53/udp, icmp (default: the ports that policies mention, and one more)')
+    .addOption(json())
+    .addHelpText('after', example('netlab policy topologies/three-tier.yaml\nnetlab policy shop --port 8080/tcp icmp'))
+    .action(async (target, options) => (await import('./commands/policy.ts')).policy(target, options))
+
+  policy
+    .command('explain')
+    .description('Which rule of which policy allows it, or which policies isolate. Exit code 1 when it is denied.')
+    .argument('<from>', 'pod, host or external')
+    .argument('<to>', 'pod, host or external')
+    .option('--port <port/protocol>', '80/tcp, 53/udp, 5060/sctp or icmp (default: icmp)')
+    .addOption(new Option('--family <4|6>', 'address family, when both ends have both').choices(['4', '6'] as const))
+    .option('--lab <file-or-lab>', 'topology file, or name of a running lab')
+    .addOption(json())
+    .addHelpText('after', example('netlab policy explain shop/web shop/db --port 5432/tcp --lab topologies/three-tier.yaml'))
+    .action(async (from, to, options) => (await import('./commands/policy.ts')).explain(from, to, options))
+
   netlab
     .command('graph')
     .description('Draw a topology file or a running lab.')

@@ -11,6 +11,7 @@ import type { Lab, Pod, PolicySource } from './lab.ts'
 import { selects, selectorText, type Labels } from './selectors.ts'
 
 export type Direction = 'ingress' | 'egress'
+export const WAYS = ['egress', 'ingress'] as const satisfies Direction[]
 export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 /** The pods a selector selects. */
@@ -159,6 +160,20 @@ function ruleOf(spec: RuleSpec, index: number, namespace: string, groups: Groups
           }),
         }),
   }
+}
+
+/** `80/tcp`, `8000-8100/tcp`, `web/tcp`, `any/udp`. */
+const portText = (p: PortMatch): string => {
+  const l4 = p.protocol.toLowerCase()
+  if (p.kind === 'all') return `any/${l4}`
+  return p.kind === 'named' ? `${p.name}/${l4}` : `${p.first === p.last ? p.first : `${p.first}-${p.last}`}/${l4}`
+}
+
+/** `ingress[0]: 80/tcp from app=web in shop`. */
+export function ruleText({ index, peers, ports }: PolicyRule, direction: Direction): string {
+  const who = peers ? [...peers.groups.map((g) => g.text), ...peers.blocks.map((b) => b.text)] : ['anyone']
+  const what = ports ? `${ports.map(portText).join(', ')} ` : ''
+  return `${direction}[${index}]: ${what}${direction === 'ingress' ? 'from' : 'to'} ${who.join('; ')}`
 }
 
 const resolved = new WeakMap<Lab, readonly Policy[]>()

@@ -48,14 +48,14 @@ export interface Question {
 const FREE: Judgement = { isolating: [], allowing: [], allowed: true }
 
 /**
- * The address another node sees of a party. A host sends to pods beyond a tunnel from the tunnel device's
- * address, the first of its block.
+ * The address a party sends from. A host sends to pods beyond a tunnel from the tunnel device's address, the
+ * first of its block.
  */
-export function seenAddress(lab: Lab, party: Party, other: Party, family: Family): string | undefined {
-  if (party.kind !== 'host' || other.kind !== 'pod' || other.host === party.name) return addressOf(party, family)
-  const far = lab.hosts.find((h) => h.name === other.host)
-  const isDirect = lab.backend.type === 'direct' || (lab.backend['tunnel'] === 'cross-segment' && far?.segment === party.segment)
-  return isDirect ? addressOf(party, family) : party.blocks.find((b) => b.family === family)?.network
+function sourceAddress(lab: Lab, from: Party, to: Party, family: Family): string | undefined {
+  if (from.kind !== 'host' || to.kind !== 'pod' || to.host === from.name) return addressOf(from, family)
+  const far = lab.hosts.find((h) => h.name === to.host)
+  const isDirect = lab.backend.type === 'direct' || (lab.backend['tunnel'] === 'cross-segment' && far?.segment === from.segment)
+  return isDirect ? addressOf(from, family) : from.blocks.find((b) => b.family === family)?.network
 }
 
 function portMatches(match: PortMatch, { port, protocol, to }: Question): boolean {
@@ -97,7 +97,7 @@ function judge(lab: Lab, direction: Direction, question: Question): Judgement {
   if (subject.kind !== 'pod') return FREE
   const policies = isolating(lab, subject, direction)
   if (policies.length === 0) return FREE
-  const address = seenAddress(lab, peer, subject, question.family)
+  const address = direction === 'egress' ? addressOf(peer, question.family) : sourceAddress(lab, peer, subject, question.family)
   const allowing = policies.flatMap((policy) =>
     policy[direction]!.filter((rule) => ruleAllows(rule, question, peer, address)).map((rule) => ({ policy, rule })),
   )

@@ -20,9 +20,9 @@
  */
 import type { Chain, Ipset, KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../model/lab.ts'
-import { policiesOf, type Direction, type Policy } from '../model/policies.ts'
+import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../model/policies.ts'
 import type { Family } from '../topology/address.ts'
-import { comment, peerMatches, portMatches, ruleText } from './matches.ts'
+import { comment, peerMatches, portMatches } from './matches.ts'
 import type { PolicyModule } from './policy.ts'
 import { SetTable } from './sets.ts'
 
@@ -32,7 +32,6 @@ const CHAIN: Readonly<Record<Direction, string>> = { egress: 'NETLAB-EGRESS', in
 const SUBJECT = { egress: 'src', ingress: 'dst' } as const
 const PEER = { egress: 'dst', ingress: 'src' } as const
 const WORDS = { egress: 'nothing else goes out', ingress: 'nothing else comes in' } as const
-const WAYS = ['egress', 'ingress'] as const
 
 /**
  * True where the source of an IP packet is its destination, as classic BPF (Documentation/networking/filter.rst):

@@ -1,5 +1,5 @@
 /** Policy rules as iptables matches, in the form and order `iptables-save` prints them. Each ends with a space. */
-import type { Direction, Policy, PolicyRule, PortMatch, Protocol } from '../model/policies.ts'
+import type { Policy, PolicyRule, Protocol } from '../model/policies.ts'
 import type { SetTable } from './sets.ts'
 
 /** xt_comment keeps 255 bytes. */
@@ -9,19 +9,6 @@ const COMMENT_BYTES = 255
 export function comment(text: string): string {
   const cut = text.length > COMMENT_BYTES ? `${text.slice(0, COMMENT_BYTES - 3)}...` : text
   return `-m comment --comment ${/[^\w-]/.test(cut) ? `"${cut}"` : cut} `
-}
-
-const portText = (p: PortMatch): string => {
-  const l4 = p.protocol.toLowerCase()
-  if (p.kind === 'all') return `any/${l4}`
-  return p.kind === 'named' ? `${p.name}/${l4}` : `${p.first === p.last ? p.first : `${p.first}-${p.last}`}/${l4}`
-}
-
-/** `ingress[0]: 80/tcp from app=web in shop`. */
-export function ruleText({ index, peers, ports }: PolicyRule, direction: Direction): string {
-  const who = peers ? [...peers.groups.map((g) => g.text), ...peers.blocks.map((b) => b.text)] : ['anyone']
-  const what = ports ? `${ports.map(portText).join(', ')} ` : ''
-  return `${direction}[${index}]: ${what}${direction === 'ingress' ? 'from' : 'to'} ${who.join('; ')}`
 }
 
 /** Ways to be a peer of this rule; no way in this family: no match at all. */
