@@ -85,16 +85,13 @@ function visitsOf(hops: readonly Hop[]): { visits: Visit[]; places: Place[] } {
 /** The reply's hops on the request's drawing, which it walks from right to left; undefined when it went another way. */
 function onSameStage(visits: readonly Visit[], reply: readonly Hop[]): Place[] | undefined {
   let at = visits.length - 1
-  let before: string | undefined
   const places: Place[] = []
   for (const hop of reply) {
-    if (before !== undefined && before !== hop.node) at--
     while (at >= 0 && visits[at]!.node !== hop.node) at--
     if (at < 0) return undefined
     const { devices } = visits[at]!
     if (!devices.includes(hop.device)) devices.push(hop.device)
     places.push([at, devices.lastIndexOf(hop.device)])
-    before = hop.node
   }
   return places
 }

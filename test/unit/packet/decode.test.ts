@@ -172,6 +172,30 @@ describe('one of everything', () => {
     expect(types(decode(invalid, 1))).toBe('ethernet ipv4 udp payload')
   })
 
+  test('what a header says about itself is believed only as far as it can be', () => {
+    const packet = ip4('10.0.0.1', '10.0.0.2', 1, ping4(8, 1, 1))
+    // A priority is no part of the VLAN id; addresses of another length are not ARP as we know it; 16 bytes are no IPv4 header.
+    expect(decode(Buffer.concat([hex('02000000000b 02000000000a 8100 e02a 0800'), packet]), 1)[0]).toMatchObject({ vlans: [42] })
+    expect(types(decode(hex('ffffffffffff 02000000000a 0806 0001 0800 06 06 0001' + '00'.repeat(24)), 1))).toBe('ethernet payload')
+    expect(types(decode(Buffer.concat([hex('44'), packet.subarray(1)]), 768))).toBe('payload')
+    // GRE with source routes is of unknown length, whatever follows.
+    expect(types(decode(ip4('10.0.0.1', '10.0.0.2', 47, Buffer.concat([hex('40000800'), packet])), 768))).toBe('ipv4 gre payload')
+    // Bytes behind the end of an IPv6 packet are not of it.
+    const padded = Buffer.concat([FRAMES['onSit']!.bytes, Buffer.alloc(6)])
+    expect(decode(padded, 768)).toEqual(of('onSit'))
+    // Of a TCP header cut short only the first eight bytes count.
+    const syn = FRAMES['syn']!.bytes.subarray(14, 14 + 20 + 19)
+    expect(decode(syn, 768)[1]).toMatchObject({ type: 'tcp', srcPort: 40000, flags: [], ack: 0 })
+  })
+
+  test('options of neighbour discovery are walked by their length, and one of length 0 ends the walk', () => {
+    const message = (options: string): string =>
+      `6000 0000 ${(24 + hex(options).length).toString(16).padStart(4, '0')} 3a ff ${'fd'.repeat(16)} ${'fe'.repeat(16)} 87 00 0000 00000000 ${'fd'.repeat(16)} ${options}`
+    const mac = (options: string): unknown => decode(hex(message(options)), 768)[1]
+    expect(mac('0e02 000000000000 0101 0badbadbad00 0101 02000000000b')).toMatchObject({ targetMac: '02:00:00:00:00:0b' })
+    expect(mac('0e00 000000000000 0101 02000000000b')).not.toHaveProperty('targetMac')
+  })
+
   test('PPTP, source routes, InARP, unknown protocols: what is known is told, the rest is payload', () => {
     const outer = (rest: string): Buffer => ip4('10.0.0.1', '10.0.0.2', 47, hex(rest))
     expect(decode(outer('3001 880b 0004 0000 00000001'), 768).slice(1)).toEqual([

@@ -95,12 +95,14 @@ test('of a multipoint GRE device the packet is written, not the draft of the tun
 
 test('a story without frames is still a file, and a comment too long for its length is cut', () => {
   const story = policyDrop()
-  const long = 'ü'.repeat(40_000)
-  const all = blocks(pcapng({ ...story, forward: [], captures: [], drop: { ...story.drop!, text: long } }))
-  expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a])
-  const comment = options(all[0]!.body, 16).get(1)!
-  expect(comment.length).toBeGreaterThan(65_000)
-  expect(comment.toString()).not.toContain('\ufffd')
+  // With both parities one of them is cut in the middle of a character of two bytes.
+  for (const long of ['ü'.repeat(40_000), `a${'ü'.repeat(40_000)}`]) {
+    const all = blocks(pcapng({ ...story, forward: [], captures: [], drop: { ...story.drop!, text: long } }))
+    expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a])
+    const comment = options(all[0]!.body, 16).get(1)!
+    expect(comment.length).toBeGreaterThan(65_000)
+    expect(comment.toString()).not.toContain('\ufffd')
+  }
 })
 
 const dir = mkdtempSync(join(tmpdir(), 'netlab-pcapng-'))

@@ -122,6 +122,22 @@ describe('what is drawn', () => {
     expect(steps[12]).toMatchObject({ leg: 'reply', node: 'node-2', device: 'vxlan1', place: [3, 1] })
   })
 
+  test('a device that only the answer was seen on was reached', () => {
+    const story = delivered()
+    const forward = story.forward.map((h, i) => (i < 6 ? h : { ...h, evidence: 'predicted' as const, layers: [], at: null }))
+    expect(view({ ...story, forward, reply: [] }, lab()).stages[0]!.unreached).toHaveLength(6)
+    expect(view({ ...story, forward }, lab()).stages[0]!.unreached).toEqual([])
+  })
+
+  test('a node that is passed twice is drawn twice, and the answer passes it twice', () => {
+    const way = ['pod-a', 'node-1', 'node-2', 'node-1', 'shop/cart']
+    const base = delivered().forward[0]!
+    const forward = way.map((node) => ({ ...base, node, device: 'eth0' }))
+    const { stages, steps } = view({ ...delivered(), forward, reply: forward.toReversed() }, lab())
+    expect(stages[0]!.nodes.map((n) => n.name)).toEqual(way)
+    expect(steps.map((s) => s.place[0])).toEqual([0, 1, 2, 3, 4, 4, 3, 2, 1, 0])
+  })
+
   test('a hop between seen ones that was not seen itself is said to be so', () => {
     const story = delivered()
     const forward = story.forward.map((h, i) => (i === 5 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
