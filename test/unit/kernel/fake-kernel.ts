@@ -52,7 +52,7 @@ export class FakeKernel {
 
   /** Everything it holds. */
   objects(): KernelObject[] {
-    for (const d of [...this.#devices.values()]) if (d.dying) this.#gone(d)
+    for (const d of this.#devices.values()) if (d.dying) this.#gone(d)
     const end = (d: Device): VethEnd => ({ ns: d.ns, name: d.name, mac: d.mac!, mtu: d.mtu!, ...(d.port ? { port: d.port } : {}), ...(d.up ? {} : { down: true }) })
     const devices = [...this.#devices.values()].flatMap((d): KernelObject[] => {
       if (d.link) return [{ ...d.link, ...('mac' in d.link ? { mac: d.mac! } : {}), ...('mtu' in d.link ? { mtu: d.mtu! } : {}), ...(d.up ? {} : { down: true }) } as Link]
@@ -132,7 +132,7 @@ export class FakeKernel {
         return
       }
       this.#must(this.#spaces.delete(name), 'no such namespace')
-      for (const d of [...this.#devices.values()]) {
+      for (const d of this.#devices.values()) {
         if (d.ns !== name) continue
         // What reaches into another namespace stays in the way there until the kernel gets to it.
         if (d.peer && d.peer.ns !== name) Object.assign(d.peer, { dying: true, peer: undefined })

@@ -7,7 +7,8 @@ const name = fc.constantFrom(...NAMES)
 const key = fc.oneof(name, fc.tuple(fc.constantFrom('default', 'shop', 'a-namespace-that-is-long'), name).map(([ns, n]) => `${ns}/${n}`))
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 3 })
 
-const rarely = <T>(value: fc.Arbitrary<T>) => fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
+/** One time in five. */
+const rarely = <T>(value: fc.Arbitrary<T>) => fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
 
 /** Small networks that do not overlap, several of them in one /24. */
 const SEGMENTS = ['192.168.1.0/24', '192.168.2.0/25', '192.168.2.128/25', '10.0.0.0/16', '172.16.0.0/28'] as const
@@ -63,15 +64,45 @@ const externals = fc.dictionary(
   { maxKeys: 3 },
 )
 
+const services = fc.dictionary(
+  fc.constantFrom('web', 'shop/web', 'db'),
+  fc.record(
+    {
+      selector: fc.constantFrom({ app: 'web' }, { app: 'nobody' }),
+      ports: fc.constantFrom([{ port: 80 }], [{ port: 80, targetPort: 8080, name: 'a' }, { port: 53, protocol: 'UDP', name: 'b' }]),
+      type: fc.constantFrom('ClusterIP', 'NodePort'),
+      sessionAffinity: fc.constantFrom('None', 'ClientIP'),
+    },
+    { requiredKeys: ['selector', 'ports'] },
+  ),
+  { maxKeys: 2 },
+)
+const peer = fc.constantFrom<object>({ podSelector: {} }, { namespaceSelector: {} }, { podSelector: { matchLabels: { app: 'web' } } }, { ipBlock: { cidr: '10.0.0.0/8', except: ['10.9.0.0/16'] } }, { ipBlock: { cidr: '::/0' } })
+const policies = fc.dictionary(
+  fc.constantFrom('deny', 'shop/deny', 'some'),
+  fc.record(
+    {
+      podSelector: fc.constantFrom<object>({}, { matchLabels: { app: 'web' } }),
+      policyTypes: fc.constantFrom(['Ingress'], ['Egress'], ['Ingress', 'Egress']),
+      ingress: fc.array(fc.record({ from: fc.array(peer, { maxLength: 2 }), ports: fc.constantFrom([], [{ port: 80 }], [{ port: 'http', protocol: 'TCP' }]) }), { maxLength: 2 }),
+      egress: fc.array(fc.record({ to: fc.array(peer, { maxLength: 2 }) }), { maxLength: 2 }),
+    },
+    { requiredKeys: ['podSelector', 'policyTypes'] },
+  ),
+  { maxKeys: 3 },
+)
+
 /** A topology as a plain value. */
 export const topology = fc
-  .record({ network, segments, hosts: fc.oneof(replicatedHosts, hosts, fc.tuple(hosts, replicatedHosts).map(([a, b]) => ({ ...a, ...b }))), pods, pinned: rarely(pinned), externals: maybe(externals) })
-  .map(({ network, segments, hosts, pods, pinned, externals }) => ({
+  .record({ services: rarely(services), policies: rarely(policies), network, segments, hosts: fc.oneof(replicatedHosts, hosts, fc.tuple(hosts, replicatedHosts).map(([a, b]) => ({ ...a, ...b }))), pods, pinned: rarely(pinned), externals: maybe(externals) })
+  .map(({ services, policies, network, segments, hosts, pods, pinned, externals }) => ({
     network,
     underlay: { segments },
     hosts,
     pods: { ...pods, ...pinned },
     ...(externals ? { externals } : {}),
+    ...(services ? { services } : {}),
+    ...(policies ? { policies } : {}),
   }))
 
 export type PlainTopology = typeof topology extends fc.Arbitrary<infer T> ? T : never
