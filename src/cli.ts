@@ -189,7 +189,7 @@ export function program() {
 /** Runs the command line and sets the exit code. Never throws. */
 export async function run(argv: readonly string[]): Promise<void> {
   try {
-    await program().parseAsync(argv as string[])
+    await program().parseAsync(argv)
   } catch (error) {
     const { report } = await import('./commands/report-failure.ts')
     process.exitCode = await report(error, argv)
