@@ -22,12 +22,12 @@ export function requireRoot(command: string): void {
   throw failure(Exit.Machine, 'not-root', `netlab ${command} needs root: network namespaces are made and entered with it`, `sudo ${['netlab', ...process.argv.slice(2)].map(quote).join(' ')}`)
 }
 
-/** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: a namespace made there exists nowhere else. */
+/** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
 export function requireOutside(): void {
   const here = networkNamespace(process.pid)
   if (here === networkNamespace(1)) return
   const node = namespaces().find((ns) => namedNamespace(ns) === here)
-  if (node !== undefined) throw failure(Exit.Usage, 'inside-a-node', `this is inside the namespace ${node}: a lab built here could not be seen from anywhere else`, 'Leave it first (exit).')
+  if (node !== undefined) throw failure(Exit.Usage, 'inside-a-node', `this is inside the namespace ${node}: what is made or deleted here, the machine does not see`, 'Leave it first (exit).')
 }
 
 /** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */
