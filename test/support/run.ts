@@ -1,4 +1,5 @@
 /** Runs programs as a user does: netlab by its command line, anything else in a node's namespace. */
+import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { bin } from './root.ts'
 
@@ -61,4 +62,22 @@ export const sh = (script: string, ...args: string[]): Promise<string> => output
 /** A result as one text, for messages. */
 export function told({ code, signal, stdout, stderr }: Run): string {
   return `${signal ?? `exit code ${code}`}\n--- stdout\n${stdout}\n--- stderr\n${stderr}`
+}
+
+/** A netlab command that must succeed. */
+export async function netlabOk(args: readonly string[], options?: RunOptions): Promise<Run> {
+  const result = await netlab(args, options)
+  assert.equal(result.code, 0, told(result))
+  return result
+}
+
+/** The one document that a command which must succeed prints with `--json`. */
+export const netlabJson = async <T>(args: readonly string[]): Promise<T> => JSON.parse((await netlabOk([...args, '--json'])).stdout) as T
+
+/** A netlab command that must end with this code and these words, without a stack trace. */
+export async function refusal(args: readonly string[], code: number, words: RegExp): Promise<void> {
+  const result = await netlab(args)
+  assert.equal(result.code, code, told(result))
+  assert.match(result.stderr, words)
+  assert.doesNotMatch(result.stderr, /\n {4}at /)
 }

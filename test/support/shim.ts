@@ -4,7 +4,8 @@ import { join } from 'node:path'
 
 /**
  * Passes everything on to the real tool, but a batch only up to the first line that matches a pattern: that line
- * `fails` with the kernel's words, or is `swallowed` as if it had been done.
+ * `fails` with the kernel's words, or is `swallowed` as if it had been done. Or somebody is sent a signal just before
+ * it, and all goes on: `netlab SIGNAL` or `worker SIGNAL`, the process that started this one.
  */
 const SHIM = String.raw`#!/usr/bin/perl
 use strict; use warnings;
@@ -14,6 +15,18 @@ my ($how, $pattern) = ($ENV{SHIM_HOW}, $ENV{SHIM_LINE});
 exec $real, @ARGV unless grep { $_ eq '-batch' || $_ eq '--noflush' } @ARGV;
 my @lines = <STDIN>;
 my ($n) = grep { $lines[$_] =~ /$pattern/ } 0 .. $#lines;
+if (defined $n && $how =~ /^(\w+) ([A-Z]+)$/) {
+  my ($who, $signal, $pid) = ($1, $2, getppid);
+  while ($who eq 'netlab' && $pid > 1) {
+    open my $file, '<', "/proc/$pid/cmdline" or last;
+    last if <$file> =~ /netlab\.js/;
+    open my $stat, '<', "/proc/$pid/stat" or last;
+    $pid = (split ' ', <$stat> =~ s/.*\)//sr)[1];
+  }
+  kill $signal, $pid if $pid > 1;
+  select undef, undef, undef, 0.3;
+  undef $n;
+}
 @lines = @lines[0 .. $n - 1] if defined $n && $how eq 'fails' && "@ARGV" =~ /batch/;
 splice @lines, $n, 1 if defined $n && $how eq 'swallowed';
 if (!defined $n || $how eq 'swallowed' || "@ARGV" =~ /batch/) {
@@ -28,7 +41,11 @@ exit 1;
 `
 
 /** The environment in which these tools misbehave where a line of their input matches. */
-export function misbehaving(dir: string, how: 'fails' | 'swallowed', line: RegExp): Record<string, string> {
+export function misbehaving(
+  dir: string,
+  how: 'fails' | 'swallowed' | `${'netlab' | 'worker'} ${'KILL' | 'INT' | 'TERM'}`,
+  line: RegExp,
+): Record<string, string> {
   const bin = join(dir, 'shim')
   mkdirSync(bin, { recursive: true })
   for (const tool of ['ip', 'bridge', 'iptables-restore', 'ip6tables-restore']) {

@@ -1,0 +1,248 @@
+/**
+ * netlab is killed, interrupted and started many times at once. Whatever it was doing: `down` leaves nothing, `up`
+ * arrives, and who was interrupted has cleaned up. Moments are random; NETLAB_CHAOS_SEED repeats them.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Lab, type LabDocument } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { probe } from '../support/probe.ts'
+import { bin } from '../support/root.ts'
+import { netlab, run, told, type Run } from '../support/run.ts'
+import { misbehaving } from '../support/shim.ts'
+import { labSnapshot, machineSnapshot, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
+
+ownMachine()
+
+const ROUNDS = Number(process.env['NETLAB_CHAOS_ROUNDS'] ?? 20)
+const seed = Number(process.env['NETLAB_CHAOS_SEED'] ?? Date.now() % 1_000_000)
+
+/** mulberry32: the same moments for the same seed. */
+let state = seed
+function random(): number {
+  state = (state + 0x6d2b79f5) | 0
+  let t = Math.imul(state ^ (state >>> 15), 1 | state)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+}
+
+const LARGE = {
+  hosts: { node: { replicas: 3 } },
+  pods: {
+    web: { replicas: 15, containers: [{ name: 'web', ports: [{ containerPort: 8080 }] }] },
+    job: { replicas: 5, containers: [{ name: 'job', command: ['sh', '-c', 'sleep 1000 & sleep 1000; wait'] }] },
+  },
+}
+
+/** Starts netlab as the leader of a process group, and signals all of it after a while, as a terminal would. */
+function interrupted(args: string[], signal: NodeJS.Signals, ms: number): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [bin, ...args], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    let [stdout, stderr] = ['', '']
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    child.on('error', reject)
+    child.on('close', (code, by) => resolve({ code, signal: by, stdout, stderr }))
+    void sleep(ms).then(() => child.exitCode === null && child.signalCode === null && process.kill(-child.pid!, signal))
+  })
+}
+
+async function answers({ nodes }: LabDocument): Promise<void> {
+  const pods = nodes.filter((n) => n.kind === 'pod' && n.name.startsWith('web'))
+  const heard = await probe(
+    pods[0]!.netns,
+    pods.map((p) => ({ kind: 'tcp', to: p.addresses![0]!, port: 8080 })),
+  )
+  assert.deepEqual(
+    heard.map((a) => a.text),
+    pods.map((p, i) => `${p.name} ${heard[i]!.self}`),
+  )
+}
+
+describe(`chaos with seed ${seed}`, { skip: unable }, () => {
+  const lab = new Lab(LARGE)
+  let untouched: Snapshot
+  /** What an `up` takes here and now, milliseconds. */
+  let usual = 0
+
+  before(async () => {
+    untouched = await machineSnapshot()
+    const started = performance.now()
+    await lab.mustUp()
+    usual = performance.now() - started
+    assert.equal((await lab.down()).code, 0)
+  })
+  afterEach(async () => {
+    lab.write(LARGE)
+    await lab.down()
+  })
+  after(() => lab.remove())
+
+  const moment = (): number => Math.floor(random() * usual * 1.1)
+  async function nothingLeft(): Promise<void> {
+    assert.deepEqual(await settledSnapshot(untouched), untouched)
+  }
+  async function arrives(): Promise<void> {
+    const document = await lab.mustUp()
+    await lab.mustBeHealthy()
+    await answers(document)
+  }
+
+  for (let round = 1; round <= ROUNDS; round++) {
+    const thenUp = round % 2 === 0
+    test(`up killed at some moment, then ${thenUp ? 'up' : 'down'} (${round})`, async (t) => {
+      const ms = moment()
+      const result = await interrupted(['up', lab.file], 'SIGKILL', ms)
+      t.diagnostic(`after ${ms} of ${Math.round(usual)} ms: ${result.signal ?? `exit code ${result.code}`}`)
+      if (thenUp) await arrives()
+      const down = await lab.down()
+      assert.equal(down.code, 0, told(down))
+      await nothingLeft()
+    })
+  }
+
+  const steps = [
+    /^netns add .*\.web-9$/,
+    /^link add .*eth0/,
+    /^link set lo up/,
+    /^neigh replace/,
+    /^fdb replace/,
+    /leaves the cluster/,
+    /^address show/,
+  ]
+  for (const step of steps) {
+    test(`up killed at ${step.source}, then down and up`, async () => {
+      const result = await netlab(['up', lab.file], { env: misbehaving(lab.dir, 'netlab KILL', step) })
+      assert.equal(result.signal, 'SIGKILL', told(result))
+      assert.ok(existsSync(`/run/netlab/${lab.name}/journal.json`), 'it was killed before it began')
+      const down = await lab.down()
+      assert.equal(down.code, 0, told(down))
+      await nothingLeft()
+    })
+  }
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    for (let round = 1; round <= Math.ceil(ROUNDS / 7); round++) {
+      test(`${signal} at some moment of up (${round})`, async (t) => {
+        const ms = moment()
+        const result = await interrupted(['up', lab.file], signal, ms)
+        t.diagnostic(`after ${ms} of ${Math.round(usual)} ms: ${result.signal ?? `exit code ${result.code}`}`)
+        // Too late: it had succeeded.
+        if (result.code === 0) return lab.mustBeHealthy()
+        // Too early: Node itself was just starting.
+        assert.ok(result.code === 130 || result.signal === signal, told(result))
+        await nothingLeft()
+      })
+    }
+    for (const step of signal === 'SIGHUP' ? [] : steps.slice(0, 4)) {
+      test(`${signal} at ${step.source}`, async () => {
+        const how = `netlab ${signal === 'SIGINT' ? 'INT' : 'TERM'}` as const
+        const result = await netlab(['up', lab.file, '--json'], { env: misbehaving(lab.dir, how, step) })
+        assert.equal(result.code, 130, told(result))
+        const [error] = (JSON.parse(result.stdout) as { errors: { code: string; hint: string }[] }).errors
+        assert.equal(error!.code, 'interrupted')
+        assert.match(error!.hint, /rolled back/)
+        await nothingLeft()
+      })
+    }
+  }
+
+  test('a namespace worker is killed: exit 4, nothing left', async () => {
+    const result = await netlab(['up', lab.file, '--json'], { env: misbehaving(lab.dir, 'worker KILL', /^link add .*eth0/) })
+    assert.equal(result.code, 4, told(result))
+    await nothingLeft()
+  })
+
+  for (let round = 1; round <= Math.ceil(ROUNDS / 5); round++) {
+    test(`down killed at some moment, then down (${round})`, async () => {
+      await lab.mustUp()
+      await interrupted(['down', lab.name], 'SIGKILL', moment() / 3)
+      const down = await lab.down()
+      assert.equal(down.code, 0, told(down))
+      await nothingLeft()
+    })
+
+    test(`a change killed at some moment, then the change again, then the old file (${round})`, async () => {
+      const first = await lab.mustUp()
+      const pods = first.nodes.filter((n) => n.name.startsWith('web'))
+      const before = await labSnapshot(pods)
+      lab.write({ ...LARGE, network: { backend: 'direct' }, pods: { ...LARGE.pods, more: { replicas: 10 } } })
+      await interrupted(['up', lab.file], 'SIGKILL', moment())
+      await arrives()
+      lab.write(LARGE)
+      await arrives()
+      assert.deepEqual(await labSnapshot(pods), before)
+    })
+
+    test(`a change interrupted at some moment leaves the lab as it was (${round})`, async () => {
+      const first = await lab.mustUp()
+      lab.write({ ...LARGE, network: { backend: 'direct' }, pods: { ...LARGE.pods, more: { replicas: 10 } } })
+      const result = await interrupted(['up', lab.file], 'SIGINT', moment())
+      await lab.mustBeHealthy()
+      if (result.code === 0) return
+      lab.write(LARGE)
+      assert.deepEqual(await lab.mustUp(), { ...first, outcome: 'unchanged' })
+    })
+  }
+
+  test('several up of one lab at once: one creates it, the others find it', async () => {
+    const results = await Promise.all([1, 2, 3].map(() => lab.up('--json')))
+    for (const r of results) assert.equal(r.code, 0, told(r))
+    const outcomes = results.map((r) => (JSON.parse(r.stdout) as LabDocument).outcome)
+    assert.deepEqual([outcomes.filter((o) => o === 'created').length, outcomes.filter((o) => o === 'unchanged').length], [1, 2])
+    await lab.mustBeHealthy()
+  })
+
+  for (let round = 1; round <= Math.ceil(ROUNDS / 5); round++) {
+    test(`up and down at once: one after the other (${round})`, async () => {
+      if (round % 2) await lab.mustUp()
+      const results = await Promise.all([
+        sleep(moment() / 2).then(() => lab.up()),
+        lab.down(),
+        sleep(moment() / 2).then(() => lab.up()),
+        sleep(moment() / 2).then(() => lab.down()),
+      ])
+      for (const r of results) assert.equal(r.code, 0, told(r))
+      const { stdout } = await netlab(['ls', '--json'])
+      const up = (JSON.parse(stdout) as { labs: { lab: string; state: string }[] }).labs
+      if (up.length === 0) return nothingLeft()
+      assert.deepEqual(
+        up.map((l) => [l.lab, l.state]),
+        [[lab.name, 'up']],
+      )
+      await arrives()
+    })
+  }
+
+  test('down ends what runs inside', async () => {
+    await lab.mustUp()
+    let down: Promise<Run> | undefined
+    const start = (child: { stdout: NodeJS.ReadableStream | null }): void =>
+      void child.stdout!.once('data', () => {
+        down = lab.down()
+      })
+    const exec = await run([process.execPath, bin, 'exec', 'web-1', '--', 'sh', '-c', 'echo ready; exec sleep 1000'], { onStart: start })
+    assert.ok(exec.code! > 128, told(exec))
+    const result = await down!
+    assert.equal(result.code, 0, told(result))
+    assert.match(result.stdout, /ended a process that was still running inside: sleep 1000/)
+    await nothingLeft()
+  })
+
+  test('up and down inside a node are refused, and nothing happens', async () => {
+    await lab.mustUp()
+    for (const args of [
+      ['up', lab.file],
+      ['down', lab.name],
+      ['down', '--all'],
+    ]) {
+      const result = await netlab(['exec', 'web-1', '--', process.execPath, bin, ...args, '--json'])
+      assert.equal(result.code, 2, told(result))
+      assert.match(result.stdout, /"inside-a-node"/)
+    }
+    await lab.mustBeHealthy()
+  })
+})
