@@ -23,6 +23,8 @@ export interface FileOptions {
 export interface FromFile {
   readonly compiled: Compiled
   readonly loaded: LoadedTopology
+  /** The files it was made from, by the names diagnostics give. */
+  readonly texts: ReadonlyMap<string, string>
   readonly warnings: readonly Diagnostic[]
 }
 
@@ -32,8 +34,8 @@ export function compileFile(file: string, options: FileOptions = {}): FromFile {
   const fail = (diagnostics: readonly Diagnostic[]): never => {
     throw new Failure(Exit.Usage, diagnostics, sources)
   }
-  const { value: loaded, diagnostics, text } = readTopology(file, modules)
-  if (text !== undefined) sources.set(file, text)
+  const { value: loaded, diagnostics, texts } = readTopology(file, modules)
+  for (const [name, text] of texts) sources.set(name, text)
   if (!loaded) return fail(diagnostics)
   let resolved = resolve(loaded)
   if (resolved.value && options.leases) {
@@ -50,17 +52,13 @@ export function compileFile(file: string, options: FileOptions = {}): FromFile {
   }
   if (hasErrors(found)) return fail(found)
   found.push(...notActedUpon(lab, loaded))
-  return { compiled: compile(lab), loaded, warnings: found }
+  return { compiled: compile(lab), loaded, texts: sources, warnings: found }
 }
 
 /** Keys that are checked but have no effect yet: silence would be a lie. */
 function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
-  const idle = {
-    manifests: lab.manifests.length,
-    expect: lab.expect.length,
-  }
+  const idle = { expect: lab.expect.length }
   const meaning: Readonly<Record<keyof typeof idle, string>> = {
-    manifests: 'these files are not read',
     expect: 'these promises are not checked',
   }
   const services = lab.services.flatMap((s): Diagnostic[] => {

@@ -21,7 +21,7 @@ function exited(objects: readonly KernelObject[], states: ReadonlyMap<string, Pr
   return objects.flatMap((o): Finding[] => {
     const p = o.kind === 'process' ? states.get(o.id) : undefined
     if (p?.state !== 'exited') return []
-    return [{ state: 'exited', object: describe(o), details: [ending(p)], ...(o.from ? { source: `${file}:${o.from.line}` } : {}) }]
+    return [{ state: 'exited', object: describe(o), details: [ending(p)], ...(o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}) }]
   })
 }
 

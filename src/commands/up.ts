@@ -78,10 +78,10 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
 
 /** @throws Failure for every outcome but success. */
 function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
-  const sources = new Map([[file, from.loaded.text]])
+  const sources = from.texts
   const after = (rolledBack: boolean): string =>
     rolledBack ? 'What had been made was rolled back.' : options.keep ? 'Left as it is (--keep); remove it with netlab down.' : 'It could not be rolled back completely: netlab status shows what is left, netlab down removes it.'
-  const located = (object: KernelObject): { file: string; line: number; column: number } | object => (object.from ? { file, line: object.from.line, column: object.from.column } : {})
+  const located = (object: KernelObject): { file: string; line: number; column: number } | object => (object.from ? { file: object.from.file ?? file, line: object.from.line, column: object.from.column } : {})
   switch (result.outcome) {
     case 'foreign':
       throw failure(

@@ -13,10 +13,12 @@ export function warn(warnings: readonly Diagnostic[], file: string): void {
   const mistakes = warnings.filter((d) => !isNote(d))
   if (mistakes.length === 0) return
   const sources = new Map<string, string>()
-  try {
-    sources.set(file, readFileSync(file, 'utf8'))
-  } catch {
-    // Without the text there are no code frames; the positions are in the messages all the same.
+  for (const name of new Set([file, ...mistakes.flatMap((d) => d.file ?? [])])) {
+    try {
+      sources.set(name, readFileSync(name, 'utf8'))
+    } catch {
+      // Without the text there are no code frames; the positions are in the messages all the same.
+    }
   }
   process.stderr.write(formatDiagnostics(mistakes, sources, { color: colorLevel(process.stderr) > 0 }))
 }

@@ -75,7 +75,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     manifests: topology.manifests,
   }
   checkNames(lab, problems)
-  checkExpectations(lab, problems)
+  checkExpectations(lab, loaded.endpointSlices === undefined && topology.manifests.length > 0, problems)
   return hasErrors(problems.diagnostics) ? { diagnostics: problems.diagnostics } : { value: lab, diagnostics: problems.diagnostics }
 }
 
@@ -130,8 +130,11 @@ function checkNames(lab: Lab, problems: Problems): void {
   }
 }
 
-/** What `expect` calls its ends: nodes, Services or addresses of the lab. */
-function checkExpectations(lab: Lab, problems: Problems): void {
+/**
+ * What `expect` calls its ends: nodes, Services or addresses of the lab.
+ * @param unread whether there are manifests that nobody has read: they may know more
+ */
+function checkExpectations(lab: Lab, unread: boolean, problems: Problems): void {
   const names = new Set(nodesOf(lab).map((n) => (n.kind === 'pod' ? n.key : n.name)))
   for (const pod of lab.pods) names.add(`${pod.namespace}/${pod.name}`)
   const services = lab.services.map((s) => `svc/${s.key}`)
@@ -142,7 +145,7 @@ function checkExpectations(lab: Lab, problems: Problems): void {
   }
   lab.expect.forEach((e, i) => {
     for (const end of ['from', 'to'] as const) {
-      if (known(e[end], end === 'to')) continue
+      if (known(e[end], end === 'to') || unread) continue
       const near = suggest(e[end], end === 'to' ? [...names, ...services] : [...names])
       problems.error(['expect', i, end], 'unknown-node', `expect: there is no node "${e[end]}"`, near ? `did you mean "${near}"?` : undefined)
     }

@@ -44,7 +44,7 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
 
 /** @param file what the lab was made from, for `file:line` */
 export function driftFindings({ missing, changed, unexpected }: Drift, file: string): Finding[] {
-  const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${file}:${o.from.line}` } : {})
+  const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {})
   return [
     ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o) })),
     ...changed.map(({ object, observed, fields }): Finding => ({ state: 'changed', object: describe(object), details: changes(object, observed, fields), ...source(object) })),

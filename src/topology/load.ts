@@ -5,8 +5,10 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { SHORTEST } from './complaints.ts'
-import { byPosition, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
+import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
 import { errorMap, explain } from './explain.ts'
+import { findManifests } from './manifest-files.ts'
+import { mergeManifests, type ManifestText } from './manifests.ts'
 import type { EndpointSlice } from './objects/endpoint-slice.ts'
 import { topologySchema, type ModuleSchemas, type Topology } from './schema.ts'
 import { suggest } from './suggest.ts'
@@ -21,7 +23,7 @@ export interface LoadedTopology {
   readonly file: string
   /** The text the positions count in, for code frames. */
   readonly text: string
-  /** Those that manifests brought: a topology cannot say them itself. */
+  /** Those that manifests brought, once these have been read: a topology cannot say them itself. */
   readonly endpointSlices?: readonly EndpointSlice[]
   /** Where a value stands: its key, or the list item. A default is where its nearest written ancestor is. */
   readonly source: (path: Path) => Source
@@ -87,15 +89,32 @@ function judgeWhole(written: readonly YamlDocument[], file: string): Diagnostic 
   return undefined
 }
 
-/** The text comes along also where it is no topology: code frames are made of it. */
+/** The texts come along also where they are no topology: code frames are made of them. */
 export interface ReadOutcome extends Outcome<LoadedTopology> {
-  readonly text?: string
+  /** By the names diagnostics give: the topology, and its manifests. */
+  readonly texts: ReadonlyMap<string, string>
 }
 
-/** Reads and validates a topology file. */
+/** Reads and validates a topology file and the manifests it names. */
 export function readTopology(file: string, modules: ModuleSchemas): ReadOutcome {
   const { value: text, diagnostics } = readText(file)
-  return text === undefined ? { diagnostics } : { ...loadTopology(text, file, modules), text }
+  if (text === undefined) return { diagnostics, texts: new Map() }
+  const texts = new Map([[file, text]])
+  const outcome = loadTopology(text, file, modules)
+  const loaded = outcome.value
+  if (!loaded || loaded.topology.manifests.length === 0) return { ...outcome, texts }
+  const found = [...outcome.diagnostics]
+  const manifests: ManifestText[] = []
+  for (const name of findManifests(loaded, found)) {
+    const read = readText(name)
+    found.push(...read.diagnostics)
+    if (read.value === undefined) continue
+    texts.set(name, read.value)
+    manifests.push({ file: name, text: read.value })
+  }
+  const merged = mergeManifests(loaded, manifests)
+  found.push(...merged.diagnostics)
+  return { ...(merged.value && !hasErrors(found) ? { value: merged.value } : {}), diagnostics: found, texts }
 }
 
 /** The text of a UTF-8 file of reasonable size, or why there is none. */

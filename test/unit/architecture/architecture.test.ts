@@ -95,6 +95,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
     'node:fs',
     [
       ['topology/load.ts', 'the topology itself'],
+      ['topology/manifest-files.ts', 'which manifests it means'],
       ['kernel/observe.ts', 'which namespaces there are'],
       ['kernel/probe.ts', 'which programs there are'],
       ['process/', 'records and logs of containers'],

@@ -7,11 +7,16 @@ import { compile, refusals, type Compiled } from '../../../src/compile/compile.t
 import { diff } from '../../../src/kernel/diff.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { resolve } from '../../../src/model/resolve.ts'
-import { loadTopology } from '../../../src/topology/load.ts'
+import type { Outcome } from '../../../src/topology/diagnostics.ts'
+import { loadTopology, readTopology, type LoadedTopology } from '../../../src/topology/load.ts'
 import { documentOf, documents, links, ROOT, topologies } from './documents.ts'
 
-function compiled(text: string, file: string): Compiled {
-  const loaded = loadTopology(text, file, modules)
+const compiled = (text: string, file: string): Compiled => compileLoaded(loadTopology(text, file, modules))
+
+/** As the commands do: with the manifests it names. */
+const compiledFile = (file: string): Compiled => compileLoaded(readTopology(join(ROOT, file), modules))
+
+function compileLoaded(loaded: Outcome<LoadedTopology>): Compiled {
   expect(loaded.diagnostics).toEqual([])
   const lab = resolve(loaded.value!)
   expect(lab.diagnostics).toEqual([])
@@ -24,7 +29,7 @@ describe.each(topologies)('topologies/%s', (name) => {
   const text = readFileSync(file, 'utf8')
 
   it('compiles without a complaint, under its own name', () => {
-    expect(compiled(text, file).lab.name).toBe(name.replace('.yaml', ''))
+    expect(compiledFile(join('topologies', name)).lab.name).toBe(name.replace('.yaml', ''))
   })
 
   it('teaches: names its schema, says what it is about and what to try, and promises something', () => {
@@ -57,7 +62,7 @@ it.each(fences.filter((f) => f.language === 'yaml' && !f.title.startsWith('docs/
 
 it.each(fences.filter((f) => f.info.startsWith('plan ')))('the excerpt of a plan at $title is in the plan', ({ lines, info }) => {
   const file = info.slice('plan '.length)
-  const { objects } = compiled(readFileSync(join(ROOT, file), 'utf8'), file)
+  const { objects } = compiledFile(file)
   const plan = new Set(render(diff([], objects)).flatMap((batch) => batch.lines.map((line) => line.text)))
   expect(lines.filter((line) => line !== '' && !plan.has(line))).toEqual([])
 })
