@@ -2,13 +2,19 @@
  * The difference between two states as an ordered list of changes: deletes first, against the order of
  * dependency, then creates and replacements along it.
  */
-import { deviceOf, keyOf, type KernelObject } from './objects.ts'
+import { deviceOf, keyOf, type Chain, type Ipset, type KernelObject } from './objects.ts'
 
 export type Change =
   | { readonly action: 'create'; readonly object: KernelObject }
   | { readonly action: 'delete'; readonly object: KernelObject }
   /** Same identity, other content, and the kernel can change it in place. */
-  | { readonly action: 'replace'; readonly object: KernelObject; readonly before: KernelObject }
+  | {
+      readonly action: 'replace'
+      readonly object: KernelObject
+      readonly before: KernelObject
+      /** Of a set that changes together with other sets or chains: the chains that match it, which see all of it change at once. */
+      readonly readers?: readonly Chain[]
+    }
 
 /**
  * Where an object stands in the order of creation. Objects of one stage do not depend on each other,
@@ -23,6 +29,8 @@ export enum Stage {
   Devices,
   /** What lives on devices: addresses, routes, entries, rules. */
   Config,
+  /** What is put under its own name again, after rules were led around it while it changed. */
+  Settle,
   /** What goes away only when nothing refers to it any more: sets that rules matched. */
   Cleanup,
   /** Containers. */
@@ -128,7 +136,38 @@ export function diff(current: readonly KernelObject[], desired: readonly KernelO
     if (before === undefined || isInLostNs(before) || isOnLostDevice(before) || !stays(key, before)) changes.push({ action: 'create', object })
     else if (differences(before, object).length > 0) changes.push({ action: 'replace', object, before })
   }
-  return order(changes)
+  return order(withReaders(changes, want.values()))
+}
+
+/** Names of the sets a chain matches. */
+const setsIn = (chain: Chain): string[] => chain.rules.flatMap((rule) => [...rule.matchAll(/--match-set (\S+)/g)].map((m) => m[1]!))
+
+/**
+ * One set changes at once by a swap, and the chains of a family by one commit; but what rules decide may hang on
+ * several sets, and on chains too. Where more than one of them changes, the sets learn who reads them, so that
+ * render can lead the readers to new sets in the commit that changes the chains.
+ */
+function withReaders(changes: readonly Change[], desired: Iterable<KernelObject>): Change[] {
+  const place = (o: Chain | Ipset): string => `${o.ns} ${o.family}`
+  const moved = new Map<string, number>()
+  const replaced = new Set<string>()
+  for (const { action, object: o } of changes) {
+    if (o.kind === 'chain' || (o.kind === 'ipset' && action === 'replace')) moved.set(place(o), (moved.get(place(o)) ?? 0) + 1)
+    if (o.kind === 'ipset' && action === 'replace') replaced.add(`${o.ns} ${o.name}`)
+  }
+  if (replaced.size === 0) return [...changes]
+  const readers = new Map<string, Chain[]>()
+  for (const o of desired) {
+    if (o.kind !== 'chain') continue
+    for (const key of new Set(setsIn(o).map((name) => `${o.ns} ${name}`))) {
+      if (replaced.has(key)) readers.set(key, [...(readers.get(key) ?? []), o])
+    }
+  }
+  return changes.map((c) => {
+    const o = c.object
+    if (c.action !== 'replace' || o.kind !== 'ipset' || moved.get(place(o))! < 2) return c
+    return { ...c, readers: readers.get(`${o.ns} ${o.name}`) ?? [] }
+  })
 }
 
 function order(changes: Change[]): Change[] {

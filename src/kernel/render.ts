@@ -4,7 +4,7 @@
  */
 import type { Batch, Line, Tool } from './batch.ts'
 import { differences, Stage, stageOf, type Change } from './diff.ts'
-import type { BridgePort, Chain, Ipset, Link, Neighbour, Route, Rule, Veth, VethEnd } from './objects.ts'
+import { keyOf, type BridgePort, type Chain, type Ipset, type Link, type Neighbour, type Route, type Rule, type Veth, type VethEnd } from './objects.ts'
 
 /** Order of tools within a namespace and stage: settings, then devices and routes, then rules. */
 const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'ip -6', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'process']
@@ -79,12 +79,52 @@ const ruleText = (verb: string, o: Rule): string => `rule ${verb} from ${o.src} 
  */
 function ipsetPieces(change: Change, o: Ipset): Piece[] {
   const piece = (stage: Stage, text: string): Piece => ({ ns: o.ns, tool: 'ipset', stage, text, removes: false })
+  if (change.action === 'replace' && change.readers) return detour(o, piece)
   if (change.action === 'delete') return [piece(Stage.Cleanup, `destroy ${o.name}`)]
   const create = (name: string): string => `create ${name} ${o.type} family ${o.family === 4 ? 'inet' : 'inet6'}`
   if (change.action === 'create') return [create(o.name), ...o.members.map((m) => `add ${o.name} ${m}`)].map((text) => piece(Stage.Config, text))
   // 31 characters at most; the name is unique in its namespace only for the moment of the swap.
   const next = 'netlab-next'
   return [create(next), ...o.members.map((m) => `add ${next} ${m}`), `swap ${next} ${o.name}`, `destroy ${next}`].map((text) => piece(Stage.Config, text))
+}
+
+/** The set that rules match while this one changes. */
+const besides = (name: string): string => `${name.slice(0, 30)}~`
+
+/**
+ * Several sets cannot be swapped at once, but rules can be led to other sets at once: new ones are filled, the
+ * chains commit with them in place of these (all readers in one transaction), these are filled while nobody looks,
+ * and the chains come back. `-exist`: an earlier change may have been killed half-way.
+ */
+function detour(o: Ipset, piece: (stage: Stage, text: string) => Piece): Piece[] {
+  const other = besides(o.name)
+  const fill = (name: string): string[] => [`flush ${name}`, ...o.members.map((m) => `add ${name} ${m}`)]
+  return [
+    ...[`create ${other} ${o.type} family ${o.family === 4 ? 'inet' : 'inet6'} -exist`, ...fill(other)].map((text) => piece(Stage.Config, text)),
+    ...fill(o.name).map((text) => piece(Stage.Settle, text)),
+    piece(Stage.Cleanup, `destroy ${other}`),
+  ]
+}
+
+/** Chains that match sets which change now: first led to the new sets, then back. */
+function detours(changes: readonly Change[]): { readonly changes: readonly Change[]; readonly back: readonly Chain[] } {
+  const sets = new Set<string>()
+  const readers = new Map<string, Chain>()
+  for (const c of changes) {
+    if (c.action !== 'replace' || !c.readers) continue
+    sets.add(`${c.object.ns} ${(c.object as Ipset).name}`)
+    for (const chain of c.readers) readers.set(keyOf(chain), chain)
+  }
+  if (sets.size === 0) return { changes, back: [] }
+  const led = (o: Chain): Chain => ({ ...o, rules: o.rules.map((rule) => rule.replaceAll(/(--match-set )(\S+)/g, (whole, match: string, name: string) => (sets.has(`${o.ns} ${name}`) ? `${match}${besides(name)}` : whole))) })
+  const own = new Set<string>()
+  const result = changes.map((c): Change => {
+    if (c.object.kind !== 'chain' || !readers.has(keyOf(c.object))) return c
+    own.add(keyOf(c.object))
+    return { ...c, object: led(c.object) }
+  })
+  const others = [...readers].filter(([key]) => !own.has(key)).map(([, chain]): Change => ({ action: 'replace', object: led(chain), before: chain }))
+  return { changes: [...result, ...others], back: [...readers.values()] }
 }
 
 /**
@@ -139,9 +179,12 @@ function pieces(change: Change): Piece[] {
 /** Batches in the order they must run; batches of one stage may run side by side, namespace by namespace. */
 export function render(changes: readonly Change[]): Batch[] {
   const groups = new Map<string, { ns?: string; tool: Tool; stage: Stage; removes: boolean; lines: Line[] }>()
-  for (const change of changes) {
+  const detoured = detours(changes)
+  const settled = new Set(detoured.back.map((o): Change => ({ action: 'replace', object: o, before: o })))
+  for (const change of [...detoured.changes, ...settled]) {
     let first = true
-    for (const p of pieces(change)) {
+    for (const one of pieces(change)) {
+      const p = settled.has(change) ? { ...one, stage: Stage.Settle } : one
       const removes = p.removes ?? change.action === 'delete'
       const key = `${removes ? 0 : 1} ${p.stage} ${p.ns ?? ''} ${p.tool}`
       let group = groups.get(key)

@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
   [Stage.Settings]: 'Settings: what a namespace must have before its devices exist, because devices inherit it',
   [Stage.Devices]: 'Devices: bridges, tunnels, and veth pairs; a pair reaches from one namespace into another',
   [Stage.Config]: 'Addresses, routes, tunnel entries, rules: what makes packets find their way',
+  [Stage.Settle]: 'Sets under their own names again: rules matched others while these changed',
   [Stage.Cleanup]: 'Sets that no rule matches any more',
   [Stage.Processes]: 'Containers: processes inside the pods\' namespaces',
 }

@@ -222,9 +222,11 @@ export class FakeKernel {
     const [verb, name = '', ...rest] = text.split(' ')
     const key = `ipset ${o.ns} ${name}`
     const have = this.#things.get(key) as Ipset | undefined
+    if (verb === 'create' && have && rest.at(-1) === '-exist') return this.#must(have.type === rest[0], 'another type')
     this.#must(verb === 'create' ? !have : have, verb === 'create' ? 'exists' : `no set ${name}`)
     if (verb === 'create') this.#things.set(key, { kind: 'ipset', ns: o.ns, name, type: rest[0] as Ipset['type'], family: rest[2] === 'inet6' ? 6 : 4, members: [] })
     else if (verb === 'add') this.#things.set(key, { ...have!, members: [...have!.members, rest.join(' ')] })
+    else if (verb === 'flush') this.#things.set(key, { ...have!, members: [] })
     else if (verb === 'destroy') {
       const used = [...this.#things.values()].some((c) => c.kind === 'chain' && c.ns === o.ns && c.rules.some((r) => r.includes(`--match-set ${name} `)))
       this.#must(!used, 'a rule uses it')
