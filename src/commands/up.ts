@@ -11,6 +11,7 @@ import { labNames, readApplied } from '../state/store.ts'
 import { bringUp, type UpResult } from '../state/up.ts'
 import { compileFile, type FromFile } from './context.ts'
 import { Exit, Failure, failure } from './failure.ts'
+import { forgetFlows } from './forget.ts'
 import { neighbourTableWarning, requireFeatures, requireOutside, requireRoot } from './machine.ts'
 import { warn } from './warn.ts'
 
@@ -63,6 +64,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         })
         progress.end()
         settle(result, file, first, options)
+        if (running) await forgetFlows(running.lab, lab, enter)
         const ms = performance.now() - started
         if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }) })
         else await writeOut([summary(lab, result.outcome as 'created', ms, labNames().length === 1, chalkFor(process.stdout))])
