@@ -46,11 +46,11 @@ describe('a change of policies', { skip: unable }, () => {
   it('opens no window and closes no door, fifty times', async () => {
     const questions: Question[] = PROBES.map((p) => world.question(p))
     const seen: { readonly probe: Probe; readonly answer: Answer }[] = []
-    let isOver = false
+    const over = new AbortController()
     // Each round asks what must pass with patience, what must not pass for a moment: connections all the time.
     const ask = async (wanted: boolean, patience: number): Promise<void> => {
       const own = PROBES.flatMap((p, i) => (passes(p) === wanted ? [i] : []))
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const answers = await stream.ask(own.map((i) => questions[i]!), patience)
         answers.forEach((answer, n) => seen.push({ probe: PROBES[own[n]!]!, answer }))
       }
@@ -58,7 +58,7 @@ describe('a change of policies', { skip: unable }, () => {
     const streams = [ask(true, 900), ask(false, 15)]
     for (let n = 1; n <= CHANGES; n++) assert.equal(await world.up(SETUPS[n % SETUPS.length]!), 'changed')
     await sleep(100)
-    isOver = true
+    over.abort()
     await Promise.all(streams)
     const through = seen.filter(({ probe, answer }) => !passes(probe) && answer.outcome !== 'timeout')
     const refused = seen.filter(({ probe, answer }) => passes(probe) && !isFrom(probe, answer))
