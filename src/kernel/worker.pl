@@ -107,10 +107,35 @@ sub run {
     return ($code, slurp($out), slurp($err));
 }
 
+# /proc/sys, in an instance of procfs of our own that is renewed now and then. The kernel keeps what was looked up
+# there in every namespace under one hash value, as in a list, and goes through all of it for a namespace that it
+# does not find: beyond a thousand namespaces most of the work. A new instance starts with an empty list. Kernels
+# before 5.8 have one instance for all, and without the right to mount, /proc serves as it is.
+my ($FSOPEN, $FSCONFIG, $FSMOUNT) = (430, 431, 432);    # the same on every machine
+my ($FSOPEN_CLOEXEC, $FSCONFIG_CMD_CREATE, $FSMOUNT_CLOEXEC) = (1, 6, 1);
+my ($instance, $opened) = (-1, 0);
+
+sub renew {
+    POSIX::close($instance) if $instance >= 0;
+    $instance = -1;
+    my $type = 'proc';
+    my $context = syscall($FSOPEN, $type, $FSOPEN_CLOEXEC);
+    return if $context < 0;
+    $instance = syscall($FSMOUNT, $context, $FSMOUNT_CLOEXEC, 0) if syscall($FSCONFIG, $context, $FSCONFIG_CMD_CREATE, 0, 0, 0) == 0;
+    POSIX::close($context);
+}
+
+sub in_instance {
+    my ($path) = @_;
+    renew() if $opened++ % 64 == 0;
+    return $path if $instance < 0 || $path !~ m{^/proc/sys/};
+    return "/proc/self/fd/$instance" . substr $path, length '/proc';
+}
+
 sub put {
     my @pairs = split /\0/, $_[0], -1;
     for (my $i = 0; $i + 1 < @pairs; $i += 2) {
-        my $ok = open my $file, '>', $pairs[$i];
+        my $ok = open my $file, '>', in_instance($pairs[$i]);
         $ok &&= defined syswrite $file, "$pairs[$i + 1]\n";
         my $why = "$!";
         $ok = 0 if $ok && !close $file;
@@ -123,7 +148,7 @@ sub get {
     my @values;
     for my $path (split /\0/, $_[0], -1) {
         my $value = "\1";
-        if (open my $file, '<', $path) { $value = ''; sysread $file, $value, 1 << 16; chomp $value; }
+        if (open my $file, '<', in_instance($path)) { $value = ''; sysread $file, $value, 1 << 16; chomp $value; }
         push @values, $value;
     }
     return (0, join("\0", @values), '');
