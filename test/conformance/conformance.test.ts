@@ -12,6 +12,7 @@ import { told } from '../support/run.ts'
 import type { Lab } from '../support/lab.ts'
 import * as judge from './judge.ts'
 import { forEachCombination } from './table.ts'
+import { wire } from './wire.ts'
 import { World } from './world.ts'
 
 ownMachine()
@@ -46,7 +47,7 @@ forEachCombination((c, lacking) => {
     })
 
     test('on the underlay every pod packet wears the declared headers and no others', () => {
-      judge.wire(world)
+      wire(world)
     })
 
     test('the MTU is the link MTU less the overhead, on every device of the path', async () => {

@@ -1,29 +1,10 @@
-/** What must hold in every world. Each failure lists every pair it concerns, not just the first. */
+/** What must hold in every world. */
 import assert from 'node:assert/strict'
-import type { HeaderPattern } from '../../src/backends/backend.ts'
-import { shape, type Frame, type Layer } from '../support/pcap.ts'
+import { inside, output } from '../support/run.ts'
+import { shape } from '../support/pcap.ts'
+import { all, called, host, ipOf, isIpv6, untranslated } from './asked.ts'
+import { seen } from './wire.ts'
 import { links, type Asked, type Node, type World } from './world.ts'
-
-const isIpv6 = (address: string): boolean => address.includes(':')
-const host = (n: Node): string => (n.kind === 'pod' ? n.host! : n.name)
-const called = (n: Node): string => (n.namespace === undefined || n.namespace === 'default' ? n.name : `${n.namespace}/${n.name}`)
-/** `10.0.0.1:80` or `[fd00::1]:80` without the port. */
-const ipOf = (end: string): string => end.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
-
-const say = ({ from, to, probe, answer }: Asked): string =>
-  `${called(from)} → ${called(to)}, ${Object.values(probe).join(' ')}: ${answer.outcome} from ${answer.self || '?'}: ${answer.text}`
-
-/** Fails with every question whose answer is not what it must be; also when none was asked at all. */
-function all(asked: readonly Asked[], what: string, holds: (a: Asked) => boolean): void {
-  assert.ok(asked.length > 0, `${what}: nothing was asked`)
-  const bad = asked.filter((a) => !holds(a))
-  assert.equal(bad.length, 0, `${what}: ${bad.length} of ${asked.length} do not\n${bad.map(say).join('\n')}`)
-}
-
-/** The right node answered and saw the address and port the prober's own socket has. */
-const untranslated = ({ to, probe, answer }: Asked): boolean =>
-  answer.outcome === 'ok' &&
-  (probe.kind === 'ping' ? answer.text.includes(`bytes from ${probe.to}:`) : answer.text === `${called(to)} ${answer.self}`)
 
 export function reachable(world: World, from: Node['kind'], to: Node['kind']): void {
   const asked = world.about('reach', from, to)
@@ -58,77 +39,6 @@ export function hopCounts(world: World): void {
   all(pings, 'the TTL tells the path', (a) => a.answer.ttl === expected(a))
 }
 
-/** Whether packets between two hosts take the tunnel. */
-const tunnelled = (world: World, a: Node, b: Node): boolean => {
-  const segment = (n: Node): string | undefined => world.hosts().find((h) => h.name === host(n))?.segment
-  return world.combination.wire.length > 0 && (!world.combination.crossSegment || segment(a) !== segment(b))
-}
-
-const matches = (layer: Layer | undefined, pattern: HeaderPattern): boolean =>
-  layer?.type === pattern.type &&
-  Object.entries(pattern.fields ?? {}).every(([field, value]) => (layer as unknown as Record<string, unknown>)[field] === value)
-
-interface Seen {
-  readonly at: string
-  readonly frame: Frame
-  /** Index of the innermost IP header. */
-  readonly inner: number
-  readonly from: Node | undefined
-  readonly to: Node | undefined
-}
-
-function* seen(world: World): Generator<Seen> {
-  for (const [at, frames] of world.frames) {
-    for (const frame of frames) {
-      const inner = frame.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6')
-      if (inner > 0) yield { at, frame, inner, from: world.owner(frame[inner]!.src), to: world.owner(frame[inner]!.dst) }
-    }
-  }
-}
-
-/** What is between the underlay's Ethernet header and the packet: `bare`, `as declared`, or else the headers. */
-function dress(world: World, { frame, inner }: Seen): string {
-  if (inner === 1) return 'bare'
-  const { wire, overhead } = world.combination
-  const between = frame.slice(1, inner)
-  if (between.length !== wire.length || !wire.every((p, i) => matches(between[i], p))) return shape(frame)
-  const grown = between[0]!.length! - frame[inner]!.length!
-  // The inner Ethernet header and the outer one are of one size, so what the link carries more is all in the outer packet.
-  return grown === overhead ? 'as declared' : `${shape(frame)}, ${grown} bytes more`
-}
-
-export function wire(world: World): void {
-  const bad = new Set<string>()
-  const pairs = new Set<string>()
-  for (const s of seen(world)) {
-    const { at, frame, inner, from, to } = s
-    if (frame[0]!.type !== 'ethernet' || !from || !to) continue
-    const how = dress(world, s)
-    const tell = `at ${at}: ${called(from)} → ${called(to)} (${shape(frame.slice(inner))}) is ${how}`
-    if (from.kind === 'pod' && to.kind === 'pod') {
-      pairs.add(`${called(from)} ${called(to)} ${frame[inner]!.type} at ${at}`)
-      if (host(from) === host(to)) bad.add(`${tell}, though both are on ${host(from)}`)
-      else if (how !== (tunnelled(world, from, to) ? 'as declared' : 'bare')) bad.add(tell)
-    } else if (from.kind === 'host' && to.kind === 'pod') {
-      if (how !== (tunnelled(world, from, to) ? 'as declared' : 'bare')) bad.add(tell)
-    } else if (how !== 'bare') bad.add(tell)
-  }
-  assert.deepEqual([...bad], [])
-  // Both ends of every conversation were seen leaving and arriving, or the above would mean little.
-  const pods = world.pods()
-  for (const from of pods) {
-    for (const to of pods.filter((p) => host(p) !== host(from))) {
-      for (const family of to.addresses.map((a) => (isIpv6(a) ? 'ipv6' : 'ipv4'))) {
-        for (const at of [host(from), host(to)])
-          assert.ok(
-            pairs.has(`${called(from)} ${called(to)} ${family} at ${at}`),
-            `no ${family} packet ${called(from)} → ${called(to)} at ${at}`,
-          )
-      }
-    }
-  }
-}
-
 export async function mtus(world: World): Promise<void> {
   const { combination: c } = world
   const wrong: string[] = []
@@ -150,6 +60,13 @@ export async function mtus(world: World): Promise<void> {
     )
     assert.equal(tunnels.length, c.backend.type === 'direct' ? 0 : 1, `tunnels of ${h.name}: ${tunnels.map((t) => t.ifname).join(' ')}`)
     for (const t of tunnels) check(`${t.ifname} of ${h.name}`, t['mtu'], link - c.overhead)
+    const fdb = JSON.parse(await output(inside(h.netns, ['bridge', '-j', 'fdb', 'show']))) as { dst?: string; state?: string }[]
+    // All hosts have been heard of by now, and none was learned.
+    assert.deepEqual(
+      fdb.filter((f) => f.dst !== undefined && f.state !== 'permanent'),
+      [],
+      `learned by a tunnel of ${h.name}`,
+    )
   }
   await Promise.all(
     world.pods().map(async (p) => {
@@ -220,6 +137,8 @@ export function leaving(world: World): void {
     'who has routes to pods reaches them as itself',
     (a) => seenAs(a) === 'itself' && a.from.addresses.includes(ipOf(a.answer.self)),
   )
+  const router = world.asked.filter((a) => a.topic === 'router')
+  all(router, 'a pod reaches the router, which is outside the cluster, as its node', (a) => (a.answer.outcome === 'ok') === masquerade)
   // Without masquerade the router has many unanswerable replies to complain about, and does so now and then.
   const noWay = masquerade ? ['unreachable'] : ['unreachable', 'timeout']
   all(outside('external', 'pod', false, true), 'who has none does not', (a) => noWay.includes(a.answer.outcome))

@@ -15,7 +15,7 @@ export interface Asked {
   readonly address: string
   readonly probe: Probe
   /** Why it was asked: what the suite filters by. */
-  readonly topic: 'reach' | 'full size' | 'too large' | 'large datagram' | 'closed' | 'loopback' | 'bulk'
+  readonly topic: 'reach' | 'full size' | 'too large' | 'large datagram' | 'closed' | 'loopback' | 'bulk' | 'router' | 'nobody'
   readonly answer: Answer
 }
 
@@ -103,9 +103,10 @@ export class World {
       helpers.push(await serve(pods[0]!.netns, '127.0.0.1', PORT.loopback))
       for (const h of hosts) captures.set(h.name, await Capture.start(h.netns, 'eth0', join(lab.dir, `${h.name}.pcap`)))
       const asked: Asked[] = []
+      const router = document.nodes.find((n) => n.kind === 'router')?.addresses ?? []
       // Bulk last: a processor that copies megabytes has no time for anybody's ARP.
       for (const late of [false, true]) {
-        const lists = nodes.map((n) => questions(n, nodes).filter((q) => (q.topic === 'bulk') === late))
+        const lists = nodes.map((n) => questions(n, nodes, router).filter((q) => (q.topic === 'bulk') === late))
         for (let i = 0; i < nodes.length; i += ASKERS) {
           const group = nodes.slice(i, i + ASKERS).map((n, j) => ask(n, lists[i + j]!))
           asked.push(...(await Promise.all(group)).flat())
@@ -147,7 +148,10 @@ function nodesOf(document: LabDocument): Node[] {
     .map((n) => ({ ...n, addresses: n.addresses ?? [], podMTU: mtuOf.get(n.host ?? n.name) ?? 0 }))
 }
 
-function questions(from: Node, nodes: readonly Node[]): Omit<Asked, 'answer'>[] {
+/** An address of the same block that no pod has. */
+const unused = (address: string): string => (isIpv6(address) ? address.replace(/[0-9a-f]*$/, 'dead') : address.replace(/\d+$/, '200'))
+
+function questions(from: Node, nodes: readonly Node[], router: readonly string[]): Omit<Asked, 'answer'>[] {
   const list: Omit<Asked, 'answer'>[] = []
   const first = nodes.find((n) => n.kind === 'pod')!
   for (const to of nodes) {
@@ -171,6 +175,12 @@ function questions(from: Node, nodes: readonly Node[]): Omit<Asked, 'answer'>[] 
     }
   }
   if (from.kind === 'external') return list
+  for (const address of from.kind === 'pod' ? from.addresses : []) {
+    const own = { from, to: from, address }
+    list.push({ ...own, topic: 'nobody', probe: { kind: 'send', to: unused(address), port: PORT.udp } })
+    const near = router.filter((r) => isIpv6(r) === isIpv6(address))
+    list.push(...near.map((to): Omit<Asked, 'answer'> => ({ ...own, topic: 'router', probe: { kind: 'ping', to } })))
+  }
   for (const address of ['127.0.0.1', ...first.addresses.filter((a) => !isIpv6(a))]) {
     list.push({ from, to: first, address, topic: 'loopback', probe: { kind: 'tcp', to: address, port: PORT.loopback } })
   }
@@ -186,4 +196,4 @@ async function ask(from: Node, list: readonly Omit<Asked, 'answer'>[]): Promise<
   return list.map((q, i) => ({ ...q, answer: answers[i]! }))
 }
 
-export { links, PORT }
+export { links, unused }

@@ -9,7 +9,7 @@ const PROBER = join(root, 'test/support/prober.pl')
 
 export type Probe =
   | { readonly kind: 'ping'; readonly to: string; /** Of the IP packet, bytes; forbids fragmentation. */ readonly packet?: number }
-  | { readonly kind: 'tcp' | 'udp'; readonly to: string; readonly port: number; /** Payload. */ readonly bytes?: number }
+  | { readonly kind: 'tcp' | 'udp' | 'send'; readonly to: string; readonly port: number; /** Payload. */ readonly bytes?: number }
   | { readonly kind: 'bulk'; readonly to: string; readonly port: number; readonly bytes: number }
 
 export interface Answer {

@@ -6,6 +6,7 @@
 #             ID ping ADDRESS [PAYLOAD BYTES, forbids fragmentation]
 #             ID tcp ADDRESS PORT
 #             ID udp ADDRESS PORT [PAYLOAD BYTES]
+#             ID send ADDRESS PORT            a datagram nobody will answer
 #             ID bulk ADDRESS PORT BYTES      sends and then wants back that many bytes of a known pattern
 #   stdout  an answer a line: ID OUTCOME OWN-ADDRESS TEXT
 #             OUTCOME: ok, refused, timeout or what the kernel said
@@ -180,6 +181,7 @@ sub main {
     $p->{self} = shown(getsockname $p->{file});
     syswrite($p->{file}, $p->{bytes} ? 'x' x $p->{bytes} : "probe\n") // return $settle->($p, why(), '');
     $p->{connecting} = 0;
+    $settle->($p, 'sent', '') if $p->{kind} eq 'send';
   };
   chomp(my @lines = <STDIN>);
   for (@lines) {
