@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import { compile } from '../../../src/compile/compile.ts'
+import type { Chain } from '../../../src/kernel/objects.ts'
+import { share } from '../../../src/services/rules.ts'
+import { staleFlows } from '../../../src/services/stale.ts'
+import { lab } from '../model/fixture.ts'
+
+const LAB = (services: string, families = '10.244.0.0/16'): string => `
+name: t
+network: { podCIDR: [${families}] }
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { host: node-1, labels: { app: web } }
+  b: { host: node-2, labels: { app: web } }
+  c: { host: node-2, labels: { app: web } }
+services:
+${services}
+`
+const chains = (services: string, families?: string): Chain[] => compile(lab(LAB(services, families))).objects.filter((o): o is Chain => o.kind === 'chain')
+const on = (host: string, list: Chain[]): Map<string, readonly string[]> => new Map(list.filter((c) => c.ns === `t.${host}` && c.family === 4).map((c) => [`${c.table} ${c.chain}`, c.rules]))
+const target = (rule: string): string => /-j (\S+)/.exec(rule)![1]!
+const TARGETS = new Set(['MARK', 'RETURN', 'DNAT', 'MASQUERADE', 'REJECT', 'DROP', 'ACCEPT'])
+
+const SOME = `
+  web: { type: NodePort, sessionAffinity: ClientIP, selector: { app: web }, ipFamilyPolicy: PreferDualStack, ports: [{ name: a, port: 80 }, { name: b, port: 81, protocol: UDP }, { name: c, port: 82, protocol: SCTP }] }
+  loc: { type: NodePort, externalTrafficPolicy: Local, internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80 }] }
+  out: { externalIPs: [192.0.2.1, "2001:db8::1"], selector: { app: web }, ipFamilyPolicy: PreferDualStack, ports: [{ port: 80 }] }
+  none: { ports: [{ port: 80 }] }
+  head: { clusterIP: None, selector: { app: web } }
+`
+
+describe('chains hang together', () => {
+  const all = chains(SOME, "10.244.0.0/16, 'fd00:10:244::/48'")
+  test('every jump leads to a chain of its table and family, and every chain is jumped to', () => {
+    const key = (c: Chain, name = c.chain): string => `${c.ns} ${c.family} ${c.table} ${name}`
+    const known = new Set(all.map((c) => key(c)))
+    const used = new Set<string>()
+    for (const c of all) for (const rule of c.rules) if (!TARGETS.has(target(rule))) used.add(key(c, target(rule)))
+    expect([...used].filter((name) => !known.has(name))).toEqual([])
+    expect(all.filter((c) => !c.builtin && !used.has(key(c))).map((c) => key(c))).toEqual([])
+  })
+  test('one object a chain, one jump a hook', () => {
+    const keys = all.map((c) => `${c.ns} ${c.family} ${c.table} ${c.chain}`)
+    expect(new Set(keys).size).toBe(keys.length)
+    expect(on('node-1', all).get('nat POSTROUTING')!.map(target)).toEqual(['KUBE-POSTROUTING', 'NETLAB-MASQ'])
+  })
+  test('names fit: xtables takes 28 characters', () => {
+    expect(all.filter((c) => c.chain.length > 28)).toEqual([])
+  })
+  test('IPv6 rules hold IPv6 addresses, IPv4 rules none', () => {
+    for (const c of all) for (const rule of c.rules) expect(/--to-destination \[|-[sd] [0-9a-f]*:/.test(rule) && c.family === 4).toBe(false)
+  })
+})
+
+describe('a cluster address', () => {
+  const node = on('node-1', chains('  web: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }'))
+  const svc = [...node.keys()].find((k) => k.startsWith('nat KUBE-SVC-'))!
+  test('is looked for first, node ports last', () => {
+    expect(node.get('nat KUBE-SERVICES')).toEqual([
+      `-d 10.96.1.1/32 -p tcp -m comment --comment "default/web cluster IP" -m tcp --dport 80 -j ${svc.slice(4)}`,
+      '-m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS',
+    ])
+  })
+  test('is shared out evenly; who is not a pod is masqueraded', () => {
+    const rules = node.get(svc)!
+    expect(rules[0]).toBe('! -s 10.244.0.0/16 -d 10.96.1.1/32 -p tcp -m comment --comment "default/web cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ')
+    expect(rules.slice(1).map((r) => /probability (\S+)/.exec(r)?.[1])).toEqual(['0.33333333349', '0.50000000000', undefined])
+    expect(rules.slice(1).map((r) => /-> (\S+)"/.exec(r)?.[1])).toEqual(['10.244.0.2:8080', '10.244.1.2:8080', '10.244.1.3:8080'])
+  })
+  test('becomes a pod, who is not to meet itself', () => {
+    const sep = target(node.get(svc)![1]!)
+    expect(node.get(`nat ${sep}`)).toEqual([
+      '-s 10.244.0.2/32 -m comment --comment "default/web" -j KUBE-MARK-MASQ',
+      '-p tcp -m comment --comment "default/web" -m tcp -j DNAT --to-destination 10.244.0.2:8080',
+    ])
+  })
+})
+
+test('shares are what the kernel prints back', () => {
+  expect([2, 3, 7].map((n) => /\d\.\d+/.exec(share(n))![0])).toEqual(['0.50000000000', '0.33333333349', '0.14285714272'])
+})
+
+test('policies: Local chains differ from host to host', () => {
+  const all = chains('  loc: { type: NodePort, externalTrafficPolicy: Local, internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80 }] }')
+  const local = (host: string): number => [...on(host, all)].filter(([k]) => k.startsWith('nat KUBE-SVL-')).flatMap(([, r]) => r.filter((x) => target(x).startsWith('KUBE-SEP-'))).length
+  expect([local('node-1'), local('node-2')]).toEqual([1, 2])
+  const nobodyHere = chains('  loc: { type: NodePort, externalTrafficPolicy: Local, selector: { app: web, only: x }, ports: [{ port: 80 }] }')
+  expect(on('node-1', nobodyHere).get('filter KUBE-EXTERNAL-SERVICES')!.map(target)).toEqual(['REJECT'])
+})
+
+test('without Services, and with headless ones only, there are no chains of kube-proxy', () => {
+  for (const services of ['  {}', '  head: { clusterIP: None, selector: { app: web } }']) expect(chains(services).filter((c) => c.chain.startsWith('KUBE'))).toEqual([])
+})
+
+test('a lab with Services asks for what they need', () => {
+  const needs = (services: string, families?: string): readonly string[] => compile(lab(LAB(services, families))).needs
+  expect(needs(SOME, "10.244.0.0/16, 'fd00:10:244::/48'")).toEqual(expect.arrayContaining(['services', 'services6']))
+  expect(needs('  web: { ports: [{ port: 1 }] }', "10.244.0.0/16, 'fd00:10:244::/48'")).not.toContain('services6')
+  expect(needs('  {}')).not.toContain('services')
+})
+
+test('UDP entries that a change makes stale', () => {
+  const dns = (pods: string): ReturnType<typeof lab> => lab(LAB(`  dns: { type: NodePort, selector: { app: web${pods} }, ports: [{ port: 53, protocol: UDP }, { name: t, port: 53 }] }`.replace('{ port: 53, protocol', '{ name: u, port: 53, protocol')))
+  expect(staleFlows(dns(''), dns(''))).toEqual([])
+  const gone = staleFlows(dns(''), dns(', no: body'))
+  expect(gone).toHaveLength(6) // three pods, at the cluster address and at the node port
+  expect(gone[0]).toEqual({ port: 'default/dns:u', match: ['-f', 'ipv4', '-p', 'udp', '--orig-dst', '10.96.1.1', '--orig-port-dst', '53', '--dst-nat', '10.244.0.2'] })
+  expect(staleFlows(dns(', no: body'), dns('')).map((s) => s.match.slice(4).join(' '))).toEqual(['--orig-dst 10.96.1.1 --orig-port-dst 53', '--orig-port-dst 30086', '--orig-port-dst 30086'])
+})
