@@ -26,6 +26,9 @@ export interface HeardTrace extends RuleTrace {
 const PACKET_OTHERHOST = 3
 const PACKET_OUTGOING = 4
 
+/** Longest wait for the kernel's answer to a question, milliseconds. */
+const PATIENCE = 2000
+
 /** A dump the kernel was asked for. */
 interface Asked {
   readonly messages: Message[]
@@ -109,7 +112,10 @@ export class Ear {
     if (number === undefined || !this.hears(ns)) return Promise.resolve([])
     const answer = new Promise<Message[]>((done) => this.#asked.set(`${number} ${sequence}`, { messages: [], done, ack }))
     this.#helper.write(`SEND ${number} ${bytes.toString('hex')}\n`)
-    return this.#helper.orBroken(answer)
+    // An answer can get lost when a socket overflows: then it counts as none.
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<Message[]>((resolve) => (timer = setTimeout(() => resolve([]), PATIENCE)))
+    return this.#helper.orBroken(Promise.race([answer, patience])).finally(() => clearTimeout(timer))
   }
 
   /** Stops listening once everything heard so far has been handed over. Does not wait for the process to leave. */

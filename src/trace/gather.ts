@@ -92,12 +92,13 @@ export async function gather(
   const places = new Places(lab, objects)
   const identity = identityOf(options, vxlanPortsOf(places))
   const ns = from.node.netns
+  // Before anything is started: it may throw, and then there is nothing to end.
+  const way = possibleWay(lab, from.node, to)
   const prober = new Prober({
     ns, protocol: options.protocol, family, to: to.address, port: options.port, id: identity.id,
     payload: payloadOf(options, family, identity), df: options.df, ttl: options.ttl,
     ...(from.address === from.word ? { source: from.address } : {}),
   })
-  const way = possibleWay(lab, from.node, to)
   const live = ear.open(way.listen, captureFilter({ ...identity, marker: identity.marker.readUInt32BE(), vxlanPort: identity.vxlanPorts[0]! }))
   const knowledge = new Knowledge(enter)
   const texts = new RuleTexts(enter, ear)

@@ -227,7 +227,7 @@ export class Walk {
     const itself = dst !== arrived.dst && dst === arrived.src && node.kind === 'host'
     const src = itself ? (node.blocks.find((b) => b.cidr.includes(':') === dst.includes(':'))?.gateway ?? arrived.src) : arrived.src
     const packet = { ...arrived, dst, src }
-    const question = { dst: packet.dst, src: packet.src, iif }
+    const question = { dst: packet.dst, src: arrived.src, iif }
     const answer = await this.knowledge.route(ns, question)
     // Translated to a pod of the same bridge, it is bridged on and never comes up to the bridge's own device.
     if (packet.dst !== arrived.dst && answer.dev === iif && (await this.#link(ns, iif))?.linkinfo?.info_kind === 'bridge') this.steps.pop()
