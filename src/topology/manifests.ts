@@ -124,6 +124,6 @@ function read(item: Item, kind: Kind, merge: Merge, slices: EndpointSlice[], fou
     merge.add(kind, parsed.data as never, origin)
     return
   }
-  const slice = endpointSlice(parsed.data as never, { ...document.positions.key([...at, 'metadata', 'name']), path: `EndpointSlice ${quote(String((parsed.data as { metadata: { name: string } }).metadata.name))}`, file })
+  const slice = endpointSlice(parsed.data as never, { ...document.positions.key([...at, 'metadata', 'name']), path: `EndpointSlice ${(parsed.data as { metadata: { name: string } }).metadata.name}`, file })
   if (slice) slices.push(slice)
 }
