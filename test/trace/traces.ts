@@ -1,5 +1,4 @@
-/** What a trace may leave behind, to compare: rules, settings, routes, connections, tracing instances, helper processes. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** What a trace may leave behind, to compare: rules, settings, routes, connections, tracing instances. */
 import { inside, sh } from '../support/run.ts'
 
 const IN_NODE = `
@@ -13,19 +12,6 @@ ip -o link | sed 's/qdisc.*//'`
 /** Tracing instances of traces; tracefs may have to be mounted to look, which nobody else sees. */
 export const instances = async (): Promise<string[]> =>
   (await sh(`unshare -m sh -c 'mount --make-rprivate /; [ -d /sys/kernel/tracing/instances ] || mount -t tracefs t /sys/kernel/tracing; ls /sys/kernel/tracing/instances'`)).split('\n').filter((l) => l.startsWith('netlab-'))
-
-/** Helper processes of traces whose parent is `pid`, or of any that lost theirs. */
-export function helpers(): number[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return []
-    try {
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-      return words[0] === 'perl' && /\/(ear|events|prober)\.pl$/.test(words[1] ?? '') ? [Number(pid)] : []
-    } catch {
-      return []
-    }
-  })
-}
 
 /** State of every node of a lab, but for connections. */
 export async function nodeStates(namespaces: readonly string[]): Promise<Record<string, string>> {
