@@ -22,5 +22,12 @@ export async function inspect(name: string | undefined, options: { readonly json
     n.kind === 'pod' ? n.hostInterface : '',
     n.netns,
   ])
-  return writeOut([`${facts.map((f) => f.join('  ')).join('\n')}\n\n`, table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim)])
+  const services = lab.services.map((s) => [
+    s.key,
+    s.type,
+    s.headless ? 'None' : s.clusterIPs.map((a) => a.ip).join(' '),
+    s.ports.map((p) => `${p.port}${p.nodePort === undefined ? '' : `:${p.nodePort}`}/${p.protocol}`).join(' '),
+    String(new Set(s.ports.flatMap((p) => p.endpoints.map((e) => e.pod ?? e.ip))).size),
+  ])
+  return writeOut([`${facts.map((f) => f.join('  ')).join('\n')}\n\n`, table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim), ...(services.length > 0 ? ['\n', table(['service', 'type', 'cluster address', 'ports', 'endpoints'], services, chalk.dim)] : [])])
 }

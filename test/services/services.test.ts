@@ -128,6 +128,7 @@ const ROWS: Row[] = [
   { teaches: 'the cluster address is not concerned', from: 'far', to: 'svc/local-ext', port: '80/tcp', by: WEB },
   { teaches: "a pod at its own host's node port counts as inside: every pod, and the client is itself", from: 'far', to: 'node-3', port: '30090/tcp', by: WEB },
   { teaches: 'the host itself too, seen from an address of its own', from: 'node-3', to: 'node-3', port: '30090/tcp', by: WEB, seen: 'node-3' },
+  { teaches: "another host's counts as inside as well, so answers come straight from strangers (kube-proxy does so too)", from: 'asker', to: 'node-3', port: '30090/tcp', by: 'dropped' },
 
   // internalTrafficPolicy: Local.
   { teaches: 'internalTrafficPolicy Local: a pod reaches those of its host', from: 'asker', to: 'svc/local-int', port: '80/tcp', by: ['web-1', 'web-2'] },
