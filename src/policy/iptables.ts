@@ -67,23 +67,50 @@ function enforced(lab: Lab): Map<string, HostPolicies> {
   return result
 }
 
-/** Lines that let packets through, then those that end the rest: one for every group of isolated pods. */
-function directionRules(direction: Direction, policies: readonly Policy[], sets: SetTable): string[] {
-  const allows: string[] = []
-  const subjects = new Map<string, string[]>()
-  for (const policy of policies) {
-    const rules = policy[direction]
-    if (!rules) continue
+/** What a policy adds to a chain, the same on every host. */
+interface Lines {
+  /** Match of the pods it selects. */
+  readonly subject: string
+  readonly allows: readonly string[]
+}
+
+const lines = new WeakMap<Policy, Map<string, ReturnType<typeof SetTable.prototype.record<Lines>>>>()
+
+function linesOf(policy: Policy, direction: Direction, sets: SetTable): Lines {
+  const known = lines.get(policy) ?? new Map<string, ReturnType<typeof SetTable.prototype.record<Lines>>>()
+  lines.set(policy, known)
+  const key = `${direction} ${sets.family}`
+  const before = known.get(key)
+  if (before) {
+    sets.replay(before.asked)
+    return before.result
+  }
+  const made = sets.record((): Lines => {
     const subject = `-m set --match-set ${sets.local(policy)} ${SUBJECT[direction]} `
-    const titles = subjects.get(subject)
-    if (titles) titles.push(policy.title)
-    else subjects.set(subject, [policy.title])
-    for (const rule of rules) {
+    const allows: string[] = []
+    for (const rule of policy[direction]!) {
       const text = comment(`policy ${policy.title} ${ruleText(rule, direction)}`)
       for (const peer of peerMatches(rule, PEER[direction], sets, policy)) {
         for (const port of portMatches(rule, sets, policy)) allows.push(`${port.protocol}${subject}${peer}${port.match}${text}-j RETURN`)
       }
     }
+    return { subject, allows }
+  })
+  known.set(key, made)
+  return made.result
+}
+
+/** Lines that let packets through, then those that end the rest: one for every group of isolated pods. */
+function directionRules(direction: Direction, policies: readonly Policy[], sets: SetTable): string[] {
+  const allows: string[] = []
+  const subjects = new Map<string, string[]>()
+  for (const policy of policies) {
+    if (!policy[direction]) continue
+    const own = linesOf(policy, direction, sets)
+    const titles = subjects.get(own.subject)
+    if (titles) titles.push(policy.title)
+    else subjects.set(own.subject, [policy.title])
+    allows.push(...own.allows)
   }
   const ends = [...subjects].map(([subject, titles], i) => {
     // Whoever comes to the last line is isolated, and by nobody else: it takes the rest.

@@ -21,8 +21,17 @@ interface Scope {
   readonly family: Family
 }
 
+const hashes = new Map<string, string>()
+
 /** 10 hexadecimal digits: two of 10 000 names are equal once in 20 000 labs; {@link SetTable} would notice. */
-const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 10)
+function hash(text: string): string {
+  let known = hashes.get(text)
+  if (known === undefined) hashes.set(text, (known = createHash('sha256').update(text).digest('hex').slice(0, 10)))
+  return known
+}
+
+/** Members of sets that are the same on every host, by the sets' names. */
+const everywhere = new WeakMap<Lab, Map<string, readonly string[]>>()
 
 /**
  * A network as `ipset save` prints it: one address without its length. hash:net knows no /0 (ipset(8)), so that
@@ -33,9 +42,24 @@ export function networks({ family, base, prefix }: Cidr): string[] {
   return [`${formatIp(family, 0n)}/1`, `${formatIp(family, 1n << BigInt(bits(family) - 1))}/1`]
 }
 
+/** A set somebody wants, whatever the host. */
+interface Asked {
+  readonly name: string
+  /** In full what the name abbreviates. */
+  readonly asked: string
+  readonly type: Ipset['type']
+  readonly note: string
+  readonly members: (scope: Scope) => readonly string[]
+  readonly policy?: Policy
+  /** Its members are pods of the host. */
+  readonly isLocal?: true
+}
+
+const addresses = (pods: readonly Pod[], { family }: Scope): string[] => pods.flatMap((p) => addressOf(p, family) ?? [])
+
 export class SetTable {
+  #log: Asked[] | undefined
   readonly #scope: Scope
-  readonly #local: ReadonlySet<Pod>
   readonly #sets = new Map<string, { readonly set: Ipset; readonly asked: string }>()
 
   get family(): Family {
@@ -44,7 +68,6 @@ export class SetTable {
 
   constructor(scope: Scope) {
     this.#scope = scope
-    this.#local = new Set(scope.pods)
   }
 
   objects(): Ipset[] {
@@ -54,20 +77,21 @@ export class SetTable {
   /** Pods of this host that a policy selects. */
   local(policy: Policy): string {
     const { key, text, pods } = policy.selected
-    return this.#add(`s-${hash(key)}`, key, 'hash:ip', `here: ${text}`, () => this.#addresses([...pods].filter((p) => this.#local.has(p))), policy)
+    return this.#ask(`s-${hash(key)}`, key, 'hash:ip', `here: ${text}`, (scope) => addresses(scope.pods.filter((p) => pods.has(p)), scope), { policy, isLocal: true })
   }
 
   /** Pods of this host that any of these policies isolates. */
   isolated(direction: Direction, policies: readonly Policy[]): string {
-    const members = new Set(policies.flatMap((p) => (p[direction] ? [...p.selected.pods].filter((pod) => this.#local.has(pod)) : [])))
-    return this.#add(direction === 'ingress' ? 'in' : 'out', direction, 'hash:ip', `here: isolated for ${direction}`, () => this.#addresses([...members]))
+    const isolating = policies.filter((p) => p[direction])
+    const members: Asked['members'] = (scope) => addresses(scope.pods.filter((pod) => isolating.some((p) => p.selected.pods.has(pod))), scope)
+    return this.#ask(direction === 'ingress' ? 'in' : 'out', direction, 'hash:ip', `here: isolated for ${direction}`, members, { isLocal: true })
   }
 
   /** Pods anywhere that any of the groups holds. */
   peers(groups: readonly PodGroup[], policy: Policy): string {
     const keys = [...new Set(groups.map((g) => g.key))].sort()
     const text = [...new Set(groups.map((g) => g.text))].sort().join('; ')
-    return this.#add(`p-${hash(keys.join('\n'))}`, keys.join('\n'), 'hash:ip', text, () => this.#addresses([...new Set(groups.flatMap((g) => [...g.pods]))]), policy)
+    return this.#ask(`p-${hash(keys.join('\n'))}`, keys.join('\n'), 'hash:ip', text, (scope) => addresses([...new Set(groups.flatMap((g) => [...g.pods]))], scope), { policy })
   }
 
   /** Networks: several without exceptions, or one with. */
@@ -77,32 +101,58 @@ export class SetTable {
       const cut = new Set(blocks.flatMap((b) => b.except.flatMap(networks)))
       return [...blocks.flatMap((b) => networks(b.cidr)).filter((c) => !cut.has(c)), ...[...cut].map((c) => `${c} nomatch`)]
     }
-    return this.#add(`b-${hash(texts.join('\n'))}`, texts.join('\n'), 'hash:net', texts.join('; '), members, policy)
+    return this.#ask(`b-${hash(texts.join('\n'))}`, texts.join('\n'), 'hash:net', texts.join('; '), members, { policy })
   }
 
   /** Every pod's address with the ports it calls by this name. */
   named(name: string, protocol: Protocol, policy: Policy): string {
     const l4 = protocol.toLowerCase()
-    const members = (): string[] =>
-      this.#scope.lab.pods.flatMap((pod) => {
-        const ip = addressOf(pod, this.#scope.family)
+    const members: Asked['members'] = ({ lab, family }) =>
+      lab.pods.flatMap((pod) => {
+        const ip = addressOf(pod, family)
         return ip === undefined ? [] : namedPorts(pod, name, protocol).map((port) => `${ip},${l4}:${port}`)
       })
-    return this.#add(`n-${l4}-${name}`, name, 'hash:ip,port', `${protocol} ports called ${name}`, members, policy)
+    return this.#ask(`n-${l4}-${name}`, name, 'hash:ip,port', `${protocol} ports called ${name}`, members, { policy })
   }
 
-  #addresses(pods: readonly Pod[]): string[] {
-    return pods.flatMap((p) => addressOf(p, this.#scope.family) ?? [])
+  /** What `make` asks for, to be asked for again on another host with {@link replay}. */
+  record<T>(make: () => T): { readonly result: T; readonly asked: readonly Asked[] } {
+    const before = this.#log
+    const log: Asked[] = []
+    this.#log = log
+    const result = make()
+    this.#log = before
+    return { result, asked: log }
   }
 
-  #add(suffix: string, asked: string, type: Ipset['type'], note: string, members: () => readonly string[], policy?: Policy): string {
-    const { host, family } = this.#scope
-    const name = `np${family}-${suffix}`
+  replay(asked: readonly Asked[]): void {
+    for (const a of asked) this.#add(a)
+  }
+
+  #ask(suffix: string, asked: string, type: Ipset['type'], note: string, members: Asked['members'], rest: Pick<Asked, 'policy' | 'isLocal'>): string {
+    const a: Asked = { name: `np${this.family}-${suffix}`, asked, type, note, members, ...rest }
+    this.#log?.push(a)
+    this.#add(a)
+    return a.name
+  }
+
+  #add({ name, asked, type, note, members, policy, isLocal }: Asked): void {
+    const { host, family, lab } = this.#scope
     const known = this.#sets.get(name)
     if (known && known.asked !== asked) throw new Error(`ipset ${name} would have to hold both ${known.asked} and ${asked}`)
+    if (known) return
     // A policy of another file has no line in this one.
-    const from = policy?.source && policy.file === this.#scope.lab.file ? policy.source : host.source
-    if (!known) this.#sets.set(name, { asked, set: { kind: 'ipset', ns: host.netns, from, family, name, type, members: [...new Set(members())].sort(), note } })
-    return name
+    const from = policy?.source && policy.file === lab.file ? policy.source : host.source
+    const sorted = isLocal ? [...members(this.#scope)].sort() : this.#shared(name, members)
+    this.#sets.set(name, { asked, set: { kind: 'ipset', ns: host.netns, from, family, name, type, members: sorted, note } })
+  }
+
+  #shared(name: string, members: Asked['members']): readonly string[] {
+    const { lab } = this.#scope
+    const ofLab = everywhere.get(lab) ?? new Map<string, readonly string[]>()
+    everywhere.set(lab, ofLab)
+    let sorted = ofLab.get(name)
+    if (!sorted) ofLab.set(name, (sorted = [...new Set(members(this.#scope))].sort()))
+    return sorted
   }
 }
