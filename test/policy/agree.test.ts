@@ -1,0 +1,104 @@
+/** What `netlab policy` computes is what the datapath does: random policies over attach modules and backends, and every example. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { compileFile } from '../../src/commands/context.ts'
+import { Enter } from '../../src/kernel/enter.ts'
+import { addressOf, type External, type Pod } from '../../src/model/lab.ts'
+import { mentionedPorts } from '../../src/model/reachability.ts'
+import { verdict } from '../../src/model/verdict.ts'
+import { removeLab } from '../../src/state/down.ts'
+import { bringUp } from '../../src/state/up.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { root } from '../support/root.ts'
+import { labels, policy } from '../unit/policy/arbitrary.ts'
+import { Fleet, type Question } from './fleet.ts'
+import { isFrom, PODS, PROBES, say, World, type Setup } from './world.ts'
+
+ownMachine()
+
+const DATAPATHS = [
+  { attach: 'bridge', backend: 'vxlan' },
+  { attach: 'routed', backend: 'vxlan' },
+  { attach: 'bridge', backend: 'direct' },
+  { attach: 'routed', backend: 'direct' },
+]
+/** Random sets of policies for each datapath. */
+const SAMPLES = 6
+const KEYS = ['x/p', 'x/q', 'x/r', 'y/p', 'y/q', 'z/p']
+
+const setup: fc.Arbitrary<Setup> = fc.record({
+  labels: fc.record(Object.fromEntries(PODS.map((p) => [p, labels]))),
+  namespaces: fc.record({ x: labels, y: labels, z: labels }),
+  policies: fc.dictionary(fc.constantFrom(...KEYS), policy, { minKeys: 2, maxKeys: 6 }),
+})
+
+for (const [n, network] of DATAPATHS.entries()) {
+  describe(`random policies, ${network.attach} over ${network.backend}`, { skip: unable }, () => {
+    const world = new World()
+    before(async () => {
+      await world.up({ network })
+      world.serve()
+      for (let tries = 0; ; tries++) {
+        const answers = await world.measure(PROBES, () => true)
+        const silent = PROBES.filter((p, i) => !isFrom(p, answers[i]!))
+        if (silent.length === 0) return
+        assert.ok(tries < 5, `without policies: ${silent.slice(0, 9).map(say).join(', ')}`)
+        await sleep(200)
+      }
+    })
+    after(() => world.close())
+    for (const [i, sample] of fc.sample(setup, { seed: 4711 + n, numRuns: SAMPLES }).entries()) {
+      it(`sample ${i + 1}`, async () => {
+        await world.up({ ...sample, network })
+        const passes = new Map(PROBES.map((p) => [p, world.computed(p)]))
+        const answers = await world.measure(PROBES, (p) => passes.get(p)!)
+        const wrong = PROBES.flatMap((p, k) => ((passes.get(p) ? isFrom(p, answers[k]!) : answers[k]!.outcome === 'timeout') ? [] : [`${say(p)}: computed ${passes.get(p)}, got ${answers[k]!.outcome}`]))
+        assert.deepEqual(wrong.slice(0, 9), [], `${wrong.length} of ${PROBES.length}: ${JSON.stringify(sample)}`)
+      })
+    }
+  })
+}
+
+const examples = readdirSync(join(root, 'topologies')).filter((f) => f.endsWith('.yaml') && /^policies:/m.test(readFileSync(join(root, 'topologies', f), 'utf8')))
+
+describe('examples', { skip: unable }, () => {
+  for (const file of examples) {
+    it(file, async () => {
+      const enter = new Enter()
+      const { compiled } = compileFile(join(root, 'topologies', file))
+      const { lab } = compiled
+      const callName = (p: Pod | External): string => (p.kind === 'pod' ? p.key : p.name)
+      const parties = [...lab.pods, ...lab.externals]
+      const fleet = new Fleet((name) => parties.find((p) => callName(p) === name)!.netns)
+      try {
+        assert.equal((await bringUp(compiled, enter)).outcome, 'created')
+        await sleep(300)
+        const asked: { readonly question: Question; readonly allowed: boolean }[] = []
+        for (const family of lab.families) {
+          for (const from of [...lab.pods, ...lab.externals.filter((x) => x.podRoutes)]) {
+            for (const to of parties) {
+              for (const { protocol, port } of mentionedPorts(lab)) {
+                if (from === to || protocol === 'SCTP') continue
+                const { allowed } = verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family })
+                asked.push({ allowed, question: { from: callName(from), address: addressOf(to, family)!, kind: protocol.toLowerCase() as 'tcp', port: port ?? 0 } })
+              }
+            }
+          }
+        }
+        const answers = await fleet.ask(asked.map((a) => a.question), 1500)
+        // Nobody need listen: a refusal came from the pod as well, and only a policy is silent.
+        const wrong = asked.flatMap(({ question, allowed }, i) => (allowed === (answers[i]!.outcome !== 'timeout') ? [] : [`${JSON.stringify(question)}: computed ${allowed}, got ${answers[i]!.outcome}`]))
+        assert.deepEqual(wrong, [])
+        assert.ok(asked.some((a) => a.allowed) && asked.some((a) => !a.allowed))
+      } finally {
+        await fleet.close()
+        await removeLab(lab.name, enter)
+        enter.close()
+      }
+    })
+  }
+})
