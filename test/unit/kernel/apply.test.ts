@@ -15,9 +15,13 @@ type Answer = Partial<StepResult> | undefined
 /** Runs jobs one by one in memory; `answer` says what a step gives, by default success. */
 class FakeEnter {
   readonly jobs: Job[] = []
+  /** How many jobs end although the first of them said that it is enough. */
+  underWay = 1
   constructor(readonly answer: (step: Step, job: Job) => Answer = () => undefined) {}
   async run(jobs: readonly Job[], onResult: (index: number, results: StepResult[]) => boolean | void): Promise<void> {
+    let left = Number.POSITIVE_INFINITY
     for (const [index, job] of jobs.entries()) {
+      if (left-- <= 0) return
       this.jobs.push(job)
       const results: StepResult[] = []
       for (const [step, s] of job.steps.entries()) {
@@ -25,7 +29,7 @@ class FakeEnter {
         results.push(result)
         if (result.code !== 0) break
       }
-      if (onResult(index, results) === false) return
+      if (onResult(index, results) === false) left = Math.min(left, this.underWay - 1)
     }
   }
   get enter(): Enter {
@@ -122,9 +126,10 @@ describe('a refused line', () => {
   test('of a whole table is the rule that the words name, else the last of the table', async () => {
     const masq = batch('iptables-restore')
     const n = masq.lines.length
-    const rule = masq.lines.find((l) => l.text.startsWith('-A POSTROUTING'))!.text
+    expect(masq.lines[n - 1]).toMatchObject({ text: 'COMMIT', object: { chain: 'POSTROUTING' } })
+    const rule = masq.lines.find((l) => l.text.startsWith('-A NETLAB-MASQ'))!.text
     const named = await run(refuse(inA('iptables-restore'), `iptables-restore: line ${n} failed: ${rule}\n`))
-    expect(named!.object).toMatchObject({ kind: 'chain', chain: 'POSTROUTING' })
+    expect(named).toMatchObject({ command: `iptables-restore (in lab.a): ${rule}`, object: { kind: 'chain', chain: 'NETLAB-MASQ' } })
     const unnamed = await run(refuse(inA('iptables-restore'), `iptables-restore: line ${n} failed\n`))
     expect(unnamed!.command).toBe('iptables-restore (in lab.a): COMMIT')
     expect(unnamed!.object.kind).toBe('chain')
@@ -150,9 +155,11 @@ describe('a refused line', () => {
     expect(later.jobs.some((j) => j.ns === 'lab.p')).toBe(false)
   })
 
-  test('of several the first counts', async () => {
+  test('of several that were under way together, the first counts', async () => {
     const fake = refuse((s) => 'put' in s, '/proc/sys/x: No\nline 1\n')
+    fake.underWay = 3
     const failure = await run(fake)
+    expect(fake.jobs.filter((j) => 'put' in j.steps[0]!)).toHaveLength(3)
     expect(failure!.command).toContain(`(in ${fake.jobs.find((j) => 'put' in j.steps[0]!)!.ns})`)
   })
 })
@@ -168,6 +175,12 @@ describe('what is taken away', () => {
     expect(fake.jobs.map((j) => j.steps.map(inputOf).join('').trim())).toEqual(['link delete dev p1-q', 'netns delete lab.q'])
     for (const s of fake.jobs.flatMap((j) => j.steps)) expect('run' in s && s.run).toEqual(['ip', '-force', '-batch', '-'])
   })
+})
+
+test('what is made waits until all is gone that must go', async () => {
+  const fake = new FakeEnter()
+  await run(fake, {}, render(diff([{ kind: 'netns', ns: 'lab.old' }], [{ kind: 'netns', ns: 'lab.new' }])))
+  expect(fake.jobs.map((j) => j.steps.map(inputOf))).toEqual([['netns delete lab.old\n'], ['netns add lab.new\n']])
 })
 
 describe('being interrupted', () => {

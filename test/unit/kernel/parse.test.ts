@@ -89,6 +89,8 @@ test('routes are those somebody asked for, in the form they are asked for', () =
     { family: 6, dst: 'default', via: 'fd00:192:168:50::1', dev: 'eth0' },
   ])
   expect(iproute2.route.length).toBeGreaterThan(8)
+  // What somebody put into the kernel's own table is not of this lab either.
+  expect(parse.routeObjects(ns, [{ type: 'local', dst: '10.0.0.0/8', dev: 'lo', table: 'local', protocol: 'boot' }])).toEqual([])
 })
 
 test('routing rules, but for those of the kernel', () => {
@@ -106,6 +108,7 @@ test('neighbours that are permanent', () => {
 })
 
 test('FDB entries of tunnels, not what a bridge learned or the kernel made', () => {
+  expect(parse.fdbObjects(ns, [{ mac: '02:06:00:02:00:00', ifname: 'vxlan1', dst: '192.168.50.13', flags: ['self'], state: '' }])).toEqual([])
   expect(parse.fdbObjects(ns, iproute2.fdb)).toEqual([{ kind: 'fdb', ns, dev: 'vxlan1', mac: '02:06:00:01:00:00', dst: '192.168.50.12' }])
 })
 
@@ -129,6 +132,10 @@ describe('chains', () => {
   test('without counters', () => {
     expect(parse.chainObjects(ns, 4, save.replaceAll('[0:0] -A', '-A'))).toEqual(expected)
   })
+  test('that exist by themselves are told only if they do something: a rule, or a policy that drops', () => {
+    const hooks = parse.chainObjects(ns, 4, '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j DROP\nCOMMIT\n')
+    expect(hooks.map((c) => [c.chain, c.builtin, c.policy, c.rules])).toEqual([['FORWARD', true, 'DROP', []], ['OUTPUT', true, undefined, ['-j DROP']]])
+  })
   test('of the tables netlab uses, of whole tables only', () => {
     expect(parse.chainObjects(ns, 6, '*security\n:X - [0:0]\nCOMMIT\n*raw\n:Y - [0:0]\n-A Y -j DROP\nCOMMIT\n*nat\n:Z - [0:0]\n')).toEqual([{ kind: 'chain', ns, family: 6, table: 'raw', chain: 'Y', builtin: false, rules: ['-j DROP'] }])
     expect(parse.chainObjects(ns, 4, '')).toEqual([])
@@ -141,9 +148,9 @@ describe('chains', () => {
 })
 
 test('sets, their members sorted; types netlab does not make are left out', () => {
-  const save = `${recorded('ipset-save.txt')}create macs hash:mac hashsize 1024\nadd macs 02:00:00:00:00:01\n`
+  const save = `${recorded('ipset-save.txt')}add web 10.0.0.9,udp:53\ncreate macs hash:mac hashsize 1024\nadd macs 02:00:00:00:00:01\n`
   expect(parse.ipsetObjects(ns, save)).toEqual([
-    { kind: 'ipset', ns, name: 'web', type: 'hash:ip,port', family: 4, members: ['10.244.0.2,tcp:80'] },
+    { kind: 'ipset', ns, name: 'web', type: 'hash:ip,port', family: 4, members: ['10.0.0.9,udp:53', '10.244.0.2,tcp:80'] },
     { kind: 'ipset', ns, name: 'nets', type: 'hash:net', family: 6, members: ['fd00::/64', 'fd01::/64 nomatch'] },
   ])
 })

@@ -68,6 +68,8 @@ describe('a script', () => {
     const needs = lines.find((l) => l.includes('It needs'))!
     expect(needs).toBe('# Run it as root. It needs: nsenter, ip, sysctl, bridge, iptables-restore.')
     expect(lines).toContain('set -eu')
+    const dual = compiled('network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {} }\npods: {}\nexternals: { x: { podRoutes: true } }')
+    expect(text(dual.objects)).toContain('It needs: nsenter, ip, sysctl, iptables-restore, ip6tables-restore.')
     const commands = new Set(lines.filter((l) => l.endsWith("<<'EOF'")).map((l) => l.replace(/^in_ns \S+ /, '').split(' ')[0]))
     expect([...commands].toSorted()).toEqual(['bridge', 'ip', 'iptables-restore', 'sysctl'])
   })

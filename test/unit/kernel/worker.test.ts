@@ -26,7 +26,7 @@ describe('run', () => {
   })
 
   test('passes arguments as they are', async () => {
-    const words = ['', 'two words', "it's", 'line\nline', '$HOME', '-n', 'ä€😀']
+    const words = ['', 'two words', "it's", 'line\nline', '$HOME', '-n', 'ä€😀', '', '']
     const [result] = await one({ run: ['printf', '%s|', ...words] })
     expect(result!.stdout).toBe(`${words.join('|')}|`)
   })

@@ -90,6 +90,12 @@ describe('a file that cannot be trusted is an error, never nothing', () => {
     put('applied.json', text)
     expect(() => store.readApplied('lab')).toThrow(store.StateError)
   })
+  test('and told apart: written by another version, or damaged', () => {
+    put('journal.json', JSON.stringify({ ...journal, version: 2 }))
+    expect(() => store.readJournal('lab')).toThrow('another version')
+    put('journal.json', '{')
+    expect(() => store.readJournal('lab')).toThrow('damaged')
+  })
   test('also where reading itself fails', () => {
     mkdirSync(file('journal.json'), { recursive: true })
     expect(() => store.readJournal('lab')).toThrow()
