@@ -140,7 +140,7 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
 }
 
 /** Only a Service sends a pod's packets out and back to itself. */
-const needsSelf = (lab: Lab): boolean => Object.keys(lab.services).length > 0
+const needsSelf = (lab: Lab): boolean => lab.services.length > 0
 
 export const iptables: PolicyModule = {
   summary: 'two chains a host, members in ipsets',
