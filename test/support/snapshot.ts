@@ -9,18 +9,29 @@ const rules = (save: string): string => save.replace(/^#.*\n/gm, '').replace(/\[
 /** Counts of what goes on, not settings. */
 const RESTLESS = /^net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|netfilter\.nf_conntrack_buckets)/
 
-/** Every process but this one and those it just started itself. */
+/** Programs netlab starts in the machine's own namespace. */
+const OURS = /netlab|worker\.pl|supervisor\.pl|responder|ear\.pl|events\.pl|prober\.pl/
+
+/**
+ * Processes a lab may have left: those in another network namespace than the machine's, and netlab's own programs.
+ * The rest of the machine starts and ends what it likes meanwhile.
+ */
 function processes(): string[] {
+  const home = readlinkSync('/proc/1/ns/net')
   return readdirSync('/proc').flatMap((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return []
     try {
-      const [command, name] = ['cmdline', 'comm'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ').trim())
-      return [`${pid} ${command || `(${name})`}`]
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+      const isSuspect = command !== '' && (OURS.test(command) || readlinkSync(`/proc/${pid}/ns/net`) !== home)
+      return isSuspect ? [`${pid} ${command}`] : []
     } catch {
       return []
     }
   })
 }
+
+/** Where netlab writes, and what a careless program of ours would leave; other programs use these folders, too. */
+const FILES = String.raw`find /run/netlab* /run/netns /tmp /dev/shm \( -path "/tmp/netlab-test-*" \) -prune -o \( -path "/run/*" -o -iname "*netlab*" -o -name "PerlIO*" -o -name "nl*" \) -print 2>/dev/null || true`
 
 const SECTIONS: Readonly<Record<string, string>> = {
   addresses: 'ip -j addr',
@@ -30,7 +41,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   iptables: 'iptables-save; ip6tables-save',
   nft: 'nft list ruleset',
   sysctls: 'sysctl -a --pattern "^net\\." 2>/dev/null || true',
-  files: 'find /run /tmp /dev/shm -not -path "/tmp/netlab-test-*" -print',
+  files: FILES,
   mounts: 'cut -d" " -f5- /proc/self/mountinfo',
 }
 
