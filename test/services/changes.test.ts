@@ -13,9 +13,21 @@ import { addressOf, type Document } from './world.ts'
 ownMachine()
 process.env['NETLAB_PROBE_SECONDS'] ??= '3'
 
-const PORTS = [{ name: 'http', containerPort: 8080 }, { name: 'dns', containerPort: 5353, protocol: 'UDP' }]
-const web = (host: string, more: object = {}): object => ({ host, labels: { app: 'web' }, containers: [{ name: 'c', ports: PORTS }], ...more })
-const ports = [{ name: 'http', port: 80, targetPort: 'http' }, { name: 'dns', port: 53, targetPort: 'dns', protocol: 'UDP' }, { name: 'talk', port: 7000 }]
+const PORTS = [
+  { name: 'http', containerPort: 8080 },
+  { name: 'dns', containerPort: 5353, protocol: 'UDP' },
+]
+const web = (host: string, more: object = {}): object => ({
+  host,
+  labels: { app: 'web' },
+  containers: [{ name: 'c', ports: PORTS }],
+  ...more,
+})
+const ports = [
+  { name: 'http', port: 80, targetPort: 'http' },
+  { name: 'dns', port: 53, targetPort: 'dns', protocol: 'UDP' },
+  { name: 'talk', port: 7000 },
+]
 const BASE = {
   network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] },
   hosts: { 'node-1': {}, 'node-2': {} },
@@ -28,7 +40,10 @@ const SERVICES = {
 }
 const topology = (ready: readonly boolean[], more: object = {}): object => ({
   ...BASE,
-  pods: Object.fromEntries([...ready.map((r, i): [string, object] => [`web-${i + 1}`, web(`node-${(i % 2) + 1}`, { ready: r })]), ['asker', { host: 'node-1' }]]),
+  pods: Object.fromEntries([
+    ...ready.map((r, i): [string, object] => [`web-${i + 1}`, web(`node-${(i % 2) + 1}`, { ready: r })]),
+    ['asker', { host: 'node-1' }],
+  ]),
   services: { ...SERVICES, ...more },
 })
 
@@ -57,11 +72,40 @@ class Datagrams {
   }
 }
 
+/** Connects again and again, one after the other, until it is told to stop. */
+class Stream {
+  readonly #child: ChildProcess
+  #heard = ''
+
+  constructor(ns: string, address: string, port: number) {
+    const script = `use IO::Socket::IP; my ($ok, %bad); $SIG{TERM} = sub { print "$ok ", join(',', map {"$_ x$bad{$_}"} keys %bad), "\n"; exit 0 };
+      while (1) { my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Timeout=>3); if (!$s) { $bad{"$!"}++; next } print $s "q\n"; $s->flush; my $l = <$s>; defined $l ? $ok++ : $bad{"no answer"}++ }`
+    const argv = inside(ns, ['perl', '-e', script, address, String(port)])
+    this.#child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+    this.#child.stdout!.on('data', (chunk: Buffer) => (this.#heard += chunk.toString()))
+  }
+
+  /** How many connections were answered, and what became of the others. */
+  async stop(): Promise<{ answered: number; others: string }> {
+    const closed = once(this.#child, 'close')
+    this.#child.kill('SIGTERM')
+    await closed
+    const [answered, ...others] = this.#heard.trim().split(' ')
+    return { answered: Number(answered), others: others.join(' ') }
+  }
+}
+
+/** Times the lab changes under a stream of connections. */
+const CHANGES = Number(process.env['NETLAB_CHANGES'] ?? 50)
+
 describe('a Service whose pods come and go', { skip: unable }, () => {
   let lab: Lab
   let document: Document
   const names = async (from: string, to: string, port: number, count: number): Promise<string[]> => {
-    const answers = await probe(lab.ns(from), Array.from({ length: count }, () => ({ kind: 'tcp' as const, to: addressOf(document, to), port })))
+    const answers = await probe(
+      lab.ns(from),
+      Array.from({ length: count }, () => ({ kind: 'tcp' as const, to: addressOf(document, to), port })),
+    )
     return answers.map((a) => (a.outcome === 'ok' ? a.text.split(' ')[0]! : a.outcome))
   }
   const change = async (ready: readonly boolean[], more: object = {}): Promise<void> => {
@@ -101,7 +145,8 @@ describe('a Service whose pods come and go', { skip: unable }, () => {
       const ready = [1, 2, 3].map((n) => !had.includes(`web-${n}`))
       await change(ready)
       const left = ready.flatMap((r, i) => (r ? [`web-${i + 1}`] : []))
-      for (const client of [inside_, outside]) assert.ok(left.includes(await client.ask()), 'asked by the same socket, one of those that are left answers')
+      for (const client of [inside_, outside])
+        assert.ok(left.includes(await client.ask()), 'asked by the same socket, one of those that are left answers')
       assert.deepEqual([...new Set(await names('asker', 'svc/web', 80, 40))].sort(), left)
     } finally {
       await inside_.end()
@@ -130,14 +175,35 @@ describe('a Service whose pods come and go', { skip: unable }, () => {
     try {
       await talk.goesOn()
       const more = { another: { type: 'NodePort', selector: { app: 'web' }, ports } }
-      for (const [ready, services] of [[[true, true, true], more], [[true, false, true], more], [[true, true, true], {}]] as const) {
+      for (const [ready, services] of [
+        [[true, true, true], more],
+        [[true, false, true], more],
+        [[true, true, true], {}],
+      ] as const) {
         await change(ready, services)
         await talk.goesOn()
-        assert.deepEqual(document.services.slice(0, 3).map((s) => [s.name, s.clusterIP, s.ports.map((p) => p.nodePort)]), before_)
+        assert.deepEqual(
+          document.services.slice(0, 3).map((s) => [s.name, s.clusterIP, s.ports.map((p) => p.nodePort)]),
+          before_,
+        )
       }
     } finally {
       await talk.end()
       await end(server)
+    }
+  })
+
+  test(`${CHANGES} changes of Services under a stream of connections: every one is answered`, async () => {
+    await change([true, true, true], { more0: { selector: { app: 'web' }, ports } })
+    const streams = [
+      new Stream(lab.ns('asker'), addressOf(document, 'svc/web'), 80),
+      new Stream(lab.ns('node-2'), addressOf(document, 'svc/sticky!6'), 80),
+    ]
+    for (let i = 1; i <= CHANGES; i++) await change([true, i % 2 === 0, i % 3 !== 0], { [`more${i}`]: { selector: { app: 'web' }, ports } })
+    for (const stream of streams) {
+      const { answered, others } = await stream.stop()
+      assert.equal(others, '')
+      assert.ok(answered > CHANGES * 5, `only ${answered}`)
     }
   })
 
