@@ -5,7 +5,12 @@
 import { Command, Option } from '@commander-js/extra-typings'
 import { VERSION } from './version.ts'
 
-const example = (lines: string): string => `\nExamples:\n${lines.trim().split('\n').map((l) => `  $ ${l.trim()}`).join('\n')}\n`
+const example = (lines: string): string =>
+  `\nExamples:\n${lines
+    .trim()
+    .split('\n')
+    .map((l) => `  $ ${l.trim()}`)
+    .join('\n')}\n`
 const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
 const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
 
@@ -116,7 +121,12 @@ export function program() {
     .addOption(json())
     .option('--pcap <file>', 'write what was captured, for Wireshark')
     .option('--html <file>', 'write a page that shows the packet moving')
-    .addHelpText('after', example('netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500'))
+    .addHelpText(
+      'after',
+      example(
+        'netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500',
+      ),
+    )
     .action(async (from, to, options) => (await import('./commands/trace.ts')).trace(from, to, options))
 
   const policy = netlab

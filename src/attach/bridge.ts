@@ -35,9 +35,23 @@ export function bridge({ name }: z.infer<typeof options>): Attach {
     objects({ host, pods, podMTU }) {
       const here = { ns: host.netns, from: host.source }
       const objects: KernelObject[] = [
-        { ...here, kind: 'sysctl', key: 'net/bridge/bridge-nf-call-iptables', value: '1', note: 'bridged packets pass iptables: Services and policies act between pods of one host' },
+        {
+          ...here,
+          kind: 'sysctl',
+          key: 'net/bridge/bridge-nf-call-iptables',
+          value: '1',
+          note: 'bridged packets pass iptables: Services and policies act between pods of one host',
+        },
         { ...here, kind: 'sysctl', key: 'net/bridge/bridge-nf-call-ip6tables', value: '1' },
-        { ...here, kind: 'link', type: 'bridge', name, mac: mac('bridge', host.index), mtu: podMTU, note: 'the pods\' bridge; its address is their gateway' },
+        {
+          ...here,
+          kind: 'link',
+          type: 'bridge',
+          name,
+          mac: mac('bridge', host.index),
+          mtu: podMTU,
+          note: "the pods' bridge; its address is their gateway",
+        },
         ...host.blocks.map((b): KernelObject => ({ ...here, kind: 'address', dev: name, address: `${b.gateway}/${b.prefix}` })),
       ]
       for (const pod of pods) {

@@ -37,13 +37,28 @@ export function routed(): Attach {
         type: 'blackhole',
       }))
       if (!lab.router && lab.families.includes(4)) {
-        objects.push({ ...here, kind: 'route', family: 4, dst: `${GATEWAY[4]}/32`, dev: 'eth0', note: 'proxy_arp answers for 169.254.1.1 only if another device leads to it' })
+        objects.push({
+          ...here,
+          kind: 'route',
+          family: 4,
+          dst: `${GATEWAY[4]}/32`,
+          dev: 'eth0',
+          note: 'proxy_arp answers for 169.254.1.1 only if another device leads to it',
+        })
       }
       for (const pod of pods) {
         const dev = pod.hostInterface
         const atHost = { ns: host.netns, from: pod.source, dev }
         const inPod = { ns: pod.netns, from: pod.source, dev: 'eth0' }
-        objects.push({ kind: 'veth', ns: host.netns, from: pod.source, name: dev, mac: HOST_MAC, mtu: podMTU, peer: { ns: pod.netns, name: 'eth0', mac: pod.mac, mtu: podMTU } })
+        objects.push({
+          kind: 'veth',
+          ns: host.netns,
+          from: pod.source,
+          name: dev,
+          mac: HOST_MAC,
+          mtu: podMTU,
+          peer: { ns: pod.netns, name: 'eth0', mac: pod.mac, mtu: podMTU },
+        })
         for (const { family, ip } of pod.addresses) {
           const alone = `${ip}/${family === 4 ? 32 : 128}`
           objects.push({ ...inPod, kind: 'address', address: alone })
@@ -56,7 +71,10 @@ export function routed(): Attach {
           } else {
             objects.push({ ...atHost, kind: 'sysctl', key: `net/ipv6/conf/${dev}/proxy_ndp`, value: '1' })
           }
-          objects.push({ ...inPod, kind: 'route', family, dst: 'default', via: GATEWAY[family] }, { ...atHost, kind: 'route', family, dst: alone })
+          objects.push(
+            { ...inPod, kind: 'route', family, dst: 'default', via: GATEWAY[family] },
+            { ...atHost, kind: 'route', family, dst: alone },
+          )
         }
       }
       return objects

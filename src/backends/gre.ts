@@ -18,7 +18,12 @@ import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
 
 const options = z.object({
-  key: z.int().min(0).max(4_294_967_295).optional().describe('GRE key (RFC 2890): tells several tunnels between the same hosts apart; 4 more bytes.'),
+  key: z
+    .int()
+    .min(0)
+    .max(4_294_967_295)
+    .optional()
+    .describe('GRE key (RFC 2890): tells several tunnels between the same hosts apart; 4 more bytes.'),
   tunnel: tunnelOption,
 })
 
@@ -29,7 +34,10 @@ export function gre({ key, tunnel }: z.infer<typeof options>): Backend {
   return {
     needs: ['gre'],
     overhead,
-    wire: [{ type: 'ipv4', fields: { protocol: 47 } }, { type: 'gre', ...(key === undefined ? {} : { fields: { key } }) }],
+    wire: [
+      { type: 'ipv4', fields: { protocol: 47 } },
+      { type: 'gre', ...(key === undefined ? {} : { fields: { key } }) },
+    ],
     crossSegmentOnly: tunnel === 'cross-segment',
     refuse: () => [],
     objects(host, lab) {

@@ -59,7 +59,13 @@ function ownAddresses(host: Host, dev: string): KernelObject[] {
  * peer beyond the tunnel, direct routes to the rest. Nothing but direct routes where no pair of hosts
  * needs the tunnel.
  */
-export function overTunnel(host: Host, lab: Lab, tunnel: TunnelOption, device: Link, perPeer: (peer: Host) => KernelObject[]): KernelObject[] {
+export function overTunnel(
+  host: Host,
+  lab: Lab,
+  tunnel: TunnelOption,
+  device: Link,
+  perPeer: (peer: Host) => KernelObject[],
+): KernelObject[] {
   const objects: KernelObject[] = anyTunnelled(lab, tunnel) ? [device, ...ownAddresses(host, device.name)] : []
   for (const peer of peersOf(host, lab)) {
     if (tunnelled(host, peer, tunnel)) objects.push(...perPeer(peer))

@@ -32,7 +32,12 @@ export function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
   return {
     needs: ['vxlan'],
     overhead: OVERHEAD,
-    wire: [{ type: 'ipv4', fields: { protocol: 17 } }, { type: 'udp', fields: { dstPort: port } }, { type: 'vxlan', fields: { vni } }, { type: 'ethernet' }],
+    wire: [
+      { type: 'ipv4', fields: { protocol: 17 } },
+      { type: 'udp', fields: { dstPort: port } },
+      { type: 'vxlan', fields: { vni } },
+      { type: 'ethernet' },
+    ],
     crossSegmentOnly: tunnel === 'cross-segment',
     refuse: () => [],
     objects(host, lab) {
@@ -56,7 +61,13 @@ export function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
         return [
           { ...ours, kind: 'fdb', note: `${peer.name}: where its VTEP is`, mac: lladdr, dst: addressOf(peer, 4)! },
           ...peer.blocks.flatMap((block): KernelObject[] => [
-            { ...ours, kind: 'neighbour', note: `${peer.name}: its VTEP as next hop, and the route to its pods`, address: block.network, lladdr },
+            {
+              ...ours,
+              kind: 'neighbour',
+              note: `${peer.name}: its VTEP as next hop, and the route to its pods`,
+              address: block.network,
+              lladdr,
+            },
             tunnelRoute(host, peer, block, dev, block.network),
           ]),
         ]

@@ -64,12 +64,28 @@ function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
   const services = lab.services.flatMap((s): Diagnostic[] => {
     const { line, column, file = loaded.file } = s.source
     const missing = withoutEffect(loaded.topology.services[s.key]!)
-    return missing.map((what) => ({ code: 'not-acted-upon', severity: 'warning', message: `service ${s.key}: ${what}`, file, line, column }))
+    return missing.map((what) => ({
+      code: 'not-acted-upon',
+      severity: 'warning',
+      message: `service ${s.key}: ${what}`,
+      file,
+      line,
+      column,
+    }))
   })
   const keys = (Object.keys(idle) as (keyof typeof idle)[]).flatMap((key): Diagnostic[] => {
     if (idle[key] === 0) return []
     const { line, column } = loaded.source([key])
-    return [{ code: 'not-acted-upon', severity: 'warning', message: `\`${key}\` is checked but not yet acted upon: ${meaning[key]}`, file: loaded.file, line, column }]
+    return [
+      {
+        code: 'not-acted-upon',
+        severity: 'warning',
+        message: `\`${key}\` is checked but not yet acted upon: ${meaning[key]}`,
+        file: loaded.file,
+        line,
+        column,
+      },
+    ]
   })
   return [...services, ...keys]
 }

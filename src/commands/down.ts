@@ -20,10 +20,15 @@ const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' 
 
 function line(name: string, removed: Removed | undefined, known: readonly string[]): string {
   if (!removed) {
-    const near = suggest(name, known.filter((k) => k !== name))
+    const near = suggest(
+      name,
+      known.filter((k) => k !== name),
+    )
     return `nothing to remove: there is no lab "${name}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
   }
-  const strays = removed.strays.map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`).join('')
+  const strays = removed.strays
+    .map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`)
+    .join('')
   return `${strays}removed lab ${name} (${plural(removed.namespaces, 'namespace')})\n`
 }
 
@@ -43,7 +48,11 @@ export async function down(words: readonly string[], options: DownOptions): Prom
   for (const name of names) {
     try {
       progress.phase(`removing ${name}`)
-      const removed = await withLock(name, () => removeLab(name, enter), (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`))
+      const removed = await withLock(
+        name,
+        () => removeLab(name, enter),
+        (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+      )
       results.push({ lab: name, removed: removed !== undefined, namespaces: removed?.namespaces ?? 0 })
       lines.push(line(name, removed, all))
     } catch (error) {
@@ -56,7 +65,11 @@ export async function down(words: readonly string[], options: DownOptions): Prom
   // Told at the end: a reader that goes away (`| head -1`) must not stop the removing.
   if (!options.json) await writeOut(names.length === 0 ? ['nothing to remove: no lab is up\n'] : lines)
   const known = failed.map(asFailure)
-  if (known.length > 1 && known.every((f) => f !== undefined)) throw new Failure(known[0]!.exit, known.flatMap((f) => f.diagnostics))
+  if (known.length > 1 && known.every((f) => f !== undefined))
+    throw new Failure(
+      known[0]!.exit,
+      known.flatMap((f) => f.diagnostics),
+    )
   if (failed.length > 0) throw failed[0]
   if (options.json) await writeJson({ labs: results })
 }

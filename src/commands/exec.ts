@@ -51,7 +51,8 @@ function split(words: readonly string[], options: NodeOptions): { command: reado
     if (word === '--') return { command: words.slice(at + 1), lab }
     if (word.startsWith('--lab=')) lab = word.slice('--lab='.length)
     else if (word === '--lab' && words[at + 1] !== undefined) lab = words[++at]
-    else if (word.startsWith('-')) throw failure(Exit.Usage, 'command-line', `unknown option '${word}'`, 'Put -- before the command: netlab exec NODE -- COMMAND.')
+    else if (word.startsWith('-'))
+      throw failure(Exit.Usage, 'command-line', `unknown option '${word}'`, 'Put -- before the command: netlab exec NODE -- COMMAND.')
     else break
   }
   return { command: words.slice(at), lab }
@@ -60,12 +61,23 @@ function split(words: readonly string[], options: NodeOptions): { command: reado
 /** @throws Failure when somebody deleted it behind netlab's back. */
 function requireNamespace(node: Node, lab: Lab): void {
   if (namedNamespace(node.netns) !== undefined) return
-  throw failure(Exit.Broken, 'namespace-gone', `the namespace of ${callName(node)}, ${node.netns}, does not exist any more`, `netlab up ${visible(lab.file)} makes it again.`)
+  throw failure(
+    Exit.Broken,
+    'namespace-gone',
+    `the namespace of ${callName(node)}, ${node.netns}, does not exist any more`,
+    `netlab up ${visible(lab.file)} makes it again.`,
+  )
 }
 
 export async function exec(nodeName: string, words: readonly string[], options: NodeOptions): Promise<void> {
   const { command, lab: labName } = split(words, options)
-  if (command.length === 0) throw failure(Exit.Usage, 'no-command', `there is nothing to run in ${nodeName}`, `netlab exec ${nodeName} -- COMMAND, or netlab shell ${nodeName}`)
+  if (command.length === 0)
+    throw failure(
+      Exit.Usage,
+      'no-command',
+      `there is nothing to run in ${nodeName}`,
+      `netlab exec ${nodeName} -- COMMAND, or netlab shell ${nodeName}`,
+    )
   const { lab } = theLab(labName)
   const node = theNode(lab, nodeName)
   requireRoot('exec')
@@ -84,6 +96,9 @@ export async function shell(nodeName: string, options: NodeOptions): Promise<voi
   const prompt = `${lab.name}.${callName(node)}# `
   const bash = findTool('bash')
   const argv = bash ? [bash, '--norc', '-i'] : ['/bin/sh', '-i']
-  if (process.stdin.isTTY) process.stderr.write(`${node.kind} ${callName(node)}: ${'addresses' in node ? node.addresses.map((a) => a.ip).join(' ') : ''} (exit leaves)\n`)
+  if (process.stdin.isTTY)
+    process.stderr.write(
+      `${node.kind} ${callName(node)}: ${'addresses' in node ? node.addresses.map((a) => a.ip).join(' ') : ''} (exit leaves)\n`,
+    )
   process.exitCode = await run(insideArgv(node.netns, node.name, argv), { ...process.env, PS1: prompt })
 }

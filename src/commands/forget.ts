@@ -10,7 +10,9 @@ export async function forgetFlows(before: Lab, after: Lab, enter: Enter): Promis
   if (stale.length === 0) return
   if (!findTool('conntrack')) {
     const ports = [...new Set(stale.map((s) => s.port))].join(', ')
-    process.stderr.write(`conntrack is not installed (apt-get install conntrack): UDP clients of ${ports} that keep sending stay with the pods they had\n`)
+    process.stderr.write(
+      `conntrack is not installed (apt-get install conntrack): UDP clients of ${ports} that keep sending stay with the pods they had\n`,
+    )
     return
   }
   // Deleting none is exit code 1, and no failure.

@@ -11,7 +11,10 @@ export async function inspect(name: string | undefined, options: { readonly json
   const chalk = chalkFor(process.stdout)
   const color = paint(chalk)
   const document = labDocument(lab) as Record<string, unknown>
-  const facts = (['lab', 'file', 'backend', 'attach', 'podCIDR', 'serviceCIDR', 'podMTU'] as const).map((key) => [chalk.dim(key), String(document[key])])
+  const facts = (['lab', 'file', 'backend', 'attach', 'podCIDR', 'serviceCIDR', 'podMTU'] as const).map((key) => [
+    chalk.dim(key),
+    String(document[key]),
+  ])
   const where = (n: Node): string => (n.kind === 'pod' ? n.host : n.kind === 'host' || n.kind === 'switch' ? n.segment : '')
   const rows = nodesOf(lab).map((n) => [
     color[n.kind](callName(n)),
@@ -29,5 +32,9 @@ export async function inspect(name: string | undefined, options: { readonly json
     s.ports.map((p) => `${p.port}${p.nodePort === undefined ? '' : `:${p.nodePort}`}/${p.protocol}`).join(' '),
     String(new Set(s.ports.flatMap((p) => p.endpoints.map((e) => e.pod ?? e.ip))).size),
   ])
-  return writeOut([`${facts.map((f) => f.join('  ')).join('\n')}\n\n`, table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim), ...(services.length > 0 ? ['\n', table(['service', 'type', 'cluster address', 'ports', 'endpoints'], services, chalk.dim)] : [])])
+  return writeOut([
+    `${facts.map((f) => f.join('  ')).join('\n')}\n\n`,
+    table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim),
+    ...(services.length > 0 ? ['\n', table(['service', 'type', 'cluster address', 'ports', 'endpoints'], services, chalk.dim)] : []),
+  ])
 }

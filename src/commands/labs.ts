@@ -32,7 +32,8 @@ export function labOf(word: string): string {
   const names = labNames()
   if (names.includes(word) || !/[./]/.test(word)) return word
   const path = resolve(word)
-  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) throw failure(Exit.Usage, 'is-directory', `${word} is a directory`, 'Give the name of a lab, or the topology file it was made from.')
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw failure(Exit.Usage, 'is-directory', `${word} is a directory`, 'Give the name of a lab, or the topology file it was made from.')
   const written = writtenName(path)
   const made = names.filter((n) => fileOf(n) === path)
   if (made.length > 0) return written !== undefined && made.includes(written) ? written : made[0]!
@@ -46,12 +47,29 @@ export function theLab(word: string | undefined): Applied {
   if (word !== undefined) name = labOf(word)
   else if (names.length === 1) name = names[0]!
   else if (names.length === 0) throw failure(Exit.Usage, 'no-lab', 'no lab is up', 'netlab up FILE builds one.')
-  else throw failure(Exit.Usage, 'which-lab', `${names.length} labs are up: ${names.join(', ')}`, 'Say which one: by name, or with --lab NAME where the command takes node names.')
+  else
+    throw failure(
+      Exit.Usage,
+      'which-lab',
+      `${names.length} labs are up: ${names.join(', ')}`,
+      'Say which one: by name, or with --lab NAME where the command takes node names.',
+    )
   const applied = readApplied(name)
   if (applied) return applied
-  if (readJournal(name)) throw failure(Exit.Broken, 'lab-incomplete', `lab ${name} was not brought up completely`, `netlab up FILE starts over, netlab down ${name} removes what is there.`)
+  if (readJournal(name))
+    throw failure(
+      Exit.Broken,
+      'lab-incomplete',
+      `lab ${name} was not brought up completely`,
+      `netlab up FILE starts over, netlab down ${name} removes what is there.`,
+    )
   const near = suggest(name, names)
-  throw failure(Exit.Usage, 'no-such-lab', `there is no lab "${name}" on this machine`, near ? `did you mean "${near}"?` : names.length > 0 ? `Labs: ${names.join(', ')}.` : 'netlab up FILE builds one.')
+  throw failure(
+    Exit.Usage,
+    'no-such-lab',
+    `there is no lab "${name}" on this machine`,
+    near ? `did you mean "${near}"?` : names.length > 0 ? `Labs: ${names.join(', ')}.` : 'netlab up FILE builds one.',
+  )
 }
 
 /** The node of a lab a word means. @throws Failure with a suggestion. */
@@ -61,5 +79,10 @@ export function theNode(lab: Lab, word: string): Node {
   if (node) return node
   const names = nodes.map(callName)
   const near = suggest(word, names)
-  throw failure(Exit.Usage, 'unknown-node', `lab ${lab.name} has no node "${word}"`, near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`)
+  throw failure(
+    Exit.Usage,
+    'unknown-node',
+    `lab ${lab.name} has no node "${word}"`,
+    near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`,
+  )
 }

@@ -16,10 +16,23 @@ export async function logs(podName: string, options: LogsOptions): Promise<void>
   if (pod.kind !== 'pod') throw failure(Exit.Usage, 'not-a-pod', `${podName} is a ${pod.kind}: only pods have containers`)
   const containers = objects.filter((o) => o.kind === 'process').filter((o) => o.ns === pod.netns)
   const names = containers.map((c) => c.container)
-  if (containers.length === 0) throw failure(Exit.Usage, 'no-container', `pod ${callName(pod)} has no container`, 'Give it one with `containers:` in the topology.')
+  if (containers.length === 0)
+    throw failure(Exit.Usage, 'no-container', `pod ${callName(pod)} has no container`, 'Give it one with `containers:` in the topology.')
   const chosen = options.container === undefined ? containers : containers.filter((c) => c.container === options.container)
-  if (chosen.length === 0) throw failure(Exit.Usage, 'no-container', `pod ${callName(pod)} has no container "${options.container}"`, `Containers: ${names.join(', ')}.`)
-  if (chosen.length > 1) throw failure(Exit.Usage, 'which-container', `pod ${callName(pod)} has ${names.length} containers: ${names.join(', ')}`, 'Say which one with -c NAME.')
+  if (chosen.length === 0)
+    throw failure(
+      Exit.Usage,
+      'no-container',
+      `pod ${callName(pod)} has no container "${options.container}"`,
+      `Containers: ${names.join(', ')}.`,
+    )
+  if (chosen.length > 1)
+    throw failure(
+      Exit.Usage,
+      'which-container',
+      `pod ${callName(pod)} has ${names.length} containers: ${names.join(', ')}`,
+      'Say which one with -c NAME.',
+    )
   for await (const chunk of readLog(processDir(lab.name), chosen[0]!.id, { follow: options.follow ?? false })) {
     if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve))
   }

@@ -18,7 +18,15 @@ function rowOf(name: string): Row {
   try {
     const journal = readJournal(name)
     const applied = readApplied(name)
-    if (applied) return { lab: name, state: 'up', hosts: applied.lab.hosts.length, pods: applied.lab.pods.length, backend: applied.lab.backend.type, file: applied.lab.file }
+    if (applied)
+      return {
+        lab: name,
+        state: 'up',
+        hosts: applied.lab.hosts.length,
+        pods: applied.lab.pods.length,
+        backend: applied.lab.backend.type,
+        file: applied.lab.file,
+      }
     return { lab: name, state: 'incomplete', file: journal?.file ?? '' }
   } catch (error) {
     if (!(error instanceof StateError)) throw error
@@ -32,5 +40,11 @@ export async function ls(options: { readonly json?: true }): Promise<void> {
   if (rows.length === 0) return writeOut(['no lab is up: netlab up FILE builds one\n'])
   const chalk = chalkFor(process.stdout)
   const state = { up: chalk.green('up'), incomplete: chalk.red('incomplete'), damaged: chalk.red('damaged') }
-  return writeOut([table(['lab', 'state', 'hosts', 'pods', 'backend', 'file'], rows.map((r) => [r.lab, state[r.state], String(r.hosts ?? '-'), String(r.pods ?? '-'), r.backend ?? '-', visible(r.file)]), chalk.dim)])
+  return writeOut([
+    table(
+      ['lab', 'state', 'hosts', 'pods', 'backend', 'file'],
+      rows.map((r) => [r.lab, state[r.state], String(r.hosts ?? '-'), String(r.pods ?? '-'), r.backend ?? '-', visible(r.file)]),
+      chalk.dim,
+    ),
+  ])
 }

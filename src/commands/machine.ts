@@ -12,14 +12,21 @@ import { Exit, Failure, failure } from './failure.ts'
 /** The directories of system programs are missing from many users' PATH. */
 export function completePath(): void {
   const have = new Set((process.env['PATH'] ?? '').split(':'))
-  process.env['PATH'] = [...have, ...['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].filter((d) => !have.has(d))].filter(Boolean).join(':')
+  process.env['PATH'] = [...have, ...['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].filter((d) => !have.has(d))]
+    .filter(Boolean)
+    .join(':')
 }
 
 /** @throws Failure (exit 3) for anyone but root. */
 export function requireRoot(command: string): void {
   completePath()
   if (process.geteuid?.() === 0) return
-  throw failure(Exit.Machine, 'not-root', `netlab ${command} needs root: network namespaces are made and entered with it`, `sudo ${['netlab', ...process.argv.slice(2)].map(quote).join(' ')}`)
+  throw failure(
+    Exit.Machine,
+    'not-root',
+    `netlab ${command} needs root: network namespaces are made and entered with it`,
+    `sudo ${['netlab', ...process.argv.slice(2)].map(quote).join(' ')}`,
+  )
 }
 
 /** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
@@ -27,7 +34,13 @@ export function requireOutside(): void {
   const here = networkNamespace(process.pid)
   if (here === networkNamespace(1)) return
   const node = namespaces().find((ns) => namedNamespace(ns) === here)
-  if (node !== undefined) throw failure(Exit.Usage, 'inside-a-node', `this is inside the namespace ${node}: what is made or deleted here, the machine does not see`, 'Leave it first (exit).')
+  if (node !== undefined)
+    throw failure(
+      Exit.Usage,
+      'inside-a-node',
+      `this is inside the namespace ${node}: what is made or deleted here, the machine does not see`,
+      'Leave it first (exit).',
+    )
 }
 
 /** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */
@@ -38,7 +51,12 @@ export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
     const packages = [...new Set(missing.map((t) => TOOL_PACKAGES[t] ?? t))].join(' ')
     throw new Failure(
       Exit.Machine,
-      missing.map((t) => ({ code: 'tool-missing', severity: 'error', message: `the program ${t} is not installed`, hint: `sudo apt-get install ${packages}` })),
+      missing.map((t) => ({
+        code: 'tool-missing',
+        severity: 'error',
+        message: `the program ${t} is not installed`,
+        hint: `sudo apt-get install ${packages}`,
+      })),
     )
   }
   const lacking = probe(compiled.needs).filter((p) => !p.works)
@@ -60,7 +78,10 @@ export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
  */
 export function neighbourTableWarning({ lab }: Compiled): Diagnostic | undefined {
   const learned = learnedNeighbours(lab.hosts.length, lab.pods.length)
-  for (const [family, path] of [[4, 'ipv4'], [6, 'ipv6']] as const) {
+  for (const [family, path] of [
+    [4, 'ipv4'],
+    [6, 'ipv6'],
+  ] as const) {
     if (family === 6 && !lab.families.includes(6)) continue
     let limit: number
     try {

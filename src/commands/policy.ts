@@ -38,7 +38,8 @@ function portOf(text: string): PortProbe {
   if (text.toLowerCase() === 'icmp') return { protocol: 'ICMP' }
   const m = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(text)
   const port = Number(m?.[1])
-  if (!m || port < 1 || port > 65_535) throw failure(Exit.Usage, 'bad-port', `--port ${text}: expected a port and a protocol, or icmp`, 'Such as 80/tcp, 53/udp or icmp.')
+  if (!m || port < 1 || port > 65_535)
+    throw failure(Exit.Usage, 'bad-port', `--port ${text}: expected a port and a protocol, or icmp`, 'Such as 80/tcp, 53/udp or icmp.')
   return { protocol: (m[2] ?? 'tcp').toUpperCase() as Protocol, port }
 }
 
@@ -60,7 +61,12 @@ function partyOf(lab: Lab, word: string): Party {
 function familyOf(from: Party, to: Party, asked: string | undefined): Family {
   const families = asked === undefined ? ([4, 6] as const) : [Number(asked) as Family]
   const family = families.find((f) => [from, to].every((p) => p.addresses.some((a) => a.family === f)))
-  if (family === undefined) throw failure(Exit.Usage, 'no-common-family', `${callName(from)} and ${callName(to)} have no address of the same family${asked === undefined ? '' : `, IPv${asked}`}`)
+  if (family === undefined)
+    throw failure(
+      Exit.Usage,
+      'no-common-family',
+      `${callName(from)} and ${callName(to)} have no address of the same family${asked === undefined ? '' : `, IPv${asked}`}`,
+    )
   return family
 }
 
@@ -70,7 +76,13 @@ export async function explain(fromWord: string, toWord: string, options: Explain
   const [from, to] = [partyOf(lab, fromWord), partyOf(lab, toWord)]
   const probe = portOf(options.port ?? 'icmp')
   const family = familyOf(from, to, options.family)
-  const explained: Explained = { from: callName(from), to: callName(to), port: probeText(probe), family, verdict: verdict(lab, { from, to, ...probe, family }) }
+  const explained: Explained = {
+    from: callName(from),
+    to: callName(to),
+    port: probeText(probe),
+    family,
+    verdict: verdict(lab, { from, to, ...probe, family }),
+  }
   if (!explained.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(explanationDocument(explained))
   return writeOut([explanationText(explained, chalkFor(process.stdout))])

@@ -12,14 +12,21 @@ interface CommanderError extends Error {
   readonly exitCode: number
 }
 
-const isCommander = (error: unknown): error is CommanderError => error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+const isCommander = (error: unknown): error is CommanderError =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
 
 /** What is known about an error that commands expect; undefined for bugs. */
 export function asFailure(error: unknown): Failure | undefined {
   if (error instanceof Failure) return error
   if (error instanceof LabBusy) return failure(Exit.Apply, 'lab-busy', error.message, 'Try again when it has finished.')
   if (error instanceof StateError) return failure(Exit.Machine, 'state', error.message, error.hint)
-  if (error instanceof WorkerGone) return failure(Exit.Apply, 'worker-gone', error.message, 'Is the machine out of memory? netlab ls shows what is up; try the same command again.')
+  if (error instanceof WorkerGone)
+    return failure(
+      Exit.Apply,
+      'worker-gone',
+      error.message,
+      'Is the machine out of memory? netlab ls shows what is up; try the same command again.',
+    )
   return undefined
 }
 
@@ -31,12 +38,26 @@ export async function report(error: unknown, argv: readonly string[]): Promise<n
   if (isCommander(error)) {
     if (error.exitCode === 0) return Exit.Done
     // commander has printed its message on standard error already.
-    if (json) console.log(JSON.stringify(diagnosticsJson([{ code: 'command-line', severity: 'error', message: error.message.replace(/^error: /, ''), hint: '--help shows how' }]), null, 2))
+    if (json)
+      console.log(
+        JSON.stringify(
+          diagnosticsJson([
+            { code: 'command-line', severity: 'error', message: error.message.replace(/^error: /, ''), hint: '--help shows how' },
+          ]),
+          null,
+          2,
+        ),
+      )
     return Exit.Usage
   }
   const known = asFailure(error)
   if (!known) {
-    const bug: Diagnostic = { code: 'bug', severity: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error), hint: 'This is a bug in netlab. Please report it with the lines above.' }
+    const bug: Diagnostic = {
+      code: 'bug',
+      severity: 'error',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      hint: 'This is a bug in netlab. Please report it with the lines above.',
+    }
     print([bug], new Map(), json)
     return 70
   }

@@ -21,7 +21,14 @@ function exited(objects: readonly KernelObject[], states: ReadonlyMap<string, Pr
   return objects.flatMap((o): Finding[] => {
     const p = o.kind === 'process' ? states.get(o.id) : undefined
     if (p?.state !== 'exited') return []
-    return [{ state: 'exited', object: describe(o), details: [ending(p)], ...(o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}) }]
+    return [
+      {
+        state: 'exited',
+        object: describe(o),
+        details: [ending(p)],
+        ...(o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}),
+      },
+    ]
   })
 }
 
@@ -43,8 +50,10 @@ async function read({ lab, objects }: Applied, states: ReadonlyMap<string, Proce
 
 function* advice(findings: readonly Finding[], file: string, halfDone: boolean): Generator<string> {
   if (halfDone) yield `\nA change of this lab is under way or was interrupted: netlab up ${file} puts it back as that file says.\n`
-  if (findings.some((f) => f.state === 'missing' || f.state === 'changed')) yield `\nnetlab up ${file} puts back what is missing or changed.\n`
-  if (!halfDone && findings.some((f) => f.state === 'unexpected')) yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
+  if (findings.some((f) => f.state === 'missing' || f.state === 'changed'))
+    yield `\nnetlab up ${file} puts back what is missing or changed.\n`
+  if (!halfDone && findings.some((f) => f.state === 'unexpected'))
+    yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
   if (findings.some((f) => f.state === 'exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
 }
 
@@ -68,7 +77,8 @@ export async function status(name: string | undefined, options: { readonly json?
   const head = `${objects.length} kernel objects read back${containers.length > 0 ? `, ${running} of ${containers.length} containers running` : ''}`
   const color = { missing: chalk.red, changed: chalk.yellow, unexpected: chalk.magenta, exited: chalk.dim }
   const rows = findings.flatMap((f) => {
-    const details = f.details.length > MOST_DETAILS ? [...f.details.slice(0, MOST_DETAILS), `… and ${f.details.length - MOST_DETAILS} more`] : f.details
+    const details =
+      f.details.length > MOST_DETAILS ? [...f.details.slice(0, MOST_DETAILS), `… and ${f.details.length - MOST_DETAILS} more`] : f.details
     return [[color[f.state](f.state), f.source ?? '', f.object], ...details.map((d) => ['', '', chalk.dim(`  ${d}`)])]
   })
   return writeOut([

@@ -42,7 +42,8 @@ function port(text: string | undefined): Pick<ProbeOptions, 'protocol' | 'port'>
   if (text === undefined) return { protocol: 'icmp', port: 0 }
   const m = /^(\d{1,5})(?:\/(tcp|udp))?$/i.exec(text)
   const value = Number(m?.[1])
-  if (!m || value < 1 || value > 65_535) throw usage('bad-port', `--port ${text}: expected a port and a protocol`, 'Such as 80/tcp or 53/udp.')
+  if (!m || value < 1 || value > 65_535)
+    throw usage('bad-port', `--port ${text}: expected a port and a protocol`, 'Such as 80/tcp or 53/udp.')
   return { protocol: (m[2]?.toLowerCase() ?? 'tcp') as 'tcp' | 'udp', port: value }
 }
 
@@ -51,7 +52,8 @@ function timeout(text: string | undefined): number {
   if (text === undefined) return 1500
   const m = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text)
   const value = Number(m?.[1]) * (m?.[2] === 'ms' ? 1 : 1000)
-  if (!m || value < 10 || value > 60_000) throw usage('bad-option', `--timeout ${text}: expected a time up to a minute`, 'Such as 2s or 500ms.')
+  if (!m || value < 10 || value > 60_000)
+    throw usage('bad-option', `--timeout ${text}: expected a time up to a minute`, 'Such as 2s or 500ms.')
   return value
 }
 
@@ -84,7 +86,12 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
   try {
     const applied = theLab(options.lab)
     const { from, to } = targets(applied.lab, fromWord, toWord, probe.family)
-    if (!existsSync(netnsFile(from.node.netns))) throw usage('node-not-running', `${fromWord} is not running: its namespace ${from.node.netns} is gone`, `netlab up ${applied.lab.file} makes it again.`)
+    if (!existsSync(netnsFile(from.node.netns)))
+      throw usage(
+        'node-not-running',
+        `${fromWord} is not running: its namespace ${from.node.netns} is gone`,
+        `netlab up ${applied.lab.file} makes it again.`,
+      )
     const scene = await gather(applied, from, to, probe, collectors, enter, stop.signal)
     const [frames, events] = await Promise.all([collectors.ear.end(), collectors.events.end()])
     const story = tell(scene, { ...frames, events })
@@ -100,7 +107,12 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
   }
 }
 
-function targets(lab: Parameters<typeof resolveTargets>[0], from: string, to: string, family: 4 | 6 | undefined): ReturnType<typeof resolveTargets> {
+function targets(
+  lab: Parameters<typeof resolveTargets>[0],
+  from: string,
+  to: string,
+  family: 4 | 6 | undefined,
+): ReturnType<typeof resolveTargets> {
   try {
     return resolveTargets(lab, from, to, family)
   } catch (error) {

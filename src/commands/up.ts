@@ -48,7 +48,8 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         const { compiled, warnings } = running ? compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
         const { lab } = compiled
         // The lock is held for the name the file had a moment ago.
-        if (lab.name !== name) throw failure(Exit.Usage, 'file-changed', `${file} was renamed from lab ${name} to ${lab.name} meanwhile`, 'Run netlab up again.')
+        if (lab.name !== name)
+          throw failure(Exit.Usage, 'file-changed', `${file} was renamed from lab ${name} to ${lab.name} meanwhile`, 'Run netlab up again.')
         const extra = neighbourTableWarning(compiled)
         warn(extra ? [...warnings, extra] : warnings, file)
         const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, enter, {
@@ -59,7 +60,9 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
           onChanges: (changes) => {
             const count = (action: string): number => changes.filter((c) => c.action === action).length
             const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
-            process.stderr.write(`changing lab ${name}${other}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`)
+            process.stderr.write(
+              `changing lab ${name}${other}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`,
+            )
           },
         })
         progress.end()
@@ -82,8 +85,13 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
 function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
   const sources = from.texts
   const after = (rolledBack: boolean): string =>
-    rolledBack ? 'What had been made was rolled back.' : options.keep ? 'Left as it is (--keep); remove it with netlab down.' : 'It could not be rolled back completely: netlab status shows what is left, netlab down removes it.'
-  const located = (object: KernelObject): { file: string; line: number; column: number } | object => (object.from ? { file: object.from.file ?? file, line: object.from.line, column: object.from.column } : {})
+    rolledBack
+      ? 'What had been made was rolled back.'
+      : options.keep
+        ? 'Left as it is (--keep); remove it with netlab down.'
+        : 'It could not be rolled back completely: netlab status shows what is left, netlab down removes it.'
+  const located = (object: KernelObject): { file: string; line: number; column: number } | object =>
+    object.from ? { file: object.from.file ?? file, line: object.from.line, column: object.from.column } : {}
   switch (result.outcome) {
     case 'foreign':
       throw failure(
@@ -94,20 +102,44 @@ function settle(result: UpResult, file: string, from: FromFile, options: UpComma
       )
     case 'failed': {
       const { object, command, stderr } = result.failure
-      throw new Failure(Exit.Apply, [{ code: 'apply-failed', severity: 'error', message: `cannot make ${describe(object)}: ${stderr}\n${command}`, ...located(object), hint: after(result.rolledBack) }], sources)
+      throw new Failure(
+        Exit.Apply,
+        [
+          {
+            code: 'apply-failed',
+            severity: 'error',
+            message: `cannot make ${describe(object)}: ${stderr}\n${command}`,
+            ...located(object),
+            hint: after(result.rolledBack),
+          },
+        ],
+        sources,
+      )
     }
     case 'diverged': {
       const { missing, changed, unexpected } = result.drift
       const found = [
         ...missing.map((object) => ({ object, message: `the kernel took ${describe(object)} but does not hold it` })),
-        ...changed.map(({ object, fields }) => ({ object, message: `the kernel holds ${describe(object)} with another ${fields.join(', ')}` })),
+        ...changed.map(({ object, fields }) => ({
+          object,
+          message: `the kernel holds ${describe(object)} with another ${fields.join(', ')}`,
+        })),
         ...unexpected.map((object) => ({ object, message: `the kernel still holds ${describe(object)}` })),
       ]
-      throw new Failure(Exit.Apply, found.map(({ object, message }) => ({ code: 'diverged', severity: 'error', message, ...located(object), hint: after(result.rolledBack) })), sources)
+      throw new Failure(
+        Exit.Apply,
+        found.map(({ object, message }) => ({
+          code: 'diverged',
+          severity: 'error',
+          message,
+          ...located(object),
+          hint: after(result.rolledBack),
+        })),
+        sources,
+      )
     }
     case 'interrupted':
       throw failure(Exit.Interrupted, 'interrupted', 'interrupted', after(result.rolledBack))
     default:
   }
 }
-

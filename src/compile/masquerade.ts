@@ -23,16 +23,28 @@ export function masquerade(host: Host, lab: Lab): Chain[] {
       ...lab.serviceCIDRs.filter(ofFamily).map((c) => rule(`-d ${c} `, 'to Services: no NAT', 'RETURN')),
       ...lab.segments.flatMap((s) => [
         // The router is on the segment but not of the cluster: it has no route back to pods.
-        ...(lab.router ? s.gateways.filter((g) => g.family === family).map((g) => rule(`-d ${g.ip}/${length} `, 'the router is outside the cluster', 'MASQUERADE --random-fully')) : []),
+        ...(lab.router
+          ? s.gateways
+              .filter((g) => g.family === family)
+              .map((g) => rule(`-d ${g.ip}/${length} `, 'the router is outside the cluster', 'MASQUERADE --random-fully'))
+          : []),
         ...s.cidrs.filter(ofFamily).map((c) => rule(`-d ${c} `, `to hosts on ${s.segment}: no NAT`, 'RETURN')),
       ]),
-      ...lab.externals.filter((x) => x.podRoutes && addressOf(x, family)).map((x) => rule(`-d ${addressOf(x, family)}/${length} `, `${x.name} has routes to pods: no NAT`, 'RETURN')),
+      ...lab.externals
+        .filter((x) => x.podRoutes && addressOf(x, family))
+        .map((x) => rule(`-d ${addressOf(x, family)}/${length} `, `${x.name} has routes to pods: no NAT`, 'RETURN')),
       rule(`-d ${multicast} `, 'multicast: no NAT', 'RETURN'),
       rule('', 'leaves the cluster', 'MASQUERADE --random-fully'),
     ]
     return [
       { ...here, family, chain: CHAIN, builtin: false, rules: passed, note: 'SNAT for what leaves the cluster, and only for that' },
-      { ...here, family, chain: 'POSTROUTING', builtin: true, rules: lab.podCIDRs.filter(ofFamily).map((c) => rule(`-s ${c} `, 'from pods', CHAIN)) },
+      {
+        ...here,
+        family,
+        chain: 'POSTROUTING',
+        builtin: true,
+        rules: lab.podCIDRs.filter(ofFamily).map((c) => rule(`-s ${c} `, 'from pods', CHAIN)),
+      },
     ]
   })
 }

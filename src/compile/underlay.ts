@@ -26,7 +26,14 @@ const ROUTER_RP_FILTER = ['0', 'off: pods talk to hosts of other segments, and t
 
 /** A node that forwards (host, router): its namespace, loopback, and settings its devices inherit. */
 export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly [value: string, why: string]): KernelObject[] {
-  const set = (key: string, value: string, note?: string): Sysctl => ({ kind: 'sysctl', ns, from, key, value, ...(note === undefined ? {} : { note }) })
+  const set = (key: string, value: string, note?: string): Sysctl => ({
+    kind: 'sysctl',
+    ns,
+    from,
+    key,
+    value,
+    ...(note === undefined ? {} : { note }),
+  })
   const v6 = hasIpv6(lab)
     ? [
         set('net/ipv6/conf/all/forwarding', '1'),
@@ -73,7 +80,14 @@ function segmentSwitch(segment: Segment): KernelObject[] {
   const { netns: ns, source: from } = segment
   return [
     { kind: 'netns', ns, from },
-    { kind: 'sysctl', ns, from, key: 'net/ipv6/conf/default/disable_ipv6', value: '1', note: 'a switch forwards frames and has no addresses' },
+    {
+      kind: 'sysctl',
+      ns,
+      from,
+      key: 'net/ipv6/conf/default/disable_ipv6',
+      value: '1',
+      note: 'a switch forwards frames and has no addresses',
+    },
     { kind: 'link', ns, from, type: 'bridge', name: SWITCH, mac: mac('switch', segment.index), mtu: segment.mtu },
   ]
 }
@@ -99,10 +113,18 @@ export function hostUplink(host: Host, lab: Lab): KernelObject[] {
       name: 'eth0',
       mac: host.mac,
       mtu: host.mtu,
-      peer: { ns: segment.netns, name: interfaceName('h', host.index + 1, host.name), mac: mac('switchPort', host.index), mtu: host.mtu, port: { master: SWITCH } },
+      peer: {
+        ns: segment.netns,
+        name: interfaceName('h', host.index + 1, host.name),
+        mac: mac('switchPort', host.index),
+        mtu: host.mtu,
+        port: { master: SWITCH },
+      },
     },
     ...host.addresses.map((a): KernelObject => ({ ...here, kind: 'address', dev: 'eth0', address: `${a.ip}/${a.prefix}` })),
-    ...(lab.router ? segment.gateways.map((g): KernelObject => ({ ...here, kind: 'route', family: g.family, dst: 'default', via: g.ip, dev: 'eth0' })) : []),
+    ...(lab.router
+      ? segment.gateways.map((g): KernelObject => ({ ...here, kind: 'route', family: g.family, dst: 'default', via: g.ip, dev: 'eth0' }))
+      : []),
   ]
 }
 
@@ -135,12 +157,29 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
   const mtu = Math.max(...lab.segments.map((s) => s.mtu))
   const atRouter = { ns: router.netns, from: x.source }
   const inside = { ns: x.netns, from: x.source, dev: 'eth0' }
-  const objects = endNode(x.netns, x.source, x.addresses.map((a) => a.family))
-  objects.push({ ...atRouter, kind: 'veth', name: port, mac: mac('externalPort', x.index), mtu, peer: { ns: x.netns, name: 'eth0', mac: x.mac, mtu } })
+  const objects = endNode(
+    x.netns,
+    x.source,
+    x.addresses.map((a) => a.family),
+  )
+  objects.push({
+    ...atRouter,
+    kind: 'veth',
+    name: port,
+    mac: mac('externalPort', x.index),
+    mtu,
+    peer: { ns: x.netns, name: 'eth0', mac: x.mac, mtu },
+  })
   for (const { family, ip, prefix } of x.addresses) {
     const gateway = POINT_TO_POINT[family]
     objects.push(
-      { ...atRouter, kind: 'address', dev: port, address: `${gateway}/${family === 4 ? 32 : 64}`, ...(family === 4 ? { scope: 'link' as const } : {}) },
+      {
+        ...atRouter,
+        kind: 'address',
+        dev: port,
+        address: `${gateway}/${family === 4 ? 32 : 64}`,
+        ...(family === 4 ? { scope: 'link' as const } : {}),
+      },
       { ...atRouter, kind: 'route', family, dst: `${ip}/${prefix}`, dev: port },
       { ...inside, kind: 'address', address: `${ip}/${prefix}` },
       ...(family === 4 ? [{ ...inside, kind: 'route' as const, family, dst: `${gateway}/32` }] : []),
@@ -148,12 +187,29 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
     )
     if (!x.podRoutes) continue
     const table = podTable(x.index)
-    objects.push({ ...atRouter, kind: 'rule', family, priority: table, src: `${ip}/${prefix}`, table, note: `${x.name} knows the way to pods, as a BGP peer would` })
+    objects.push({
+      ...atRouter,
+      kind: 'rule',
+      family,
+      priority: table,
+      src: `${ip}/${prefix}`,
+      table,
+      note: `${x.name} knows the way to pods, as a BGP peer would`,
+    })
     for (const host of lab.hosts) {
       const block = blockOf(host, family)
       const via = addressOf(host, family)
       const segment = lab.segments.find((s) => s.segment === host.segment)!
-      if (block && via) objects.push({ ...atRouter, kind: 'route', family, dst: block.cidr, via, dev: interfaceName('s', segment.index + 1, segment.segment), table })
+      if (block && via)
+        objects.push({
+          ...atRouter,
+          kind: 'route',
+          family,
+          dst: block.cidr,
+          via,
+          dev: interfaceName('s', segment.index + 1, segment.segment),
+          table,
+        })
     }
   }
   return objects

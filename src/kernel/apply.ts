@@ -37,7 +37,8 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
   const phases: Batch[][] = []
   for (const batch of batches) {
     const last = phases.at(-1)?.[0]
-    if (last && last.stage === batch.stage && last.removes === batch.removes && (last.tool === 'process') === (batch.tool === 'process')) phases.at(-1)!.push(batch)
+    if (last && last.stage === batch.stage && last.removes === batch.removes && (last.tool === 'process') === (batch.tool === 'process'))
+      phases.at(-1)!.push(batch)
     else phases.push([batch])
   }
   return phases
@@ -46,7 +47,12 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
 /** @param extra input of a reading `ip -j -d -batch -` that rides along with an `ip` batch: no process of its own */
 function stepOf(batch: Batch, extra = ''): Step {
   if (batch.tool === 'sysctl') {
-    return { put: batch.lines.map(({ text }) => { const at = text.indexOf(' = '); return [`/proc/sys/${text.slice(0, at)}`, text.slice(at + 3)] as const }) }
+    return {
+      put: batch.lines.map(({ text }) => {
+        const at = text.indexOf(' = ')
+        return [`/proc/sys/${text.slice(0, at)}`, text.slice(at + 3)] as const
+      }),
+    }
   }
   const [tool, ...words] = toolArgv[batch.tool as keyof typeof toolArgv] as [string, ...string[]]
   const run = [tool, ...(batch.removes ? ['-force'] : []), ...words]
@@ -63,8 +69,15 @@ function failureOf(batch: Batch, result: StepResult): ApplyFailure {
   // A whole table is committed at once, so a refusal may name the COMMIT; the words then name the rule.
   if (line.text === 'COMMIT') line = batch.lines.find((l) => l.text.startsWith('-A') && result.stderr.includes(l.text)) ?? line
   const where = batch.ns === undefined ? '' : ` (in ${batch.ns})`
-  const words = result.stderr.replace(/^Command failed -:\d+$/m, '').replace(/^line \d+$/m, '').trim()
-  return { object: line.object, command: `${batch.tool}${where}: ${line.text}`, stderr: words || `${batch.tool} ended with exit code ${result.code}` }
+  const words = result.stderr
+    .replace(/^Command failed -:\d+$/m, '')
+    .replace(/^line \d+$/m, '')
+    .trim()
+  return {
+    object: line.object,
+    command: `${batch.tool}${where}: ${line.text}`,
+    stderr: words || `${batch.tool} ended with exit code ${result.code}`,
+  }
 }
 
 /** A visit to one namespace: its batches of one phase, and what is read on the way out. */

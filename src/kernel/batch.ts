@@ -34,3 +34,13 @@ export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'process'>, read
   'iptables-restore': ['iptables-restore', '--noflush', '--wait=10'],
   'ip6tables-restore': ['ip6tables-restore', '--noflush', '--wait=10'],
 }
+
+/** One line of one tool in one namespace, and when it is due. */
+export interface Piece {
+  readonly ns?: string
+  readonly tool: Tool
+  readonly stage: Stage
+  readonly text: string
+  /** Whether it belongs to the batches that take things away before anything is made. */
+  readonly removes?: boolean
+}

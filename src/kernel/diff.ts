@@ -76,12 +76,32 @@ export function differences(a: object, b: object): string[] {
 }
 
 /** Fields of devices that `ip link set` changes on a living device; any other change makes a new one. */
-const IN_PLACE = new Set(['down', 'peer.down', 'mtu', 'mac', 'port', 'port.master', 'port.hairpin', 'peer.mtu', 'peer.mac', 'peer.port', 'peer.port.master', 'peer.port.hairpin'])
+const IN_PLACE = new Set([
+  'down',
+  'peer.down',
+  'mtu',
+  'mac',
+  'port',
+  'port.master',
+  'port.hairpin',
+  'peer.mtu',
+  'peer.mac',
+  'peer.port',
+  'peer.port.master',
+  'peer.port.hairpin',
+])
 
 function replaceable(before: KernelObject, object: KernelObject): boolean {
   if (object.kind === 'process' || object.kind === 'rule') return false
   if (object.kind === 'ipset') return before.kind === 'ipset' && before.type === object.type && before.family === object.family
-  if (object.kind === 'neighbour' || object.kind === 'route' || object.kind === 'fdb' || object.kind === 'sysctl' || object.kind === 'chain') return true
+  if (
+    object.kind === 'neighbour' ||
+    object.kind === 'route' ||
+    object.kind === 'fdb' ||
+    object.kind === 'sysctl' ||
+    object.kind === 'chain'
+  )
+    return true
   // Of a pair `port` is what the bridge does with it, of a VTEP it is the UDP port, which is chosen once.
   return differences(before, object).every((f) => IN_PLACE.has(f) && !(object.kind === 'link' && f === 'port'))
 }
@@ -133,7 +153,8 @@ export function diff(current: readonly KernelObject[], desired: readonly KernelO
   }
   for (const [key, object] of want) {
     const before = have.get(key)
-    if (before === undefined || isInLostNs(before) || isOnLostDevice(before) || !stays(key, before)) changes.push({ action: 'create', object })
+    if (before === undefined || isInLostNs(before) || isOnLostDevice(before) || !stays(key, before))
+      changes.push({ action: 'create', object })
     else if (differences(before, object).length > 0) changes.push({ action: 'replace', object, before })
   }
   return order(withReaders(changes, want.values()))
@@ -171,7 +192,10 @@ function withReaders(changes: readonly Change[], desired: Iterable<KernelObject>
 }
 
 function order(changes: Change[]): Change[] {
-  const deletes = changes.filter((c) => c.action === 'delete').toReversed().sort((a, b) => stageOf(b.object) - stageOf(a.object))
+  const deletes = changes
+    .filter((c) => c.action === 'delete')
+    .toReversed()
+    .sort((a, b) => stageOf(b.object) - stageOf(a.object))
   const others = changes.filter((c) => c.action !== 'delete')
   const byStage: Change[][] = Array.from({ length: Stage.Processes + 1 }, () => [])
   for (const c of others) byStage[stageOf(c.object)]!.push(c)

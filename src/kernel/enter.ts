@@ -74,7 +74,10 @@ class Worker {
 
   constructor() {
     // In a process group of its own: Ctrl-C is for netlab, which then still needs its workers to roll back.
-    this.#child = spawn('perl', [fileURLToPath(new URL('./worker.pl', import.meta.url)), String(process.pid)], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child = spawn('perl', [fileURLToPath(new URL('./worker.pl', import.meta.url)), String(process.pid)], {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
     this.#child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
     this.#child.on('error', (error) => this.#broken(new WorkerGone(`a namespace worker cannot run: ${error.message}`)))

@@ -3,10 +3,22 @@
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
 import { readdirSync, statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ABSENT, NETNS_DIR, netnsFile, type Enter, type Job, type Step } from './enter.ts'
-import type { KernelObject, Kind, Process, Veth, VethEnd } from './objects.ts'
-import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, jsonLines, linkObject, neighbourObjects, operational, routeObjects, ruleObjects, type IpLink } from './parse.ts'
+import type { KernelObject, Kind, Process, VethEnd } from './objects.ts'
+import { pairs, settle, type End } from './pairs.ts'
+import {
+  addressObjects,
+  bridgePort,
+  chainObjects,
+  fdbObjects,
+  ipsetObjects,
+  jsonLines,
+  linkObject,
+  neighbourObjects,
+  routeObjects,
+  ruleObjects,
+  type IpLink,
+} from './parse.ts'
 
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
@@ -39,7 +51,12 @@ function byNamespace(hints: readonly KernelObject[]): Map<string, Expected> {
 
 /** Lines for `ip -j -d -batch -` that read a namespace back; each prints one JSON array. */
 function ipLines(kinds: ReadonlySet<Kind>): string[] {
-  return ['address show', 'route show table all', ...(kinds.has('neighbour') ? ['neighbour show nud permanent'] : []), ...(kinds.has('rule') ? ['rule show'] : [])]
+  return [
+    'address show',
+    'route show table all',
+    ...(kinds.has('neighbour') ? ['neighbour show nud permanent'] : []),
+    ...(kinds.has('rule') ? ['rule show'] : []),
+  ]
 }
 
 /** What a step reads. */
@@ -59,7 +76,8 @@ function stepsFor(e: Expected): ReadStep[] {
   const chains = e.objects.filter((o) => o.kind === 'chain')
   if (chains.some((c) => c.family === 4)) steps.push({ part: 'save4', step: { run: ['iptables-save'] } })
   if (chains.some((c) => c.family === 6)) steps.push({ part: 'save6', step: { run: ['ip6tables-save'] } })
-  if (e.kinds.has('sysctl')) steps.push({ part: 'sysctl', step: { get: e.objects.flatMap((o) => (o.kind === 'sysctl' ? [`/proc/sys/${o.key}`] : [])) } })
+  if (e.kinds.has('sysctl'))
+    steps.push({ part: 'sysctl', step: { get: e.objects.flatMap((o) => (o.kind === 'sysctl' ? [`/proc/sys/${o.key}`] : [])) } })
   return steps
 }
 
@@ -70,12 +88,6 @@ export function readSteps(hints: readonly KernelObject[]): (ns: string) => reado
     const e = expected.get(ns)
     return e ? stepsFor(e) : []
   }
-}
-
-/** One end of a veth as the kernel shows it. */
-interface End {
-  readonly link: IpLink
-  readonly end: VethEnd
 }
 
 /**
@@ -99,7 +111,14 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
       if (object) found.push(object)
       if (link.linkinfo?.info_kind !== 'veth') continue
       const port = bridgePort(link)
-      const end: VethEnd = { ns, name: link.ifname, mac: link.address ?? '', mtu: link.mtu, ...(port ? { port } : {}), ...(link.flags.includes('UP') ? {} : { down: true }) }
+      const end: VethEnd = {
+        ns,
+        name: link.ifname,
+        mac: link.address ?? '',
+        mtu: link.mtu,
+        ...(port ? { port } : {}),
+        ...(link.flags.includes('UP') ? {} : { down: true }),
+      }
       ends.set(`${ns} ${link.ifname}`, { link, end })
     }
     found.push(...routeObjects(ns, routes as Parameters<typeof routeObjects>[1]))
@@ -152,7 +171,9 @@ function settings(ns: string, e: Expected, output: string): KernelObject[] {
   const values = output.split('\0')
   return e.objects
     .filter((o) => o.kind === 'sysctl')
-    .flatMap((o, i): KernelObject[] => (values[i] === ABSENT ? [] : [{ kind: 'sysctl', ns, key: o.key, value: values[i]!, ...(o.dev === undefined ? {} : { dev: o.dev }) }]))
+    .flatMap((o, i): KernelObject[] =>
+      values[i] === ABSENT ? [] : [{ kind: 'sysctl', ns, key: o.key, value: values[i]!, ...(o.dev === undefined ? {} : { dev: o.dev }) }],
+    )
 }
 
 /** Names of the machine's named namespaces. */
@@ -174,67 +195,3 @@ function isMounted(ns: string): boolean {
 }
 
 const strip = ({ from: _from, note: _note, ...o }: Process): Process => o
-
-/** Longest wait for links to carry frames, and between two looks, milliseconds. */
-const SETTLE = { patience: 3000, pause: 15 }
-
-/**
- * Waits until pairs whose ends are both up carry frames, so that whoever sends next is not the victim of a link
- * that is still starting. Only ends that were up first, and bridge ports, can be late. What does not get there
- * is marked as down.
- */
-async function settle(hints: readonly KernelObject[], ends: Map<string, End>, enter: Enter): Promise<void> {
-  const pairsUp = hints.flatMap((o): [string, string][] => {
-    if (o.kind !== 'veth') return []
-    const [near, far] = [`${o.ns} ${o.name}`, `${o.peer.ns} ${o.peer.name}`]
-    const bothUp = [near, far].every((key) => ends.get(key)?.link.flags.includes('UP'))
-    return bothUp ? [[near, far]] : []
-  })
-  const late = (): string[] =>
-    pairsUp.flatMap(([near, far]) => {
-      const other = ends.get(far)!
-      return [...(operational(ends.get(near)!.link) ? [] : [near]), ...(other.end.port && !operational(other.link) ? [far] : [])]
-    })
-  const deadline = Date.now() + SETTLE.patience
-  let waiting = late()
-  while (waiting.length > 0 && Date.now() < deadline) {
-    await sleep(SETTLE.pause)
-    const spaces = [...new Set(waiting.map((key) => ends.get(key)!.end.ns))]
-    await enter.run(
-      spaces.map((ns) => ({ ns, steps: [{ run: ['ip', '-j', '-d', 'link', 'show'] }] })),
-      (index, results) => {
-        for (const link of (jsonLines(results[0]?.stdout ?? '')[0] ?? []) as IpLink[]) {
-          const before = ends.get(`${spaces[index]} ${link.ifname}`)
-          if (before) ends.set(`${spaces[index]} ${link.ifname}`, { ...before, link })
-        }
-      },
-    )
-    waiting = late()
-  }
-  for (const key of waiting) {
-    const { link, end } = ends.get(key)!
-    ends.set(key, { link, end: { ...end, down: true } })
-  }
-}
-
-/**
- * Joins veth ends to pairs. The kernel names the other end by index only, so the pairing asked for is
- * accepted when the indices of both ends agree. Ends that are left over come as pairs with {@link NOBODY}.
- */
-function pairs(hints: readonly KernelObject[], ends: Map<string, End>): Veth[] {
-  const result: Veth[] = []
-  for (const o of hints) {
-    if (o.kind !== 'veth') continue
-    const near = ends.get(`${o.ns} ${o.name}`)
-    const far = ends.get(`${o.peer.ns} ${o.peer.name}`)
-    if (!near || !far || near.link.link_index !== far.link.ifindex || far.link.link_index !== near.link.ifindex) continue
-    result.push({ kind: 'veth', ...near.end, peer: far.end })
-    ends.delete(`${o.ns} ${o.name}`)
-    ends.delete(`${o.peer.ns} ${o.peer.name}`)
-  }
-  for (const { end } of ends.values()) result.push({ kind: 'veth', ...end, peer: NOBODY })
-  return result
-}
-
-/** The other end of a veth that is not the one asked for. */
-const NOBODY: VethEnd = { ns: '', name: '', mac: '', mtu: 0 }

@@ -68,11 +68,26 @@ export function linkObject(ns: string, link: IpLink): KernelObject | undefined {
     case 'bridge':
       return { ...common, type: 'bridge', mac, mtu: link.mtu }
     case 'vxlan':
-      return { ...common, type: 'vxlan', mac, mtu: link.mtu, vni: Number(data['id']), port: Number(data['port']), local: text(data['local']), dev: text(data['link'] ?? link.link) }
+      return {
+        ...common,
+        type: 'vxlan',
+        mac,
+        mtu: link.mtu,
+        vni: Number(data['id']),
+        port: Number(data['port']),
+        local: text(data['local']),
+        dev: text(data['link'] ?? link.link),
+      }
     case 'gre':
     case 'ipip': {
       const key = data['okey'] ?? data['ikey']
-      return { ...common, type: link.linkinfo.info_kind, mtu: link.mtu, local: text(data['local']), ...(key === undefined ? {} : { key: keyNumber(text(key)) }) }
+      return {
+        ...common,
+        type: link.linkinfo.info_kind,
+        mtu: link.mtu,
+        local: text(data['local']),
+        ...(key === undefined ? {} : { key: keyNumber(text(key)) }),
+      }
     }
     case undefined:
       return link.flags.includes('LOOPBACK') ? { ...common, type: 'loopback' } : undefined
@@ -82,7 +97,8 @@ export function linkObject(ns: string, link: IpLink): KernelObject | undefined {
 }
 
 /** GRE keys are printed as a number or, by older iproute2, as a dotted quad. */
-const keyNumber = (text: string): number => (text.includes('.') ? text.split('.').reduce((n, part) => n * 256 + Number(part), 0) : Number(text))
+const keyNumber = (text: string): number =>
+  text.includes('.') ? text.split('.').reduce((n, part) => n * 256 + Number(part), 0) : Number(text)
 
 /** Addresses of a device. Loopback's own and automatic IPv6 link-local ones are the kernel's, not ours. */
 export function addressObjects(ns: string, link: IpLink, isOurs: (address: string) => boolean): Address[] {
@@ -116,7 +132,11 @@ export function routeObjects(ns: string, routes: readonly IpRoute[]): Route[] {
   })
 }
 
-export function ruleObjects(ns: string, family: 4 | 6, rules: readonly { priority: number; src: string; srclen?: number; table?: string }[]): Rule[] {
+export function ruleObjects(
+  ns: string,
+  family: 4 | 6,
+  rules: readonly { priority: number; src: string; srclen?: number; table?: string }[],
+): Rule[] {
   return rules.flatMap((r): Rule[] => {
     if (r.src === 'all' || r.table === undefined) return []
     const src = r.srclen === undefined ? withPrefix(r.src) : `${r.src}/${r.srclen}`
@@ -124,12 +144,26 @@ export function ruleObjects(ns: string, family: 4 | 6, rules: readonly { priorit
   })
 }
 
-export function neighbourObjects(ns: string, entries: readonly { dst: string; dev: string; lladdr?: string; state?: readonly string[] }[]): Neighbour[] {
-  return entries.flatMap((n): Neighbour[] => (n.state?.includes('PERMANENT') && n.lladdr !== undefined ? [{ kind: 'neighbour', ns, dev: n.dev, address: n.dst, lladdr: n.lladdr }] : []))
+export function neighbourObjects(
+  ns: string,
+  entries: readonly { dst: string; dev: string; lladdr?: string; state?: readonly string[] }[],
+): Neighbour[] {
+  return entries.flatMap((n): Neighbour[] =>
+    n.state?.includes('PERMANENT') && n.lladdr !== undefined
+      ? [{ kind: 'neighbour', ns, dev: n.dev, address: n.dst, lladdr: n.lladdr }]
+      : [],
+  )
 }
 
-export function fdbObjects(ns: string, entries: readonly { mac: string; ifname: string; dst?: string; flags?: readonly string[]; state?: string }[]): Fdb[] {
-  return entries.flatMap((f): Fdb[] => (f.dst !== undefined && f.flags?.includes('self') && f.state === 'permanent' ? [{ kind: 'fdb', ns, dev: f.ifname, mac: f.mac, dst: f.dst }] : []))
+export function fdbObjects(
+  ns: string,
+  entries: readonly { mac: string; ifname: string; dst?: string; flags?: readonly string[]; state?: string }[],
+): Fdb[] {
+  return entries.flatMap((f): Fdb[] =>
+    f.dst !== undefined && f.flags?.includes('self') && f.state === 'permanent'
+      ? [{ kind: 'fdb', ns, dev: f.ifname, mac: f.mac, dst: f.dst }]
+      : [],
+  )
 }
 
 const TABLES = new Set(['filter', 'nat', 'mangle', 'raw'])

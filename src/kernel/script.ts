@@ -14,7 +14,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
   [Stage.Config]: 'Addresses, routes, tunnel entries, rules: what makes packets find their way',
   [Stage.Settle]: 'Sets under their own names again: rules matched others while these changed',
   [Stage.Cleanup]: 'Sets that no rule matches any more',
-  [Stage.Processes]: 'Containers: processes inside the pods\' namespaces',
+  [Stage.Processes]: "Containers: processes inside the pods' namespaces",
 }
 
 /** How a script starts a container; supplied by the stage that runs them. */
@@ -25,7 +25,8 @@ export interface ContainerScript {
 }
 
 /** One word for a POSIX shell, whatever is in it. Bare `a=b` would be an assignment where a command is expected. */
-export const quote = (text: string): string => (/^(?!\w+=)[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`)
+export const quote = (text: string): string =>
+  /^(?!\w+=)[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 
 /** One comment, whatever is in it: a file's name may hold the end of a line. */
 const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}`.trimEnd()

@@ -42,7 +42,12 @@ export class EndpointFinder {
     for (const slice of endpointSlices) {
       if (slice.service !== undefined) add(this.#slices, `${slice.namespace}/${slice.service}`, slice)
       for (const e of slice.endpoints) {
-        if (e.nodeName !== undefined && !known.has(e.nodeName)) problems.errorAt(slice.source, 'unknown-host', `endpoint slice ${slice.namespace}/${slice.name}: there is no host "${e.nodeName}"`)
+        if (e.nodeName !== undefined && !known.has(e.nodeName))
+          problems.errorAt(
+            slice.source,
+            'unknown-host',
+            `endpoint slice ${slice.namespace}/${slice.name}: there is no host "${e.nodeName}"`,
+          )
       }
     }
   }
@@ -92,7 +97,9 @@ export class EndpointFinder {
       if (target === undefined) return []
       return slice.endpoints.flatMap((e) => {
         if (!e.ready && !spec.publishNotReadyAddresses) return []
-        return e.addresses.slice(0, 1).map((ip): Endpoint => ({ family: slice.family, ip, port: target, ...(e.nodeName === undefined ? {} : { host: e.nodeName }) }))
+        return e.addresses
+          .slice(0, 1)
+          .map((ip): Endpoint => ({ family: slice.family, ip, port: target, ...(e.nodeName === undefined ? {} : { host: e.nodeName }) }))
       })
     })
   }

@@ -12,7 +12,11 @@ export interface Entry<T> {
 }
 
 /** Every entry once, in file order. Reports two entries that end up with one name, and names that outgrow a DNS label. */
-export function* expand<T extends { replicas?: number | undefined }>(map: Readonly<Record<string, T>>, at: Path, problems: Problems): Generator<Entry<T>> {
+export function* expand<T extends { replicas?: number | undefined }>(
+  map: Readonly<Record<string, T>>,
+  at: Path,
+  problems: Problems,
+): Generator<Entry<T>> {
   const seen = new Map<string, string>()
   let total = 0
   for (const [key, spec] of Object.entries(map)) {
@@ -26,11 +30,21 @@ export function* expand<T extends { replicas?: number | undefined }>(map: Readon
       const name = spec.replicas === undefined ? key : `${key}-${n}`
       const before = seen.get(name)
       if (before !== undefined) {
-        problems.error(path, 'name-taken', `${name} exists twice: from "${before}" and from "${key}"`, 'Replicas are called name-1, name-2, …')
+        problems.error(
+          path,
+          'name-taken',
+          `${name} exists twice: from "${before}" and from "${key}"`,
+          'Replicas are called name-1, name-2, …',
+        )
         break
       }
       if (name.split('/').pop()!.length > 63) {
-        problems.error(path, 'name-too-long', `${name} has more than 63 characters`, 'A name with its replica number must fit a DNS label (RFC 1123).')
+        problems.error(
+          path,
+          'name-too-long',
+          `${name} has more than 63 characters`,
+          'A name with its replica number must fit a DNS label (RFC 1123).',
+        )
         break
       }
       seen.set(name, key)

@@ -1,24 +1,18 @@
 /** Hosts: replicas expanded, plugged into segments, addressed, each with its block of the pod network. */
-import { contains, familyName, formatCidr, formatIp, overlaps, parseCidr, parseIp, sizeOf, within, type Cidr, type Family } from '../topology/address.ts'
+import { contains, familyName, formatCidr, formatIp, parseCidr, parseIp, sizeOf, type Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/load.ts'
 import type { HostSpec } from '../topology/schema.ts'
 import { suggest } from '../topology/suggest.ts'
+import { assignBlocks } from './blocks.ts'
+import { pinned, type Draft } from './draft.ts'
 import { expand, type Entry } from './expand.ts'
-import type { Block, Host, NodeAddress } from './lab.ts'
+import type { Host, NodeAddress } from './lab.ts'
 import type { Leases } from './lease.ts'
 import { mac, netnsName } from './names.ts'
 import { Pool, usable, type Networks, type SegmentPlan } from './networks.ts'
 import { Numbers } from './numbers.ts'
 import type { Problems } from './problems.ts'
-
-interface Draft {
-  readonly name: string
-  readonly spec: HostSpec
-  readonly path: Path
-  readonly index: number
-  readonly segment: SegmentPlan
-}
 
 /** Hosts in file order. Pinned values first, then what a running lab leased, then the lowest free ones. */
 export function resolveHosts(loaded: LoadedTopology, lab: string, networks: Networks, leases: Leases, problems: Problems): Host[] {
@@ -43,10 +37,6 @@ export function resolveHosts(loaded: LoadedTopology, lab: string, networks: Netw
 /** Complaints about an entry are made once, not once a replica. */
 const isFirst = ({ name, spec }: Entry<HostSpec>): boolean => spec.replicas === undefined || name.endsWith('-1')
 
-/** The value of this family that the file pins. Replicas cannot have one: that is reported by {@link plug}. */
-const pinned = ({ spec }: Draft, field: 'address' | 'podCIDR', family: Family): string | undefined =>
-  spec.replicas === undefined ? spec[field]?.find((text) => text.includes(':') === (family === 6)) : undefined
-
 function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, problems: Problems): Draft[] {
   const numbers = new Numbers(0)
   const byName = new Map(networks.segments.map((s) => [s.name, s]))
@@ -55,7 +45,13 @@ function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, proble
     const lease = leases.hosts.get(e.name)
     if (lease) numbers.keep(e.name, lease.index)
     for (const field of ['address', 'podCIDR'] as const) {
-      if (isFirst(e) && e.spec.replicas !== undefined && e.spec[field]) problems.error([...e.path, field], 'pinned-replicas', `${field} cannot be pinned for ${e.spec.replicas} replicas at once`, 'Write the hosts out, or leave it to netlab.')
+      if (isFirst(e) && e.spec.replicas !== undefined && e.spec[field])
+        problems.error(
+          [...e.path, field],
+          'pinned-replicas',
+          `${field} cannot be pinned for ${e.spec.replicas} replicas at once`,
+          'Write the hosts out, or leave it to netlab.',
+        )
     }
   }
   let dealt = 0
@@ -67,7 +63,12 @@ function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, proble
       segment = byName.get(e.spec.segment)
       if (!segment && isFirst(e)) {
         const near = suggest(e.spec.segment, [...byName.keys()])
-        problems.error([...e.path, 'segment'], 'unknown-segment', `host ${e.name}: there is no segment "${e.spec.segment}"`, near ? `did you mean "${near}"?` : `Segments: ${[...byName.keys()].join(', ')}.`)
+        problems.error(
+          [...e.path, 'segment'],
+          'unknown-segment',
+          `host ${e.name}: there is no segment "${e.spec.segment}"`,
+          near ? `did you mean "${near}"?` : `Segments: ${[...byName.keys()].join(', ')}.`,
+        )
       }
     } else {
       segment = (lease && byName.get(lease.segment)) ?? networks.segments[dealt % networks.segments.length]
@@ -96,7 +97,11 @@ function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: L
         if (text === undefined) continue
         const ip = parseIp(text)!
         if (!contains(cidr, ip) || ip.value < first || ip.value > last) {
-          problems.error([...d.path, 'address'], 'address-outside-network', `host ${d.name}: ${text} is not a host address of segment ${segment.name} (${formatCidr(cidr)})`)
+          problems.error(
+            [...d.path, 'address'],
+            'address-outside-network',
+            `host ${d.name}: ${text} is not a host address of segment ${segment.name} (${formatCidr(cidr)})`,
+          )
         } else {
           const owner = pool.reserve(ip.value, `host ${d.name}`)
           if (owner) problems.error([...d.path, 'address'], 'address-taken', `host ${d.name}: ${text} already belongs to ${owner}`)
@@ -107,7 +112,8 @@ function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: L
         if (kept.has(i)) continue
         for (const text of leases.hosts.get(d.name)?.ips ?? []) {
           const ip = parseIp(text)!
-          if (contains(cidr, ip) && ip.value >= first && ip.value <= last && pool.reserve(ip.value, `host ${d.name}`) === undefined) kept.set(i, ip.value)
+          if (contains(cidr, ip) && ip.value >= first && ip.value <= last && pool.reserve(ip.value, `host ${d.name}`) === undefined)
+            kept.set(i, ip.value)
         }
       }
       let full = false
@@ -116,7 +122,12 @@ function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: L
         if (value !== undefined) result[i]!.push({ family: cidr.family, ip: formatIp(cidr.family, value), prefix: cidr.prefix })
         else if (!full) {
           full = true
-          problems.error(['underlay', 'segments', segment.name], 'network-too-small', `segment ${segment.name}: ${formatCidr(cidr)} has no address left for ${d.name}`, `${here.length} hosts are plugged in; widen the network.`)
+          problems.error(
+            ['underlay', 'segments', segment.name],
+            'network-too-small',
+            `segment ${segment.name}: ${formatCidr(cidr)} has no address left for ${d.name}`,
+            `${here.length} hosts are plugged in; widen the network.`,
+          )
         }
       }
     }
@@ -129,77 +140,32 @@ function checkSegmentFamilies(d: Draft, problems: Problems): void {
   const families = d.segment.cidrs.map((c) => c.family)
   for (const family of ([4, 6] as const).filter((f) => !families.includes(f))) {
     const text = pinned(d, 'address', family)
-    if (text !== undefined) problems.error([...d.path, 'address'], 'family-not-in-lab', `host ${d.name}: ${text} is ${familyName(family)}, which segment ${d.segment.name} does not carry`, 'Add a network of that family to the segment.')
-  }
-}
-
-function block(cidr: Cidr): Block {
-  return {
-    family: cidr.family,
-    cidr: formatCidr(cidr),
-    network: formatIp(cidr.family, cidr.base),
-    gateway: formatIp(cidr.family, cidr.base + 1n),
-    prefix: cidr.prefix,
-  }
-}
-
-function assignBlocks(drafts: readonly Draft[], networks: Networks, leases: Leases, problems: Problems): Block[][] {
-  const result: Block[][] = drafts.map(() => [])
-  for (const network of networks.pods) {
-    const fixed = new Map<number, Cidr>()
-    drafts.forEach((d, i) => {
-      const cidr = pinnedBlock(d, network, problems)
-      if (!cidr) return
-      const clash = [...fixed].find(([, other]) => overlaps(other, cidr))
-      if (clash) problems.error([...d.path, 'podCIDR'], 'networks-overlap', `host ${d.name}: ${formatCidr(cidr)} overlaps the block of ${drafts[clash[0]]!.name}`)
-      fixed.set(i, cidr)
-    })
-    drafts.forEach((d, i) => {
-      const leased = leases.hosts.get(d.name)?.blocks.map((b) => parseCidr(b)!).find((b) => within(b, network))
-      if (leased && !fixed.has(i) && leased.prefix === networks.hostPrefix[network.family] && ![...fixed.values()].some((f) => overlaps(f, leased))) fixed.set(i, leased)
-    })
-    const next = freeBlocks(network, networks.hostPrefix[network.family], [...fixed.values()])
-    for (const i of drafts.keys()) {
-      const cidr = fixed.get(i) ?? next.next().value
-      if (cidr) result[i]!.push(block(cidr))
-      else {
-        const count = sizeOf(network) / sizeOf({ ...network, prefix: networks.hostPrefix[network.family] })
-        problems.error(['network', 'podCIDR'], 'network-too-small', `podCIDR ${formatCidr(network)} has ${count} blocks of /${networks.hostPrefix[network.family]}, but there are ${drafts.length} hosts`, 'Widen podCIDR, or make blocks smaller with hostPrefix.')
-        break
-      }
-    }
-  }
-  return result
-}
-
-function pinnedBlock(d: Draft, network: Cidr, problems: Problems): Cidr | undefined {
-  const text = pinned(d, 'podCIDR', network.family)
-  if (text === undefined) return undefined
-  const cidr = parseCidr(text)!
-  const path = [...d.path, 'podCIDR']
-  if (!within(cidr, network)) problems.error(path, 'address-outside-network', `host ${d.name}: ${formatCidr(cidr)} is not inside podCIDR ${formatCidr(network)}`)
-  else if (cidr.prefix > (cidr.family === 4 ? 30 : 126)) problems.error(path, 'block-too-small', `host ${d.name}: ${formatCidr(cidr)} has no room for a gateway and pods`)
-  else return cidr
-  return undefined
-}
-
-/** Blocks of a network in order, past those that are taken. */
-function* freeBlocks(network: Cidr, prefix: number, taken: readonly Cidr[]): Generator<Cidr, undefined> {
-  if (prefix < network.prefix) return
-  const step = sizeOf({ ...network, prefix })
-  for (let base = network.base; base < network.base + sizeOf(network); ) {
-    const cidr: Cidr = { family: network.family, base, prefix }
-    const other = taken.find((t) => overlaps(t, cidr))
-    if (!other) yield cidr
-    // A pinned block may be as large as billions of ordinary ones: past it in one step.
-    base = other && other.prefix < prefix ? other.base + sizeOf(other) : base + step
+    if (text !== undefined)
+      problems.error(
+        [...d.path, 'address'],
+        'family-not-in-lab',
+        `host ${d.name}: ${text} is ${familyName(family)}, which segment ${d.segment.name} does not carry`,
+        'Add a network of that family to the segment.',
+      )
   }
 }
 
 /** Names a family the lab does not have, for pinned values that would silently be ignored. */
-export function checkFamilies(what: string, path: Path, texts: readonly string[] | undefined, families: readonly Family[], problems: Problems): void {
+export function checkFamilies(
+  what: string,
+  path: Path,
+  texts: readonly string[] | undefined,
+  families: readonly Family[],
+  problems: Problems,
+): void {
   for (const text of texts ?? []) {
     const family = (parseIp(text) ?? parseCidr(text))!.family
-    if (!families.includes(family)) problems.error(path, 'family-not-in-lab', `${what}: ${text} is ${familyName(family)}, which the pod network does not carry`, 'Add a network of that family to network.podCIDR.')
+    if (!families.includes(family))
+      problems.error(
+        path,
+        'family-not-in-lab',
+        `${what}: ${text} is ${familyName(family)}, which the pod network does not carry`,
+        'Add a network of that family to network.podCIDR.',
+      )
   }
 }

@@ -12,7 +12,19 @@ export function interfaceName(letter: string, number: number, name: string): str
 }
 
 /** What a MAC of ours belongs to: its second byte. */
-const macKinds = { pod: 1, podPort: 2, host: 3, switchPort: 4, bridge: 5, vtep: 6, router: 7, routerPort: 8, external: 9, externalPort: 10, switch: 11 } as const
+const macKinds = {
+  pod: 1,
+  podPort: 2,
+  host: 3,
+  switchPort: 4,
+  bridge: 5,
+  vtep: 6,
+  router: 7,
+  routerPort: 8,
+  external: 9,
+  externalPort: 10,
+  switch: 11,
+} as const
 
 /**
  * `02:01:HH:HH:NN:NN`: locally administered (IEEE 802: bit 1 of the first byte), then the kind,

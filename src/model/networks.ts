@@ -58,7 +58,12 @@ export function planNetworks(topology: Topology, problems: Problems): Networks {
     const cidrs = list.map((c) => parseCidr(c)!)
     const v4 = cidrs.find((c) => c.family === 4)
     if (!v4) {
-      problems.error(['underlay', 'segments', name], 'segment-without-ipv4', `segment ${name} has no IPv4 network`, 'Tunnels run over IPv4: write a list, such as [192.168.1.0/24, fd00:1::/64].')
+      problems.error(
+        ['underlay', 'segments', name],
+        'segment-without-ipv4',
+        `segment ${name} has no IPv4 network`,
+        'Tunnels run over IPv4: write a list, such as [192.168.1.0/24, fd00:1::/64].',
+      )
     } else if (families.includes(6) && cidrs.length === 1) {
       cidrs.push(derivedIpv6(v4))
     }
@@ -67,17 +72,33 @@ export function planNetworks(topology: Topology, problems: Problems): Networks {
 
   const given = network.hostPrefix
   if (typeof given === 'number' && families.length > 1) {
-    problems.error(['network', 'hostPrefix'], 'host-prefix-ambiguous', 'one hostPrefix cannot serve two families', 'Write { ipv4: 24, ipv6: 64 }.')
+    problems.error(
+      ['network', 'hostPrefix'],
+      'host-prefix-ambiguous',
+      'one hostPrefix cannot serve two families',
+      'Write { ipv4: 24, ipv6: 64 }.',
+    )
   }
-  const prefixOf = (family: Family, fallback: number): number => (typeof given === 'number' ? given : (family === 4 ? given.ipv4 : given.ipv6) ?? fallback)
+  const prefixOf = (family: Family, fallback: number): number =>
+    typeof given === 'number' ? given : ((family === 4 ? given.ipv4 : given.ipv6) ?? fallback)
   const hostPrefix = { 4: prefixOf(4, 24), 6: prefixOf(6, 64) }
   pods.forEach((cidr, i) => {
     const prefix = hostPrefix[cidr.family]
     const most = cidr.family === 4 ? 30 : 126
     if (prefix > most) {
-      problems.error(['network', 'hostPrefix'], 'block-too-small', `a /${prefix} block has no room for a gateway and pods`, `Use /${most} or shorter.`)
+      problems.error(
+        ['network', 'hostPrefix'],
+        'block-too-small',
+        `a /${prefix} block has no room for a gateway and pods`,
+        `Use /${most} or shorter.`,
+      )
     } else if (prefix < cidr.prefix) {
-      problems.error(['network', 'podCIDR', i], 'network-too-small', `podCIDR ${formatCidr(cidr)} is smaller than one host's /${prefix} block`, `Widen podCIDR or set hostPrefix to ${cidr.prefix} or more.`)
+      problems.error(
+        ['network', 'podCIDR', i],
+        'network-too-small',
+        `podCIDR ${formatCidr(cidr)} is smaller than one host's /${prefix} block`,
+        `Widen podCIDR or set hostPrefix to ${cidr.prefix} or more.`,
+      )
     }
   })
   checkOverlaps({ pods, services, segments }, topology, problems)
@@ -93,15 +114,33 @@ function checkOverlaps(plan: Pick<Networks, 'pods' | 'services' | 'segments'>, t
   ]
   for (const { what, path, cidr } of named) {
     const reserved = RESERVED.find((r) => overlaps(r.cidr, cidr))
-    if (reserved) problems.error(path, 'network-reserved', `${what} ${formatCidr(cidr)} overlaps ${reserved.text}, which is ${reserved.meaning}`, 'Use a private network, such as one of 10.0.0.0/8 or fd00::/8.')
+    if (reserved)
+      problems.error(
+        path,
+        'network-reserved',
+        `${what} ${formatCidr(cidr)} overlaps ${reserved.text}, which is ${reserved.meaning}`,
+        'Use a private network, such as one of 10.0.0.0/8 or fd00::/8.',
+      )
   }
   for (const [name, external] of Object.entries(topology.externals)) {
     for (const address of external.address ?? []) {
       const ip = parseIp(address)!
       const reserved = RESERVED.find((r) => contains(r.cidr, ip))
-      if (reserved) problems.error(['externals', name, 'address'], 'network-reserved', `external ${name}: ${address} lies in ${reserved.text}, which is ${reserved.meaning}`, 'Pick the address of a machine, such as one of 203.0.113.0/24.')
+      if (reserved)
+        problems.error(
+          ['externals', name, 'address'],
+          'network-reserved',
+          `external ${name}: ${address} lies in ${reserved.text}, which is ${reserved.meaning}`,
+          'Pick the address of a machine, such as one of 203.0.113.0/24.',
+        )
       const clash = named.find((n) => contains(n.cidr, ip))
-      if (clash) problems.error(['externals', name, 'address'], 'address-inside-cluster', `external ${name}: ${address} lies in ${clash.what} ${formatCidr(clash.cidr)}`, 'Externals live beyond the router: pick an address outside every network of the lab.')
+      if (clash)
+        problems.error(
+          ['externals', name, 'address'],
+          'address-inside-cluster',
+          `external ${name}: ${address} lies in ${clash.what} ${formatCidr(clash.cidr)}`,
+          'Externals live beyond the router: pick an address outside every network of the lab.',
+        )
     }
   }
   if (Object.values(topology.externals).some((e) => e.address === undefined)) {
@@ -109,7 +148,13 @@ function checkOverlaps(plan: Pick<Networks, 'pods' | 'services' | 'segments'>, t
   }
   named.forEach((a, i) => {
     for (const b of named.slice(0, i)) {
-      if (overlaps(a.cidr, b.cidr)) problems.error(a.path, 'networks-overlap', `${a.what} ${formatCidr(a.cidr)} overlaps ${b.what} ${formatCidr(b.cidr)}`, 'Every network of a lab needs addresses of its own.')
+      if (overlaps(a.cidr, b.cidr))
+        problems.error(
+          a.path,
+          'networks-overlap',
+          `${a.what} ${formatCidr(a.cidr)} overlaps ${b.what} ${formatCidr(b.cidr)}`,
+          'Every network of a lab needs addresses of its own.',
+        )
     }
   })
 }

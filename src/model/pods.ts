@@ -17,7 +17,14 @@ interface Placed extends Entry<PodSpec> {
 }
 
 /** Pods in file order. Pinned addresses first, then leases of a running lab, then the lowest free ones. */
-export function resolvePods(loaded: LoadedTopology, lab: string, hosts: readonly Host[], networks: Networks, leases: Leases, problems: Problems): Pod[] {
+export function resolvePods(
+  loaded: LoadedTopology,
+  lab: string,
+  hosts: readonly Host[],
+  networks: Networks,
+  leases: Leases,
+  problems: Problems,
+): Pod[] {
   const placed = place(loaded, hosts, leases, problems)
   const onHost = groupByHost(placed)
   const facts = new Map<string, { ordinal: number; addresses: NodeAddress[] }>()
@@ -72,7 +79,13 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
     if (!checked.has(e.spec)) {
       checked.add(e.spec)
       checkFamilies(`pod ${e.name}`, [...e.path, 'ip'], e.spec.ip, hosts[0]?.blocks.map((b) => b.family) ?? [], problems)
-      if (e.spec.replicas !== undefined && e.spec.ip) problems.error([...e.path, 'ip'], 'pinned-replicas', `ip cannot be pinned for ${e.spec.replicas} replicas at once`, 'Write the pods out, or leave it to netlab.')
+      if (e.spec.replicas !== undefined && e.spec.ip)
+        problems.error(
+          [...e.path, 'ip'],
+          'pinned-replicas',
+          `ip cannot be pinned for ${e.spec.replicas} replicas at once`,
+          'Write the pods out, or leave it to netlab.',
+        )
       checkContainers(e, problems)
     }
     const name = e.name.replace(/^default\//, '')
@@ -81,7 +94,12 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
       host = byName.get(e.spec.host)
       if (!host && hosts.length > 0 && e.name.endsWith(e.spec.replicas === undefined ? '' : '-1')) {
         const near = suggest(e.spec.host, [...byName.keys()])
-        problems.error([...e.path, 'host'], 'unknown-host', `pod ${e.name}: there is no host "${e.spec.host}"`, near ? `did you mean "${near}"?` : `Hosts: ${[...byName.keys()].slice(0, 10).join(', ')}.`)
+        problems.error(
+          [...e.path, 'host'],
+          'unknown-host',
+          `pod ${e.name}: there is no host "${e.spec.host}"`,
+          near ? `did you mean "${near}"?` : `Hosts: ${[...byName.keys()].slice(0, 10).join(', ')}.`,
+        )
       }
     } else {
       host = byName.get(leases.pods.get(name)?.host ?? '') ?? hosts[dealt % hosts.length]
@@ -102,13 +120,26 @@ function checkContainers(e: Entry<PodSpec>, problems: Problems): void {
     c.ports.forEach((p, j) => {
       const key = `${p.containerPort}/${p.protocol}`
       const other = ports.get(key)
-      if (other !== undefined) problems.error([...path, 'ports', j], 'port-taken', `pod ${e.name}: port ${key} is declared by "${other}" and "${c.name}"`, 'Containers of a pod share one network namespace, so one port has one listener.')
+      if (other !== undefined)
+        problems.error(
+          [...path, 'ports', j],
+          'port-taken',
+          `pod ${e.name}: port ${key} is declared by "${other}" and "${c.name}"`,
+          'Containers of a pod share one network namespace, so one port has one listener.',
+        )
       ports.set(key, c.name)
     })
   })
 }
 
-function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases, facts: Map<string, { addresses: NodeAddress[] }>, problems: Problems): void {
+function assign(
+  pods: readonly Placed[],
+  block: Cidr,
+  host: Host,
+  leases: Leases,
+  facts: Map<string, { addresses: NodeAddress[] }>,
+  problems: Problems,
+): void {
   const { first, last } = usable(block)
   const pool = new Pool(first, last, first + 1n)
   pool.reserve(first, `the gateway of ${host.name}`)
@@ -121,7 +152,12 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
     const at = [...p.path, 'ip']
     const blockText = `${formatIp(block.family, block.base)}/${block.prefix}`
     if (!contains(block, ip) || ip.value < first || ip.value > last) {
-      problems.error(at, 'address-outside-network', `pod ${p.name}: ${text} is not a pod address of ${host.name}, whose block is ${blockText}`, 'Pin the address inside the block, or pin the block with hosts.<name>.podCIDR.')
+      problems.error(
+        at,
+        'address-outside-network',
+        `pod ${p.name}: ${text} is not a pod address of ${host.name}, whose block is ${blockText}`,
+        'Pin the address inside the block, or pin the block with hosts.<name>.podCIDR.',
+      )
     } else {
       const owner = pool.reserve(ip.value, `pod ${p.name}`)
       if (owner) problems.error(at, 'address-taken', `pod ${p.name}: ${text} already belongs to ${owner}`)
@@ -141,7 +177,12 @@ function assign(pods: readonly Placed[], block: Cidr, host: Host, leases: Leases
   for (const p of pods) {
     const value = kept.get(p.name) ?? pool.take(`pod ${p.name}`)
     if (value === undefined) {
-      problems.error(p.path, 'network-too-small', `the block ${formatIp(block.family, block.base)}/${block.prefix} of ${host.name} has ${last - first} pod addresses, but ${pods.length} pods are to run there`, 'Spread the pods over more hosts, or make blocks larger with network.hostPrefix.')
+      problems.error(
+        p.path,
+        'network-too-small',
+        `the block ${formatIp(block.family, block.base)}/${block.prefix} of ${host.name} has ${last - first} pod addresses, but ${pods.length} pods are to run there`,
+        'Spread the pods over more hosts, or make blocks larger with network.hostPrefix.',
+      )
       return
     }
     facts.get(p.name)!.addresses.push({ family: block.family, ip: formatIp(block.family, value), prefix: block.prefix })

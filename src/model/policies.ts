@@ -69,7 +69,8 @@ export function namedPorts(pod: Pod, name: string, protocol: Protocol): number[]
 export function policySources(loaded: LoadedTopology): Record<string, PolicySource> {
   return Object.fromEntries(
     Object.entries(loaded.topology.policies).map(([key, spec]) => {
-      const rules = (direction: Direction): Source[] => (spec[direction] ?? []).map((_, i) => loaded.source(['policies', key, direction, i]))
+      const rules = (direction: Direction): Source[] =>
+        (spec[direction] ?? []).map((_, i) => loaded.source(['policies', key, direction, i]))
       return [key, { ...loaded.source(['policies', key]), ingress: rules('ingress'), egress: rules('egress') }]
     }),
   )
@@ -113,7 +114,8 @@ class Groups {
     const key = `${place} ${what}`
     let group = this.#known.get(key)
     if (!group) {
-      const inside = typeof where === 'string' ? [where] : [...this.#namespaces].flatMap(([name, labels]) => (selects(where, labels) ? [name] : []))
+      const inside =
+        typeof where === 'string' ? [where] : [...this.#namespaces].flatMap(([name, labels]) => (selects(where, labels) ? [name] : []))
       const members = inside.flatMap((name) => (this.#pods.get(name) ?? []).filter((p) => selects(pods, p.labels)))
       this.#known.set(key, (group = { key, text: groupText(where, what), pods: new Set(members) }))
     }
@@ -132,7 +134,11 @@ function groupText(where: string | LabelSelector, what: string): string {
 function blockOf({ cidr, except = [] }: NonNullable<NetworkPolicyPeer['ipBlock']>): IpBlock {
   const parsed = except.map((c) => parseCidr(c)!)
   const network = parseCidr(cidr)!
-  return { cidr: network, except: parsed, text: `${formatCidr(network)}${parsed.length > 0 ? ` except ${parsed.map(formatCidr).join(', ')}` : ''}` }
+  return {
+    cidr: network,
+    except: parsed,
+    text: `${formatCidr(network)}${parsed.length > 0 ? ` except ${parsed.map(formatCidr).join(', ')}` : ''}`,
+  }
 }
 
 type RuleSpec = NonNullable<NetworkPolicySpec['ingress']>[number] & NonNullable<NetworkPolicySpec['egress']>[number]
@@ -156,7 +162,9 @@ function ruleOf(spec: RuleSpec, index: number, namespace: string, groups: Groups
       : {
           ports: ports.map(({ protocol, port, endPort }): PortMatch => {
             if (port === undefined) return { protocol, kind: 'all' }
-            return typeof port === 'string' ? { protocol, kind: 'named', name: port } : { protocol, kind: 'range', first: port, last: endPort ?? port }
+            return typeof port === 'string'
+              ? { protocol, kind: 'named', name: port }
+              : { protocol, kind: 'range', first: port, last: endPort ?? port }
           }),
         }),
   }

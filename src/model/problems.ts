@@ -23,7 +23,13 @@ export class Problems {
     this.#add('warning', this.#loaded.source(path), code, message, hint)
   }
 
-  #add(severity: Severity, { line, column, file = this.#loaded.file }: Position & { readonly file?: string }, code: string, message: string, hint?: string): void {
+  #add(
+    severity: Severity,
+    { line, column, file = this.#loaded.file }: Position & { readonly file?: string },
+    code: string,
+    message: string,
+    hint?: string,
+  ): void {
     this.diagnostics.push({ code, severity, message, file, line, column, ...(hint === undefined ? {} : { hint }) })
   }
 }

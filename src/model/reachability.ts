@@ -34,7 +34,8 @@ export interface Reachability {
 
 type Member = Pod | External
 
-export const probeText = ({ protocol, port }: PortProbe): string => (port === undefined ? protocol.toLowerCase() : `${port}/${protocol.toLowerCase()}`)
+export const probeText = ({ protocol, port }: PortProbe): string =>
+  port === undefined ? protocol.toLowerCase() : `${port}/${protocol.toLowerCase()}`
 
 /** Ports that rules mention; one of each protocol that they mention whole; and one nobody speaks of, the control. */
 export function mentionedPorts(lab: Lab): PortProbe[] {
@@ -43,8 +44,12 @@ export function mentionedPorts(lab: Lab): PortProbe[] {
     if (m.kind === 'range') return [...new Set([m.first, m.last])]
     return m.kind === 'named' ? [...new Set(lab.pods.flatMap((pod) => namedPorts(pod, m.name, m.protocol)))] : [1]
   }
-  const found = new Map(matches.flatMap((m) => numbers(m).map((port): [string, PortProbe] => [`${port}/${m.protocol}`, { protocol: m.protocol, port }])))
-  const isFree = (port: number): boolean => !matches.some((m) => m.protocol === 'TCP' && (m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))) && !found.has(`${port}/TCP`)
+  const found = new Map(
+    matches.flatMap((m) => numbers(m).map((port): [string, PortProbe] => [`${port}/${m.protocol}`, { protocol: m.protocol, port }])),
+  )
+  const isFree = (port: number): boolean =>
+    !matches.some((m) => m.protocol === 'TCP' && (m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))) &&
+    !found.has(`${port}/TCP`)
   const control = [9, 99, 999, 9999, 49_999].find(isFree)
   const order = ['TCP', 'UDP', 'SCTP']
   const sorted = [...found.values()].sort((a, b) => order.indexOf(a.protocol) - order.indexOf(b.protocol) || a.port! - b.port!)
@@ -57,12 +62,19 @@ function kinds(lab: Lab): (party: Member) => string {
   const rules = policies.flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])])
   const groups = [...new Set([...policies.map((p) => p.selected), ...rules.flatMap((r) => r.peers?.groups ?? [])])]
   const blocks: IpBlock[] = rules.flatMap((r) => r.peers?.blocks ?? [])
-  const names = [...new Set(rules.flatMap((r) => (r.ports ?? []).flatMap((m) => (m.kind === 'named' ? [`${m.protocol} ${m.name}`] : []))))].map((n) => n.split(' ') as [Protocol, string])
+  const names = [
+    ...new Set(rules.flatMap((r) => (r.ports ?? []).flatMap((m) => (m.kind === 'named' ? [`${m.protocol} ${m.name}`] : [])))),
+  ].map((n) => n.split(' ') as [Protocol, string])
   return (party) => {
     if (party.kind !== 'pod') return party.name
     const ips = party.addresses.map((a) => parseIp(a.ip)!)
     const inBlocks = blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0))
-    return [party.namespace, groups.map((g) => (g.pods.has(party) ? 1 : 0)).join(''), inBlocks.join(''), names.map(([protocol, name]) => namedPorts(party, name, protocol).join('+')).join(',')].join(' ')
+    return [
+      party.namespace,
+      groups.map((g) => (g.pods.has(party) ? 1 : 0)).join(''),
+      inBlocks.join(''),
+      names.map(([protocol, name]) => namedPorts(party, name, protocol).join('+')).join(','),
+    ].join(' ')
   }
 }
 
@@ -81,7 +93,11 @@ function classes(lab: Lab, parties: readonly Member[]): Class[] {
     else found.set(kind, [p])
   }
   const nameOf = (p: Member): string => (p.kind === 'pod' ? p.key : p.name)
-  return [...found.values()].map((members) => ({ label: `${nameOf(members[0]!)}${members.length > 1 ? ` (+${members.length - 1})` : ''}`, members: members.map(nameOf), samples: members.slice(0, 2) }))
+  return [...found.values()].map((members) => ({
+    label: `${nameOf(members[0]!)}${members.length > 1 ? ` (+${members.length - 1})` : ''}`,
+    members: members.map(nameOf),
+    samples: members.slice(0, 2),
+  }))
 }
 
 export function reachability(lab: Lab, ports: readonly PortProbe[] = mentionedPorts(lab)): Reachability {
@@ -112,7 +128,9 @@ export function reachability(lab: Lab, ports: readonly PortProbe[] = mentionedPo
     rows: rows.map(lineOf),
     columns: columns.map(lineOf),
     sheets: [...sheets.values()].map(({ titles, probes, cells }) => ({
-      titles: [...titles].map(([title, families]) => (families.length === lab.families.length ? title : `${title} ${families.map(familyName).join(' ')}`)),
+      titles: [...titles].map(([title, families]) =>
+        families.length === lab.families.length ? title : `${title} ${families.map(familyName).join(' ')}`,
+      ),
       probes,
       cells,
     })),

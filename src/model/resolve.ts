@@ -19,7 +19,13 @@ import { resolveServices, serviceOf } from './services.ts'
 function labName(loaded: LoadedTopology, problems: Problems): string {
   if (loaded.topology.name !== undefined) return loaded.topology.name
   const name = basename(loaded.file).replace(/\.ya?ml$/, '')
-  if (!LABEL.test(name)) problems.error([], 'bad-name', `"${name}", the file's base name, cannot be a lab's name`, 'Add `name:` with lower-case letters, digits and "-".')
+  if (!LABEL.test(name))
+    problems.error(
+      [],
+      'bad-name',
+      `"${name}", the file's base name, cannot be a lab's name`,
+      'Add `name:` with lower-case letters, digits and "-".',
+    )
   return name
 }
 
@@ -33,7 +39,8 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
   const name = labName(loaded, problems)
   const networks = planNetworks(topology, problems)
   if (hasErrors(problems.diagnostics)) return { diagnostics: problems.diagnostics }
-  for (const [key, spec] of Object.entries(topology.hosts)) checkFamilies(`host ${key}`, ['hosts', key, 'podCIDR'], spec.podCIDR, networks.families, problems)
+  for (const [key, spec] of Object.entries(topology.hosts))
+    checkFamilies(`host ${key}`, ['hosts', key, 'podCIDR'], spec.podCIDR, networks.families, problems)
   const hosts = resolveHosts(loaded, name, networks, leases, problems)
   const segments = networks.segments.map((plan, index): Segment => {
     const plugged = hosts.filter((h) => h.segment === plan.name).map((h) => h.mtu)
@@ -62,7 +69,14 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     masquerade: topology.network.masquerade,
     segments,
     ...(segments.length > 1 || externals.length > 0
-      ? { router: { kind: 'router', name: 'router', netns: netnsName(name, 'router'), source: loaded.source(externals.length > 0 ? ['externals'] : ['underlay', 'segments']) } }
+      ? {
+          router: {
+            kind: 'router',
+            name: 'router',
+            netns: netnsName(name, 'router'),
+            source: loaded.source(externals.length > 0 ? ['externals'] : ['underlay', 'segments']),
+          },
+        }
       : {}),
     hosts,
     pods,
@@ -101,7 +115,8 @@ function resolveExternals(loaded: LoadedTopology, lab: string, networks: Network
     const length = cidr.family === 4 ? 32 : 128
     for (const [name, spec] of entries) {
       const value = pinned.get(name) ?? (spec.address && cidr.family === 6 ? undefined : pool.take(`external ${name}`))
-      if (value === undefined && !spec.address) problems.error(['externals', name], 'too-many', 'there are more externals than addresses for them', 'Pin addresses.')
+      if (value === undefined && !spec.address)
+        problems.error(['externals', name], 'too-many', 'there are more externals than addresses for them', 'Pin addresses.')
       if (value !== undefined) addresses.get(name)!.push({ family: cidr.family, ip: formatIp(cidr.family, value), prefix: length })
     }
   }
@@ -121,10 +136,16 @@ function resolveExternals(loaded: LoadedTopology, lab: string, networks: Network
 function checkNames(lab: Lab, problems: Problems): void {
   const seen = new Map<string, string>()
   for (const node of nodesOf(lab)) {
-    const what = node.kind === 'switch' ? `the switch of segment ${node.segment}` : node.kind === 'router' ? 'the router' : `${node.kind} ${node.name}`
+    const what =
+      node.kind === 'switch' ? `the switch of segment ${node.segment}` : node.kind === 'router' ? 'the router' : `${node.kind} ${node.name}`
     const before = seen.get(node.netns)
     if (before !== undefined) {
-      problems.errorAt(node.source, 'name-taken', `${what}: the name "${node.name}" is already that of ${before}`, 'Every node of a lab has a name of its own.')
+      problems.errorAt(
+        node.source,
+        'name-taken',
+        `${what}: the name "${node.name}" is already that of ${before}`,
+        'Every node of a lab has a name of its own.',
+      )
     }
     seen.set(node.netns, what)
   }
@@ -147,8 +168,12 @@ function checkExpectations(lab: Lab, unread: boolean, problems: Problems): void 
     for (const end of ['from', 'to'] as const) {
       if (known(e[end], end === 'to') || unread) continue
       const near = suggest(e[end], end === 'to' ? [...names, ...services] : [...names])
-      problems.error(['expect', i, end], 'unknown-node', `expect: there is no node "${e[end]}"`, near ? `did you mean "${near}"?` : undefined)
+      problems.error(
+        ['expect', i, end],
+        'unknown-node',
+        `expect: there is no node "${e[end]}"`,
+        near ? `did you mean "${near}"?` : undefined,
+      )
     }
   })
 }
-

@@ -48,6 +48,7 @@ function requirementText({ key, operator, values = [] }: Requirement): string {
  */
 export function selectorText(selector: LabelSelector): string {
   const parts = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`)
-  for (const r of selector.matchExpressions ?? []) parts.push(requirementText({ ...r, ...(r.values ? { values: [...new Set(r.values)].sort() } : {}) }))
+  for (const r of selector.matchExpressions ?? [])
+    parts.push(requirementText({ ...r, ...(r.values ? { values: [...new Set(r.values)].sort() } : {}) }))
   return [...new Set(parts)].sort().join(',')
 }

@@ -51,7 +51,12 @@ export class ClusterIPs {
       const path = ['services', key, ...(spec.clusterIPs ? ['clusterIPs', i] : ['clusterIP'])]
       const { first, last } = range.pool
       if (!contains(range.cidr, ip) || ip.value < first || ip.value > last) {
-        this.#problems.error(path, 'address-outside-network', `service ${key}: ${text} is not an address of serviceCIDR ${formatCidr(range.cidr)}`, `The first one that can be pinned is ${formatIp(ip.family, first + 1n)}.`)
+        this.#problems.error(
+          path,
+          'address-outside-network',
+          `service ${key}: ${text} is not an address of serviceCIDR ${formatCidr(range.cidr)}`,
+          `The first one that can be pinned is ${formatIp(ip.family, first + 1n)}.`,
+        )
         continue
       }
       const owner = range.pool.reserve(ip.value, `service ${key}`)
@@ -75,7 +80,12 @@ export class ClusterIPs {
       const range = this.#pools.get(family)!
       const value = this.#held.get(`${key} ${family}`) ?? range.pool.take(`service ${key}`)
       if (value !== undefined) return [{ family, ip: formatIp(family, value) }]
-      this.#problems.error(['services', key], 'network-too-small', `service ${key}: every address of serviceCIDR ${formatCidr(range.cidr)} is taken`, 'Widen network.serviceCIDR.')
+      this.#problems.error(
+        ['services', key],
+        'network-too-small',
+        `service ${key}: every address of serviceCIDR ${formatCidr(range.cidr)} is taken`,
+        'Widen network.serviceCIDR.',
+      )
       return []
     })
   }
@@ -100,7 +110,12 @@ export class NodePorts {
       if (p.nodePort === undefined) continue
       const owner = this.#pool.reserve(BigInt(p.nodePort), `service ${key}`)
       if (owner && owner !== `service ${key}`) {
-        this.#problems.error(['services', key, 'ports', i, 'nodePort'], 'port-taken', `service ${key}: node port ${p.nodePort} already belongs to ${owner}`, 'Leave `nodePort` out for a free one.')
+        this.#problems.error(
+          ['services', key, 'ports', i, 'nodePort'],
+          'port-taken',
+          `service ${key}: node port ${p.nodePort} already belongs to ${owner}`,
+          'Leave `nodePort` out for a free one.',
+        )
       }
       this.#held.set(`${key} ${p.port}/${p.protocol}`, BigInt(p.nodePort))
     }

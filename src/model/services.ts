@@ -55,15 +55,30 @@ export function serviceOf(lab: Lab, word: string): Service | undefined {
 }
 
 /** What a client connects to: the cluster address and the ports, in one family. */
-export function serviceAddress(lab: Lab, word: string, family: Family): { readonly address: string; readonly ports: readonly ServicePort[] } | undefined {
+export function serviceAddress(
+  lab: Lab,
+  word: string,
+  family: Family,
+): { readonly address: string; readonly ports: readonly ServicePort[] } | undefined {
   const service = serviceOf(lab, word)
   const address = service?.clusterIPs.find((a) => a.family === family)?.ip
   return service && address !== undefined ? { address, ports: service.ports } : undefined
 }
 
 /** Every Service in file order. Pinned addresses first, then what a running lab gave, then the lowest free ones. */
-export function resolveServices(loaded: LoadedTopology, networks: Networks, hosts: readonly Host[], pods: readonly Pod[], leases: Leases, problems: Problems): Service[] {
-  const entries = Object.entries(loaded.topology.services).map(([key, spec]) => ({ key, spec, families: familiesOf(key, spec, networks, problems) }))
+export function resolveServices(
+  loaded: LoadedTopology,
+  networks: Networks,
+  hosts: readonly Host[],
+  pods: readonly Pod[],
+  leases: Leases,
+  problems: Problems,
+): Service[] {
+  const entries = Object.entries(loaded.topology.services).map(([key, spec]) => ({
+    key,
+    spec,
+    families: familiesOf(key, spec, networks, problems),
+  }))
   const addresses = new ClusterIPs(networks, problems)
   const ports = new NodePorts(problems)
   const wanted: Wanted[] = entries.filter((e) => hasAddress(e.spec))
@@ -82,7 +97,13 @@ export function resolveServices(loaded: LoadedTopology, networks: Networks, host
   return entries.map(({ key, spec, families }): Service => {
     const [namespace, name] = splitKey(key)
     const before = names.get(`${namespace}/${name}`)
-    if (before !== undefined) problems.error(['services', key], 'name-taken', `service ${key} exists twice: it is also "${before}"`, 'A key without a namespace is of the namespace default.')
+    if (before !== undefined)
+      problems.error(
+        ['services', key],
+        'name-taken',
+        `service ${key} exists twice: it is also "${before}"`,
+        'A key without a namespace is of the namespace default.',
+      )
     names.set(`${namespace}/${name}`, key)
     checkExternalIPs(key, spec, networks, problems)
     const nodePorts = hasAddress(spec) ? ports.take({ key, spec }) : []
@@ -127,18 +148,40 @@ function familiesOf(key: string, spec: ServiceSpec, networks: Networks, problems
   if (spec.type === 'ExternalName') return []
   const strange = asked.find((f) => !cluster.includes(f))
   if (strange !== undefined) {
-    const path = named.includes(strange) ? ['ipFamilies', named.indexOf(strange)] : spec.clusterIPs ? ['clusterIPs', ofAddresses.indexOf(strange)] : ['clusterIP']
+    const path = named.includes(strange)
+      ? ['ipFamilies', named.indexOf(strange)]
+      : spec.clusterIPs
+        ? ['clusterIPs', ofAddresses.indexOf(strange)]
+        : ['clusterIP']
     const hint = `Pods and Services of this lab have ${cluster.map(familyName).join(' and ') || 'no family in common'}.`
-    problems.error(['services', key, ...path], 'family-unavailable', `service ${key}: ${familyName(strange)} is not configured in this cluster`, hint)
+    problems.error(
+      ['services', key, ...path],
+      'family-unavailable',
+      `service ${key}: ${familyName(strange)} is not configured in this cluster`,
+      hint,
+    )
     return asked.filter((f) => cluster.includes(f))
   }
   const isForeign = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0
-  const wantsBoth = spec.ipFamilyPolicy === 'PreferDualStack' || spec.ipFamilyPolicy === 'RequireDualStack' || (spec.ipFamilyPolicy === undefined && isForeign && named.length === 0)
+  const wantsBoth =
+    spec.ipFamilyPolicy === 'PreferDualStack' ||
+    spec.ipFamilyPolicy === 'RequireDualStack' ||
+    (spec.ipFamilyPolicy === undefined && isForeign && named.length === 0)
   if (spec.ipFamilyPolicy === 'RequireDualStack' && cluster.length < 2) {
-    problems.error(['services', key, 'ipFamilyPolicy'], 'family-unavailable', `service ${key}: RequireDualStack needs a cluster with both families`, `This one has ${cluster.map(nameOf).join(' and ')}: give \`podCIDR\` and \`serviceCIDR\` one network of each.`)
+    problems.error(
+      ['services', key, 'ipFamilyPolicy'],
+      'family-unavailable',
+      `service ${key}: RequireDualStack needs a cluster with both families`,
+      `This one has ${cluster.map(nameOf).join(' and ')}: give \`podCIDR\` and \`serviceCIDR\` one network of each.`,
+    )
   }
   if (cluster.length === 0) {
-    problems.error(['services', key], 'family-unavailable', `service ${key}: no family that both pods and Services have`, 'Give `serviceCIDR` a network of the family of `podCIDR`.')
+    problems.error(
+      ['services', key],
+      'family-unavailable',
+      `service ${key}: no family that both pods and Services have`,
+      'Give `serviceCIDR` a network of the family of `podCIDR`.',
+    )
   }
   const first = asked.length > 0 ? asked : cluster.slice(0, 1)
   return wantsBoth ? [...first, ...cluster.filter((f) => !first.includes(f))] : first
@@ -148,10 +191,19 @@ function familiesOf(key: string, spec: ServiceSpec, networks: Networks, problems
 function checkExternalIPs(key: string, spec: ServiceSpec, networks: Networks, problems: Problems): void {
   for (const [i, text] of (spec.externalIPs ?? []).entries()) {
     if (!networks.families.includes(text.includes(':') ? 6 : 4)) {
-      problems.warning(['services', key, 'externalIPs', i], 'family-unavailable', `service ${key}: no pod has an address of the family of ${text}: nobody will answer there`)
+      problems.warning(
+        ['services', key, 'externalIPs', i],
+        'family-unavailable',
+        `service ${key}: no pod has an address of the family of ${text}: nobody will answer there`,
+      )
     }
     if (/^(127\.|169\.254\.|0\.|22[4-9]\.|23\d\.|::1$|fe80:|ff)/.test(text)) {
-      problems.error(['services', key, 'externalIPs', i], 'address-reserved', `service ${key}: ${text} cannot be an external address`, 'Loopback, link-local, multicast and unspecified addresses belong to nobody in particular.')
+      problems.error(
+        ['services', key, 'externalIPs', i],
+        'address-reserved',
+        `service ${key}: ${text} cannot be an external address`,
+        'Loopback, link-local, multicast and unspecified addresses belong to nobody in particular.',
+      )
     }
   }
 }

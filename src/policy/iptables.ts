@@ -124,17 +124,35 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
   const sets = new SetTable({ lab, host, pods, family })
   const here = { kind: 'chain', ns: host.netns, from: host.source, table: 'filter', family } as const
   const ways = WAYS.filter((way) => policies.some((p) => p[way]))
-  const judged = ways.map((way): Chain => ({ ...here, chain: CHAIN[way], builtin: false, rules: directionRules(way, policies, sets), note: `${way}: who may, and that nobody else may` }))
+  const judged = ways.map((way): Chain => ({
+    ...here,
+    chain: CHAIN[way],
+    builtin: false,
+    rules: directionRules(way, policies, sets),
+    note: `${way}: who may, and that nobody else may`,
+  }))
   const entry = [
     `-m conntrack --ctstate RELATED,ESTABLISHED ${comment('belongs to a connection that was allowed')}-j RETURN`,
-    ...(family === 6 ? [135, 136].map((type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} ${comment('neighbour discovery: IPv6 cannot do without')}-j RETURN`) : []),
+    ...(family === 6
+      ? [135, 136].map(
+          (type) => `-p ipv6-icmp -m icmp6 --icmpv6-type ${type} ${comment('neighbour discovery: IPv6 cannot do without')}-j RETURN`,
+        )
+      : []),
     ...(needsSelf(lab) ? [`-m bpf --bytecode "${TO_ITSELF[family]}" ${comment('a pod always reaches itself')}-j RETURN`] : []),
-    ...ways.map((way) => `-m set --match-set ${sets.isolated(way, policies)} ${SUBJECT[way]} ${comment(`pods isolated for ${way}`)}-j ${CHAIN[way]}`),
+    ...ways.map(
+      (way) => `-m set --match-set ${sets.isolated(way, policies)} ${SUBJECT[way]} ${comment(`pods isolated for ${way}`)}-j ${CHAIN[way]}`,
+    ),
   ]
   return [
     ...sets.objects(),
     ...judged,
-    { ...here, chain: ENTRY, builtin: false, rules: entry, note: 'NetworkPolicies: both the sender\'s and the receiver\'s must allow a new connection' },
+    {
+      ...here,
+      chain: ENTRY,
+      builtin: false,
+      rules: entry,
+      note: "NetworkPolicies: both the sender's and the receiver's must allow a new connection",
+    },
     { ...here, chain: 'FORWARD', builtin: true, rules: [`${comment('NetworkPolicies')}-j ${ENTRY}`] },
   ]
 }

@@ -62,9 +62,14 @@ export function portMatches({ ports }: PolicyRule, sets: SetTable, policy: Polic
     const ranges = own.filter((m) => m.kind === 'range')
     const unique = [...new Map(ranges.map((r) => [`${r.first}:${r.last}`, r])).values()]
     return [
-      ...lists(unique).map((list) => ({ protocol, match: list.length === 1 ? `-m ${l4} --dport ${list[0]} ` : `-m multiport --dports ${list.join(',')} ` })),
-      ...[...new Set(own.flatMap((m) => (m.kind === 'named' ? [m.name] : [])))].map((name) => ({ protocol, match: `-m set --match-set ${sets.named(name, p, policy)} dst,dst ` })),
+      ...lists(unique).map((list) => ({
+        protocol,
+        match: list.length === 1 ? `-m ${l4} --dport ${list[0]} ` : `-m multiport --dports ${list.join(',')} `,
+      })),
+      ...[...new Set(own.flatMap((m) => (m.kind === 'named' ? [m.name] : [])))].map((name) => ({
+        protocol,
+        match: `-m set --match-set ${sets.named(name, p, policy)} dst,dst `,
+      })),
     ]
   })
 }
-

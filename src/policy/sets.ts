@@ -77,21 +77,45 @@ export class SetTable {
   /** Pods of this host that a policy selects. */
   local(policy: Policy): string {
     const { key, text, pods } = policy.selected
-    return this.#ask(`s-${hash(key)}`, key, 'hash:ip', `here: ${text}`, (scope) => addresses(scope.pods.filter((p) => pods.has(p)), scope), { policy, isLocal: true })
+    return this.#ask(
+      `s-${hash(key)}`,
+      key,
+      'hash:ip',
+      `here: ${text}`,
+      (scope) =>
+        addresses(
+          scope.pods.filter((p) => pods.has(p)),
+          scope,
+        ),
+      { policy, isLocal: true },
+    )
   }
 
   /** Pods of this host that any of these policies isolates. */
   isolated(direction: Direction, policies: readonly Policy[]): string {
     const isolating = policies.filter((p) => p[direction])
-    const members: Asked['members'] = (scope) => addresses(scope.pods.filter((pod) => isolating.some((p) => p.selected.pods.has(pod))), scope)
-    return this.#ask(direction === 'ingress' ? 'in' : 'out', direction, 'hash:ip', `here: isolated for ${direction}`, members, { isLocal: true })
+    const members: Asked['members'] = (scope) =>
+      addresses(
+        scope.pods.filter((pod) => isolating.some((p) => p.selected.pods.has(pod))),
+        scope,
+      )
+    return this.#ask(direction === 'ingress' ? 'in' : 'out', direction, 'hash:ip', `here: isolated for ${direction}`, members, {
+      isLocal: true,
+    })
   }
 
   /** Pods anywhere that any of the groups holds. */
   peers(groups: readonly PodGroup[], policy: Policy): string {
     const keys = [...new Set(groups.map((g) => g.key))].sort()
     const text = [...new Set(groups.map((g) => g.text))].sort().join('; ')
-    return this.#ask(`p-${hash(keys.join('\n'))}`, keys.join('\n'), 'hash:ip', text, (scope) => addresses([...new Set(groups.flatMap((g) => [...g.pods]))], scope), { policy })
+    return this.#ask(
+      `p-${hash(keys.join('\n'))}`,
+      keys.join('\n'),
+      'hash:ip',
+      text,
+      (scope) => addresses([...new Set(groups.flatMap((g) => [...g.pods]))], scope),
+      { policy },
+    )
   }
 
   /** Networks: several without exceptions, or one with. */
@@ -129,7 +153,14 @@ export class SetTable {
     for (const a of asked) this.#add(a)
   }
 
-  #ask(suffix: string, asked: string, type: Ipset['type'], note: string, members: Asked['members'], rest: Pick<Asked, 'policy' | 'isLocal'>): string {
+  #ask(
+    suffix: string,
+    asked: string,
+    type: Ipset['type'],
+    note: string,
+    members: Asked['members'],
+    rest: Pick<Asked, 'policy' | 'isLocal'>,
+  ): string {
     const a: Asked = { name: `np${this.family}-${suffix}`, asked, type, note, members, ...rest }
     this.#log?.push(a)
     this.#add(a)

@@ -22,7 +22,7 @@ export async function* readLog(dir: string, id: string, { follow = false, signal
   let offset = 0
   for (;;) {
     // Asked before reading: what it wrote last is then still read below.
-    const more = follow && recordedProcesses(dir).some(recorded => recorded.id === id && isRunning(recorded))
+    const more = follow && recordedProcesses(dir).some((recorded) => recorded.id === id && isRunning(recorded))
     for await (const chunk of readFrom(join(dir, `${id}.log`), offset)) {
       offset = chunk.end
       yield chunk.bytes
@@ -33,7 +33,7 @@ export async function* readLog(dir: string, id: string, { follow = false, signal
   }
 }
 
-async function* readFrom(path: string, from: number): AsyncGenerator<{ bytes: Buffer, end: number }> {
+async function* readFrom(path: string, from: number): AsyncGenerator<{ bytes: Buffer; end: number }> {
   let file: FileHandle
   try {
     file = await open(path)

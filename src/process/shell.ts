@@ -23,7 +23,7 @@ netlab_container() (
   # shellcheck disable=SC2016 # the inner shell expands it
   setsid nsenter --net="/run/netns/$netns" unshare --mount --propagation slave --uts sh -c '
     hostname "$1" && shift && mount -t sysfs sysfs /sys && cd / &&
-    exec env -i ${inherited.map(name => `${name}="\${${name}-}"`).join(' ')} "$@"
+    exec env -i ${inherited.map((name) => `${name}="\${${name}-}"`).join(' ')} "$@"
   ' sh "$hostname" "$@" >>"$log" 2>&1 </dev/null &
 )
 `
@@ -59,7 +59,7 @@ export function shellLines(spec: ProcessSpec, logDir: string): string[] {
   const command = spec.command[0]?.includes('=') ? ['sh', '-c', 'exec "$@"', 'sh', ...spec.command] : spec.command
   const place = [spec.ns, hostname(spec), join(logDir, `${spec.id}.log`)].map(quote)
   const line = ['netlab_container', ...place, ...variables, ...command.map(quote)].join(' ')
-  const doubts = [...(/[$`]/.test(line) ? ['SC2016'] : []), ...(command.some(word => /\\('|$)/.test(word)) ? ['SC1003'] : [])]
+  const doubts = [...(/[$`]/.test(line) ? ['SC2016'] : []), ...(command.some((word) => /\\('|$)/.test(word)) ? ['SC1003'] : [])]
   return doubts.length > 0 ? [`# shellcheck disable=${doubts.join(',')} # meant for the program`, line] : [line]
 }
 

@@ -58,7 +58,7 @@ export function ownVariables(spec: ProcessSpec): Record<string, string> {
 
 /** The whole environment of a container. `outside` is that of netlab. */
 export function environment(spec: ProcessSpec, outside: Environment): Record<string, string> {
-  const kept = inherited.flatMap(name => {
+  const kept = inherited.flatMap((name) => {
     const value = outside[name] ?? (name === 'PATH' ? defaultPath : undefined)
     return value === undefined ? [] : [[name, value] as const]
   })
@@ -85,26 +85,29 @@ export function complaint(spec: ProcessSpec): string | undefined {
   const bad = variables.find(([name]) => name === '' || name.includes('='))
   if (bad !== undefined) return `not the name of a variable: ${JSON.stringify(bad[0])}`
   const texts = [...(spec.command ?? []), ...variables.flat(), spec.hostname, spec.pod, spec.container]
-  if (texts.some(text => text.includes('\0'))) return 'a NUL byte cannot be passed to a program'
+  if (texts.some((text) => text.includes('\0'))) return 'a NUL byte cannot be passed to a program'
   return undefined
 }
 
 /** The stdin of the supervisor; its head comment describes the form. */
 export function frame(specs: readonly ProcessSpec[], outside: Environment): string {
   const list = (items: readonly string[]) => [String(items.length), ...items]
-  const fields = specs.flatMap(spec => [
-    spec.id, spec.ns, hostname(spec), spec.pod,
+  const fields = specs.flatMap((spec) => [
+    spec.id,
+    spec.ns,
+    hostname(spec),
+    spec.pod,
     ...list(portArguments(spec)),
     ...list(Object.entries(environment(spec, outside)).map(([name, value]) => `${name}=${value}`)),
     ...list(spec.command ?? []),
   ])
-  return [String(specs.length), ...fields, 'end'].map(field => field + '\0').join('')
+  return [String(specs.length), ...fields, 'end'].map((field) => field + '\0').join('')
 }
 
 /** Splits the stdout of the supervisor into fields as it comes in. */
 export function fieldReader(onField: (field: string) => void): (chunk: Buffer) => void {
   let rest = ''
-  return chunk => {
+  return (chunk) => {
     const fields = (rest + chunk.toString('latin1')).split('\0')
     rest = fields.pop() ?? ''
     // Cut as bytes and decoded as a whole, because a chunk may end inside a character.

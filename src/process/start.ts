@@ -37,8 +37,12 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   signal?.throwIfAborted()
   const path = resolve(dir)
   const failures: StartFailure[] = []
-  const running = new Set(recordedProcesses(path).filter(isRunning).map(({ id }) => id))
-  const accepted = specs.filter(spec => {
+  const running = new Set(
+    recordedProcesses(path)
+      .filter(isRunning)
+      .map(({ id }) => id),
+  )
+  const accepted = specs.filter((spec) => {
     const message = complaint(spec) ?? (running.has(spec.id) ? 'it is already running' : undefined)
     if (message !== undefined) failures.push({ id: spec.id, message })
     return message === undefined
@@ -52,10 +56,13 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   try {
     const reported = await supervise(path, accepted, signal)
     signal?.throwIfAborted()
-    return [...failures, ...[...ids].flatMap(id => {
-      const message = reported.get(id) ?? 'stopped before it was started'
-      return message === '' ? [] : [{ id, message }]
-    })]
+    return [
+      ...failures,
+      ...[...ids].flatMap((id) => {
+        const message = reported.get(id) ?? 'stopped before it was started'
+        return message === '' ? [] : [{ id, message }]
+      }),
+    ]
   } catch (error) {
     await stopProcesses(path, [...ids])
     signal?.throwIfAborted()
@@ -80,7 +87,7 @@ async function supervise(dir: string, specs: readonly ProcessSpec[], signal?: Ab
       const reported = new Map<string, string>()
       let errors = ''
       let id: string | undefined
-      const readFields = fieldReader(field => {
+      const readFields = fieldReader((field) => {
         if (id === undefined) {
           id = field
           return
@@ -91,10 +98,12 @@ async function supervise(dir: string, specs: readonly ProcessSpec[], signal?: Ab
         id = undefined
       })
       child.stdout.on('data', readFields)
-      child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString() })
+      child.stderr.on('data', (chunk: Buffer) => {
+        errors += chunk.toString()
+      })
       child.stdin.on('error', () => undefined) // it died: "close" says why
-      child.on('error', cause => reject(new Error(`cannot start perl, which runs the containers: ${cause.message}`, { cause })))
-      child.on('close', code => reject(new Error(errors.trim() || `the supervisor of the containers ended early (exit code ${code})`)))
+      child.on('error', (cause) => reject(new Error(`cannot start perl, which runs the containers: ${cause.message}`, { cause })))
+      child.on('close', (code) => reject(new Error(errors.trim() || `the supervisor of the containers ended early (exit code ${code})`)))
     })
   } finally {
     signal?.removeEventListener('abort', abort)

@@ -45,13 +45,13 @@ function readRecord(dir: string, file: string, id: string): Recorded[] {
 /** Every container on record in `dir`; none when there is no such directory. */
 export function recordedProcesses(dir: string): Recorded[] {
   const files = existsSync(dir) ? readdirSync(dir) : []
-  return files.filter(file => file.endsWith('.pid') && !file.startsWith('.')).flatMap(file => readRecord(dir, file, file.slice(0, -4)))
+  return files.filter((file) => file.endsWith('.pid') && !file.startsWith('.')).flatMap((file) => readRecord(dir, file, file.slice(0, -4)))
 }
 
 /** Every supervisor on record: one for each `up` that had something to start. */
 export function recordedSupervisors(dir: string): Recorded[] {
   const files = existsSync(dir) ? readdirSync(dir) : []
-  return files.filter(file => supervisorFile.test(file)).flatMap(file => readRecord(dir, file, file))
+  return files.filter((file) => supervisorFile.test(file)).flatMap((file) => readRecord(dir, file, file))
 }
 
 /** Whether the process on record still runs: pid and start time are the kernel's. */
@@ -68,8 +68,8 @@ export interface Started {
 }
 
 /** Tells of each container what it was started as; undefined when it was never started. */
-export function startedIn(dir: string): (process: { readonly id: string, readonly ns: string }) => Started | undefined {
-  const recorded = new Map(recordedProcesses(dir).map(each => [each.id, each]))
+export function startedIn(dir: string): (process: { readonly id: string; readonly ns: string }) => Started | undefined {
+  const recorded = new Map(recordedProcesses(dir).map((each) => [each.id, each]))
   return ({ id, ns }) => {
     const found = recorded.get(id)
     return found && { ...readSpec(dir, id), astray: found.netns !== namedNamespace(ns) }
@@ -86,7 +86,7 @@ function readSpec(dir: string, id: string): { spec?: unknown } {
 
 /** The state of every container that was started in `dir`. */
 export function processStates(dir: string): ProcessState[] {
-  return recordedProcesses(dir).map(recorded => {
+  return recordedProcesses(dir).map((recorded) => {
     const { id, pid } = recorded
     if (!isRunning(recorded)) return { id, pid, state: 'exited', ...readExit(dir, recorded) }
     const rssKiB = residentKiB(pid)

@@ -30,14 +30,14 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
   // A supervisor told to end starts nothing more. It may have one more child on record before it hears of it,
   // which is why the records are read again until the supervisors are gone.
   for (const supervisor of supervisors) signalRecorded(supervisor, 'SIGTERM')
-  await endAll(elapsed => {
+  await endAll((elapsed) => {
     const alive = supervisors.filter(isRunning)
     if (elapsed > supervisorGrace) for (const supervisor of alive) signalRecorded(supervisor, 'SIGKILL')
     const targets = family(processes(), chosen(), alive)
     return { targets, left: [...targets, ...alive] }
   })
   // By name, not by what is on record: a supervisor that is killed may leave half a record.
-  const records = new Set(ids?.flatMap(id => [`${id}.pid`, `${id}.exit`, `${id}.spec`]))
+  const records = new Set(ids?.flatMap((id) => [`${id}.pid`, `${id}.exit`, `${id}.spec`]))
   for (const file of existsSync(dir) ? readdirSync(dir) : []) {
     if (ids === undefined ? /^\.supervisor-|\.(pid|exit|spec)$/.test(file) : records.has(file)) rmSync(join(dir, file), { force: true })
   }
@@ -49,7 +49,7 @@ function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void
 }
 
 /** Signals what `look` finds until nothing is left: first politely, after the grace for good. */
-async function endAll(look: (elapsed: number) => { targets: readonly Proc[], left: readonly { readonly pid: number }[] }): Promise<void> {
+async function endAll(look: (elapsed: number) => { targets: readonly Proc[]; left: readonly { readonly pid: number }[] }): Promise<void> {
   const begun = performance.now()
   const asked = new Set<string>()
   // Nothing must be found twice: /proc is not read in one instant, and a process that forks and ends can hide behind that.
@@ -75,7 +75,7 @@ async function endAll(look: (elapsed: number) => { targets: readonly Proc[], lef
  * its members must also be in the namespace on record.
  */
 function family(all: ReadonlyMap<number, Proc>, containers: readonly Recorded[], supervisors: readonly Recorded[]): Proc[] {
-  const leaders = new Map(containers.map(container => [container.pid, container]))
+  const leaders = new Map(containers.map((container) => [container.pid, container]))
   const roots = new Set([...containers, ...supervisors].filter(({ pid, start }) => all.get(pid)?.start === start).map(({ pid }) => pid))
   const ours = new Map<number, boolean>()
   const belongs = (proc: Proc): boolean => {
@@ -84,14 +84,15 @@ function family(all: ReadonlyMap<number, Proc>, containers: readonly Recorded[],
     ours.set(proc.pid, false) // ends a circle, which a torn reading of /proc could show
     const leader = leaders.get(proc.session)
     const parent = all.get(proc.parent)
-    const answer = roots.has(proc.pid)
-      || (parent !== undefined && belongs(parent))
-      || (leader !== undefined && (roots.has(leader.pid) || (!all.has(leader.pid) && networkNamespace(proc.pid) === leader.netns)))
+    const answer =
+      roots.has(proc.pid) ||
+      (parent !== undefined && belongs(parent)) ||
+      (leader !== undefined && (roots.has(leader.pid) || (!all.has(leader.pid) && networkNamespace(proc.pid) === leader.netns)))
     ours.set(proc.pid, answer)
     return answer
   }
   const spared = new Set(supervisors.map(({ pid }) => pid))
-  return [...all.values()].filter(proc => belongs(proc) && !spared.has(proc.pid))
+  return [...all.values()].filter((proc) => belongs(proc) && !spared.has(proc.pid))
 }
 
 /**
@@ -103,7 +104,7 @@ export function pidsInNamespaces(nsNames: readonly string[]): number[] {
 }
 
 function members(nsNames: readonly string[]): Proc[] {
-  const inodes = new Set(nsNames.map(namedNamespace).filter(inode => inode !== undefined))
+  const inodes = new Set(nsNames.map(namedNamespace).filter((inode) => inode !== undefined))
   // Should a name ever stand for the machine's own namespace, nobody in it is ours.
   inodes.delete(networkNamespace(1) ?? 0)
   if (inodes.size === 0) return []

@@ -19,7 +19,8 @@ function isSomebodys(o: KernelObject): boolean {
   return o.kind !== 'link' || (o.type !== 'loopback' && !AUTOMATIC.test(o.name))
 }
 
-const valueAt = (o: object, field: string): unknown => field.split('.').reduce<unknown>((v, key) => (v as Record<string, unknown> | undefined)?.[key], o)
+const valueAt = (o: object, field: string): unknown =>
+  field.split('.').reduce<unknown>((v, key) => (v as Record<string, unknown> | undefined)?.[key], o)
 const show = (value: unknown): string => (value === undefined ? 'none' : typeof value === 'string' ? value : JSON.stringify(value))
 
 /** `rules` and `members` are lists: what is gone and what came is all that matters. */
@@ -47,7 +48,16 @@ export function driftFindings({ missing, changed, unexpected }: Drift, file: str
   const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {})
   return [
     ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o) })),
-    ...changed.map(({ object, observed, fields }): Finding => ({ state: 'changed', object: describe(object), details: changes(object, observed, fields), ...source(object) })),
-    ...unexpected.filter(isSomebodys).map((o): Finding => ({ state: 'unexpected', object: describe(o), details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [] })),
+    ...changed.map(({ object, observed, fields }): Finding => ({
+      state: 'changed',
+      object: describe(object),
+      details: changes(object, observed, fields),
+      ...source(object),
+    })),
+    ...unexpected.filter(isSomebodys).map((o): Finding => ({
+      state: 'unexpected',
+      object: describe(o),
+      details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [],
+    })),
   ]
 }

@@ -20,7 +20,10 @@ function selection(policies: readonly Policy[], chalk: ChalkInstance): string {
 }
 
 function sheetText({ titles, cells }: Sheet, { rows, columns }: Reachability, chalk: ChalkInstance): string {
-  const body = rows.map((r, i) => [r.label, ...columns.map((_, j) => (cells[i]![j] === undefined ? chalk.dim('·') : cells[i]![j] ? chalk.green('yes') : chalk.red('no')))])
+  const body = rows.map((r, i) => [
+    r.label,
+    ...columns.map((_, j) => (cells[i]![j] === undefined ? chalk.dim('·') : cells[i]![j] ? chalk.green('yes') : chalk.red('no'))),
+  ])
   return `${chalk.bold(titles.join(', '))}\n${table(['from \\ to', ...columns.map((c) => c.label)], body, chalk.dim)}`
 }
 
@@ -37,10 +40,18 @@ export function policyText(policies: readonly Policy[], reachability: Reachabili
 export function policyDocument(lab: string, policies: readonly Policy[], { sheets, rows, columns }: Reachability): object {
   return {
     lab,
-    policies: policies.map((p) => ({ name: p.name, namespace: p.namespace, isolates: WAYS.filter((way) => p[way]), selects: [...p.selected.pods].map((pod) => pod.key), source: placeOf(p) })),
+    policies: policies.map((p) => ({
+      name: p.name,
+      namespace: p.namespace,
+      isolates: WAYS.filter((way) => p[way]),
+      selects: [...p.selected.pods].map((pod) => pod.key),
+      source: placeOf(p),
+    })),
     reachability: sheets.map(({ probes, cells }) => ({
       probes,
-      pairs: rows.flatMap((r, i) => columns.flatMap((c, j) => (cells[i]![j] === undefined ? [] : [{ from: r.members, to: c.members, allowed: cells[i]![j] }]))),
+      pairs: rows.flatMap((r, i) =>
+        columns.flatMap((c, j) => (cells[i]![j] === undefined ? [] : [{ from: r.members, to: c.members, allowed: cells[i]![j] }])),
+      ),
     })),
   }
 }
@@ -58,11 +69,15 @@ function side(way: 'egress' | 'ingress', name: string, j: Judgement, chalk: Chal
   const mark = j.allowed ? chalk.green('yes') : chalk.red('no ')
   if (j.isolating.length === 0) return [`  ${mark}  ${way} of ${name}: not isolated, no policy selects it for ${way}`]
   const by = j.isolating.map((p) => `         policy ${chalk.bold(p.title)} ${chalk.dim(placeOf(p))}`)
-  const allowing = j.allowing.map(({ policy, rule }) => `         policy ${chalk.bold(policy.title)} ${ruleText(rule, way)} ${chalk.dim(placeOf(policy, rule.source))}`)
+  const allowing = j.allowing.map(
+    ({ policy, rule }) => `         policy ${chalk.bold(policy.title)} ${ruleText(rule, way)} ${chalk.dim(placeOf(policy, rule.source))}`,
+  )
   return [
     `  ${mark}  ${way} of ${name}: isolated by`,
     ...by,
-    ...(allowing.length > 0 ? ['       and allowed by', ...allowing] : [`       and no rule of ${j.isolating.length === 1 ? 'it' : 'theirs'} allows this`]),
+    ...(allowing.length > 0
+      ? ['       and allowed by', ...allowing]
+      : [`       and no rule of ${j.isolating.length === 1 ? 'it' : 'theirs'} allows this`]),
   ]
 }
 
@@ -79,7 +94,18 @@ export function explanationDocument({ verdict, ...asked }: Explained): object {
   const judgement = (way: 'egress' | 'ingress'): object => ({
     allowed: verdict[way].allowed,
     isolatedBy: verdict[way].isolating.map((p) => ({ policy: p.title, source: placeOf(p) })),
-    allowedBy: verdict[way].allowing.map(({ policy, rule }) => ({ policy: policy.title, rule: `${way}[${rule.index}]`, text: ruleText(rule, way), source: placeOf(policy, rule.source) })),
+    allowedBy: verdict[way].allowing.map(({ policy, rule }) => ({
+      policy: policy.title,
+      rule: `${way}[${rule.index}]`,
+      text: ruleText(rule, way),
+      source: placeOf(policy, rule.source),
+    })),
   })
-  return { ...asked, allowed: verdict.allowed, ...(verdict.exempt ? { exempt: verdict.exempt } : {}), egress: judgement('egress'), ingress: judgement('ingress') }
+  return {
+    ...asked,
+    allowed: verdict.allowed,
+    ...(verdict.exempt ? { exempt: verdict.exempt } : {}),
+    egress: judgement('egress'),
+    ingress: judgement('ingress'),
+  }
 }

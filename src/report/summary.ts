@@ -26,7 +26,14 @@ export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', 
   const head = `${chalk.bold(`Lab ${lab.name}`)} ${verb}: ${lab.hosts.length} hosts, ${lab.pods.length} pods, ${lab.backend.type} over ${lab.attach.type}, read back from the kernel ${chalk.dim(`(${(ms / 1000).toFixed(1)} s)`)}\n`
   const counts = new Map<string, number>()
   for (const p of lab.pods) counts.set(p.host, (counts.get(p.host) ?? 0) + 1)
-  const hosts = lab.hosts.map((h) => [color.host(h.name), h.segment, addresses(h), h.blocks.map((b) => b.cidr).join(' '), String(podMTU(h, backend)), String(counts.get(h.name) ?? 0)])
+  const hosts = lab.hosts.map((h) => [
+    color.host(h.name),
+    h.segment,
+    addresses(h),
+    h.blocks.map((b) => b.cidr).join(' '),
+    String(podMTU(h, backend)),
+    String(counts.get(h.name) ?? 0),
+  ])
   const parts = [head, table(['host', 'segment', 'address', 'pod block', 'pod mtu', 'pods'], hosts.slice(0, MOST_PODS), chalk.dim)]
   if (hosts.length > MOST_PODS) parts.push(chalk.dim(`… and ${hosts.length - MOST_PODS} more hosts\n`))
   const others = [

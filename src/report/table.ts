@@ -15,6 +15,10 @@ export const width = (text: string): number => Array.from(text.replace(ANSI, '')
 export function table(head: readonly string[], rows: readonly (readonly string[])[], title: (text: string) => string = (t) => t): string {
   // Not Math.max(...): a lab has more rows than a call takes arguments.
   const widths = head.map((h, i) => rows.reduce((most, r) => Math.max(most, width(r[i] ?? '')), width(h)))
-  const line = (cells: readonly string[]): string => cells.map((c, i) => (i === cells.length - 1 ? c : c + ' '.repeat(widths[i]! - width(c)))).join('  ').trimEnd()
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((c, i) => (i === cells.length - 1 ? c : c + ' '.repeat(widths[i]! - width(c))))
+      .join('  ')
+      .trimEnd()
   return `${[line(head.map((h) => title(h.toUpperCase()))), ...rows.map(line)].join('\n')}\n`
 }

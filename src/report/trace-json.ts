@@ -1,7 +1,15 @@
 /** The story as `netlab trace --json` prints it. */
 import type { Hop, Story } from '../trace/story.ts'
 
-const hop = ({ node, device, direction, at, evidence, layers, decisions }: Hop): object => ({ node, device, direction, at, evidence, layers, decisions })
+const hop = ({ node, device, direction, at, evidence, layers, decisions }: Hop): object => ({
+  node,
+  device,
+  direction,
+  at,
+  evidence,
+  layers,
+  decisions,
+})
 
 export function traceDocument(s: Story): object {
   return {

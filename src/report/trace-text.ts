@@ -16,22 +16,31 @@ export interface TraceTextOptions {
 }
 
 /** A rule that only led to another chain decided nothing: one screen has no room for it. */
-const isPassage = (d: Decision): boolean => d.kind === 'rule' && !/ -j (?:ACCEPT|DROP|REJECT|RETURN|DNAT|SNAT|MASQUERADE|REDIRECT|NOTRACK)\b|\b(?:accept|drop|reject|return|dnat|snat|masquerade)\b/.test(d.text)
+const isPassage = (d: Decision): boolean =>
+  d.kind === 'rule' &&
+  !/ -j (?:ACCEPT|DROP|REJECT|RETURN|DNAT|SNAT|MASQUERADE|REDIRECT|NOTRACK)\b|\b(?:accept|drop|reject|return|dnat|snat|masquerade)\b/.test(
+    d.text,
+  )
 
 export function traceText(story: Story, options: TraceTextOptions): string {
   const { chalk } = options
   const lines = [title(story, chalk), '']
   lines.push(...leg(story, story.forward, 'forward', options))
   const seen = story.reply.filter((h) => h.evidence === 'captured')
-  if (story.reply.length > 0 && (options.reply || story.drop?.leg === 'reply')) lines.push('', chalk.bold('and back'), ...leg(story, story.reply, 'reply', options))
-  else if (seen.length > 0) lines.push('', chalk.dim(`back: ${summary(seen)}${story.outcome === 'delivered' ? '   (--reply tells it hop by hop)' : ''}`))
+  if (story.reply.length > 0 && (options.reply || story.drop?.leg === 'reply'))
+    lines.push('', chalk.bold('and back'), ...leg(story, story.reply, 'reply', options))
+  else if (seen.length > 0)
+    lines.push('', chalk.dim(`back: ${summary(seen)}${story.outcome === 'delivered' ? '   (--reply tells it hop by hop)' : ''}`))
   lines.push('', ...ending(story, chalk))
   return `${lines.join('\n')}\n`
 }
 
 function title(s: Story, chalk: ChalkInstance): string {
   const at = (e: Story['from']): string => (e.word === e.address ? e.address + (e.node ? ` (${e.node})` : '') : `${e.word} (${e.address})`)
-  const what = s.probe.protocol === 'icmp' ? `ICMP${s.probe.family === 6 ? 'v6' : ''} echo` : `${s.probe.protocol.toUpperCase()}${s.probe.protocol === 'tcp' ? ' SYN' : ''} to port ${s.probe.port}`
+  const what =
+    s.probe.protocol === 'icmp'
+      ? `ICMP${s.probe.family === 6 ? 'v6' : ''} echo`
+      : `${s.probe.protocol.toUpperCase()}${s.probe.protocol === 'tcp' ? ' SYN' : ''} to port ${s.probe.port}`
   return `${chalk.bold(`${at(s.from)} → ${at(s.to)}`)}   ${chalk.dim(`${what}, ${s.probe.size} bytes, lab ${s.lab}`)}`
 }
 
@@ -77,7 +86,8 @@ function leg(story: Story, hops: readonly Hop[], which: 'forward' | 'reply', { c
   return lines
 }
 
-const death = (text: string, chalk: ChalkInstance): string => `${' '.repeat(13)}${chalk.bgRed.white.bold(' ✗ ')} ${chalk.red.bold(visible(text))}`
+const death = (text: string, chalk: ChalkInstance): string =>
+  `${' '.repeat(13)}${chalk.bgRed.white.bold(' ✗ ')} ${chalk.red.bold(visible(text))}`
 
 const clip = (text: string, room: number): string => (width(text) <= room ? text : `${text.slice(0, Math.max(20, room - 1))}…`)
 
@@ -115,7 +125,11 @@ function ending(s: Story, chalk: ChalkInstance): string[] {
   for (const d of s.differences) lines.push(`${chalk.yellow('differs')}   ${visible(d)}`)
   for (const n of s.notes) lines.push(`${chalk.yellow('note')}      ${visible(n)}`)
   const e = s.evidence
-  lines.push(chalk.dim(`evidence: ${e.captured} of ${e.expected} expected hops captured, ${e.kernelEvents} kernel events, ${e.ruleEvents} rule traces, ${e.lost} lost`))
+  lines.push(
+    chalk.dim(
+      `evidence: ${e.captured} of ${e.expected} expected hops captured, ${e.kernelEvents} kernel events, ${e.ruleEvents} rule traces, ${e.lost} lost`,
+    ),
+  )
   for (const m of e.missing) lines.push(chalk.dim(`          ${visible(m)}`))
   return lines
 }

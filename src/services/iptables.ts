@@ -54,7 +54,12 @@ function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
   const toNobody = `-d ${serviceCIDR} ${comment('no Service has this address and port')}${reject(family)}`
 
   return (host) => {
-    const chain = (table: 'nat' | 'filter', name: string, rules: readonly string[], more: { builtin?: true; note?: string; from?: Source } = {}): Chain => ({
+    const chain = (
+      table: 'nat' | 'filter',
+      name: string,
+      rules: readonly string[],
+      more: { builtin?: true; note?: string; from?: Source } = {},
+    ): Chain => ({
       kind: 'chain',
       ns: host.netns,
       from: host.source,
@@ -71,9 +76,15 @@ function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
     return [
       ...wayOut(host, lab, family, serviceCIDR),
       chain('nat', 'KUBE-MARK-MASQ', [mark.set]),
-      chain('nat', 'KUBE-POSTROUTING', [`${mark.absent}-j RETURN`, mark.clear, `${comment('kubernetes service traffic requiring SNAT')}-j MASQUERADE --random-fully`]),
+      chain('nat', 'KUBE-POSTROUTING', [
+        `${mark.absent}-j RETURN`,
+        mark.clear,
+        `${comment('kubernetes service traffic requiring SNAT')}-j MASQUERADE --random-fully`,
+      ]),
       chain('nat', 'KUBE-NODEPORTS', all('nodePorts')),
-      chain('nat', 'KUBE-SERVICES', [...all('services'), toNodePorts], { note: 'Services: the first packet of a connection finds its pod here' }),
+      chain('nat', 'KUBE-SERVICES', [...all('services'), toNodePorts], {
+        note: 'Services: the first packet of a connection finds its pod here',
+      }),
       ...rules.flatMap((r) => r.chains.map((c) => chain('nat', c.chain, c.rules, { from: c.from }))),
       hook('nat', 'PREROUTING', [`${PORTALS}-j KUBE-SERVICES`]),
       hook('nat', 'OUTPUT', [`${PORTALS}-j KUBE-SERVICES`]),
@@ -93,7 +104,7 @@ function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
  */
 function wayOut(host: Host, lab: Lab, family: Family, serviceCIDR: string): KernelObject[] {
   if (lab.router || !addressOf(host, family)) return []
-  const note = 'a host needs some route to cluster addresses before iptables gives it a pod\'s'
+  const note = "a host needs some route to cluster addresses before iptables gives it a pod's"
   return [{ kind: 'route', ns: host.netns, from: host.source, note, family, dst: serviceCIDR, dev: 'eth0' }]
 }
 

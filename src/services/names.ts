@@ -27,4 +27,5 @@ export const portName = (service: Pick<Service, 'name' | 'namespace'>, port: Pic
 export const portHash = (name: string, protocol: ServicePort['protocol']): string => hash(`${name}${protocol.toLowerCase()}`)
 
 /** @param endpoint `10.244.0.2:8080`, `[fd00::2]:8080` */
-export const endpointHash = (name: string, protocol: ServicePort['protocol'], endpoint: string): string => hash(`${name}${protocol.toLowerCase()}${endpoint}`)
+export const endpointHash = (name: string, protocol: ServicePort['protocol'], endpoint: string): string =>
+  hash(`${name}${protocol.toLowerCase()}${endpoint}`)

@@ -103,16 +103,24 @@ export class PortPlan {
   /** @param local the endpoints on this host; only looked at where a policy asks for them */
   #rules(local: readonly Place[]): PortRules {
     const name = this.#name
-    const has = { any: this.#places.length > 0, inside: (this.#isLocalInside ? local : this.#places).length > 0, outside: (this.#isLocalOutside ? local : this.#places).length > 0 }
+    const has = {
+      any: this.#places.length > 0,
+      inside: (this.#isLocalInside ? local : this.#places).length > 0,
+      outside: (this.#isLocalOutside ? local : this.#places).length > 0,
+    }
     const [svc, svl, ext] = [`KUBE-SVC-${this.#hash}`, `KUBE-SVL-${this.#hash}`, `KUBE-EXT-${this.#hash}`]
     const inside = this.#isLocalInside ? svl : svc
-    const at = (destination: string, text: string, port: number): string => `${destination}${transport(this.#protocol, comment(text))}--dport ${port} `
+    const at = (destination: string, text: string, port: number): string =>
+      `${destination}${transport(this.#protocol, comment(text))}--dport ${port} `
     const clusterIP = at(`-d ${this.#clusterIP} `, `${name} cluster IP`, this.#port.port)
-    const refusal = has.any ? { text: `${name} has no local endpoints`, target: '-j DROP' } : { text: `${name} has no endpoints`, target: reject(this.#family) }
+    const refusal = has.any
+      ? { text: `${name} has no local endpoints`, target: '-j DROP' }
+      : { text: `${name} has no endpoints`, target: reject(this.#family) }
     const { nodePort } = this.#port
 
     const chains: NatChain[] = []
-    const toClients = (chain: string): string[] => (has.inside && chain === inside ? [`! -s ${this.#podCIDR} ${clusterIP}-j KUBE-MARK-MASQ`] : [])
+    const toClients = (chain: string): string[] =>
+      has.inside && chain === inside ? [`! -s ${this.#podCIDR} ${clusterIP}-j KUBE-MARK-MASQ`] : []
     // Whoever is let in from outside may also come from this host or its pods, and those reach every endpoint.
     const usesCluster = has.any && (!this.#isLocalInside || this.#isOutside)
     const usesLocal = local.length > 0 && (this.#isLocalInside || this.#isLocalOutside)
@@ -132,7 +140,11 @@ export class PortPlan {
         ? []
         : [
             ...this.#externalIPs.map((ip) => `${at(`-d ${ip} `, refusal.text, this.#port.port)}${refusal.target}`),
-            ...(nodePort === undefined ? [] : [`-p ${this.#protocol} ${comment(refusal.text)}-m addrtype --dst-type LOCAL -m ${this.#protocol} --dport ${nodePort} ${refusal.target}`]),
+            ...(nodePort === undefined
+              ? []
+              : [
+                  `-p ${this.#protocol} ${comment(refusal.text)}-m addrtype --dst-type LOCAL -m ${this.#protocol} --dport ${nodePort} ${refusal.target}`,
+                ]),
           ],
       chains,
     }
@@ -171,7 +183,10 @@ export class PortPlan {
     const set = this.#service.affinity === undefined ? '' : remember(this.#family, chain)
     return {
       chain,
-      rules: [`-s ${single(this.#family, endpoint.ip)} ${why}-j KUBE-MARK-MASQ`, `-p ${this.#protocol} ${why}${set}-m ${this.#protocol} -j DNAT --to-destination ${text}`],
+      rules: [
+        `-s ${single(this.#family, endpoint.ip)} ${why}-j KUBE-MARK-MASQ`,
+        `-p ${this.#protocol} ${why}${set}-m ${this.#protocol} -j DNAT --to-destination ${text}`,
+      ],
       from: this.#service.source,
     }
   }

@@ -20,7 +20,8 @@ export const mark = {
   absent: `-m mark ! --mark ${MARK}/${MARK} `,
 }
 
-export const reject = (family: Family): string => `-j REJECT --reject-with ${family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable'}`
+export const reject = (family: Family): string =>
+  `-j REJECT --reject-with ${family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable'}`
 
 /**
  * One of `n` that are left: each rule takes its share of what the ones before let pass. The kernel counts in 2^-31,
@@ -38,4 +39,5 @@ const recentMask = (family: Family): string => (family === 4 ? '255.255.255.255'
 export const remembered = (family: Family, endpoint: string, seconds: number): string =>
   `-m recent --rcheck --seconds ${seconds} --reap --name ${endpoint} --mask ${recentMask(family)} --rsource `
 
-export const remember = (family: Family, endpoint: string): string => `-m recent --set --name ${endpoint} --mask ${recentMask(family)} --rsource `
+export const remember = (family: Family, endpoint: string): string =>
+  `-m recent --set --name ${endpoint} --mask ${recentMask(family)} --rsource `

@@ -26,7 +26,8 @@ function udpPorts(lab: Lab): Map<string, UdpPort> {
   for (const service of lab.services) {
     if (service.clusterIPs.length === 0) continue
     for (const port of service.ports) {
-      if (port.protocol === 'UDP') found.set(portName(service, port), { service, port, endpoints: new Set(port.endpoints.map((e) => e.ip)) })
+      if (port.protocol === 'UDP')
+        found.set(portName(service, port), { service, port, endpoints: new Set(port.endpoints.map((e) => e.ip)) })
     }
   }
   return found
@@ -34,7 +35,10 @@ function udpPorts(lab: Lab): Map<string, UdpPort> {
 
 /** What a client may have sent to: addresses with the port, and the node port of any address. */
 function doors({ service, port }: UdpPort): { readonly six: boolean | undefined; readonly match: readonly string[] }[] {
-  const at = (ip: string): { six: boolean; match: string[] } => ({ six: ip.includes(':'), match: ['--orig-dst', ip, '--orig-port-dst', String(port.port)] })
+  const at = (ip: string): { six: boolean; match: string[] } => ({
+    six: ip.includes(':'),
+    match: ['--orig-dst', ip, '--orig-port-dst', String(port.port)],
+  })
   return [
     ...service.clusterIPs.map((a) => at(a.ip)),
     ...service.externalIPs.map(at),
@@ -48,7 +52,8 @@ export function staleFlows(before: Lab, after: Lab): StaleFlows[] {
   const found: StaleFlows[] = []
   for (const [name, old] of udpPorts(before)) {
     const next = now.get(name)
-    const add = (six: boolean, match: readonly string[]): void => void found.push({ port: name, match: ['-f', six ? 'ipv6' : 'ipv4', '-p', 'udp', ...match] })
+    const add = (six: boolean, match: readonly string[]): void =>
+      void found.push({ port: name, match: ['-f', six ? 'ipv6' : 'ipv4', '-p', 'udp', ...match] })
     for (const ip of old.endpoints) {
       if (next?.endpoints.has(ip)) continue
       const isSix = ip.includes(':')

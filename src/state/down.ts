@@ -41,10 +41,18 @@ export async function removeLab(lab: string, enter: Enter): Promise<Removed | un
   const doomed = journal.namespaces.filter((ns) => present.has(ns))
   const batches = render(doomed.map((ns) => ({ action: 'delete', object: { kind: 'netns', ns } satisfies KernelObject })))
   let refused: string | undefined
-  await apply(batches, enter, { startProcesses: async () => [], stopProcesses: async () => {}, onLeft: ({ stderr }) => (refused ??= stderr) })
+  await apply(batches, enter, {
+    startProcesses: async () => [],
+    stopProcesses: async () => {},
+    onLeft: ({ stderr }) => (refused ??= stderr),
+  })
   // Somebody may have deleted one of them just now; what counts is that none is left.
   const left = namespaces().filter((ns) => doomed.includes(ns))
-  if (left.length > 0) throw new StateError(`cannot delete ${left.length} namespaces of lab ${lab}, such as ${left[0]}: ${refused ?? 'they are back'}`, `Try netlab down ${lab} again.`)
+  if (left.length > 0)
+    throw new StateError(
+      `cannot delete ${left.length} namespaces of lab ${lab}, such as ${left[0]}: ${refused ?? 'they are back'}`,
+      `Try netlab down ${lab} again.`,
+    )
   forget(lab)
   return { namespaces: doomed.length, strays }
 }

@@ -38,7 +38,12 @@ export class LabBusy extends Error {}
  * @param signal ends the waiting
  * @throws LabBusy after ten seconds; the signal's reason
  */
-export async function withLock<T>(lab: string, work: () => Promise<T>, onWait: (pid: string) => void = () => {}, signal?: AbortSignal): Promise<T> {
+export async function withLock<T>(
+  lab: string,
+  work: () => Promise<T>,
+  onWait: (pid: string) => void = () => {},
+  signal?: AbortSignal,
+): Promise<T> {
   const deadline = Date.now() + PATIENCE
   let server = await tryBind(lab)
   if (!server) {

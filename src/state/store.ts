@@ -58,7 +58,9 @@ export class StateError extends Error {
 const isLabName = (word: string): boolean => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(word)
 
 const isJournal = (value: Partial<Journal>, lab: string): boolean =>
-  value.lab === lab && Array.isArray(value.namespaces) && value.namespaces.every((ns) => typeof ns === 'string' && /^[a-z0-9.-]+$/.test(ns) && ns.startsWith(`${lab}.`))
+  value.lab === lab &&
+  Array.isArray(value.namespaces) &&
+  value.namespaces.every((ns) => typeof ns === 'string' && /^[a-z0-9.-]+$/.test(ns) && ns.startsWith(`${lab}.`))
 
 const isApplied = (value: Partial<Applied>, lab: string): boolean => value.lab?.name === lab && Array.isArray(value.objects)
 
@@ -104,7 +106,8 @@ function write(lab: string, name: string, value: object): void {
 
 export function readJournal(lab: string): Journal | undefined {
   const journal = read<Journal>(lab, 'journal.json', isJournal)
-  if (!journal && isLabName(lab) && existsSync(join(labDir(lab), 'applied.json'))) throw new StateError(`${join(labDir(lab), 'journal.json')} is missing`, damageHint(lab, 'journal.json'))
+  if (!journal && isLabName(lab) && existsSync(join(labDir(lab), 'applied.json')))
+    throw new StateError(`${join(labDir(lab), 'journal.json')} is missing`, damageHint(lab, 'journal.json'))
   return journal
 }
 export const writeJournal = (journal: Journal): void => write(journal.lab, 'journal.json', journal)
@@ -153,7 +156,10 @@ export function labNames(): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw unreadable(error)
   }
-  return names.filter((name) => isLabName(name) && ['journal.json', 'applied.json'].some((file) => existsSync(join(labDir(name), file)))).sort()
+  return names
+    .filter((name) => isLabName(name) && ['journal.json', 'applied.json'].some((file) => existsSync(join(labDir(name), file))))
+    .sort()
 }
 
-const unreadable = (error: unknown): StateError => new StateError(`cannot read what netlab recorded: ${(error as Error).message}`, 'Run it as root, and see who changed that path.')
+const unreadable = (error: unknown): StateError =>
+  new StateError(`cannot read what netlab recorded: ${(error as Error).message}`, 'Run it as root, and see who changed that path.')

@@ -16,7 +16,17 @@ import { startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
-import { endAttempt, processDir, readApplied, readAttempt, readJournal, writeApplied, writeAttempt, writeJournal, type Applied } from './store.ts'
+import {
+  endAttempt,
+  processDir,
+  readApplied,
+  readAttempt,
+  readJournal,
+  writeApplied,
+  writeAttempt,
+  writeJournal,
+  type Applied,
+} from './store.ts'
 
 /** What happens next, for progress lines. */
 export type Phase = 'cleaning up' | 'reading' | 'applying' | 'reading back' | 'rolling back'
@@ -61,7 +71,12 @@ class Session {
   }
 
   /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
-  async converge(owned: readonly KernelObject[], applied: readonly KernelObject[], desired: readonly KernelObject[], signal?: AbortSignal): Promise<Converged> {
+  async converge(
+    owned: readonly KernelObject[],
+    applied: readonly KernelObject[],
+    desired: readonly KernelObject[],
+    signal?: AbortSignal,
+  ): Promise<Converged> {
     const dir = processDir(this.#lab)
     let current = owned
     let all: readonly Change[] | undefined
@@ -77,12 +92,25 @@ class Session {
           startProcesses: async (list) => {
             const failures = await startProcesses(dir, list, signal)
             // What never ran must not be taken, later on, for what ran and has ended.
-            if (failures.length > 0) await stopProcesses(dir, failures.map(({ id }) => id))
+            if (failures.length > 0)
+              await stopProcesses(
+                dir,
+                failures.map(({ id }) => id),
+              )
             return failures
           },
-          stopProcesses: (list) => stopProcesses(dir, list.map((p) => p.id)),
+          stopProcesses: (list) =>
+            stopProcesses(
+              dir,
+              list.map((p) => p.id),
+            ),
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
-          ...(current.length === 0 ? { readBack: readSteps(desired), onRead: (ns: string, part: Part, output: string) => void already.set(ns, (already.get(ns) ?? new Map()).set(part, output)) } : {}),
+          ...(current.length === 0
+            ? {
+                readBack: readSteps(desired),
+                onRead: (ns: string, part: Part, output: string) => void already.set(ns, (already.get(ns) ?? new Map()).set(part, output)),
+              }
+            : {}),
         }
         const failure = await apply(render(changes), this.#enter, options)
         if (failure) return { failure }
@@ -160,7 +188,9 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
   const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), enter, options)
   if (bug !== undefined) throw bug
   if (result === 'interrupted') return { outcome: 'interrupted', rolledBack }
-  return 'failure' in result ? { outcome: 'failed', failure: result.failure, rolledBack } : { outcome: 'diverged', drift: (result as { drift: Drift }).drift, rolledBack }
+  return 'failure' in result
+    ? { outcome: 'failed', failure: result.failure, rolledBack }
+    : { outcome: 'diverged', drift: (result as { drift: Drift }).drift, rolledBack }
 }
 
 /** Saves the lab as it now is; whoever reads it later finds the lines of the newest file. */
@@ -183,7 +213,14 @@ const withAttempt = (applied: Applied): readonly KernelObject[] => union(applied
  * Puts things back: a new lab goes away, a changed one becomes what it was. True when that worked.
  * @param touched everything that may have been made
  */
-async function rollBack(session: Session, lab: string, applied: Applied | undefined, touched: readonly KernelObject[], enter: Enter, options: UpOptions): Promise<boolean> {
+async function rollBack(
+  session: Session,
+  lab: string,
+  applied: Applied | undefined,
+  touched: readonly KernelObject[],
+  enter: Enter,
+  options: UpOptions,
+): Promise<boolean> {
   options.onPhase?.('rolling back')
   try {
     return await putBack(session, lab, applied, touched, enter)
@@ -193,7 +230,13 @@ async function rollBack(session: Session, lab: string, applied: Applied | undefi
   }
 }
 
-async function putBack(session: Session, lab: string, applied: Applied | undefined, touched: readonly KernelObject[], enter: Enter): Promise<boolean> {
+async function putBack(
+  session: Session,
+  lab: string,
+  applied: Applied | undefined,
+  touched: readonly KernelObject[],
+  enter: Enter,
+): Promise<boolean> {
   if (!applied) {
     await removeLab(lab, enter)
     return true

@@ -16,7 +16,16 @@ export function findManifests({ topology, file, source }: LoadedTopology, found:
   for (const [i, pattern] of topology.manifests.entries()) {
     const path = isAbsolute(pattern) ? pattern : join(dirname(file), pattern)
     const { line, column } = source(['manifests', i])
-    const fail = (message: string, hint?: string): void => void found.push({ code: 'file-not-found', severity: 'error', message: `manifests: ${message}`, file, line, column, ...(hint === undefined ? {} : { hint }) })
+    const fail = (message: string, hint?: string): void =>
+      void found.push({
+        code: 'file-not-found',
+        severity: 'error',
+        message: `manifests: ${message}`,
+        file,
+        line,
+        column,
+        ...(hint === undefined ? {} : { hint }),
+      })
     const stats = statSync(path, { throwIfNoEntry: false })
     if (stats?.isDirectory()) {
       const inside = namesIn(path).filter((name) => MANIFEST.test(name))
@@ -29,7 +38,10 @@ export function findManifests({ topology, file, source }: LoadedTopology, found:
       for (const name of matching) files.add(name)
     } else {
       const near = suggest(basename(path), namesIn(dirname(path)))
-      fail(`there is no file ${pattern}`, near ? `did you mean \`${join(dirname(pattern), near)}\`?` : 'Names are relative to the topology file.')
+      fail(
+        `there is no file ${pattern}`,
+        near ? `did you mean \`${join(dirname(pattern), near)}\`?` : 'Names are relative to the topology file.',
+      )
     }
   }
   return [...files]
@@ -53,7 +65,8 @@ function glob(pattern: string): string[] {
     if (part === undefined || ++visited > MOST_DIRECTORIES) return
     if (part === '**') {
       visit(directory, rest)
-      for (const name of namesIn(directory)) if (!name.startsWith('.') && isDirectory(join(directory, name))) visit(join(directory, name), [part, ...rest])
+      for (const name of namesIn(directory))
+        if (!name.startsWith('.') && isDirectory(join(directory, name))) visit(join(directory, name), [part, ...rest])
       return
     }
     const matches = matcher(part)
@@ -72,7 +85,11 @@ function glob(pattern: string): string[] {
 const isDirectory = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 function matcher(part: string): (name: string) => boolean {
-  const text = part.replaceAll(/[.+^${}()|\\]/g, String.raw`\$&`).replaceAll('*', '.*').replaceAll('?', '.').replaceAll('[!', '[^')
+  const text = part
+    .replaceAll(/[.+^${}()|\\]/g, String.raw`\$&`)
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+    .replaceAll('[!', '[^')
   try {
     const pattern = new RegExp(`^${text}$`, 's')
     return (name) => pattern.test(name)

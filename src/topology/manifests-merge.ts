@@ -52,7 +52,13 @@ export class Merge {
   topology(): Topology {
     const { topology } = this.#loaded
     const { namespaces, pods, services, policies } = this.#added
-    return { ...topology, namespaces: { ...topology.namespaces, ...namespaces }, pods: { ...topology.pods, ...pods }, services: { ...topology.services, ...services }, policies: { ...topology.policies, ...policies } }
+    return {
+      ...topology,
+      namespaces: { ...topology.namespaces, ...namespaces },
+      pods: { ...topology.pods, ...pods },
+      services: { ...topology.services, ...services },
+      policies: { ...topology.policies, ...policies },
+    }
   }
 
   add(kind: keyof typeof KINDS, object: KubernetesObject, origin: Origin): void {
@@ -61,7 +67,13 @@ export class Merge {
     switch (kind) {
       case 'Namespace': {
         const own = this.#loaded.topology.namespaces[metadata.name]
-        return this.#put('namespaces', metadata.name, { labels: { ...metadata.labels, ...own?.labels } }, { ...origin, below: ['metadata'] }, own !== undefined)
+        return this.#put(
+          'namespaces',
+          metadata.name,
+          { labels: { ...metadata.labels, ...own?.labels } },
+          { ...origin, below: ['metadata'] },
+          own !== undefined,
+        )
       }
       case 'Service':
         return this.#put('services', key, object.spec as ServiceSpec, { ...origin, below: ['spec'] })
@@ -76,13 +88,20 @@ export class Merge {
     }
   }
 
-  #workload(kind: 'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'DaemonSet', key: string, { template, replicas, ordinals }: WorkloadSpec, origin: Origin): void {
+  #workload(
+    kind: 'Deployment' | 'ReplicaSet' | 'StatefulSet' | 'DaemonSet',
+    key: string,
+    { template, replicas, ordinals }: WorkloadSpec,
+    origin: Origin,
+  ): void {
     const pod = podOf(template.spec, template.metadata.labels)
     if (kind === 'DaemonSet') {
       const wanted = Object.entries(template.spec.nodeSelector ?? {})
       for (const { name, labels } of hostNames(this.#loaded.topology)) {
-        const has = (k: string, v: string): boolean => (k === 'kubernetes.io/hostname' ? name === v : Object.hasOwn(labels, k) && labels[k] === v)
-        if (wanted.every(([k, v]) => has(k, v))) this.#pod(`${key}-${name}`, { ...pod, host: name }, { ...template.spec, nodeSelector: undefined }, origin)
+        const has = (k: string, v: string): boolean =>
+          k === 'kubernetes.io/hostname' ? name === v : Object.hasOwn(labels, k) && labels[k] === v
+        if (wanted.every(([k, v]) => has(k, v)))
+          this.#pod(`${key}-${name}`, { ...pod, host: name }, { ...template.spec, nodeSelector: undefined }, origin)
       }
     } else if (kind === 'StatefulSet') {
       const first = ordinals?.start ?? 0
@@ -93,9 +112,17 @@ export class Merge {
   /** A pod; what the topology says under the same name is said of this pod. */
   #pod(key: string, pod: PodSpec, { hostNetwork, nodeSelector }: ManifestPodSpec, origin: Origin): void {
     const own = this.#loaded.topology.pods[key]
-    const ignored = [...(hostNetwork ? ['hostNetwork'] : []), ...(nodeSelector && Object.keys(nodeSelector).length > 0 && pod.host === undefined && own?.host === undefined ? ['nodeSelector'] : [])]
+    const ignored = [
+      ...(hostNetwork ? ['hostNetwork'] : []),
+      ...(nodeSelector && Object.keys(nodeSelector).length > 0 && pod.host === undefined && own?.host === undefined
+        ? ['nodeSelector']
+        : []),
+    ]
     for (const field of ignored) {
-      const what = field === 'hostNetwork' ? 'it gets a network namespace of its own' : 'it is dealt over all hosts; `nodeName`, or `pods` of the topology, says where'
+      const what =
+        field === 'hostNetwork'
+          ? 'it gets a network namespace of its own'
+          : 'it is dealt over all hosts; `nodeName`, or `pods` of the topology, says where'
       this.#tell('warning', 'not-acted-upon', `pod ${key}: \`${field}\` has no effect: ${what}`, origin, [field])
     }
     const merged: PodSpec = own
@@ -105,7 +132,10 @@ export class Merge {
           ...(own.ip === undefined ? {} : { ip: own.ip }),
           ...(own.replicas === undefined ? {} : { replicas: own.replicas }),
           labels: { ...pod.labels, ...own.labels },
-          containers: [...pod.containers.map((c) => own.containers.find((o) => o.name === c.name) ?? c), ...own.containers.filter((o) => !pod.containers.some((c) => c.name === o.name))],
+          containers: [
+            ...pod.containers.map((c) => own.containers.find((o) => o.name === c.name) ?? c),
+            ...own.containers.filter((o) => !pod.containers.some((c) => c.name === o.name)),
+          ],
           ready: pod.ready && own.ready,
         }
       : pod
@@ -116,8 +146,17 @@ export class Merge {
     const id = `${section}\0${key}`
     const before = this.origins.get(id)
     if (before || (!mayBeThere && Object.hasOwn(this.#loaded.topology[section], key))) {
-      const place = before ? { file: before.item.file, line: before.item.document.positions.key([...before.item.at, 'metadata', 'name']).line } : { file: this.#loaded.file, line: this.#loaded.source([section, key]).line }
-      this.#tell('error', 'duplicate-object', `${NOUNS[section]} ${key} is there already: ${place.file}:${place.line}`, { ...origin, below: ['metadata'] }, ['name'], 'Rename one of the two, or remove it.')
+      const place = before
+        ? { file: before.item.file, line: before.item.document.positions.key([...before.item.at, 'metadata', 'name']).line }
+        : { file: this.#loaded.file, line: this.#loaded.source([section, key]).line }
+      this.#tell(
+        'error',
+        'duplicate-object',
+        `${NOUNS[section]} ${key} is there already: ${place.file}:${place.line}`,
+        { ...origin, below: ['metadata'] },
+        ['name'],
+        'Rename one of the two, or remove it.',
+      )
       return
     }
     const added: Record<string, Topology[S][string]> = this.#added[section]
@@ -126,7 +165,14 @@ export class Merge {
   }
 
   #tell(severity: Diagnostic['severity'], code: string, message: string, { item, below }: Origin, path: Path, hint?: string): void {
-    this.#diagnostics.push({ code, severity, message, file: item.file, ...item.document.positions.key([...item.at, ...below, ...path]), ...(hint === undefined ? {} : { hint }) })
+    this.#diagnostics.push({
+      code,
+      severity,
+      message,
+      file: item.file,
+      ...item.document.positions.key([...item.at, ...below, ...path]),
+      ...(hint === undefined ? {} : { hint }),
+    })
   }
 }
 
@@ -134,12 +180,22 @@ const NOUNS: Readonly<Record<Section, string>> = { namespaces: 'namespace', pods
 
 /** A container becomes the built-in responder: it answers on every port it declares. */
 function podOf(spec: ManifestPodSpec, labels: Readonly<Record<string, string>>): PodSpec {
-  const containers = spec.containers.map((c): ContainerSpec => ({ name: c.name, ports: c.ports.map((p) => ({ ...(p.name === undefined ? {} : { name: p.name }), containerPort: p.containerPort, protocol: p.protocol })) }))
+  const containers = spec.containers.map((c): ContainerSpec => ({
+    name: c.name,
+    ports: c.ports.map((p) => ({
+      ...(p.name === undefined ? {} : { name: p.name }),
+      containerPort: p.containerPort,
+      protocol: p.protocol,
+    })),
+  }))
   return { labels: { ...labels }, containers, ready: true, ...(spec.nodeName === undefined ? {} : { host: spec.nodeName }) }
 }
 
 /** What `kubectl get pod -o yaml` says of a pod that is not ready. */
 function isReady(status: unknown): boolean {
   const conditions = (status as { conditions?: unknown } | undefined)?.conditions
-  return !Array.isArray(conditions) || !conditions.some((c: unknown) => (c as { type?: unknown })?.type === 'Ready' && (c as { status?: unknown }).status === 'False')
+  return (
+    !Array.isArray(conditions) ||
+    !conditions.some((c: unknown) => (c as { type?: unknown })?.type === 'Ready' && (c as { status?: unknown }).status === 'False')
+  )
 }

@@ -51,7 +51,14 @@ export function mergeManifests(loaded: LoadedTopology, manifests: readonly Manif
   if (others.size > 0) {
     const list = [...others].map(([kind, n]) => (n > 1 ? `${kind} (${n})` : kind)).join(', ')
     const { line, column } = loaded.source(['manifests'])
-    diagnostics.push({ code: 'not-acted-upon', severity: 'warning', message: `\`manifests\` also holds what means nothing to a network and is not read: ${list}`, file: loaded.file, line, column })
+    diagnostics.push({
+      code: 'not-acted-upon',
+      severity: 'warning',
+      message: `\`manifests\` also holds what means nothing to a network and is not read: ${list}`,
+      file: loaded.file,
+      line,
+      column,
+    })
   }
   if (hasErrors(diagnostics)) return { diagnostics }
   const origins = merge.origins
@@ -74,11 +81,21 @@ function objects(file: string, text: string, found: Diagnostic[]): Item[] {
   const visit = (document: YamlDocument, at: Path, value: unknown): void => {
     if (!isMapping(value)) {
       const place = at.length > 0 ? document.positions.value(at) : document
-      found.push({ code: 'wrong-type', severity: 'error', message: `expected a Kubernetes object, found ${describeValue(value)}`, file, line: place.line, column: place.column, hint: 'an object has `apiVersion`, `kind` and `metadata`' })
+      found.push({
+        code: 'wrong-type',
+        severity: 'error',
+        message: `expected a Kubernetes object, found ${describeValue(value)}`,
+        file,
+        line: place.line,
+        column: place.column,
+        hint: 'an object has `apiVersion`, `kind` and `metadata`',
+      })
     } else if (typeof value['kind'] === 'string' && value['kind'].endsWith('List') && Array.isArray(value['items'])) {
       const kind = value['kind'].slice(0, -'List'.length)
       // Items of a typed list (ServiceList) need not say again what they are.
-      value['items'].forEach((item: unknown, i) => visit(document, [...at, 'items', i], isMapping(item) && kind !== '' ? { apiVersion: value['apiVersion'], kind, ...item } : item))
+      value['items'].forEach((item: unknown, i) =>
+        visit(document, [...at, 'items', i], isMapping(item) && kind !== '' ? { apiVersion: value['apiVersion'], kind, ...item } : item),
+      )
     } else items.push({ document, file, at, value })
   }
   for (const document of documents) if (!document.isEmpty && document.value !== null) visit(document, [], document.value)
@@ -91,9 +108,23 @@ const isMapping = (value: unknown): value is Record<string, unknown> => typeof v
 function kindOf({ document, file, at, value }: Item, found: Diagnostic[], others: Map<string, number>): Kind | undefined {
   const { kind, apiVersion } = value
   const fail = (key: string, code: string, message: string, hint: string): void =>
-    void found.push({ code, severity: 'error', message: at.length > 0 ? `${formatPath(at)}: ${message}` : message, file, ...document.positions.value([...at, key]), hint })
-  if (typeof kind !== 'string' || kind === '') fail('kind', 'missing-key', '`kind` is missing', 'a Kubernetes object says what it is: `kind: Service`')
-  else if (typeof apiVersion !== 'string' || apiVersion === '') fail('apiVersion', 'missing-key', '`apiVersion` is missing', `add \`apiVersion: ${Object.hasOwn(READ, kind) ? READ[kind as Kind].version : 'v1'}\``)
+    void found.push({
+      code,
+      severity: 'error',
+      message: at.length > 0 ? `${formatPath(at)}: ${message}` : message,
+      file,
+      ...document.positions.value([...at, key]),
+      hint,
+    })
+  if (typeof kind !== 'string' || kind === '')
+    fail('kind', 'missing-key', '`kind` is missing', 'a Kubernetes object says what it is: `kind: Service`')
+  else if (typeof apiVersion !== 'string' || apiVersion === '')
+    fail(
+      'apiVersion',
+      'missing-key',
+      '`apiVersion` is missing',
+      `add \`apiVersion: ${Object.hasOwn(READ, kind) ? READ[kind as Kind].version : 'v1'}\``,
+    )
   else if (!Object.hasOwn(READ, kind)) {
     const meant = Object.keys(READ).find((k) => k.toLowerCase() === kind.toLowerCase())
     if (meant) fail('kind', 'unknown-kind', `unknown kind ${quote(kind)}`, `did you mean \`${meant}\`?`)
@@ -102,7 +133,8 @@ function kindOf({ document, file, at, value }: Item, found: Diagnostic[], others
     const { version } = READ[kind as Kind]
     const isOther = apiVersion.includes('/') && apiVersion.split('/')[0] !== version.split('/')[0] && !suggest(apiVersion, [version])
     // A kind of another group that happens to be called so (a Knative Service) is none of ours.
-    if (isOther && !OLD_GROUPS.has(apiVersion.split('/')[0]!)) others.set(`${kind} of ${apiVersion}`, (others.get(`${kind} of ${apiVersion}`) ?? 0) + 1)
+    if (isOther && !OLD_GROUPS.has(apiVersion.split('/')[0]!))
+      others.set(`${kind} of ${apiVersion}`, (others.get(`${kind} of ${apiVersion}`) ?? 0) + 1)
     else fail('apiVersion', 'unknown-version', `there is no ${kind} in ${quote(apiVersion)}`, `write \`apiVersion: ${version}\``)
   } else return kind as Kind
   return undefined
@@ -124,6 +156,10 @@ function read(item: Item, kind: Kind, merge: Merge, slices: EndpointSlice[], fou
     merge.add(kind, parsed.data as never, origin)
     return
   }
-  const slice = endpointSlice(parsed.data as never, { ...document.positions.key([...at, 'metadata', 'name']), path: `EndpointSlice ${(parsed.data as { metadata: { name: string } }).metadata.name}`, file })
+  const slice = endpointSlice(parsed.data as never, {
+    ...document.positions.key([...at, 'metadata', 'name']),
+    path: `EndpointSlice ${(parsed.data as { metadata: { name: string } }).metadata.name}`,
+    file,
+  })
   if (slice) slices.push(slice)
 }

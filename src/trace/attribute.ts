@@ -48,7 +48,9 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
     if (e.kind === 'device') {
       const candidates = waiting.get(key(e.device, e.direction, e.length)) ?? []
       const distance = (s: Sighting): bigint => (s.at > e.at ? s.at - e.at : e.at - s.at)
-      const best = candidates.filter((s) => e.at + EARLIER >= s.at && e.at - s.at < APART).sort((a, b) => Number(distance(a) - distance(b)))[0]
+      const best = candidates
+        .filter((s) => e.at + EARLIER >= s.at && e.at - s.at < APART)
+        .sort((a, b) => Number(distance(a) - distance(b)))[0]
       if (best) {
         candidates.splice(candidates.indexOf(best), 1)
         owner.set(e.skb, { sighting: best, at: e.at })

@@ -117,7 +117,14 @@ export function captureFilter(probe: ProbeIdentity): Buffer {
 function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
   const at = (name: string): string => `${name}-${n}`
   // The protocol number is in A, L4 offset in memory, when it gets here.
-  const tunnels: readonly (readonly [number, string])[] = n === 0 ? [[47, 'gre-0'], [4, 'inner4'], [41, 'inner6']] : []
+  const tunnels: readonly (readonly [number, string])[] =
+    n === 0
+      ? [
+          [47, 'gre-0'],
+          [4, 'inner4'],
+          [41, 'inner6'],
+        ]
+      : []
 
   a.label(at('ipv4'))
   a.load(LD_H, M.l3, 6).when(JSET, 0x1fff, 'accept')
@@ -168,12 +175,19 @@ function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
   a.label('gre-0')
   a.load(LD_H, M.l4, 2).emit(ST, M.gre)
   a.emit(LD_MEM, M.l4).emit(ADD_K, 4).emit(ST, M.l3)
-  for (const [flag, name] of [[0x8000, 'c'], [0x2000, 'k'], [0x1000, 's']] as const) {
+  for (const [flag, name] of [
+    [0x8000, 'c'],
+    [0x2000, 'k'],
+    [0x1000, 's'],
+  ] as const) {
     a.load(LD_H, M.l4, 0).when(JSET, flag, undefined, `gre-${name}`)
     a.emit(LD_MEM, M.l3).emit(ADD_K, 4).emit(ST, M.l3).label(`gre-${name}`)
   }
   a.emit(LD_MEM, M.gre).when(JEQ, ETHERTYPE.bridged, undefined, 'inner')
-  a.emit(LD_MEM, M.l3).emit(TAX, 0).emit(LD_H, NET + 12).emit(ST, M.gre)
+  a.emit(LD_MEM, M.l3)
+    .emit(TAX, 0)
+    .emit(LD_H, NET + 12)
+    .emit(ST, M.gre)
   a.emit(LD_MEM, M.l3).emit(ADD_K, 14).emit(ST, M.l3).emit(LD_MEM, M.gre)
 
   a.label('inner')

@@ -3,7 +3,8 @@ import type { Sighting } from './identity.ts'
 import type { Step } from './predict.ts'
 import type { Places } from './places.ts'
 
-export const keyOfStep = (s: { readonly ns: string; readonly device: string; readonly direction: string }): string => `${s.ns} ${s.device} ${s.direction}`
+export const keyOfStep = (s: { readonly ns: string; readonly device: string; readonly direction: string }): string =>
+  `${s.ns} ${s.device} ${s.direction}`
 const keyOf = (s: Sighting): string => `${s.netns} ${s.device} ${s.direction}`
 
 /**

@@ -10,7 +10,10 @@ import type { Layer } from './packet/layers.ts'
 
 const ipOf = (s: Sighting) => s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
 /** Ports of the innermost packet; those of a tunnel around it are the tunnel's own business. */
-const portsOf = (s: Sighting) => s.layers.slice(s.layers.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6')).findLast((l) => l.type === 'tcp' || l.type === 'udp')
+const portsOf = (s: Sighting) =>
+  s.layers
+    .slice(s.layers.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6'))
+    .findLast((l) => l.type === 'tcp' || l.type === 'udp')
 const depth = (s: Sighting): number => s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length
 
 /** Names of the tunnels around a packet, outermost first: `vxlan 1`, `gre`, `ipip`. */
@@ -37,11 +40,20 @@ export function decisionsOf(scene: Scene, s: Sighting, next: Sighting | undefine
 
 function between(s: Sighting, next: Sighting): Decision[] {
   const list: Decision[] = []
-  for (const [side, word] of [['src', 'source'], ['dst', 'destination']] as const) {
-    if (ipOf(s) && ipOf(next) && end(s, side) !== end(next, side)) list.push({ kind: 'nat', text: `${word} ${end(s, side)} becomes ${end(next, side)}`, evidence: 'captured' })
+  for (const [side, word] of [
+    ['src', 'source'],
+    ['dst', 'destination'],
+  ] as const) {
+    if (ipOf(s) && ipOf(next) && end(s, side) !== end(next, side))
+      list.push({ kind: 'nat', text: `${word} ${end(s, side)} becomes ${end(next, side)}`, evidence: 'captured' })
   }
   const outer = (x: Sighting) => x.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
-  if (depth(next) > depth(s)) list.push({ kind: 'encap', text: `into ${tunnelsOf(next.layers)[0] ?? 'a tunnel'}: ${outer(next)?.src} > ${outer(next)?.dst}`, evidence: 'captured' })
+  if (depth(next) > depth(s))
+    list.push({
+      kind: 'encap',
+      text: `into ${tunnelsOf(next.layers)[0] ?? 'a tunnel'}: ${outer(next)?.src} > ${outer(next)?.dst}`,
+      evidence: 'captured',
+    })
   if (depth(next) < depth(s)) list.push({ kind: 'decap', text: `out of ${tunnelsOf(s.layers)[0] ?? 'the tunnel'}`, evidence: 'captured' })
   return list
 }
@@ -54,9 +66,19 @@ function rules(scene: Scene, s: Sighting): Decision[] {
       const last = verdictOf(group)
       return group.steps.flatMap((t): Decision[] => {
         const text = scene.textOf(t)
-        if (t.kind === 'policy' || text === undefined) return t === last && last.verdict === 'drop' ? [{ kind: 'rule', text: `${group.table} ${group.base}: policy drop`, evidence: 'rule' }] : []
+        if (t.kind === 'policy' || text === undefined)
+          return t === last && last.verdict === 'drop'
+            ? [{ kind: 'rule', text: `${group.table} ${group.base}: policy drop`, evidence: 'rule' }]
+            : []
         const source = chainSource(scene, group.ns, group.table, text)
-        return [{ kind: 'rule', text: `${group.table} ${text.replace(/^-A /, '')}`, evidence: 'rule', ...(source === undefined ? {} : { source }) }]
+        return [
+          {
+            kind: 'rule',
+            text: `${group.table} ${text.replace(/^-A /, '')}`,
+            evidence: 'rule',
+            ...(source === undefined ? {} : { source }),
+          },
+        ]
       })
     })
 }

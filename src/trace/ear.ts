@@ -1,7 +1,18 @@
 /** The listening process (ear.pl) as the rest of a trace sees it: frames, netlink answers, rule traces, losses. */
 import { netnsFile } from '../kernel/enter.ts'
 import { Helper } from './helper.ts'
-import { handleOf, listRules, listTables, NFT, parseMessages, tableOf, traceOf, type Message, type RuleTrace, type Table } from './netlink.ts'
+import {
+  handleOf,
+  listRules,
+  listTables,
+  NFT,
+  parseMessages,
+  tableOf,
+  traceOf,
+  type Message,
+  type RuleTrace,
+  type Table,
+} from './netlink.ts'
 
 /** A frame as it was heard, not yet looked at. */
 export interface Frame {
@@ -97,7 +108,10 @@ export class Ear {
     const sequence = this.#sequence++
     const before = this.#dumps.get(ns) ?? Promise.resolve()
     const answer = before.then(() => this.#ask(ns, sequence, request(sequence)))
-    this.#dumps.set(ns, answer.catch(() => {}))
+    this.#dumps.set(
+      ns,
+      answer.catch(() => {}),
+    )
     return answer
   }
 

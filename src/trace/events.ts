@@ -53,15 +53,37 @@ export function parseEvent(line: string, taiAhead = 0n): KernelEvent | undefined
   switch (name) {
     case 'net_dev_queue':
     case 'netif_receive_skb':
-      return { ...common, kind: 'device', skb: field('skbaddr'), device: field('dev'), length: Number(field('len')), direction: name === 'net_dev_queue' ? 'out' : 'in' }
+      return {
+        ...common,
+        kind: 'device',
+        skb: field('skbaddr'),
+        device: field('dev'),
+        length: Number(field('len')),
+        direction: name === 'net_dev_queue' ? 'out' : 'in',
+      }
     case 'kfree_skb':
-      return { ...common, kind: 'drop', skb: field('skbaddr'), location: field('location').replace(/[+/].*$/, ''), reason: field('reason'), protocol: Number(field('protocol')) }
+      return {
+        ...common,
+        kind: 'drop',
+        skb: field('skbaddr'),
+        location: field('location').replace(/[+/].*$/, ''),
+        reason: field('reason'),
+        protocol: Number(field('protocol')),
+      }
     case 'icmp_send':
-      return { ...common, kind: 'icmp', skb: field('skbaddr'), type: Number.parseInt(field('type'), 10), code: Number.parseInt(field('code'), 10) }
+      return {
+        ...common,
+        kind: 'icmp',
+        skb: field('skbaddr'),
+        type: Number.parseInt(field('type'), 10),
+        code: Number.parseInt(field('code'), 10),
+      }
     case 'fib_table_lookup':
     case 'fib6_table_lookup': {
       const f = /table +(\d+) oif \S+ iif (\S+) proto \S+ (\S+)\/\d+ -> (\S+)\/\d+ .* err (-?\d+)/.exec(rest)
-      return f ? { ...common, kind: 'lookup', table: Number(f[1]), iif: Number(f[2]), src: f[3]!, dst: f[4]!, error: Number(f[5]) } : undefined
+      return f
+        ? { ...common, kind: 'lookup', table: Number(f[1]), iif: Number(f[2]), src: f[3]!, dst: f[4]!, error: Number(f[5]) }
+        : undefined
     }
     default:
       return undefined

@@ -95,11 +95,21 @@ export async function gather(
   // Before anything is started: it may throw, and then there is nothing to end.
   const way = possibleWay(lab, from.node, to)
   const prober = new Prober({
-    ns, protocol: options.protocol, family, to: to.address, port: options.port, id: identity.id,
-    payload: payloadOf(options, family, identity), df: options.df, ttl: options.ttl,
+    ns,
+    protocol: options.protocol,
+    family,
+    to: to.address,
+    port: options.port,
+    id: identity.id,
+    payload: payloadOf(options, family, identity),
+    df: options.df,
+    ttl: options.ttl,
     ...(from.address === from.word ? { source: from.address } : {}),
   })
-  const live = ear.open(way.listen, captureFilter({ ...identity, marker: identity.marker.readUInt32BE(), vxlanPort: identity.vxlanPorts[0]! }))
+  const live = ear.open(
+    way.listen,
+    captureFilter({ ...identity, marker: identity.marker.readUInt32BE(), vxlanPort: identity.vxlanPorts[0]! }),
+  )
   const knowledge = new Knowledge(enter)
   const texts = new RuleTexts(enter, ear)
   const table = `netlab_trace_${ear.pid}_${identity.marker.toString('hex')}`
@@ -118,7 +128,13 @@ export async function gather(
         if (errno !== 0) errno = await ear.transact(node, createTable(table, selectors(identity, family), false))
         if (errno === 0) {
           ruled.push(node)
-          texts.prefetch(node, tables.filter((t) => t.family === (family === 4 ? 'ip' : 'ip6')).slice(0, 1).map((t) => t.family))
+          texts.prefetch(
+            node,
+            tables
+              .filter((t) => t.family === (family === 4 ? 'ip' : 'ip6'))
+              .slice(0, 1)
+              .map((t) => t.family),
+          )
         } else missing.push(`no rule traces in ${places.name(node)}: nf_tables says error ${errno}`)
       }),
     )
@@ -142,7 +158,13 @@ export async function gather(
 }
 
 /** Sends the probes and looks at the evidence as it comes in, until it is clear what happened or time is up. */
-async function listen(scene: Scene, prober: Prober, options: ProbeOptions, signal: AbortSignal, sources: () => { onNews: () => void }[]): Promise<void> {
+async function listen(
+  scene: Scene,
+  prober: Prober,
+  options: ProbeOptions,
+  signal: AbortSignal,
+  sources: () => { onNews: () => void }[],
+): Promise<void> {
   let wake: () => void = () => {}
   for (const s of sources()) s.onNews = () => wake()
   const started = Date.now()

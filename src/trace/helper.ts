@@ -59,7 +59,8 @@ export class Helper {
     await Promise.race([this.#closed, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
     clearTimeout(timer)
     this.#child.unref()
-    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) (stream as unknown as { unref?: () => void }).unref?.()
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
+      (stream as unknown as { unref?: () => void }).unref?.()
     return this.#last
   }
 }

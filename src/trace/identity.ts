@@ -112,7 +112,7 @@ export class Recognizer {
     const [syn, ack, rst] = ['syn', 'ack', 'rst'].map((f) => l.flags.includes(f as 'syn'))
     for (const [n, isn] of this.#isn) {
       if (syn && !ack && l.seq === isn) return { role: 'probe', n }
-      if ((syn || rst) && ack && l.ack === ((isn + 1) >>> 0)) return { role: 'reply', n }
+      if ((syn || rst) && ack && l.ack === (isn + 1) >>> 0) return { role: 'reply', n }
     }
     return undefined
   }
@@ -129,7 +129,8 @@ export class Recognizer {
     const { protocol } = this.#probe
     const marked = protocol === 'tcp' ? undefined : bytes.indexOf(this.#probe.marker) >= 0
     const icmp = lastOf(quoted, isIcmp)
-    if (protocol === 'icmp') return marked || icmp?.id === this.#probe.id ? { role: 'error', n: Math.max(0, (icmp?.seq ?? 1) - 1) } : undefined
+    if (protocol === 'icmp')
+      return marked || icmp?.id === this.#probe.id ? { role: 'error', n: Math.max(0, (icmp?.seq ?? 1) - 1) } : undefined
     const l4 = protocol === 'tcp' ? lastOf(quoted, isTcp) : lastOf(quoted, isUdp)
     if (!l4) return marked ? { role: 'error', n: 0 } : undefined
     const n = this.#own(l4.srcPort) ?? this.#own(l4.dstPort) ?? this.#ports.get(l4.srcPort)

@@ -36,7 +36,8 @@ export function judge(scene: Scene): Verdict {
   if (waited) return verdict(scene, waited.drop, waited.certain)
   if (scene.arrived) {
     const back = byReplyMissing(scene)
-    if (back) return 'delivered' in back ? { outcome: 'delivered', rttMs: null, certain: back.certain } : verdict(scene, back.drop, back.certain)
+    if (back)
+      return 'delivered' in back ? { outcome: 'delivered', rttMs: null, certain: back.certain } : verdict(scene, back.drop, back.certain)
   }
   const silent = bySilence(scene)
   if (silent) return verdict(scene, silent.drop, silent.certain)
@@ -52,14 +53,17 @@ function byKernel(scene: Scene): Drop | undefined {
 function verdict(scene: Scene, drop: Drop, certain: boolean): Verdict {
   const refused = scene.outcome().reply?.what === 'refused'
   const error = scene.errors.some((s) => s.netns === scene.parts.from.node.netns && s.direction === 'in')
-  const rejected = SAYS_NO.has(drop.cause) || refused || (error && / REJECT\b|\breject\b/.test(drop.rule ?? '')) || drop.cause === 'prohibit'
+  const rejected =
+    SAYS_NO.has(drop.cause) || refused || (error && / REJECT\b|\breject\b/.test(drop.rule ?? '')) || drop.cause === 'prohibit'
   return { outcome: rejected ? 'rejected' : 'dropped', drop, rttMs: null, certain }
 }
 
 function noEvidence(scene: Scene): Drop {
   const last = scene.reply.at(-1) ?? scene.forward.at(-1)
   const leg = scene.reply.length > 0 ? 'reply' : 'forward'
-  const where = last ? `last seen ${last.direction === 'in' ? 'coming in on' : 'leaving'} ${last.node} ${last.device}` : 'it was not seen on any device'
+  const where = last
+    ? `last seen ${last.direction === 'in' ? 'coming in on' : 'leaving'} ${last.node} ${last.device}`
+    : 'it was not seen on any device'
   return {
     leg,
     node: last?.node ?? scene.parts.places.name(scene.parts.from.node.netns),

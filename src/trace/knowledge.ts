@@ -146,7 +146,10 @@ export class Knowledge {
     const snapshot = await this.at(ns)
     const known = snapshot.routes.get(keyOf(q))
     if (known) return known
-    const [result] = await this.#enter.one({ ns, steps: [{ run: ['ip', '-force', '-j', '-batch', '-'], input: `${lines(q).join('\n')}\n` }] })
+    const [result] = await this.#enter.one({
+      ns,
+      steps: [{ run: ['ip', '-force', '-j', '-batch', '-'], input: `${lines(q).join('\n')}\n` }],
+    })
     const [get, match] = batchResults(2, result?.stdout ?? '', result?.stderr ?? '')
     const found = answer(get, match)
     snapshot.routes.set(keyOf(q), found)

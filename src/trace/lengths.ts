@@ -5,7 +5,15 @@ const LINK = [0, 14]
 /** What tunnels add: none, IPIP, GRE, GRE with key, VXLAN over IPv4. */
 const TUNNELS = [0, 20, 24, 28, 50]
 
-export function lengthsOf({ protocol, size, family }: { readonly protocol: 'icmp' | 'tcp' | 'udp'; readonly size: number; readonly family: 4 | 6 | undefined }): number[] {
+export function lengthsOf({
+  protocol,
+  size,
+  family,
+}: {
+  readonly protocol: 'icmp' | 'tcp' | 'udp'
+  readonly size: number
+  readonly family: 4 | 6 | undefined
+}): number[] {
   const families = family === undefined ? [4, 6] : [family]
   const packets = families.flatMap((f) => {
     const ip = f === 4 ? 20 : 40

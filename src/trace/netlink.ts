@@ -6,7 +6,17 @@
  */
 
 const SUBSYS = 10 << 8
-export const NFT = { newTable: SUBSYS, getTable: SUBSYS | 1, delTable: SUBSYS | 2, newChain: SUBSYS | 3, newRule: SUBSYS | 6, getRule: SUBSYS | 7, trace: SUBSYS | 17, error: 2, done: 3 } as const
+export const NFT = {
+  newTable: SUBSYS,
+  getTable: SUBSYS | 1,
+  delTable: SUBSYS | 2,
+  newChain: SUBSYS | 3,
+  newRule: SUBSYS | 6,
+  getRule: SUBSYS | 7,
+  trace: SUBSYS | 17,
+  error: 2,
+  done: 3,
+} as const
 const BATCH_BEGIN = 0x10
 const BATCH_END = 0x11
 const REQUEST = 1
@@ -69,7 +79,8 @@ const expression = (name: string, ...data: Buffer[]): Buffer => nest(1, text(1, 
 const REG = 1
 const meta = (key: number): Buffer => expression('meta', u32(2, key), u32(1, REG))
 const equals = (value: Buffer): Buffer => expression('cmp', u32(1, REG), u32(2, 0), nest(3, attribute(1, value)))
-const payload = (base: number, offset: number, length: number): Buffer => expression('payload', u32(1, REG), u32(2, base), u32(3, offset), u32(4, length))
+const payload = (base: number, offset: number, length: number): Buffer =>
+  expression('payload', u32(1, REG), u32(2, base), u32(3, offset), u32(4, length))
 const META = { nftrace: 12, nfproto: 15, l4proto: 16 } as const
 
 function expressions({ family, protocol, matches }: Selector): Buffer {
@@ -94,10 +105,25 @@ const HOOKS = { prerouting: 0, output: 3 } as const
 /** One transaction that makes the table with its rules. `owned`: it goes with the socket (Linux 5.12). */
 export function createTable(table: string, selectors: readonly Selector[], owned: boolean): Buffer {
   let sequence = 1
-  const messages = [message(BATCH_BEGIN, 0, sequence++, 0), message(NFT.newTable, CREATE | ACK, sequence++, INET, text(1, table), u32(2, owned ? OWNER : 0))]
+  const messages = [
+    message(BATCH_BEGIN, 0, sequence++, 0),
+    message(NFT.newTable, CREATE | ACK, sequence++, INET, text(1, table), u32(2, owned ? OWNER : 0)),
+  ]
   for (const [chain, hook] of Object.entries(HOOKS)) {
-    messages.push(message(NFT.newChain, CREATE, sequence++, INET, text(1, table), text(3, chain), nest(4, u32(1, hook), u32(2, PRIORITY)), text(7, 'filter')))
-    for (const s of selectors) messages.push(message(NFT.newRule, CREATE | APPEND, sequence++, INET, text(1, table), text(2, chain), expressions(s)))
+    messages.push(
+      message(
+        NFT.newChain,
+        CREATE,
+        sequence++,
+        INET,
+        text(1, table),
+        text(3, chain),
+        nest(4, u32(1, hook), u32(2, PRIORITY)),
+        text(7, 'filter'),
+      ),
+    )
+    for (const s of selectors)
+      messages.push(message(NFT.newRule, CREATE | APPEND, sequence++, INET, text(1, table), text(2, chain), expressions(s)))
   }
   return Buffer.concat([...messages, message(BATCH_END, 0, sequence, 0)])
 }
@@ -121,7 +147,7 @@ export interface Message {
 
 function attributes(bytes: Buffer): Map<number, Buffer> {
   const map = new Map<number, Buffer>()
-  for (let at = 0; at + 4 <= bytes.length; ) {
+  for (let at = 0; at + 4 <= bytes.length;) {
     const length = bytes.readUInt16LE(at)
     if (length < 4 || at + length > bytes.length) break
     map.set(bytes.readUInt16LE(at + 2) & 0x3fff, bytes.subarray(at + 4, at + length))
@@ -132,7 +158,7 @@ function attributes(bytes: Buffer): Map<number, Buffer> {
 
 export function parseMessages(bytes: Buffer): Message[] {
   const messages: Message[] = []
-  for (let at = 0; at + 16 <= bytes.length; ) {
+  for (let at = 0; at + 16 <= bytes.length;) {
     const length = bytes.readUInt32LE(at)
     if (length < 16 || at + length > bytes.length) break
     const type = bytes.readUInt16LE(at + 4)
@@ -151,7 +177,8 @@ export function parseMessages(bytes: Buffer): Message[] {
 }
 
 const string = (b: Buffer | undefined): string => (b ? b.toString('latin1').replace(/\0.*$/s, '') : '')
-const number = (b: Buffer | undefined): number | undefined => (b ? (b.length === 8 ? Number(b.readBigUInt64BE()) : b.readUInt32BE()) : undefined)
+const number = (b: Buffer | undefined): number | undefined =>
+  b ? (b.length === 8 ? Number(b.readBigUInt64BE()) : b.readUInt32BE()) : undefined
 
 export interface Table {
   readonly family: string
@@ -180,7 +207,17 @@ export interface RuleTrace {
   readonly transport?: Buffer
 }
 
-const VERDICTS: Readonly<Record<number, RuleTrace['verdict']>> = { 0: 'drop', 1: 'accept', 2: 'stolen', 3: 'queue', [-1]: 'continue', [-2]: 'break', [-3]: 'jump', [-4]: 'goto', [-5]: 'return' }
+const VERDICTS: Readonly<Record<number, RuleTrace['verdict']>> = {
+  0: 'drop',
+  1: 'accept',
+  2: 'stolen',
+  3: 'queue',
+  [-1]: 'continue',
+  [-2]: 'break',
+  [-3]: 'jump',
+  [-4]: 'goto',
+  [-5]: 'return',
+}
 
 export function traceOf(m: Message): RuleTrace {
   const a = m.attributes

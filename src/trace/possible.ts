@@ -15,7 +15,8 @@ export interface PossibleWay {
   questions(places: Places): Map<string, RouteQuestion[]>
 }
 
-const hostOf = (lab: Lab, node: Node | undefined): Node | undefined => (node?.kind === 'pod' ? lab.hosts.find((h) => h.name === node.host) : node?.kind === 'host' ? node : undefined)
+const hostOf = (lab: Lab, node: Node | undefined): Node | undefined =>
+  node?.kind === 'pod' ? lab.hosts.find((h) => h.name === node.host) : node?.kind === 'host' ? node : undefined
 
 /** The host whose pod block an address lies in. */
 const hostOfBlock = (lab: Lab, address: string): Node | undefined => {
@@ -49,7 +50,9 @@ export function possibleWay(lab: Lab, from: Node, to: Target): PossibleWay {
     core,
     questions(places) {
       const source = ends[0]!
-      const src = places.objects.find((o) => o.kind === 'address' && o.ns === source.netns && o.address.includes(':') === to.address.includes(':') && o.dev !== 'lo')
+      const src = places.objects.find(
+        (o) => o.kind === 'address' && o.ns === source.netns && o.address.includes(':') === to.address.includes(':') && o.dev !== 'lo',
+      )
       const srcAddress = src?.kind === 'address' ? src.address.replace(/\/.*/, '') : undefined
       const map = new Map<string, RouteQuestion[]>(unique([...ends, ...hosts, ...shared]).map((ns) => [ns, []]))
       for (const [ns, list] of map) {
@@ -66,7 +69,10 @@ export function possibleWay(lab: Lab, from: Node, to: Target): PossibleWay {
         }
         for (const peer of hosts) {
           if (node.kind !== 'host' || peer === node || peer.kind !== 'host') continue
-          list.push({ dst: addressOf(peer, 4)!, src: addressOf(node, 4)! }, { dst: addressOf(node, 4)!, src: addressOf(peer, 4)!, iif: 'eth0' })
+          list.push(
+            { dst: addressOf(peer, 4)!, src: addressOf(node, 4)! },
+            { dst: addressOf(node, 4)!, src: addressOf(peer, 4)!, iif: 'eth0' },
+          )
         }
         if (node.kind === 'router') {
           for (const a of lab.hosts.filter((h) => hosts.includes(h))) {
@@ -92,7 +98,12 @@ export interface Expectation {
 }
 
 /** Walks there and back. */
-export async function expectation(places: Places, knowledge: Knowledge, from: Target & { readonly node: Node }, to: Target): Promise<Expectation> {
+export async function expectation(
+  places: Places,
+  knowledge: Knowledge,
+  from: Target & { readonly node: Node },
+  to: Target,
+): Promise<Expectation> {
   const { lab } = places
   const start = await knowledge.route(from.node.netns, { dst: to.address })
   const source = start.src ?? from.address
@@ -118,7 +129,14 @@ export async function expectation(places: Places, knowledge: Knowledge, from: Ta
 }
 
 /** There by way of the Service's address, back from the endpoint: hosts undo the translation without changing the way. */
-async function throughService(places: Places, knowledge: Knowledge, from: Target & { readonly node: Node }, to: Target, source: string, endpoint: string): Promise<Expectation> {
+async function throughService(
+  places: Places,
+  knowledge: Knowledge,
+  from: Target & { readonly node: Node },
+  to: Target,
+  source: string,
+  endpoint: string,
+): Promise<Expectation> {
   const forward = await new Walk(places, knowledge, { address: to.address, endpoint }).run(from.node.netns, source, to.address)
   // A pod that reaches itself is masqueraded, and so is a host: where the answer goes then is seen, not predicted.
   if (forward.end !== 'delivered' || forward.at === from.node.netns || from.node.kind !== 'pod') return { forward, source }

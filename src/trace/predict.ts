@@ -31,7 +31,13 @@ interface Packet {
   readonly src: string
   readonly dst: string
   /** Around it: tunnels it is inside of, outermost last. */
-  readonly outer?: { readonly type: 'vxlan' | 'gre' | 'ipip'; readonly device: string; readonly inner: Packet; readonly mac?: string; readonly vni?: number }
+  readonly outer?: {
+    readonly type: 'vxlan' | 'gre' | 'ipip'
+    readonly device: string
+    readonly inner: Packet
+    readonly mac?: string
+    readonly vni?: number
+  }
 }
 
 /** More devices than any lab has on a path: a loop. */
@@ -139,7 +145,8 @@ export class Walk {
     if (kind === 'gre' || kind === 'ipip') {
       const local = dataOf(link, 'local')
       // GRE asks its neighbour table for the far end, IPIP takes the next hop itself.
-      const far = kind === 'gre' ? (await this.knowledge.at(ns)).neighbours.find((n) => n.dev === device && n.dst === nextHop)?.lladdr : nextHop
+      const far =
+        kind === 'gre' ? (await this.knowledge.at(ns)).neighbours.find((n) => n.dev === device && n.dst === nextHop)?.lladdr : nextHop
       if (far === undefined) return this.#end(ns, 'unknown-neighbour')
       if (kind === 'gre') this.#decide(predicted('neighbour', `${nextHop} is behind ${far}`))
       this.#decide(predicted('encap', `${kind} ${local} > ${far}`))

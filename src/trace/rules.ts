@@ -61,7 +61,11 @@ export function packetOf(g: RuleGroup, sightings: readonly Sighting[]): Sighting
   const six = header[0]! >> 4 === 6
   const same = (bytes: Buffer, start: number): boolean => {
     if (bytes.length < start + (six ? 40 : 20)) return false
-    if (six) return bytes.subarray(start, start + 7).equals(header.subarray(0, 7)) && bytes.subarray(start + 8, start + 40).equals(header.subarray(8, 40))
+    if (six)
+      return (
+        bytes.subarray(start, start + 7).equals(header.subarray(0, 7)) &&
+        bytes.subarray(start + 8, start + 40).equals(header.subarray(8, 40))
+      )
     // Total length, id and flags, protocol; addresses may be translated.
     return bytes.subarray(start + 2, start + 8).equals(header.subarray(2, 8)) && bytes[start + 9] === header[9]
   }
@@ -142,7 +146,10 @@ export function chainRules(save: string, table: string, chain: string): string[]
   const start = save.indexOf(`*${table}\n`)
   if (start < 0) return []
   const end = save.indexOf('\nCOMMIT', start)
-  return save.slice(start, end < 0 ? undefined : end).split('\n').filter((l) => l.startsWith(`-A ${chain} `))
+  return save
+    .slice(start, end < 0 ? undefined : end)
+    .split('\n')
+    .filter((l) => l.startsWith(`-A ${chain} `))
 }
 
 /** A rule by its handle in `nft -a list table`, without the counters that change. */
@@ -152,7 +159,10 @@ export function nativeRule(listing: string, chain: string, handle: number): stri
     const named = /^\s*chain (\S+) \{/.exec(line)
     if (named) here = named[1]!
     else if (here === chain && line.endsWith(`# handle ${handle}`)) {
-      return line.replace(/ # handle \d+$/, '').replace(/counter packets \d+ bytes \d+ ?/, '').trim()
+      return line
+        .replace(/ # handle \d+$/, '')
+        .replace(/counter packets \d+ bytes \d+ ?/, '')
+        .trim()
     }
   }
   return undefined

@@ -17,7 +17,15 @@ export interface SceneParts {
   readonly lab: Lab
   readonly from: Target & { readonly node: Node }
   readonly to: Target
-  readonly options: { readonly protocol: 'icmp' | 'tcp' | 'udp'; readonly port: number; readonly size: number; readonly df: boolean; readonly ttl: number; readonly count: number; readonly timeout: number }
+  readonly options: {
+    readonly protocol: 'icmp' | 'tcp' | 'udp'
+    readonly port: number
+    readonly size: number
+    readonly df: boolean
+    readonly ttl: number
+    readonly count: number
+    readonly timeout: number
+  }
   readonly identity: Identity
   readonly places: Places
   readonly knowledge: Knowledge
@@ -79,7 +87,10 @@ export class Scene {
     this.errors = of('error')
     const from = this.outcome().sent ?? this.forward[0]?.at ?? 0n
     this.neighbours = this.sightings.filter((s) => s.role === 'neighbour' && s.at >= from - 1_000_000n)
-    this.attribution = attribute(this.sightings, [...events.events].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)))
+    this.attribution = attribute(
+      this.sightings,
+      [...events.events].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)),
+    )
     this.rules = groupTraces(ear.traces)
       .map((group) => {
         const packet = packetOf(group, this.sightings)
@@ -92,7 +103,12 @@ export class Scene {
   /** Of a Service's endpoints, the one whose address the probe got. */
   #chooseEndpoint(): void {
     const { endpoints } = this.parts.expected
-    const chosen = endpoints?.find((e) => this.sightings.some((s) => s.role === 'probe' && s.n === this.n && s.layers.some((l) => (l.type === 'ipv4' || l.type === 'ipv6') && l.dst === e.endpoint)))
+    const chosen = endpoints?.find((e) =>
+      this.sightings.some(
+        (s) =>
+          s.role === 'probe' && s.n === this.n && s.layers.some((l) => (l.type === 'ipv4' || l.type === 'ipv6') && l.dst === e.endpoint),
+      ),
+    )
     if (chosen && endpoints) this.parts = { ...this.parts, expected: { ...chosen, endpoints } }
   }
 
@@ -120,7 +136,8 @@ export class Scene {
     if (!network || !transport || network.length < 20 || network[0]! >> 4 !== 4) return false
     const protocol = network[9]!
     const port = transport.length >= 4 ? transport.readUInt16BE(2) : 0
-    const added = protocol === 17 && this.parts.identity.vxlanPorts.includes(port) ? [50, 36] : protocol === 47 ? [24, 28] : protocol === 4 ? [20] : []
+    const added =
+      protocol === 17 && this.parts.identity.vxlanPorts.includes(port) ? [50, 36] : protocol === 47 ? [24, 28] : protocol === 4 ? [20] : []
     const inner = this.forward.at(-1)?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
     const length = network.readUInt16BE(2)
     return inner !== undefined && added.some((n) => inner.length + n === length)
@@ -131,7 +148,9 @@ export class Scene {
     this.refresh(this.n)
     const steps = this.rules.flatMap(({ group }) => {
       const last = verdictOf(group)
-      return isDrop(group) && last ? group.steps.filter((s) => s.kind === 'rule') : group.steps.filter((s) => s.kind === 'rule' && s.verdict !== 'jump')
+      return isDrop(group) && last
+        ? group.steps.filter((s) => s.kind === 'rule')
+        : group.steps.filter((s) => s.kind === 'rule' && s.verdict !== 'jump')
     })
     await Promise.all(
       steps.map(async (t) => {

@@ -41,11 +41,20 @@ export function findNode(lab: Lab, word: string): Node | undefined {
 function unknown(lab: Lab, word: string): TargetError {
   const names = nodesOf(lab).map(nodeName)
   const near = suggest(word, [...names, ...lab.services.map((s) => `svc/${s.key}`)])
-  return new TargetError('unknown-node', `lab ${lab.name} has no node "${word}"`, near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`)
+  return new TargetError(
+    'unknown-node',
+    `lab ${lab.name} has no node "${word}"`,
+    near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`,
+  )
 }
 
 /** Words for both ends, in one family that both have. @throws TargetError */
-export function resolveTargets(lab: Lab, fromWord: string, toWord: string, family: Family | undefined): { from: Target & { node: Node }; to: Target } {
+export function resolveTargets(
+  lab: Lab,
+  fromWord: string,
+  toWord: string,
+  family: Family | undefined,
+): { from: Target & { node: Node }; to: Target } {
   const fromNode = findNode(lab, fromWord)
   const raw = parseIp(fromWord)
   const owner = raw ? ownerOf(lab, fromWord) : undefined
@@ -55,7 +64,12 @@ export function resolveTargets(lab: Lab, fromWord: string, toWord: string, famil
     if (fromWord.startsWith('svc/')) throw new TargetError('from-service', 'a Service sends nothing: a trace starts at a node')
     throw unknown(lab, fromWord)
   }
-  if (sender.kind === 'switch') throw new TargetError('switch-sends-nothing', `${fromWord} is a switch: it forwards frames and has no address to send from`, 'Trace from a pod, a host, the router or an external.')
+  if (sender.kind === 'switch')
+    throw new TargetError(
+      'switch-sends-nothing',
+      `${fromWord} is a switch: it forwards frames and has no address to send from`,
+      'Trace from a pod, a host, the router or an external.',
+    )
   const families = family === undefined ? ([4, 6] as const) : [family]
   for (const f of families) {
     const to = destination(lab, toWord, f)
@@ -83,7 +97,12 @@ function destination(lab: Lab, word: string, family: Family): Target | undefined
   if (word.startsWith('svc/')) return service(lab, word, family)
   const node = findNode(lab, word)
   if (!node) throw unknown(lab, word)
-  if (node.kind === 'switch') throw new TargetError('switch-has-no-address', `${word} is a switch: it has no address`, 'Trace to a pod, a host, the router, an external or an address.')
+  if (node.kind === 'switch')
+    throw new TargetError(
+      'switch-has-no-address',
+      `${word} is a switch: it has no address`,
+      'Trace to a pod, a host, the router, an external or an address.',
+    )
   const address = addressesOf(node, lab).find((a) => a.family === family)?.ip
   return address === undefined ? undefined : { word, node, address, family }
 }
@@ -92,12 +111,29 @@ function destination(lab: Lab, word: string, family: Family): Target | undefined
 function service(lab: Lab, word: string, family: Family): Target | undefined {
   const found = serviceOf(lab, word)
   if (!found) {
-    const near = suggest(word, lab.services.map((s) => `svc/${s.key}`))
-    throw new TargetError('unknown-service', `lab ${lab.name} has no Service "${word.slice('svc/'.length)}"`, near ? `did you mean "${near}"?` : undefined)
+    const near = suggest(
+      word,
+      lab.services.map((s) => `svc/${s.key}`),
+    )
+    throw new TargetError(
+      'unknown-service',
+      `lab ${lab.name} has no Service "${word.slice('svc/'.length)}"`,
+      near ? `did you mean "${near}"?` : undefined,
+    )
   }
   const { name, namespace, key } = found
-  if (found.headless) throw new TargetError('service-headless', `Service ${key} is headless: it is a name for its pods and has no address`, 'Trace to one of its pods.')
-  if (found.type === 'ExternalName') throw new TargetError('service-external-name', `Service ${key} is an alias in DNS and has no address`, 'Trace to the machine it stands for.')
+  if (found.headless)
+    throw new TargetError(
+      'service-headless',
+      `Service ${key} is headless: it is a name for its pods and has no address`,
+      'Trace to one of its pods.',
+    )
+  if (found.type === 'ExternalName')
+    throw new TargetError(
+      'service-external-name',
+      `Service ${key} is an alias in DNS and has no address`,
+      'Trace to the machine it stands for.',
+    )
   const at = serviceAddress(lab, word, family)
   return at ? { word, address: at.address, family, service: { name, namespace } } : undefined
 }

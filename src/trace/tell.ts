@@ -23,9 +23,14 @@ export function tell(scene: Scene, losses: Losses): Story {
   const start = scene.forward[0]?.at ?? scene.outcome().sent ?? scene.sightings[0]?.at ?? 0n
   const forward = hops(scene, scene.forward, expected.forward, start, captures, verdict.outcome === 'delivered' ? 'all' : 'rest')
   const answered = scene.reply.length > 0
-  const reply = expected.back && answered ? hops(scene, scene.reply, expected.back, start, captures, verdict.outcome === 'delivered' ? 'all' : 'rest') : hops(scene, scene.reply, undefined, start, captures, 'rest')
+  const reply =
+    expected.back && answered
+      ? hops(scene, scene.reply, expected.back, start, captures, verdict.outcome === 'delivered' ? 'all' : 'rest')
+      : hops(scene, scene.reply, undefined, start, captures, 'rest')
   const outcomes = Array.from({ length: options.count }, (_, n) => scene.outcome(n))
-  const rtts = outcomes.flatMap((o) => (o.reply && o.reply.what !== 'refused' && o.sent !== undefined ? [Number(o.reply.at - o.sent) / 1e6] : []))
+  const rtts = outcomes.flatMap((o) =>
+    o.reply && o.reply.what !== 'refused' && o.sent !== undefined ? [Number(o.reply.at - o.sent) / 1e6] : [],
+  )
   const ip = scene.forward[0]?.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
   return {
     lab: lab.name,
@@ -49,7 +54,11 @@ export function tell(scene: Scene, losses: Losses): Story {
     ...(verdict.drop ? { drop: verdict.drop } : {}),
     differences: differences(scene, verdict),
     notes: notes(scene),
-    counted: { sent: outcomes.filter((o) => o.sent !== undefined || o.error).length, answered: rtts.length, rtts: rtts.map((r) => Math.round(r * 1000) / 1000) },
+    counted: {
+      sent: outcomes.filter((o) => o.sent !== undefined || o.error).length,
+      answered: rtts.length,
+      rtts: rtts.map((r) => Math.round(r * 1000) / 1000),
+    },
     evidence: {
       captured: forward.filter((h) => h.evidence === 'captured').length + reply.filter((h) => h.evidence === 'captured').length,
       expected: expected.forward.steps.length + (expected.back?.steps.length ?? 0),
@@ -57,14 +66,24 @@ export function tell(scene: Scene, losses: Losses): Story {
       ruleEvents: scene.rules.reduce((n, r) => n + r.group.steps.length, 0),
       lost: losses.frames + losses.overflows,
       eventsLost: losses.events,
-      missing: [...missing, ...(losses.events > 0 ? [`${losses.events} kernel events were lost: other traffic of this machine filled the buffer`] : [])],
+      missing: [
+        ...missing,
+        ...(losses.events > 0 ? [`${losses.events} kernel events were lost: other traffic of this machine filled the buffer`] : []),
+      ],
     },
     captures: captures.map(({ n: _n, ...c }): Capture => c),
   }
 }
 
 /** Captured hops in order; then, after a drop, what the prediction still had, never reached. */
-function hops(scene: Scene, seen: readonly Sighting[], path: PredictedPath | undefined, start: bigint, captures: readonly Sighting[], expect: 'all' | 'rest'): Hop[] {
+function hops(
+  scene: Scene,
+  seen: readonly Sighting[],
+  path: PredictedPath | undefined,
+  start: bigint,
+  captures: readonly Sighting[],
+  expect: 'all' | 'rest',
+): Hop[] {
   const { places } = scene.parts
   const list = seen.map((s, i): Hop => ({
     node: s.node,
@@ -104,13 +123,18 @@ function differences(scene: Scene, verdict: Verdict): string[] {
     const extra = seen.filter((s) => !steps.includes(keyOf(s)))
     const reached = Math.max(-1, ...have.map((k) => steps.indexOf(k)))
     const skipped = path.steps.slice(0, reached).filter((s) => !have.includes(keyOfStep(s)))
-    const show = (x: readonly { readonly node: string; readonly device: string; readonly direction: string }[]): string => [...new Set(x.map((s) => `${s.node} ${s.device} ${s.direction}`))].join(', ')
+    const show = (x: readonly { readonly node: string; readonly device: string; readonly direction: string }[]): string =>
+      [...new Set(x.map((s) => `${s.node} ${s.device} ${s.direction}`))].join(', ')
     if (extra.length > 0) list.push(`${what} was seen where the kernel's tables did not predict it: ${show(extra)}`)
-    if (skipped.length > 0) list.push(`${what} was predicted but not seen on: ${show(skipped.map((s) => ({ ...s, node: places.name(s.ns) })))}`)
+    if (skipped.length > 0)
+      list.push(`${what} was predicted but not seen on: ${show(skipped.map((s) => ({ ...s, node: places.name(s.ns) })))}`)
   }
   compare('the probe', scene.forward, expected.forward)
   compare('the answer', scene.reply, expected.back)
-  if (verdict.outcome === 'delivered' && expected.forward.end !== 'delivered') list.push(`the kernel's tables predicted that it would not arrive (${expected.forward.end} in ${places.name(expected.forward.at)}), yet it did`)
+  if (verdict.outcome === 'delivered' && expected.forward.end !== 'delivered')
+    list.push(
+      `the kernel's tables predicted that it would not arrive (${expected.forward.end} in ${places.name(expected.forward.at)}), yet it did`,
+    )
   return list
 }
 
@@ -121,7 +145,9 @@ function notes(scene: Scene): string[] {
   const only = (a: Set<string>, b: Set<string>): string => [...a].filter((d) => !b.has(d)).join(', ')
   const [missed, extra] = [only(there, back), only(back, there)]
   if (scene.answered(scene.n) && scene.reply.length > 0 && (missed !== '' || extra !== '')) {
-    list.push(`the answer took another way than the request${missed === '' ? '' : `, not by ${missed}`}${extra === '' ? '' : `${missed === '' ? '' : ' but'} by ${extra}`}`)
+    list.push(
+      `the answer took another way than the request${missed === '' ? '' : `, not by ${missed}`}${extra === '' ? '' : `${missed === '' ? '' : ' but'} by ${extra}`}`,
+    )
   }
   return list
 }

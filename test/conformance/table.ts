@@ -149,13 +149,19 @@ const forVM = (c: Combination): boolean => c.backend.type === 'gre' || c.backend
 
 /**
  * Every combination, with the reason why it cannot be tried here, if there is one.
- * NETLAB_CONFORMANCE: a comma list of backends, or `vm`.
+ * NETLAB_CONFORMANCE: a comma list of backends, one title, or `vm`.
  */
 export function forEachCombination(body: (combination: Combination, skip: string | false) => void): void {
   const asked = process.env['NETLAB_CONFORMANCE']
-  const wanted = (c: Combination): boolean => (!asked ? true : asked === 'vm' ? forVM(c) : asked.split(',').includes(c.backend.type))
+  const table = [...products(), ...variants]
+  const titled = table.some((c) => c.title === asked)
+  const wanted = (c: Combination): boolean => {
+    if (!asked) return true
+    if (asked === 'vm') return forVM(c)
+    return titled ? c.title === asked : asked.split(',').includes(c.backend.type)
+  }
   const reasons = new Map<string, string | false>()
-  for (const c of [...products(), ...variants].filter(wanted)) {
+  for (const c of table.filter(wanted)) {
     const { type } = c.backend
     if (!reasons.has(type)) reasons.set(type, lacking(type))
     body(c, reasons.get(type)!)

@@ -13,11 +13,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readLog } from '../../src/process/logs.ts'
 import { shellLines, shellPrelude } from '../../src/process/shell.ts'
 import {
-  endProcesses, pidsInNamespaces, processStates, programs, startProcesses, stopProcesses, type ProcessSpec,
+  endProcesses,
+  pidsInNamespaces,
+  processStates,
+  programs,
+  startProcesses,
+  stopProcesses,
+  type ProcessSpec,
 } from '../../src/process/start.ts'
 
-const skip = process.getuid?.() !== 0 ? 'needs root, to make network namespaces'
-  : ['ip', 'nsenter', 'perl'].find(tool => spawnSync(tool, ['--version']).error !== undefined)?.concat(' is missing') ?? false
+const skip =
+  process.getuid?.() !== 0
+    ? 'needs root, to make network namespaces'
+    : (['ip', 'nsenter', 'perl'].find((tool) => spawnSync(tool, ['--version']).error !== undefined)?.concat(' is missing') ?? false)
 
 const prefix = `nlt-${randomBytes(4).toString('hex')}`
 const [a, b] = [`${prefix}.a`, `${prefix}.b`]
@@ -31,7 +39,7 @@ function ipBatch(lines: string[]): void {
 
 function addNamespaces(names: string[]): void {
   made.push(...names)
-  ipBatch(names.map(name => `netns add ${name}`))
+  ipBatch(names.map((name) => `netns add ${name}`))
 }
 
 /** Runs a program in a namespace and returns what it printed. */
@@ -54,7 +62,7 @@ $SIG{ALRM} = sub { die "no answer\n" }; alarm 10;
 if ($type eq "udp") { recv $s, my $heard, 1000, 0; print $heard }
 else { while (1) { my $n = sysread($s, my $heard, 1000); die "read: $!\n" unless defined $n; last unless $n; print $heard } }`
 
-function client(ns: string, type: 'tcp' | 'udp', host: string, port: number, say = ''): { self: string, heard: string } {
+function client(ns: string, type: 'tcp' | 'udp', host: string, port: number, say = ''): { self: string; heard: string } {
   const output = inside(ns, ['perl', '-e', clientSource, '--', type, host, String(port), say])
   const cut = output.indexOf('\n')
   return { self: output.slice(0, cut), heard: output.slice(cut + 1) }
@@ -87,10 +95,22 @@ while (%s) {
 print "$good\n";`
 
 const responder = (id: string, ns: string, ...listen: [number, 'TCP' | 'UDP' | 'SCTP'][]): ProcessSpec => ({
-  id, ns, hostname: id, pod: id, container: 'main', listen: listen.map(([port, protocol]) => ({ port, protocol })),
+  id,
+  ns,
+  hostname: id,
+  pod: id,
+  container: 'main',
+  listen: listen.map(([port, protocol]) => ({ port, protocol })),
 })
 const command = (id: string, ns: string, ...words: string[]): ProcessSpec => ({
-  id, ns, hostname: id, pod: `shop/${id}`, container: 'main', listen: [], command: words, addresses: ['10.0.0.1', 'fd00::1'],
+  id,
+  ns,
+  hostname: id,
+  pod: `shop/${id}`,
+  container: 'main',
+  listen: [],
+  command: words,
+  addresses: ['10.0.0.1', 'fd00::1'],
 })
 
 async function log(id: string, follow = true): Promise<string> {
@@ -100,16 +120,20 @@ async function log(id: string, follow = true): Promise<string> {
 }
 
 const fileOf = (pid: number, name: string) => readFileSync(`/proc/${pid}/${name}`, 'utf8')
-const pidOf = (id: string) => processStates(dir).find(state => state.id === id)!.pid
-const stateLetter = (pid: number) => existsSync(`/proc/${pid}/stat`) ? /\) (\w)/.exec(fileOf(pid, 'stat'))![1] : 'gone'
-const commandLines = (ns: string) => pidsInNamespaces([ns]).map(pid => {
-  try {
-    return fileOf(pid, 'cmdline').replaceAll('\0', ' ').trim()
-  } catch {
-    return 'ended meanwhile'
-  }
-})
-const supervisors = () => readdirSync(dir).filter(name => name.startsWith('.supervisor-')).map(name => Number(name.slice(12)))
+const pidOf = (id: string) => processStates(dir).find((state) => state.id === id)!.pid
+const stateLetter = (pid: number) => (existsSync(`/proc/${pid}/stat`) ? /\) (\w)/.exec(fileOf(pid, 'stat'))![1] : 'gone')
+const commandLines = (ns: string) =>
+  pidsInNamespaces([ns]).map((pid) => {
+    try {
+      return fileOf(pid, 'cmdline').replaceAll('\0', ' ').trim()
+    } catch {
+      return 'ended meanwhile'
+    }
+  })
+const supervisors = () =>
+  readdirSync(dir)
+    .filter((name) => name.startsWith('.supervisor-'))
+    .map((name) => Number(name.slice(12)))
 
 async function until(what: string, check: () => boolean): Promise<void> {
   for (let tries = 0; !check(); tries++) {
@@ -121,11 +145,18 @@ async function until(what: string, check: () => boolean): Promise<void> {
 describe('containers', { skip }, () => {
   before(() => {
     addNamespaces([a, b])
-    const wires: [string, string, number][] = [[a, b, 1], [b, a, 2]]
+    const wires: [string, string, number][] = [
+      [a, b, 1],
+      [b, a, 2],
+    ]
     inside(a, ['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', b])
     for (const [ns, , n] of wires) {
-      inside(ns, ['ip', '-batch', '-'], `link set lo up\nlink set eth0 up\naddr add 10.9.0.${n}/24 dev eth0
-addr add fd09::${n}/64 dev eth0 nodad\n`)
+      inside(
+        ns,
+        ['ip', '-batch', '-'],
+        `link set lo up\nlink set eth0 up\naddr add 10.9.0.${n}/24 dev eth0
+addr add fd09::${n}/64 dev eth0 nodad\n`,
+      )
     }
     dir = mkdtempSync(join(tmpdir(), 'netlab-process-'))
   })
@@ -134,19 +165,25 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     await stopProcesses(dir)
     await endProcesses(made)
     assert.deepEqual(pidsInNamespaces(made), [])
-    assert.deepEqual(readdirSync(dir).filter(name => !name.endsWith('.log')), [])
+    assert.deepEqual(
+      readdirSync(dir).filter((name) => !name.endsWith('.log')),
+      [],
+    )
   })
 
   after(async () => {
     await stopProcesses(dir)
     await endProcesses(made)
-    ipBatch(made.filter(name => existsSync(`/run/netns/${name}`)).map(name => `netns del ${name}`))
+    ipBatch(made.filter((name) => existsSync(`/run/netns/${name}`)).map((name) => `netns del ${name}`))
     rmSync(dir, { recursive: true, force: true })
   })
 
   test('the responder says who it is and whom it sees: TCP and UDP, IPv4 and IPv6', async () => {
     assert.deepEqual(await startProcesses(dir, [responder('pod-b', b, [8080, 'TCP'], [53, 'UDP'])]), [])
-    for (const [type, port] of [['tcp', 8080], ['udp', 53]] as const) {
+    for (const [type, port] of [
+      ['tcp', 8080],
+      ['udp', 53],
+    ] as const) {
       for (const host of ['10.9.0.2', 'fd09::2']) {
         const { self, heard } = client(a, type, host, port)
         assert.match(self, host.includes(':') ? /^\[fd09::1\]:\d+$/ : /^10\.9\.0\.1:\d+$/)
@@ -204,7 +241,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     const before = rss()
     const idle = spawn('nsenter', [`--net=/run/netns/${a}`, 'perl', '-e', crowdSource, '--', 'idle', '10.9.0.2', '8080', '900', ''])
     try {
-      await new Promise(resolve => idle.stdout.once('data', resolve))
+      await new Promise((resolve) => idle.stdout.once('data', resolve))
       const begun = performance.now()
       const { self, heard } = client(a, 'tcp', '10.9.0.2', 8080, '\\n')
       const took = Math.round(performance.now() - begun)
@@ -237,10 +274,10 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     ])
     const messages = Object.fromEntries(failures.map(({ id, message }) => [id, message]))
     assert.deepEqual(messages, {
-      'nul': 'a NUL byte cannot be passed to a program',
+      nul: 'a NUL byte cannot be passed to a program',
       'no-such': 'no-such-program: No such file or directory',
       'no-program': '/etc/passwd: Permission denied',
-      'nowhere': `network namespace ${prefix}.none: No such file or directory`,
+      nowhere: `network namespace ${prefix}.none: No such file or directory`,
     })
     const more = await startProcesses(dir, [
       responder('tcp-taken-too', b, [80, 'TCP']),
@@ -250,7 +287,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     assert.deepEqual(Object.fromEntries(more.map(({ id, message }) => [id, message])), {
       'tcp-taken-too': 'port 80/tcp: Address already in use (another container of the pod listens there)',
       'udp-taken': 'port 53/udp: Address already in use (another container of the pod listens there)',
-      'sleeps': 'it is already running',
+      sleeps: 'it is already running',
     })
     const states = Object.fromEntries(processStates(dir).map(({ id, state }) => [id, state]))
     assert.deepEqual([states['one'], states['tcp-taken'], states['sleeps'], states['no-such']], ['running', 'running', 'running', 'exited'])
@@ -290,10 +327,12 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
   test('exit codes and signals are recorded; a running one has neither', async () => {
     const begun = Math.floor(Date.now() / 1000)
     await startProcesses(dir, [
-      command('three', a, 'sh', '-c', 'exit 3'), command('killed', a, 'sh', '-c', 'kill -9 $$'), command('runs', a, 'sleep', '60'),
+      command('three', a, 'sh', '-c', 'exit 3'),
+      command('killed', a, 'sh', '-c', 'kill -9 $$'),
+      command('runs', a, 'sleep', '60'),
     ])
     await until('both ended', () => processStates(dir).filter(({ exitedAt }) => exitedAt !== undefined).length === 2)
-    const states = Object.fromEntries(processStates(dir).map(state => [state.id, state]))
+    const states = Object.fromEntries(processStates(dir).map((state) => [state.id, state]))
     const { exitedAt, pid } = states['three']!
     assert.ok(exitedAt! >= begun && exitedAt! <= Date.now() / 1000)
     assert.deepEqual(states['three'], { id: 'three', pid, state: 'exited', exitCode: 3, exitedAt })
@@ -303,16 +342,24 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     assert.equal(supervisors().length, 1)
     await stopProcesses(dir, ['runs'])
     await until('the supervisor ends with its last child', () => supervisors().length === 0)
-    assert.deepEqual(processStates(dir).map(({ id }) => id).sort(), ['killed', 'three'])
+    assert.deepEqual(
+      processStates(dir)
+        .map(({ id }) => id)
+        .sort(),
+      ['killed', 'three'],
+    )
   })
 
-  test('an old record of somebody else\'s pid is neither shown as running nor ended', async () => {
+  test("an old record of somebody else's pid is neither shown as running nor ended", async () => {
     const stranger = spawn('sleep', ['60'])
     try {
       writeFileSync(join(dir, 'old.pid'), `${stranger.pid} 12345 1\n`)
       writeFileSync(join(dir, '.supervisor-9'), `${stranger.pid} 12345\n`)
       writeFileSync(join(dir, 'torn.pid'), '')
-      assert.deepEqual(processStates(dir).map(({ id, state }) => [id, state]), [['old', 'exited']])
+      assert.deepEqual(
+        processStates(dir).map(({ id, state }) => [id, state]),
+        [['old', 'exited']],
+      )
       await stopProcesses(dir)
       await sleep(20)
       assert.equal(stranger.signalCode, null)
@@ -323,7 +370,8 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
   })
 
   test('inside: host name, environment, devices, stdin, descriptors, session, umask, directory', async () => {
-    const script = 'hostname; env; ls /sys/class/net; readlink /proc/self/fd/0; ls /proc/self/fd; umask; pwd; ' +
+    const script =
+      'hostname; env; ls /sys/class/net; readlink /proc/self/fd/0; ls /proc/self/fd; umask; pwd; ' +
       'cat /proc/self/stat; grep Sig /proc/self/status'
     const spec = { ...command('pod-x', a, 'sh', '-c', script), env: { MINE: 'a\n"b\' c=d', POD_NAME: 'mine' } }
     assert.deepEqual(await startProcesses(dir, [spec]), [])
@@ -345,7 +393,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
   test('arguments arrive as they are', async () => {
     const words = ['two words', '', 'line\nbreak\n', `"'$HOME\`\\`, 'Grüße 🐫', '-n', '*', '\u0001\u007f']
     await startProcesses(dir, [command('args', a, 'perl', '-e', 'print map { "<$_>" } @ARGV', '--', ...words)])
-    assert.equal(await log('args'), words.map(word => `<${word}>`).join(''))
+    assert.equal(await log('args'), words.map((word) => `<${word}>`).join(''))
   })
 
   test('containers of a pod share its loopback and network namespace, and nothing is mounted outside', async () => {
@@ -360,7 +408,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     await until('it has mounted', () => readFileSync(join(dir, 'mounts.log'), 'utf8') === 'x\n')
     assert.ok(fileOf(pidOf('mounts'), 'mountinfo').includes(`${prefix}-mount`))
     assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(`${prefix}-mount`))
-    const [one, two] = [pidOf('pod-b'), pidOf('mounts')].map(pid => readlinkSync(`/proc/${pid}/ns/net`))
+    const [one, two] = [pidOf('pod-b'), pidOf('mounts')].map((pid) => readlinkSync(`/proc/${pid}/ns/net`))
     assert.equal(one, two)
   })
 
@@ -376,8 +424,10 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
 
   test('no descriptor is held that is not needed, no zombie stays', async () => {
     await startProcesses(dir, [
-      responder('pod-b', b, [8080, 'TCP'], [53, 'UDP']), responder('idle', b),
-      command('sleeps', b, 'sleep', '60'), command('ends', b, 'true'),
+      responder('pod-b', b, [8080, 'TCP'], [53, 'UDP']),
+      responder('idle', b),
+      command('sleeps', b, 'sleep', '60'),
+      command('ends', b, 'true'),
     ])
     const target = (path: string) => {
       try {
@@ -386,7 +436,10 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
         return 'closed meanwhile'
       }
     }
-    const links = (pid: number) => readdirSync(`/proc/${pid}/fd`).map(fd => target(`/proc/${pid}/fd/${fd}`)).sort()
+    const links = (pid: number) =>
+      readdirSync(`/proc/${pid}/fd`)
+        .map((fd) => target(`/proc/${pid}/fd/${fd}`))
+        .sort()
     const logged = (id: string) => ['/dev/null', join(dir, `${id}.log`), join(dir, `${id}.log`)]
     assert.deepEqual(links(pidOf('pod-b')), [...logged('pod-b'), 'socket:', 'socket:', 'socket:', 'socket:'])
     assert.deepEqual(links(pidOf('idle')), logged('idle'))
@@ -395,7 +448,10 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     assert.equal(stateLetter(pidOf('ends')), 'gone')
     assert.match(fileOf(pidOf('pod-b'), 'cmdline'), /^netlab-responder pod-b\0?/)
     const [supervisor] = supervisors()
-    const held = () => links(supervisor!).filter(link => link !== '/dev/null').join()
+    const held = () =>
+      links(supervisor!)
+        .filter((link) => link !== '/dev/null')
+        .join()
     await until('the supervisor has let go of its starter', () => held() === '/run/netns')
   })
 
@@ -412,21 +468,34 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
       command('left', a, 'sh', '-c', 'sleep 63 & exit 0'),
     ])
     const there = ['sleep 61', 'sleep 62', 'sleep 63', 'sleep 60']
-    await until('all are there', () => there.every(words => commandLines(a).some(line => line.includes(words))))
+    await until('all are there', () => there.every((words) => commandLines(a).some((line) => line.includes(words))))
     const pids = pidsInNamespaces([a])
     const begun = performance.now()
     await stopProcesses(dir)
     console.log(`# stopped after ${Math.round(performance.now() - begun)} ms`)
-    assert.deepEqual(pids.filter(pid => !'Zgone'.includes(stateLetter(pid)!)), [])
+    assert.deepEqual(
+      pids.filter((pid) => !'Zgone'.includes(stateLetter(pid)!)),
+      [],
+    )
     assert.deepEqual(processStates(dir), [])
   })
 
   test('only the chosen are stopped', async () => {
     await startProcesses(dir, [
-      responder('pod-b', b, [80, 'TCP']), command('one', b, 'sh', '-c', 'sleep 61 & sleep 60'), command('two', b, 'sleep', '60'),
+      responder('pod-b', b, [80, 'TCP']),
+      command('one', b, 'sh', '-c', 'sleep 61 & sleep 60'),
+      command('two', b, 'sleep', '60'),
     ])
     await stopProcesses(dir, ['one'])
-    assert.deepEqual(processStates(dir).map(({ id, state }) => [id, state]).sort(), [['pod-b', 'running'], ['two', 'running']])
+    assert.deepEqual(
+      processStates(dir)
+        .map(({ id, state }) => [id, state])
+        .sort(),
+      [
+        ['pod-b', 'running'],
+        ['two', 'running'],
+      ],
+    )
     assert.equal(pidsInNamespaces([b]).length, 2)
     assert.deepEqual(await startProcesses(dir, [command('one', b, 'sleep', '60')]), [])
     assert.equal(supervisors().length, 2)
@@ -434,10 +503,11 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
 
   test('kill -9 of the supervisor, then stop: nothing is left', async () => {
     await startProcesses(dir, [
-      responder('pod-b', b, [80, 'TCP']), command('two', b, 'sh', '-c', 'sleep 61 & exec sleep 60'),
+      responder('pod-b', b, [80, 'TCP']),
+      command('two', b, 'sh', '-c', 'sleep 61 & exec sleep 60'),
       command('three', b, 'sh', '-c', 'sleep 59 & exit 0'),
     ])
-    await until('all are there', () => ['sleep 61', 'sleep 60', 'sleep 59'].every(words => commandLines(b).includes(words)))
+    await until('all are there', () => ['sleep 61', 'sleep 60', 'sleep 59'].every((words) => commandLines(b).includes(words)))
     process.kill(supervisors()[0]!, 'SIGKILL')
     await sleep(20)
     const states = processStates(dir).map(({ id, state }) => `${id} ${state}`)
@@ -448,7 +518,8 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
 
   test('killed at any moment of the start: stop finds everything', async () => {
     const specs = Array.from({ length: 24 }, (_, n) =>
-      n % 2 === 0 ? responder(`r${n}`, a, [1000 + n, 'TCP']) : command(`c${n}`, b, 'sleep', '60'))
+      n % 2 === 0 ? responder(`r${n}`, a, [1000 + n, 'TCP']) : command(`c${n}`, b, 'sleep', '60'),
+    )
     for (let delay = 0; delay < 60; delay += 4) {
       const started = startProcesses(dir, specs).catch((error: unknown) => error)
       await sleep(delay)
@@ -515,8 +586,8 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
       responder('pod-b', b, [8080, 'TCP'], [53, 'UDP']),
       { ...command('sh', b, 'sh', '-c', words, 'sh', `it's\n"so"`), env: { MINE: '$HOME *' } },
     ]
-    const script = `set -eu\n${shellPrelude(specs)}${specs.flatMap(spec => shellLines(spec, dir)).join('\n')}\n`
-    for (const shell of ['dash', 'bash'].filter(name => spawnSync(name, ['-c', ':']).error === undefined)) {
+    const script = `set -eu\n${shellPrelude(specs)}${specs.flatMap((spec) => shellLines(spec, dir)).join('\n')}\n`
+    for (const shell of ['dash', 'bash'].filter((name) => spawnSync(name, ['-c', ':']).error === undefined)) {
       execFileSync(shell, ['-s'], { input: script })
       const { self, heard } = client(a, 'tcp', '10.9.0.2', 8080)
       assert.equal(heard, `pod-b ${self}\n`)
@@ -532,7 +603,13 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     const names = Array.from({ length: pods }, (_, n) => `${prefix}.p${n}`)
     addNamespaces(names)
     const begun = performance.now()
-    assert.deepEqual(await startProcesses(dir, names.map((ns, n) => responder(`p${n}`, ns, [8080, 'TCP'], [53, 'UDP']))), [])
+    assert.deepEqual(
+      await startProcesses(
+        dir,
+        names.map((ns, n) => responder(`p${n}`, ns, [8080, 'TCP'], [53, 'UDP'])),
+      ),
+      [],
+    )
     const started = performance.now()
     const states = processStates(dir)
     const read = performance.now()
@@ -541,8 +618,10 @@ addr add fd09::${n}/64 dev eth0 nodad\n`)
     const mean = Math.round(pss.reduce((x, y) => x + y) / pods)
     const stopping = performance.now()
     await stopProcesses(dir)
-    console.log(`# ${pods} responders: started in ${Math.round(started - begun)} ms, states read in ${Math.round(read - started)} ms, ` +
-      `stopped in ${Math.round(performance.now() - stopping)} ms; PSS ${mean} KiB each, at most ${Math.max(...pss)}`)
+    console.log(
+      `# ${pods} responders: started in ${Math.round(started - begun)} ms, states read in ${Math.round(read - started)} ms, ` +
+        `stopped in ${Math.round(performance.now() - stopping)} ms; PSS ${mean} KiB each, at most ${Math.max(...pss)}`,
+    )
     assert.ok(Math.max(...pss) <= 3 * 1024)
   })
 })

@@ -56,14 +56,20 @@ for (const [n, network] of DATAPATHS.entries()) {
         await world.up({ ...sample, network })
         const passes = new Map(PROBES.map((p) => [p, world.computed(p)]))
         const answers = await world.measure(PROBES, (p) => passes.get(p)!)
-        const wrong = PROBES.flatMap((p, k) => ((passes.get(p) ? isFrom(p, answers[k]!) : answers[k]!.outcome === 'timeout') ? [] : [`${say(p)}: computed ${passes.get(p)}, got ${answers[k]!.outcome}`]))
+        const wrong = PROBES.flatMap((p, k) =>
+          (passes.get(p) ? isFrom(p, answers[k]!) : answers[k]!.outcome === 'timeout')
+            ? []
+            : [`${say(p)}: computed ${passes.get(p)}, got ${answers[k]!.outcome}`],
+        )
         assert.deepEqual(wrong.slice(0, 9), [], `${wrong.length} of ${PROBES.length}: ${JSON.stringify(sample)}`)
       })
     }
   })
 }
 
-const examples = readdirSync(join(root, 'topologies')).filter((f) => f.endsWith('.yaml') && /^policies:/m.test(readFileSync(join(root, 'topologies', f), 'utf8')))
+const examples = readdirSync(join(root, 'topologies')).filter(
+  (f) => f.endsWith('.yaml') && /^policies:/m.test(readFileSync(join(root, 'topologies', f), 'utf8')),
+)
 
 describe('examples', { skip: unable }, () => {
   for (const file of examples) {
@@ -84,14 +90,29 @@ describe('examples', { skip: unable }, () => {
               for (const { protocol, port } of mentionedPorts(lab)) {
                 if (from === to || protocol === 'SCTP') continue
                 const { allowed } = verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family })
-                asked.push({ allowed, question: { from: callName(from), address: addressOf(to, family)!, kind: protocol.toLowerCase() as 'tcp', port: port ?? 0 } })
+                asked.push({
+                  allowed,
+                  question: {
+                    from: callName(from),
+                    address: addressOf(to, family)!,
+                    kind: protocol.toLowerCase() as 'tcp',
+                    port: port ?? 0,
+                  },
+                })
               }
             }
           }
         }
-        const answers = await fleet.ask(asked.map((a) => a.question), 1500)
+        const answers = await fleet.ask(
+          asked.map((a) => a.question),
+          1500,
+        )
         // Nobody need listen: a refusal came from the pod as well, and only a policy is silent.
-        const wrong = asked.flatMap(({ question, allowed }, i) => (allowed === (answers[i]!.outcome !== 'timeout') ? [] : [`${JSON.stringify(question)}: computed ${allowed}, got ${answers[i]!.outcome}`]))
+        const wrong = asked.flatMap(({ question, allowed }, i) =>
+          allowed === (answers[i]!.outcome !== 'timeout')
+            ? []
+            : [`${JSON.stringify(question)}: computed ${allowed}, got ${answers[i]!.outcome}`],
+        )
         assert.deepEqual(wrong, [])
         assert.ok(asked.some((a) => a.allowed) && asked.some((a) => !a.allowed))
       } finally {

@@ -23,13 +23,46 @@ const from = (...peers: object[]): object => ({ podSelector: A, ingress: [{ from
 const SETUPS: readonly Setup[] = [
   { policies: { 'x/one': from({ podSelector: { matchLabels: { pod: 'b' } } }, { namespaceSelector: { matchLabels: { ns: 'y' } } }) } },
   { policies: { 'x/two': from({ namespaceSelector: {}, podSelector: RED }) }, labels: { 'x/b': { team: 'red' }, 'y/b': { team: 'red' } } },
-  { policies: { 'x/two': from({ namespaceSelector: {}, podSelector: RED }), 'x/deny': { podSelector: RED } }, labels: { 'x/a': { team: 'red' }, 'x/b': { team: 'red' }, 'y/b': { team: 'red' } } },
-  { policies: { 'x/two': { podSelector: RED, ingress: [{ from: [{ namespaceSelector: { matchExpressions: [{ key: 'ns', operator: 'NotIn', values: ['z'] }] } }] }] }, 'x/deny': { podSelector: {} } }, labels: { 'x/a': { team: 'red' } } },
-  { policies: { 'x/two': { podSelector: RED, ingress: [{ from: [{ namespaceSelector: { matchExpressions: [{ key: 'ns', operator: 'NotIn', values: ['z'] }] } }] }] }, 'x/deny': { podSelector: {} }, 'x/role': { podSelector: { matchLabels: { role: 'db' } }, ingress: [{ from: [{ namespaceSelector: { matchLabels: { ns: 'x' } } }, { namespaceSelector: { matchLabels: { ns: 'y' } } }] }] } }, labels: { 'x/a': { role: 'db' }, 'z/b': { team: 'red' } } },
+  {
+    policies: { 'x/two': from({ namespaceSelector: {}, podSelector: RED }), 'x/deny': { podSelector: RED } },
+    labels: { 'x/a': { team: 'red' }, 'x/b': { team: 'red' }, 'y/b': { team: 'red' } },
+  },
+  {
+    policies: {
+      'x/two': {
+        podSelector: RED,
+        ingress: [{ from: [{ namespaceSelector: { matchExpressions: [{ key: 'ns', operator: 'NotIn', values: ['z'] }] } }] }],
+      },
+      'x/deny': { podSelector: {} },
+    },
+    labels: { 'x/a': { team: 'red' } },
+  },
+  {
+    policies: {
+      'x/two': {
+        podSelector: RED,
+        ingress: [{ from: [{ namespaceSelector: { matchExpressions: [{ key: 'ns', operator: 'NotIn', values: ['z'] }] } }] }],
+      },
+      'x/deny': { podSelector: {} },
+      'x/role': {
+        podSelector: { matchLabels: { role: 'db' } },
+        ingress: [{ from: [{ namespaceSelector: { matchLabels: { ns: 'x' } } }, { namespaceSelector: { matchLabels: { ns: 'y' } } }] }],
+      },
+    },
+    labels: { 'x/a': { role: 'db' }, 'z/b': { team: 'red' } },
+  },
 ]
 
-const PAIRS: readonly [string, boolean][] = [['x/b', true], ['y/b', true], ['z/b', false]]
-const PROBES: readonly Probe[] = PAIRS.flatMap(([sender]) => ([4, 6] as const).flatMap((family) => (['tcp', 'udp'] as const).map((kind): Probe => ({ from: sender, to: 'x/a', kind, port: 80, family }))))
+const PAIRS: readonly [string, boolean][] = [
+  ['x/b', true],
+  ['y/b', true],
+  ['z/b', false],
+]
+const PROBES: readonly Probe[] = PAIRS.flatMap(([sender]) =>
+  ([4, 6] as const).flatMap((family) =>
+    (['tcp', 'udp'] as const).map((kind): Probe => ({ from: sender, to: 'x/a', kind, port: 80, family })),
+  ),
+)
 const passes = ({ from: sender }: Probe): boolean => PAIRS.find(([name]) => name === sender)![1]
 
 describe('a change of policies', { skip: unable }, () => {
@@ -51,7 +84,10 @@ describe('a change of policies', { skip: unable }, () => {
     const ask = async (wanted: boolean, patience: number): Promise<void> => {
       const own = PROBES.flatMap((p, i) => (passes(p) === wanted ? [i] : []))
       while (!over.signal.aborted) {
-        const answers = await stream.ask(own.map((i) => questions[i]!), patience)
+        const answers = await stream.ask(
+          own.map((i) => questions[i]!),
+          patience,
+        )
         answers.forEach((answer, n) => seen.push({ probe: PROBES[own[n]!]!, answer }))
       }
     }
@@ -62,8 +98,15 @@ describe('a change of policies', { skip: unable }, () => {
     await Promise.all(streams)
     const through = seen.filter(({ probe, answer }) => !passes(probe) && answer.outcome !== 'timeout')
     const refused = seen.filter(({ probe, answer }) => passes(probe) && !isFrom(probe, answer))
-    assert.deepEqual({ through: through.slice(0, 5), refused: refused.slice(0, 5) }, { through: [], refused: [] }, `${through.length} passed, ${refused.length} were turned away of ${seen.length}`)
+    assert.deepEqual(
+      { through: through.slice(0, 5), refused: refused.slice(0, 5) },
+      { through: [], refused: [] },
+      `${through.length} passed, ${refused.length} were turned away of ${seen.length}`,
+    )
     const count = (wanted: boolean): number => seen.filter(({ probe }) => passes(probe) === wanted).length
-    assert.ok(count(true) > 10 * CHANGES && count(false) > 10 * CHANGES, `${count(true)} and ${count(false)} connections in ${CHANGES} changes`)
+    assert.ok(
+      count(true) > 10 * CHANGES && count(false) > 10 * CHANGES,
+      `${count(true)} and ${count(false)} connections in ${CHANGES} changes`,
+    )
   })
 })

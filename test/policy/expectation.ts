@@ -15,7 +15,12 @@ export interface Case extends Setup {
   readonly expect: string
 }
 
-const ALIASES: Readonly<Record<string, readonly string[]>> = { ext: ['ext'], node: ['node-1', 'node-2'], '*': PODS, all: [...PODS, 'ext', 'node-1', 'node-2'] }
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  ext: ['ext'],
+  node: ['node-1', 'node-2'],
+  '*': PODS,
+  all: [...PODS, 'ext', 'node-1', 'node-2'],
+}
 
 function names(pattern: string): Set<string> {
   const found = new Set<string>()
@@ -25,8 +30,9 @@ function names(pattern: string): Set<string> {
     const [ns, pod] = name.split('/')
     const matched = ALIASES[name] ?? PODS.filter((p) => (ns === '*' || p.startsWith(`${ns}/`)) && (pod === '*' || p.endsWith(`/${pod}`)))
     if (matched.length === 0) throw new Error(`nobody is called ${name}`)
-    for (const m of matched) if (isAway) found.delete(m)
-    else found.add(m)
+    for (const m of matched)
+      if (isAway) found.delete(m)
+      else found.add(m)
   }
   return found
 }
@@ -37,18 +43,25 @@ function covers(words: readonly string[], { kind, port, family }: Probe): boolea
   for (const w of words) if (!PORT_WORDS.has(w)) throw new Error(`no such port: ${w}`)
   const families = words.filter((w) => w.startsWith('v'))
   const ports = words.filter((w) => !w.startsWith('v'))
-  return (families.length === 0 || families.includes(`v${family}`)) && (ports.length === 0 || ports.includes(kind) || ports.includes(`${port}/${kind}`))
+  return (
+    (families.length === 0 || families.includes(`v${family}`)) &&
+    (ports.length === 0 || ports.includes(kind) || ports.includes(`${port}/${kind}`))
+  )
 }
 
 const OWN: Readonly<Record<string, readonly string[]>> = { 'node-1': ['x/a', 'x/b', 'y/c', 'z/c'], 'node-2': ['x/c', 'y/a', 'z/b'] }
 
 /** Turns the lines into a judge of probes. */
 export function expected({ expect }: Case): (probe: Probe) => boolean {
-  const lines = expect.split(';').map((l) => l.trim()).filter(Boolean).map((line) => {
-    const [, verb, from, to, ports = ''] = /^(allow|deny) (\S+) > (\S+)(?: (\S+))?$/.exec(line) ?? []
-    if (verb === undefined) throw new Error(`cannot read: ${line}`)
-    return { verb, from: names(from!), to: names(to!), ports: ports.split(',').filter(Boolean) }
-  })
+  const lines = expect
+    .split(';')
+    .map((l) => l.trim())
+    .filter(Boolean)
+    .map((line) => {
+      const [, verb, from, to, ports = ''] = /^(allow|deny) (\S+) > (\S+)(?: (\S+))?$/.exec(line) ?? []
+      if (verb === undefined) throw new Error(`cannot read: ${line}`)
+      return { verb, from: names(from!), to: names(to!), ports: ports.split(',').filter(Boolean) }
+    })
   return (probe) => {
     const { from, to } = probe
     if (from === to || OWN[from]?.includes(to) || OWN[to]?.includes(from)) return true

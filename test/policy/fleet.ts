@@ -84,7 +84,9 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
-    const all = [...[...this.#askers.values()].map((a) => a.child), ...this.#servers].filter((c) => c.exitCode === null && c.signalCode === null)
+    const all = [...[...this.#askers.values()].map((a) => a.child), ...this.#servers].filter(
+      (c) => c.exitCode === null && c.signalCode === null,
+    )
     await Promise.all(all.map((child) => new Promise((resolve) => (child.once('exit', resolve), child.kill('SIGKILL')))))
   }
 }

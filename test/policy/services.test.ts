@@ -17,7 +17,11 @@ ownMachine()
 
 const VIP = '10.96.0.77'
 const WEB = { containers: [{ name: 'c', ports: [{ name: 'http', containerPort: 8080 }] }] }
-const PODS = { web: { host: 'node-1', labels: { app: 'web' }, ...WEB }, near: { host: 'node-1', labels: { app: 'near' } }, far: { host: 'node-2', labels: { app: 'far' } } }
+const PODS = {
+  web: { host: 'node-1', labels: { app: 'web' }, ...WEB },
+  near: { host: 'node-1', labels: { app: 'near' } },
+  far: { host: 'node-2', labels: { app: 'far' } },
+}
 const SERVICE = { selector: { app: 'web' }, clusterIP: VIP, ports: [{ port: 80, targetPort: 'http' }] }
 const pods = (app: string): object => ({ podSelector: { matchLabels: { app } } })
 
@@ -30,12 +34,36 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { teaches: 'without policies everybody reaches the Service, the pod behind it too', policies: {}, reach: ['web', 'near', 'far'] },
-  { teaches: 'a pod that is isolated both ways still reaches itself through its Service', policies: { p: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress', 'Egress'] } }, reach: ['web'] },
-  { teaches: "ingress rules mean the pod's port, not the Service's", policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 8080 }] }] } }, reach: ['web', 'near', 'far'] },
-  { teaches: "the Service's port means nothing to them", policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 80 }] }] } }, reach: ['web'] },
-  { teaches: 'ingress rules see the client, not a node', policies: { p: { ...pods('web'), ingress: [{ from: [pods('far')] }] } }, reach: ['web', 'far'] },
-  { teaches: 'egress rules see the pod behind the Service', policies: { p: { ...pods('far'), policyTypes: ['Egress'], egress: [{ to: [pods('web')], ports: [{ port: 'http' }] }] } }, reach: ['web', 'near', 'far'] },
-  { teaches: "a rule for the Service's address allows nothing", policies: { p: { ...pods('far'), policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: `${VIP}/32` } }] }] } }, reach: ['web', 'near'] },
+  {
+    teaches: 'a pod that is isolated both ways still reaches itself through its Service',
+    policies: { p: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress', 'Egress'] } },
+    reach: ['web'],
+  },
+  {
+    teaches: "ingress rules mean the pod's port, not the Service's",
+    policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 8080 }] }] } },
+    reach: ['web', 'near', 'far'],
+  },
+  {
+    teaches: "the Service's port means nothing to them",
+    policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 80 }] }] } },
+    reach: ['web'],
+  },
+  {
+    teaches: 'ingress rules see the client, not a node',
+    policies: { p: { ...pods('web'), ingress: [{ from: [pods('far')] }] } },
+    reach: ['web', 'far'],
+  },
+  {
+    teaches: 'egress rules see the pod behind the Service',
+    policies: { p: { ...pods('far'), policyTypes: ['Egress'], egress: [{ to: [pods('web')], ports: [{ port: 'http' }] }] } },
+    reach: ['web', 'near', 'far'],
+  },
+  {
+    teaches: "a rule for the Service's address allows nothing",
+    policies: { p: { ...pods('far'), policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: `${VIP}/32` } }] }] } },
+    reach: ['web', 'near'],
+  },
 ]
 
 for (const attach of ['bridge', 'routed']) {
@@ -46,7 +74,10 @@ for (const attach of ['bridge', 'routed']) {
     const enter = new Enter()
     const fleet = new Fleet((node) => `${name}.${node}`)
     const up = async (policies: object): Promise<void> => {
-      writeFileSync(file, JSON.stringify({ name, network: { attach }, hosts: { node: { replicas: 2 } }, pods: PODS, services: { web: SERVICE }, policies }))
+      writeFileSync(
+        file,
+        JSON.stringify({ name, network: { attach }, hosts: { node: { replicas: 2 } }, pods: PODS, services: { web: SERVICE }, policies }),
+      )
       const { outcome } = await bringUp(compileFile(file).compiled, enter)
       // A policy that selects nobody makes nothing, so taking it away changes nothing.
       assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
@@ -65,8 +96,14 @@ for (const attach of ['bridge', 'routed']) {
       it(teaches, async () => {
         await up(policies)
         const clients = Object.keys(PODS)
-        const answers = await fleet.ask(clients.map((from) => ({ from, kind: 'tcp', address: VIP, port: 80 })), 900)
-        assert.deepEqual(Object.fromEntries(clients.map((c, i) => [c, answers[i]!.text.startsWith('web ') ? 'ok' : answers[i]!.outcome])), Object.fromEntries(clients.map((c) => [c, reach.includes(c) ? 'ok' : 'timeout'])))
+        const answers = await fleet.ask(
+          clients.map((from) => ({ from, kind: 'tcp', address: VIP, port: 80 })),
+          900,
+        )
+        assert.deepEqual(
+          Object.fromEntries(clients.map((c, i) => [c, answers[i]!.text.startsWith('web ') ? 'ok' : answers[i]!.outcome])),
+          Object.fromEntries(clients.map((c) => [c, reach.includes(c) ? 'ok' : 'timeout'])),
+        )
       })
     }
   })

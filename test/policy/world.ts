@@ -21,9 +21,15 @@ import { bringUp } from '../../src/state/up.ts'
 import { Fleet, type Answer, type Question } from './fleet.ts'
 
 const HOSTS: Readonly<Record<string, string>> = {
-  'x/a': 'node-1', 'x/b': 'node-1', 'x/c': 'node-2',
-  'y/a': 'node-2', 'y/b': 'node-3', 'y/c': 'node-1',
-  'z/a': 'node-3', 'z/b': 'node-2', 'z/c': 'node-1',
+  'x/a': 'node-1',
+  'x/b': 'node-1',
+  'x/c': 'node-2',
+  'y/a': 'node-2',
+  'y/b': 'node-3',
+  'y/c': 'node-1',
+  'z/a': 'node-3',
+  'z/b': 'node-2',
+  'z/c': 'node-1',
 }
 export const PODS = Object.keys(HOSTS)
 
@@ -46,7 +52,10 @@ function containers(name: string): object[] {
     { containerPort: high, protocol: 'UDP' },
   ]
   // No kernel here has SCTP sockets: the port is declared by someone who does not listen.
-  return [{ name: 'server', ports }, { name: 'signal', command: ['sleep', 'infinity'], ports: [{ name: 'sig', containerPort: 36_412, protocol: 'SCTP' }] }]
+  return [
+    { name: 'server', ports },
+    { name: 'signal', command: ['sleep', 'infinity'], ports: [{ name: 'sig', containerPort: 36_412, protocol: 'SCTP' }] },
+  ]
 }
 
 export function topology(name: string, { network, labels = {}, namespaces = {}, policies = {} }: Setup): object {
@@ -55,7 +64,9 @@ export function topology(name: string, { network, labels = {}, namespaces = {}, 
     network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'], ...network },
     hosts: { node: { replicas: 3 } },
     namespaces: Object.fromEntries(['x', 'y', 'z'].map((ns) => [ns, { labels: { ns, ...namespaces[ns] } }])),
-    pods: Object.fromEntries(PODS.map((key) => [key, { host: HOSTS[key], labels: { pod: key.slice(-1), ...labels[key] }, containers: containers(key) }])),
+    pods: Object.fromEntries(
+      PODS.map((key) => [key, { host: HOSTS[key], labels: { pod: key.slice(-1), ...labels[key] }, containers: containers(key) }]),
+    ),
     externals: { ext: { podRoutes: true } },
     policies,
   }
@@ -69,22 +80,32 @@ export interface Probe {
   readonly family: 4 | 6
 }
 
-const PORTS: readonly [Probe['kind'], number][] = [['tcp', 80], ['tcp', 81], ['udp', 80], ['udp', 81], ['icmp', 0], ['sctp', 36_412]]
+const PORTS: readonly [Probe['kind'], number][] = [
+  ['tcp', 80],
+  ['tcp', 81],
+  ['udp', 80],
+  ['udp', 81],
+  ['icmp', 0],
+  ['sctp', 36_412],
+]
 export const ROWS = [...PODS, 'ext', 'node-1']
 export const COLUMNS = [...PODS, 'ext', 'node-2']
 
 /** Every pair, protocol, port and family: what each case is measured with. */
-export const PROBES: readonly Probe[] = ([4, 6] as const).flatMap((family) =>
-  ROWS.flatMap((from) => COLUMNS.flatMap((to) => PORTS.map(([kind, port]): Probe => ({ from, to, kind, port, family })))),
-).filter(({ to, kind, family }) => {
-  // IPv6 says "unknown next header" about SCTP, which is told apart from silence less easily.
-  // And node-2 asks nobody, so its answers are still rationed (see matrix.pl).
-  if (kind === 'sctp') return family === 4 && to !== 'node-2'
-  // A server on every address of a node answers datagrams from the nearest one, not the one asked.
-  return kind !== 'udp' || to !== 'node-2'
-})
+export const PROBES: readonly Probe[] = ([4, 6] as const)
+  .flatMap((family) =>
+    ROWS.flatMap((from) => COLUMNS.flatMap((to) => PORTS.map(([kind, port]): Probe => ({ from, to, kind, port, family })))),
+  )
+  .filter(({ to, kind, family }) => {
+    // IPv6 says "unknown next header" about SCTP, which is told apart from silence less easily.
+    // And node-2 asks nobody, so its answers are still rationed (see matrix.pl).
+    if (kind === 'sctp') return family === 4 && to !== 'node-2'
+    // A server on every address of a node answers datagrams from the nearest one, not the one asked.
+    return kind !== 'udp' || to !== 'node-2'
+  })
 
-export const say = ({ from, to, kind, port, family }: Probe): string => `${from} > ${to} ${kind === 'icmp' ? 'icmp' : `${port}/${kind}`} IPv${family}`
+export const say = ({ from, to, kind, port, family }: Probe): string =>
+  `${from} > ${to} ${kind === 'icmp' ? 'icmp' : `${port}/${kind}`} IPv${family}`
 
 /** Longest wait for an answer, milliseconds; what stays silent although it may pass is asked again with patience. */
 const WAIT = 350
@@ -139,10 +160,16 @@ export class World {
    * answer may be late, and lateness is no verdict.
    */
   async measure(probes: readonly Probe[], passes: (p: Probe) => boolean): Promise<Answer[]> {
-    const answers = await this.fleet.ask(probes.map((p) => this.question(p)), WAIT)
+    const answers = await this.fleet.ask(
+      probes.map((p) => this.question(p)),
+      WAIT,
+    )
     const late = probes.flatMap((p, i) => (answers[i]!.outcome === 'timeout' && passes(p) ? [i] : []))
     if (late.length > 0) {
-      const again = await this.fleet.ask(late.map((i) => this.question(probes[i]!)), PATIENT)
+      const again = await this.fleet.ask(
+        late.map((i) => this.question(probes[i]!)),
+        PATIENT,
+      )
       late.forEach((i, n) => (answers[i] = again[n]!))
     }
     return answers

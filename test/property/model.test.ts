@@ -10,7 +10,7 @@ import { flaws } from '../unit/compile/structure.ts'
 import { textOf, topology, type PlainTopology } from '../unit/model/arbitrary.ts'
 import { load, placeOf } from '../unit/model/fixture.ts'
 
-const RUNS = { numRuns: 150 }
+const RUNS = { numRuns: 100 }
 const tally = { resolved: 0, refused: 0 }
 
 const labOf = (value: PlainTopology): Lab | undefined => resolve(load(textOf(value))).value
@@ -102,13 +102,16 @@ describe('every lab', () => {
       fc.property(topology, fc.nat(), fc.nat(), (value, where, gone) => {
         const lab = labOf(value)
         if (!lab) return
-        const insert = <T extends object>(map: T, name: string): T => Object.fromEntries([...Object.entries(map).slice(0, where % 3), [name, {}], ...Object.entries(map).slice(where % 3)]) as T
+        const insert = <T extends object>(map: T, name: string): T =>
+          Object.fromEntries([...Object.entries(map).slice(0, where % 3), [name, {}], ...Object.entries(map).slice(where % 3)]) as T
         const keep = <T extends object>(map: T): T => Object.fromEntries(Object.entries(map).filter((_, i) => i !== gone % 10)) as T
         const changed = { ...value, hosts: insert(value.hosts, 'new-host'), pods: insert(keep(value.pods), 'new-pod') }
         const after = resolve(load(textOf(changed)), leasesOf(lab)).value
         if (!after) return // no room for one more
-        for (const host of after.hosts) if (host.name !== 'new-host') expect(placeOf(host)).toEqual(placeOf(lab.hosts.find((h) => h.name === host.name)!))
-        for (const pod of after.pods) if (pod.key !== 'new-pod') expect(placeOf(pod)).toEqual(placeOf(lab.pods.find((p) => p.key === pod.key)!))
+        for (const host of after.hosts)
+          if (host.name !== 'new-host') expect(placeOf(host)).toEqual(placeOf(lab.hosts.find((h) => h.name === host.name)!))
+        for (const pod of after.pods)
+          if (pod.key !== 'new-pod') expect(placeOf(pod)).toEqual(placeOf(lab.pods.find((p) => p.key === pod.key)!))
       }),
       RUNS,
     )

@@ -13,14 +13,27 @@ import { Netfilter } from '../unit/policy/netfilter.ts'
 const NAMES = ['x/a', 'x/b', 'y/a', 'y/b', 'plain']
 const containers = pick<object[]>(
   [],
-  [{ name: 'c', ports: [{ name: 'web', containerPort: 80 }, { name: 'dns', containerPort: 80, protocol: 'UDP' }] }],
-  [{ name: 'c', ports: [{ name: 'web', containerPort: 81 }] }, { name: 'd', ports: [{ name: 'web', containerPort: 82 }] }],
+  [
+    {
+      name: 'c',
+      ports: [
+        { name: 'web', containerPort: 80 },
+        { name: 'dns', containerPort: 80, protocol: 'UDP' },
+      ],
+    },
+  ],
+  [
+    { name: 'c', ports: [{ name: 'web', containerPort: 81 }] },
+    { name: 'd', ports: [{ name: 'web', containerPort: 82 }] },
+  ],
 )
 const world = fc.record({
   network: fc.constant({ podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] }),
   hosts: fc.constant({ node: { replicas: 2 } }),
   namespaces: fc.record({ x: fc.record({ labels }), y: fc.record({ labels }) }),
-  pods: fc.tuple(...NAMES.map(() => fc.record({ labels, containers }))).map((specs) => Object.fromEntries(NAMES.map((name, i) => [name, specs[i]!]))),
+  pods: fc
+    .tuple(...NAMES.map(() => fc.record({ labels, containers })))
+    .map((specs) => Object.fromEntries(NAMES.map((name, i) => [name, specs[i]!]))),
   externals: fc.constant({ ext: { podRoutes: true } }),
   policies: fc.dictionary(pick('x/p', 'x/q', 'y/p', 'y/q', 'r'), policy, { maxKeys: 4 }),
 })
@@ -30,18 +43,25 @@ interface Question {
   readonly port?: number
 }
 
-const QUESTIONS: readonly Question[] = [{ protocol: 'ICMP' }, ...(['TCP', 'UDP', 'SCTP'] as const).flatMap((p) => [80, 81, 82, 95].map((n): Question => ({ protocol: p, port: n })))]
+const QUESTIONS: readonly Question[] = [
+  { protocol: 'ICMP' },
+  ...(['TCP', 'UDP', 'SCTP'] as const).flatMap((p) => [80, 81, 82, 95].map((n): Question => ({ protocol: p, port: n }))),
+]
 
 const naive = (pod: Pod): NaivePod => ({
   key: pod.key,
   labels: pod.labels,
   ips: pod.addresses.map((a) => a.ip),
-  ports: pod.containers.flatMap((c) => c.ports.map((p) => ({ ...(p.name === undefined ? {} : { name: p.name }), port: p.containerPort, protocol: p.protocol }))),
+  ports: pod.containers.flatMap((c) =>
+    c.ports.map((p) => ({ ...(p.name === undefined ? {} : { name: p.name }), port: p.containerPort, protocol: p.protocol })),
+  ),
 })
 
 function disagreements(lab: Lab): string[] {
   const { objects } = compile(lab)
-  const filters = new Map(lab.hosts.flatMap((h) => lab.families.map((f): [string, Netfilter] => [`${h.name} ${f}`, new Netfilter(objects, h.netns, f)])))
+  const filters = new Map(
+    lab.hosts.flatMap((h) => lab.families.map((f): [string, Netfilter] => [`${h.name} ${f}`, new Netfilter(objects, h.netns, f)])),
+  )
   const naivePods = new Map(lab.pods.map((p) => [p, naive(p)]))
   const namespaces = Object.fromEntries(Object.entries(lab.namespaces).map(([name, { labels: l }]) => [name, l]))
   const parties: (Pod | External)[] = [...lab.pods, ...lab.externals]
@@ -53,11 +73,21 @@ function disagreements(lab: Lab): string[] {
         const [src, dst] = [addressOf(from, family)!, addressOf(to, family)!]
         for (const q of QUESTIONS) {
           const says = verdict(lab, { from, to, ...q, family }).allowed
-          const naively = naivelyAllowed({ namespaces, policies: lab.policies }, { ...(from.kind === 'pod' ? { from: naivePods.get(from)! } : {}), ...(to.kind === 'pod' ? { to: naivePods.get(to)! } : {}), fromIp: src, toIp: dst, ...q })
+          const naively = naivelyAllowed(
+            { namespaces, policies: lab.policies },
+            {
+              ...(from.kind === 'pod' ? { from: naivePods.get(from)! } : {}),
+              ...(to.kind === 'pod' ? { to: naivePods.get(to)! } : {}),
+              fromIp: src,
+              toIp: dst,
+              ...q,
+            },
+          )
           // Forwarded by the sender's host, then by the receiver's; once if that is the same.
           const hosts = new Set([...(from.kind === 'pod' ? [from.host] : []), ...(to.kind === 'pod' ? [to.host] : [])])
           const chains = [...hosts].every((h) => filters.get(`${h} ${family}`)!.passes({ src, dst, ...q }))
-          if (says !== naively || says !== chains) wrong.push(`${src} > ${dst} ${q.protocol} ${'port' in q ? q.port : ''}: model ${says}, naive ${naively}, chains ${chains}`)
+          if (says !== naively || says !== chains)
+            wrong.push(`${src} > ${dst} ${q.protocol} ${'port' in q ? q.port : ''}: model ${says}, naive ${naively}, chains ${chains}`)
         }
       }
     }
@@ -82,7 +112,14 @@ describe('NetworkPolicy', () => {
       fc.property(world, fc.record({ who: pick(...NAMES), labels }), (value, change) => {
         const build = (pods: typeof value.pods): Lab => resolve(load(JSON.stringify({ name: 'random', ...value, pods }))).value!
         const changed = { ...value.pods, [change.who]: { ...value.pods[change.who]!, labels: change.labels } }
-        const chains = (lab: Lab): Map<string, string> => new Map(compile(lab).objects.flatMap((o) => (o.kind === 'chain' && o.chain.startsWith('NETLAB-') ? [[`${o.ns} ${o.family} ${o.chain}`, JSON.stringify(o.rules)] as const] : [])))
+        const chains = (lab: Lab): Map<string, string> =>
+          new Map(
+            compile(lab).objects.flatMap((o) =>
+              o.kind === 'chain' && o.chain.startsWith('NETLAB-')
+                ? [[`${o.ns} ${o.family} ${o.chain}`, JSON.stringify(o.rules)] as const]
+                : [],
+            ),
+          )
         const [before, after] = [chains(build(value.pods)), chains(build(changed))]
         for (const [key, rules] of before) if (after.has(key)) expect(after.get(key)).toBe(rules)
       }),

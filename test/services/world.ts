@@ -47,7 +47,10 @@ export async function ask(lab: Lab, document: Document, rows: readonly Row[], ti
     // A few hundred sockets at a time.
     for (let at = 0; at < list.length; at += 300) {
       const part = list.slice(at, at + 300)
-      const heard = await probe(lab.ns(node), part.map((q) => q.probe))
+      const heard = await probe(
+        lab.ns(node),
+        part.map((q) => q.probe),
+      )
       for (const [i, q] of part.entries()) answers[q.row]!.push(heard[i]!)
     }
   }
@@ -68,7 +71,9 @@ export function addressOf(document: Document, word: string): string {
     assert.ok(service, `no service ${key}`)
     return pick(service.clusterIPs)
   }
-  const node = document.nodes.find((n) => (n.namespace === undefined || n.namespace === 'default' ? n.name : `${n.namespace}/${n.name}`) === name)
+  const node = document.nodes.find(
+    (n) => (n.namespace === undefined || n.namespace === 'default' ? n.name : `${n.namespace}/${n.name}`) === name,
+  )
   return node ? pick(node.addresses ?? []) : name
 }
 

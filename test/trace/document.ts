@@ -16,7 +16,16 @@ export interface TraceDocument {
   readonly rttMs: number | null
   readonly forward: readonly HopDocument[]
   readonly reply: readonly HopDocument[]
-  readonly drop: { readonly node: string; readonly device: string; readonly cause: string; readonly text: string; readonly kernelReason?: string; readonly rule?: string; readonly source?: string; readonly evidence: string } | null
+  readonly drop: {
+    readonly node: string
+    readonly device: string
+    readonly cause: string
+    readonly text: string
+    readonly kernelReason?: string
+    readonly rule?: string
+    readonly source?: string
+    readonly evidence: string
+  } | null
   readonly differences: readonly string[]
   readonly notes: readonly string[]
   readonly counted: { readonly sent: number; readonly answered: number }

@@ -32,7 +32,8 @@ async function lacks(type: 'gre' | 'ipip'): Promise<string | false> {
 function suite(name: string, topology: string, faults: readonly Fault[], skip: string | false): void {
   describe(name, { skip }, () => {
     const lab = new Lab(topology)
-    const script = (text: string): Promise<string> => sh(`on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n${text}`)
+    const script = (text: string): Promise<string> =>
+      sh(`on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n${text}`)
     before(() => lab.mustUp())
     after(() => lab.remove())
     for (const fault of faults.filter((f) => only === undefined || new RegExp(only).test(f.name))) {
@@ -56,4 +57,5 @@ const row = (fault: Fault, { outcome, drop }: TraceDocument, took: number): stri
   `| ${fault.name} | ${outcome} | ${drop?.node ?? ''} ${drop?.device ?? ''} | ${drop?.cause ?? ''} | ${drop?.kernelReason ?? ''} | ${drop?.evidence ?? ''} | ${took} ms |`
 
 suite('faults', TOPOLOGY, FAULTS, unable)
-for (const type of ['gre', 'ipip'] as const) suite(`faults of ${type}`, tunnelTopology(type), TUNNEL_FAULTS[type], unable || (await lacks(type)))
+for (const type of ['gre', 'ipip'] as const)
+  suite(`faults of ${type}`, tunnelTopology(type), TUNNEL_FAULTS[type], unable || (await lacks(type)))

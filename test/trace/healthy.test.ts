@@ -6,7 +6,12 @@ import { unable } from '../support/machine.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument } from './document.ts'
 
-const TUNNELS: Readonly<Record<string, string>> = { vxlan: 'ip link add np0 type vxlan id 1 dstport 8472 local 127.0.0.1', gre: 'ip link add np0 type gre local 127.0.0.1', ipip: 'ip link add np0 type ipip local 127.0.0.1', direct: 'true' }
+const TUNNELS: Readonly<Record<string, string>> = {
+  vxlan: 'ip link add np0 type vxlan id 1 dstport 8472 local 127.0.0.1',
+  gre: 'ip link add np0 type gre local 127.0.0.1',
+  ipip: 'ip link add np0 type ipip local 127.0.0.1',
+  direct: 'true',
+}
 
 async function lacks(backend: string): Promise<string | false> {
   try {
@@ -34,9 +39,20 @@ externals: { client: { podRoutes: true } }
 
 /** Reaches whom and how. */
 const TRACES: readonly (readonly string[])[] = [
-  ['pod-a', 'pod-b'], ['pod-b', 'pod-a'], ['pod-a', 'pod-c'], ['pod-a', 'pod-a'], ['node-1', 'pod-b'], ['pod-b', 'node-1'], ['node-1', 'node-2'],
-  ['pod-a', 'client'], ['client', 'pod-b'], ['pod-a', 'router'],
-  ['pod-a', 'pod-b', '--port', '8080/tcp'], ['pod-a', 'pod-b', '--port', '5353/udp'], ['pod-a', 'pod-b', '--size', '1400'], ['pod-a', 'pod-b', '--count', '3'],
+  ['pod-a', 'pod-b'],
+  ['pod-b', 'pod-a'],
+  ['pod-a', 'pod-c'],
+  ['pod-a', 'pod-a'],
+  ['node-1', 'pod-b'],
+  ['pod-b', 'node-1'],
+  ['node-1', 'node-2'],
+  ['pod-a', 'client'],
+  ['client', 'pod-b'],
+  ['pod-a', 'router'],
+  ['pod-a', 'pod-b', '--port', '8080/tcp'],
+  ['pod-a', 'pod-b', '--port', '5353/udp'],
+  ['pod-a', 'pod-b', '--size', '1400'],
+  ['pod-a', 'pod-b', '--count', '3'],
 ]
 
 const only = process.env['NETLAB_BACKENDS']?.split(',')
@@ -62,7 +78,9 @@ for (const backend of ['vxlan', 'direct', 'gre', 'ipip'].filter((b) => only?.inc
         })
       }
       for (const args of TRACES) check(args)
-      if (ipv6) for (const args of TRACES.filter((t) => !t.includes('client') && !t.includes('router') && !t.includes('node-1'))) check([...args, '--family', '6'])
+      if (ipv6)
+        for (const args of TRACES.filter((t) => !t.includes('client') && !t.includes('router') && !t.includes('node-1')))
+          check([...args, '--family', '6'])
       it('knows all nodes', () => assert.ok(nodes.length >= 8))
     })
   }

@@ -14,19 +14,30 @@ import { bin, root } from '../support/root.ts'
 import { stringify } from '../unit/trace/recording.ts'
 import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
 
-const CHOSEN = /^(iptables reject in FORWARD|chain policy|underlay firewall|no route|blackhole|rp_filter|MTU at the tunnel|MTU at the underlay|TTL|ip_forward off|FDB entry missing|FDB entry wrong|VNI mismatch|UDP port mismatch|VTEP down at the destination|bridge down|veth down in the host|pod interface down|not on its bridge|wrong neighbour in the host|wrong neighbour in the pod|neighbour missing|no such pod|no route back in the pod|the destination's own OUTPUT|asymmetric return|TCP: nobody listening|TCP: reset by a rule|UDP: nobody listening)$/
+const CHOSEN =
+  /^(iptables reject in FORWARD|chain policy|underlay firewall|no route|blackhole|rp_filter|MTU at the tunnel|MTU at the underlay|TTL|ip_forward off|FDB entry missing|FDB entry wrong|VNI mismatch|UDP port mismatch|VTEP down at the destination|bridge down|veth down in the host|pod interface down|not on its bridge|wrong neighbour in the host|wrong neighbour in the pod|neighbour missing|no such pod|no route back in the pod|the destination's own OUTPUT|asymmetric return|TCP: nobody listening|TCP: reset by a rule|UDP: nobody listening)$/
 
 const name = `nltr-rec${process.pid}`
 const dir = mkdtempSync(join(tmpdir(), 'netlab-record-'))
 const file = join(dir, 'lab.yaml')
 writeFileSync(file, `name: ${name}\n${TOPOLOGY}`)
 const netlab = (...args: string[]): void => void execFileSync(process.execPath, [bin, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
-const script = (text: string): void => void execFileSync('sh', ['-c', `on() { node=$1; shift; nsenter --net="/run/netns/${name}.$node" "$@"; }\n${text}`], { stdio: 'inherit' })
+const script = (text: string): void =>
+  void execFileSync('sh', ['-c', `on() { node=$1; shift; nsenter --net="/run/netns/${name}.$node" "$@"; }\n${text}`], { stdio: 'inherit' })
 
 function optionsOf(args: readonly string[]): ProbeOptions {
   const value = (option: string): string | undefined => (args.includes(option) ? args[args.indexOf(option) + 1] : undefined)
   const [port, protocol] = (value('--port') ?? '0/icmp').split('/') as [string, ProbeOptions['protocol']]
-  return { protocol, port: Number(port), family: undefined, size: Number(value('--size') ?? 113), df: true, ttl: Number(value('--ttl') ?? 0), count: 1, timeout: 1500 }
+  return {
+    protocol,
+    port: Number(port),
+    family: undefined,
+    size: Number(value('--size') ?? 113),
+    df: true,
+    ttl: Number(value('--ttl') ?? 0),
+    count: 1,
+    timeout: 1500,
+  }
 }
 
 async function record(fault: Fault): Promise<void> {
@@ -49,9 +60,20 @@ async function record(fault: Fault): Promise<void> {
     return s ? [[netns, { ...s, sysctls: [...s.sysctls], routes: [...s.routes] }] as const] : []
   })
   const text = stringify({
-    fault: fault.name, expect: { node: fault.node, cause: fault.cause, outcome: fault.outcome ?? 'dropped' }, words,
-    lab: applied.lab, objects: applied.objects, options, identity, expected, snapshots, frames: scene.parts.ear.frames, traces: scene.parts.ear.traces,
-    events: collectors.events.events, outcomes: scene.parts.prober.outcomes, texts: [...scene.texts],
+    fault: fault.name,
+    expect: { node: fault.node, cause: fault.cause, outcome: fault.outcome ?? 'dropped' },
+    words,
+    lab: applied.lab,
+    objects: applied.objects,
+    options,
+    identity,
+    expected,
+    snapshots,
+    frames: scene.parts.ear.frames,
+    traces: scene.parts.ear.traces,
+    events: collectors.events.events,
+    outcomes: scene.parts.prober.outcomes,
+    texts: [...scene.texts],
   })
   const out = join(root, 'test/unit/trace/recorded', `${fault.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.json`)
   // Names of the machine that recorded it say nothing.

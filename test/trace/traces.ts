@@ -11,7 +11,13 @@ ip -o link | sed 's/qdisc.*//'`
 
 /** Tracing instances of traces; tracefs may have to be mounted to look, which nobody else sees. */
 export const instances = async (): Promise<string[]> =>
-  (await sh(`unshare -m sh -c 'mount --make-rprivate /; [ -d /sys/kernel/tracing/instances ] || mount -t tracefs t /sys/kernel/tracing; ls /sys/kernel/tracing/instances'`)).split('\n').filter((l) => l.startsWith('netlab-'))
+  (
+    await sh(
+      `unshare -m sh -c 'mount --make-rprivate /; [ -d /sys/kernel/tracing/instances ] || mount -t tracefs t /sys/kernel/tracing; ls /sys/kernel/tracing/instances'`,
+    )
+  )
+    .split('\n')
+    .filter((l) => l.startsWith('netlab-'))
 
 /** State of every node of a lab, but for connections. */
 export async function nodeStates(namespaces: readonly string[]): Promise<Record<string, string>> {

@@ -59,7 +59,9 @@ describe('unobtrusive', { skip: unable }, () => {
     it(`leaves nothing after ${signal}, whenever it comes`, () =>
       untouched(signal, async () => {
         for (const wait of [60, 120, 180, 240, 320]) {
-          const result = await netlab(['trace', 'pod-a', '10.244.1.99', '--lab', lab.name], { onStart: (child) => void setTimeout(() => child.kill(signal), wait) })
+          const result = await netlab(['trace', 'pod-a', '10.244.1.99', '--lab', lab.name], {
+            onStart: (child) => void setTimeout(() => child.kill(signal), wait),
+          })
           if (signal === 'SIGKILL') assert.ok(result.signal === 'SIGKILL' || result.code === 1, told(result))
           else assert.ok(result.code === 130 || result.code === 1 || result.signal === signal, told(result))
         }
@@ -89,7 +91,24 @@ describe('unobtrusive', { skip: unable }, () => {
         assert.equal(story.evidence.captured, story.evidence.expected, JSON.stringify(story.differences))
         assert.equal(story.evidence.lost, 0)
       }
-      await netlab(['exec', 'node-2', '--lab', lab.name, '--', 'iptables', '-I', 'FORWARD', '-s', '10.244.0.2', '-m', 'length', '--length', '96:144', '-j', 'DROP'])
+      await netlab([
+        'exec',
+        'node-2',
+        '--lab',
+        lab.name,
+        '--',
+        'iptables',
+        '-I',
+        'FORWARD',
+        '-s',
+        '10.244.0.2',
+        '-m',
+        'length',
+        '--length',
+        '96:144',
+        '-j',
+        'DROP',
+      ])
       const story = traceDocument(await trace())
       assert.deepEqual([story.outcome, story.drop?.node, story.drop?.cause], ['dropped', 'node-2', 'firewall'], JSON.stringify(story.drop))
     } finally {

@@ -38,14 +38,28 @@ const schema = z
       .max(1000)
       .nullish(),
     ports: z
-      .array(z.strictObject({ name: z.union([z.literal(''), portName]).nullish(), protocol: protocol.default('TCP'), port: portNumber.nullish(), appProtocol: labelKey.nullish() }))
+      .array(
+        z.strictObject({
+          name: z.union([z.literal(''), portName]).nullish(),
+          protocol: protocol.default('TCP'),
+          port: portNumber.nullish(),
+          appProtocol: labelKey.nullish(),
+        }),
+      )
       .max(100)
       .nullish(),
   })
   .superRefine(({ addressType, endpoints, ports }, context) => {
     const names = new Set<string>()
     for (const [i, { name }] of (ports ?? []).entries()) {
-      if (names.has(name ?? '')) context.addIssue(customIssue({ code: 'duplicate-name', message: `${quote(name ?? '')} is taken`, hint: 'names of ports are unique' }, ['ports', i, 'name']))
+      if (names.has(name ?? ''))
+        context.addIssue(
+          customIssue({ code: 'duplicate-name', message: `${quote(name ?? '')} is taken`, hint: 'names of ports are unique' }, [
+            'ports',
+            i,
+            'name',
+          ]),
+        )
       names.add(name ?? '')
     }
     if (addressType === 'FQDN') return
@@ -53,9 +67,24 @@ const schema = z
       for (const [j, text] of e.addresses.entries()) {
         const path = ['endpoints', i, 'addresses', j]
         const ip = parseIp(text)
-        if (`IPv${ip?.family}` !== addressType) context.addIssue(customIssue({ code: 'invalid-address', message: `${quote(text)} is not an ${addressType} address`, hint: 'as `addressType` says' }, path))
+        if (`IPv${ip?.family}` !== addressType)
+          context.addIssue(
+            customIssue(
+              { code: 'invalid-address', message: `${quote(text)} is not an ${addressType} address`, hint: 'as `addressType` says' },
+              path,
+            ),
+          )
         else if (/^(127\.|169\.254\.|0\.0\.0\.0$|22[4-9]\.|23\d\.|::1?$|fe80:|ff)/.test(text))
-          context.addIssue(customIssue({ code: 'address-reserved', message: `${quote(text)} cannot be an endpoint`, hint: 'loopback, link-local, multicast and unspecified addresses are refused' }, path))
+          context.addIssue(
+            customIssue(
+              {
+                code: 'address-reserved',
+                message: `${quote(text)} cannot be an endpoint`,
+                hint: 'loopback, link-local, multicast and unspecified addresses are refused',
+              },
+              path,
+            ),
+          )
       }
     }
   })
@@ -75,7 +104,11 @@ export function endpointSlice(object: z.infer<typeof schema>, source: Source): E
     family: addressType === 'IPv4' ? 4 : 6,
     ports: (ports ?? []).map((p) => ({ name: p.name ?? '', protocol: p.protocol, ...(p.port == null ? {} : { port: p.port }) })),
     // Not said means ready.
-    endpoints: (endpoints ?? []).map((e) => ({ addresses: e.addresses, ready: e.conditions.ready ?? true, ...(e.nodeName == null ? {} : { nodeName: e.nodeName }) })),
+    endpoints: (endpoints ?? []).map((e) => ({
+      addresses: e.addresses,
+      ready: e.conditions.ready ?? true,
+      ...(e.nodeName == null ? {} : { nodeName: e.nodeName }),
+    })),
     source,
   }
 }

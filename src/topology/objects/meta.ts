@@ -6,7 +6,9 @@ import { label, labels } from '../scalars.ts'
 export const ignored = (names: string): Record<string, z.ZodOptional<z.ZodUnknown>> =>
   Object.fromEntries(names.split(/\s+/).map((name) => [name, z.unknown().optional()]))
 
-const about = ignored('annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName generation managedFields ownerReferences resourceVersion selfLink uid')
+const about = ignored(
+  'annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName generation managedFields ownerReferences resourceVersion selfLink uid',
+)
 
 export const meta = z.strictObject({
   name: label.describe('Name of the object.'),
@@ -16,7 +18,8 @@ export const meta = z.strictObject({
 })
 
 /** Of a pod template: it has no name of its own. */
-export const templateMeta = z.strictObject({ labels, name: z.unknown().optional(), namespace: z.unknown().optional(), ...about }).prefault({})
+export const templateMeta = z
+  .strictObject({ labels, name: z.unknown().optional(), namespace: z.unknown().optional(), ...about })
+  .prefault({})
 
 export const typed = { apiVersion: z.string(), kind: z.string(), status: z.unknown().optional() }
-

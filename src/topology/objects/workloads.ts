@@ -11,11 +11,21 @@ import { ignored, meta, templateMeta, typed } from './meta.ts'
 const container = z.strictObject({
   name: label,
   ports: z
-    .array(z.strictObject({ name: portName.optional(), containerPort: portNumber, protocol: protocol.default('TCP'), ...ignored('hostPort hostIP') }))
+    .array(
+      z.strictObject({
+        name: portName.optional(),
+        containerPort: portNumber,
+        protocol: protocol.default('TCP'),
+        ...ignored('hostPort hostIP'),
+      }),
+    )
     .superRefine((ports, context) => {
       const seen = new Set<string>()
       for (const [i, { name }] of ports.entries()) {
-        if (name !== undefined && seen.has(name)) context.addIssue(customIssue({ code: 'duplicate-name', message: `"${name}" is taken`, hint: 'give each a name of its own' }, [i, 'name']))
+        if (name !== undefined && seen.has(name))
+          context.addIssue(
+            customIssue({ code: 'duplicate-name', message: `"${name}" is taken`, hint: 'give each a name of its own' }, [i, 'name']),
+          )
         seen.add(name ?? '')
       }
     })
@@ -39,7 +49,11 @@ export const podSpec = z.strictObject({
   ),
 })
 
-const requirement = z.strictObject({ key: labelKey, operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']), values: z.array(labelValue).optional() })
+const requirement = z.strictObject({
+  key: labelKey,
+  operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+  values: z.array(labelValue).optional(),
+})
 const selector = z.strictObject({ matchLabels: labelMap.optional(), matchExpressions: z.array(requirement).optional() })
 const template = z.strictObject({ metadata: templateMeta, spec: podSpec })
 const replicas = z.int().min(0).max(50_000).default(1)
@@ -50,17 +64,32 @@ interface Making {
 }
 
 /** A controller that does not select what it makes would make pods for ever: the API server refuses it. */
-function selectsItsOwn({ selector: { matchLabels = {}, matchExpressions = [] }, template: { metadata } }: Making, context: z.RefinementCtx): void {
+function selectsItsOwn(
+  { selector: { matchLabels = {}, matchExpressions = [] }, template: { metadata } }: Making,
+  context: z.RefinementCtx,
+): void {
   const complain = (verdict: Verdict): void => context.addIssue(customIssue(verdict, ['selector']))
-  const has = (key: string, values?: readonly string[]): boolean => Object.hasOwn(metadata.labels, key) && (!values || values.includes(metadata.labels[key]!))
+  const has = (key: string, values?: readonly string[]): boolean =>
+    Object.hasOwn(metadata.labels, key) && (!values || values.includes(metadata.labels[key]!))
   if (Object.keys(matchLabels).length + matchExpressions.length === 0) {
-    complain({ code: 'empty-selector', message: 'an empty selector is not valid here', hint: 'write `matchLabels:` with labels of the template' })
+    complain({
+      code: 'empty-selector',
+      message: 'an empty selector is not valid here',
+      hint: 'write `matchLabels:` with labels of the template',
+    })
     return
   }
   const wrong =
     Object.entries(matchLabels).find(([key, value]) => !has(key, [value]))?.[0] ??
-    matchExpressions.find(({ key, operator, values = [] }) => (operator === 'In' ? !has(key, values) : operator === 'NotIn' ? has(key, values) : has(key) === (operator === 'DoesNotExist')))?.key
-  if (wrong !== undefined) complain({ code: 'selector-mismatch', message: `it does not select the pods of the template, by their label "${wrong}"`, hint: 'give `template.metadata.labels` what the selector asks for' })
+    matchExpressions.find(({ key, operator, values = [] }) =>
+      operator === 'In' ? !has(key, values) : operator === 'NotIn' ? has(key, values) : has(key) === (operator === 'DoesNotExist'),
+    )?.key
+  if (wrong !== undefined)
+    complain({
+      code: 'selector-mismatch',
+      message: `it does not select the pods of the template, by their label "${wrong}"`,
+      hint: 'give `template.metadata.labels` what the selector asks for',
+    })
 }
 
 const workload = (more: Record<string, z.ZodType>) =>
@@ -83,7 +112,10 @@ export const KINDS = {
   },
   DaemonSet: { version: 'apps/v1', schema: workload({ replicas: z.undefined().optional(), ...ignored(`${common} updateStrategy`) }) },
   Service: { version: 'v1', schema: z.strictObject({ ...typed, metadata: meta, spec: serviceSpec }) },
-  NetworkPolicy: { version: 'networking.k8s.io/v1', schema: z.strictObject({ ...typed, metadata: meta, spec: networkPolicySpec.prefault({}) }) },
+  NetworkPolicy: {
+    version: 'networking.k8s.io/v1',
+    schema: z.strictObject({ ...typed, metadata: meta, spec: networkPolicySpec.prefault({}) }),
+  },
 } as const
 
 export type WorkloadSpec = Making & { readonly replicas: number; readonly ordinals?: { readonly start: number } }

@@ -29,7 +29,12 @@ function senderOf(s: Sighting): string | undefined {
 function answered(scene: Scene, q: Question): boolean {
   return scene.neighbours.some((s) => {
     const last = s.layers.findLast((l) => l.type !== 'payload')
-    const says = last?.type === 'arp' && last.kind === 'reply' ? last.senderIp : last && isIcmp(last) && last.icmpType === 136 ? last.target : undefined
+    const says =
+      last?.type === 'arp' && last.kind === 'reply'
+        ? last.senderIp
+        : last && isIcmp(last) && last.icmpType === 136
+          ? last.target
+          : undefined
     // It must have come back to whoever asked.
     return says === q.target && s.netns === q.asked.netns && s.direction === 'in' && s.at >= q.asked.at
   })
@@ -48,7 +53,11 @@ function nextHops(scene: Scene, ns: string): Set<string> {
   // Translated on the way.
   for (const s of [...scene.forward, ...scene.reply]) for (const l of s.layers) if (l.type === 'ipv4' || l.type === 'ipv6') add(l.dst)
   const snapshot = knowledge.seen(ns)
-  const macs = new Set([...scene.forward, ...scene.reply].flatMap((s) => (s.netns === ns ? s.layers.flatMap((l) => (l.type === 'ethernet' ? [l.dst] : [])) : [])))
+  const macs = new Set(
+    [...scene.forward, ...scene.reply].flatMap((s) =>
+      s.netns === ns ? s.layers.flatMap((l) => (l.type === 'ethernet' ? [l.dst] : [])) : [],
+    ),
+  )
   for (const f of snapshot?.fdb ?? []) if (f.dst !== undefined && macs.has(f.mac)) add(f.dst)
   for (const n of snapshot?.neighbours ?? []) if (n.lladdr !== undefined && hops.has(n.dst) && /^[\d.]+$/.test(n.lladdr)) add(n.lladdr)
   for (const h of Array.from(hops)) add(h)
@@ -92,34 +101,62 @@ function explain(scene: Scene, { asked, target }: Question): Drop {
   if (kind === 'vxlan' || kind === 'gre') {
     const object = places.at(ns).find((o) => o.kind === 'neighbour' && o.dev === device && o.address === target)
     return dropped(scene, {
-      ...common, cause: 'neighbour-missing', object,
+      ...common,
+      cause: 'neighbour-missing',
+      object,
       text: `${name} asks on ${device} who has ${target}; nobody answers in a tunnel without broadcast: the permanent neighbour entry is missing`,
-      hint: object?.kind === 'neighbour' ? `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent` : undefined,
+      hint:
+        object?.kind === 'neighbour'
+          ? `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`
+          : undefined,
     })
   }
   const wrong = fdbWrong(scene, leg === 'forward' ? scene.forward : scene.reply)
   if (wrong) return { ...wrong, evidence: 'captured', kernelReason: 'NEIGH_FAILED' }
   const owner = places.ownerOfAddress(target)
   if (!owner && target !== to.address && inTunnel(scene, ns)) {
-    return dropped(scene, { ...common, cause: 'tunnel-peer', text: `${name} asks who has ${target}, the far end of the tunnel; nobody in the lab has this address`, object: askedRoute(scene, ns, to.address), hint: `netlab exec ${name} -- ip route get ${to.address}` })
+    return dropped(scene, {
+      ...common,
+      cause: 'tunnel-peer',
+      text: `${name} asks who has ${target}, the far end of the tunnel; nobody in the lab has this address`,
+      object: askedRoute(scene, ns, to.address),
+      hint: `netlab exec ${name} -- ip route get ${to.address}`,
+    })
   }
   if (!owner) {
     const route = askedRoute(scene, ns, to.address)
     return dropped(scene, {
-      ...common, cause: 'no-such-address', object: target === to.address ? undefined : route,
+      ...common,
+      cause: 'no-such-address',
+      object: target === to.address ? undefined : route,
       text: `${name} asks who has ${target} (${what} on ${device}); nobody in the lab has this address`,
-      hint: target === to.address ? 'netlab inspect lists the addresses of every node.' : `${target} is the next hop of a route in ${name}.`,
+      hint:
+        target === to.address ? 'netlab inspect lists the addresses of every node.' : `${target} is the next hop of a route in ${name}.`,
     })
   }
   const ownerName = places.name(owner.ns)
   const trouble = deviceTrouble(scene, owner.ns, owner.device)
   const words = `${name} asks who has ${target} (${what} on ${device}), and ${ownerName} cannot answer`
-  if (trouble) return interfaceDown(scene, leg, owner.ns, owner.device, { evidence: 'inferred', text: `${words}: its ${owner.device} ${trouble}` })
+  if (trouble)
+    return interfaceDown(scene, leg, owner.ns, owner.device, { evidence: 'inferred', text: `${words}: its ${owner.device} ${trouble}` })
   const plug = plugTrouble(scene, leg, owner)
   if (plug) return { ...plug, text: `${words}: ${plug.text}` }
   const has = knowledge.seen(owner.ns)?.links.some((l) => l.addr_info?.some((a) => a.local === target))
   const object = places.at(owner.ns).find((o) => o.kind === 'address' && o.address.startsWith(`${target}/`))
-  if (has === false) return dropped(scene, { ...common, cause: 'no-such-address', object, text: `${name} asks who has ${target}: ${ownerName} should, but the address is not on its ${owner.device}`, hint: `netlab up ${scene.parts.lab.file} puts it back.` })
+  if (has === false)
+    return dropped(scene, {
+      ...common,
+      cause: 'no-such-address',
+      object,
+      text: `${name} asks who has ${target}: ${ownerName} should, but the address is not on its ${owner.device}`,
+      hint: `netlab up ${scene.parts.lab.file} puts it back.`,
+    })
   void expected
-  return dropped(scene, { ...common, cause: 'no-such-address', object, text: `${words}, though its ${owner.device} is up and has the address`, hint: `netlab exec ${ownerName} -- ip -s link; ebtables or arptables rules would do this.` })
+  return dropped(scene, {
+    ...common,
+    cause: 'no-such-address',
+    object,
+    text: `${words}, though its ${owner.device} is up and has the address`,
+    hint: `netlab exec ${ownerName} -- ip -s link; ebtables or arptables rules would do this.`,
+  })
 }

@@ -51,7 +51,8 @@ export function dropped(scene: Scene, p: DropParts): Drop {
 /** Which way a sighted packet was going; an ICMP error goes the way of the answer. */
 export const legOf = (s: Sighting): Drop['leg'] => (s.role === 'probe' ? 'forward' : 'reply')
 
-export const linkOf = (scene: Scene, ns: string, device: string): IpLink | undefined => scene.parts.knowledge.seen(ns)?.links.find((l) => l.ifname === device)
+export const linkOf = (scene: Scene, ns: string, device: string): IpLink | undefined =>
+  scene.parts.knowledge.seen(ns)?.links.find((l) => l.ifname === device)
 
 export const isUp = (link: IpLink | undefined): boolean => link?.flags.includes('UP') === true
 
@@ -67,7 +68,8 @@ export function outerAddresses(s: Sighting): { readonly src: string; readonly ds
   return ip && { src: ip.src, dst: ip.dst }
 }
 
-export const isTunnelled = (s: Sighting): boolean => s.layers.some((l) => l.type === 'vxlan' || l.type === 'gre') || s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length > 1
+export const isTunnelled = (s: Sighting): boolean =>
+  s.layers.some((l) => l.type === 'vxlan' || l.type === 'gre') || s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length > 1
 
 /** The most specific route the lab asked for in a namespace towards an address. */
 export function askedRoute(scene: Scene, ns: string, address: string): Route | undefined {
@@ -98,7 +100,11 @@ export function deviceObject(scene: Scene, ns: string, device: string): KernelOb
 
 export const interfaceDown = (scene: Scene, leg: Drop['leg'], ns: string, device: string, more: Partial<DropParts> = {}): Drop =>
   dropped(scene, {
-    leg, ns, device, cause: 'interface-down', evidence: 'inferred',
+    leg,
+    ns,
+    device,
+    cause: 'interface-down',
+    evidence: 'inferred',
     text: `${device} in ${scene.parts.places.name(ns)} ${deviceTrouble(scene, ns, device) ?? 'is down'}`,
     hint: `netlab exec ${scene.parts.places.name(ns)} -- ip link set ${device} up`,
     object: deviceObject(scene, ns, device),

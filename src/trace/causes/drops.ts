@@ -27,7 +27,9 @@ export function byDrop(scene: Scene): Drop | undefined {
     const chain = s.role === 'probe' ? scene.forward : s.role === 'reply' ? scene.reply : scene.errors
     return chain.includes(s) && !chain.some((o) => o.at > s.at && o.netns !== s.netns)
   }
-  const deaths = scene.attribution.drops.filter((d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && last(d.after))
+  const deaths = scene.attribution.drops.filter(
+    (d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && last(d.after),
+  )
   // A request whose answer is on its way was not lost, whatever happened to a copy of it.
   const alive = scene.reply.length > 0
   const death = deaths.findLast((d) => !alive || d.after.role === 'reply')
@@ -39,7 +41,9 @@ function unseenDrop(scene: Scene): Drop | undefined {
   const arrived = scene.forward.at(-1)
   if (!scene.arrived || !arrived || scene.reply.length > 0) return undefined
   const drop = scene.attribution.unseen.find((e) => e.reason === 'NETFILTER_DROP' && e.at > arrived.at && e.at - arrived.at < 2_000_000n)
-  return drop && ownFirewall(scene, { leg: 'reply', ns: arrived.netns, device: arrived.device, evidence: 'inferred', kernelReason: drop.reason })
+  return (
+    drop && ownFirewall(scene, { leg: 'reply', ns: arrived.netns, device: arrived.device, evidence: 'inferred', kernelReason: drop.reason })
+  )
 }
 
 function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
@@ -48,12 +52,24 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   const ns = after.netns
   const name = places.name(ns)
   const leg = legOf(after)
-  const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = { leg, ns, device: after.device, evidence: 'kernel', kernelReason: reason }
-  const dst = (isTunnelled(after) && after.direction === 'in' ? outerAddresses(after) : innerAddresses(after))?.dst ?? scene.parts.to.address
+  const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = {
+    leg,
+    ns,
+    device: after.device,
+    evidence: 'kernel',
+    kernelReason: reason,
+  }
+  const dst =
+    (isTunnelled(after) && after.direction === 'in' ? outerAddresses(after) : innerAddresses(after))?.dst ?? scene.parts.to.address
   const failed = (): Drop => routeFailure(scene, { ...common, dst, ...predictedFailure(scene, leg) })
   switch (reason) {
     case 'NETFILTER_DROP':
-      return dropped(scene, { ...common, cause: isTunnelled(after) && after.direction === 'in' ? 'tunnel-firewall' : 'firewall', text: `a netfilter rule in ${name} dropped it${after.direction === 'in' ? ` after it came in on ${after.device}` : ''}`, hint: `netlab exec ${name} -- iptables-save -c` })
+      return dropped(scene, {
+        ...common,
+        cause: isTunnelled(after) && after.direction === 'in' ? 'tunnel-firewall' : 'firewall',
+        text: `a netfilter rule in ${name} dropped it${after.direction === 'in' ? ` after it came in on ${after.device}` : ''}`,
+        hint: `netlab exec ${name} -- iptables-save -c`,
+      })
     case 'IP_RPFILTER':
       return rpFilter(scene, after, common)
     case 'PKT_TOO_BIG':
@@ -67,7 +83,14 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
       return tooOld(scene, after, common)
     case 'NO_TX_TARGET':
       // A bridge without another port says the same as a VTEP without an entry.
-      return withReason(linkOf(scene, ns, after.device)?.linkinfo?.info_kind === 'vxlan' ? undefined : (tailTrouble(scene, after)?.drop ?? neighbourTrouble(scene, after)), reason) ?? fdbTrouble(scene, after, common)
+      return (
+        withReason(
+          linkOf(scene, ns, after.device)?.linkinfo?.info_kind === 'vxlan'
+            ? undefined
+            : (tailTrouble(scene, after)?.drop ?? neighbourTrouble(scene, after)),
+          reason,
+        ) ?? fdbTrouble(scene, after, common)
+      )
     case 'VXLAN_VNI_NOT_FOUND':
       return vniUnknown(scene, after, common)
     case 'NO_SOCKET':
@@ -80,10 +103,17 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
       break
   }
   // Before Linux 6.3 the function is printed as a number that says nothing.
-  if (/^[0-9a-f]{8,}$/.test(location)) return withReason(byState(scene, after, common), reason) ?? dropped(scene, { ...common, cause: 'kernel', text: `the kernel of ${name} dropped it and gave no reason` })
-  const refused = /gre|tunnel4|ipip|ip_tunnel|ip_local_deliver|ip_protocol_deliver/.test(location) ? tunnelRefused(scene, after, common) : undefined
+  if (/^[0-9a-f]{8,}$/.test(location))
+    return (
+      withReason(byState(scene, after, common), reason) ??
+      dropped(scene, { ...common, cause: 'kernel', text: `the kernel of ${name} dropped it and gave no reason` })
+    )
+  const refused = /gre|tunnel4|ipip|ip_tunnel|ip_local_deliver|ip_protocol_deliver/.test(location)
+    ? tunnelRefused(scene, after, common)
+    : undefined
   if (refused) return refused
-  if (/ip_error|ip_rt_bug|dst_discard|ip6_pkt_discard|ip6_pkt_prohibit|ip_route_input/.test(location)) return forwardingOff(scene, after, common) ?? failed()
+  if (/ip_error|ip_rt_bug|dst_discard|ip6_pkt_discard|ip6_pkt_prohibit|ip_route_input/.test(location))
+    return forwardingOff(scene, after, common) ?? failed()
   if (/ip6?_forward/.test(location)) return tooOld(scene, after, common)
   if (/dev_forward_skb|skb_forwardable|br_dev_queue_push_xmit|br_forward|veth_xmit|is_skb_forwardable/.test(location)) {
     const trouble = peerTrouble(scene, after)
@@ -96,13 +126,21 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
 }
 
 /** What the state of the node says of a packet that was dropped in it. */
-function byState(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop | undefined {
+function byState(
+  scene: Scene,
+  s: Sighting,
+  common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>,
+): Drop | undefined {
   const { places, expected } = scene.parts
   const state = tailTrouble(scene, s)?.drop ?? neighbourTrouble(scene, s)
   if (state) return state
   if (linkOf(scene, s.netns, s.device)?.linkinfo?.info_kind === 'vxlan' && s.direction === 'out') return fdbTrouble(scene, s, common)
   const path = common.leg === 'forward' ? expected.forward : expected.back
-  if (s.direction === 'in' && path?.end === 'no-route' && path.at === s.netns) return forwardingOff(scene, s, common) ?? routeFailure(scene, { ...common, dst: innerAddresses(s)?.dst ?? scene.parts.to.address, ...predictedFailure(scene, common.leg) })
+  if (s.direction === 'in' && path?.end === 'no-route' && path.at === s.netns)
+    return (
+      forwardingOff(scene, s, common) ??
+      routeFailure(scene, { ...common, dst: innerAddresses(s)?.dst ?? scene.parts.to.address, ...predictedFailure(scene, common.leg) })
+    )
   const ip = s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
   if (s.direction === 'in' && ip && ip.ttl <= 1 && places.ownerOfAddress(ip.dst)?.ns !== s.netns) return tooOld(scene, s, common)
   return undefined
@@ -137,7 +175,9 @@ function rpFilter(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns
     return { ...drop, leg: common.leg, text: `${drop.text}, so its reverse path filter drops the request already` }
   }
   return dropped(scene, {
-    ...common, cause: 'rp-filter', object,
+    ...common,
+    cause: 'rp-filter',
+    object,
     text: `${name} would not send an answer to ${src} out of ${s.device}, so its reverse path filter drops what comes in there`,
     hint: `netlab exec ${name} -- sysctl net.ipv4.conf.${s.device.replaceAll('.', '/')}.rp_filter net.ipv4.conf.all.rp_filter; ip route get ${src}`,
   })

@@ -22,7 +22,13 @@ export function byError(scene: Scene): Drop | undefined {
 
 function inWords(scene: Scene, error: IcmpLayer, s: Sighting, ns: string): Drop {
   const { to, options, places, expected } = scene.parts
-  const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = { leg: 'forward', ns, device: s.device, evidence: 'captured', kernelReason: `ICMP ${error.icmpType}/${error.code}` }
+  const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = {
+    leg: 'forward',
+    ns,
+    device: s.device,
+    evidence: 'captured',
+    kernelReason: `ICMP ${error.icmpType}/${error.code}`,
+  }
   const six = error.type === 'icmpv6'
   const is = (four: readonly [number, number?], sixth: readonly [number, number?]): boolean => {
     const [type, code] = six ? sixth : four
@@ -32,18 +38,43 @@ function inWords(scene: Scene, error: IcmpLayer, s: Sighting, ns: string): Drop 
   if (is([11], [3])) return tooOld(scene, s, common)
   if (is([3, 3], [1, 4])) {
     // A port is closed, or a rule says so.
-    if (ns === scene.destination && options.protocol !== 'icmp') return dropped(scene, { ...common, cause: 'nobody-listening', text: `nobody in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${options.port}`, hint: `netlab exec ${places.name(ns)} -- ss -lnptu` })
-    return dropped(scene, { ...common, cause: 'firewall', text: `${places.name(ns)} answered "port unreachable": a REJECT rule`, hint: `netlab exec ${places.name(ns)} -- iptables-save -c` })
+    if (ns === scene.destination && options.protocol !== 'icmp')
+      return dropped(scene, {
+        ...common,
+        cause: 'nobody-listening',
+        text: `nobody in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${options.port}`,
+        hint: `netlab exec ${places.name(ns)} -- ss -lnptu`,
+      })
+    return dropped(scene, {
+      ...common,
+      cause: 'firewall',
+      text: `${places.name(ns)} answered "port unreachable": a REJECT rule`,
+      hint: `netlab exec ${places.name(ns)} -- iptables-save -c`,
+    })
   }
   const { error: lookup, entry } = expected.forward.at === ns ? (expected.forward.failed ?? {}) : {}
   if (is([3, 13], [1, 1])) {
-    if (lookup !== undefined) return routeFailure(scene, { ...common, dst: to.address, error: 'Permission denied', ...(entry === undefined ? {} : { entry }) })
-    return dropped(scene, { ...common, cause: 'firewall', text: `${places.name(ns)} answered "administratively prohibited": a REJECT rule or a prohibit route` })
+    if (lookup !== undefined)
+      return routeFailure(scene, { ...common, dst: to.address, error: 'Permission denied', ...(entry === undefined ? {} : { entry }) })
+    return dropped(scene, {
+      ...common,
+      cause: 'firewall',
+      text: `${places.name(ns)} answered "administratively prohibited": a REJECT rule or a prohibit route`,
+    })
   }
   if (is([3, 1], [1, 3])) {
     const off = forwardingOff(scene, s, common)
     if (off) return off
-    if (lookup === undefined) return dropped(scene, { ...common, cause: 'no-such-address', text: `${places.name(ns)} found nobody with the address ${to.address}` })
+    if (lookup === undefined)
+      return dropped(scene, { ...common, cause: 'no-such-address', text: `${places.name(ns)} found nobody with the address ${to.address}` })
   }
-  return forwardingOff(scene, s, common) ?? routeFailure(scene, { ...common, dst: to.address, ...(lookup === undefined ? {} : { error: lookup }), ...(entry === undefined ? {} : { entry }) })
+  return (
+    forwardingOff(scene, s, common) ??
+    routeFailure(scene, {
+      ...common,
+      dst: to.address,
+      ...(lookup === undefined ? {} : { error: lookup }),
+      ...(entry === undefined ? {} : { entry }),
+    })
+  )
 }

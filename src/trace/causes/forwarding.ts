@@ -17,7 +17,9 @@ export function forwardingOff(scene: Scene, s: Sighting, common: Common): Drop |
   if (dst !== undefined && places.ownerOfAddress(dst)?.ns === s.netns) return undefined
   const name = places.name(s.netns)
   return dropped(scene, {
-    ...common, cause: 'ip-forward', object: places.at(s.netns).find((o) => o.kind === 'sysctl' && o.key === key),
+    ...common,
+    cause: 'ip-forward',
+    object: places.at(s.netns).find((o) => o.kind === 'sysctl' && o.key === key),
     text: `${name} does not forward packets: ${key.replaceAll('/', '.')} is 0`,
     hint: `netlab exec ${name} -- sysctl -w ${key.replaceAll('/', '.')}=1`,
   })
@@ -30,9 +32,11 @@ export function tooOld(scene: Scene, s: Sighting, common: Common): Drop {
   const missing = ttl === 0 ? entryMissing(scene, common.leg, s.netns) : undefined
   if (missing) return { ...missing, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }) }
   return dropped(scene, {
-    ...common, cause: 'ttl',
+    ...common,
+    cause: 'ttl',
     text: `its TTL ran out at ${name}: every router takes one off, and none was left`,
-    hint: ttl > 0 ? `It was sent with --ttl ${ttl}; this is how traceroute finds its way.` : 'Routes that send a packet in circles do this.',
+    hint:
+      ttl > 0 ? `It was sent with --ttl ${ttl}; this is how traceroute finds its way.` : 'Routes that send a packet in circles do this.',
   })
 }
 
@@ -43,9 +47,14 @@ export function tooBig(scene: Scene, s: Sighting, common: Common): Drop {
   const steps = path?.steps ?? []
   const at = steps.findLastIndex((x) => x.ns === s.netns && x.device === s.device && x.direction === s.direction)
   const next = steps.slice(at + 1).find((x) => x.ns === s.netns && x.direction === 'out') ?? steps[at + 1]
-  const quoted = scene.errors.flatMap((e) => e.layers).find((l) => (l.type === 'icmp' || l.type === 'icmpv6') && l.mtu !== undefined && l.mtu > 0)
+  const quoted = scene.errors
+    .flatMap((e) => e.layers)
+    .find((l) => (l.type === 'icmp' || l.type === 'icmpv6') && l.mtu !== undefined && l.mtu > 0)
   const said = quoted && 'mtu' in quoted ? quoted.mtu : undefined
-  const narrow = [next, places.peer(s.netns, s.device) && { ns: places.peer(s.netns, s.device)!.ns, device: places.peer(s.netns, s.device)!.device }]
+  const narrow = [
+    next,
+    places.peer(s.netns, s.device) && { ns: places.peer(s.netns, s.device)!.ns, device: places.peer(s.netns, s.device)!.device },
+  ]
     .flatMap((x) => (x ? [{ ns: x.ns, device: x.device, mtu: linkOf(scene, x.ns, x.device)?.mtu ?? 65_535 }] : []))
     .sort((a, b) => a.mtu - b.mtu)[0]
   const mtu = said ?? narrow?.mtu
@@ -54,7 +63,9 @@ export function tooBig(scene: Scene, s: Sighting, common: Common): Drop {
   const device = narrow?.device ?? s.device
   const name = places.name(narrow?.ns ?? s.netns)
   return dropped(scene, {
-    ...common, cause: 'mtu', object: narrow ? deviceObject(scene, narrow.ns, narrow.device) : undefined,
+    ...common,
+    cause: 'mtu',
+    object: narrow ? deviceObject(scene, narrow.ns, narrow.device) : undefined,
     text: `${bytes} bytes do not fit through ${device} of ${name}${mtu === undefined ? '' : `, whose MTU is ${mtu}`}${scene.parts.options.df ? ', and the packet must not be fragmented' : ''}`,
     hint: mtu === undefined ? 'Links of one path should have one MTU.' : `--size ${mtu} fits; --no-df lets routers fragment it.`,
   })

@@ -32,12 +32,20 @@ export function neighbourTrouble(scene: Scene, at: Sighting): Drop | undefined {
     const mac = destination(s)
     if (mac === undefined) continue
     const entry = knowledge.seen(s.netns)?.neighbours.find((n) => n.dev === s.device && n.lladdr === mac)
-    const asked = places.at(s.netns).filter(isNeighbour).find((o) => o.dev === s.device && o.address === entry?.dst)
+    const asked = places
+      .at(s.netns)
+      .filter(isNeighbour)
+      .find((o) => o.dev === s.device && o.address === entry?.dst)
     const right = entry && (asked?.lladdr ?? trueMac(scene, entry.dst))
     if (!entry || right === undefined || right === mac) continue
     const name = places.name(s.netns)
     return dropped(scene, {
-      leg: legOf(at), ns: s.netns, device: s.device, cause: 'neighbour-wrong', evidence: 'inferred', object: asked ?? places.veth(s.netns, s.device),
+      leg: legOf(at),
+      ns: s.netns,
+      device: s.device,
+      cause: 'neighbour-wrong',
+      evidence: 'inferred',
+      object: asked ?? places.veth(s.netns, s.device),
       text: `${name} believes that ${entry.dst} has the MAC ${mac}, but it has ${right}: the frame reached nobody who takes it`,
       hint: `netlab exec ${name} -- ip neigh ${asked ? `replace ${entry.dst} lladdr ${right}` : `del ${entry.dst}`} dev ${s.device}`,
     })
@@ -48,15 +56,23 @@ export function neighbourTrouble(scene: Scene, at: Sighting): Drop | undefined {
 /** The VTEP had nowhere to send the frame. */
 export function fdbTrouble(scene: Scene, s: Sighting, common: Common): Drop {
   const wrong = neighbourTrouble(scene, s)
-  if (wrong) return { ...wrong, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }), evidence: common.evidence }
+  if (wrong)
+    return { ...wrong, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }), evidence: common.evidence }
   const { places } = scene.parts
   const name = places.name(s.netns)
   const mac = destination(s)
-  const asked = places.at(s.netns).filter(isFdb).find((o) => o.dev === s.device && o.mac === mac)
+  const asked = places
+    .at(s.netns)
+    .filter(isFdb)
+    .find((o) => o.dev === s.device && o.mac === mac)
   return dropped(scene, {
-    ...common, cause: 'fdb-missing', object: asked,
+    ...common,
+    cause: 'fdb-missing',
+    object: asked,
     text: `${s.device} of ${name} has no FDB entry for ${mac ?? 'the next hop'}: it does not know which host to send the tunnel packet to`,
-    hint: asked ? `netlab exec ${name} -- bridge fdb append ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent` : `netlab exec ${name} -- bridge fdb show dev ${s.device}`,
+    hint: asked
+      ? `netlab exec ${name} -- bridge fdb append ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent`
+      : `netlab exec ${name} -- bridge fdb show dev ${s.device}`,
   })
 }
 
@@ -65,12 +81,20 @@ export function fdbWrong(scene: Scene, chain: readonly Sighting[]): Drop | undef
   const { places, knowledge } = scene.parts
   for (const s of chain.filter((x) => x.direction === 'out')) {
     const mac = destination(s)
-    const asked = places.at(s.netns).filter(isFdb).find((o) => o.dev === s.device && o.mac === mac)
+    const asked = places
+      .at(s.netns)
+      .filter(isFdb)
+      .find((o) => o.dev === s.device && o.mac === mac)
     const live = knowledge.seen(s.netns)?.fdb.find((f) => f.ifname === s.device && f.mac === mac && f.dst !== undefined)
     if (!asked || !live?.dst || live.dst === asked.dst) continue
     const name = places.name(s.netns)
     return dropped(scene, {
-      leg: legOf(s), ns: s.netns, device: s.device, cause: 'fdb-wrong', evidence: 'inferred', object: asked,
+      leg: legOf(s),
+      ns: s.netns,
+      device: s.device,
+      cause: 'fdb-wrong',
+      evidence: 'inferred',
+      object: asked,
       text: `the FDB of ${s.device} in ${name} sends frames for ${mac} to ${live.dst}; the lab asked for ${asked.dst}`,
       hint: `netlab exec ${name} -- bridge fdb replace ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent`,
     })
@@ -85,10 +109,18 @@ export function entryMissing(scene: Scene, leg: Drop['leg'], ns: string): Drop |
   if (path?.end !== 'unknown-neighbour' || path.at !== ns) return undefined
   const device = path.steps.at(-1)?.device ?? ''
   const known = knowledge.seen(ns)?.neighbours ?? []
-  const object = places.at(ns).filter(isNeighbour).find((o) => o.dev === device && !known.some((n) => n.dst === o.address && n.dev === o.dev))
+  const object = places
+    .at(ns)
+    .filter(isNeighbour)
+    .find((o) => o.dev === device && !known.some((n) => n.dst === o.address && n.dev === o.dev))
   const name = places.name(ns)
   return dropped(scene, {
-    leg, ns, device, cause: 'neighbour-missing', evidence: 'inferred', object,
+    leg,
+    ns,
+    device,
+    cause: 'neighbour-missing',
+    evidence: 'inferred',
+    object,
     text: `${device} of ${name} does not know which host is behind ${object?.address ?? 'the next hop'}: the permanent neighbour entry is missing`,
     hint: object && `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`,
   })

@@ -24,15 +24,29 @@ export function byLocalError(scene: Scene): Drop | undefined {
   if (error.errno === EMSGSIZE) {
     const mtu = linkOf(scene, ns, device)?.mtu
     return dropped(scene, {
-      ...common, device, cause: 'mtu', object: places.veth(ns, device),
+      ...common,
+      device,
+      cause: 'mtu',
+      object: places.veth(ns, device),
       text: `${scene.parts.options.size} bytes do not fit through ${device} of ${places.name(ns)}${mtu === undefined ? '' : `, whose MTU is ${mtu}`}, and the packet must not be fragmented`,
       hint: `--size ${mtu ?? 1400} fits; --no-df lets the node fragment it.`,
     })
   }
   if ([EACCES, EINVAL, ENETUNREACH, EHOSTUNREACH].includes(error.errno)) {
-    if (deviceTrouble(scene, ns, device)) return interfaceDown(scene, 'forward', ns, device, { evidence: 'kernel', kernelReason: error.text, text: `${device} of ${places.name(ns)} ${deviceTrouble(scene, ns, device)}: the packet cannot leave` })
+    if (deviceTrouble(scene, ns, device))
+      return interfaceDown(scene, 'forward', ns, device, {
+        evidence: 'kernel',
+        kernelReason: error.text,
+        text: `${device} of ${places.name(ns)} ${deviceTrouble(scene, ns, device)}: the packet cannot leave`,
+      })
     if (error.errno === EHOSTUNREACH && expected.forward.end !== 'no-route') return undefined
-    return routeFailure(scene, { ...common, device, dst: to.address, error: expected.forward.failed?.error ?? error.text, entry: expected.forward.failed?.entry })
+    return routeFailure(scene, {
+      ...common,
+      device,
+      dst: to.address,
+      error: expected.forward.failed?.error ?? error.text,
+      entry: expected.forward.failed?.entry,
+    })
   }
   return dropped(scene, { ...common, device, cause: 'kernel', text: `${places.name(ns)} refused to send: ${error.text}` })
 }

@@ -19,7 +19,11 @@ export function byReplyMissing(scene: Scene): Maybe | { readonly delivered: true
     const reply = scene.reply[0]!
     const tcp = reply.layers.findLast((l) => l.type === 'tcp')
     const home = scene.reply.at(-1)!.netns === from.node.netns
-    if (home && tcp?.type === 'tcp' && tcp.flags.includes('rst')) return { drop: { ...noSocket(scene, arrived, { leg: 'forward', ns, device: arrived.device, evidence: 'captured', kernelReason: 'RST' }) }, certain: true }
+    if (home && tcp?.type === 'tcp' && tcp.flags.includes('rst'))
+      return {
+        drop: { ...noSocket(scene, arrived, { leg: 'forward', ns, device: arrived.device, evidence: 'captured', kernelReason: 'RST' }) },
+        certain: true,
+      }
     return undefined
   }
   if (options.protocol === 'udp' && scene.attribution.drops.length === 0 && scene.errors.length === 0) {
@@ -30,14 +34,37 @@ export function byReplyMissing(scene: Scene): Maybe | { readonly delivered: true
   const refused = parts.events.events.find((e) => e.kind === 'lookup' && e.error < 0 && e.dst === src && e.at >= arrived.at - 200_000n)
   if (back?.end === 'no-route' && back.at === ns) {
     const device = askedRoute(scene, ns, src)?.dev ?? arrived.device
-    const drop = deviceTrouble(scene, ns, device) ? interfaceDown(scene, 'reply', ns, device) : routeFailure(scene, { leg: 'reply', ns, device, evidence: refused ? 'kernel' : 'inferred', dst: src, error: back.failed?.error, entry: back.failed?.entry, ...(refused && 'error' in refused ? { kernelReason: `route lookup error ${refused.error}` } : {}) })
+    const drop = deviceTrouble(scene, ns, device)
+      ? interfaceDown(scene, 'reply', ns, device)
+      : routeFailure(scene, {
+          leg: 'reply',
+          ns,
+          device,
+          evidence: refused ? 'kernel' : 'inferred',
+          dst: src,
+          error: back.failed?.error,
+          entry: back.failed?.entry,
+          ...(refused && 'error' in refused ? { kernelReason: `route lookup error ${refused.error}` } : {}),
+        })
     return { drop, certain: refused !== undefined || sinceArrival(scene) > 100 }
   }
   const object = places.veth(ns, arrived.device)
   if (parts.options.protocol === 'icmp' && scene.attribution.drops.length === 0) {
     const silent = bySilence(scene)
     if (silent) return silent
-    return { drop: dropped(scene, { leg: 'reply', ns, device: arrived.device, cause: 'no-evidence', evidence: 'inferred', object, text: `the probe arrived in ${places.name(ns)}, and no answer left it`, hint: `netlab exec ${places.name(ns)} -- sysctl net.ipv4.icmp_echo_ignore_all; iptables -S` }), certain: false }
+    return {
+      drop: dropped(scene, {
+        leg: 'reply',
+        ns,
+        device: arrived.device,
+        cause: 'no-evidence',
+        evidence: 'inferred',
+        object,
+        text: `the probe arrived in ${places.name(ns)}, and no answer left it`,
+        hint: `netlab exec ${places.name(ns)} -- sysctl net.ipv4.icmp_echo_ignore_all; iptables -S`,
+      }),
+      certain: false,
+    }
   }
   return undefined
 }

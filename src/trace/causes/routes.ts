@@ -18,7 +18,10 @@ export interface RouteFailure {
 }
 
 /** fib_table_lookup's and rtnetlink's errors (net/ipv4/fib_semantics.c: fib_props). */
-function kindOf(error: string | undefined, entry: string | undefined): Extract<CauseId, 'blackhole' | 'prohibit' | 'unreachable-route' | 'no-route'> {
+function kindOf(
+  error: string | undefined,
+  entry: string | undefined,
+): Extract<CauseId, 'blackhole' | 'prohibit' | 'unreachable-route' | 'no-route'> {
   if (entry?.startsWith('blackhole') || /Invalid argument/.test(error ?? '')) return 'blackhole'
   if (entry?.startsWith('prohibit') || /Permission denied/.test(error ?? '')) return 'prohibit'
   // Forwarding that is off gives the same error; whoever asks has looked at that first.
@@ -42,14 +45,25 @@ export function routeFailure(scene: Scene, f: RouteFailure): Drop {
   if (kind === 'no-route') {
     const onLink = connectedDevice(scene, f.ns, f.dst)
     if (onLink !== undefined && deviceTrouble(scene, f.ns, onLink)) {
-      return interfaceDown(scene, f.leg, f.ns, onLink, { evidence: f.evidence, kernelReason: f.kernelReason, text: `${onLink} in ${name} ${deviceTrouble(scene, f.ns, onLink)}, and with it the network of ${f.dst}` })
+      return interfaceDown(scene, f.leg, f.ns, onLink, {
+        evidence: f.evidence,
+        kernelReason: f.kernelReason,
+        text: `${onLink} in ${name} ${deviceTrouble(scene, f.ns, onLink)}, and with it the network of ${f.dst}`,
+      })
     }
     if (asked?.dev !== undefined && deviceTrouble(scene, f.ns, asked.dev)) {
-      return interfaceDown(scene, f.leg, f.ns, asked.dev, { evidence: f.evidence, kernelReason: f.kernelReason, text: `${asked.dev} in ${name} ${deviceTrouble(scene, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}` })
+      return interfaceDown(scene, f.leg, f.ns, asked.dev, {
+        evidence: f.evidence,
+        kernelReason: f.kernelReason,
+        text: `${asked.dev} in ${name} ${deviceTrouble(scene, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}`,
+      })
     }
-    const wanted = asked ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}` : ''
+    const wanted = asked
+      ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}`
+      : ''
     return dropped(scene, {
-      ...common, object: asked,
+      ...common,
+      object: asked,
       cause: f.leg === 'reply' ? 'no-route-back' : 'no-route',
       text: f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}` : `${name} has no route to ${f.dst}${wanted}`,
       hint: asked ? `netlab up ${scene.parts.lab.file} puts the route back.` : `netlab exec ${name} -- ip route get ${f.dst}`,
@@ -58,7 +72,9 @@ export function routeFailure(scene: Scene, f: RouteFailure): Drop {
   const word = kind === 'unreachable-route' ? 'unreachable' : kind
   const live = asked?.type === word ? asked : undefined
   return dropped(scene, {
-    ...common, cause: kind, object: live ?? asked,
+    ...common,
+    cause: kind,
+    object: live ?? asked,
     text: `a ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}`,
     hint: live ? `${f.dst} is in the host's block, but no pod has it.` : `netlab exec ${name} -- ip route show type ${word}`,
   })

@@ -36,7 +36,10 @@ export function chainSource(scene: Scene, ns: string, table: string, text: strin
 
 /** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
 export function policyOf(text: string | undefined): string | undefined {
-  const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/.exec(text ?? '')?.slice(1).find(Boolean)
+  const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/
+    .exec(text ?? '')
+    ?.slice(1)
+    .find(Boolean)
   return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]
 }
 
@@ -62,22 +65,67 @@ function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
   const object = chainOf(scene, group.ns, group.table, text)
   const policy = policyOf(text)
   const common = {
-    leg, ns: group.ns, device: device(group.iif) ?? device(group.oif) ?? packet?.device ?? '', evidence: 'rule', kernelReason: 'NETFILTER_DROP', object,
+    leg,
+    ns: group.ns,
+    device: device(group.iif) ?? device(group.oif) ?? packet?.device ?? '',
+    evidence: 'rule',
+    kernelReason: 'NETFILTER_DROP',
+    object,
     rule: text ?? (last.kind === 'policy' ? `policy of ${group.family} ${group.table} ${group.base}: drop` : undefined),
   } as const
-  const said = text === undefined ? (last.kind === 'policy' ? 'the chain policy drops it' : 'a rule drops it') : /REJECT|reject/.test(text) ? 'a rule rejects it' : 'a rule drops it'
+  const said =
+    text === undefined
+      ? last.kind === 'policy'
+        ? 'the chain policy drops it'
+        : 'a rule drops it'
+      : /REJECT|reject/.test(text)
+        ? 'a rule rejects it'
+        : 'a rule drops it'
   const where = `${said} in ${group.table} ${chain} of ${name}`
   if (/ has no (?:local )?endpoints"/.test(text ?? '')) {
     const service = /comment "([^"]*) has no/.exec(text!)?.[1]
-    return dropped(scene, { ...common, cause: 'no-endpoints', text: `Service ${service} has no endpoints that could answer: ${where}`, hint: 'No ready pod has the labels of its selector and the target port.', ...serviceSource(scene) })
+    return dropped(scene, {
+      ...common,
+      cause: 'no-endpoints',
+      text: `Service ${service} has no endpoints that could answer: ${where}`,
+      hint: 'No ready pod has the labels of its selector and the target port.',
+      ...serviceSource(scene),
+    })
   }
-  if (policy) return dropped(scene, { ...common, cause: 'policy', source: `policy ${policy}${common.object?.from ? ` (${scene.parts.lab.file}:${common.object.from.line})` : ''}`, text: `policy ${policy} does not allow it: ${where}`, hint: 'The rule names the policy; what it selects and allows is in the topology.' })
+  if (policy)
+    return dropped(scene, {
+      ...common,
+      cause: 'policy',
+      source: `policy ${policy}${common.object?.from ? ` (${scene.parts.lab.file}:${common.object.from.line})` : ''}`,
+      text: `policy ${policy} does not allow it: ${where}`,
+      hint: 'The rule names the policy; what it selects and allows is in the topology.',
+    })
   const inTunnel = packet ? isTunnelled(packet) : scene.isTunnelHeader(group)
   const tunnelled = inTunnel && /INPUT|OUTPUT|ROUTING/.test(base) && node.kind === 'host'
-  if (tunnelled) return dropped(scene, { ...common, cause: 'tunnel-firewall', text: `${name} throws the tunnel packet away before it is unpacked: ${where}`, hint: 'The underlay firewall must let the tunnel in: its protocol or UDP port, from every host.' })
+  if (tunnelled)
+    return dropped(scene, {
+      ...common,
+      cause: 'tunnel-firewall',
+      text: `${name} throws the tunnel packet away before it is unpacked: ${where}`,
+      hint: 'The underlay firewall must let the tunnel in: its protocol or UDP port, from every host.',
+    })
   const own = base.includes('OUTPUT') && (group.ns === from.node.netns || group.ns === to.node?.netns || group.ns === scene.destination)
-  if (own) return dropped(scene, { ...common, device: common.device, cause: 'own-firewall', text: `${name} itself drops what it sends: ${where}`, hint: `netlab exec ${name} -- iptables -S OUTPUT` })
-  return dropped(scene, { ...common, cause: 'firewall', text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`, hint: object ? 'netlab wrote this rule; the line of the topology is named.' : 'netlab did not write this rule; netlab status lists what was added by somebody else.' })
+  if (own)
+    return dropped(scene, {
+      ...common,
+      device: common.device,
+      cause: 'own-firewall',
+      text: `${name} itself drops what it sends: ${where}`,
+      hint: `netlab exec ${name} -- iptables -S OUTPUT`,
+    })
+  return dropped(scene, {
+    ...common,
+    cause: 'firewall',
+    text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`,
+    hint: object
+      ? 'netlab wrote this rule; the line of the topology is named.'
+      : 'netlab did not write this rule; netlab status lists what was added by somebody else.',
+  })
 }
 
 /** EPERM at the source, or a reply that never left: the node's own OUTPUT chain. */
@@ -85,5 +133,10 @@ export function ownFirewall(scene: Scene, common: Pick<DropParts, 'leg' | 'ns' |
   const judged = scene.rules.find((j) => isDrop(j.group) && j.group.ns === common.ns)
   if (judged) return { ...ruleDrop(scene, judged), leg: common.leg, cause: 'own-firewall', device: common.device }
   const name = scene.parts.places.name(common.ns)
-  return dropped(scene, { ...common, cause: 'own-firewall', text: `${name} itself drops what it sends: a rule in its OUTPUT hook`, hint: `netlab exec ${name} -- iptables -S OUTPUT` })
+  return dropped(scene, {
+    ...common,
+    cause: 'own-firewall',
+    text: `${name} itself drops what it sends: a rule in its OUTPUT hook`,
+    hint: `netlab exec ${name} -- iptables -S OUTPUT`,
+  })
 }

@@ -50,7 +50,12 @@ function offBridge(scene: Scene, leg: Drop['leg'], at: Place): Drop | undefined 
   const name = places.name(at.ns)
   if (link.master !== master) {
     return dropped(scene, {
-      leg, ns: at.ns, device: at.device, cause: 'not-on-bridge', evidence: 'inferred', object: places.veth(at.ns, at.device),
+      leg,
+      ns: at.ns,
+      device: at.device,
+      cause: 'not-on-bridge',
+      evidence: 'inferred',
+      object: places.veth(at.ns, at.device),
       text: `${at.device} of ${name} is not on bridge ${master}${link.master === undefined ? '' : ` but on ${link.master}`}: frames that come in there go nowhere`,
       hint: `netlab exec ${name} -- ip link set ${at.device} master ${master}`,
     })
@@ -61,7 +66,16 @@ function offBridge(scene: Scene, leg: Drop['leg'], at: Place): Drop | undefined 
     // Without a carrier a port is disabled: the far end is to blame.
     const far = places.peer(at.ns, at.device)
     if (far && deviceTrouble(scene, far.ns, far.device)) return interfaceDown(scene, leg, far.ns, far.device)
-    return dropped(scene, { leg, ns: at.ns, device: at.device, cause: 'interface-down', evidence: 'inferred', object: places.veth(at.ns, at.device), text: `port ${at.device} of bridge ${master} in ${name} is ${state}, not forwarding`, hint: `netlab exec ${name} -- bridge link set dev ${at.device} state 3` })
+    return dropped(scene, {
+      leg,
+      ns: at.ns,
+      device: at.device,
+      cause: 'interface-down',
+      evidence: 'inferred',
+      object: places.veth(at.ns, at.device),
+      text: `port ${at.device} of bridge ${master} in ${name} is ${state}, not forwarding`,
+      hint: `netlab exec ${name} -- bridge link set dev ${at.device} state 3`,
+    })
   }
   return undefined
 }
@@ -78,7 +92,12 @@ export function peerTrouble(scene: Scene, s: Sighting): Drop | undefined {
   // A frame longer than the receiver's MTU (with its header and a VLAN tag) is refused without a word.
   if (mtu !== undefined && s.length > mtu + 18) {
     return dropped(scene, {
-      leg, ns: peer.ns, device: peer.device, cause: 'mtu', evidence: 'inferred', object: places.veth(peer.ns, peer.device),
+      leg,
+      ns: peer.ns,
+      device: peer.device,
+      cause: 'mtu',
+      evidence: 'inferred',
+      object: places.veth(peer.ns, peer.device),
       text: `${s.length - 14} bytes do not fit through ${peer.device} of ${places.name(peer.ns)}, whose MTU is ${mtu}; inside one link nobody says so`,
       hint: `Both ends of a link must have one MTU: netlab exec ${places.name(peer.ns)} -- ip link set ${peer.device} mtu ${s.length - 14}`,
     })
@@ -92,7 +111,12 @@ function tooNarrow(scene: Scene, s: Sighting, next: Place): Drop | undefined {
   const mtu = linkOf(scene, next.ns, next.device)?.mtu
   if (next.ns !== s.netns || !places.end(next.ns, next.device)?.port || mtu === undefined || s.length - 14 <= mtu) return undefined
   return dropped(scene, {
-    leg: legOf(s), ns: next.ns, device: next.device, cause: 'mtu', evidence: 'inferred', object: places.veth(next.ns, next.device),
+    leg: legOf(s),
+    ns: next.ns,
+    device: next.device,
+    cause: 'mtu',
+    evidence: 'inferred',
+    object: places.veth(next.ns, next.device),
     text: `${s.length - 14} bytes do not fit through ${next.device} of ${places.name(next.ns)}, whose MTU is ${mtu}; a bridge does not say so`,
     hint: `netlab exec ${places.name(next.ns)} -- ip link set ${next.device} mtu ${s.length - 14}`,
   })
@@ -129,7 +153,17 @@ export function tailTrouble(scene: Scene, s: Sighting): { readonly drop: Drop } 
     if (narrow) return wrap(narrow)
   }
   if (path && at === steps.length - 1 && at >= 0 && path.end === 'no-route' && path.at === s.netns) {
-    return wrap(routeFailure(scene, { leg, ns: s.netns, device: s.device, evidence: 'inferred', dst: leg === 'forward' ? scene.parts.to.address : expected.source, error: path.failed?.error, entry: path.failed?.entry }))
+    return wrap(
+      routeFailure(scene, {
+        leg,
+        ns: s.netns,
+        device: s.device,
+        evidence: 'inferred',
+        dst: leg === 'forward' ? scene.parts.to.address : expected.source,
+        error: path.failed?.error,
+        entry: path.failed?.entry,
+      }),
+    )
   }
   const missing = entryMissing(scene, leg, s.netns)
   if (missing) return wrap(missing)

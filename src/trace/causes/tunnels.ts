@@ -9,8 +9,10 @@ import { dropped, interfaceDown, isUp, type DropParts } from './blame.ts'
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
 
 const vxlanOf = (s: Sighting) => s.layers.find((l) => l.type === 'vxlan')
-const tunnels = (scene: Scene, ns: string): IpLink[] => scene.parts.knowledge.seen(ns)?.links.filter((l) => ['vxlan', 'gre', 'ipip'].includes(l.linkinfo?.info_kind ?? '')) ?? []
-const askedVtep = (scene: Scene, ns: string) => scene.parts.places.at(ns).find((o) => o.kind === 'link' && (o.type === 'vxlan' || o.type === 'gre' || o.type === 'ipip'))
+const tunnels = (scene: Scene, ns: string): IpLink[] =>
+  scene.parts.knowledge.seen(ns)?.links.filter((l) => ['vxlan', 'gre', 'ipip'].includes(l.linkinfo?.info_kind ?? '')) ?? []
+const askedVtep = (scene: Scene, ns: string) =>
+  scene.parts.places.at(ns).find((o) => o.kind === 'link' && (o.type === 'vxlan' || o.type === 'gre' || o.type === 'ipip'))
 
 export function vniUnknown(scene: Scene, s: Sighting, common: Common): Drop {
   const name = scene.parts.places.name(s.netns)
@@ -19,9 +21,13 @@ export function vniUnknown(scene: Scene, s: Sighting, common: Common): Drop {
   const has = dataOf(here, 'id')
   // Two VTEPs can share the UDP port: then the one meant is simply down.
   const meant = tunnels(scene, s.netns).find((l) => Number(l.linkinfo?.info_data?.['id']) === vni)
-  if (meant && !isUp(meant)) return interfaceDown(scene, common.leg, s.netns, meant.ifname, { evidence: 'kernel', kernelReason: common.kernelReason })
+  if (meant && !isUp(meant))
+    return interfaceDown(scene, common.leg, s.netns, meant.ifname, { evidence: 'kernel', kernelReason: common.kernelReason })
   return dropped(scene, {
-    ...common, device: here?.ifname ?? common.device, cause: 'vni-mismatch', object: askedVtep(scene, s.netns),
+    ...common,
+    device: here?.ifname ?? common.device,
+    cause: 'vni-mismatch',
+    object: askedVtep(scene, s.netns),
     text: `${name} has no VXLAN device with VNI ${vni ?? '?'}${has === '' ? '' : `: ${here!.ifname} has ${has}`}`,
     hint: 'Both ends of a tunnel must have the same VNI.',
   })
@@ -38,11 +44,21 @@ export function tunnelRefused(scene: Scene, s: Sighting, common: Common): Drop |
   const own = asked?.kind === 'link' ? asked.name : undefined
   const live = tunnels(scene, s.netns).filter((l) => l.linkinfo?.info_kind === kind && !/^(gre0|tunl0)$/.test(l.ifname))
   const here = live.find((l) => l.ifname === own) ?? live[0]
-  if (!here || !isUp(here)) return interfaceDown(scene, common.leg, s.netns, own ?? here?.ifname ?? s.device, { evidence: 'kernel', kernelReason: common.kernelReason })
+  if (!here || !isUp(here))
+    return interfaceDown(scene, common.leg, s.netns, own ?? here?.ifname ?? s.device, {
+      evidence: 'kernel',
+      kernelReason: common.kernelReason,
+    })
   const key = gre?.type === 'gre' ? gre.key : undefined
   return dropped(scene, {
-    ...common, device: here.ifname, cause: key === undefined ? 'tunnel-peer' : 'vni-mismatch', object: asked,
-    text: key === undefined ? `no ${kind} device of ${name} takes packets from ${ips[0]?.src ?? 'there'}: ${here.ifname} is for another peer` : `${here.ifname} of ${name} does not take GRE packets with key ${key}: its own is ${dataOf(here, 'ikey') || 'none'}`,
+    ...common,
+    device: here.ifname,
+    cause: key === undefined ? 'tunnel-peer' : 'vni-mismatch',
+    object: asked,
+    text:
+      key === undefined
+        ? `no ${kind} device of ${name} takes packets from ${ips[0]?.src ?? 'there'}: ${here.ifname} is for another peer`
+        : `${here.ifname} of ${name} does not take GRE packets with key ${key}: its own is ${dataOf(here, 'ikey') || 'none'}`,
     hint: 'Both ends of a tunnel must agree on addresses and key.',
   })
 }
@@ -53,11 +69,16 @@ export function noSocket(scene: Scene, s: Sighting, common: Common): Drop {
   const name = places.name(s.netns)
   const outer = s.layers.find((l) => l.type === 'udp')
   const isTunnel = scene.parts.identity.protocol !== 'udp' || vxlanOf(s) !== undefined
-  if (isTunnel && outer?.type === 'udp' && scene.parts.options.protocol !== 'tcp' || vxlanOf(s)) return tunnelUnheard(scene, s, common, outer?.type === 'udp' ? outer.dstPort : undefined)
+  if ((isTunnel && outer?.type === 'udp' && scene.parts.options.protocol !== 'tcp') || vxlanOf(s))
+    return tunnelUnheard(scene, s, common, outer?.type === 'udp' ? outer.dstPort : undefined)
   return dropped(scene, {
-    ...common, cause: 'nobody-listening',
+    ...common,
+    cause: 'nobody-listening',
     text: `nobody in ${name} listens on ${options.protocol.toUpperCase()} port ${options.port}`,
-    hint: to.node?.kind === 'pod' ? `Declare it under containers.ports of ${to.word}, or start something: netlab exec ${to.word} -- …` : `netlab exec ${name} -- ss -lnptu`,
+    hint:
+      to.node?.kind === 'pod'
+        ? `Declare it under containers.ports of ${to.word}, or start something: netlab exec ${to.word} -- …`
+        : `netlab exec ${name} -- ss -lnptu`,
   })
 }
 
@@ -70,14 +91,18 @@ function tunnelUnheard(scene: Scene, s: Sighting, common: Common, port: number |
   if (!same && live.some(isUp)) {
     const other = live.find(isUp)!
     return dropped(scene, {
-      ...common, device: other.ifname, cause: 'tunnel-port-mismatch', object: asked,
+      ...common,
+      device: other.ifname,
+      cause: 'tunnel-port-mismatch',
+      object: asked,
       text: `the tunnel packet came to UDP port ${port}, but ${other.ifname} of ${name} listens on ${dataOf(other, 'port')}`,
       hint: 'Both ends of a tunnel must use the same UDP port.',
     })
   }
   const device = same?.ifname ?? (asked?.kind === 'link' ? asked.name : common.device)
   return interfaceDown(scene, common.leg, s.netns, device, {
-    evidence: 'kernel', kernelReason: common.kernelReason,
+    evidence: 'kernel',
+    kernelReason: common.kernelReason,
     text: `nothing in ${name} takes tunnel packets: ${device} ${same ? 'is down' : live.length > 0 ? 'is down' : 'is gone'}`,
   })
 }
@@ -86,14 +111,26 @@ function tunnelUnheard(scene: Scene, s: Sighting, common: Common, port: number |
 export function tunnelState(scene: Scene, s: Sighting): Drop | undefined {
   const outer = s.layers.find((l) => l.type === 'ipv4')
   if (s.direction !== 'in' || !outer || scene.parts.places.ownerOfAddress(outer.dst)?.ns !== s.netns) return undefined
-  const common: Common = { leg: s.role === 'probe' ? 'forward' : 'reply', ns: s.netns, device: s.device, evidence: 'inferred', kernelReason: undefined }
+  const common: Common = {
+    leg: s.role === 'probe' ? 'forward' : 'reply',
+    ns: s.netns,
+    device: s.device,
+    evidence: 'inferred',
+    kernelReason: undefined,
+  }
   const vxlan = vxlanOf(s)
   const live = tunnels(scene, s.netns)
   if (!vxlan) {
     const gre = s.layers.find((l) => l.type === 'gre')
     const up = live.filter((l) => l.linkinfo?.info_kind === (gre ? 'gre' : 'ipip') && isUp(l) && !/^(gre0|tunl0)$/.test(l.ifname))
     const key = gre?.type === 'gre' ? gre.key : undefined
-    const takes = up.some((l) => key === undefined || dataOf(l, 'ikey').split('.').reduce((n, part) => n * 256 + Number(part), 0) === key)
+    const takes = up.some(
+      (l) =>
+        key === undefined ||
+        dataOf(l, 'ikey')
+          .split('.')
+          .reduce((n, part) => n * 256 + Number(part), 0) === key,
+    )
     return takes ? undefined : tunnelRefused(scene, s, common)
   }
   const udp = s.layers.find((l) => l.type === 'udp')

@@ -22,7 +22,22 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   trace: ['state', 'process', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology'],
   verify: ['trace', 'state', 'process', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology'],
   report: ['verify', 'trace', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology', 'version.ts'],
-  commands: ['report', 'verify', 'trace', 'state', 'process', 'kernel', 'compile', 'attach', 'backends', 'services', 'policy', 'model', 'topology', 'version.ts'],
+  commands: [
+    'report',
+    'verify',
+    'trace',
+    'state',
+    'process',
+    'kernel',
+    'compile',
+    'attach',
+    'backends',
+    'services',
+    'policy',
+    'model',
+    'topology',
+    'version.ts',
+  ],
 }
 
 /** Single files that may do more, and why. */
@@ -68,13 +83,17 @@ describe('imports point one way', () => {
   })
 
   test('there are no cycles of files', () => {
-    const graph = new Map(sources.map((s) => [s.path, s.imports.filter((i) => isOurs(i.target) && !i.types && !i.lazy).map((i) => i.target)]))
+    const graph = new Map(
+      sources.map((s) => [s.path, s.imports.filter((i) => isOurs(i.target) && !i.types && !i.lazy).map((i) => i.target)]),
+    )
     expect(cycles(graph)).toEqual([])
   })
 
   test('every import leads to a file', () => {
     const known = new Set(sources.map((s) => s.path))
-    expect(sources.flatMap((s) => s.imports.filter((i) => isOurs(i.target) && !known.has(i.target)).map((i) => `${s.path}: ${i.target}`))).toEqual([])
+    expect(
+      sources.flatMap((s) => s.imports.filter((i) => isOurs(i.target) && !known.has(i.target)).map((i) => `${s.path}: ${i.target}`)),
+    ).toEqual([])
   })
 })
 
@@ -113,14 +132,19 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
 
 describe('who touches the machine is known', () => {
   test.each(TOUCHES)('%s', (module, files) => {
-    const users = sources.filter((s) => s.imports.some((i) => !i.types && (i.target === module || i.target.startsWith(`${module}/`)))).map((s) => s.path)
-    const may = (path: string): boolean => files.some(([allowed]) => path === allowed || (allowed.endsWith('/') && path.startsWith(allowed)))
+    const users = sources
+      .filter((s) => s.imports.some((i) => !i.types && (i.target === module || i.target.startsWith(`${module}/`))))
+      .map((s) => s.path)
+    const may = (path: string): boolean =>
+      files.some(([allowed]) => path === allowed || (allowed.endsWith('/') && path.startsWith(allowed)))
     expect(users.filter((path) => !may(path))).toEqual([])
   })
 })
 
 test('packages are those we chose', () => {
-  const packages = new Set(sources.flatMap((s) => s.imports.filter((i) => !isOurs(i.target) && !i.target.startsWith('node:')).map((i) => i.target)))
+  const packages = new Set(
+    sources.flatMap((s) => s.imports.filter((i) => !isOurs(i.target) && !i.target.startsWith('node:')).map((i) => i.target)),
+  )
   expect([...packages].filter((p) => !['@commander-js/extra-typings', 'chalk', 'ip-address', 'yaml', 'zod'].includes(p))).toEqual([])
 })
 
@@ -149,6 +173,14 @@ describe('these tests read imports right', () => {
     expect(sources.length).toBeGreaterThan(60)
     // A file that imports nothing is small, or a table of words.
     expect(sources.filter((s) => s.imports.length === 0).length).toBeLessThan(sources.length / 6)
-    expect(cycles(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual([['b', 'c', 'b']])
+    expect(
+      cycles(
+        new Map([
+          ['a', ['b']],
+          ['b', ['c']],
+          ['c', ['b']],
+        ]),
+      ),
+    ).toEqual([['b', 'c', 'b']])
   })
 })

@@ -31,11 +31,19 @@ export function importsOf(text: string, path: string): Import[] {
   const resolve = (to: string): string => (to.startsWith('.') ? normalize(join(dirname(path), to)) : to)
   const onlyTypes = (names: string | undefined): boolean => {
     const inner = /^\{([\s\S]*)\}$/.exec(names?.trim() ?? '')?.[1]
-    const each = inner?.split(',').map((n) => n.trim()).filter(Boolean) ?? []
+    const each =
+      inner
+        ?.split(',')
+        .map((n) => n.trim())
+        .filter(Boolean) ?? []
     return each.length > 0 && each.every((n) => n.startsWith('type '))
   }
   return [
-    ...[...text.matchAll(STATIC)].map(([, type, names, to]): Import => ({ target: resolve(to!), types: type !== undefined || onlyTypes(names), lazy: false })),
+    ...[...text.matchAll(STATIC)].map(([, type, names, to]): Import => ({
+      target: resolve(to!),
+      types: type !== undefined || onlyTypes(names),
+      lazy: false,
+    })),
     ...[...text.matchAll(LAZY)].map(([, to]): Import => ({ target: resolve(to!), types: false, lazy: true })),
   ]
 }
@@ -44,7 +52,12 @@ export const sources: readonly Source[] = readdirSync(SRC, { recursive: true, en
   .filter((path) => path.endsWith('.ts'))
   .map((path) => {
     const text = readFileSync(join(SRC, path), 'utf8')
-    return { path, stage: path.includes('/') ? path.split('/')[0]! : '', lines: text.trimEnd().split('\n').length, imports: importsOf(text, path) }
+    return {
+      path,
+      stage: path.includes('/') ? path.split('/')[0]! : '',
+      lines: text.trimEnd().split('\n').length,
+      imports: importsOf(text, path),
+    }
   })
   .toSorted((a, b) => a.path.localeCompare(b.path))
 

@@ -8,7 +8,9 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
 function tracked(): string[] | undefined {
   try {
-    return execFileSync('git', ['-C', ROOT, 'ls-files', '-z'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\0').filter(Boolean)
+    return execFileSync('git', ['-C', ROOT, 'ls-files', '-z'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\0')
+      .filter(Boolean)
   } catch {
     return undefined // not a checkout
   }
@@ -33,10 +35,12 @@ const text = (file: string): string => {
 
 describe.skipIf(!files)('no tracked file holds (needs git and a checkout)', () => {
   test.each(FORBIDDEN)('%s', (_, pattern) => {
-    const found = files!.filter((f) => !f.endsWith('architecture/tracked.test.ts')).flatMap((f) => {
-      const match = pattern.exec(text(f))
-      return match ? [`${f}: ${match[0].trim()}`] : []
-    })
+    const found = files!
+      .filter((f) => !f.endsWith('architecture/tracked.test.ts'))
+      .flatMap((f) => {
+        const match = pattern.exec(text(f))
+        return match ? [`${f}: ${match[0].trim()}`] : []
+      })
     expect(found).toEqual([])
   })
   test('anything, if there is nothing tracked', () => expect(files!.length).toBeGreaterThan(100))

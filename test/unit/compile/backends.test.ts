@@ -10,9 +10,14 @@ import { flaws } from './structure.ts'
 const OVERHEAD: Readonly<Record<string, number>> = { vxlan: 20 + 8 + 8 + 14, gre: 20 + 4, 'gre-key': 20 + 8, ipip: 20, direct: 0 }
 const DEVICE: Readonly<Record<string, string>> = { vxlan: 'vxlan1', gre: 'gre1', ipip: 'ipip1' }
 const families: Family[] = ['ipv4', 'ipv6', 'dual']
-const podBlocks = (family: Family): string[] => [...(family === 'ipv6' ? [] : ['10.244.1.0/24']), ...(family === 'ipv4' ? [] : ['fd00:10:244:1::/64'])]
+const podBlocks = (family: Family): string[] => [
+  ...(family === 'ipv6' ? [] : ['10.244.1.0/24']),
+  ...(family === 'ipv4' ? [] : ['fd00:10:244:1::/64']),
+]
 
-const everywhere = Object.keys(backends).flatMap((b) => Object.keys(attachModules).flatMap((a) => families.filter((f) => b !== 'ipip' || f === 'ipv4').map((f) => [b, a, f] as const)))
+const everywhere = Object.keys(backends).flatMap((b) =>
+  Object.keys(attachModules).flatMap((a) => families.filter((f) => b !== 'ipip' || f === 'ipv4').map((f) => [b, a, f] as const)),
+)
 
 describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
   const c = racks(backend, attach, family)
@@ -26,7 +31,11 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
   test('every device of a host carries its link MTU less the overhead', () => {
     const all = mtus(c)
     const bytes = OVERHEAD[backend]!
-    for (const [host, mtu, pods] of [['node-1', 1500, ['pod-a', 'pod-b']], ['node-2', 1400, ['pod-c']], ['node-3', 9000, ['pod-d']]] as const) {
+    for (const [host, mtu, pods] of [
+      ['node-1', 1500, ['pod-a', 'pod-b']],
+      ['node-2', 1400, ['pod-c']],
+      ['node-3', 9000, ['pod-d']],
+    ] as const) {
       expect(all[`${host} eth0`]).toBe(mtu)
       for (const pod of pods) expect(all[`${pod} eth0`]).toBe(mtu - bytes)
       const inner = Object.entries(all).filter(([name]) => name.startsWith(`${host} `) && name !== `${host} eth0`)
@@ -58,8 +67,15 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
   })
 
   test('the routes lead through it', () => {
-    const via = { vxlan: (b: string) => b.split('/')[0], gre: (b: string) => b.split('/')[0], ipip: () => '192.168.1.12', direct: (b: string) => (b.includes(':') ? 'fd00:192:168:1::c' : '192.168.1.12') }[backend]!
-    const expected = podBlocks(family).map((b) => (backend === 'direct' ? `${b} via ${via(b)} dev eth0` : `${b} via ${via(b)} dev ${DEVICE[backend]} onlink`))
+    const via = {
+      vxlan: (b: string) => b.split('/')[0],
+      gre: (b: string) => b.split('/')[0],
+      ipip: () => '192.168.1.12',
+      direct: (b: string) => (b.includes(':') ? 'fd00:192:168:1::c' : '192.168.1.12'),
+    }[backend]!
+    const expected = podBlocks(family).map((b) =>
+      backend === 'direct' ? `${b} via ${via(b)} dev eth0` : `${b} via ${via(b)} dev ${DEVICE[backend]} onlink`,
+    )
     expect(routes(c, 'node-1').filter((r) => podBlocks(family).some((b) => r.startsWith(b)))).toEqual(expected)
   })
 
@@ -73,17 +89,35 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
 describe('vxlan', () => {
   const c = compiled('network: { backend: { type: vxlan, vni: 42, port: 4789 } }\nhosts: { a: {}, b: {}, c: {} }\npods: {}')
   test('the VTEP has its options, no learning is asked for elsewhere', () => {
-    expect(link(c, 'a', 'vxlan')).toMatchObject({ name: 'vxlan42', vni: 42, port: 4789, local: '192.168.50.11', dev: 'eth0', mac: '02:06:00:00:00:00' })
+    expect(link(c, 'a', 'vxlan')).toMatchObject({
+      name: 'vxlan42',
+      vni: 42,
+      port: 4789,
+      local: '192.168.50.11',
+      dev: 'eth0',
+      mac: '02:06:00:00:00:00',
+    })
   })
   test('each peer is one route, one neighbour, one FDB entry, and they agree', () => {
-    expect(of(c, 'neighbour', 'a').map((n) => [n.dev, n.address, n.lladdr])).toEqual([['vxlan42', '10.244.1.0', '02:06:00:01:00:00'], ['vxlan42', '10.244.2.0', '02:06:00:02:00:00']])
-    expect(of(c, 'fdb', 'a').map((f) => [f.dev, f.mac, f.dst])).toEqual([['vxlan42', '02:06:00:01:00:00', '192.168.50.12'], ['vxlan42', '02:06:00:02:00:00', '192.168.50.13']])
+    expect(of(c, 'neighbour', 'a').map((n) => [n.dev, n.address, n.lladdr])).toEqual([
+      ['vxlan42', '10.244.1.0', '02:06:00:01:00:00'],
+      ['vxlan42', '10.244.2.0', '02:06:00:02:00:00'],
+    ])
+    expect(of(c, 'fdb', 'a').map((f) => [f.dev, f.mac, f.dst])).toEqual([
+      ['vxlan42', '02:06:00:01:00:00', '192.168.50.12'],
+      ['vxlan42', '02:06:00:02:00:00', '192.168.50.13'],
+    ])
     expect(link(c, 'b', 'vxlan')).toMatchObject({ mac: '02:06:00:01:00:00', local: '192.168.50.12' })
   })
   test('with two families the FDB entry stays one', () => {
     const dual = racks('vxlan', 'bridge', 'dual')
     expect(of(dual, 'fdb', 'node-1')).toHaveLength(2)
-    expect(of(dual, 'neighbour', 'node-1').map((n) => n.address)).toEqual(['10.244.1.0', 'fd00:10:244:1::', '10.244.2.0', 'fd00:10:244:2::'])
+    expect(of(dual, 'neighbour', 'node-1').map((n) => n.address)).toEqual([
+      '10.244.1.0',
+      'fd00:10:244:1::',
+      '10.244.2.0',
+      'fd00:10:244:2::',
+    ])
   })
   test('IPv6 rides on an IPv4 outer packet', () => {
     expect(link(racks('vxlan', 'bridge', 'ipv6'), 'node-1', 'vxlan')).toMatchObject({ local: '192.168.1.11' })
@@ -93,7 +127,10 @@ describe('vxlan', () => {
 
 describe('gre and ipip', () => {
   test('the neighbour entry of gre is the far end', () => {
-    expect(of(racks('gre'), 'neighbour', 'node-1').map((n) => [n.dev, n.address, n.lladdr])).toEqual([['gre1', '10.244.1.0', '192.168.1.12'], ['gre1', '10.244.2.0', '192.168.2.11']])
+    expect(of(racks('gre'), 'neighbour', 'node-1').map((n) => [n.dev, n.address, n.lladdr])).toEqual([
+      ['gre1', '10.244.1.0', '192.168.1.12'],
+      ['gre1', '10.244.2.0', '192.168.2.11'],
+    ])
   })
   test.each([0, 1, 4_294_967_295])('a key of %i costs four bytes', (key) => {
     const c = racks(`{ type: gre, key: ${key} }`)
@@ -102,7 +139,10 @@ describe('gre and ipip', () => {
   })
   test('the next hop of ipip is the far end, and there is nothing else', () => {
     const c = racks('ipip')
-    expect(routes(c, 'node-1').filter((r) => r.includes('ipip1'))).toEqual(['10.244.1.0/24 via 192.168.1.12 dev ipip1 onlink', '10.244.2.0/24 via 192.168.2.11 dev ipip1 onlink'])
+    expect(routes(c, 'node-1').filter((r) => r.includes('ipip1'))).toEqual([
+      '10.244.1.0/24 via 192.168.1.12 dev ipip1 onlink',
+      '10.244.2.0/24 via 192.168.2.11 dev ipip1 onlink',
+    ])
     expect(of(c, 'neighbour')).toEqual([])
     expect(of(c, 'fdb')).toEqual([])
   })
@@ -117,14 +157,27 @@ describe('tunnel: cross-segment', () => {
     const c = racks(`{ type: ${type}, tunnel: cross-segment }`)
     const dev = DEVICE[type]!
     const far = type === 'ipip' ? '192.168.2.11' : '10.244.2.0'
-    expect(routes(c, 'node-1')).toEqual(['default via 192.168.1.1 dev eth0', '10.244.1.0/24 via 192.168.1.12 dev eth0', `10.244.2.0/24 via ${far} dev ${dev} onlink`])
-    expect(routes(c, 'node-3').slice(1).every((r) => r.includes(dev))).toBe(true)
+    expect(routes(c, 'node-1')).toEqual([
+      'default via 192.168.1.1 dev eth0',
+      '10.244.1.0/24 via 192.168.1.12 dev eth0',
+      `10.244.2.0/24 via ${far} dev ${dev} onlink`,
+    ])
+    expect(
+      routes(c, 'node-3')
+        .slice(1)
+        .every((r) => r.includes(dev)),
+    ).toBe(true)
     expect(of(c, 'neighbour', 'node-1').map((n) => n.address)).toEqual(type === 'ipip' ? [] : ['10.244.2.0'])
     expect(mtus(c)['pod-a eth0']).toBe(1500 - OVERHEAD[type]!)
   })
   test.each(['vxlan', 'gre', 'ipip'])('%s: where all hosts share a segment there is no tunnel', (type) => {
     const c = compiled(`network: { backend: { type: ${type}, tunnel: cross-segment } }\nhosts: { a: {}, b: {} }\npods: {}`)
-    expect(of(c, 'link').map((l) => l.name).filter((n) => n !== 'lo').toSorted()).toEqual(['br0', 'cni0', 'cni0'])
+    expect(
+      of(c, 'link')
+        .map((l) => l.name)
+        .filter((n) => n !== 'lo')
+        .toSorted(),
+    ).toEqual(['br0', 'cni0', 'cni0'])
     expect(routes(c, 'a')).toEqual(['10.244.1.0/24 via 192.168.50.12 dev eth0'])
   })
   test.each(['vxlan', 'gre', 'ipip', 'direct'])('%s: a host alone needs none', (type) => {
@@ -160,7 +213,9 @@ describe('refusals', () => {
 
   test('ipip carries no IPv6, and force does not help', () => {
     for (const podCIDR of ['"fd00:10:244::/48"', '[10.244.0.0/16, "fd00:10:244::/48"]']) {
-      expect(refused(`network: { backend: ipip, podCIDR: ${podCIDR} }\nhosts: { a: {} }\npods: {}`)).toEqual([['ipip-carries-no-ipv6', 'network.podCIDR', false]])
+      expect(refused(`network: { backend: ipip, podCIDR: ${podCIDR} }\nhosts: { a: {} }\npods: {}`)).toEqual([
+        ['ipip-carries-no-ipv6', 'network.podCIDR', false],
+      ])
     }
     expect(refused('network: { backend: ipip }\nhosts: { a: {} }\npods: {}')).toEqual([])
   })
@@ -184,7 +239,8 @@ describe('refusals', () => {
     ['ipip', 'ipip', '10.244.0.0/16', 576 + 20],
     ['direct, dual', 'direct', '[10.244.0.0/16, "fd00:10:244::/48"]', 1280],
   ])('%s: the link carries at least what is asked for', (_, backend, podCIDR, least) => {
-    const text = (mtu: number) => `network: { backend: ${backend}, podCIDR: ${podCIDR} }\nunderlay: { mtu: ${mtu} }\nhosts: { a: {}, b: {} }\npods: {}`
+    const text = (mtu: number) =>
+      `network: { backend: ${backend}, podCIDR: ${podCIDR} }\nunderlay: { mtu: ${mtu} }\nhosts: { a: {}, b: {} }\npods: {}`
     expect(refused(text(least))).toEqual([])
     expect(refused(text(least - 1))).toEqual([['mtu-too-small', 'underlay.mtu', false]])
     expect(refusals(lab(text(least - 1)))[0]!.hint).toContain(String(least))
@@ -198,7 +254,8 @@ describe('refusals', () => {
   })
 
   test('an underlay with IPv6 needs what IPv6 needs, although pods have none', () => {
-    const text = (mtu: number) => `network: { backend: direct }\nunderlay: { mtu: ${mtu}, segments: { a: [10.9.0.0/24, "fd00:9::/64"] } }\nhosts: { a: {} }\npods: {}`
+    const text = (mtu: number) =>
+      `network: { backend: direct }\nunderlay: { mtu: ${mtu}, segments: { a: [10.9.0.0/24, "fd00:9::/64"] } }\nhosts: { a: {} }\npods: {}`
     expect(refused(text(1280))).toEqual([])
     expect(refused(text(1279))).toEqual([['mtu-too-small', 'underlay.mtu', false]])
   })

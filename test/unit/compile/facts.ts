@@ -11,13 +11,17 @@ export const of = <K extends KernelObject['kind']>({ objects }: Compiled, kind: 
 
 /** `10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink`, as `ip route` prints it. */
 export const route = (r: Route): string =>
-  [r.type, r.dst, r.via && `via ${r.via}`, r.dev && `dev ${r.dev}`, r.onlink && 'onlink', r.table && `table ${r.table}`].filter(Boolean).join(' ')
+  [r.type, r.dst, r.via && `via ${r.via}`, r.dev && `dev ${r.dev}`, r.onlink && 'onlink', r.table && `table ${r.table}`]
+    .filter(Boolean)
+    .join(' ')
 
 export const routes = (c: Compiled, node: string): string[] => of(c, 'route', node).map(route)
 export const addresses = (c: Compiled, node: string): string[] => of(c, 'address', node).map((a) => `${a.address} dev ${a.dev}`)
 export const link = (c: Compiled, node: string, type: Link['type']): Link | undefined => of(c, 'link', node).find((l) => l.type === type)
-export const sysctls = (c: Compiled, node: string): Record<string, string> => Object.fromEntries(of(c, 'sysctl', node).map((s) => [s.key, s.value]))
-export const chain = (c: Compiled, node: string, name: string, family: 4 | 6 = 4): Chain | undefined => of(c, 'chain', node).find((x) => x.chain === name && x.family === family)
+export const sysctls = (c: Compiled, node: string): Record<string, string> =>
+  Object.fromEntries(of(c, 'sysctl', node).map((s) => [s.key, s.value]))
+export const chain = (c: Compiled, node: string, name: string, family: 4 | 6 = 4): Chain | undefined =>
+  of(c, 'chain', node).find((x) => x.chain === name && x.family === family)
 
 /** The veth pair that ends in a pod. */
 export const podVeth = (c: Compiled, pod: string): Veth => {
@@ -40,13 +44,19 @@ export function mtus({ objects }: Compiled): Record<string, number> {
 }
 
 export type Family = 'ipv4' | 'ipv6' | 'dual'
-const POD_CIDR: Readonly<Record<Family, string>> = { ipv4: '10.244.0.0/16', ipv6: '"fd00:10:244::/48"', dual: '[10.244.0.0/16, "fd00:10:244::/48"]' }
+const POD_CIDR: Readonly<Record<Family, string>> = {
+  ipv4: '10.244.0.0/16',
+  ipv6: '"fd00:10:244::/48"',
+  dual: '[10.244.0.0/16, "fd00:10:244::/48"]',
+}
 
 /** Three hosts in two racks, the first with two pods, one with a smaller link. */
 export function racks(backend: string, attach = 'bridge', family: Family = 'ipv4', rest = ''): Compiled {
-  return compile(lab(`network: { podCIDR: ${POD_CIDR[family]}, backend: ${backend}, attach: ${attach} }
+  return compile(
+    lab(`network: { podCIDR: ${POD_CIDR[family]}, backend: ${backend}, attach: ${attach} }
 underlay: { segments: { r1: 192.168.1.0/24, r2: 192.168.2.0/24 } }
 hosts: { node-1: { segment: r1 }, node-2: { segment: r1, mtu: 1400 }, node-3: { segment: r2, mtu: 9000 } }
 pods: { pod-a: { host: node-1 }, pod-b: { host: node-1 }, pod-c: { host: node-2 }, pod-d: { host: node-3 } }
-${rest}`))
+${rest}`),
+  )
 }

@@ -3,7 +3,8 @@ import { compiled } from '../model/fixture.ts'
 import { chain, of, racks } from './facts.ts'
 
 /** `10.244.0.0/16 RETURN`; `* MASQUERADE`. */
-const verdicts = (rules: readonly string[] = []): string[] => rules.map((r) => `${/^-d (\S+) /.exec(r)?.[1] ?? '*'} ${/-j (\S+)/.exec(r)![1]}`)
+const verdicts = (rules: readonly string[] = []): string[] =>
+  rules.map((r) => `${/^-d (\S+) /.exec(r)?.[1] ?? '*'} ${/-j (\S+)/.exec(r)![1]}`)
 
 describe('masquerade', () => {
   const c = racks('vxlan', 'bridge', 'dual', 'externals: { x: {}, partner: { podRoutes: true } }')
@@ -34,7 +35,11 @@ describe('masquerade', () => {
   })
 
   test('looks only at what comes from pods', () => {
-    expect(chain(c, 'node-2', 'POSTROUTING')).toMatchObject({ table: 'nat', builtin: true, rules: ['-s 10.244.0.0/16 -m comment --comment "from pods" -j NETLAB-MASQ'] })
+    expect(chain(c, 'node-2', 'POSTROUTING')).toMatchObject({
+      table: 'nat',
+      builtin: true,
+      rules: ['-s 10.244.0.0/16 -m comment --comment "from pods" -j NETLAB-MASQ'],
+    })
     expect(chain(c, 'node-2', 'POSTROUTING', 6)!.rules).toEqual(['-s fd00:10:244::/48 -m comment --comment "from pods" -j NETLAB-MASQ'])
   })
 
@@ -46,7 +51,13 @@ describe('masquerade', () => {
   })
 
   test('without a router nobody is outside, but the rule is there', () => {
-    expect(verdicts(chain(compiled('hosts: { a: {} }\npods: {}'), 'a', 'NETLAB-MASQ')!.rules)).toEqual(['10.244.0.0/16 RETURN', '10.96.0.0/16 RETURN', '192.168.50.0/24 RETURN', '224.0.0.0/4 RETURN', '* MASQUERADE'])
+    expect(verdicts(chain(compiled('hosts: { a: {} }\npods: {}'), 'a', 'NETLAB-MASQ')!.rules)).toEqual([
+      '10.244.0.0/16 RETURN',
+      '10.96.0.0/16 RETURN',
+      '192.168.50.0/24 RETURN',
+      '224.0.0.0/4 RETURN',
+      '* MASQUERADE',
+    ])
   })
 
   test('can be left out', () => {
@@ -59,6 +70,7 @@ describe('masquerade', () => {
     const odd = compiled('network: { podCIDR: "FD00:0010:0244::/48", serviceCIDR: "FD01:0::/112" }\nhosts: { a: {} }\npods: {}')
     expect(verdicts(chain(odd, 'a', 'NETLAB-MASQ', 6)!.rules).slice(0, 2)).toEqual(['fd00:10:244::/48 RETURN', 'fd01::/112 RETURN'])
     // A comment without a blank would be printed without quotes.
-    for (const o of of(c, 'chain')) for (const r of o.rules) expect(r).toMatch(/^(-[sd] \S+ )?-m comment --comment "[^"]+ [^"]+" -j [A-Z-]+( --random-fully)?$/)
+    for (const o of of(c, 'chain'))
+      for (const r of o.rules) expect(r).toMatch(/^(-[sd] \S+ )?-m comment --comment "[^"]+ [^"]+" -j [A-Z-]+( --random-fully)?$/)
   })
 })

@@ -25,7 +25,14 @@ function devicesOf(objects: readonly KernelObject[]): Map<string, string[]> {
 
 /** Everything at once. */
 export function flaws(objects: readonly KernelObject[], lab: Lab): string[] {
-  return [...identityFlaws(objects, lab), ...deviceFlaws(objects), ...routeFlaws(objects), ...macFlaws(objects), ...ipv6Flaws(objects), ...addressFlaws(objects)]
+  return [
+    ...identityFlaws(objects, lab),
+    ...deviceFlaws(objects),
+    ...routeFlaws(objects),
+    ...macFlaws(objects),
+    ...ipv6Flaws(objects),
+    ...addressFlaws(objects),
+  ]
 }
 
 /** One object a key; every namespace is a node's, and every node has its namespace. */
@@ -37,7 +44,8 @@ function identityFlaws(objects: readonly KernelObject[], lab: Lab): string[] {
   for (const o of objects) {
     if (seen.has(keyOf(o))) found.push(`twice: ${keyOf(o)}`)
     seen.add(keyOf(o))
-    for (const ns of o.kind === 'veth' ? [o.ns, o.peer.ns] : [o.ns]) if (!known.has(ns)) found.push(`${keyOf(o)}: no node has namespace ${ns}`)
+    for (const ns of o.kind === 'veth' ? [o.ns, o.peer.ns] : [o.ns])
+      if (!known.has(ns)) found.push(`${keyOf(o)}: no node has namespace ${ns}`)
     if (!o.from) found.push(`${keyOf(o)} does not know its line`)
   }
   return [...found, ...nodes.filter((ns) => !seen.has(`netns ${ns}`)).map((ns) => `namespace ${ns} is not made`)]
@@ -51,7 +59,8 @@ function deviceFlaws(objects: readonly KernelObject[]): string[] {
     if (place.split(' ')[1]!.length > 15) found.push(`${place} is too long a name`)
   }
   const port = (o: KernelObject, end: VethEnd): void => {
-    if (end.port && devices.get(at(end.ns, end.port.master))?.[0] !== 'bridge') found.push(`${keyOf(o)}: there is no bridge ${end.port.master}`)
+    if (end.port && devices.get(at(end.ns, end.port.master))?.[0] !== 'bridge')
+      found.push(`${keyOf(o)}: there is no bridge ${end.port.master}`)
   }
   for (const o of objects) {
     const dev = 'dev' in o ? o.dev : undefined
@@ -85,7 +94,7 @@ function routeFlaws(objects: readonly KernelObject[]): string[] {
     const family = o.dst === 'default' ? o.via!.includes(':') : o.dst.includes(':')
     if (family !== (o.family === 6)) return [`${keyOf(o)}: not a route of IPv${o.family}`]
     if (o.dst !== 'default' && !parseCidr(o.dst)) return [`${keyOf(o)}: not a network`]
-    if (o.type !== undefined) return o.via ?? o.dev ? [`${keyOf(o)}: a ${o.type} leads nowhere`] : []
+    if (o.type !== undefined) return (o.via ?? o.dev) ? [`${keyOf(o)}: a ${o.type} leads nowhere`] : []
     if (o.via === undefined) return o.dev === undefined ? [`${keyOf(o)} leads nowhere`] : []
     if (o.via.includes(':') !== family) return [`${keyOf(o)}: next hop ${o.via} is of the other family`]
     if (o.onlink) return o.dev === undefined ? [`${keyOf(o)}: onlink on no link`] : []
@@ -127,7 +136,8 @@ function macFlaws(objects: readonly KernelObject[]): string[] {
     const key = `${root(place)} ${mac}`
     const before = seen.get(key)
     seen.set(key, place)
-    if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) || Number.parseInt(mac.slice(0, 2), 16) % 4 !== 2) return [`${place}: ${mac} is no MAC of ours`]
+    if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) || Number.parseInt(mac.slice(0, 2), 16) % 4 !== 2)
+      return [`${place}: ${mac} is no MAC of ours`]
     return before === undefined ? [] : [`${before} and ${place} are on one link and both have ${mac}`]
   })
 }

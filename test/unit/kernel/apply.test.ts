@@ -40,11 +40,13 @@ class FakeEnter {
 const inputOf = (step: Step): string => ('run' in step ? (step.input ?? '') : '')
 const program = (step: Step): string => ('run' in step ? step.run[0]! : 'put' in step ? 'put' : 'get')
 /** Answers the first step that matches. */
-const refuse = (matches: (step: Step, job: Job) => boolean, stderr: string, code = 1) => new FakeEnter((step, job) => (matches(step, job) ? { code, stderr } : undefined))
+const refuse = (matches: (step: Step, job: Job) => boolean, stderr: string, code = 1) =>
+  new FakeEnter((step, job) => (matches(step, job) ? { code, stderr } : undefined))
 
 const lab = compiled('hosts:\n  a: {}\n  b: {}\npods:\n  p: { host: a }\n  q: { host: b }\n')
 const batches = render(diff([], lab.objects))
-const run = (fake: FakeEnter, options: Partial<ApplyOptions> = {}, list: readonly Batch[] = batches): Promise<ApplyFailure | undefined> => apply(list, fake.enter, { ...nothing, ...options })
+const run = (fake: FakeEnter, options: Partial<ApplyOptions> = {}, list: readonly Batch[] = batches): Promise<ApplyFailure | undefined> =>
+  apply(list, fake.enter, { ...nothing, ...options })
 
 describe('jobs', () => {
   test('are one a namespace and phase, and hold all batches of it in order', async () => {
@@ -63,7 +65,11 @@ describe('jobs', () => {
   test('feed the tools exactly the lines, and settings as files', async () => {
     const fake = new FakeEnter()
     await run(fake)
-    const fed = fake.jobs.flatMap((j) => j.steps.flatMap((s) => ('put' in s ? s.put.map(([p, v]) => `${p.replace('/proc/sys/', '')} = ${v}`) : inputOf(s).trimEnd().split('\n'))))
+    const fed = fake.jobs.flatMap((j) =>
+      j.steps.flatMap((s) =>
+        'put' in s ? s.put.map(([p, v]) => `${p.replace('/proc/sys/', '')} = ${v}`) : inputOf(s).trimEnd().split('\n'),
+      ),
+    )
     const asked = batches.flatMap((b) => b.lines.map((l) => l.text))
     expect(fed.toSorted()).toEqual(asked.toSorted())
     for (const s of fake.jobs.flatMap((j) => j.steps)) if ('run' in s) expect(s.input).toMatch(/\n$/)
@@ -89,22 +95,32 @@ describe('jobs', () => {
 })
 
 describe('a refused line', () => {
-  const inA = (tool: string) => (step: Step, job: Job) => job.ns === 'lab.a' && program(step) === tool && !inputOf(step).startsWith('link add')
+  const inA = (tool: string) => (step: Step, job: Job) =>
+    job.ns === 'lab.a' && program(step) === tool && !inputOf(step).startsWith('link add')
   const batch = (tool: string, ns = 'lab.a'): Batch => batches.findLast((b) => b.ns === ns && b.tool === tool)!
   const lineOf = (b: Batch, part: string): number => b.lines.findIndex((l) => l.text.includes(part)) + 1
 
   test('of ip is found by its number, with the words but without the number', async () => {
     const n = lineOf(batch('ip'), 'route replace 10.244.1.0/24')
     const failure = await run(refuse(inA('ip'), `RTNETLINK answers: Network is unreachable\nCommand failed -:${n}\n`, 2))
-    expect(failure).toMatchObject({ command: 'ip (in lab.a): route replace 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink', stderr: 'RTNETLINK answers: Network is unreachable' })
+    expect(failure).toMatchObject({
+      command: 'ip (in lab.a): route replace 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink',
+      stderr: 'RTNETLINK answers: Network is unreachable',
+    })
     expect(keyOf(failure!.object)).toBe('route lab.a 4 10.244.1.0/24 main')
     // The route to b's pods was asked for by b.
     expect(failure!.object.from).toMatchObject({ line: 3, column: 3, path: 'hosts.b' })
   })
 
   test('of the machine itself names no namespace', async () => {
-    const failure = await run(refuse((s) => inputOf(s).startsWith('netns'), 'Cannot create namespace file: File exists\nCommand failed -:2\n'))
-    expect(failure).toMatchObject({ command: 'ip: netns add lab.a', stderr: 'Cannot create namespace file: File exists', object: { kind: 'netns', ns: 'lab.a' } })
+    const failure = await run(
+      refuse((s) => inputOf(s).startsWith('netns'), 'Cannot create namespace file: File exists\nCommand failed -:2\n'),
+    )
+    expect(failure).toMatchObject({
+      command: 'ip: netns add lab.a',
+      stderr: 'Cannot create namespace file: File exists',
+      object: { kind: 'netns', ns: 'lab.a' },
+    })
   })
 
   test('of bridge', async () => {
@@ -113,13 +129,23 @@ describe('a refused line', () => {
   })
 
   test.each([
-    ['nft', (n: number) => `iptables-restore v1.8.9 (nf_tables): \nline ${n}: RULE_APPEND failed (No such file or directory): rule in chain NETLAB-MASQ\n`],
-    ['nft, its parser', (n: number) => `iptables-restore v1.8.9 (nf_tables): unknown option "--x"\nError occurred at line: ${n}\nTry \`iptables-restore -h' or 'iptables-restore --help' for more information.\n`],
+    [
+      'nft',
+      (n: number) =>
+        `iptables-restore v1.8.9 (nf_tables): \nline ${n}: RULE_APPEND failed (No such file or directory): rule in chain NETLAB-MASQ\n`,
+    ],
+    [
+      'nft, its parser',
+      (n: number) =>
+        `iptables-restore v1.8.9 (nf_tables): unknown option "--x"\nError occurred at line: ${n}\nTry \`iptables-restore -h' or 'iptables-restore --help' for more information.\n`,
+    ],
     ['legacy', (n: number) => `iptables-restore: line ${n} failed\n`],
   ])('of iptables-restore (%s)', async (_, words) => {
     const n = lineOf(batch('iptables-restore'), '--random-fully')
     const failure = await run(refuse(inA('iptables-restore'), words(n)))
-    expect(failure!.command).toBe('iptables-restore (in lab.a): -A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully')
+    expect(failure!.command).toBe(
+      'iptables-restore (in lab.a): -A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully',
+    )
     expect(failure!.object).toMatchObject({ kind: 'chain', chain: 'NETLAB-MASQ' })
   })
 
@@ -136,8 +162,14 @@ describe('a refused line', () => {
   })
 
   test('of a setting', async () => {
-    const failure = await run(refuse((s, j) => j.ns === 'lab.a' && 'put' in s, '/proc/sys/net/ipv4/conf/all/rp_filter: Read-only file system\nline 2\n'))
-    expect(failure).toMatchObject({ command: 'sysctl (in lab.a): net/ipv4/conf/all/rp_filter = 2', stderr: '/proc/sys/net/ipv4/conf/all/rp_filter: Read-only file system', object: { kind: 'sysctl', key: 'net/ipv4/conf/all/rp_filter' } })
+    const failure = await run(
+      refuse((s, j) => j.ns === 'lab.a' && 'put' in s, '/proc/sys/net/ipv4/conf/all/rp_filter: Read-only file system\nline 2\n'),
+    )
+    expect(failure).toMatchObject({
+      command: 'sysctl (in lab.a): net/ipv4/conf/all/rp_filter = 2',
+      stderr: '/proc/sys/net/ipv4/conf/all/rp_filter: Read-only file system',
+      object: { kind: 'sysctl', key: 'net/ipv4/conf/all/rp_filter' },
+    })
   })
 
   test('without a number is laid at the last one, without words at the exit code', async () => {
@@ -210,10 +242,13 @@ describe('being interrupted', () => {
 })
 
 describe('reading back', () => {
-  const full = compiled('network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {}, b: {} }\npods: { p: {} }\nexternals: { x: { podRoutes: true } }')
+  const full = compiled(
+    'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {}, b: {} }\npods: { p: {} }\nexternals: { x: { podRoutes: true } }',
+  )
   const all = render(diff([], full.objects))
   const steps = readSteps(full.objects)
-  const printed = (step: Step): string => ('get' in step ? 'values' : inputOf(step).includes('address show') ? 'addresses' : `${('run' in step && step.run.join(' ')) || ''}`)
+  const printed = (step: Step): string =>
+    'get' in step ? 'values' : inputOf(step).includes('address show') ? 'addresses' : `${('run' in step && step.run.join(' ')) || ''}`
   const parts: [string, string, string][] = []
   const fake = new FakeEnter((step) => ({ stdout: printed(step) }))
 
@@ -221,7 +256,21 @@ describe('reading back', () => {
     await apply(all, fake.enter, { ...nothing, readBack: steps, onRead: (ns, part, output) => parts.push([ns, part, output]) })
     const spaces = full.objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
     for (const ns of spaces) expect(parts.filter((p) => p[0] === ns).map((p) => p[1])).toEqual(steps(ns).map((s) => s.part))
-    expect(parts.every(([, part, output]) => output === { ip: 'addresses', sysctl: 'values', fdb: 'bridge -j fdb show', rules6: 'ip -6 -j rule show', save4: 'iptables-save', save6: 'ip6tables-save', ipset: 'ipset save' }[part])).toBe(true)
+    expect(
+      parts.every(
+        ([, part, output]) =>
+          output ===
+          {
+            ip: 'addresses',
+            sysctl: 'values',
+            fdb: 'bridge -j fdb show',
+            rules6: 'ip -6 -j rule show',
+            save4: 'iptables-save',
+            save6: 'ip6tables-save',
+            ipset: 'ipset save',
+          }[part],
+      ),
+    ).toBe(true)
   })
 
   test('costs no process where an `ip` runs anyway, and comes after the last change', () => {
@@ -268,7 +317,11 @@ describe('containers', () => {
   })
   test('are not started when the network could not be made', async () => {
     const started: KernelObject[] = []
-    await run(refuse((s) => inputOf(s).startsWith('netns'), ''), { startProcesses: async (p) => (started.push(...p), []) }, list)
+    await run(
+      refuse((s) => inputOf(s).startsWith('netns'), ''),
+      { startProcesses: async (p) => (started.push(...p), []) },
+      list,
+    )
     expect(started).toEqual([])
   })
 })

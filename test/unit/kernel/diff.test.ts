@@ -1,12 +1,40 @@
 import { describe, expect, test } from 'vitest'
 import { applyChanges, diff, differences, Stage, stageOf, type Change } from '../../../src/kernel/diff.ts'
-import { describe as inWords, deviceOf, keyOf, type Chain, type Ipset, type KernelObject, type Route, type Veth, type Vxlan } from '../../../src/kernel/objects.ts'
+import {
+  describe as inWords,
+  deviceOf,
+  keyOf,
+  type Chain,
+  type Ipset,
+  type KernelObject,
+  type Route,
+  type Veth,
+  type Vxlan,
+} from '../../../src/kernel/objects.ts'
 import { compiled } from '../model/fixture.ts'
 
 const ns = 'lab.a'
 const netns: KernelObject = { kind: 'netns', ns }
-const veth: Veth = { kind: 'veth', ns, name: 'eth0', mac: '02:00:00:00:00:01', mtu: 1500, peer: { ns: 'lab.s', name: 'h1-a', mac: '02:00:00:00:00:02', mtu: 1500, port: { master: 'br0' } } }
-const vxlan: Vxlan = { kind: 'link', ns, type: 'vxlan', name: 'vxlan1', mac: '02:00:00:00:00:03', mtu: 1450, vni: 1, port: 8472, local: '10.0.0.1', dev: 'eth0' }
+const veth: Veth = {
+  kind: 'veth',
+  ns,
+  name: 'eth0',
+  mac: '02:00:00:00:00:01',
+  mtu: 1500,
+  peer: { ns: 'lab.s', name: 'h1-a', mac: '02:00:00:00:00:02', mtu: 1500, port: { master: 'br0' } },
+}
+const vxlan: Vxlan = {
+  kind: 'link',
+  ns,
+  type: 'vxlan',
+  name: 'vxlan1',
+  mac: '02:00:00:00:00:03',
+  mtu: 1450,
+  vni: 1,
+  port: 8472,
+  local: '10.0.0.1',
+  dev: 'eth0',
+}
 const route: Route = { kind: 'route', ns, family: 4, dst: '10.1.0.0/24', via: '10.1.0.0', dev: 'vxlan1', onlink: true }
 const chain: Chain = { kind: 'chain', ns, family: 4, table: 'nat', chain: 'X', builtin: false, rules: ['-j RETURN'] }
 const set: Ipset = { kind: 'ipset', ns, family: 4, name: 's', type: 'hash:ip', members: ['10.0.0.1'] }
@@ -17,7 +45,11 @@ const alone = (a: KernelObject, b: KernelObject): string[] => said(diff([a], [b]
 
 describe('what differs', () => {
   test('is named by field', () => {
-    expect(differences(veth, { ...veth, mtu: 1400, peer: { ...veth.peer, port: { master: 'br1', hairpin: true } } })).toEqual(['mtu', 'peer.port.master', 'peer.port.hairpin'])
+    expect(differences(veth, { ...veth, mtu: 1400, peer: { ...veth.peer, port: { master: 'br1', hairpin: true } } })).toEqual([
+      'mtu',
+      'peer.port.master',
+      'peer.port.hairpin',
+    ])
     expect(differences(chain, { ...chain, rules: ['-j RETURN', '-j DROP'] })).toEqual(['rules'])
     expect(differences(veth, { ...veth, port: { master: 'br0' } })).toEqual(['port'])
   })
@@ -39,18 +71,58 @@ describe('changes in place, where the kernel can', () => {
     ['MTU of a tunnel', vxlan, { ...vxlan, mtu: 1400 }, ['replace']],
     ['VNI of a tunnel', vxlan, { ...vxlan, vni: 2 }, ['delete', 'create']],
     ['UDP port of a tunnel', vxlan, { ...vxlan, port: 4789 }, ['delete', 'create']],
-    ['key of a tunnel', { kind: 'link', ns, type: 'gre', name: 'gre1', mtu: 1476, local: '10.0.0.1' }, { kind: 'link', ns, type: 'gre', name: 'gre1', mtu: 1476, local: '10.0.0.1', key: 1 }, ['delete', 'create']],
-    ['type of a tunnel', { kind: 'link', ns, type: 'gre', name: 't', mtu: 1476, local: '10.0.0.1' }, { kind: 'link', ns, type: 'ipip', name: 't', mtu: 1476, local: '10.0.0.1' }, ['delete', 'create']],
-    ['a pair where a bridge was', { kind: 'link', ns, type: 'bridge', name: 'eth0', mac: '02:00:00:00:00:01', mtu: 1500 }, veth, ['delete', 'create']],
+    [
+      'key of a tunnel',
+      { kind: 'link', ns, type: 'gre', name: 'gre1', mtu: 1476, local: '10.0.0.1' },
+      { kind: 'link', ns, type: 'gre', name: 'gre1', mtu: 1476, local: '10.0.0.1', key: 1 },
+      ['delete', 'create'],
+    ],
+    [
+      'type of a tunnel',
+      { kind: 'link', ns, type: 'gre', name: 't', mtu: 1476, local: '10.0.0.1' },
+      { kind: 'link', ns, type: 'ipip', name: 't', mtu: 1476, local: '10.0.0.1' },
+      ['delete', 'create'],
+    ],
+    [
+      'a pair where a bridge was',
+      { kind: 'link', ns, type: 'bridge', name: 'eth0', mac: '02:00:00:00:00:01', mtu: 1500 },
+      veth,
+      ['delete', 'create'],
+    ],
     ['a next hop', route, { ...route, via: '10.1.0.9' }, ['replace']],
-    ['a setting', { kind: 'sysctl', ns, key: 'net/ipv4/ip_forward', value: '0' }, { kind: 'sysctl', ns, key: 'net/ipv4/ip_forward', value: '1' }, ['replace']],
-    ['a neighbour', { kind: 'neighbour', ns, dev: 'x', address: '10.0.0.1', lladdr: '02:00:00:00:00:01' }, { kind: 'neighbour', ns, dev: 'x', address: '10.0.0.1', lladdr: '02:00:00:00:00:02' }, ['replace']],
-    ['an FDB entry', { kind: 'fdb', ns, dev: 'x', mac: '02:00:00:00:00:01', dst: '10.0.0.1' }, { kind: 'fdb', ns, dev: 'x', mac: '02:00:00:00:00:01', dst: '10.0.0.2' }, ['replace']],
+    [
+      'a setting',
+      { kind: 'sysctl', ns, key: 'net/ipv4/ip_forward', value: '0' },
+      { kind: 'sysctl', ns, key: 'net/ipv4/ip_forward', value: '1' },
+      ['replace'],
+    ],
+    [
+      'a neighbour',
+      { kind: 'neighbour', ns, dev: 'x', address: '10.0.0.1', lladdr: '02:00:00:00:00:01' },
+      { kind: 'neighbour', ns, dev: 'x', address: '10.0.0.1', lladdr: '02:00:00:00:00:02' },
+      ['replace'],
+    ],
+    [
+      'an FDB entry',
+      { kind: 'fdb', ns, dev: 'x', mac: '02:00:00:00:00:01', dst: '10.0.0.1' },
+      { kind: 'fdb', ns, dev: 'x', mac: '02:00:00:00:00:01', dst: '10.0.0.2' },
+      ['replace'],
+    ],
     ['rules of a chain', chain, { ...chain, rules: [] }, ['replace']],
     ['members of a set', set, { ...set, members: [] }, ['replace']],
     ['type of a set', set, { ...set, type: 'hash:net' }, ['delete', 'create']],
-    ['scope of an address', { kind: 'address', ns, dev: 'x', address: '10.0.0.1/32' }, { kind: 'address', ns, dev: 'x', address: '10.0.0.1/32', scope: 'link' }, ['delete', 'create']],
-    ['table of a rule', { kind: 'rule', ns, family: 4, priority: 100, src: '10.0.0.1/32', table: 100 }, { kind: 'rule', ns, family: 4, priority: 100, src: '10.0.0.1/32', table: 101 }, ['delete', 'create']],
+    [
+      'scope of an address',
+      { kind: 'address', ns, dev: 'x', address: '10.0.0.1/32' },
+      { kind: 'address', ns, dev: 'x', address: '10.0.0.1/32', scope: 'link' },
+      ['delete', 'create'],
+    ],
+    [
+      'table of a rule',
+      { kind: 'rule', ns, family: 4, priority: 100, src: '10.0.0.1/32', table: 100 },
+      { kind: 'rule', ns, family: 4, priority: 100, src: '10.0.0.1/32', table: 101 },
+      ['delete', 'create'],
+    ],
     ['command of a container', process, { ...process, command: ['sleep'] } as KernelObject, ['delete', 'create']],
   ])('%s', (_, a, b, actions) => {
     expect(alone(a, b)).toEqual(actions)
@@ -111,7 +183,11 @@ describe('order', () => {
     const devices: KernelObject[] = objects.filter((o) => o.kind === 'veth' || o.kind === 'link')
     const rest = objects.filter((o) => ![...named, ...devices].includes(o) && o.kind !== 'netns')
     for (const list of [named, rest]) {
-      expect(diff(list, []).map((c) => c.object)).toEqual(diff([], list).map((c) => c.object).toReversed())
+      expect(diff(list, []).map((c) => c.object)).toEqual(
+        diff([], list)
+          .map((c) => c.object)
+          .toReversed(),
+      )
     }
     const both = said(diff([chain, route], [veth]))
     expect(both.map((s) => s.split(' ')[0])).toEqual(['delete', 'delete', 'create'])
@@ -119,8 +195,26 @@ describe('order', () => {
 
   test('stages', () => {
     const stage = (o: Partial<KernelObject>) => stageOf(o as KernelObject)
-    expect([stage(netns), stage({ kind: 'sysctl' }), stage(veth), stage(vxlan), stage(route), stage(chain), stage({ kind: 'sysctl', dev: 'x' }), stage({ kind: 'link', type: 'loopback' }), stage(process)]).toEqual([
-      Stage.Namespaces, Stage.Settings, Stage.Devices, Stage.Devices, Stage.Config, Stage.Config, Stage.Config, Stage.Config, Stage.Processes,
+    expect([
+      stage(netns),
+      stage({ kind: 'sysctl' }),
+      stage(veth),
+      stage(vxlan),
+      stage(route),
+      stage(chain),
+      stage({ kind: 'sysctl', dev: 'x' }),
+      stage({ kind: 'link', type: 'loopback' }),
+      stage(process),
+    ]).toEqual([
+      Stage.Namespaces,
+      Stage.Settings,
+      Stage.Devices,
+      Stage.Devices,
+      Stage.Config,
+      Stage.Config,
+      Stage.Config,
+      Stage.Config,
+      Stage.Processes,
     ])
   })
 
@@ -131,7 +225,9 @@ describe('order', () => {
 })
 
 test('every kind has a key, words for people, and (most) a device', () => {
-  const { objects } = compiled('network: { attach: routed, podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {}, b: {} }\npods: { p: { containers: [{ name: c }] } }\nexternals: { x: { podRoutes: true } }')
+  const { objects } = compiled(
+    'network: { attach: routed, podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {}, b: {} }\npods: { p: { containers: [{ name: c }] } }\nexternals: { x: { podRoutes: true } }',
+  )
   for (const o of [...objects, set]) {
     expect(keyOf(o)).not.toMatch(/undefined|\[object/)
     expect(inWords(o)).not.toMatch(/undefined|\[object/)
@@ -141,5 +237,8 @@ test('every kind has a key, words for people, and (most) a device', () => {
 })
 
 test('routes to one network in different tables, and of different families, are different', () => {
-  expect(new Set([route, { ...route, table: 100 }, { ...route, dst: 'default' }, { ...route, dst: 'default', family: 6 } as Route].map(keyOf)).size).toBe(4)
+  expect(
+    new Set([route, { ...route, table: 100 }, { ...route, dst: 'default' }, { ...route, dst: 'default', family: 6 } as Route].map(keyOf))
+      .size,
+  ).toBe(4)
 })

@@ -5,11 +5,22 @@
  * the end are kernel objects again.
  */
 import type { Batch } from '../../../src/kernel/batch.ts'
-import { deviceOf, keyOf, type BridgePort, type Chain, type Ipset, type KernelObject, type Link, type Veth, type VethEnd } from '../../../src/kernel/objects.ts'
+import {
+  deviceOf,
+  keyOf,
+  type BridgePort,
+  type Chain,
+  type Ipset,
+  type KernelObject,
+  type Link,
+  type Veth,
+  type VethEnd,
+} from '../../../src/kernel/objects.ts'
 
 /** The object without what only people read. */
 export function content(o: KernelObject): string {
-  const sorted = (_: string, v: unknown): unknown => (v && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).toSorted()) : v)
+  const sorted = (_: string, v: unknown): unknown =>
+    v && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).toSorted()) : v
   const { from: _from, note: _note, ...rest } = o
   return JSON.stringify(rest, sorted)
 }
@@ -17,7 +28,18 @@ export function content(o: KernelObject): string {
 /** Contents by key. */
 export const stateOf = (objects: readonly KernelObject[]): Map<string, string> => new Map(objects.map((o) => [keyOf(o), content(o)]))
 
-type Device = { ns: string; name: string; up: boolean; mac?: string; mtu?: number; port?: BridgePort; peer?: Device; near?: boolean; link?: Link; dying?: true }
+type Device = {
+  ns: string
+  name: string
+  up: boolean
+  mac?: string
+  mtu?: number
+  port?: BridgePort
+  peer?: Device
+  near?: boolean
+  link?: Link
+  dying?: true
+}
 
 const TARGETS = new Set(['RETURN', 'ACCEPT', 'DROP', 'REJECT', 'MASQUERADE', 'DNAT', 'SNAT', 'MARK'])
 const HOOKS = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'])
@@ -36,14 +58,27 @@ export class FakeKernel {
     if (o.kind === 'netns') this.#spaces.add(o.ns)
     else if (o.kind === 'link') {
       const { down, ...link } = o
-      this.#devices.set(`${o.ns} ${o.name}`, { ns: o.ns, name: o.name, up: !down, link: link as Link, ...('mac' in o ? { mac: o.mac } : {}), ...('mtu' in o ? { mtu: o.mtu } : {}) })
-    }
-    else if (o.kind === 'veth') this.#pair(o)
+      this.#devices.set(`${o.ns} ${o.name}`, {
+        ns: o.ns,
+        name: o.name,
+        up: !down,
+        link: link as Link,
+        ...('mac' in o ? { mac: o.mac } : {}),
+        ...('mtu' in o ? { mtu: o.mtu } : {}),
+      })
+    } else if (o.kind === 'veth') this.#pair(o)
     else this.#things.set(keyOf(o), o)
   }
 
   #pair({ peer, ...near }: Veth): void {
-    const end = ({ ns, name, mac, mtu, port, down }: VethEnd): Device => ({ ns, name, mac, mtu, up: !down, ...(port ? { port: { ...port } } : {}) })
+    const end = ({ ns, name, mac, mtu, port, down }: VethEnd): Device => ({
+      ns,
+      name,
+      mac,
+      mtu,
+      up: !down,
+      ...(port ? { port: { ...port } } : {}),
+    })
     const [a, b] = [end(near), end(peer)]
     Object.assign(a, { peer: b, near: true })
     b.peer = a
@@ -53,9 +88,24 @@ export class FakeKernel {
   /** Everything it holds. */
   objects(): KernelObject[] {
     for (const d of this.#devices.values()) if (d.dying) this.#gone(d)
-    const end = (d: Device): VethEnd => ({ ns: d.ns, name: d.name, mac: d.mac!, mtu: d.mtu!, ...(d.port ? { port: d.port } : {}), ...(d.up ? {} : { down: true }) })
+    const end = (d: Device): VethEnd => ({
+      ns: d.ns,
+      name: d.name,
+      mac: d.mac!,
+      mtu: d.mtu!,
+      ...(d.port ? { port: d.port } : {}),
+      ...(d.up ? {} : { down: true }),
+    })
     const devices = [...this.#devices.values()].flatMap((d): KernelObject[] => {
-      if (d.link) return [{ ...d.link, ...('mac' in d.link ? { mac: d.mac! } : {}), ...('mtu' in d.link ? { mtu: d.mtu! } : {}), ...(d.up ? {} : { down: true }) } as Link]
+      if (d.link)
+        return [
+          {
+            ...d.link,
+            ...('mac' in d.link ? { mac: d.mac! } : {}),
+            ...('mtu' in d.link ? { mtu: d.mtu! } : {}),
+            ...(d.up ? {} : { down: true }),
+          } as Link,
+        ]
       return d.near ? [{ kind: 'veth', ...end(d), peer: end(d.peer!) }] : []
     })
     return [...[...this.#spaces].map((ns): KernelObject => ({ kind: 'netns', ns })), ...devices, ...this.#things.values()]
@@ -206,7 +256,14 @@ export class FakeKernel {
     this.#must(HOOKS.has(chain) || get(chain), `no chain ${chain}`)
     if (verb === '-F') return put(chain, [])
     if (verb === '-X') {
-      const used = [...this.#things.values()].some((c) => c.kind === 'chain' && c.ns === o.ns && c.family === o.family && c.table === o.table && c.rules.some((r) => r.endsWith(`-j ${chain}`)))
+      const used = [...this.#things.values()].some(
+        (c) =>
+          c.kind === 'chain' &&
+          c.ns === o.ns &&
+          c.family === o.family &&
+          c.table === o.table &&
+          c.rules.some((r) => r.endsWith(`-j ${chain}`)),
+      )
       this.#must(!used && get(chain)!.rules.length === 0, `${chain} is in use`)
       this.#things.delete(here(chain))
       return
@@ -224,11 +281,21 @@ export class FakeKernel {
     const have = this.#things.get(key) as Ipset | undefined
     if (verb === 'create' && have && rest.at(-1) === '-exist') return this.#must(have.type === rest[0], 'another type')
     this.#must(verb === 'create' ? !have : have, verb === 'create' ? 'exists' : `no set ${name}`)
-    if (verb === 'create') this.#things.set(key, { kind: 'ipset', ns: o.ns, name, type: rest[0] as Ipset['type'], family: rest[2] === 'inet6' ? 6 : 4, members: [] })
+    if (verb === 'create')
+      this.#things.set(key, {
+        kind: 'ipset',
+        ns: o.ns,
+        name,
+        type: rest[0] as Ipset['type'],
+        family: rest[2] === 'inet6' ? 6 : 4,
+        members: [],
+      })
     else if (verb === 'add') this.#things.set(key, { ...have!, members: [...have!.members, rest.join(' ')] })
     else if (verb === 'flush') this.#things.set(key, { ...have!, members: [] })
     else if (verb === 'destroy') {
-      const used = [...this.#things.values()].some((c) => c.kind === 'chain' && c.ns === o.ns && c.rules.some((r) => r.includes(`--match-set ${name} `)))
+      const used = [...this.#things.values()].some(
+        (c) => c.kind === 'chain' && c.ns === o.ns && c.rules.some((r) => r.includes(`--match-set ${name} `)),
+      )
       this.#must(!used, 'a rule uses it')
       this.#things.delete(key)
     } else {

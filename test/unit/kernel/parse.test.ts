@@ -17,7 +17,21 @@ describe('devices', () => {
   test.each([
     ['lo', { kind: 'link', ns, name: 'lo', type: 'loopback' }],
     ['cni0', { kind: 'link', ns, name: 'cni0', type: 'bridge', mac: '02:05:00:00:00:00', mtu: 1450 }],
-    ['vxlan1', { kind: 'link', ns, name: 'vxlan1', type: 'vxlan', mac: '02:06:00:00:00:00', mtu: 1450, vni: 1, port: 8472, local: '192.168.50.11', dev: 'eth0' }],
+    [
+      'vxlan1',
+      {
+        kind: 'link',
+        ns,
+        name: 'vxlan1',
+        type: 'vxlan',
+        mac: '02:06:00:00:00:00',
+        mtu: 1450,
+        vni: 1,
+        port: 8472,
+        local: '192.168.50.11',
+        dev: 'eth0',
+      },
+    ],
   ])('%s', (name, object) => {
     expect(parse.linkObject(ns, link(name))).toEqual(object)
   })
@@ -42,8 +56,20 @@ describe('devices', () => {
     expect(parse.linkObject(ns, link(name, tunnels.address))).toEqual({ kind: 'link', ns, name, ...fields })
   })
 
-  test.each([['42', 42], [42, 42], ['1.2.3.4', 16_909_060], [0, 0], ['0.0.0.0', 0]])('a key printed as %j is %i', (okey, key) => {
-    const gre = { ifindex: 1, ifname: 'gre1', flags: ['UP'], mtu: 1472, linkinfo: { info_kind: 'gre', info_data: { local: '10.0.0.1', okey } } }
+  test.each([
+    ['42', 42],
+    [42, 42],
+    ['1.2.3.4', 16_909_060],
+    [0, 0],
+    ['0.0.0.0', 0],
+  ])('a key printed as %j is %i', (okey, key) => {
+    const gre = {
+      ifindex: 1,
+      ifname: 'gre1',
+      flags: ['UP'],
+      mtu: 1472,
+      linkinfo: { info_kind: 'gre', info_data: { local: '10.0.0.1', okey } },
+    }
     expect(parse.linkObject(ns, gre)).toMatchObject({ key })
   })
 
@@ -62,15 +88,22 @@ describe('devices', () => {
 })
 
 describe('addresses', () => {
-  const of = (name: string, isOurs: (a: string) => boolean = nobodys) => parse.addressObjects(ns, link(name), isOurs).map((a) => [a.dev, a.address, a.scope])
+  const of = (name: string, isOurs: (a: string) => boolean = nobodys) =>
+    parse.addressObjects(ns, link(name), isOurs).map((a) => [a.dev, a.address, a.scope])
   test("are those somebody asked for: neither loopback's nor the kernel's own link-local ones", () => {
     expect(of('lo')).toEqual([])
-    expect(of('eth0')).toEqual([['eth0', '192.168.50.11/24', undefined], ['eth0', 'fd00:192:168:50::b/64', undefined]])
+    expect(of('eth0')).toEqual([
+      ['eth0', '192.168.50.11/24', undefined],
+      ['eth0', 'fd00:192:168:50::b/64', undefined],
+    ])
     expect(of('vxlan1')).toEqual([['vxlan1', '10.244.0.0/32', undefined]])
   })
   test('include a link-local one that was asked for', () => {
     expect(of('br9')).toEqual([['br9', '169.254.1.1/32', 'link']])
-    expect(of('br9', (a) => a === 'fe80::1/64')).toEqual([['br9', '169.254.1.1/32', 'link'], ['br9', 'fe80::1/64', undefined]])
+    expect(of('br9', (a) => a === 'fe80::1/64')).toEqual([
+      ['br9', '169.254.1.1/32', 'link'],
+      ['br9', 'fe80::1/64', undefined],
+    ])
   })
   test('of a device without any', () => {
     expect(parse.addressObjects(ns, { ifindex: 1, ifname: 'x', flags: [], mtu: 1 }, nobodys)).toEqual([])
@@ -98,17 +131,30 @@ test('routing rules, but for those of the kernel', () => {
     { kind: 'rule', ns, family: 4, priority: 100, src: '203.0.113.10/32', table: 100 },
     { kind: 'rule', ns, family: 4, priority: 101, src: '10.9.0.0/16', table: 100 },
   ])
-  expect(parse.ruleObjects(ns, 6, iproute2.rule6)).toEqual([{ kind: 'rule', ns, family: 6, priority: 100, src: '2001:db8:ffff::a/128', table: 100 }])
+  expect(parse.ruleObjects(ns, 6, iproute2.rule6)).toEqual([
+    { kind: 'rule', ns, family: 6, priority: 100, src: '2001:db8:ffff::a/128', table: 100 },
+  ])
 })
 
 test('neighbours that are permanent', () => {
-  expect(parse.neighbourObjects(ns, iproute2.neighbour).map((n) => [n.dev, n.address, n.lladdr])).toEqual([['vxlan1', '10.244.1.0', '02:06:00:01:00:00'], ['vxlan1', 'fd00:10:244:1::', '02:06:00:01:00:00']])
+  expect(parse.neighbourObjects(ns, iproute2.neighbour).map((n) => [n.dev, n.address, n.lladdr])).toEqual([
+    ['vxlan1', '10.244.1.0', '02:06:00:01:00:00'],
+    ['vxlan1', 'fd00:10:244:1::', '02:06:00:01:00:00'],
+  ])
   expect(parse.neighbourObjects(ns, tunnels.neighbour).map((n) => n.lladdr)).toEqual(['192.168.50.12'])
-  expect(parse.neighbourObjects(ns, [{ dst: '10.0.0.1', dev: 'eth0', lladdr: '02:00:00:00:00:01', state: ['REACHABLE'] }, { dst: '10.0.0.2', dev: 'eth0', state: ['PERMANENT'] }, { dst: 'x', dev: 'y' }])).toEqual([])
+  expect(
+    parse.neighbourObjects(ns, [
+      { dst: '10.0.0.1', dev: 'eth0', lladdr: '02:00:00:00:00:01', state: ['REACHABLE'] },
+      { dst: '10.0.0.2', dev: 'eth0', state: ['PERMANENT'] },
+      { dst: 'x', dev: 'y' },
+    ]),
+  ).toEqual([])
 })
 
 test('FDB entries of tunnels, not what a bridge learned or the kernel made', () => {
-  expect(parse.fdbObjects(ns, [{ mac: '02:06:00:02:00:00', ifname: 'vxlan1', dst: '192.168.50.13', flags: ['self'], state: '' }])).toEqual([])
+  expect(parse.fdbObjects(ns, [{ mac: '02:06:00:02:00:00', ifname: 'vxlan1', dst: '192.168.50.13', flags: ['self'], state: '' }])).toEqual(
+    [],
+  )
   expect(parse.fdbObjects(ns, iproute2.fdb)).toEqual([{ kind: 'fdb', ns, dev: 'vxlan1', mac: '02:06:00:01:00:00', dst: '192.168.50.12' }])
 })
 
@@ -120,7 +166,10 @@ describe('chains', () => {
       table: 'nat',
       chain: 'NETLAB-MASQ',
       builtin: false,
-      rules: ['-d 10.244.0.0/16 -m comment --comment "to pods: no NAT" -j RETURN', '-m comment --comment "leaves the cluster" -j MASQUERADE --random-fully'],
+      rules: [
+        '-d 10.244.0.0/16 -m comment --comment "to pods: no NAT" -j RETURN',
+        '-m comment --comment "leaves the cluster" -j MASQUERADE --random-fully',
+      ],
     },
   ].map((c) => ({ kind: 'chain', ns, family: 4, ...c }))
   const save = recorded('iptables-save.txt')
@@ -133,16 +182,31 @@ describe('chains', () => {
     expect(parse.chainObjects(ns, 4, save.replaceAll('[0:0] -A', '-A'))).toEqual(expected)
   })
   test('that exist by themselves are told only if they do something: a rule, or a policy that drops', () => {
-    const hooks = parse.chainObjects(ns, 4, '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j DROP\nCOMMIT\n')
-    expect(hooks.map((c) => [c.chain, c.builtin, c.policy, c.rules])).toEqual([['FORWARD', true, 'DROP', []], ['OUTPUT', true, undefined, ['-j DROP']]])
+    const hooks = parse.chainObjects(
+      ns,
+      4,
+      '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j DROP\nCOMMIT\n',
+    )
+    expect(hooks.map((c) => [c.chain, c.builtin, c.policy, c.rules])).toEqual([
+      ['FORWARD', true, 'DROP', []],
+      ['OUTPUT', true, undefined, ['-j DROP']],
+    ])
   })
   test('of the tables netlab uses, of whole tables only', () => {
-    expect(parse.chainObjects(ns, 6, '*security\n:X - [0:0]\nCOMMIT\n*raw\n:Y - [0:0]\n-A Y -j DROP\nCOMMIT\n*nat\n:Z - [0:0]\n')).toEqual([{ kind: 'chain', ns, family: 6, table: 'raw', chain: 'Y', builtin: false, rules: ['-j DROP'] }])
+    expect(parse.chainObjects(ns, 6, '*security\n:X - [0:0]\nCOMMIT\n*raw\n:Y - [0:0]\n-A Y -j DROP\nCOMMIT\n*nat\n:Z - [0:0]\n')).toEqual([
+      { kind: 'chain', ns, family: 6, table: 'raw', chain: 'Y', builtin: false, rules: ['-j DROP'] },
+    ])
     expect(parse.chainObjects(ns, 4, '')).toEqual([])
   })
   test('that the compiler asks for come back as they were asked for', () => {
-    const chains = compiled('network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {} }\npods: {}\nexternals: { x: {} }').objects.filter((o) => o.kind === 'chain')
-    const printed = (family: number) => `*nat\n:POSTROUTING ACCEPT [0:0]\n:NETLAB-MASQ - [0:0]\n${chains.filter((c) => c.family === family).flatMap((c) => c.rules.map((r) => `-A ${c.chain} ${r}\n`)).join('')}COMMIT\n`
+    const chains = compiled(
+      'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {} }\npods: {}\nexternals: { x: {} }',
+    ).objects.filter((o) => o.kind === 'chain')
+    const printed = (family: number) =>
+      `*nat\n:POSTROUTING ACCEPT [0:0]\n:NETLAB-MASQ - [0:0]\n${chains
+        .filter((c) => c.family === family)
+        .flatMap((c) => c.rules.map((r) => `-A ${c.chain} ${r}\n`))
+        .join('')}COMMIT\n`
     expect(stateOf([...parse.chainObjects(ns, 4, printed(4)), ...parse.chainObjects(ns, 6, printed(6))])).toEqual(stateOf(chains))
   })
 })

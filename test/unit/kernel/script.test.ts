@@ -16,7 +16,8 @@ const containers = (objects: readonly KernelObject[]): ContainerScript => ({
   lines: (o) => shellLines(o as Process, '/tmp/logs'),
 })
 const none: ContainerScript = { prelude: () => 'prelude', lines: () => [] }
-const text = (objects: readonly KernelObject[], header: string[] = []): string => [...script(render(diff([], objects)), header, containers(objects))].join('')
+const text = (objects: readonly KernelObject[], header: string[] = []): string =>
+  [...script(render(diff([], objects)), header, containers(objects))].join('')
 
 /** What a shell says about a script it does not run. */
 function complaint(source: string): string {
@@ -34,14 +35,38 @@ describe('a script is one a shell can read', () => {
   test('there are examples', () => expect(files.length).toBeGreaterThan(5))
 
   test('whatever containers run', () => {
-    const hostile = ["it's", '"', '$(reboot)', '`reboot`', '\\', 'a\nEOF\nreboot', '; reboot', '&& reboot', '#', '<<EOF', '*', '~', '', '-n', 'ä', '\t', '!!', 'A=b']
-    const c = compiled(`hosts: { a: {} }\npods: { p: { containers: ${JSON.stringify(hostile.map((word, i) => ({ name: `c${i}`, command: [word || 'x', word, 'plain'] })))} } }`)
+    const hostile = [
+      "it's",
+      '"',
+      '$(reboot)',
+      '`reboot`',
+      '\\',
+      'a\nEOF\nreboot',
+      '; reboot',
+      '&& reboot',
+      '#',
+      '<<EOF',
+      '*',
+      '~',
+      '',
+      '-n',
+      'ä',
+      '\t',
+      '!!',
+      'A=b',
+    ]
+    const c = compiled(
+      `hosts: { a: {} }\npods: { p: { containers: ${JSON.stringify(hostile.map((word, i) => ({ name: `c${i}`, command: [word || 'x', word, 'plain'] })))} } }`,
+    )
     expect(c.objects.filter((o) => o.kind === 'process')).toHaveLength(hostile.length)
     const source = text(c.objects)
     expect(complaint(source)).toBe('')
     // Run with every command replaced by one that prints its arguments, the words come out as they went in.
     const lines = c.objects.flatMap((o) => (o.kind === 'process' ? shellLines(o, '/tmp') : [])).filter((l) => !l.startsWith('#'))
-    const { stdout } = spawnSync('sh', ['-c', `netlab_container() { shift 3; while [ "\${1%%=*}" != CONTAINER_NAME ]; do shift; done; shift; printf '%s\\0' "$@"; }\n${lines.join('\n')}`])
+    const { stdout } = spawnSync('sh', [
+      '-c',
+      `netlab_container() { shift 3; while [ "\${1%%=*}" != CONTAINER_NAME ]; do shift; done; shift; printf '%s\\0' "$@"; }\n${lines.join('\n')}`,
+    ])
     const words = stdout.toString().split('\0').slice(0, -1)
     expect(words.filter((w) => w === 'plain')).toHaveLength(hostile.length)
     for (const word of hostile) expect(words, JSON.stringify(word)).toContain(word)
@@ -68,7 +93,9 @@ describe('a script', () => {
     const needs = lines.find((l) => l.includes('It needs'))!
     expect(needs).toBe('# Run it as root. It needs: nsenter, ip, sysctl, bridge, iptables-restore.')
     expect(lines).toContain('set -eu')
-    const dual = compiled('network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {} }\npods: {}\nexternals: { x: { podRoutes: true } }')
+    const dual = compiled(
+      'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {} }\npods: {}\nexternals: { x: { podRoutes: true } }',
+    )
     expect(text(dual.objects)).toContain('It needs: nsenter, ip, sysctl, iptables-restore, ip6tables-restore.')
     const commands = new Set(lines.filter((l) => l.endsWith("<<'EOF'")).map((l) => l.replace(/^in_ns \S+ /, '').split(' ')[0]))
     expect([...commands].toSorted()).toEqual(['bridge', 'ip', 'iptables-restore', 'sysctl'])

@@ -62,13 +62,18 @@ describe('run', () => {
   test('tells exit codes, signals, and programs that are not there', async () => {
     expect(await one(sh('exit 7'))).toMatchObject([{ code: 7 }])
     expect(await one(sh('kill -9 $$'))).toMatchObject([{ code: 137 }])
-    expect(await one({ run: ['netlab-no-such-program', 'x'] })).toMatchObject([{ code: 127, stderr: expect.stringContaining('netlab-no-such-program: No such file') }])
+    expect(await one({ run: ['netlab-no-such-program', 'x'] })).toMatchObject([
+      { code: 127, stderr: expect.stringContaining('netlab-no-such-program: No such file') },
+    ])
     expect(await one({ run: ['/etc/passwd'] })).toMatchObject([{ code: 127, stderr: expect.stringContaining('Permission denied') }])
   })
 
   test('stops at the first step that fails', async () => {
     const results = await one(sh('echo one'), sh('exit 1'), sh('echo three', 'unread'), { put: [[join(dir, 'never'), 'x']] })
-    expect(results.map((r) => [r.step, r.code])).toEqual([[0, 0], [1, 1]])
+    expect(results.map((r) => [r.step, r.code])).toEqual([
+      [0, 0],
+      [1, 1],
+    ])
     expect(() => readFileSync(join(dir, 'never'))).toThrow()
     expect(await one(sh('echo next job'))).toMatchObject([{ stdout: 'next job\n' }])
   })
@@ -85,7 +90,14 @@ describe('put and get', () => {
   const path = (name: string): string => join(dir, name)
 
   test('write and read files as they are, in order', async () => {
-    const values: [string, string][] = [['a', '1'], ['b', 'two words'], ['c', 'line 1\nline 2'], ['d', ''], ['e', 'ä€😀'], ['a', 'again']]
+    const values: [string, string][] = [
+      ['a', '1'],
+      ['b', 'two words'],
+      ['c', 'line 1\nline 2'],
+      ['d', ''],
+      ['e', 'ä€😀'],
+      ['a', 'again'],
+    ]
     const [put, get] = await one({ put: values.map(([n, v]) => [path(n), v]) }, { get: [...'abcde'].map(path) })
     expect(put).toEqual({ step: 0, code: 0, stdout: '', stderr: '' })
     expect(get!.stdout.split('\0')).toEqual(['again', 'two words', 'line 1\nline 2', '', 'ä€😀'])
@@ -99,7 +111,13 @@ describe('put and get', () => {
   })
 
   test('name the file and the line that could not be written, and stop there', async () => {
-    const [put] = await one({ put: [[path('fine'), '1'], [path('no/such/dir'), '2'], [path('after'), '3']] })
+    const [put] = await one({
+      put: [
+        [path('fine'), '1'],
+        [path('no/such/dir'), '2'],
+        [path('after'), '3'],
+      ],
+    })
     expect(put).toMatchObject({ code: 1, stderr: `${path('no/such/dir')}: No such file or directory\nline 2\n` })
     expect(() => readFileSync(path('after'))).toThrow()
   })
@@ -126,10 +144,13 @@ describe('jobs', () => {
 
   test('are not started any more once a result said so', async () => {
     const ended: number[] = []
-    await enter.run(Array.from({ length: 200 }, () => ({ steps: [sh('true')] })), (index) => {
-      ended.push(index)
-      return false
-    })
+    await enter.run(
+      Array.from({ length: 200 }, () => ({ steps: [sh('true')] })),
+      (index) => {
+        ended.push(index)
+        return false
+      },
+    )
     // What was under way is finished: at most what the workers held.
     expect(ended.length).toBeLessThanOrEqual(6)
   })
@@ -141,7 +162,9 @@ describe('jobs', () => {
 
   test('in a namespace that is not there fail at their first step', async () => {
     const results = await enter.one({ ns: 'netlab-no-such-namespace', steps: [sh('echo never'), sh('echo never')] })
-    expect(results).toEqual([{ step: 0, code: 1, stdout: '', stderr: `${netnsFile('netlab-no-such-namespace')}: No such file or directory\n` }])
+    expect(results).toEqual([
+      { step: 0, code: 1, stdout: '', stderr: `${netnsFile('netlab-no-such-namespace')}: No such file or directory\n` },
+    ])
     expect(await one(sh('echo still here'))).toMatchObject([{ stdout: 'still here\n' }])
   })
 })

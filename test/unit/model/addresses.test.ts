@@ -108,7 +108,11 @@ pods: {}`)
     ['a block for nobody', 'hosts: { a: { podCIDR: 10.244.0.0/31 } }\npods: {}', ['1:15 block-too-small']],
     ['an IPv6 block where there is no IPv6', 'hosts: { a: { podCIDR: "fd00:1::/64" } }\npods: {}', ['1:15 family-not-in-lab']],
     ['overlapping blocks', 'hosts:\n  a: { podCIDR: 10.244.0.0/20 }\n  b: { podCIDR: 10.244.7.0/24 }\npods: {}', ['3:8 networks-overlap']],
-    ["a pod's address twice", `${HOSTS}pods:\n  a: { host: node-1, ip: 10.244.0.9 }\n  b: { host: node-1, ip: 10.244.0.9 }`, ['4:22 address-taken']],
+    [
+      "a pod's address twice",
+      `${HOSTS}pods:\n  a: { host: node-1, ip: 10.244.0.9 }\n  b: { host: node-1, ip: 10.244.0.9 }`,
+      ['4:22 address-taken'],
+    ],
     ["the gateway's address", `${HOSTS}pods:\n  a: { host: node-1, ip: 10.244.0.1 }`, ['3:22 address-taken']],
     ["the block's own address", `${HOSTS}pods:\n  a: { host: node-1, ip: 10.244.0.0 }`, ['3:22 address-outside-network']],
     ["another host's block", `${HOSTS}pods:\n  a: { host: node-1, ip: 10.244.1.9 }`, ['3:22 address-outside-network']],
@@ -119,7 +123,9 @@ pods: {}`)
   })
 
   test('a clash names both', () => {
-    expect(words('hosts: { a: { address: 192.168.50.20 }, b: { address: 192.168.50.20 } }\npods: {}')).toContain('host b: 192.168.50.20 already belongs to host a')
+    expect(words('hosts: { a: { address: 192.168.50.20 }, b: { address: 192.168.50.20 } }\npods: {}')).toContain(
+      'host b: 192.168.50.20 already belongs to host a',
+    )
     expect(words(`${HOSTS}pods: { a: { host: node-1, ip: 10.244.0.1 } }`)).toContain('already belongs to the gateway of node-1')
   })
 })

@@ -37,7 +37,9 @@ describe('replicas', () => {
   })
 
   test('are at most 50 000 in all', () => {
-    expect(problems('hosts: { h: {} }\nnetwork: { hostPrefix: 16 }\npods:\n  a: { replicas: 30000 }\n  b: { replicas: 20001 }')).toEqual(['5:3 too-many'])
+    expect(problems('hosts: { h: {} }\nnetwork: { hostPrefix: 16 }\npods:\n  a: { replicas: 30000 }\n  b: { replicas: 20001 }')).toEqual([
+      '5:3 too-many',
+    ])
   })
 })
 
@@ -87,6 +89,8 @@ describe('names of nodes', () => {
   test('a file name that cannot be a name asks for one', async () => {
     const { resolve } = await import('../../../src/model/resolve.ts')
     const { load } = await import('./fixture.ts')
-    expect(resolve({ ...load('hosts: { h: {} }\npods: {}'), file: 'My Lab.yaml' }).diagnostics).toMatchObject([{ code: 'bad-name', line: 1, column: 1 }])
+    expect(resolve({ ...load('hosts: { h: {} }\npods: {}'), file: 'My Lab.yaml' }).diagnostics).toMatchObject([
+      { code: 'bad-name', line: 1, column: 1 },
+    ])
   })
 })

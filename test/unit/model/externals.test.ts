@@ -8,8 +8,14 @@ describe('externals', () => {
   test('live in documentation networks, alone in theirs', () => {
     const l = lab(`${DUAL}${REST}externals: { x: {}, y: {} }`)
     expect(l.externals.map((x) => x.addresses)).toEqual([
-      [{ family: 4, ip: '203.0.113.10', prefix: 32 }, { family: 6, ip: '2001:db8:ffff::a', prefix: 128 }],
-      [{ family: 4, ip: '203.0.113.11', prefix: 32 }, { family: 6, ip: '2001:db8:ffff::b', prefix: 128 }],
+      [
+        { family: 4, ip: '203.0.113.10', prefix: 32 },
+        { family: 6, ip: '2001:db8:ffff::a', prefix: 128 },
+      ],
+      [
+        { family: 4, ip: '203.0.113.11', prefix: 32 },
+        { family: 6, ip: '2001:db8:ffff::b', prefix: 128 },
+      ],
     ])
     expect(l.externals.map((x) => x.mac)).toEqual(['02:09:00:00:00:00', '02:09:00:01:00:00'])
   })
@@ -29,7 +35,10 @@ describe('externals', () => {
 
   test('pinned to one family of two have that family alone', () => {
     expect(ips(lab(`${DUAL}${REST}externals: { x: { address: 8.8.8.8 } }`).externals[0]!)).toEqual(['8.8.8.8'])
-    expect(ips(lab(`${DUAL}${REST}externals: { x: { address: [8.8.8.8, "2001:4860::8888"] } }`).externals[0]!)).toEqual(['8.8.8.8', '2001:4860::8888'])
+    expect(ips(lab(`${DUAL}${REST}externals: { x: { address: [8.8.8.8, "2001:4860::8888"] } }`).externals[0]!)).toEqual([
+      '8.8.8.8',
+      '2001:4860::8888',
+    ])
   })
 
   test('with one address are refused where it stands', () => {

@@ -11,7 +11,8 @@ import { loadTopology, type LoadedTopology } from '../../../src/topology/load.ts
 export const modules = { backends: backendSchemas, attach: attachSchemas }
 
 const FILE = 'lab.yaml'
-const say = (diagnostics: readonly Diagnostic[]): string => diagnostics.map((d) => `${d.line}:${d.column} ${d.code}: ${d.message}`).join('\n')
+const say = (diagnostics: readonly Diagnostic[]): string =>
+  diagnostics.map((d) => `${d.line}:${d.column} ${d.code}: ${d.message}`).join('\n')
 
 /** The loaded topology of a text whose shape must be fine. */
 export function load(text: string): LoadedTopology {
@@ -36,11 +37,22 @@ export const compiled = (text: string): Compiled => compile(lab(text))
 export const problems = (text: string): string[] => resolve(load(text)).diagnostics.map((d) => `${d.line}:${d.column} ${d.code}`)
 
 /** Messages and hints of what the model says about a text. */
-export const words = (text: string): string => resolve(load(text)).diagnostics.map((d) => `${d.message} | ${d.hint ?? ''}`).join('\n')
+export const words = (text: string): string =>
+  resolve(load(text))
+    .diagnostics.map((d) => `${d.message} | ${d.hint ?? ''}`)
+    .join('\n')
 
-export const hostOf = (l: Lab, name: string): Host => found(l.hosts.find((h) => h.name === name), name)
+export const hostOf = (l: Lab, name: string): Host =>
+  found(
+    l.hosts.find((h) => h.name === name),
+    name,
+  )
 /** @param key as the topology calls it: `pod-a`, `shop/cart` */
-export const podOf = (l: Lab, key: string): Pod => found(l.pods.find((p) => p.key === key), key)
+export const podOf = (l: Lab, key: string): Pod =>
+  found(
+    l.pods.find((p) => p.key === key),
+    key,
+  )
 
 function found<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`there is no ${name}`)

@@ -30,7 +30,11 @@ describe('with the leases of a running lab', () => {
     ['a host comes first', 'new: {}, a: {}, b: {}, w: { replicas: 2 }', 'p: {}, q: {}, r: { replicas: 4 }, default/s: {}, shop/t: {}'],
     ['a host comes last', 'a: {}, b: {}, w: { replicas: 3 }', 'p: {}, q: {}, r: { replicas: 4 }, default/s: {}, shop/t: {}'],
     ['the order is turned around', 'w: { replicas: 2 }, b: {}, a: {}', 'shop/t: {}, default/s: {}, r: { replicas: 4 }, q: {}, p: {}'],
-    ['everything at once', 'new: {}, b: {}, w: { replicas: 3 }, a: {}', 'new: { replicas: 3 }, shop/t: {}, s: {}, r: { replicas: 5 }, p: {}'],
+    [
+      'everything at once',
+      'new: {}, b: {}, w: { replicas: 3 }, a: {}',
+      'new: { replicas: 3 }, shop/t: {}, s: {}, r: { replicas: 5 }, p: {}',
+    ],
   ])('%s, and nobody who stays moves', (_, hosts, pods) => {
     expectStill(RUNNING, labAfter(RUNNING, file(hosts, pods)))
   })
@@ -59,7 +63,9 @@ describe('with the leases of a running lab', () => {
 
   test('a new pod cannot be pinned to the address of one that stays', () => {
     const running = lab(file('h: {}', 'a: {}, b: {}'))
-    expect(() => labAfter(running, file('h: {}', 'a: {}, b: {}, c: { ip: 10.244.0.2 }'))).toThrow('2:28 address-taken: pod c: 10.244.0.2 belongs to pod a in the running lab')
+    expect(() => labAfter(running, file('h: {}', 'a: {}, b: {}, c: { ip: 10.244.0.2 }'))).toThrow(
+      '2:28 address-taken: pod c: 10.244.0.2 belongs to pod a in the running lab',
+    )
     const after = labAfter(running, file('h: {}', 'b: {}, c: { ip: 10.244.0.2 }'))
     expect(after.pods.map((p) => ips(p)[0])).toEqual(['10.244.0.3', '10.244.0.2'])
   })
@@ -75,8 +81,19 @@ describe('with the leases of a running lab', () => {
 
   test('whoever is pinned goes where the pin says, whatever it had', () => {
     const running = lab(file('a: {}, b: {}', 'p: { host: a }, q: { host: b }'))
-    const after = labAfter(running, file('a: { address: 192.168.50.77, podCIDR: 10.244.7.0/24 }, b: {}', 'p: { host: a, ip: 10.244.7.77 }, q: { host: b, ip: 10.244.1.77 }'))
-    expect([ips(after.hosts[0]!), cidrs(after.hosts[0]!), ...after.pods.map(ips)]).toEqual([['192.168.50.77'], ['10.244.7.0/24'], ['10.244.7.77'], ['10.244.1.77']])
+    const after = labAfter(
+      running,
+      file(
+        'a: { address: 192.168.50.77, podCIDR: 10.244.7.0/24 }, b: {}',
+        'p: { host: a, ip: 10.244.7.77 }, q: { host: b, ip: 10.244.1.77 }',
+      ),
+    )
+    expect([ips(after.hosts[0]!), cidrs(after.hosts[0]!), ...after.pods.map(ips)]).toEqual([
+      ['192.168.50.77'],
+      ['10.244.7.0/24'],
+      ['10.244.7.77'],
+      ['10.244.1.77'],
+    ])
     expectStill(running, { ...after, hosts: after.hosts.slice(1), pods: [] })
   })
 
@@ -106,7 +123,14 @@ describe('with the leases of a running lab', () => {
   })
 
   test('a family that is added leaves the other where it is', () => {
-    const after = labAfter(RUNNING, file('a: {}, b: {}, w: { replicas: 2 }', 'p: {}, q: {}, r: { replicas: 4 }, s: {}, shop/t: {}', 'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\n'))
+    const after = labAfter(
+      RUNNING,
+      file(
+        'a: {}, b: {}, w: { replicas: 2 }',
+        'p: {}, q: {}, r: { replicas: 4 }, s: {}, shop/t: {}',
+        'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\n',
+      ),
+    )
     for (const pod of after.pods) expect(ips(pod)).toEqual([ips(podOf(RUNNING, pod.key))[0], expect.stringMatching(/^fd00:10:244:/)])
   })
 
@@ -114,7 +138,9 @@ describe('with the leases of a running lab', () => {
     const other = 'network: { podCIDR: 10.9.0.0/16, hostPrefix: 26 }\nunderlay: { segments: { elsewhere: 172.20.0.0/24 } }\n'
     const text = file('a: {}, b: {}, w: { replicas: 2 }', 'p: {}, q: {}, r: { replicas: 4 }, default/s: {}, shop/t: {}', other)
     const after = labAfter(RUNNING, text)
-    expect(after.hosts.map((h) => [h.segment, ...ips(h), ...cidrs(h)])).toEqual(lab(text).hosts.map((h) => [h.segment, ...ips(h), ...cidrs(h)]))
+    expect(after.hosts.map((h) => [h.segment, ...ips(h), ...cidrs(h)])).toEqual(
+      lab(text).hosts.map((h) => [h.segment, ...ips(h), ...cidrs(h)]),
+    )
     expect(after.pods.map(ips)).toEqual(lab(text).pods.map(ips))
   })
 
@@ -129,5 +155,7 @@ describe('with the leases of a running lab', () => {
 })
 
 test('a lab resolved with its own leases is itself', () => {
-  expect(labAfter(RUNNING, file('a: {}, b: {}, w: { replicas: 2 }', 'p: {}, q: {}, r: { replicas: 4 }, default/s: {}, shop/t: {}'))).toEqual(RUNNING)
+  expect(
+    labAfter(RUNNING, file('a: {}, b: {}, w: { replicas: 2 }', 'p: {}, q: {}, r: { replicas: 4 }, default/s: {}, shop/t: {}')),
+  ).toEqual(RUNNING)
 })

@@ -29,8 +29,19 @@ describe('interface names', () => {
     const hosts = ['a', 'b', 'c'].map((x) => `${long(x)}: {}`)
     const pods = ['1', '11', '1-1', 'p1'].flatMap((x) => [`${long(x)}: { replicas: 12 }`, `${long('ns')}/${long(x)}: { replicas: 12 }`])
     const segments = `${long('s')}: 10.1.0.0/24, ${long('t')}: 10.2.0.0/24`
-    const { objects } = compiled(`underlay: { segments: { ${segments} } }\nhosts: { ${hosts.join(', ')} }\npods: { ${pods.join(', ')} }\nexternals: { ${long('x')}: {}, ${long('y')}: {} }`)
-    const made = objects.flatMap((o) => (o.kind === 'veth' ? [[o.ns, o.name], [o.peer.ns, o.peer.name]] : o.kind === 'link' ? [[o.ns, o.name]] : []))
+    const { objects } = compiled(
+      `underlay: { segments: { ${segments} } }\nhosts: { ${hosts.join(', ')} }\npods: { ${pods.join(', ')} }\nexternals: { ${long('x')}: {}, ${long('y')}: {} }`,
+    )
+    const made = objects.flatMap((o) =>
+      o.kind === 'veth'
+        ? [
+            [o.ns, o.name],
+            [o.peer.ns, o.peer.name],
+          ]
+        : o.kind === 'link'
+          ? [[o.ns, o.name]]
+          : [],
+    )
     expect(made.length).toBeGreaterThan(200)
     expect(new Set(made.map((m) => m.join(' '))).size).toBe(made.length)
     for (const [, name] of made) expect(name!.length).toBeLessThanOrEqual(15)
@@ -44,7 +55,19 @@ describe('MAC addresses', () => {
   })
 
   test('differ wherever kind, index or number do', () => {
-    const kinds = ['pod', 'podPort', 'host', 'switchPort', 'bridge', 'vtep', 'router', 'routerPort', 'external', 'externalPort', 'switch'] as const
+    const kinds = [
+      'pod',
+      'podPort',
+      'host',
+      'switchPort',
+      'bridge',
+      'vtep',
+      'router',
+      'routerPort',
+      'external',
+      'externalPort',
+      'switch',
+    ] as const
     const all = kinds.flatMap((k) => [0, 1, 255, 256, 65_535].flatMap((i) => [0, 1, 255, 256, 65_535].map((n) => mac(k, i, n))))
     expect(new Set(all).size).toBe(all.length)
   })

@@ -16,7 +16,11 @@ describe('overlaps are refused, every pair of networks', () => {
     ['serviceCIDR and a segment', segments('{ a: 10.0.0.0/9 }'), ['10.96.0.0/16']],
     ['two segments', segments('{ a: 10.1.0.0/16, b: 10.1.255.0/24 }'), ['segment b 10.1.255.0/24 overlaps segment a 10.1.0.0/16']],
     ['the same segment twice', segments('{ a: 10.1.0.0/16, b: 10.1.0.0/16 }'), ['segment b']],
-    ['IPv6 of two segments', segments('{ a: [10.1.0.0/24, "fd00:1::/48"], b: [10.2.0.0/24, "fd00:1:0:7::/64"] }'), ['segment b fd00:1:0:7::/64']],
+    [
+      'IPv6 of two segments',
+      segments('{ a: [10.1.0.0/24, "fd00:1::/48"], b: [10.2.0.0/24, "fd00:1:0:7::/64"] }'),
+      ['segment b fd00:1:0:7::/64'],
+    ],
     ['podCIDR and externals', `${net('{ podCIDR: 203.0.0.0/16 }')}externals: { x: {} }`, ['the network of externals 203.0.113.0/24']],
     ['a segment and externals', `${segments('{ a: 203.0.113.128/25 }')}externals: { x: {} }`, ['the network of externals']],
     ['podCIDR and a pinned external', `${REST}externals: { x: { address: 10.244.9.9 } }`, ['external x: 10.244.9.9 lies in podCIDR']],
@@ -36,7 +40,11 @@ describe('overlaps are refused, every pair of networks', () => {
   })
 
   test('networks that only touch are fine', () => {
-    expect(problems(`${REST}network: { podCIDR: 10.0.0.0/9, serviceCIDR: 10.128.0.0/16 }\nunderlay: { segments: { a: 10.129.0.0/25, b: 10.129.0.128/25 } }`)).toEqual([])
+    expect(
+      problems(
+        `${REST}network: { podCIDR: 10.0.0.0/9, serviceCIDR: 10.128.0.0/16 }\nunderlay: { segments: { a: 10.129.0.0/25, b: 10.129.0.128/25 } }`,
+      ),
+    ).toEqual([])
   })
 
   test('externals have no network where all of them are pinned elsewhere', () => {
@@ -108,7 +116,10 @@ describe('capacity', () => {
 
   test('a pinned block of billions of blocks is passed in one step', () => {
     const text = 'network: { podCIDR: "fd00::/16", serviceCIDR: "fc00::/112" }\nunderlay: { segments: { a: [10.0.0.0/24, "fc01::/64"] } }\n'
-    expect(lab(`${text}hosts: { a: { podCIDR: "fd00::/20" }, b: {} }\npods: {}`).hosts.flatMap(cidrs)).toEqual(['fd00::/20', 'fd00:1000::/64'])
+    expect(lab(`${text}hosts: { a: { podCIDR: "fd00::/20" }, b: {} }\npods: {}`).hosts.flatMap(cidrs)).toEqual([
+      'fd00::/20',
+      'fd00:1000::/64',
+    ])
   })
 
   test.each([
@@ -132,7 +143,8 @@ describe('capacity', () => {
 })
 
 describe('the underlay in IPv6', () => {
-  const segments = (text: string, podCIDR = '"fd00:10:244::/48"') => lab(`network: { podCIDR: ${podCIDR} }\nunderlay: { segments: ${text} }\nhosts: { h: {} }\npods: {}`).segments.map((s) => s.cidrs)
+  const segments = (text: string, podCIDR = '"fd00:10:244::/48"') =>
+    lab(`network: { podCIDR: ${podCIDR} }\nunderlay: { segments: ${text} }\nhosts: { h: {} }\npods: {}`).segments.map((s) => s.cidrs)
 
   test('has the digits of the IPv4 network', () => {
     expect(segments('{ a: 192.168.50.0/24, b: 10.0.0.0/16, c: 172.16.0.0/20 }')).toEqual([
@@ -154,7 +166,10 @@ describe('the underlay in IPv6', () => {
   })
 
   test('is there only where pods speak it, or the file asks for it', () => {
-    expect(segments('{ a: 192.168.1.0/24, b: [192.168.2.0/24, "fd00:5::/64"] }', '10.244.0.0/16')).toEqual([['192.168.1.0/24'], ['192.168.2.0/24', 'fd00:5::/64']])
+    expect(segments('{ a: 192.168.1.0/24, b: [192.168.2.0/24, "fd00:5::/64"] }', '10.244.0.0/16')).toEqual([
+      ['192.168.1.0/24'],
+      ['192.168.2.0/24', 'fd00:5::/64'],
+    ])
   })
 
   test('needs IPv4 beside it: tunnels run over it', () => {
@@ -186,7 +201,9 @@ describe('dual stack', () => {
   })
 
   test('both families pinned', () => {
-    const l = lab(`${DUAL}hosts: { h: { address: ["fd00:192:168:50::99", 192.168.50.99] } }\npods: { p: { ip: ["fd00:10:244::77", 10.244.0.77] } }`)
+    const l = lab(
+      `${DUAL}hosts: { h: { address: ["fd00:192:168:50::99", 192.168.50.99] } }\npods: { p: { ip: ["fd00:10:244::77", 10.244.0.77] } }`,
+    )
     expect([ips(l.hosts[0]!), ips(l.pods[0]!)]).toEqual([
       ['192.168.50.99', 'fd00:192:168:50::99'],
       ['10.244.0.77', 'fd00:10:244::77'],

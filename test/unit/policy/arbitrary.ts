@@ -13,7 +13,10 @@ const selector = fc.oneof(
   { weight: 3, arbitrary: fc.record({ matchLabels: labels }) },
   { weight: 3, arbitrary: fc.record({ matchExpressions: fc.array(requirement, { minLength: 1, maxLength: 2 }) }) },
 )
-const namespaceSelector = fc.oneof(selector, pick('x', 'y', 'default').map((name) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } })))
+const namespaceSelector = fc.oneof(
+  selector,
+  pick('x', 'y', 'default').map((name) => ({ matchLabels: { 'kubernetes.io/metadata.name': name } })),
+)
 const ipBlock = pick<object>(
   { cidr: '0.0.0.0/0' },
   { cidr: '::/0' },
@@ -38,7 +41,8 @@ const port = fc.oneof(
   fc.record({ protocol, port: pick<number | string>(80, 81, 82, 'web', 'dns', 'none') }, { requiredKeys: ['port'] }),
   fc.record({ protocol, port: pick(79, 80, 81), endPort: pick(81, 82, 90) }, { requiredKeys: ['port', 'endPort'] }),
 )
-const rule = (key: 'from' | 'to'): fc.Arbitrary<object> => fc.record({ [key]: fc.array(peer, { maxLength: 3 }), ports: fc.array(port, { maxLength: 3 }) }, { requiredKeys: [] })
+const rule = (key: 'from' | 'to'): fc.Arbitrary<object> =>
+  fc.record({ [key]: fc.array(peer, { maxLength: 3 }), ports: fc.array(port, { maxLength: 3 }) }, { requiredKeys: [] })
 /** A NetworkPolicySpec. */
 export const policy = fc.record(
   {

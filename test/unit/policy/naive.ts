@@ -27,10 +27,17 @@ export interface NaivePacket {
 }
 
 function bitsOf(ip: string): string {
-  if (!ip.includes(':')) return ip.split('.').map((n) => Number(n).toString(2).padStart(8, '0')).join('')
+  if (!ip.includes(':'))
+    return ip
+      .split('.')
+      .map((n) => Number(n).toString(2).padStart(8, '0'))
+      .join('')
   const [head = '', tail] = ip.split('::')
   const groups = (text: string | undefined): string[] => (text ? text.split(':') : [])
-  const all = tail === undefined ? groups(head) : [...groups(head), ...Array<string>(8 - groups(head).length - groups(tail).length).fill('0'), ...groups(tail)]
+  const all =
+    tail === undefined
+      ? groups(head)
+      : [...groups(head), ...Array<string>(8 - groups(head).length - groups(tail).length).fill('0'), ...groups(tail)]
   return all.map((g) => Number.parseInt(g, 16).toString(2).padStart(16, '0')).join('')
 }
 
@@ -77,7 +84,9 @@ function sideAllows(world: NaiveWorld, way: 'ingress' | 'egress', packet: NaiveP
           if (ipBlock) return inCidr(otherIp, ipBlock.cidr) && !(ipBlock.except ?? []).some((e) => inCidr(otherIp, e))
           if (!other) return false
           const ns = namespaceOf(other.key)
-          const inNamespace = namespaceSelector ? matches(namespaceSelector, { ...world.namespaces[ns], 'kubernetes.io/metadata.name': ns }) : ns === namespaceOf(key)
+          const inNamespace = namespaceSelector
+            ? matches(namespaceSelector, { ...world.namespaces[ns], 'kubernetes.io/metadata.name': ns })
+            : ns === namespaceOf(key)
           return inNamespace && (!podSelector || matches(podSelector, other.labels))
         })
       const isPort =
@@ -85,7 +94,8 @@ function sideAllows(world: NaiveWorld, way: 'ingress' | 'egress', packet: NaiveP
         ports.some(({ protocol, port, endPort }) => {
           if (protocol !== packet.protocol) return false
           if (port === undefined) return true
-          if (typeof port === 'string') return packet.to?.ports.some((p) => p.name === port && p.protocol === protocol && p.port === packet.port) ?? false
+          if (typeof port === 'string')
+            return packet.to?.ports.some((p) => p.name === port && p.protocol === protocol && p.port === packet.port) ?? false
           return packet.port !== undefined && packet.port >= port && packet.port <= (endPort ?? port)
         })
       if (isPeer && isPort) return true

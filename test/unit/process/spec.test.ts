@@ -3,15 +3,28 @@ import { describe, expect, test } from 'vitest'
 import { complaint, environment, fieldReader, frame, hostname, portArguments, type ProcessSpec } from '../../../src/process/spec.ts'
 
 const spec: ProcessSpec = {
-  id: 'shop.cart.http', ns: 'demo.shop.cart', hostname: 'cart', pod: 'shop/cart', container: 'http',
-  listen: [{ port: 8080, protocol: 'TCP' }, { port: 53, protocol: 'UDP' }], addresses: ['10.244.0.2', 'fd00::2'],
+  id: 'shop.cart.http',
+  ns: 'demo.shop.cart',
+  hostname: 'cart',
+  pod: 'shop/cart',
+  container: 'http',
+  listen: [
+    { port: 8080, protocol: 'TCP' },
+    { port: 53, protocol: 'UDP' },
+  ],
+  addresses: ['10.244.0.2', 'fd00::2'],
 }
 
 describe('the environment of a container', () => {
   test('is its own plus a few of the outside', () => {
     expect(environment(spec, { PATH: '/bin', TERM: 'xterm', SECRET: 'x' })).toEqual({
-      PATH: '/bin', TERM: 'xterm',
-      HOSTNAME: 'cart', POD_NAME: 'cart', POD_NAMESPACE: 'shop', POD_IPS: '10.244.0.2,fd00::2', CONTAINER_NAME: 'http',
+      PATH: '/bin',
+      TERM: 'xterm',
+      HOSTNAME: 'cart',
+      POD_NAME: 'cart',
+      POD_NAMESPACE: 'shop',
+      POD_IPS: '10.244.0.2,fd00::2',
+      CONTAINER_NAME: 'http',
     })
   })
 
@@ -45,27 +58,41 @@ describe('complaints', () => {
     expect(complaint({ ...spec, ...change })).toBe(message)
   })
 
-  test.each(['../x', '', '.hidden', 'a/b', 'a\n'])('%j as id or namespace is a bug', name => {
+  test.each(['../x', '', '.hidden', 'a/b', 'a\n'])('%j as id or namespace is a bug', (name) => {
     expect(() => complaint({ ...spec, id: name })).toThrow(TypeError)
     expect(() => complaint({ ...spec, ns: name })).toThrow(TypeError)
   })
 })
 
 test('what is framed is read back, wherever the bytes are cut', () => {
-  const word = fc.string({ unit: 'binary' }).map(text => text.replaceAll('\0', ''))
-  fc.assert(fc.property(fc.array(word, { minLength: 1 }), fc.infiniteStream(fc.nat(7)), (command, cuts) => {
-    const bytes = Buffer.from(frame([{ ...spec, command }], { PATH: '/bin' }))
-    const fields: string[] = []
-    const read = fieldReader(field => fields.push(field))
-    for (let at = 0; at < bytes.length;) {
-      const { value } = cuts.next()
-      read(bytes.subarray(at, at + value))
-      at += value
-    }
-    const own = ['PATH=/bin', 'HOSTNAME=cart', 'POD_NAME=cart', 'POD_NAMESPACE=shop', 'POD_IPS=10.244.0.2,fd00::2', 'CONTAINER_NAME=http']
-    expect(fields).toEqual([
-      '1', 'shop.cart.http', 'demo.shop.cart', 'cart', 'shop/cart', '2', '8080/tcp', '53/udp',
-      '6', ...own, String(command.length), ...command, 'end',
-    ])
-  }), { numRuns: 50 })
+  const word = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', ''))
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1 }), fc.infiniteStream(fc.nat(7)), (command, cuts) => {
+      const bytes = Buffer.from(frame([{ ...spec, command }], { PATH: '/bin' }))
+      const fields: string[] = []
+      const read = fieldReader((field) => fields.push(field))
+      for (let at = 0; at < bytes.length;) {
+        const { value } = cuts.next()
+        read(bytes.subarray(at, at + value))
+        at += value
+      }
+      const own = ['PATH=/bin', 'HOSTNAME=cart', 'POD_NAME=cart', 'POD_NAMESPACE=shop', 'POD_IPS=10.244.0.2,fd00::2', 'CONTAINER_NAME=http']
+      expect(fields).toEqual([
+        '1',
+        'shop.cart.http',
+        'demo.shop.cart',
+        'cart',
+        'shop/cart',
+        '2',
+        '8080/tcp',
+        '53/udp',
+        '6',
+        ...own,
+        String(command.length),
+        ...command,
+        'end',
+      ])
+    }),
+    { numRuns: 50 },
+  )
 })

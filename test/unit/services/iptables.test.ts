@@ -16,8 +16,10 @@ pods:
 services:
 ${services}
 `
-const chains = (services: string, families?: string): Chain[] => compile(lab(LAB(services, families))).objects.filter((o): o is Chain => o.kind === 'chain')
-const on = (host: string, list: Chain[]): Map<string, readonly string[]> => new Map(list.filter((c) => c.ns === `t.${host}` && c.family === 4).map((c) => [`${c.table} ${c.chain}`, c.rules]))
+const chains = (services: string, families?: string): Chain[] =>
+  compile(lab(LAB(services, families))).objects.filter((o): o is Chain => o.kind === 'chain')
+const on = (host: string, list: Chain[]): Map<string, readonly string[]> =>
+  new Map(list.filter((c) => c.ns === `t.${host}` && c.family === 4).map((c) => [`${c.table} ${c.chain}`, c.rules]))
 const target = (rule: string): string => /-j (\S+)/.exec(rule)![1]!
 const TARGETS = new Set(['MARK', 'RETURN', 'DNAT', 'MASQUERADE', 'REJECT', 'DROP', 'ACCEPT'])
 
@@ -63,7 +65,9 @@ describe('a cluster address', () => {
   })
   test('is shared out evenly; who is not a pod is masqueraded', () => {
     const rules = node.get(svc)!
-    expect(rules[0]).toBe('! -s 10.244.0.0/16 -d 10.96.1.1/32 -p tcp -m comment --comment "default/web cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ')
+    expect(rules[0]).toBe(
+      '! -s 10.244.0.0/16 -d 10.96.1.1/32 -p tcp -m comment --comment "default/web cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ',
+    )
     expect(rules.slice(1).map((r) => /probability (\S+)/.exec(r)?.[1])).toEqual(['0.33333333349', '0.50000000000', undefined])
     expect(rules.slice(1).map((r) => /-> (\S+)"/.exec(r)?.[1])).toEqual(['10.244.0.2:8080', '10.244.1.2:8080', '10.244.1.3:8080'])
   })
@@ -81,15 +85,22 @@ test('shares are what the kernel prints back', () => {
 })
 
 test('policies: Local chains differ from host to host', () => {
-  const all = chains('  loc: { type: NodePort, externalTrafficPolicy: Local, internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80 }] }')
-  const local = (host: string): number => [...on(host, all)].filter(([k]) => k.startsWith('nat KUBE-SVL-')).flatMap(([, r]) => r.filter((x) => target(x).startsWith('KUBE-SEP-'))).length
+  const all = chains(
+    '  loc: { type: NodePort, externalTrafficPolicy: Local, internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80 }] }',
+  )
+  const local = (host: string): number =>
+    [...on(host, all)].filter(([k]) => k.startsWith('nat KUBE-SVL-')).flatMap(([, r]) => r.filter((x) => target(x).startsWith('KUBE-SEP-')))
+      .length
   expect([local('node-1'), local('node-2')]).toEqual([1, 2])
-  const nobodyHere = chains('  loc: { type: NodePort, externalTrafficPolicy: Local, selector: { app: web, only: x }, ports: [{ port: 80 }] }')
+  const nobodyHere = chains(
+    '  loc: { type: NodePort, externalTrafficPolicy: Local, selector: { app: web, only: x }, ports: [{ port: 80 }] }',
+  )
   expect(on('node-1', nobodyHere).get('filter KUBE-EXTERNAL-SERVICES')!.map(target)).toEqual(['REJECT'])
 })
 
 test('without Services, and with headless ones only, there are no chains of kube-proxy', () => {
-  for (const services of ['  {}', '  head: { clusterIP: None, selector: { app: web } }']) expect(chains(services).filter((c) => c.chain.startsWith('KUBE'))).toEqual([])
+  for (const services of ['  {}', '  head: { clusterIP: None, selector: { app: web } }'])
+    expect(chains(services).filter((c) => c.chain.startsWith('KUBE'))).toEqual([])
 })
 
 test('a lab with Services asks for what they need', () => {
@@ -100,10 +111,25 @@ test('a lab with Services asks for what they need', () => {
 })
 
 test('UDP entries that a change makes stale', () => {
-  const dns = (pods: string): ReturnType<typeof lab> => lab(LAB(`  dns: { type: NodePort, selector: { app: web${pods} }, ports: [{ port: 53, protocol: UDP }, { name: t, port: 53 }] }`.replace('{ port: 53, protocol', '{ name: u, port: 53, protocol')))
+  const dns = (pods: string): ReturnType<typeof lab> =>
+    lab(
+      LAB(
+        `  dns: { type: NodePort, selector: { app: web${pods} }, ports: [{ port: 53, protocol: UDP }, { name: t, port: 53 }] }`.replace(
+          '{ port: 53, protocol',
+          '{ name: u, port: 53, protocol',
+        ),
+      ),
+    )
   expect(staleFlows(dns(''), dns(''))).toEqual([])
   const gone = staleFlows(dns(''), dns(', no: body'))
   expect(gone).toHaveLength(6) // three pods, at the cluster address and at the node port
-  expect(gone[0]).toEqual({ port: 'default/dns:u', match: ['-f', 'ipv4', '-p', 'udp', '--orig-dst', '10.96.1.1', '--orig-port-dst', '53', '--dst-nat', '10.244.0.2'] })
-  expect(staleFlows(dns(', no: body'), dns('')).map((s) => s.match.slice(4).join(' '))).toEqual(['--orig-dst 10.96.1.1 --orig-port-dst 53', '--orig-port-dst 30086', '--orig-port-dst 30086'])
+  expect(gone[0]).toEqual({
+    port: 'default/dns:u',
+    match: ['-f', 'ipv4', '-p', 'udp', '--orig-dst', '10.96.1.1', '--orig-port-dst', '53', '--dst-nat', '10.244.0.2'],
+  })
+  expect(staleFlows(dns(', no: body'), dns('')).map((s) => s.match.slice(4).join(' '))).toEqual([
+    '--orig-dst 10.96.1.1 --orig-port-dst 53',
+    '--orig-port-dst 30086',
+    '--orig-port-dst 30086',
+  ])
 })

@@ -11,7 +11,12 @@ test.each([
 })
 
 test('an endpoint has a name of its own, also for the same address in another port', () => {
-  const names = [endpointHash('a/b', 'TCP', '10.0.0.1:80'), endpointHash('a/b', 'TCP', '10.0.0.1:81'), endpointHash('a/c', 'TCP', '10.0.0.1:80'), endpointHash('a/b', 'UDP', '10.0.0.1:80')]
+  const names = [
+    endpointHash('a/b', 'TCP', '10.0.0.1:80'),
+    endpointHash('a/b', 'TCP', '10.0.0.1:81'),
+    endpointHash('a/c', 'TCP', '10.0.0.1:80'),
+    endpointHash('a/b', 'UDP', '10.0.0.1:80'),
+  ]
   expect(new Set(names).size).toBe(4)
   for (const name of names) expect(`KUBE-SEP-${name}`.length).toBeLessThan(29)
 })

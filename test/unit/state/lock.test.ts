@@ -31,7 +31,9 @@ afterEach(() => {
 
 /** Another process that has the lock. */
 async function holder(): Promise<ChildProcess & { pid: number }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('lock-holder.ts', import.meta.url)), lab], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('lock-holder.ts', import.meta.url)), lab], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   holders.push(child)
   await once(child.stdout, 'data')
   return child as ChildProcess & { pid: number }
@@ -41,7 +43,13 @@ describe('a lock', () => {
   test('gives what the work gives, and is free again after it, also when it throws', async () => {
     expect(await withLock(lab, async () => 7)).toBe(7)
     await expect(withLock(lab, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    expect(await withLock(lab, async () => 8, () => expect.unreachable())).toBe(8)
+    expect(
+      await withLock(
+        lab,
+        async () => 8,
+        () => expect.unreachable(),
+      ),
+    ).toBe(8)
   })
 
   test('is held by one at a time, also within one process', async () => {
@@ -57,23 +65,39 @@ describe('a lock', () => {
   })
 
   test('of one lab does not hinder another', async () => {
-    await withLock(lab, () => withLock(`${lab}-2`, async () => {}, () => expect.unreachable()))
+    await withLock(lab, () =>
+      withLock(
+        `${lab}-2`,
+        async () => {},
+        () => expect.unreachable(),
+      ),
+    )
   })
 
   test('of another process is waited for, once told whose it is', async () => {
     const other = await holder()
     const waits: string[] = []
-    const got = withLock(lab, async () => 'mine', (pid) => {
-      waits.push(pid)
-      other.stdin!.end()
-    })
+    const got = withLock(
+      lab,
+      async () => 'mine',
+      (pid) => {
+        waits.push(pid)
+        other.stdin!.end()
+      },
+    )
     expect(await got).toBe('mine')
     expect(waits).toEqual([String(other.pid)])
   })
 
   test('ends with its holder, however that ends', async () => {
     const other = await holder()
-    expect(await withLock(lab, async () => 'mine', () => other.kill('SIGKILL'))).toBe('mine')
+    expect(
+      await withLock(
+        lab,
+        async () => 'mine',
+        () => other.kill('SIGKILL'),
+      ),
+    ).toBe('mine')
   })
 
   test('is not waited for forever', async () => {
@@ -90,7 +114,12 @@ describe('a lock', () => {
   test('is not waited for by someone who was interrupted', async () => {
     await holder()
     const control = new AbortController()
-    const got = withLock(lab, async () => expect.unreachable(), () => control.abort(new Error('ctrl-c')), control.signal)
+    const got = withLock(
+      lab,
+      async () => expect.unreachable(),
+      () => control.abort(new Error('ctrl-c')),
+      control.signal,
+    )
     await expect(got).rejects.toThrow('ctrl-c')
   })
 })
@@ -110,6 +139,12 @@ describe('a name that somebody else has bound', () => {
   ])('and %s is just busy', async (_, answer) => {
     await bind(answer)
     pace.factor = 100
-    await expect(withLock(lab, async () => expect.unreachable(), (pid) => expect(pid).toBe('unknown'))).rejects.toThrow('(pid unknown)')
+    await expect(
+      withLock(
+        lab,
+        async () => expect.unreachable(),
+        (pid) => expect(pid).toBe('unknown'),
+      ),
+    ).rejects.toThrow('(pid unknown)')
   })
 })

@@ -15,14 +15,24 @@ const merged = (text: string, topology = TOPOLOGY) => {
   if (!value) throw new Error(diagnostics.map((d) => `${d.line}:${d.column} ${d.code}: ${d.message}`).join('\n'))
   return value
 }
-const TEMPLATE = 'metadata: { labels: { app: web } }, spec: { containers: [{ name: c, image: nginx, ports: [{ name: http, containerPort: 80 }] }] }'
-const workload = (kind: string, more = ''): string => `{ apiVersion: apps/v1, kind: ${kind}, metadata: { name: web }, spec: { selector: { matchLabels: { app: web } }, template: { ${TEMPLATE} }${more} } }\n`
+const TEMPLATE =
+  'metadata: { labels: { app: web } }, spec: { containers: [{ name: c, image: nginx, ports: [{ name: http, containerPort: 80 }] }] }'
+const workload = (kind: string, more = ''): string =>
+  `{ apiVersion: apps/v1, kind: ${kind}, metadata: { name: web }, spec: { selector: { matchLabels: { app: web } }, template: { ${TEMPLATE} }${more} } }\n`
 const podsOf = (text: string, topology?: string) => resolve(merged(text, topology)).value!.pods
 
 describe('what objects become', () => {
   test('a pod: its labels, ports and host; what a network does not see is passed over', () => {
-    const [pod] = podsOf('{ apiVersion: v1, kind: Pod, metadata: { name: a, namespace: shop, labels: { app: a }, annotations: { x: y } }, spec: { nodeName: node-2, restartPolicy: Never, containers: [{ name: c, image: x, env: [], resources: {}, ports: [{ containerPort: 53, protocol: UDP, hostPort: 53 }] }] } }')
-    expect(pod).toMatchObject({ key: 'shop/a', host: 'node-2', labels: { app: 'a' }, ready: true, containers: [{ name: 'c', ports: [{ containerPort: 53, protocol: 'UDP' }] }] })
+    const [pod] = podsOf(
+      '{ apiVersion: v1, kind: Pod, metadata: { name: a, namespace: shop, labels: { app: a }, annotations: { x: y } }, spec: { nodeName: node-2, restartPolicy: Never, containers: [{ name: c, image: x, env: [], resources: {}, ports: [{ containerPort: 53, protocol: UDP, hostPort: 53 }] }] } }',
+    )
+    expect(pod).toMatchObject({
+      key: 'shop/a',
+      host: 'node-2',
+      labels: { app: 'a' },
+      ready: true,
+      containers: [{ name: 'c', ports: [{ containerPort: 53, protocol: 'UDP' }] }],
+    })
     expect(pod!.containers[0]).not.toHaveProperty('command')
   })
   test('replicas of a Deployment and a ReplicaSet are numbered from 1', () => {
@@ -35,13 +45,18 @@ describe('what objects become', () => {
     expect(podsOf(workload('StatefulSet', ', replicas: 2, ordinals: { start: 5 }')).map((p) => p.key)).toEqual(['web-5', 'web-6'])
   })
   test('a DaemonSet has one on every host, or on those it selects', () => {
-    expect(podsOf(workload('DaemonSet')).map((p) => [p.key, p.host])).toEqual([['web-node-1', 'node-1'], ['web-node-2', 'node-2'], ['web-spare', 'spare']])
+    expect(podsOf(workload('DaemonSet')).map((p) => [p.key, p.host])).toEqual([
+      ['web-node-1', 'node-1'],
+      ['web-node-2', 'node-2'],
+      ['web-spare', 'spare'],
+    ])
     const some = workload('DaemonSet').replace('containers:', 'nodeSelector: { disk: ssd }, containers:')
     expect(podsOf(some).map((p) => p.host)).toEqual(['node-1', 'node-2'])
     expect(podsOf(some.replace('disk: ssd', 'kubernetes.io/hostname: spare')).map((p) => p.host)).toEqual(['spare'])
   })
   test('a pod that a cluster found not ready is not ready', () => {
-    const pod = '{ apiVersion: v1, kind: Pod, metadata: { name: a }, spec: { containers: [{ name: c }] }, status: { phase: Running, conditions: [{ type: Ready, status: "False" }] } }'
+    const pod =
+      '{ apiVersion: v1, kind: Pod, metadata: { name: a }, spec: { containers: [{ name: c }] }, status: { phase: Running, conditions: [{ type: Ready, status: "False" }] } }'
     expect(podsOf(pod)[0]!.ready).toBe(false)
   })
   test('namespaces, services and policies', () => {
@@ -69,21 +84,39 @@ endpoints: [{ addresses: [192.0.2.1], nodeName: spare }, { addresses: [192.0.2.2
 ports: [{ name: sql, port: 5432 }, { name: other, port: 1 }]
 `),
     ).value!
-    expect(lab.services[0]!.ports[0]!.endpoints).toEqual([{ family: 4, ip: '192.0.2.1', port: 5432, host: 'spare' }, { family: 4, ip: '192.0.2.3', port: 5432 }])
+    expect(lab.services[0]!.ports[0]!.endpoints).toEqual([
+      { family: 4, ip: '192.0.2.1', port: 5432, host: 'spare' },
+      { family: 4, ip: '192.0.2.3', port: 5432 },
+    ])
   })
   test('Lists, typed or not, and several documents', () => {
     const pod = (name: string, head = ''): string => `{ ${head}metadata: { name: ${name} }, spec: { containers: [{ name: c }] } }`
     const typed = 'apiVersion: v1, kind: Pod, '
-    expect(podsOf(`{ apiVersion: v1, kind: List, metadata: {}, items: [${pod('a', typed)}] }\n---\n{ apiVersion: v1, kind: PodList, items: [${pod('b')}] }\n---\n---\n${pod('c', typed)}\n`).map((p) => p.key)).toEqual(['a', 'b', 'c'])
+    expect(
+      podsOf(
+        `{ apiVersion: v1, kind: List, metadata: {}, items: [${pod('a', typed)}] }\n---\n{ apiVersion: v1, kind: PodList, items: [${pod('b')}] }\n---\n---\n${pod('c', typed)}\n`,
+      ).map((p) => p.key),
+    ).toEqual(['a', 'b', 'c'])
   })
   test('what the topology says of a pod of the same name is said of it too', () => {
-    const topology = 'hosts: { node-1: {}, node-2: {} }\npods: { a: { host: node-2, ip: 10.244.1.9, labels: { x: y }, containers: [{ name: c, command: [sleep, "1"] }] }, z: {} }\n'
-    const pods = podsOf('{ apiVersion: v1, kind: Pod, metadata: { name: a, labels: { app: a } }, spec: { containers: [{ name: c }, { name: d }] } }', topology)
+    const topology =
+      'hosts: { node-1: {}, node-2: {} }\npods: { a: { host: node-2, ip: 10.244.1.9, labels: { x: y }, containers: [{ name: c, command: [sleep, "1"] }] }, z: {} }\n'
+    const pods = podsOf(
+      '{ apiVersion: v1, kind: Pod, metadata: { name: a, labels: { app: a } }, spec: { containers: [{ name: c }, { name: d }] } }',
+      topology,
+    )
     expect(pods.map((p) => p.key)).toEqual(['a', 'z'])
-    expect(pods[0]).toMatchObject({ host: 'node-2', addresses: [{ ip: '10.244.1.9' }], labels: { app: 'a', x: 'y' }, containers: [{ name: 'c', command: ['sleep', '1'] }, { name: 'd' }] })
+    expect(pods[0]).toMatchObject({
+      host: 'node-2',
+      addresses: [{ ip: '10.244.1.9' }],
+      labels: { app: 'a', x: 'y' },
+      containers: [{ name: 'c', command: ['sleep', '1'] }, { name: 'd' }],
+    })
   })
   test('other kinds are named in one warning', () => {
-    const { diagnostics } = merge('{ apiVersion: v1, kind: ConfigMap }\n---\n{ apiVersion: v1, kind: ConfigMap }\n---\n{ apiVersion: serving.knative.dev/v1, kind: Service }\n')
+    const { diagnostics } = merge(
+      '{ apiVersion: v1, kind: ConfigMap }\n---\n{ apiVersion: v1, kind: ConfigMap }\n---\n{ apiVersion: serving.knative.dev/v1, kind: Service }\n',
+    )
     expect(diagnostics).toEqual([expect.objectContaining({ severity: 'warning', code: 'not-acted-upon', file: 'lab.yaml', line: 3 })])
     expect(diagnostics[0]!.message).toContain('ConfigMap (2), Service of serving.knative.dev/v1')
   })
@@ -92,7 +125,9 @@ ports: [{ name: sql, port: 5432 }, { name: other, port: 1 }]
 describe('places', () => {
   const text = 'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  clusterIP: 10.97.0.1\n  ports: [{ port: 80 }]\n'
   test('what the model finds wrong is in the manifest', () => {
-    expect(resolve(merged(text)).diagnostics).toEqual([expect.objectContaining({ code: 'address-outside-network', file: 'k.yaml', line: 5, column: 3 })])
+    expect(resolve(merged(text)).diagnostics).toEqual([
+      expect.objectContaining({ code: 'address-outside-network', file: 'k.yaml', line: 5, column: 3 }),
+    ])
   })
   test('objects of a lab know the manifest', () => {
     const lab = resolve(merged(text.replace('10.97.0.1', '10.96.0.9'))).value!
@@ -100,7 +135,9 @@ describe('places', () => {
   })
   test('a host nobody has is at nodeName', () => {
     const pod = 'apiVersion: v1\nkind: Pod\nmetadata: { name: a }\nspec:\n  containers: [{ name: c }]\n  nodeName: nowhere\n'
-    expect(resolve(merged(pod)).diagnostics).toEqual([expect.objectContaining({ code: 'unknown-host', file: 'k.yaml', line: 6, column: 3 })])
+    expect(resolve(merged(pod)).diagnostics).toEqual([
+      expect.objectContaining({ code: 'unknown-host', file: 'k.yaml', line: 6, column: 3 }),
+    ])
   })
 })
 
@@ -124,21 +161,76 @@ describe('what an API server refuses', () => {
     ['a label that is no text', pod('{ containers: [{ name: c }] }', '{ name: a, labels: { x: 1 } }'), 'wrong-type', 'quote it: "1"'],
     ['a field that does not exist', pod('{ containers: [{ name: c }], nodename: x }'), 'unknown-key', 'did you mean `nodeName`?'],
     ['no containers', pod('{ containers: [] }'), 'out-of-range', 'spec.containers: the list is empty'],
-    ['a port out of range', pod('{ containers: [{ name: c, ports: [{ containerPort: 70000 }] }] }'), 'out-of-range', 'spec.containers[0].ports[0].containerPort'],
-    ['a port name that is too long', pod('{ containers: [{ name: c, ports: [{ name: abcdefghijklmnop, containerPort: 1 }] }] }'), 'invalid-name', 'at most 15'],
-    ['a protocol in lower case', pod('{ containers: [{ name: c, ports: [{ containerPort: 1, protocol: tcp }] }] }'), 'invalid-value', '`TCP`'],
-    ['a port name twice', pod('{ containers: [{ name: c, ports: [{ name: a, containerPort: 1 }, { name: a, containerPort: 2 }] }] }'), 'duplicate-name', '"a" is taken'],
+    [
+      'a port out of range',
+      pod('{ containers: [{ name: c, ports: [{ containerPort: 70000 }] }] }'),
+      'out-of-range',
+      'spec.containers[0].ports[0].containerPort',
+    ],
+    [
+      'a port name that is too long',
+      pod('{ containers: [{ name: c, ports: [{ name: abcdefghijklmnop, containerPort: 1 }] }] }'),
+      'invalid-name',
+      'at most 15',
+    ],
+    [
+      'a protocol in lower case',
+      pod('{ containers: [{ name: c, ports: [{ containerPort: 1, protocol: tcp }] }] }'),
+      'invalid-value',
+      '`TCP`',
+    ],
+    [
+      'a port name twice',
+      pod('{ containers: [{ name: c, ports: [{ name: a, containerPort: 1 }, { name: a, containerPort: 2 }] }] }'),
+      'duplicate-name',
+      '"a" is taken',
+    ],
     ['a service without ports', service('{}'), 'missing-key', 'at least one port'],
-    ['a field of a service that does not exist', service('{ ports: [{ port: 1 }], selectors: {} }'), 'unknown-key', 'did you mean `selector`?'],
-    ['a policy with a bad network', policy('{ ingress: [{ from: [{ ipBlock: { cidr: 10.0.0.0/33 } }] }] }'), 'invalid-network', 'spec.ingress[0].from[0].ipBlock.cidr'],
-    ['an exception outside its network', policy('{ ingress: [{ from: [{ ipBlock: { cidr: 10.0.0.0/24, except: [10.1.0.0/24] } }] }] }'), 'outside-network', 'except[0]'],
-    ['an operator that does not exist', policy('{ podSelector: { matchExpressions: [{ key: a, operator: Is }] } }'), 'invalid-value', 'operator'],
-    ['a slice of another family', slice('addressType: IPv6, endpoints: [{ addresses: [192.0.2.1] }]'), 'invalid-address', 'endpoints[0].addresses[0]'],
-    ['a slice with loopback', slice('addressType: IPv4, endpoints: [{ addresses: [127.0.0.1] }]'), 'address-reserved', 'cannot be an endpoint'],
+    [
+      'a field of a service that does not exist',
+      service('{ ports: [{ port: 1 }], selectors: {} }'),
+      'unknown-key',
+      'did you mean `selector`?',
+    ],
+    [
+      'a policy with a bad network',
+      policy('{ ingress: [{ from: [{ ipBlock: { cidr: 10.0.0.0/33 } }] }] }'),
+      'invalid-network',
+      'spec.ingress[0].from[0].ipBlock.cidr',
+    ],
+    [
+      'an exception outside its network',
+      policy('{ ingress: [{ from: [{ ipBlock: { cidr: 10.0.0.0/24, except: [10.1.0.0/24] } }] }] }'),
+      'outside-network',
+      'except[0]',
+    ],
+    [
+      'an operator that does not exist',
+      policy('{ podSelector: { matchExpressions: [{ key: a, operator: Is }] } }'),
+      'invalid-value',
+      'operator',
+    ],
+    [
+      'a slice of another family',
+      slice('addressType: IPv6, endpoints: [{ addresses: [192.0.2.1] }]'),
+      'invalid-address',
+      'endpoints[0].addresses[0]',
+    ],
+    [
+      'a slice with loopback',
+      slice('addressType: IPv4, endpoints: [{ addresses: [127.0.0.1] }]'),
+      'address-reserved',
+      'cannot be an endpoint',
+    ],
     ['a slice without addresses', slice('addressType: IPv4, endpoints: [{ addresses: [] }]'), 'out-of-range', 'the list is empty'],
     ['a slice with a port name twice', slice('addressType: IPv4, ports: [{ port: 1 }, { port: 2 }]'), 'duplicate-name', 'ports[1].name'],
     ['an empty selector', workload('Deployment').replace('matchLabels: { app: web }', ''), 'empty-selector', 'spec.selector'],
-    ['a selector that does not select the template', workload('Deployment').replace('matchLabels: { app: web }', 'matchLabels: { app: db }'), 'selector-mismatch', 'by their label "app"'],
+    [
+      'a selector that does not select the template',
+      workload('Deployment').replace('matchLabels: { app: web }', 'matchLabels: { app: db }'),
+      'selector-mismatch',
+      'by their label "app"',
+    ],
     ['replicas below zero', workload('Deployment', ', replicas: -1'), 'out-of-range', 'spec.replicas'],
     ['replicas of a DaemonSet', workload('DaemonSet', ', replicas: 2'), 'wrong-type', 'spec.replicas'],
     ['not YAML', '{ a: [', 'yaml-syntax', ''],
@@ -151,9 +243,13 @@ describe('what an API server refuses', () => {
   })
   test('one name twice, in manifests or also in the topology', () => {
     const { diagnostics } = merge(`${service('{ ports: [{ port: 1 }] }')}\n---\n${service('{ ports: [{ port: 1 }] }')}`)
-    expect(diagnostics).toEqual([expect.objectContaining({ code: 'duplicate-object', line: 3, message: 'service a is there already: k.yaml:1' })])
+    expect(diagnostics).toEqual([
+      expect.objectContaining({ code: 'duplicate-object', line: 3, message: 'service a is there already: k.yaml:1' }),
+    ])
     const both = merge(service('{ ports: [{ port: 1 }] }'), `${TOPOLOGY}services: { a: { ports: [{ port: 1 }] } }\n`)
-    expect(both.diagnostics).toEqual([expect.objectContaining({ code: 'duplicate-object', line: 1, message: 'service a is there already: lab.yaml:4' })])
+    expect(both.diagnostics).toEqual([
+      expect.objectContaining({ code: 'duplicate-object', line: 1, message: 'service a is there already: lab.yaml:4' }),
+    ])
   })
   test('everything at once, in the order of the lines', () => {
     const { diagnostics } = merge(`${service('{}')}\n---\n${pod('{}')}\n---\n${workload('Deployment', ', replicas: x')}`)
@@ -165,7 +261,8 @@ describe('files', () => {
   const dir = mkdtempSync(join(tmpdir(), 'netlab-manifests-'))
   afterAll(() => rmSync(dir, { recursive: true, force: true }))
   mkdirSync(join(dir, 'k8s/deep'), { recursive: true })
-  const write = (name: string, pod: string): void => writeFileSync(join(dir, name), `{ apiVersion: v1, kind: Pod, metadata: { name: ${pod} }, spec: { containers: [{ name: c }] } }\n`)
+  const write = (name: string, pod: string): void =>
+    writeFileSync(join(dir, name), `{ apiVersion: v1, kind: Pod, metadata: { name: ${pod} }, spec: { containers: [{ name: c }] } }\n`)
   write('k8s/b.yaml', 'b')
   write('k8s/a.yml', 'a')
   write('k8s/c.json', 'c')

@@ -33,7 +33,10 @@ describe('readTopology', () => {
 
   it('gives the text of a bad file too, for code frames', () => {
     const path = file('bad.yaml', `nmae: x\n${LAB}`)
-    expect(readTopology(path, modules)).toMatchObject({ texts: new Map([[path, `nmae: x\n${LAB}`]]), diagnostics: [{ code: 'unknown-key' }] })
+    expect(readTopology(path, modules)).toMatchObject({
+      texts: new Map([[path, `nmae: x\n${LAB}`]]),
+      diagnostics: [{ code: 'unknown-key' }],
+    })
   })
 
   it('skips a byte order mark, and counts columns without it', () => {

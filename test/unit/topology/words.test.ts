@@ -34,7 +34,6 @@ describe('suggest', () => {
   it('completes only what has one completion', () => {
     expect(suggest('serv', ['serviceCIDR', 'services-of-all'])).toBeUndefined()
   })
-
 })
 
 describe('words', () => {

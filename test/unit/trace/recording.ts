@@ -20,7 +20,13 @@ export interface Recording {
   readonly options: SceneParts['options']
   readonly identity: Identity
   readonly expected: Expectation
-  readonly snapshots: readonly (readonly [ns: string, snapshot: Omit<Snapshot, 'sysctls' | 'routes'> & { readonly sysctls: readonly (readonly [string, string])[]; readonly routes: readonly (readonly [string, RouteAnswer])[] }])[]
+  readonly snapshots: readonly (readonly [
+    ns: string,
+    snapshot: Omit<Snapshot, 'sysctls' | 'routes'> & {
+      readonly sysctls: readonly (readonly [string, string])[]
+      readonly routes: readonly (readonly [string, RouteAnswer])[]
+    },
+  ])[]
   readonly frames: readonly Frame[]
   readonly traces: readonly HeardTrace[]
   readonly events: readonly KernelEvent[]
@@ -45,15 +51,26 @@ export const parse = (text: string): Recording =>
 
 /** The scene as it was when the trace ended. */
 export function sceneOf(r: Recording): Scene {
-  const snapshots = new Map(r.snapshots.map(([ns, s]): [string, Snapshot] => [ns, { ...s, sysctls: new Map(s.sysctls), routes: new Map(s.routes) }]))
+  const snapshots = new Map(
+    r.snapshots.map(([ns, s]): [string, Snapshot] => [ns, { ...s, sysctls: new Map(s.sysctls), routes: new Map(s.routes) }]),
+  )
   const knowledge = {
     seen: (ns: string) => snapshots.get(ns),
-    routesTo: (ns: string, dst: string) => [...(snapshots.get(ns)?.routes ?? [])].flatMap(([key, a]) => (key.startsWith(`${dst}|`) ? [a] : [])),
+    routesTo: (ns: string, dst: string) =>
+      [...(snapshots.get(ns)?.routes ?? [])].flatMap(([key, a]) => (key.startsWith(`${dst}|`) ? [a] : [])),
   } as unknown as Knowledge
   const scene = new Scene({
     ...resolveTargets(r.lab, r.words[0], r.words[1], undefined),
-    lab: r.lab, options: r.options, identity: r.identity, expected: r.expected, knowledge,
-    places: new Places(r.lab, r.objects), ear: { frames: r.frames, traces: r.traces }, events: { events: r.events }, prober: { outcomes: r.outcomes }, missing: [],
+    lab: r.lab,
+    options: r.options,
+    identity: r.identity,
+    expected: r.expected,
+    knowledge,
+    places: new Places(r.lab, r.objects),
+    ear: { frames: r.frames, traces: r.traces },
+    events: { events: r.events },
+    prober: { outcomes: r.outcomes },
+    missing: [],
   })
   for (const [key, text] of r.texts) scene.texts.set(key, text)
   return scene
