@@ -3,46 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { apply, type ApplyFailure, type ApplyOptions } from '../../../src/kernel/apply.ts'
 import type { Batch } from '../../../src/kernel/batch.ts'
 import { diff } from '../../../src/kernel/diff.ts'
-import type { Enter, Job, Step, StepResult } from '../../../src/kernel/enter.ts'
-import { keyOf, type KernelObject } from '../../../src/kernel/objects.ts'
-import { readSteps } from '../../../src/kernel/observe.ts'
+import type { Job, Step } from '../../../src/kernel/enter.ts'
+import { keyOf } from '../../../src/kernel/objects.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { compiled } from '../model/fixture.ts'
+import { FakeEnter, inputOf, program, refuse } from './fake-enter.ts'
 
 const nothing = { startProcesses: async () => [], stopProcesses: async () => {} }
-type Answer = Partial<StepResult> | undefined
-
-/** Runs jobs one by one in memory; `answer` says what a step gives, by default success. */
-class FakeEnter {
-  readonly jobs: Job[] = []
-  /** How many jobs end although the first of them said that it is enough. */
-  underWay = 1
-  constructor(readonly answer: (step: Step, job: Job) => Answer = () => undefined) {}
-  async run(jobs: readonly Job[], onResult: (index: number, results: StepResult[]) => boolean | void): Promise<void> {
-    let left = Number.POSITIVE_INFINITY
-    for (const [index, job] of jobs.entries()) {
-      if (left-- <= 0) return
-      this.jobs.push(job)
-      const results: StepResult[] = []
-      for (const [step, s] of job.steps.entries()) {
-        const result = { step, code: 0, stdout: '', stderr: '', ...this.answer(s, job) }
-        results.push(result)
-        if (result.code !== 0) break
-      }
-      if (onResult(index, results) === false) left = Math.min(left, this.underWay - 1)
-    }
-  }
-  get enter(): Enter {
-    return this as unknown as Enter
-  }
-}
-
-const inputOf = (step: Step): string => ('run' in step ? (step.input ?? '') : '')
-const program = (step: Step): string => ('run' in step ? step.run[0]! : 'put' in step ? 'put' : 'get')
-/** Answers the first step that matches. */
-const refuse = (matches: (step: Step, job: Job) => boolean, stderr: string, code = 1) =>
-  new FakeEnter((step, job) => (matches(step, job) ? { code, stderr } : undefined))
-
 const lab = compiled('hosts:\n  a: {}\n  b: {}\npods:\n  p: { host: a }\n  q: { host: b }\n')
 const batches = render(diff([], lab.objects))
 const run = (fake: FakeEnter, options: Partial<ApplyOptions> = {}, list: readonly Batch[] = batches): Promise<ApplyFailure | undefined> =>
@@ -238,90 +205,5 @@ describe('being interrupted', () => {
       return { code: 1, stderr: 'Command failed -:1' }
     })
     expect(await run(fake, { signal: control.signal })).toMatchObject({ object: { kind: 'netns' } })
-  })
-})
-
-describe('reading back', () => {
-  const full = compiled(
-    'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {}, b: {} }\npods: { p: {} }\nexternals: { x: { podRoutes: true } }',
-  )
-  const all = render(diff([], full.objects))
-  const steps = readSteps(full.objects)
-  const printed = (step: Step): string =>
-    'get' in step ? 'values' : inputOf(step).includes('address show') ? 'addresses' : `${('run' in step && step.run.join(' ')) || ''}`
-  const parts: [string, string, string][] = []
-  const fake = new FakeEnter((step) => ({ stdout: printed(step) }))
-
-  test('rides along with the last visit of each namespace, every part once', async () => {
-    await apply(all, fake.enter, { ...nothing, readBack: steps, onRead: (ns, part, output) => parts.push([ns, part, output]) })
-    const spaces = full.objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
-    for (const ns of spaces) expect(parts.filter((p) => p[0] === ns).map((p) => p[1])).toEqual(steps(ns).map((s) => s.part))
-    expect(
-      parts.every(
-        ([, part, output]) =>
-          output ===
-          {
-            ip: 'addresses',
-            sysctl: 'values',
-            fdb: 'bridge -j fdb show',
-            rules6: 'ip -6 -j rule show',
-            save4: 'iptables-save',
-            save6: 'ip6tables-save',
-            ipset: 'ipset save',
-          }[part],
-      ),
-    ).toBe(true)
-  })
-
-  test('costs no process where an `ip` runs anyway, and comes after the last change', () => {
-    const ofPod = fake.jobs.filter((j) => j.ns === 'lab.p')
-    expect(ofPod).toHaveLength(1)
-    expect(ofPod[0]!.steps.map(program)).toEqual(['put', 'ip', 'get'])
-    const ip = ofPod[0]!.steps[1]!
-    expect('run' in ip && ip.run).toEqual(['ip', '-j', '-d', '-batch', '-'])
-    expect(inputOf(ip).trimEnd().split('\n').slice(-2)).toEqual(['address show', 'route show table all'])
-    for (const ns of ['lab.a', 'lab.router', 'lab.switch-lan']) {
-      const visits = fake.jobs.filter((j) => j.ns === ns)
-      const reading = visits.map((j) => j.steps.some((s) => inputOf(s).includes('address show')))
-      expect(reading, ns).toEqual([...reading.slice(1).map(() => false), true])
-    }
-  })
-
-  test('that fails is a bug of ours or the machine, not of the topology', async () => {
-    const broken = new FakeEnter((step) => ('get' in step ? { code: 1, stderr: 'no such luck' } : undefined))
-    await expect(apply(all, broken.enter, { ...nothing, readBack: steps })).rejects.toThrow(/reading lab\.\S+ back: sysctl: no such luck/)
-  })
-})
-
-describe('containers', () => {
-  const c = compiled('hosts: { a: {} }\npods:\n  p: { containers: [{ name: one, command: [sleep, "1"] }, { name: two }] }\n')
-  const list = render(diff([], c.objects))
-  test('are started last, all at once', async () => {
-    const started: string[][] = []
-    const fake = new FakeEnter()
-    await run(fake, { startProcesses: async (p) => (started.push(p.map((x) => x.id)), []) }, list)
-    expect(started).toEqual([['p.one', 'p.two']])
-  })
-  test.each([
-    ['p.one', 'start sleep 1 (in lab.p)'],
-    ['p.two', 'start the built-in responder (in lab.p)'],
-  ])('that do not start are named: %s', async (id, command) => {
-    const failure = await run(new FakeEnter(), { startProcesses: async () => [{ id, message: 'not found' }] }, list)
-    expect(failure).toMatchObject({ command, stderr: 'not found', object: { kind: 'process', id, from: { line: 3, path: 'pods.p' } } })
-  })
-  test('are ended first', async () => {
-    const done: string[] = []
-    const fake = new FakeEnter((s) => void done.push(inputOf(s).split(' ')[0]!))
-    await run(fake, { stopProcesses: async (p) => void done.push(...p.map((x) => x.id)) }, render(diff(c.objects, [])))
-    expect(done.slice(0, 3)).toEqual(['p.two', 'p.one', 'netns'])
-  })
-  test('are not started when the network could not be made', async () => {
-    const started: KernelObject[] = []
-    await run(
-      refuse((s) => inputOf(s).startsWith('netns'), ''),
-      { startProcesses: async (p) => (started.push(...p), []) },
-      list,
-    )
-    expect(started).toEqual([])
   })
 })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as parse from '../../../src/kernel/parse.ts'
 import { compiled } from '../model/fixture.ts'
-import { stateOf } from './fake-kernel.ts'
+import { stateOf } from './fake-tables.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 import tunnels from './recorded/tunnels.json' with { type: 'json' }
 

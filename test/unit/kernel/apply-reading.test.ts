@@ -1,0 +1,100 @@
+/** What rides along with applying: reading namespaces back, and starting containers. */
+import { describe, expect, test } from 'vitest'
+import { apply, type ApplyFailure, type ApplyOptions } from '../../../src/kernel/apply.ts'
+import type { Batch } from '../../../src/kernel/batch.ts'
+import { diff } from '../../../src/kernel/diff.ts'
+import type { Step } from '../../../src/kernel/enter.ts'
+import type { KernelObject } from '../../../src/kernel/objects.ts'
+import { readSteps } from '../../../src/kernel/observe.ts'
+import { render } from '../../../src/kernel/render.ts'
+import { compiled } from '../model/fixture.ts'
+import { FakeEnter, inputOf, program, refuse } from './fake-enter.ts'
+
+const nothing = { startProcesses: async () => [], stopProcesses: async () => {} }
+const run = (fake: FakeEnter, options: Partial<ApplyOptions>, list: readonly Batch[]): Promise<ApplyFailure | undefined> =>
+  apply(list, fake.enter, { ...nothing, ...options })
+
+describe('reading back', () => {
+  const full = compiled(
+    'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { a: {}, b: {} }\npods: { p: {} }\nexternals: { x: { podRoutes: true } }',
+  )
+  const all = render(diff([], full.objects))
+  const steps = readSteps(full.objects)
+  const printed = (step: Step): string =>
+    'get' in step ? 'values' : inputOf(step).includes('address show') ? 'addresses' : `${('run' in step && step.run.join(' ')) || ''}`
+  const parts: [string, string, string][] = []
+  const fake = new FakeEnter((step) => ({ stdout: printed(step) }))
+
+  test('rides along with the last visit of each namespace, every part once', async () => {
+    await apply(all, fake.enter, { ...nothing, readBack: steps, onRead: (ns, part, output) => parts.push([ns, part, output]) })
+    const spaces = full.objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
+    for (const ns of spaces) expect(parts.filter((p) => p[0] === ns).map((p) => p[1])).toEqual(steps(ns).map((s) => s.part))
+    expect(
+      parts.every(
+        ([, part, output]) =>
+          output ===
+          {
+            ip: 'addresses',
+            sysctl: 'values',
+            fdb: 'bridge -j fdb show',
+            rules6: 'ip -6 -j rule show',
+            save4: 'iptables-save',
+            save6: 'ip6tables-save',
+            ipset: 'ipset save',
+          }[part],
+      ),
+    ).toBe(true)
+  })
+
+  test('costs no process where an `ip` runs anyway, and comes after the last change', () => {
+    const ofPod = fake.jobs.filter((j) => j.ns === 'lab.p')
+    expect(ofPod).toHaveLength(1)
+    expect(ofPod[0]!.steps.map(program)).toEqual(['put', 'ip', 'get'])
+    const ip = ofPod[0]!.steps[1]!
+    expect('run' in ip && ip.run).toEqual(['ip', '-j', '-d', '-batch', '-'])
+    expect(inputOf(ip).trimEnd().split('\n').slice(-2)).toEqual(['address show', 'route show table all'])
+    for (const ns of ['lab.a', 'lab.router', 'lab.switch-lan']) {
+      const visits = fake.jobs.filter((j) => j.ns === ns)
+      const reading = visits.map((j) => j.steps.some((s) => inputOf(s).includes('address show')))
+      expect(reading, ns).toEqual([...reading.slice(1).map(() => false), true])
+    }
+  })
+
+  test('that fails is a bug of ours or the machine, not of the topology', async () => {
+    const broken = new FakeEnter((step) => ('get' in step ? { code: 1, stderr: 'no such luck' } : undefined))
+    await expect(apply(all, broken.enter, { ...nothing, readBack: steps })).rejects.toThrow(/reading lab\.\S+ back: sysctl: no such luck/)
+  })
+})
+
+describe('containers', () => {
+  const c = compiled('hosts: { a: {} }\npods:\n  p: { containers: [{ name: one, command: [sleep, "1"] }, { name: two }] }\n')
+  const list = render(diff([], c.objects))
+  test('are started last, all at once', async () => {
+    const started: string[][] = []
+    const fake = new FakeEnter()
+    await run(fake, { startProcesses: async (p) => (started.push(p.map((x) => x.id)), []) }, list)
+    expect(started).toEqual([['p.one', 'p.two']])
+  })
+  test.each([
+    ['p.one', 'start sleep 1 (in lab.p)'],
+    ['p.two', 'start the built-in responder (in lab.p)'],
+  ])('that do not start are named: %s', async (id, command) => {
+    const failure = await run(new FakeEnter(), { startProcesses: async () => [{ id, message: 'not found' }] }, list)
+    expect(failure).toMatchObject({ command, stderr: 'not found', object: { kind: 'process', id, from: { line: 3, path: 'pods.p' } } })
+  })
+  test('are ended first', async () => {
+    const done: string[] = []
+    const fake = new FakeEnter((s) => void done.push(inputOf(s).split(' ')[0]!))
+    await run(fake, { stopProcesses: async (p) => void done.push(...p.map((x) => x.id)) }, render(diff(c.objects, [])))
+    expect(done.slice(0, 3)).toEqual(['p.two', 'p.one', 'netns'])
+  })
+  test('are not started when the network could not be made', async () => {
+    const started: KernelObject[] = []
+    await run(
+      refuse((s) => inputOf(s).startsWith('netns'), ''),
+      { startProcesses: async (p) => (started.push(...p), []) },
+      list,
+    )
+    expect(started).toEqual([])
+  })
+})
