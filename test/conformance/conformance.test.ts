@@ -93,6 +93,8 @@ forEachCombination((c, lacking) => {
     test('down leaves the machine exactly as it was', async () => {
       const result = await lab.down()
       assert.equal(result.code, 0, told(result))
+      // Containers end as containers, not as strays that somebody left running.
+      assert.equal(result.stdout, `removed lab ${lab.name} (${world.document.nodes.length} namespaces)\n`)
       assert.deepEqual(await settledSnapshot(untouched), untouched)
     })
   })
