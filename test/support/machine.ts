@@ -9,6 +9,9 @@ import { root } from './root.ts'
 
 const INSIDE = 'NETLAB_TEST_MACHINE'
 
+/** On a machine of its own, with its own /tmp: everything that appears there is netlab's doing. */
+export const alone = process.env[INSIDE] === 'own'
+
 /** Programs the tests themselves cannot do without. */
 const TOOLS = ['ip', 'bridge', 'iptables', 'nft', 'nsenter', 'unshare', 'setpriv', 'perl', 'ping', 'tcpdump', 'sysctl']
 
@@ -29,6 +32,7 @@ set -e
 mount --make-rshared /
 mount -t tmpfs -o mode=755 run /run
 mount -t sysfs sysfs /sys
+mount -t tmpfs -o mode=1777 shm /dev/shm
 [ "$1" = keep ] || mount -t tmpfs -o mode=1777 tmp /tmp
 shift
 ip link set lo up
@@ -61,7 +65,7 @@ export function ownMachine(): void {
   const unshare = ['unshare', '--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--mount-proc', '--kill-child']
   const { status, error } = spawnSync('setpriv', ['--pdeathsig', 'KILL', ...unshare, 'sh', '-c', SETUP, 'sh', keepTmp, ...again], {
     stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
+    env: { ...process.env, [INSIDE]: keepTmp },
   })
   if (error) throw error
   process.exit(status ?? 1)

@@ -1,6 +1,7 @@
 /** Snapshots to compare: of the machine (before and after a lab) and of a lab (before and after doing nothing). */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { alone } from './machine.ts'
 import { inside, output, sh } from './run.ts'
 
 /** Rules without packet counters and without the comments that carry the time. */
@@ -13,8 +14,8 @@ const RESTLESS = /^net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|ne
 const OURS = /netlab|worker\.pl|supervisor\.pl|responder|ear\.pl|events\.pl|prober\.pl/
 
 /**
- * Processes a lab may have left: those in another network namespace than the machine's, and netlab's own programs.
- * The rest of the machine starts and ends what it likes meanwhile.
+ * Processes a lab may have left. Where others use the machine too, those in another network namespace than the
+ * machine's, and netlab's own programs.
  */
 function processes(): string[] {
   const home = readlinkSync('/proc/1/ns/net')
@@ -22,6 +23,7 @@ function processes(): string[] {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return []
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+      if (alone) return [`${pid} ${command || '(no command line)'}`]
       const isSuspect = command !== '' && (OURS.test(command) || readlinkSync(`/proc/${pid}/ns/net`) !== home)
       return isSuspect ? [`${pid} ${command}`] : []
     } catch {
@@ -30,11 +32,10 @@ function processes(): string[] {
   })
 }
 
-/**
- * Where netlab writes, and the temporary files of the interpreters it starts. The rest of /tmp belongs to whoever uses
- * the machine: in a VM it is the host's, live.
- */
-const FILES = String.raw`find /run/netlab* /run/netns /dev/shm -print 2>/dev/null; find /tmp -maxdepth 1 -name 'PerlIO*' 2>/dev/null || true`
+/** Everything; or where netlab writes, and the temporary files of the interpreters it starts. */
+const FILES = alone
+  ? 'find /run /tmp /dev/shm -not -path "/tmp/netlab-test-*" -print'
+  : "find /run/netlab* /run/netns /dev/shm -print 2>/dev/null; find /tmp -maxdepth 1 -name 'PerlIO*' 2>/dev/null || true"
 
 const SECTIONS: Readonly<Record<string, string>> = {
   addresses: 'ip -j addr',
