@@ -14,11 +14,15 @@ policies:
   for-b: { podSelector: { matchLabels: { app: b } } }
 `
 
-const rules = compiled(TEXT).objects.flatMap((o) => (o.kind === 'chain' && o.chain === 'NETLAB-INGRESS' ? [{ ns: o.ns, rules: o.rules }] : []))
+const rules = compiled(TEXT).objects.flatMap((o) =>
+  o.kind === 'chain' && o.chain === 'NETLAB-INGRESS' ? [{ ns: o.ns, rules: o.rules }] : [],
+)
 
 test('what is dropped is told by the policies that isolate the pod, and by no others', () => {
   expect(rules[0]!.rules.filter((r) => r.endsWith('-j DROP'))).toEqual([
-    expect.stringMatching(/^-m set --match-set np4-s-[0-9a-f]{10} dst -m comment --comment "policy default\/for-a, default\/again-a: nothing else comes in" -j DROP$/),
+    expect.stringMatching(
+      /^-m set --match-set np4-s-[0-9a-f]{10} dst -m comment --comment "policy default\/for-a, default\/again-a: nothing else comes in" -j DROP$/,
+    ),
     '-m comment --comment "policy default/for-b: nothing else comes in" -j DROP',
   ])
 })
