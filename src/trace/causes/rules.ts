@@ -43,6 +43,15 @@ export function policyOf(text: string | undefined): string | undefined {
   return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]
 }
 
+/** Where the named policies stand in the topology: ` (lab.yaml:9)`; nothing when the lab does not know. */
+function policyLines({ parts: { lab } }: Scene, names: string): string {
+  const places = names.split(', ').flatMap((name) => {
+    const source = lab.policySources?.[name] ?? lab.policySources?.[name.replace(/^default\//, '')]
+    return source ? [`${source.file ?? lab.file}:${source.line}`] : []
+  })
+  return places.length > 0 ? ` (${places.join(', ')})` : ''
+}
+
 /** The line of the Service that is traced to. */
 function serviceSource(scene: Scene): { readonly source?: string } {
   const { to, lab } = scene.parts
@@ -96,7 +105,7 @@ function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
     return dropped(scene, {
       ...common,
       cause: 'policy',
-      source: `policy ${policy}${common.object?.from ? ` (${scene.parts.lab.file}:${common.object.from.line})` : ''}`,
+      source: `policy ${policy}${policyLines(scene, policy)}`,
       text: `policy ${policy} does not allow it: ${where}`,
       hint: 'The rule names the policy; what it selects and allows is in the topology.',
     })
