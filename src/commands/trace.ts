@@ -1,5 +1,6 @@
 /** `netlab trace`: one real probe, and its story. */
-import { Enter, netnsFile } from '../kernel/enter.ts'
+import { Enter } from '../kernel/enter.ts'
+import { netnsFile } from '../kernel/netns.ts'
 import { findTool } from '../kernel/probe.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import { traceDocument } from '../report/trace-json.ts'

@@ -6,10 +6,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-
-/** Where iproute2 keeps named namespaces (ip-netns(8)). */
-export const NETNS_DIR = '/run/netns'
-export const netnsFile = (ns: string): string => `${NETNS_DIR}/${ns}`
+import { netnsFile } from './netns.ts'
 
 /** The command line that runs something inside a namespace. */
 export const enterArgv = (ns: string, argv: readonly string[]): string[] => ['nsenter', `--net=${netnsFile(ns)}`, '--', ...argv]

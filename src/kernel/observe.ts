@@ -3,7 +3,8 @@
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
 import { readdirSync, statSync } from 'node:fs'
-import { ABSENT, NETNS_DIR, netnsFile, type Enter, type Job, type Step } from './enter.ts'
+import { ABSENT, type Enter, type Job, type Step } from './enter.ts'
+import { NETNS_DIR, netnsFile } from './netns.ts'
 import type { KernelObject, Kind, Process, VethEnd } from './objects.ts'
 import { pairs, settle, type End } from './pairs.ts'
 import {

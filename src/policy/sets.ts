@@ -7,7 +7,7 @@
  *   np4-b-HASH        networks of a rule's ipBlocks
  *   np4-n-tcp-NAME    addresses and ports that pods call NAME
  */
-import { createHash } from 'node:crypto'
+import { sha256 } from '../model/hash.ts'
 import type { Ipset } from '../kernel/objects.ts'
 import { addressOf, type Host, type Lab, type Pod } from '../model/lab.ts'
 import { namedPorts, type Direction, type IpBlock, type Policy, type PodGroup, type Protocol } from '../model/policies.ts'
@@ -26,7 +26,7 @@ const hashes = new Map<string, string>()
 /** 10 hexadecimal digits: two of 10 000 names are equal once in 20 000 labs; {@link SetTable} would notice. */
 function hash(text: string): string {
   let known = hashes.get(text)
-  if (known === undefined) hashes.set(text, (known = createHash('sha256').update(text).digest('hex').slice(0, 10)))
+  if (known === undefined) hashes.set(text, (known = sha256(text).toString('hex').slice(0, 10)))
   return known
 }
 

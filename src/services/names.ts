@@ -4,7 +4,7 @@
  * servicePortEndpointChainName). The name of `default/kubernetes:https` is KUBE-SVC-NPX46M4PTMTKRN6Y on every cluster,
  * and here.
  */
-import { createHash } from 'node:crypto'
+import { sha256 } from '../model/hash.ts'
 import type { Service, ServicePort } from '../model/services.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
@@ -13,7 +13,7 @@ const HASH_BYTES = 10
 
 /** RFC 4648 base32 of the first 80 bits of a SHA-256. */
 function hash(text: string): string {
-  const bytes = createHash('sha256').update(text).digest().subarray(0, HASH_BYTES)
+  const bytes = sha256(text).subarray(0, HASH_BYTES)
   let bits = 0n
   for (const byte of bytes) bits = (bits << 8n) | BigInt(byte)
   return Array.from({ length: 16 }, (_, i) => ALPHABET[Number((bits >> BigInt(75 - 5 * i)) & 31n)]).join('')

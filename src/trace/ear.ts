@@ -1,5 +1,5 @@
 /** The listening process (ear.pl) as the rest of a trace sees it: frames, netlink answers, rule traces, losses. */
-import { netnsFile } from '../kernel/enter.ts'
+import { netnsFile } from '../kernel/netns.ts'
 import { Helper } from './helper.ts'
 import {
   handleOf,

@@ -1,5 +1,5 @@
 /** The process that sends the probe (prober.pl), and what its node told it. */
-import { netnsFile } from '../kernel/enter.ts'
+import { netnsFile } from '../kernel/netns.ts'
 import { Helper } from './helper.ts'
 
 export interface ProbeOrder {

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ABSENT, Enter, enterArgv, netnsFile, type Job, type Step, type StepResult } from '../../../src/kernel/enter.ts'
+import { ABSENT, Enter, enterArgv, type Job, type Step, type StepResult } from '../../../src/kernel/enter.ts'
+import { netnsFile } from '../../../src/kernel/netns.ts'
 
 let enter: Enter
 beforeEach(() => void (enter = new Enter(2)))
