@@ -144,7 +144,7 @@ async function main() {
       rows.push(...(await bench.run({ ...chosen, say, quiet, drained })).map((row) => finish(name, row)))
     }
   } catch (error) {
-    process.stderr.write(interruption.aborted ? 'bench: interrupted\n' : `bench: ${error.stack}\n`)
+    process.stderr.write(interruption.aborted ? `bench: ${interruption.reason.message}\n` : `bench: ${error.stack}\n`)
     exit = interruption.aborted ? 130 : 1
   } finally {
     cleanUp(chosen.netlab)

@@ -11,7 +11,7 @@ import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
 import { bin } from '../support/root.ts'
-import { netlab, run, told, type Run } from '../support/run.ts'
+import { netlab, told, type Run } from '../support/run.ts'
 import { misbehaving } from '../support/shim.ts'
 import { labSnapshot, machineSnapshot, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
 
@@ -224,7 +224,8 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
       void child.stdout!.once('data', () => {
         down = lab.down()
       })
-    const exec = await run([process.execPath, bin, 'exec', 'web-1', '--', 'sh', '-c', 'echo ready; exec sleep 1000'], { onStart: start })
+    const command = ['exec', 'web-1', '--', 'sh', '-c', 'echo ready; exec sleep 1000']
+    const exec = await netlab(command, { onStart: start, patience: 60_000 })
     assert.ok(exec.code! > 128, told(exec))
     const result = await down!
     assert.equal(result.code, 0, told(result))

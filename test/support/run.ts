@@ -17,18 +17,18 @@ export interface RunOptions {
   readonly cwd?: string
   /** Gets the child as soon as it runs, to signal it. */
   readonly onStart?: (child: ChildProcess) => void
+  /** Milliseconds after which it is killed. */
+  readonly patience?: number
 }
 
 /** Later than this something hangs, even in an emulated machine. */
 const PATIENCE = 300_000
 
-export function run(argv: readonly string[], { input, env, cwd, onStart }: RunOptions = {}): Promise<Run> {
+export function run(argv: readonly string[], { input, env, cwd, onStart, patience = PATIENCE }: RunOptions = {}): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(argv[0]!, argv.slice(1), {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
-      timeout: PATIENCE,
-      killSignal: 'SIGKILL',
       ...(cwd === undefined ? {} : { cwd }),
     })
     const out: Buffer[] = []
@@ -37,9 +37,16 @@ export function run(argv: readonly string[], { input, env, cwd, onStart }: RunOp
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
     child.stdin.on('error', () => {})
     child.on('error', reject)
-    child.on('close', (code, signal) =>
-      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
-    )
+    // What it started may live on and hold the pipes open.
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }, patience)
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() })
+    })
     child.stdin.end(input ?? '')
     onStart?.(child)
   })
