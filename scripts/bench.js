@@ -10,7 +10,7 @@ import * as busy from './bench/busy.js'
 import * as drain from './bench/drain.js'
 import { interruption } from './bench/interrupt.js'
 import { cleanUp } from './bench/labs.js'
-import { othersShare } from './bench/measure.js'
+import { othersShare, undisturbed } from './bench/measure.js'
 import * as mesh from './bench/mesh.js'
 import * as plan from './bench/plan.js'
 import * as scale from './bench/scale.js'
@@ -26,7 +26,7 @@ const USAGE = `usage: node scripts/bench.js [options]
   --mininet-runs N    runs of Mininet, which take a minute each (default 1; 0: none)
   --only NAME,…       ${Object.keys(BENCHES).join(', ')}
   --netlab FILE       another build's bin/netlab.js, to compare with (default: this one's)
-  --patient           wait for a quiet moment before each measurement (for shared machines)
+  --patient           wait for quiet moments, measure again what was disturbed (for shared machines)
   --json              print one JSON document
   --markdown          print the table as Markdown
 
@@ -126,10 +126,23 @@ async function main() {
   const head = machine()
   if (loadavg()[0] > 0.5 && !chosen.patient)
     process.stderr.write('bench: this machine is busy: trust ratios, not times, or use --patient\n')
-  const quiet = chosen.patient ? busy.quiet : async () => {}
-  const drained = async () => {
-    await drain.drained()
-    await quiet()
+  const how = (before) => ({
+    patient: chosen.patient,
+    async prepare() {
+      await before()
+      if (chosen.patient) await busy.quiet()
+    },
+  })
+  const turns = {
+    drained: drain.drained,
+    /** Measures with the machine as it is. */
+    turn: (measuring) =>
+      undisturbed(
+        how(async () => {}),
+        measuring,
+      ),
+    /** Measures once the kernel has nothing left to take apart. */
+    drainedTurn: (measuring) => undisturbed(how(drain.drained), measuring),
   }
   const rows = []
   let exit = 0
@@ -141,7 +154,7 @@ async function main() {
         continue
       }
       const say = (what) => process.stderr.write(`${name}: ${what}\n`)
-      rows.push(...(await bench.run({ ...chosen, say, quiet, drained })).map((row) => finish(name, row)))
+      rows.push(...(await bench.run({ ...chosen, ...turns, say })).map((row) => finish(name, row)))
     }
   } catch (error) {
     process.stderr.write(interruption.aborted ? `bench: ${interruption.reason.message}\n` : `bench: ${error.stack}\n`)

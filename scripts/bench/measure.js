@@ -12,6 +12,33 @@ const elsewhere = { used: 0, total: 0 }
 /** Share of the processors that others used while something was measured, 0 to 1; the kernel's own threads included. */
 export const othersShare = () => elsewhere.used / (elsewhere.total || 1)
 
+/** Above this share of others, a patient benchmark measures again. */
+const DISTURBED = 0.15
+const ATTEMPTS = 8
+
+/**
+ * Does something that measures; if others disturbed it, does it again, and in the end takes the least disturbed.
+ * @template T
+ * @param {{ patient: boolean, prepare: () => Promise<void> }} how `prepare` comes before each attempt
+ * @param {() => Promise<T>} turn
+ * @returns {Promise<T>}
+ */
+export async function undisturbed({ patient, prepare }, turn) {
+  const before = { ...elsewhere }
+  let best
+  for (let attempt = 0; attempt < (patient ? ATTEMPTS : 1); attempt++) {
+    await prepare()
+    Object.assign(elsewhere, { used: 0, total: 0 })
+    const result = await turn()
+    const share = othersShare()
+    if (!best || share < best.share) best = { share, result, ...elsewhere }
+    if (share <= DISTURBED) break
+  }
+  elsewhere.used = before.used + best.used
+  elsewhere.total = before.total + best.total
+  return best.result
+}
+
 /**
  * @typedef {object} Sample
  * @property {number} wall seconds

@@ -24,7 +24,7 @@ async function tasks(argv) {
   return Number(stdout.trim())
 }
 
-export async function run({ netlab, runs, say, drained }) {
+export async function run({ netlab, runs, say, drained, drainedTurn }) {
   const command = (...words) => [process.execPath, netlab, ...words]
   const labs = SIZES.map((hosts) => ({
     hosts,
@@ -35,9 +35,12 @@ export async function run({ netlab, runs, say, drained }) {
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
     for (const [i, l] of labs.entries()) {
-      await drained()
-      took[i].push((await measure(command('up', l.file))).wall)
-      await measure(command('down', l.name))
+      const { wall } = await drainedTurn(async () => {
+        const up = await measure(command('up', l.file))
+        await measure(command('down', l.name))
+        return up
+      })
+      took[i].push(wall)
     }
   }
 

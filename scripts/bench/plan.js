@@ -9,13 +9,12 @@ const SIZES = [10_000, 20_000]
 export const needsRoot = false
 export const title = `\`plan\` of ${HOSTS} hosts`
 
-export async function run({ netlab, runs, say, quiet }) {
+export async function run({ netlab, runs, say, turn }) {
   const labs = SIZES.map((pods) => lab(`plan-${pods}`, { hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: pods } } }))
   const samples = labs.map(() => [])
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
-    await quiet()
-    for (const [i, { file }] of labs.entries()) samples[i].push(await measure([process.execPath, netlab, 'plan', file]))
+    for (const [i, { file }] of labs.entries()) samples[i].push(await turn(() => measure([process.execPath, netlab, 'plan', file])))
   }
   const [small, large] = samples.map((list) => list.map((s) => s.wall))
   const words = SIZES.map((n) => n.toLocaleString('en').replace(',', ' '))

@@ -59,7 +59,7 @@ function contenders(netlab) {
   }
 }
 
-export async function run({ netlab, runs, mininetRuns, say, drained }) {
+export async function run({ netlab, runs, mininetRuns, say, drained, drainedTurn }) {
   const { ours, same, bare } = contenders(netlab)
   const took = { up: [], down: [], again: [], status: [], same: [], bare: [] }
   const cpu = { up: [], same: [] }
@@ -88,27 +88,29 @@ export async function run({ netlab, runs, mininetRuns, say, drained }) {
   })
 
   const turns = [
+    async () => ({
+      up: await measure(ours.up),
+      again: await measure(ours.again),
+      status: await measure(ours.status),
+      down: await measure(ours.down),
+    }),
     async () => {
-      keep('up', await measure(ours.up))
-      keep('again', await measure(ours.again))
-      keep('status', await measure(ours.status))
-      keep('down', await measure(ours.down))
-    },
-    async () => {
-      keep('same', await measure(same.up))
+      const sample = await measure(same.up)
       same.down()
+      return { same: sample }
     },
     async () => {
-      keep('bare', await measure(bare.up))
+      const sample = await measure(bare.up)
       bare.down()
+      return { bare: sample }
     },
   ]
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
     // Whoever comes first in one round comes last in the next.
     for (let i = 0; i < turns.length; i++) {
-      await drained()
-      await turns[(i + round) % turns.length]()
+      const samples = await drainedTurn(turns[(i + round) % turns.length])
+      for (const [name, sample] of Object.entries(samples)) keep(name, sample)
     }
   }
   const scripts = `batch script, ${WORKERS} shells`
@@ -159,18 +161,17 @@ export async function run({ netlab, runs, mininetRuns, say, drained }) {
   )
   if (workerPeaks.length > 0)
     rows.push({ what: `peak memory of each of its ${workerPeaks.length} workers`, value: summarize(workerPeaks), unit: 'MB' })
-  rows.push(...(await peers(median(took.up), median(took.down), mininetRuns, say, drained)))
+  rows.push(...(await peers(median(took.up), median(took.down), mininetRuns, say, drainedTurn)))
   return rows
 }
 
-async function peers(up, down, runs, say, drained) {
+async function peers(up, down, runs, say, drainedTurn) {
   if (runs === 0) return []
   if (!installed()) return [{ what: '`up` against Mininet', text: `not measured: Mininet is not installed (${HOW_TO_INSTALL})` }]
   const theirs = []
   for (let i = 0; i < runs; i++) {
     say(`Mininet, ${i + 1} of ${runs}`)
-    await drained()
-    theirs.push(await mininet(PODS, HOSTS))
+    theirs.push(await drainedTurn(() => mininet(PODS, HOSTS)))
   }
   const speed = (name, ours, goal) => {
     const values = theirs.map((t) => t[name])

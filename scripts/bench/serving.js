@@ -44,7 +44,7 @@ async function ask(netlab, name) {
   if (!answer.stdout.includes(`pod-${PODS}`)) throw new Error(`pod-${PODS} answered ${JSON.stringify(answer.stdout)}`)
 }
 
-export async function run({ netlab, runs, say, drained }) {
+export async function run({ netlab, runs, say, drainedTurn }) {
   const command = (...words) => [process.execPath, netlab, ...words]
   const shape = (containers) => ({ hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS, ...containers } } })
   const serving = lab('serving', shape({ containers: [{ name: 'web', ports: [{ containerPort: PORT }] }] }))
@@ -53,14 +53,20 @@ export async function run({ netlab, runs, say, drained }) {
   const memory = []
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
-    await drained()
-    took.silent.push((await measure(command('up', silent.file))).wall)
-    await measure(command('down', silent.name))
-    await drained()
-    took.serving.push((await measure(command('up', serving.file))).wall)
-    if (round === 0) await ask(netlab, serving.name)
-    memory.push(proportional(processesOf(serving.name)) / PODS)
-    took.down.push((await measure(command('down', serving.name))).wall)
+    const without = await drainedTurn(async () => {
+      const up = await measure(command('up', silent.file))
+      await measure(command('down', silent.name))
+      return up
+    })
+    const withThem = await drainedTurn(async () => {
+      const up = await measure(command('up', serving.file))
+      if (round === 0) await ask(netlab, serving.name)
+      memory.push(proportional(processesOf(serving.name)) / PODS)
+      return { up, down: await measure(command('down', serving.name)) }
+    })
+    took.silent.push(without.wall)
+    took.serving.push(withThem.up.wall)
+    took.down.push(withThem.down.wall)
   }
   return [
     {

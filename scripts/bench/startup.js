@@ -9,7 +9,7 @@ const MIN_RUNS = 15
 export const needsRoot = false
 export const title = 'start-up'
 
-export async function run({ netlab, runs, say, quiet }) {
+export async function run({ netlab, runs, say, turn }) {
   const commands = {
     node: ['-e', '0'],
     version: [netlab, '--version'],
@@ -20,11 +20,15 @@ export async function run({ netlab, runs, say, quiet }) {
   const rounds = Math.max(MIN_RUNS, 3 * runs)
   say(`${rounds} rounds`)
   for (let round = 0; round < rounds; round++) {
-    await quiet()
-    for (let i = 0; i < names.length; i++) {
-      const name = names[(i + round) % names.length]
-      took[name].push((await measure([process.execPath, ...commands[name]])).wall)
-    }
+    const samples = await turn(async () => {
+      const walls = {}
+      for (let i = 0; i < names.length; i++) {
+        const name = names[(i + round) % names.length]
+        walls[name] = (await measure([process.execPath, ...commands[name]])).wall
+      }
+      return walls
+    })
+    for (const name of names) took[name].push(samples[name])
   }
   const above = (name) => took[name].map((v, i) => v - took.node[i])
   const node = { name: 'bare Node', value: summarize(took.node) }
