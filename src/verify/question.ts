@@ -16,6 +16,8 @@ export interface Question {
   readonly size?: number
   /** TCP and UDP: source port to bind. Absent: the kernel's choice. */
   readonly sourcePort?: number
+  /** Tells apart questions that are equal otherwise: a Service with several endpoints is asked several times. */
+  readonly nth?: number
 }
 
 export interface Answer {
