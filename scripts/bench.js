@@ -11,14 +11,17 @@ import * as drain from './bench/drain.js'
 import { interruption } from './bench/interrupt.js'
 import { cleanUp } from './bench/labs.js'
 import { othersShare, undisturbed } from './bench/measure.js'
+import * as matrix from './bench/matrix.js'
 import * as mesh from './bench/mesh.js'
 import * as plan from './bench/plan.js'
+import * as policies from './bench/policies.js'
 import * as scale from './bench/scale.js'
 import * as serving from './bench/serving.js'
 import * as startup from './bench/startup.js'
 import { write } from './bench/stats.js'
+import * as throughput from './bench/throughput.js'
 
-const BENCHES = { startup, plan, scale, mesh, serving }
+const BENCHES = { startup, plan, policies, scale, mesh, serving, throughput, matrix }
 
 const USAGE = `usage: node scripts/bench.js [options]
 

@@ -26,8 +26,9 @@ const WRITE = {
   s: (v) => `${v.toFixed(digits(v))} s`,
   ms: (v) => `${(v * 1000).toFixed(v >= 0.1 ? 0 : 1)} ms`,
   MB: (v) => `${(v / 1e6).toFixed(v < 1e7 ? 2 : 0)} MB`,
+  'MB/s': (v) => `${(v / 1e6).toFixed(0)} MB/s`,
   '×': (v) => `${v.toFixed(digits(v))} ×`,
-  '': (v) => v.toLocaleString('en').replaceAll(',', ' '),
+  '': (v) => Math.round(v).toLocaleString('en').replaceAll(',', ' '),
 }
 
 /** `2.91 s (2.80–3.10)` */

@@ -122,23 +122,31 @@ function pieces(change: Change): Piece[] {
   }
 }
 
+interface Group extends Batch {
+  readonly lines: Line[]
+}
+
 /** Batches in the order they must run; batches of one stage may run side by side, namespace by namespace. */
 export function render(changes: readonly Change[]): Batch[] {
-  const groups = new Map<string, { ns?: string; tool: Tool; stage: Stage; removes: boolean; lines: Line[] }>()
+  const groups = new Map<string, Group>()
   const detoured = detours(changes)
   const settled = new Set(detoured.back.map((o): Change => ({ action: 'replace', object: o, before: o })))
   for (const change of [...detoured.changes, ...settled]) {
-    let first = true
-    for (const one of pieces(change)) {
-      const p = settled.has(change) ? { ...one, stage: Stage.Settle } : one
-      const removes = p.removes ?? change.action === 'delete'
-      const key = `${removes ? 0 : 1} ${p.stage} ${p.ns ?? ''} ${p.tool}`
-      let group = groups.get(key)
-      if (!group)
-        groups.set(key, (group = { ...(p.ns === undefined ? {} : { ns: p.ns }), tool: p.tool, stage: p.stage, removes, lines: [] }))
-      const note = first ? change.object.note : undefined
-      group.lines.push({ text: p.text, object: change.object, ...(note === undefined ? {} : { note }) })
-      first = false
+    let note = change.object.note
+    let group: Group | undefined
+    let like: Piece | undefined
+    for (const p of pieces(change)) {
+      // Most pieces of a large object go where the one before went.
+      if (!group || !like || p.stage !== like.stage || p.tool !== like.tool || p.ns !== like.ns || p.removes !== like.removes) {
+        const stage = settled.has(change) ? Stage.Settle : p.stage
+        const removes = p.removes ?? change.action === 'delete'
+        const key = `${removes ? 0 : 1} ${stage} ${p.ns ?? ''} ${p.tool}`
+        group = groups.get(key)
+        if (!group) groups.set(key, (group = { ...(p.ns === undefined ? {} : { ns: p.ns }), tool: p.tool, stage, removes, lines: [] }))
+        like = p
+      }
+      group.lines.push(note === undefined ? { text: p.text, object: change.object } : { text: p.text, object: change.object, note })
+      note = undefined
     }
   }
   const batches = [...groups.values()].map((g): Batch => (g.tool.endsWith('tables-restore') ? { ...g, lines: byTable(g.lines) } : g))

@@ -12,13 +12,23 @@ export function ipsetPieces(change: Change, o: Ipset): Piece[] {
   if (change.action === 'replace' && change.readers) return detour(o, piece)
   if (change.action === 'delete') return [piece(Stage.Cleanup, `destroy ${o.name}`)]
   const create = (name: string): string => `create ${name} ${o.type} family ${o.family === 4 ? 'inet' : 'inet6'}`
-  if (change.action === 'create')
-    return [create(o.name), ...o.members.map((m) => `add ${o.name} ${m}`)].map((text) => piece(Stage.Config, text))
+  if (change.action === 'create') return [create(o.name), ...fillLines(o)].map((text) => piece(Stage.Config, text))
   // 31 characters at most; the name is unique in its namespace only for the moment of the swap.
   const next = 'netlab-next'
   return [create(next), ...o.members.map((m) => `add ${next} ${m}`), `swap ${next} ${o.name}`, `destroy ${next}`].map((text) =>
     piece(Stage.Config, text),
   )
+}
+
+const filled = new WeakMap<Ipset['members'], { readonly name: string; readonly lines: readonly string[] }>()
+
+/** The lines that fill a set. Hosts share the members of most sets, so they share these lines, too. */
+function fillLines({ name, members }: Ipset): readonly string[] {
+  const known = filled.get(members)
+  if (known?.name === name) return known.lines
+  const lines = members.map((m) => `add ${name} ${m}`)
+  filled.set(members, { name, lines })
+  return lines
 }
 
 /** The set that rules match while this one changes. */

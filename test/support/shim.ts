@@ -1,5 +1,5 @@
 /** Tools that misbehave on demand: a directory to put first in PATH. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -53,4 +53,40 @@ export function misbehaving(
     chmodSync(join(bin, tool), 0o755)
   }
   return { PATH: `${bin}:${process.env['PATH']}`, SHIM_HOW: how, SHIM_LINE: line.source }
+}
+
+/** Writes down that it was started, for which namespace, and becomes the real tool. */
+const TALLY = String.raw`#!/usr/bin/perl
+use strict; use warnings;
+my ($tool) = $0 =~ m{([^/]+)$};
+my ($real) = grep { -x && $_ ne $0 } map {"$_/$tool"} qw(/usr/local/sbin /usr/sbin /sbin /usr/bin /bin);
+open my $log, '>>', $ENV{SHIM_LOG} or die "$ENV{SHIM_LOG}: $!";
+syswrite $log, join(' ', (stat '/proc/self/ns/net')[1], $tool, @ARGV) . "\n";
+exec $real, @ARGV;
+`
+
+/** The environment in which these tools say that they were started, and what was said since the last time. */
+export function counted(
+  dir: string,
+  tools: readonly string[],
+): { readonly env: Record<string, string>; readonly started: () => { readonly inode: number; readonly command: string }[] } {
+  const bin = join(dir, 'counted')
+  const log = join(dir, 'started')
+  mkdirSync(bin, { recursive: true })
+  writeFileSync(log, '')
+  for (const tool of tools) {
+    writeFileSync(join(bin, tool), TALLY)
+    chmodSync(join(bin, tool), 0o755)
+  }
+  return {
+    env: { PATH: `${bin}:${process.env['PATH']}`, SHIM_LOG: log },
+    started() {
+      const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean)
+      writeFileSync(log, '')
+      return lines.map((line) => {
+        const at = line.indexOf(' ')
+        return { inode: Number(line.slice(0, at)), command: line.slice(at + 1) }
+      })
+    },
+  }
 }

@@ -1,0 +1,106 @@
+// What hundreds of policies in force take from a stream between two pods, and from the opening of connections.
+import { fileURLToPath } from 'node:url'
+import { lab } from './labs.js'
+import { measure, run as command } from './measure.js'
+import { ratio, summarize } from './stats.js'
+
+const STREAM = fileURLToPath(new URL('./stream.pl', import.meta.url))
+const POLICIES = 500
+const SECONDS = 2
+const PORT = 5001
+
+export const needsRoot = true
+export const title = `two pods under ${POLICIES} policies (vxlan, bridge)`
+
+const CLIENT = { matchLabels: { app: 'client' } }
+const STRANGER = { matchLabels: { app: 'stranger' } }
+
+/**
+ * All of them select the pods that are measured, in turn by ingress of the server and egress of the client. Every
+ * second one lists this connection, and the first that does comes after those that do not: the opening packet goes
+ * through half of the rules.
+ */
+function policy(n) {
+  const matches = n >= POLICIES / 2
+  const isIngress = n % 2 === 0
+  const strange = [
+    [{ podSelector: STRANGER }],
+    [{ namespaceSelector: { matchLabels: { team: `team-${n}` } } }],
+    [{ ipBlock: { cidr: `172.${16 + (n % 16)}.${n % 256}.0/24` } }],
+  ][n % 3]
+  const own = [
+    isIngress ? [{ podSelector: CLIENT }] : [{ podSelector: { matchLabels: { app: 'server' } } }],
+    [{ ipBlock: { cidr: '10.244.0.0/16' } }],
+  ][n % 2]
+  const ports = [[{ port: PORT }], [{ port: 5000, endPort: 5010 }], [{ port: 'bulk' }], undefined][(n >> 2) % 4]
+  const rule = { [isIngress ? 'from' : 'to']: matches ? own : strange, ...(ports ? { ports } : {}) }
+  return isIngress
+    ? { podSelector: { matchLabels: { app: 'server' } }, policyTypes: ['Ingress'], ingress: [rule] }
+    : { podSelector: CLIENT, policyTypes: ['Egress'], egress: [rule] }
+}
+
+const shape = (policies) => ({
+  hosts: { 'node-1': {}, 'node-2': {} },
+  pods: {
+    client: { host: 'node-1', labels: { app: 'client' } },
+    near: { host: 'node-1', labels: { app: 'server' }, ip: '10.244.0.20', ...named },
+    far: { host: 'node-2', labels: { app: 'server' }, ip: '10.244.1.20', ...named },
+  },
+  policies,
+})
+const named = { containers: [{ name: 'c', command: ['sleep', 'infinity'], ports: [{ name: 'bulk', containerPort: PORT }] }] }
+
+const within = (l, node, ...argv) => ['nsenter', `--net=/run/netns/${l.name}.${node}`, ...argv]
+
+/** One measured command for both ends, so that what they use is nobody else's. @returns what was counted, a second */
+async function between(l, pod, address, what, seconds) {
+  const perl = (node, ...words) => `nsenter --net=/run/netns/${l.name}.${node} perl ${STREAM} ${words.join(' ')}`
+  const script = `${perl(pod, 'serve', PORT)} & ${perl('client', what, address, PORT, seconds)} && wait`
+  const { stdout } = await measure(['sh', '-c', script], { stdout: true })
+  const [count, took] = stdout.trim().split(' ').map(Number)
+  return count / took
+}
+
+export async function run({ netlab, runs, say, turn }) {
+  const labs = {
+    with: lab('policed', shape(Object.fromEntries(Array.from({ length: POLICIES }, (_, n) => [`policy-${n}`, policy(n)])))),
+    without: lab('free', shape({})),
+  }
+  const targets = { near: '10.244.0.20', far: '10.244.1.20' }
+  const rates = { near: { with: [], without: [] }, far: { with: [], without: [] }, knock: { with: [], without: [] } }
+  const kinds = { far: ['far', 'send', SECONDS], near: ['near', 'send', SECONDS], knock: ['far', 'knock', 1] }
+  for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'up', l.file])
+  const rules = {}
+  for (const [which, l] of Object.entries(labs)) {
+    const { stdout } = await command(within(l, 'node-2', 'iptables-save', '-t', 'filter'))
+    rules[which] = stdout.split('\n').filter((line) => line.startsWith('-A NETLAB-') && line.includes('policy ')).length
+  }
+  const rounds = 2 * runs
+  for (let round = 0; round < rounds; round++) {
+    say(`round ${round + 1} of ${rounds}`)
+    const order = round % 2 === 0 ? ['with', 'without'] : ['without', 'with']
+    for (const [kind, [pod, what, seconds]] of Object.entries(kinds)) {
+      const pair = await turn(async () => {
+        const seen = {}
+        for (const which of order) seen[which] = await between(labs[which], pod, targets[pod], what, seconds)
+        return seen
+      })
+      for (const which of order) rates[kind][which].push(pair[which])
+    }
+  }
+  for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'down', l.name])
+  const row = (what, name, unit, goal) => ({
+    what,
+    value: summarize(rates[name].with),
+    unit,
+    than: { name: 'without policies', value: summarize(rates[name].without) },
+    ratio: ratio(rates[name].with, rates[name].without),
+    ...(goal ? { goal: { text: '≥ 0.9 ×', met: (r) => r.ratio >= 0.9 } } : {}),
+  })
+  return [
+    { what: "rules of policies, on the server's host", text: `${rules.with}; without: ${rules.without}` },
+    row('TCP stream to a pod of another host', 'far', 'MB/s', true),
+    row('TCP stream to a pod of the same host', 'near', 'MB/s', true),
+    row('connections opened a second, through half of the rules', 'knock', ''),
+  ]
+}
