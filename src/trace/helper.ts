@@ -1,9 +1,12 @@
-/** A helper process of a trace: lines out, lines in, and it leaves when its standard input ends, even if we are killed. */
+/** A helper process: lines out, lines in, and it leaves when its standard input ends, even if we are killed. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Longest wait for a helper's last words, milliseconds: it may have to drain and to clean up on a busy machine. */
 const PATIENCE = 3000
+
+const how = (code: number | null, signal: string | null): string => (signal === null ? `with code ${code}` : `by signal ${signal}`)
 
 export class Helper {
   readonly #child: ChildProcessWithoutNullStreams
@@ -31,8 +34,8 @@ export class Helper {
     this.#closed = new Promise((resolve) => this.#child.stdout.on('close', resolve))
     this.#broken = new Promise((_, reject) => {
       this.#child.on('error', reject)
-      this.#child.on('exit', (code) => {
-        if (!this.#ended) reject(new Error(`a helper of the trace ended with code ${code}: ${this.#stderr.trim()}`))
+      this.#child.on('exit', (code, signal) => {
+        if (!this.#ended) reject(new Error(`the helper ${basename(script.pathname)} ended ${how(code, signal)}: ${this.#stderr.trim()}`))
       })
     })
     this.#broken.catch(() => {})

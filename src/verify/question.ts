@@ -45,5 +45,10 @@ export interface Listening {
   readonly netns: string
   /** What it calls itself when it answers. */
   readonly name: string
-  readonly ports: readonly { readonly protocol: 'tcp' | 'udp' | 'sctp'; readonly port: number }[]
+  readonly ports: readonly {
+    readonly protocol: 'tcp' | 'udp' | 'sctp'
+    readonly port: number
+    /** Only on 127.0.0.1 and ::1. */
+    readonly loopback?: true
+  }[]
 }
