@@ -110,7 +110,7 @@ export function program() {
     .argument('<from>', 'pod, host, router or external')
     .argument('<to>', 'the same, an address, or svc/NAME')
     .addOption(lab())
-    .option('--port <port/protocol>', 'TCP or UDP instead of an ICMP echo: 80/tcp, 53/udp')
+    .option('--port <port/protocol>', 'TCP or UDP instead of an ICMP echo: 80/tcp, 53/udp (default for a Service: its only port)')
     .addOption(new Option('--family <4|6>', 'address family, when both ends have both').choices(['4', '6'] as const))
     .option('--size <bytes>', 'of the IP packet')
     .option('--no-df', 'let it be fragmented')

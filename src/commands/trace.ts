@@ -7,7 +7,7 @@ import { traceDocument } from '../report/trace-json.ts'
 import { traceText } from '../report/trace-text.ts'
 import type { Lab } from '../model/lab.ts'
 import { gather, startCollectors, type ProbeOptions } from '../trace/gather.ts'
-import { resolveTargets, TargetError } from '../trace/targets.ts'
+import { onlyPort, resolveTargets, TargetError } from '../trace/targets.ts'
 import { tell } from '../trace/tell.ts'
 import type { Story } from '../trace/story.ts'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -41,6 +41,7 @@ function number(text: string | undefined, name: string, least: number, most: num
 
 function port(text: string | undefined): Pick<ProbeOptions, 'protocol' | 'port'> {
   if (text === undefined) return { protocol: 'icmp', port: 0 }
+  if (/\/sctp$/i.test(text)) throw usage('bad-port', `--port ${text}: a probe is TCP, UDP or an ICMP echo, not SCTP`)
   const m = /^(\d{1,5})(?:\/(tcp|udp))?$/i.exec(text)
   const value = Number(m?.[1])
   if (!m || value < 1 || value > 65_535)
@@ -74,9 +75,12 @@ function probeOptions(o: TraceOptions): ProbeOptions {
 
 export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
   completePath()
-  const probe = probeOptions(options)
+  const asked = probeOptions(options)
   requireRoot('trace')
   if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  // Only the lab knows which port a Service has; else the collectors start before it is read.
+  const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? theLab(options.lab) : undefined
+  const probe = early ? { ...asked, ...told(() => onlyPort(early.lab, toWord)) } : asked
   const collectors = startCollectors(probe)
   const enter = new Enter()
   // Nothing to do: its workers start meanwhile.
@@ -85,8 +89,8 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
   const interrupt = (): void => stop.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   try {
-    const applied = theLab(options.lab)
-    const { from, to } = targets(applied.lab, fromWord, toWord, probe.family)
+    const applied = early ?? theLab(options.lab)
+    const { from, to } = told(() => resolveTargets(applied.lab, fromWord, toWord, probe.family, probe))
     if (!existsSync(netnsFile(from.node.netns)))
       throw usage(
         'node-not-running',
@@ -108,14 +112,10 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
   }
 }
 
-function targets(
-  lab: Parameters<typeof resolveTargets>[0],
-  from: string,
-  to: string,
-  family: 4 | 6 | undefined,
-): ReturnType<typeof resolveTargets> {
+/** A word that cannot be traced to is a mistake in the command. */
+function told<T>(resolve: () => T): T {
   try {
-    return resolveTargets(lab, from, to, family)
+    return resolve()
   } catch (error) {
     if (error instanceof TargetError) throw usage(error.code, error.message, error.hint)
     throw error

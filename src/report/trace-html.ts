@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import type { Lab } from '../model/lab.ts'
 import type { Drop, Evidence, Hop, Story } from '../trace/story.ts'
 import { VERSION } from '../version.ts'
+import { withoutFolders } from './folders.ts'
 import { view, type Step, type View } from './trace-html-data.ts'
 import { SCRIPT } from './trace-html-script.ts'
 import { STYLE } from './trace-html-style.ts'
@@ -139,8 +140,8 @@ function more(story: Story): string {
 }
 
 /** The page may be passed on: where the file is on this machine is nobody's business. */
-function withoutFolders(story: Story): Story {
-  const short = (text: string): string => text.replaceAll(story.file, basename(story.file))
+function anywhere(story: Story): Story {
+  const short = (text: string): string => withoutFolders(text, story.file)
   const source = <T extends { readonly source?: string }>(x: T): T => (x.source === undefined ? x : { ...x, source: short(x.source) })
   const hops = (all: readonly Hop[]): Hop[] => all.map((h) => ({ ...h, decisions: h.decisions.map(source) }))
   const { drop } = story
@@ -155,7 +156,7 @@ function withoutFolders(story: Story): Story {
 
 /** @param lab gives the nodes their addresses and networks */
 export function traceHtml(whole: Story, lab: Lab): string {
-  const story = withoutFolders(whole)
+  const story = anywhere(whole)
   const shown = view(story, lab)
   const title = `${story.from.word} → ${story.to.word}`
   const data = { stages: shown.stages, steps: shown.steps, outcome: story.outcome, drop: story.drop ?? null }

@@ -1,8 +1,8 @@
 /** The story on one screen: a line a device, indented by node, what changed highlighted, the end unmistakable. */
 import type { ChalkInstance } from 'chalk'
-import { basename } from 'node:path'
 import type { Layer } from '../trace/packet/layers.ts'
 import type { Decision, Hop, Story } from '../trace/story.ts'
+import { withoutFolders } from './folders.ts'
 import { headers } from './trace-headers.ts'
 import { width } from './table.ts'
 import { visible } from './diagnostics.ts'
@@ -78,7 +78,7 @@ function leg(story: Story, hops: readonly Hop[], which: 'forward' | 'reply', { c
     before = hop.layers
     for (const d of hop.decisions) {
       if ((i === lastSeen && drop && d.evidence === 'predicted') || isPassage(d)) continue
-      const source = d.source ? chalk.dim(` [${d.source}]`) : ''
+      const source = d.source ? chalk.dim(` [${withoutFolders(d.source, story.file)}]`) : ''
       lines.push(`${' '.repeat(15)}${chalk.dim('│')} ${chalk.dim(`${d.kind}:`)} ${clip(visible(d.text), columns - 30)}${source}`)
     }
     if (i === lastSeen && drop) lines.push(death(drop.text, chalk))
@@ -118,7 +118,7 @@ function ending(s: Story, chalk: ChalkInstance): string[] {
     field('kernel', drop.kernelReason)
     field('rule', drop.rule)
     field('object', drop.object)
-    field('asked by', drop.source === undefined ? undefined : shorten(drop.source, s.file))
+    field('asked by', drop.source === undefined ? undefined : withoutFolders(drop.source, s.file))
     field('evidence', drop.evidence)
     if (drop.hint) lines.push(`  ${chalk.green('hint')}     ${visible(drop.hint)}`)
   }
@@ -133,6 +133,3 @@ function ending(s: Story, chalk: ChalkInstance): string[] {
   for (const m of e.missing) lines.push(chalk.dim(`          ${visible(m)}`))
   return lines
 }
-
-/** Files by their last name: the whole path is in the JSON. */
-const shorten = (source: string, file: string): string => source.replaceAll(file, basename(file))

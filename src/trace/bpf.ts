@@ -53,6 +53,8 @@ export interface ProbeIdentity {
   readonly marker: number
   /** UDP port of VXLAN. */
   readonly vxlanPort: number
+  /** Ports that answers come from where a Service translates the destination's; a client's may be translated as well. */
+  readonly answerPorts?: readonly number[]
 }
 
 class Assembler {
@@ -162,7 +164,7 @@ function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
       a.load(LD_H, M.l4, 0).when(JEQ, probe.id + i, 'accept')
       a.load(LD_H, M.l4, 2).when(JEQ, probe.id + i, 'accept')
     }
-    a.load(LD_H, M.l4, 0).when(JEQ, probe.port, 'accept')
+    for (const port of new Set([probe.port, ...(probe.answerPorts ?? [])])) a.load(LD_H, M.l4, 0).when(JEQ, port, 'accept')
     a.load(LD_W, M.l4, 8).when(JEQ, probe.marker, 'accept')
   }
   a.jump('reject')

@@ -1,6 +1,6 @@
 /** Sightings of one probe → the way it took: flooded copies set aside, first of each device and direction kept. */
 import type { Sighting } from './identity.ts'
-import type { Step } from './predict.ts'
+import type { Step } from './path.ts'
 import type { Places } from './places.ts'
 
 export const keyOfStep = (s: { readonly ns: string; readonly device: string; readonly direction: string }): string =>
@@ -21,10 +21,12 @@ export function chain(sightings: readonly Sighting[], predicted: readonly Step[]
     return peer !== undefined && all.some((o) => o.netns === peer.ns && o.device === peer.device && o.direction === 'in' && !o.otherHost)
   }
   const isPort = (s: Sighting): boolean => places.end(s.netns, s.device)?.port !== undefined
+  // A packet may cross a bridge more than once; copies are made of one visit.
+  const visit = (s: Sighting): number => all.filter((o) => o.netns === s.netns && o.direction === 'in' && o.at <= s.at).length
   const copies = new Set<Sighting>()
   for (const s of all) {
     if (s.direction !== 'out' || !isPort(s)) continue
-    const rivals = all.filter((o) => o.direction === 'out' && o.netns === s.netns && isPort(o))
+    const rivals = all.filter((o) => o.direction === 'out' && o.netns === s.netns && isPort(o) && visit(o) === visit(s))
     if (rivals.length < 2) continue
     const best = rivals.find((o) => expected.has(keyOf(o))) ?? rivals.find(goesOn) ?? rivals[0]
     if (s !== best) copies.add(s)

@@ -2,7 +2,7 @@
 import { chainSource } from './causes/rules.ts'
 import { keyOfStep } from './chain.ts'
 import type { Sighting } from './identity.ts'
-import type { PredictedPath } from './predict.ts'
+import type { PredictedPath } from './path.ts'
 import { verdictOf } from './rules.ts'
 import type { Scene } from './scene.ts'
 import type { Decision } from './story.ts'
@@ -35,7 +35,18 @@ const end = (s: Sighting, side: 'src' | 'dst'): string => {
 export function decisionsOf(scene: Scene, s: Sighting, next: Sighting | undefined, path: PredictedPath | undefined): Decision[] {
   const step = path?.steps.find((x) => keyOfStep(x) === keyOfStep({ ns: s.netns, device: s.device, direction: s.direction }))
   const decided = (step?.decisions ?? []).filter((d) => d.kind !== 'encap' && d.kind !== 'decap')
-  return [...rules(scene, s), ...decided, ...(next && next.netns === s.netns ? between(s, next) : [])]
+  return [...beforeLeaving(scene, s), ...rules(scene, s), ...decided, ...(next && next.netns === s.netns ? between(s, next) : [])]
+}
+
+/** What a host sends to a Service is translated before it is on any device. */
+function beforeLeaving({ forward, parts: { to, options, expected } }: Scene, s: Sighting): Decision[] {
+  if (s !== forward[0] || ipOf(s)?.dst === to.address) return []
+  const became = (side: 'src' | 'dst', was: string): string =>
+    `${was}${options.port && side === 'dst' ? `:${options.port}` : ''} became ${end(s, side)}`
+  const list: Decision[] = [{ kind: 'nat', text: `destination ${became('dst', to.address)} before it left`, evidence: 'captured' }]
+  if (ipOf(s)?.src !== expected.source)
+    list.push({ kind: 'nat', text: `source ${became('src', expected.source)} before it left`, evidence: 'captured' })
+  return list
 }
 
 function between(s: Sighting, next: Sighting): Decision[] {

@@ -16,6 +16,7 @@ import { Prober } from './prober.ts'
 import { RuleTexts } from './rules.ts'
 import { Scene } from './scene.ts'
 import { selectors } from './selectors.ts'
+import { endpointsBehind } from './translation.ts'
 import type { Target } from './targets.ts'
 import { judge } from './judge.ts'
 import { lengthsOf } from './lengths.ts'
@@ -108,7 +109,12 @@ export async function gather(
   })
   const live = ear.open(
     way.listen,
-    captureFilter({ ...identity, marker: identity.marker.readUInt32BE(), vxlanPort: identity.vxlanPorts[0]! }),
+    captureFilter({
+      ...identity,
+      marker: identity.marker.readUInt32BE(),
+      vxlanPort: identity.vxlanPorts[0]!,
+      answerPorts: to.flow ? endpointsBehind(lab, to.address, to.flow).map((e) => e.port) : [],
+    }),
   )
   const knowledge = new Knowledge(enter)
   const texts = new RuleTexts(enter, ear)

@@ -24,6 +24,10 @@ export interface Sighting extends Capture {
   readonly n: number
 }
 
+/** First sequence numbers the prober asks the kernel to use for its TCP connections: the marker, and counting up. */
+export const sequenceNumbers = ({ marker, count }: Pick<Identity, 'marker' | 'count'>): number[] =>
+  Array.from({ length: count }, (_, n) => (marker.readUInt32BE() + n) >>> 0)
+
 type Found = { readonly role: Capture['role']; readonly n: number }
 
 const ERRORS = new Set(['icmp 3', 'icmp 5', 'icmp 11', 'icmp 12', 'icmpv6 1', 'icmpv6 2', 'icmpv6 3', 'icmpv6 4'])
@@ -67,7 +71,9 @@ export class Recognizer {
   #learn(bytes: Buffer, layers: readonly Layer[]): void {
     const last = layers.findLast((l) => l.type !== 'payload')
     if (this.#probe.protocol === 'tcp' && last?.type === 'tcp' && last.flags.includes('syn') && !last.flags.includes('ack')) {
-      const n = this.#own(last.srcPort)
+      // Ports may be translated before the SYN is on any device: its sequence number is ours, where the kernel lets us choose.
+      const chosen = sequenceNumbers(this.#probe).indexOf(last.seq)
+      const n = chosen >= 0 ? chosen : this.#own(last.srcPort)
       if (n !== undefined && !this.#isn.has(n)) this.#isn.set(n, last.seq)
     }
     if (this.#probe.protocol === 'udp' && last?.type === 'udp') {

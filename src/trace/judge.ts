@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /** Causes that mean somebody answered "no". */
-const SAYS_NO = new Set(['nobody-listening', 'no-endpoints'])
+const SAYS_NO = new Set(['nobody-listening'])
 
 export function judge(scene: Scene): Verdict {
   const { sent, reply } = scene.outcome()
@@ -54,9 +54,11 @@ function verdict(scene: Scene, drop: Drop, certain: boolean): Verdict {
   const refused = scene.outcome().reply?.what === 'refused'
   const error = scene.errors.some((s) => s.netns === scene.parts.from.node.netns && s.direction === 'in')
   const rejected =
-    SAYS_NO.has(drop.cause) || refused || (error && / REJECT\b|\breject\b/.test(drop.rule ?? '')) || drop.cause === 'prohibit'
+    SAYS_NO.has(drop.cause) || refused || ((error || drop.cause === 'no-endpoints') && isReject(drop)) || drop.cause === 'prohibit'
   return { outcome: rejected ? 'rejected' : 'dropped', drop, rttMs: null, certain }
 }
+
+const isReject = ({ rule = '' }: Drop): boolean => / REJECT\b|\breject\b/.test(rule)
 
 function noEvidence(scene: Scene): Drop {
   const last = scene.reply.at(-1) ?? scene.forward.at(-1)

@@ -1,11 +1,12 @@
 /** Where the probe can come by, what to ask there, and the way it should take. */
-import type { Lab, Node } from '../model/lab.ts'
-import { addressOf } from '../model/lab.ts'
+import { addressOf, nodesOf, type Lab, type Node } from '../model/lab.ts'
 import { parseCidr, parseIp, contains } from '../topology/address.ts'
 import type { Knowledge, RouteQuestion } from './knowledge.ts'
 import type { Places } from './places.ts'
-import { Walk, type PredictedPath } from './predict.ts'
+import type { PredictedPath } from './path.ts'
+import { Walk } from './predict.ts'
 import type { Target } from './targets.ts'
+import { endpointsBehind } from './translation.ts'
 
 export interface PossibleWay {
   /** Namespaces to listen in: both ends, every host, switch and router. */
@@ -24,17 +25,20 @@ const hostOfBlock = (lab: Lab, address: string): Node | undefined => {
   return lab.hosts.find((h) => h.blocks.some((b) => contains(parseCidr(b.cidr)!, ip!)))
 }
 
-/** Addresses a Service's packets can end up at, in one family. More than these are not predicted: they are seen. */
+/** Where a connection to a Service can end, in one family. More than these are not predicted: they are seen. */
 function endpointsOf(lab: Lab, to: Target): { readonly ip: string; readonly node?: Node }[] {
-  const service = lab.services.find((s) => s.name === to.service?.name && s.namespace === to.service.namespace)
-  const all = service?.ports.flatMap((p) => p.endpoints).filter((e) => e.family === to.family) ?? []
-  return [...new Set(all.map((e) => e.ip))].slice(0, MOST_ENDPOINTS).map((ip) => {
-    const node = [...lab.pods, ...lab.hosts].find((n) => n.addresses.some((a) => a.ip === ip))
-    return { ip, ...(node ? { node } : {}) }
-  })
+  if (!to.flow) return []
+  return endpointsBehind(lab, to.address, to.flow)
+    .slice(0, MOST_ENDPOINTS)
+    .map(({ ip }) => {
+      const node = nodesOf(lab).find((n) => 'addresses' in n && n.addresses.some((a) => a.ip === ip))
+      return { ip, ...(node ? { node } : {}) }
+    })
 }
 
 const MOST_ENDPOINTS = 16
+/** Of so many the route lookups are asked for beforehand; the others' when they come up. */
+const MOST_ASKED = 4
 
 export function possibleWay(lab: Lab, from: Node, to: Target): PossibleWay {
   const endpoints = endpointsOf(lab, to)
@@ -66,6 +70,8 @@ export function possibleWay(lab: Lab, from: Node, to: Target): PossibleWay {
           // A routed host has a device a pod; only those of the two ends matter.
           if (node.kind === 'host' && places.nodes.get(places.peer(ns, iif)?.ns ?? '')?.kind === 'pod' && !here.has(iif)) continue
           list.push({ dst: to.address, src: srcAddress, iif }, { dst: srcAddress, src: to.address, iif })
+          for (const { ip } of endpoints.slice(0, MOST_ASKED))
+            list.push({ dst: ip, src: srcAddress, iif }, { dst: srcAddress, src: ip, iif })
         }
         for (const peer of hosts) {
           if (node.kind !== 'host' || peer === node || peer.kind !== 'host') continue
@@ -93,7 +99,9 @@ export interface Expectation {
   readonly back?: PredictedPath
   /** The address the source will use. */
   readonly source: string
-  /** To a Service: the same for each endpoint; the one that is seen counts. */
+  /** Of a Service's endpoints, the one this is about. */
+  readonly endpoint?: string
+  /** Where there are several: the same for each; the one that is seen counts. */
   readonly endpoints?: readonly (Expectation & { readonly endpoint: string })[]
 }
 
@@ -107,45 +115,30 @@ export async function expectation(
   const { lab } = places
   const start = await knowledge.route(from.node.netns, { dst: to.address })
   const source = start.src ?? from.address
+  const each: Expectation[] = []
   const endpoints = endpointsOf(lab, to)
-  if (endpoints.length > 0) {
-    const each: (Expectation & { readonly endpoint: string })[] = []
-    for (const { ip } of endpoints) each.push({ ...(await throughService(places, knowledge, from, to, source, ip)), endpoint: ip })
-    return { ...each[0]!, endpoints: each }
-  }
-  const forward = await new Walk(places, knowledge).run(from.node.netns, source, to.address)
-  if (forward.end !== 'delivered') return { forward, source }
-  const translator = translatorOf(lab, from.node, to)
-  if (!translator) return { forward, source, back: await new Walk(places, knowledge).run(forward.at, to.address, source, to.address) }
-  // Masqueraded: the answer goes to the host, which sends it on to the pod.
-  const address = addressOf(translator, from.family)
-  if (address === undefined) return { forward, source }
-  const walk = new Walk(places, knowledge)
-  const back = await walk.run(forward.at, to.address, address, to.address)
-  const last = walk.steps.at(-1)
-  if (back.end !== 'delivered' || back.at !== translator.netns || !last) return { forward, source, back }
-  walk.steps.pop()
-  return { forward, source, back: await walk.resume({ ns: last.ns, device: last.device }, to.address, source) }
+  for (const endpoint of endpoints.length > 0 ? endpoints.map((e) => e.ip) : [undefined])
+    each.push(await thereAndBack(places, knowledge, from, to, source, endpoint))
+  // Not every host lets a client have every endpoint.
+  const likely = each.find((e) => e.forward.end === 'delivered') ?? each[0]!
+  if (each.length < 2) return likely
+  return { ...likely, endpoints: each.filter((e): e is Expectation & { readonly endpoint: string } => e.endpoint !== undefined) }
 }
 
-/** There by way of the Service's address, back from the endpoint: hosts undo the translation without changing the way. */
-async function throughService(
+/** There, and from where it got back to whom it came from: hosts that translated on the way there undo it. */
+async function thereAndBack(
   places: Places,
   knowledge: Knowledge,
   from: Target & { readonly node: Node },
   to: Target,
   source: string,
-  endpoint: string,
+  endpoint: string | undefined,
 ): Promise<Expectation> {
-  const forward = await new Walk(places, knowledge, { address: to.address, endpoint }).run(from.node.netns, source, to.address)
-  // A pod that reaches itself is masqueraded, and so is a host: where the answer goes then is seen, not predicted.
-  if (forward.end !== 'delivered' || forward.at === from.node.netns || from.node.kind !== 'pod') return { forward, source }
-  return { forward, source, back: await new Walk(places, knowledge).run(forward.at, endpoint, source, endpoint) }
-}
-
-/** The host that masquerades what this pod sends there, if any. */
-function translatorOf(lab: Lab, from: Node, to: Target) {
-  if (!lab.masquerade || from.kind !== 'pod') return undefined
-  const outside = to.node?.kind === 'router' || (to.node?.kind === 'external' && !to.node.podRoutes)
-  return outside ? lab.hosts.find((h) => h.name === from.host) : undefined
+  const walk = new Walk(places, knowledge, { ...(to.flow ? { flow: to.flow } : {}), endpoint })
+  const forward = await walk.run(from.node.netns, source, to.address)
+  const expected = { forward, source, ...(endpoint === undefined ? {} : { endpoint }) }
+  if (forward.end !== 'delivered') return expected
+  const { src, dst } = walk.packet
+  const back = await new Walk(places, knowledge, { back: walk.masqueraded }).run(forward.at, dst, src, dst)
+  return { ...expected, back }
 }

@@ -3,42 +3,13 @@
  * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
  */
 import type { IpLink } from '../kernel/parse.ts'
+import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
 import type { Decision } from './story.ts'
 import type { Knowledge, RouteAnswer } from './knowledge.ts'
 import type { Place, Places } from './places.ts'
+import { choiceAt, leavesCluster, portalAt } from './translation.ts'
 
-export interface Step {
-  readonly ns: string
-  readonly device: string
-  readonly direction: 'in' | 'out'
-  /** What the node decides after this step. */
-  readonly decisions: Decision[]
-}
-
-export interface PredictedPath {
-  readonly steps: readonly Step[]
-  /** `delivered`, or why it ends early. */
-  readonly end: 'delivered' | 'no-route' | 'not-for-us' | 'unknown-neighbour' | 'no-fdb' | 'lost' | 'loop'
-  /** Namespace it ends in. */
-  readonly at: string
-  /** The route lookup that failed. */
-  readonly failed?: RouteAnswer & { readonly question: string }
-  /** Decided before anything left the source. */
-  readonly before: readonly Decision[]
-}
-
-interface Packet {
-  readonly src: string
-  readonly dst: string
-  /** Around it: tunnels it is inside of, outermost last. */
-  readonly outer?: {
-    readonly type: 'vxlan' | 'gre' | 'ipip'
-    readonly device: string
-    readonly inner: Packet
-    readonly mac?: string
-    readonly vni?: number
-  }
-}
+const familyName = (ip: string): string => (ip.includes(':') ? 'inet6' : 'inet')
 
 /** More devices than any lab has on a path: a loop. */
 const LONGEST = 80
@@ -58,29 +29,51 @@ export class Walk {
   constructor(
     private readonly places: Places,
     private readonly knowledge: Knowledge,
-    /** A Service address, and the endpoint that hosts send its packets to instead. */
-    private readonly service?: { readonly address: string; readonly endpoint: string },
+    private readonly way: Way = {},
   ) {}
 
-  /** Hosts translate Service addresses of what comes in and of what they send; pods do not. */
-  #translate(ns: string, dst: string): string {
-    return this.service && dst === this.service.address && this.places.node(ns).kind === 'host' ? this.service.endpoint : dst
-  }
+  /** Addresses the packet had at the end, and who translated them on the way. */
+  packet: Packet = { src: '', dst: '' }
+  readonly masqueraded: Masqueraded[] = []
 
-  /** From a node that makes the packet itself. `start` continues a walk, as after address translation. */
+  /** From a node that makes the packet itself. `source`: the address it is sent from, where that is not the node's choice. */
   async run(ns: string, src: string, to: string, source?: string): Promise<PredictedPath> {
-    const dst = this.#translate(ns, to)
+    const { dst, masquerade } = this.#translate(ns, { src, dst: to })
+    if (dst === undefined) return this.#end(ns, 'refused')
     const answer = await this.knowledge.route(ns, { dst, ...(source === undefined ? {} : { src: source }) })
     if (answer.local) {
       this.#step(ns, 'lo', 'out')
       this.#step(ns, 'lo', 'in')
     }
-    return this.#routed(ns, answer, { src, dst }, `to ${dst}`)
+    return this.#routed(ns, answer, await this.#masquerade(ns, answer, { src, dst }, masquerade), `to ${dst}`)
   }
 
-  /** Goes on in a node where the packet is known to have come in on a device, with new addresses. */
-  async resume(at: Place, src: string, dst: string): Promise<PredictedPath> {
-    return this.#received(at, { src, dst }, undefined)
+  /** Hosts translate Service addresses of what comes in and of what they send; pods do not. No `dst`: refused. */
+  #translate(ns: string, { src, dst, outer }: Packet): { readonly dst: string | undefined; readonly masquerade: boolean } {
+    const node = this.places.node(ns)
+    const { flow, endpoint, back } = this.way
+    const untouched = { dst, masquerade: false }
+    if (outer || node.kind !== 'host') return untouched
+    const own = back?.find((m) => m.ns === ns && m.address === dst)
+    if (own) return { dst: own.client, masquerade: false }
+    const portal = flow && portalAt(this.places.lab, node, dst, flow)
+    if (!portal) return untouched
+    if (portal === 'nobody') return { dst: undefined, masquerade: false }
+    const choice = choiceAt(this.places.lab, node, portal, src)
+    const chosen = choice.endpoints.find((e) => e.ip === endpoint)?.ip
+    // A pod that reaches itself this way is masqueraded, or it would answer itself.
+    return { dst: chosen, masquerade: choice.masquerade || chosen === src }
+  }
+
+  /** The packet as it leaves a host: under an address of the device it leaves by, where the host hides its sender. */
+  async #masquerade(ns: string, answer: RouteAnswer, packet: Packet, isMarked: boolean): Promise<Packet> {
+    if (answer.dev === undefined || answer.local || packet.outer || this.places.node(ns).kind !== 'host' || this.way.back) return packet
+    if (!isMarked && !leavesCluster(this.places.lab, packet.src, packet.dst)) return packet
+    const own = (await this.#link(ns, answer.dev))?.addr_info?.filter((a) => a.scope === 'global' && a.family === familyName(packet.dst))
+    const src = own?.[0]?.local ?? (await this.knowledge.route(ns, { dst: packet.dst })).src
+    if (src === undefined) return packet
+    this.masqueraded.push({ ns, address: src, client: packet.src })
+    return { ...packet, src }
   }
 
   #end(ns: string, end: PredictedPath['end'], failed?: PredictedPath['failed']): PredictedPath {
@@ -110,7 +103,10 @@ export class Walk {
   }
 
   async #local(ns: string, packet: Packet): Promise<PredictedPath> {
-    if (!packet.outer) return this.#end(ns, 'delivered')
+    if (!packet.outer) {
+      this.packet = packet
+      return this.#end(ns, 'delivered')
+    }
     const { type, inner, vni } = packet.outer
     const links = (await this.knowledge.at(ns)).links
     const end = links.find((l) => l.linkinfo?.info_kind === type && (type !== 'vxlan' || l.linkinfo.info_data?.['id'] === vni))
@@ -228,16 +224,17 @@ export class Walk {
   }
 
   async #forward(ns: string, iif: string, arrived: Packet): Promise<PredictedPath> {
-    const dst = this.#translate(ns, arrived.dst)
-    // A pod that reaches itself this way is masqueraded, or it would answer itself.
-    const node = this.places.node(ns)
-    const itself = dst !== arrived.dst && dst === arrived.src && node.kind === 'host'
-    const src = itself ? (node.blocks.find((b) => b.cidr.includes(':') === dst.includes(':'))?.gateway ?? arrived.src) : arrived.src
-    const packet = { ...arrived, dst, src }
-    const question = { dst: packet.dst, src: arrived.src, iif }
-    const answer = await this.knowledge.route(ns, question)
+    const { dst, masquerade } = this.#translate(ns, arrived)
+    if (dst === undefined) return this.#end(ns, 'refused')
+    const answer = await this.knowledge.route(ns, { dst, src: arrived.src, iif })
+    const packet = await this.#masquerade(ns, answer, { ...arrived, dst }, masquerade)
     // Translated to a pod of the same bridge, it is bridged on and never comes up to the bridge's own device.
-    if (packet.dst !== arrived.dst && answer.dev === iif && (await this.#link(ns, iif))?.linkinfo?.info_kind === 'bridge') this.steps.pop()
-    return this.#routed(ns, answer, packet, `to ${packet.dst} from ${packet.src}, in on ${iif}`)
+    const isBridged = dst !== arrived.dst && answer.dev === iif && (await this.#link(ns, iif))?.linkinfo?.info_kind === 'bridge'
+    if (isBridged) this.steps.pop()
+    const at = this.steps.length
+    const path = await this.#routed(ns, answer, packet, `to ${dst} from ${packet.src}, in on ${iif}`)
+    const out = this.steps[at]
+    if (isBridged && out) out.optional = true
+    return path
   }
 }

@@ -59,6 +59,16 @@ if ($protocol eq 'icmp') {
     bind $raw, address($source, 0) if $source ne '-';
     vec($rin, fileno $raw, 1) = 1;
 }
+# The first sequence number is the marker, counting up: what a SYN is known by when its port was translated before it
+# was on any device. Only a socket under repair (TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ) lets us choose; where the
+# kernel refuses, it is known by its port alone.
+sub number {
+    my ($socket, $n) = @_;
+    setsockopt $socket, 6, 19, pack 'i', 1 or return;
+    setsockopt $socket, 6, 20, pack 'i', 2;
+    setsockopt $socket, 6, 21, pack 'I', (unpack('N', pack 'H8', $payload) + $n) & 0xffffffff;
+    setsockopt $socket, 6, 19, pack 'i', -1;    # TCP_REPAIR_OFF_NO_WP
+}
 # TCP and UDP: one source port a probe, one after the other.
 sub prepare {
     my ($n) = @_;
@@ -66,6 +76,7 @@ sub prepare {
     setup($socket);
     setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0 if $protocol eq 'tcp';
     bind $socket, address($source eq '-' ? ($six ? '::' : '0.0.0.0') : $source, $id + $n) or die "netlab: bind to port " . ($id + $n) . ": $!\n";
+    number($socket, $n) if $protocol eq 'tcp';
     return $socket;
 }
 my $first = $protocol eq 'icmp' ? undef : prepare(0);

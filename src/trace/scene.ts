@@ -117,7 +117,8 @@ export class Scene {
     const here = chain.filter((s) => s.netns === ns)
     const left = here.findIndex((s) => s.direction === 'out' && s.ifindex === oif)
     if (left >= 0) return here[Math.max(0, left - 1)]
-    return here.find((s) => s.direction === 'in' && s.ifindex === iif) ?? here.at(-1)
+    // Made here and translated before it left: the device it was to leave by is another one now.
+    return here.find((s) => s.direction === 'in' && s.ifindex === iif) ?? (iif === undefined ? here[0] : here.at(-1))
   }
 
   /** Packets that were on no device are known by their transport header alone. */
@@ -167,7 +168,9 @@ export class Scene {
   /** The node the probe should arrive at. */
   get destination(): string | undefined {
     const { to, expected } = this.parts
-    return to.node?.netns ?? (expected.forward.end === 'delivered' ? expected.forward.at : undefined)
+    // Behind a Service it is the endpoint's, whoever has the address.
+    if (to.node && !expected.endpoint) return to.node.netns
+    return expected.forward.end === 'delivered' ? expected.forward.at : undefined
   }
 
   get arrived(): boolean {

@@ -1,9 +1,10 @@
 /** The probe as netfilter can match it without connection tracking: by marker or ports, bare, inside a tunnel, or quoted in an ICMP error. */
-import type { Identity } from './identity.ts'
+import { sequenceNumbers, type Identity } from './identity.ts'
 import type { Match, Selector } from './netlink.ts'
 
 const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, gre: 47, icmpv6: 58 } as const
 const u16 = (n: number): Buffer => Buffer.from([n >> 8, n & 255])
+const u32 = (n: number): Buffer => Buffer.from([n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255])
 const at = (offset: number, value: Buffer): Match => ({ base: 'transport', offset, value })
 
 /** Bytes from the end of the outer IP header to the inner IP header. */
@@ -22,7 +23,10 @@ export function selectors(probe: Identity, family: 4 | 6): Selector[] {
   const marks = (start: number): Match[][] => {
     if (probe.protocol === 'icmp') return [[at(start + 8, probe.marker)]]
     const ports = Array.from({ length: probe.count }, (_, n) => probe.id + n).flatMap((p) => [[at(start, u16(p))], [at(start + 2, u16(p))]])
-    return probe.protocol === 'udp' ? [[at(start + 8, probe.marker)], ...ports] : ports
+    if (probe.protocol === 'udp') return [[at(start + 8, probe.marker)], ...ports]
+    // Behind a Service the port may be another one; the sequence number stays, and the answer acknowledges it.
+    const numbers = sequenceNumbers(probe).flatMap((isn) => [[at(start + 4, u32(isn))], [at(start + 8, u32((isn + 1) >>> 0))]])
+    return [...ports, ...numbers]
   }
   const bare = marks(0).map((matches): Selector => ({ family, protocol: l4, matches }))
   const tunnelled = TUNNELS.flatMap((t) =>

@@ -1,9 +1,10 @@
 /** FROM and TO of a trace: words of the command line → nodes and addresses. */
 import { nodesOf, type Lab, type Node, type NodeAddress } from '../model/lab.ts'
-import { serviceAddress, serviceOf } from '../model/services.ts'
+import { serviceAddress, serviceOf, type Service } from '../model/services.ts'
 import { parseIp, type Family } from '../topology/address.ts'
 import { suggest } from '../topology/suggest.ts'
 import { nodeName } from './places.ts'
+import type { Flow } from './translation.ts'
 
 /** Why a word cannot be traced to or from. */
 export class TargetError extends Error {
@@ -22,8 +23,10 @@ export interface Target {
   readonly node?: Node
   readonly address: string
   readonly family: Family
-  /** Of a Service: the port its name stands for here. */
+  /** Where it was called by a Service's name. */
   readonly service?: { readonly name: string; readonly namespace: string }
+  /** What is sent there: Services are found by it. */
+  readonly flow?: Flow
 }
 
 /** Addresses of a node that others can reach it under. A router has those of its segments; a switch has none. */
@@ -54,6 +57,7 @@ export function resolveTargets(
   fromWord: string,
   toWord: string,
   family: Family | undefined,
+  flow?: Flow,
 ): { from: Target & { node: Node }; to: Target } {
   const fromNode = findNode(lab, fromWord)
   const raw = parseIp(fromWord)
@@ -76,10 +80,29 @@ export function resolveTargets(
     const source = addressesOf(sender, lab).find((a) => a.family === f)?.ip
     if (!to || source === undefined) continue
     const from: Target & { node: Node } = { word: fromWord, node: sender, address: owner ? fromWord : source, family: f }
-    return { from, to }
+    return { from, to: flow ? { ...to, flow } : to }
   }
   const said = family === undefined ? 'an address family in common' : `both an IPv${family} address`
   throw new TargetError('no-common-family', `${fromWord} and ${toWord} do not have ${said}`)
+}
+
+/**
+ * What is sent to a Service when nobody said what: to its only port. A cluster address answers no ICMP.
+ * @throws TargetError where there is no such port to choose
+ */
+export function onlyPort(lab: Lab, word: string): Flow {
+  const found = findService(lab, word)
+  const ports = found.ports.map((p) => ({ ...p, text: `${p.port}/${p.protocol.toLowerCase()}` }))
+  const [first] = ports
+  if (ports.length === 1 && first && first.protocol !== 'SCTP')
+    return { protocol: first.protocol === 'TCP' ? 'tcp' : 'udp', port: first.port }
+  const list = ports.map((p) => `--port ${p.text}${p.name === undefined ? '' : ` (${p.name})`}`).join(', ')
+  if (ports.length < 2)
+    throw new TargetError(
+      'service-port',
+      `Service ${found.key} has ${list === '' ? 'no port' : 'only an SCTP port, and no probe speaks SCTP'}`,
+    )
+  throw new TargetError('service-port', `Service ${found.key} has ${ports.length} ports: which one?`, `One of ${list}.`)
 }
 
 const ownerOf = (lab: Lab, ip: string): Node | undefined => {
@@ -107,20 +130,24 @@ function destination(lab: Lab, word: string, family: Family): Target | undefined
   return address === undefined ? undefined : { word, node, address, family }
 }
 
+/** @throws TargetError */
+function findService(lab: Lab, word: string): Service {
+  const found = serviceOf(lab, word)
+  if (found) return found
+  const near = suggest(
+    word,
+    lab.services.map((s) => `svc/${s.key}`),
+  )
+  throw new TargetError(
+    'unknown-service',
+    `lab ${lab.name} has no Service "${word.slice('svc/'.length)}"`,
+    near ? `did you mean "${near}"?` : undefined,
+  )
+}
+
 /** The cluster address of `svc/name` or `svc/namespace/name`. */
 function service(lab: Lab, word: string, family: Family): Target | undefined {
-  const found = serviceOf(lab, word)
-  if (!found) {
-    const near = suggest(
-      word,
-      lab.services.map((s) => `svc/${s.key}`),
-    )
-    throw new TargetError(
-      'unknown-service',
-      `lab ${lab.name} has no Service "${word.slice('svc/'.length)}"`,
-      near ? `did you mean "${near}"?` : undefined,
-    )
-  }
+  const found = findService(lab, word)
   const { name, namespace, key } = found
   if (found.headless)
     throw new TargetError(

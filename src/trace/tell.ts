@@ -3,7 +3,7 @@ import { decisionsOf } from './decisions.ts'
 import { keyOfStep } from './chain.ts'
 import type { Sighting } from './identity.ts'
 import { judge, type Verdict } from './judge.ts'
-import type { PredictedPath } from './predict.ts'
+import { expectedSteps, type PredictedPath, type Step } from './path.ts'
 import type { Scene } from './scene.ts'
 import type { Capture, Hop, Story } from './story.ts'
 
@@ -15,9 +15,15 @@ export interface Losses {
 
 const keyOf = (s: Sighting): string => keyOfStep({ ns: s.netns, device: s.device, direction: s.direction })
 
+const among = (seen: readonly Sighting[]) => {
+  const keys = new Set(seen.map(keyOf))
+  return (s: Step): boolean => keys.has(keyOfStep(s))
+}
+
 export function tell(scene: Scene, losses: Losses): Story {
-  const { lab, from, to, options, identity, expected, missing } = scene.parts
+  // First: which of a Service's endpoints was expected is seen in the evidence.
   scene.refresh(scene.n)
+  const { lab, from, to, options, identity, expected, missing } = scene.parts
   const verdict = judge(scene)
   const captures = [...scene.sightings]
   const start = scene.forward[0]?.at ?? scene.outcome().sent ?? scene.sightings[0]?.at ?? 0n
@@ -61,7 +67,7 @@ export function tell(scene: Scene, losses: Losses): Story {
     },
     evidence: {
       captured: forward.filter((h) => h.evidence === 'captured').length + reply.filter((h) => h.evidence === 'captured').length,
-      expected: expected.forward.steps.length + (expected.back?.steps.length ?? 0),
+      expected: expectedSteps(expected.forward, among(scene.forward)).length + expectedSteps(expected.back, among(scene.reply)).length,
       kernelEvents: scene.attribution.matched + scene.attribution.drops.length + scene.attribution.icmp.length,
       ruleEvents: scene.rules.reduce((n, r) => n + r.group.steps.length, 0),
       lost: losses.frames + losses.overflows,
@@ -99,16 +105,19 @@ function hops(
   if (!path || expect === 'all') return list
   const have = new Set(seen.map(keyOf))
   const reached = path.steps.findLastIndex((s) => have.has(keyOfStep(s)))
-  const never = path.steps.slice(reached + 1).map((s): Hop => ({
-    node: places.name(s.ns),
-    nodeKind: places.node(s.ns).kind,
-    device: s.device,
-    direction: s.direction,
-    at: null,
-    evidence: 'predicted',
-    layers: [],
-    decisions: s.decisions,
-  }))
+  const never = path.steps
+    .slice(reached + 1)
+    .filter((s) => s.optional === undefined)
+    .map((s): Hop => ({
+      node: places.name(s.ns),
+      nodeKind: places.node(s.ns).kind,
+      device: s.device,
+      direction: s.direction,
+      at: null,
+      evidence: 'predicted',
+      layers: [],
+      decisions: s.decisions,
+    }))
   return [...list, ...never]
 }
 
@@ -122,7 +131,7 @@ function differences(scene: Scene, verdict: Verdict): string[] {
     const have = seen.map(keyOf)
     const extra = seen.filter((s) => !steps.includes(keyOf(s)))
     const reached = Math.max(-1, ...have.map((k) => steps.indexOf(k)))
-    const skipped = path.steps.slice(0, reached).filter((s) => !have.includes(keyOfStep(s)))
+    const skipped = path.steps.slice(0, reached).filter((s) => s.optional === undefined && !have.includes(keyOfStep(s)))
     const show = (x: readonly { readonly node: string; readonly device: string; readonly direction: string }[]): string =>
       [...new Set(x.map((s) => `${s.node} ${s.device} ${s.direction}`))].join(', ')
     if (extra.length > 0) list.push(`${what} was seen where the kernel's tables did not predict it: ${show(extra)}`)

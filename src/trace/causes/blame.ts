@@ -2,6 +2,7 @@
 import { describe, type KernelObject, type Route } from '../../kernel/objects.ts'
 import type { IpLink } from '../../kernel/parse.ts'
 import { contains, parseCidr, parseIp } from '../../topology/address.ts'
+import type { Source } from '../../topology/diagnostics.ts'
 import type { Sighting } from '../identity.ts'
 import type { Scene } from '../scene.ts'
 import type { CauseId, Drop, Evidence } from '../story.ts'
@@ -11,10 +12,14 @@ export interface Maybe {
   readonly certain: boolean
 }
 
+/** `lab.yaml:12`, or the manifest's own file and line. */
+export const placeOf = (scene: Scene, source: Pick<Source, 'file' | 'line'>): string =>
+  `${source.file ?? scene.parts.lab.file}:${source.line}`
+
 /** The kernel object and the line behind it, as fields of a drop. */
 export function blame(scene: Scene, object: KernelObject | undefined): Pick<Drop, 'object' | 'source'> {
   if (!object) return {}
-  return { object: describe(object), ...(object.from ? { source: `${scene.parts.lab.file}:${object.from.line}` } : {}) }
+  return { object: describe(object), ...(object.from ? { source: placeOf(scene, object.from) } : {}) }
 }
 
 export interface DropParts {
@@ -60,6 +65,12 @@ export const isUp = (link: IpLink | undefined): boolean => link?.flags.includes(
 export function innerAddresses(s: Sighting): { readonly src: string; readonly dst: string } | undefined {
   const ip = s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
   return ip && { src: ip.src, dst: ip.dst }
+}
+
+/** Destination port of the innermost packet: behind a Service not the one that was asked for. */
+export function portOf(s: Sighting): number | undefined {
+  const l4 = s.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
+  return l4?.dstPort
 }
 
 /** Addresses of the outermost IP header. */

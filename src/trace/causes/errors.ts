@@ -3,7 +3,7 @@ import type { IcmpLayer } from '../packet/layers.ts'
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
-import { dropped, type DropParts } from './blame.ts'
+import { dropped, portOf, type DropParts } from './blame.ts'
 import { forwardingOff, tooBig, tooOld } from './forwarding.ts'
 import { routeFailure } from './routes.ts'
 
@@ -42,7 +42,7 @@ function inWords(scene: Scene, error: IcmpLayer, s: Sighting, ns: string): Drop 
       return dropped(scene, {
         ...common,
         cause: 'nobody-listening',
-        text: `nobody in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${options.port}`,
+        text: `nobody in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
         hint: `netlab exec ${places.name(ns)} -- ss -lnptu`,
       })
     return dropped(scene, {

@@ -3,7 +3,7 @@ import type { KernelObject } from '../../kernel/objects.ts'
 import { verdictOf, isDrop } from '../rules.ts'
 import type { JudgedGroup, Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
-import { dropped, isTunnelled, legOf, type DropParts } from './blame.ts'
+import { dropped, isTunnelled, legOf, placeOf, type DropParts } from './blame.ts'
 
 /** The packet of a dropping group is dead unless it was seen somewhere afterwards. */
 function isLast(scene: Scene, { packet }: JudgedGroup): boolean {
@@ -31,7 +31,7 @@ export function chainSource(scene: Scene, ns: string, table: string, text: strin
   const policy = policyOf(text)
   if (policy) return `policy ${policy}`
   const object = chainOf(scene, ns, table, text)
-  return object?.from ? `${scene.parts.lab.file}:${object.from.line}` : undefined
+  return object?.from && placeOf(scene, object.from)
 }
 
 /** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
@@ -44,19 +44,19 @@ export function policyOf(text: string | undefined): string | undefined {
 }
 
 /** Where the named policies stand in the topology: ` (lab.yaml:9)`; nothing when the lab does not know. */
-function policyLines({ parts: { lab } }: Scene, names: string): string {
+function policyLines(scene: Scene, names: string): string {
+  const { lab } = scene.parts
   const places = names.split(', ').flatMap((name) => {
     const source = lab.policySources?.[name] ?? lab.policySources?.[name.replace(/^default\//, '')]
-    return source ? [`${source.file ?? lab.file}:${source.line}`] : []
+    return source ? [placeOf(scene, source)] : []
   })
   return places.length > 0 ? ` (${places.join(', ')})` : ''
 }
 
-/** The line of the Service that is traced to. */
-function serviceSource(scene: Scene): { readonly source?: string } {
-  const { to, lab } = scene.parts
-  const found = lab.services.find((s) => s.name === to.service?.name && s.namespace === to.service.namespace)
-  return found ? { source: `${lab.file}:${found.source.line}` } : {}
+/** The line of a Service by kube-proxy's name for one of its ports: `shop/cart:web`. */
+function serviceSource(scene: Scene, port: string): { readonly source?: string } {
+  const found = scene.parts.lab.services.find((s) => `${s.namespace}/${s.name}` === port.replace(/:.*/, ''))
+  return found ? { source: placeOf(scene, found.source) } : {}
 }
 
 function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
@@ -91,14 +91,19 @@ function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
         ? 'a rule rejects it'
         : 'a rule drops it'
   const where = `${said} in ${group.table} ${chain} of ${name}`
-  if (/ has no (?:local )?endpoints"/.test(text ?? '')) {
-    const service = /comment "([^"]*) has no/.exec(text!)?.[1]
+  const served = /comment "(\S+) has no (local )?endpoints"/.exec(text ?? '')
+  if (served) {
+    const [, service, local] = served
     return dropped(scene, {
       ...common,
       cause: 'no-endpoints',
-      text: `Service ${service} has no endpoints that could answer: ${where}`,
-      hint: 'No ready pod has the labels of its selector and the target port.',
-      ...serviceSource(scene),
+      text: local
+        ? `Service ${service} has no endpoint on ${name}, and its traffic policy Local allows no other: ${where}`
+        : `Service ${service} has no endpoints that could answer: ${where}`,
+      hint: local
+        ? 'Ask a host that runs one of its pods, or set the policy to Cluster.'
+        : 'No ready pod has the labels of its selector and the target port.',
+      ...serviceSource(scene, service!),
     })
   }
   if (policy)

@@ -4,7 +4,7 @@ import type { Sighting } from '../identity.ts'
 import { dataOf } from '../predict.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
-import { dropped, interfaceDown, isUp, type DropParts } from './blame.ts'
+import { dropped, interfaceDown, isUp, portOf, type DropParts } from './blame.ts'
 
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
 
@@ -65,7 +65,7 @@ export function tunnelRefused(scene: Scene, s: Sighting, common: Common): Drop |
 
 /** Nothing in the node listens for it: the destination's port, or the tunnel's. */
 export function noSocket(scene: Scene, s: Sighting, common: Common): Drop {
-  const { places, to, options } = scene.parts
+  const { places, options } = scene.parts
   const name = places.name(s.netns)
   const outer = s.layers.find((l) => l.type === 'udp')
   const isTunnel = scene.parts.identity.protocol !== 'udp' || vxlanOf(s) !== undefined
@@ -74,10 +74,10 @@ export function noSocket(scene: Scene, s: Sighting, common: Common): Drop {
   return dropped(scene, {
     ...common,
     cause: 'nobody-listening',
-    text: `nobody in ${name} listens on ${options.protocol.toUpperCase()} port ${options.port}`,
+    text: `nobody in ${name} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
     hint:
-      to.node?.kind === 'pod'
-        ? `Declare it under containers.ports of ${to.word}, or start something: netlab exec ${to.word} -- …`
+      places.node(s.netns).kind === 'pod'
+        ? `Declare it under containers.ports of ${name}, or start something: netlab exec ${name} -- …`
         : `netlab exec ${name} -- ss -lnptu`,
   })
 }

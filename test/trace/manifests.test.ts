@@ -1,0 +1,75 @@
+/** What came from a Kubernetes manifest is blamed by the manifest's own file and line, not by the topology's. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Lab } from '../support/lab.ts'
+import { unable } from '../support/machine.ts'
+import { root } from '../support/root.ts'
+import { netlab, sh } from '../support/run.ts'
+import { traceDocument, type TraceDocument } from './document.ts'
+
+describe('objects out of manifests are blamed by the manifest', { skip: unable }, () => {
+  const example = readFileSync(join(root, 'topologies/from-manifests.yaml'), 'utf8')
+  const manifests = join(root, 'topologies/manifests')
+  const lab = new Lab(example.replace(/^name: .*$/m, '').replace('manifests: [manifests]', `manifests: [${manifests}]`))
+  const lineOf = (file: string, what: RegExp): string => {
+    const at = readFileSync(join(manifests, file), 'utf8')
+      .split('\n')
+      .findIndex((l) => what.test(l))
+    assert.ok(at >= 0)
+    return `${join(manifests, file)}:${at + 1}`
+  }
+  const on = (node: string, command: string): Promise<string> => sh(`nsenter --net=/run/netns/${lab.ns(node)} ${command}`)
+  const trace = async (...args: string[]): Promise<TraceDocument> =>
+    traceDocument(await netlab(['trace', ...args, '--lab', lab.name, '--json']))
+  before(() => lab.mustUp())
+  after(() => lab.remove())
+
+  it('a pod', async () => {
+    await on('shop/db-0', 'ip route del default')
+    const story = await trace('shop/db-0', 'agent-node-2')
+    await lab.up()
+    assert.deepEqual(
+      [story.drop?.node, story.drop?.cause, story.drop?.source],
+      ['shop/db-0', 'no-route', lineOf('database.yaml', /^ {2}name: db$/)],
+    )
+  })
+
+  it("a pod's interface", async () => {
+    await on('agent-node-2', 'ip link set eth0 down')
+    const story = await trace('visitor', 'agent-node-2')
+    await lab.up()
+    assert.deepEqual(
+      [story.drop?.node, story.drop?.cause, story.drop?.source],
+      ['agent-node-2', 'interface-down', lineOf('legacy.yaml', /^metadata: \{ name: agent \}/)],
+    )
+  })
+
+  it('a policy', async () => {
+    const story = await trace('visitor', 'svc/shop/db-any')
+    assert.equal(story.drop?.cause, 'policy')
+    assert.equal(story.drop?.source, `policy shop/db-from-frontend (${lineOf('database.yaml', /db-from-frontend/)})`)
+  })
+
+  it("a Service's rules", async () => {
+    const story = await trace('shop/frontend-1', 'svc/shop/db-any')
+    assert.equal(story.outcome, 'delivered')
+    const chosen = story.forward.flatMap((h) => h.decisions).find((d) => d.kind === 'rule' && /-j DNAT/.test(d.text))
+    assert.equal(chosen?.source, lineOf('database.yaml', /name: db-any/))
+  })
+
+  it('a Service whose endpoints an EndpointSlice names', async () => {
+    const text = await netlab(['trace', 'visitor', 'svc/legacy', '--lab', lab.name, '--json'])
+    const story = traceDocument(text)
+    // Its endpoint is a machine outside, on which nobody listens.
+    assert.deepEqual([story.drop?.node, story.drop?.cause, story.outcome], ['old-machine', 'nobody-listening', 'rejected'])
+    assert.deepEqual([story.differences, story.evidence.captured], [[], story.evidence.expected])
+  })
+
+  it('without the folders of this machine, for people', async () => {
+    const { stdout } = await netlab(['trace', 'visitor', 'svc/shop/db-any', '--lab', lab.name])
+    assert.match(stdout, /policy shop\/db-from-frontend/)
+    assert.ok(!stdout.includes(lab.dir), stdout)
+  })
+})

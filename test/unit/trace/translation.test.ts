@@ -1,0 +1,105 @@
+/** What hosts do to a connection's addresses, as rules would: by hand from kube-proxy's chains. */
+import { describe, expect, test } from 'vitest'
+import { onlyPort } from '../../../src/trace/targets.ts'
+import { choiceAt, endpointsBehind, leavesCluster, portalAt, type Portal } from '../../../src/trace/translation.ts'
+import { lab } from '../model/fixture.ts'
+
+const LAB = lab(`
+name: t
+network: { podCIDR: [10.244.0.0/16, 'fd00:10:244::/48'] }
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { host: node-1, labels: { app: web } }
+  b: { host: node-2, labels: { app: web } }
+externals: { outside: {}, friend: { podRoutes: true } }
+services:
+  web: { type: NodePort, clusterIP: 10.96.0.50, selector: { app: web }, ports: [{ port: 80, nodePort: 30080 }] }
+  loc: { type: NodePort, clusterIP: 10.96.0.51, externalTrafficPolicy: Local, internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80, nodePort: 30090 }] }
+  out: { externalIPs: [192.0.2.1], selector: { app: web }, ports: [{ port: 7000 }] }
+  two: { selector: { app: web }, ports: [{ name: x, port: 80 }, { name: y, port: 53, protocol: UDP }] }
+  none: { clusterIP: 10.96.0.52, ports: [{ port: 80 }] }
+  sctp: { selector: { app: web }, ports: [{ port: 9, protocol: SCTP }] }
+`)
+const [one, two] = [LAB.hosts[0]!, LAB.hosts[1]!]
+const tcp = (port: number) => ({ protocol: 'tcp', port }) as const
+const portal = (dst: string, port: number, host = one): Portal => {
+  const found = portalAt(LAB, host, dst, tcp(port))
+  if (!found || found === 'nobody') throw new Error(`no portal at ${dst}:${port}`)
+  return found
+}
+const pods = (p: Portal, host: typeof one, src: string): unknown => {
+  const { endpoints, masquerade } = choiceAt(LAB, host, p, src)
+  return [endpoints.map((e) => e.pod), masquerade]
+}
+
+describe('which Service an address and a port are', () => {
+  test.each([
+    ['10.96.0.50', 80, 'web', 'cluster address'],
+    ['192.0.2.1', 7000, 'out', 'external address'],
+    ['192.168.50.11', 30080, 'web', 'node port'],
+    // Any address of the host: its bridge's, its tunnel's.
+    ['10.244.0.1', 30080, 'web', 'node port'],
+    ['10.244.0.0', 30080, 'web', 'node port'],
+  ])('%s %i', (dst, port, name, by) => {
+    const found = portal(dst, port)
+    expect([found.service.name, found.by]).toEqual([name, by])
+  })
+  test('not: another port, another protocol, another host, a pod', () => {
+    expect(portalAt(LAB, one, '192.168.50.11', tcp(30081))).toBeUndefined()
+    expect(portalAt(LAB, one, '192.168.50.11', { protocol: 'udp', port: 30080 })).toBeUndefined()
+    expect(portalAt(LAB, one, '192.168.50.12', tcp(30080))).toBeUndefined()
+    expect(portalAt(LAB, one, '10.244.0.2', tcp(80))).toBeUndefined()
+  })
+  test('nobody: a cluster address without that port, and ICMP', () => {
+    expect(portalAt(LAB, one, '10.96.0.50', tcp(81))).toBe('nobody')
+    expect(portalAt(LAB, one, '10.96.0.50', { protocol: 'icmp', port: 0 })).toBe('nobody')
+    expect(portalAt(LAB, one, '10.96.77.77', tcp(80))).toBe('nobody')
+  })
+  test('a lab without Services has no such rules', () => {
+    const plain = lab('name: t\nhosts: { node-1: {} }\npods: { a: { host: node-1 } }\n')
+    expect(portalAt(plain, plain.hosts[0]!, '10.96.0.1', tcp(80))).toBeUndefined()
+  })
+})
+
+describe('whom a client gets, and as whom it comes', () => {
+  const [pod, host, stranger] = ['10.244.0.2', '192.168.50.11', '203.0.113.10']
+  test('cluster address', () => {
+    expect(pods(portal('10.96.0.50', 80), one, pod)).toEqual([['a', 'b'], false])
+    expect(pods(portal('10.96.0.50', 80), one, host)).toEqual([['a', 'b'], true])
+    expect(pods(portal('10.96.0.51', 80), two, pod)).toEqual([['b'], false])
+  })
+  test('node port', () => {
+    expect(pods(portal('192.168.50.11', 30080), one, stranger)).toEqual([['a', 'b'], true])
+    expect(pods(portal('192.168.50.11', 30080), one, pod)).toEqual([['a', 'b'], true])
+  })
+  test('node port with policy Local', () => {
+    const at = portal('192.168.50.11', 30090)
+    expect(pods(at, one, stranger)).toEqual([['a'], false])
+    expect(pods(at, one, pod)).toEqual([['a', 'b'], false])
+    expect(pods(at, one, host)).toEqual([['a', 'b'], true])
+  })
+  test('nobody there', () => expect(pods(portal('10.96.0.52', 80), one, pod)).toEqual([[], false]))
+})
+
+test('what leaves the cluster does so under the address of its host', () => {
+  expect(leavesCluster(LAB, '10.244.0.2', '203.0.113.10')).toBe(true)
+  expect(leavesCluster(LAB, '10.244.0.2', '192.168.50.1')).toBe(true)
+  for (const dst of ['10.244.1.2', '192.168.50.12', '10.96.0.50', LAB.externals[1]!.addresses[0]!.ip])
+    expect(leavesCluster(LAB, '10.244.0.2', dst)).toBe(false)
+  expect(leavesCluster(LAB, '192.168.50.11', '203.0.113.10')).toBe(false)
+  expect(leavesCluster({ ...LAB, masquerade: false }, '10.244.0.2', '203.0.113.10')).toBe(false)
+})
+
+test('endpoints behind an address, each once', () => {
+  expect(endpointsBehind(LAB, '192.168.50.12', tcp(30080)).map((e) => e.ip)).toEqual(['10.244.0.2', '10.244.1.2'])
+  expect(endpointsBehind(LAB, '10.244.0.2', tcp(80))).toEqual([])
+})
+
+describe('a Service without a port', () => {
+  test('its only one', () => expect(onlyPort(LAB, 'svc/web')).toEqual({ protocol: 'tcp', port: 80 }))
+  test('several: which?', () =>
+    expect(() => onlyPort(LAB, 'svc/two')).toThrow(expect.objectContaining({ hint: 'One of --port 80/tcp (x), --port 53/udp (y).' })))
+  test('SCTP: no', () => expect(() => onlyPort(LAB, 'svc/sctp')).toThrow(/no probe speaks SCTP/))
+  test('no such Service', () =>
+    expect(() => onlyPort(LAB, 'svc/wep')).toThrow(expect.objectContaining({ hint: 'did you mean "svc/web"?' })))
+})
