@@ -129,6 +129,21 @@ export function program() {
     )
     .action(async (from, to, options) => (await import('./commands/trace.ts')).trace(from, to, options))
 
+  netlab
+    .command('test')
+    .description('Does the running lab keep its promises: the network model, its policies and Services, its `expect:`? Exit code 1 if not.')
+    .argument('[lab]', 'name or file; may be left out when one lab is up')
+    .addOption(new Option('--only <group...>', 'promises of these sources only').choices(['model', 'policy', 'service', 'expect'] as const))
+    .option('--sample <pairs>', 'ask about so many pairs of pods instead of all')
+    .option('--seed <number>', 'another sample of the same size')
+    .option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)')
+    .addOption(json())
+    .addHelpText(
+      'after',
+      example('netlab test\nnetlab test topologies/three-tier.yaml --json | jq .failed\nnetlab test scale --sample 2000'),
+    )
+    .action(async (name, options) => (await import('./commands/test.ts')).test(name, options))
+
   const policy = netlab
     .command('policy')
     .description('What NetworkPolicies come to: whom they select, and who reaches whom. Needs no root.')

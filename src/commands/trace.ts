@@ -14,6 +14,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { completePath, requireRoot } from './machine.ts'
+import { usage, whole } from './options.ts'
 
 export interface TraceOptions {
   readonly lab?: string
@@ -28,15 +29,6 @@ export interface TraceOptions {
   readonly json?: true
   readonly pcap?: string
   readonly html?: string
-}
-
-const usage = (code: string, message: string, hint?: string): Failure => failure(Exit.Usage, code, message, hint)
-
-function number(text: string | undefined, name: string, least: number, most: number): number | undefined {
-  if (text === undefined) return undefined
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  throw usage('bad-option', `--${name} ${text}: expected a whole number from ${least} to ${most}`)
 }
 
 function port(text: string | undefined): Pick<ProbeOptions, 'protocol' | 'port'> {
@@ -65,10 +57,10 @@ function probeOptions(o: TraceOptions): ProbeOptions {
     ...port(o.port),
     family,
     // A length nobody else on the machine is likely to send: kernel events are told apart by it.
-    size: number(o.size, 'size', family === 6 ? 60 : 40, 65_507) ?? 97 + Math.floor(Math.random() * 40),
+    size: whole(o.size, 'size', family === 6 ? 60 : 40, 65_507) ?? 97 + Math.floor(Math.random() * 40),
     df: o.df,
-    ttl: number(o.ttl, 'ttl', 1, 255) ?? 0,
-    count: number(o.count, 'count', 1, 100) ?? 1,
+    ttl: whole(o.ttl, 'ttl', 1, 255) ?? 0,
+    count: whole(o.count, 'count', 1, 100) ?? 1,
     timeout: timeout(o.timeout),
   }
 }

@@ -17,6 +17,8 @@ export interface Scene {
   readonly control: number
   /** The same, and nobody listens there. */
   readonly closed: number
+  /** The same, and in every pod somebody listens there on its loopback addresses alone. */
+  readonly loopback: number
 }
 
 /** A question, and what is expected of it. */
