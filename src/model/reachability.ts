@@ -5,7 +5,7 @@
 import { contains, familyName, parseIp, type Family } from '../topology/address.ts'
 import { addressOf, type External, type Lab, type Pod } from './lab.ts'
 import { namedPorts, policiesOf, type IpBlock, type PortMatch, type Protocol } from './policies.ts'
-import { verdict } from './verdict.ts'
+import { verdict, type Party } from './verdict.ts'
 
 /** Parties that policies treat alike. */
 export interface Line {
@@ -56,8 +56,8 @@ export function mentionedPorts(lab: Lab): PortProbe[] {
   return [...sorted, ...(control === undefined ? [] : [{ protocol: 'TCP' as const, port: control }]), { protocol: 'ICMP' }]
 }
 
-/** What policies can see of a pod, as text: equal for pods that they cannot tell apart. */
-function kinds(lab: Lab): (party: Member) => string {
+/** What policies can see of a party, as text: equal for pods, and for hosts, that they cannot tell apart. */
+export function kindsOf(lab: Lab): (party: Party) => string {
   const policies = policiesOf(lab)
   const rules = policies.flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])])
   const groups = [...new Set([...policies.map((p) => p.selected), ...rules.flatMap((r) => r.peers?.groups ?? [])])]
@@ -66,9 +66,15 @@ function kinds(lab: Lab): (party: Member) => string {
     ...new Set(rules.flatMap((r) => (r.ports ?? []).flatMap((m) => (m.kind === 'named' ? [`${m.protocol} ${m.name}`] : [])))),
   ].map((n) => n.split(' ') as [Protocol, string])
   return (party) => {
-    if (party.kind !== 'pod') return party.name
-    const ips = party.addresses.map((a) => parseIp(a.ip)!)
+    if (party.kind === 'external') return party.name
+    // Beyond a tunnel a host is seen by the first address of its block.
+    const own =
+      party.kind === 'host'
+        ? [...party.addresses.map((a) => a.ip), ...party.blocks.map((b) => b.network)]
+        : party.addresses.map((a) => a.ip)
+    const ips = own.map((ip) => parseIp(ip)!)
     const inBlocks = blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0))
+    if (party.kind === 'host') return `host ${inBlocks.join('')}`
     return [
       party.namespace,
       groups.map((g) => (g.pods.has(party) ? 1 : 0)).join(''),
@@ -84,7 +90,7 @@ interface Class extends Line {
 }
 
 function classes(lab: Lab, parties: readonly Member[]): Class[] {
-  const kindOf = kinds(lab)
+  const kindOf = kindsOf(lab)
   const found = new Map<string, Member[]>()
   for (const p of parties) {
     const kind = kindOf(p)

@@ -23,7 +23,7 @@ import type { Host, Lab, Pod } from '../model/lab.ts'
 import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../model/policies.ts'
 import type { Family } from '../topology/address.ts'
 import { comment, peerMatches, portMatches } from './matches.ts'
-import type { PolicyModule } from './policy.ts'
+import type { DenyRule, PolicyModule } from './policy.ts'
 import { SetTable } from './sets.ts'
 
 const ENTRY = 'NETLAB-POLICY'
@@ -157,6 +157,26 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
   ]
 }
 
+const denyRules = new WeakMap<Lab, Map<string, DenyRule | undefined>>()
+
+/** The last rules of a chain end what is left: one for every group of subjects, in the order of their first policies. */
+function denyRule(pod: Pod, direction: Direction, family: Family, lab: Lab): DenyRule | undefined {
+  const here = enforced(lab).get(pod.host)
+  const subjects = [...new Map(here?.policies.filter((p) => p[direction]).map((p) => [p.selected.key, p.selected.pods])).values()]
+  const place = subjects.findIndex((pods) => pods.has(pod))
+  if (!here || place < 0) return undefined
+  const known = denyRules.get(lab) ?? new Map<string, DenyRule | undefined>()
+  denyRules.set(lab, known)
+  const key = `${pod.host} ${direction} ${family} ${place}`
+  if (!known.has(key)) {
+    const host = lab.hosts.find((h) => h.name === pod.host)!
+    const chain = familyObjects(host, lab, family, here).find((o): o is Chain => o.kind === 'chain' && o.chain === CHAIN[direction])
+    const rule = chain?.rules.at(place - subjects.length)
+    known.set(key, rule === undefined ? undefined : { ns: host.netns, family, table: 'filter', chain: CHAIN[direction], rule })
+  }
+  return known.get(key)
+}
+
 /** Only a Service sends a pod's packets out and back to itself. */
 const needsSelf = (lab: Lab): boolean => lab.services.length > 0
 
@@ -167,4 +187,5 @@ export const iptables: PolicyModule = {
     const here = enforced(lab).get(host.name)
     return here ? (lab.families.flatMap((family) => familyObjects(host, lab, family, here)) as (Chain | Ipset)[]) : []
   },
+  denies: denyRule,
 }

@@ -1,7 +1,20 @@
 /** What every policy module answers: how NetworkPolicies are enforced on a host. Pure: no I/O, no clock, no randomness. */
 import type { Feature } from '../kernel/features.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab } from '../model/lab.ts'
+import type { Host, Lab, Pod } from '../model/lab.ts'
+import type { Direction } from '../model/policies.ts'
+import type { Family } from '../topology/address.ts'
+
+/** The rule that ends what no policy allows. Its packet counter tells a deny from a packet that got lost on the way. */
+export interface DenyRule {
+  /** Namespace of the host that has it. */
+  readonly ns: string
+  readonly family: Family
+  readonly table: 'filter'
+  readonly chain: string
+  /** As `iptables-save` prints it, without `-A CHAIN`. */
+  readonly rule: string
+}
 
 /**
  * Enforces the policies of a lab (see model/policies.ts for what they mean). A pod's ingress is judged on the
@@ -14,4 +27,6 @@ export interface PolicyModule {
   needs(lab: Lab): readonly Feature[]
   /** Everything on one host. Nothing where no policy selects a pod of the host. */
   objects(host: Host, lab: Lab): KernelObject[]
+  /** Where a packet ends that no policy of this pod allows; undefined where the pod is not isolated. */
+  denies(pod: Pod, direction: Direction, family: Family, lab: Lab): DenyRule | undefined
 }

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { compiled } from '../model/fixture.ts'
+import { describe, expect, test } from 'vitest'
+import { policyModuleOf } from '../../../src/policy/index.ts'
+import { compiled, podOf } from '../model/fixture.ts'
 
 const TEXT = `
 name: who
@@ -14,9 +15,8 @@ policies:
   for-b: { podSelector: { matchLabels: { app: b } } }
 `
 
-const rules = compiled(TEXT).objects.flatMap((o) =>
-  o.kind === 'chain' && o.chain === 'NETLAB-INGRESS' ? [{ ns: o.ns, rules: o.rules }] : [],
-)
+const made = compiled(TEXT)
+const rules = made.objects.flatMap((o) => (o.kind === 'chain' && o.chain === 'NETLAB-INGRESS' ? [{ ns: o.ns, rules: o.rules }] : []))
 
 test('what is dropped is told by the policies that isolate the pod, and by no others', () => {
   expect(rules[0]!.rules.filter((r) => r.endsWith('-j DROP'))).toEqual([
@@ -29,4 +29,24 @@ test('what is dropped is told by the policies that isolate the pod, and by no ot
 
 test('a host none of whose pods is selected gets no rules', () => {
   expect(rules.map((r) => r.ns)).toEqual(['who.node-1'])
+})
+
+describe('the rule that ends what nobody allows', () => {
+  const lab = made.lab
+  const of = (key: string, way: 'ingress' | 'egress' = 'ingress', family: 4 | 6 = 4): string | undefined =>
+    policyModuleOf().denies(podOf(lab, key), way, family, lab)?.rule
+  const drops = rules[0]!.rules.filter((r) => r.endsWith('-j DROP'))
+
+  test('is that of the pod, word for word as the chain has it', () => {
+    expect([of('a'), of('b')]).toEqual(drops)
+    expect(policyModuleOf().denies(podOf(lab, 'a'), 'ingress', 4, lab)).toMatchObject({
+      ns: 'who.node-1',
+      chain: 'NETLAB-INGRESS',
+      family: 4,
+    })
+  })
+
+  test('does not exist for pods that are not isolated, nor in a direction they are not isolated in', () => {
+    expect([of('free'), of('a', 'egress')]).toEqual([undefined, undefined])
+  })
 })
