@@ -119,6 +119,8 @@ export interface Lab {
   /** By the keys of `policies`; absent in labs that an older netlab made. */
   readonly policySources?: Readonly<Record<string, PolicySource>>
   readonly expect: Topology['expect']
+  /** Where the entries of `expect` stand, in their order; absent in labs that an older netlab made. */
+  readonly expectSources?: readonly Source[]
   readonly manifests: readonly string[]
 }
 

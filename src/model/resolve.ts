@@ -86,6 +86,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     policies: topology.policies,
     policySources: policySources(loaded),
     expect: topology.expect,
+    expectSources: topology.expect.map((_, i) => loaded.source(['expect', i])),
     manifests: topology.manifests,
   }
   checkNames(lab, problems)

@@ -7,6 +7,7 @@ import type { Lab } from '../model/lab.ts'
 import type { Party } from '../model/verdict.ts'
 import type { Cell, Check, Group } from './check.ts'
 import type { Answer, Listening, Question } from './question.ts'
+import type { Proof } from './vacuity-proof.ts'
 
 /** What is looked at, decided before anything is asked. */
 export interface Scene {
@@ -38,6 +39,8 @@ export interface Evidence {
    * responder); or why nobody can: `this kernel has no sockets for sctp`. Undefined: nobody asked to listen there.
    */
   listener(netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): 'ours' | 'container' | { readonly why: string } | undefined
+  /** What stands behind a question that was expected to be silent and was. */
+  proof?(question: Question): Proof | undefined
 }
 
 /** What a source of promises makes of the evidence. */

@@ -1,0 +1,28 @@
+/** Who is who: nodes that begin or answer connections, by namespace and by address. */
+import { nodesOf, type Lab } from '../model/lab.ts'
+import type { Party } from '../model/verdict.ts'
+
+interface Directory {
+  readonly byNetns: ReadonlyMap<string, Party>
+  readonly byAddress: ReadonlyMap<string, Party>
+}
+
+const directories = new WeakMap<Lab, Directory>()
+
+function directory(lab: Lab): Directory {
+  let found = directories.get(lab)
+  if (!found) {
+    const parties = nodesOf(lab).filter((n): n is Party => n.kind === 'pod' || n.kind === 'host' || n.kind === 'external')
+    found = {
+      byNetns: new Map(parties.map((p) => [p.netns, p])),
+      byAddress: new Map(parties.flatMap((p) => p.addresses.map((a) => [a.ip, p]))),
+    }
+    directories.set(lab, found)
+  }
+  return found
+}
+
+export const partyIn = (lab: Lab, netns: string): Party | undefined => directory(lab).byNetns.get(netns)
+export const partyAt = (lab: Lab, address: string): Party | undefined => directory(lab).byAddress.get(address)
+
+export const isLoopback = (address: string): boolean => /^127\.|^::1$/.test(address)

@@ -1,0 +1,144 @@
+/**
+ * Proves denies: compares what rules counted with what was asked, and where a rule counted too little asks parts of
+ * it again until the question is found that no rule ever met.
+ */
+import type { Enter, Job } from '../kernel/enter.ts'
+import type { Lab } from '../model/lab.ts'
+import type { DenyRule } from '../policy/policy.ts'
+import { questionKey, type Asked } from './promises.ts'
+import type { Answer, Question } from './question.ts'
+import { buckets, counted, readCounts, type Bucket, type Counts } from './vacuity.ts'
+
+/** What stands behind a silence. */
+export type Proof =
+  /** The rule that had to drop it counted it. */
+  | { readonly by: 'rule'; readonly rule: DenyRule }
+  /** No rule did: it was lost somewhere else. `among`: one of so many it is, and asking again did not tell which. */
+  | { readonly by: 'nobody'; readonly rules: readonly DenyRule[]; readonly among: number }
+  /** Nothing in the lab denies it: silence is no promise kept. */
+  | { readonly by: 'no-rule' }
+
+/** By {@link questionKey}. */
+export type Proofs = ReadonlyMap<string, Proof>
+
+/** How a proof reaches the machine. */
+export interface Means {
+  /** Asks again, all at once; answers in the order of the questions. */
+  ask(questions: readonly Question[]): Promise<readonly Answer[]>
+  count(): Promise<Counts>
+}
+
+/** Rounds of asking again before a group stays a group. */
+const ROUNDS = 16
+
+/** Packets of a question that stays silent: the asker says datagrams twice, and the first SYN is repeated after a second. */
+const packets = (q: Question): number => (q.kind === 'tcp' ? 1 : 2)
+
+const sum = (questions: readonly Question[]): number => questions.reduce((n, q) => n + packets(q), 0)
+
+/** A host's counters of one family. */
+interface Place {
+  readonly ns: string
+  readonly family: 4 | 6
+}
+
+/** Where the rules are that must silence these questions. */
+export function counters(lab: Lab, questions: readonly Question[]): Place[] {
+  const found = new Map(buckets(lab, questions).flatMap((b) => b.rules.map((r) => [`${r.ns} ${r.family}`, { ns: r.ns, family: r.family }])))
+  return [...found.values()]
+}
+
+/** Reads the counters of hosts: one process a host and family. @throws when a host cannot be read */
+async function count(places: readonly Place[], enter: Enter): Promise<Counts> {
+  const counts = new Map<string, number>()
+  const tool = { 4: 'iptables-save', 6: 'ip6tables-save' } as const
+  const jobs = places.map(({ ns, family }): Job => ({ ns, steps: [{ run: [tool[family], '-c', '-t', 'filter'] }] }))
+  await enter.run(jobs, (index, [result]) => {
+    const { ns, family } = places[index]!
+    if (result?.code !== 0) throw new Error(`reading the counters of ${ns}: ${result?.stderr.trim() ?? 'no answer'}`)
+    readCounts(ns, family, result.stdout, counts)
+  })
+  return counts
+}
+
+/**
+ * What stands behind each silent question.
+ * @param silent questions that heard nothing, each asked once between the two readings
+ */
+export async function prove(lab: Lab, silent: readonly Question[], before: Counts, after: Counts, means: Means): Promise<Proofs> {
+  const proofs = new Map<string, Proof>(silent.map((q) => [questionKey(q), { by: 'no-rule' }]))
+  const set = (b: Bucket, proof: (q: Question) => Proof): void => {
+    for (const q of b.questions) proofs.set(questionKey(q), proof(q))
+  }
+  const dropped = (b: Bucket): void => set(b, () => ({ by: 'rule', rule: b.rules[0]! }))
+  const lost = (b: Bucket): void => set(b, () => ({ by: 'nobody', rules: b.rules, among: 1 }))
+
+  /** Groups in doubt, one list a bucket: of each list one is asked in a round, so that rules are not shared. */
+  let doubts: Bucket[][] = []
+  for (const b of buckets(lab, silent)) {
+    if (counted(b, before, after) >= sum(b.questions)) dropped(b)
+    // What is lost together, for want of a way from one node or to one, stands together.
+    else doubts.push([{ ...b, questions: b.questions.toSorted((x, y) => questionKey(x).localeCompare(questionKey(y))) }])
+  }
+  for (let round = 0; doubts.length > 0 && round < ROUNDS; round++) {
+    const asked = doubts.map((groups) => groups[0]!)
+    const start = await means.count()
+    const answers = await means.ask(asked.flatMap((b) => b.questions))
+    const end = await means.count()
+    let at = 0
+    doubts = doubts.flatMap((groups) => {
+      const [b, ...rest] = groups as [Bucket, ...Bucket[]]
+      const still = b.questions.filter(() => answers[at++]?.outcome === 'timeout')
+      const n = counted(b, start, end)
+      // An answer after all: no silence to prove, and whoever judges it has the first answer.
+      const now = { ...b, questions: still }
+      if (still.length === 0) dropped(b)
+      else if (n === 0) lost(now)
+      else if (n >= sum(still) || still.length === 1) dropped(now)
+      else {
+        const half = Math.ceil(still.length / 2)
+        rest.unshift({ ...b, questions: still.slice(0, half) }, { ...b, questions: still.slice(half) })
+      }
+      return rest.length > 0 ? [rest] : []
+    })
+  }
+  for (const groups of doubts) {
+    const questions = groups.flatMap((b) => b.questions)
+    for (const b of groups) set(b, () => ({ by: 'nobody', rules: b.rules, among: questions.length }))
+  }
+  return proofs
+}
+
+/** Watches the rules that deny while questions are asked: made before, told afterwards what was heard. */
+export class DenyWatch {
+  readonly #lab: Lab
+  readonly #enter: Enter
+  readonly #places: readonly Place[]
+  readonly #before: Counts
+
+  private constructor(lab: Lab, enter: Enter, places: readonly Place[], before: Counts) {
+    this.#lab = lab
+    this.#enter = enter
+    this.#places = places
+    this.#before = before
+  }
+
+  /** @param asked everything that is about to be asked */
+  static async start(lab: Lab, asked: readonly Asked[], enter: Enter): Promise<DenyWatch> {
+    const places = counters(
+      lab,
+      asked.filter((q) => q.expected.includes('timeout')),
+    )
+    return new DenyWatch(lab, enter, places, await count(places, enter))
+  }
+
+  /**
+   * What stands behind every silence.
+   * @param ask asks again, each question once
+   */
+  async end(asked: readonly Asked[], answer: (q: Question) => Answer | undefined, ask: Means['ask']): Promise<Proofs> {
+    const silent = asked.filter((q) => q.expected.includes('timeout') && answer(q)?.outcome === 'timeout')
+    const again = (): Promise<Counts> => count(this.#places, this.#enter)
+    return prove(this.#lab, silent, this.#before, await again(), { ask, count: again })
+  }
+}

@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest'
+import { expectations } from '../../../src/verify/expectations.ts'
+import type { Answer } from '../../../src/verify/question.ts'
+import { findings, sceneOf, withId, type World } from './promised.ts'
+
+const LAB = `
+name: e
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { host: node-1 }
+  b: { host: node-2, labels: { app: b }, containers: [{ name: http, ports: [{ containerPort: 80 }] }] }
+  c: { host: node-2 }
+externals:
+  outside: {}
+  friend: { podRoutes: true }
+services:
+  b: { selector: { app: b }, ports: [{ port: 80 }] }
+  none: { selector: { app: x }, ports: [{ port: 80 }] }
+policies:
+  b: { podSelector: { matchLabels: { app: b } }, ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 80 }] }] }
+expect:
+`
+
+/** The check of one entry, given what is heard. */
+function judged(entry: string, answer?: Partial<Answer>, world: World = {}) {
+  const scene = sceneOf(`${LAB}  - ${entry}\n`)
+  return withId(findings(expectations, scene, { ...(answer ? { trouble: () => answer } : {}), ...world }), 'expect-1')
+}
+
+describe('allow', () => {
+  test.each([
+    ['{ from: a, to: b, port: 80/tcp }', undefined, 'answered by b'],
+    ['{ from: a, to: svc/b, port: 80/tcp }', undefined, 'answered by b'],
+    ['{ from: a, to: outside }', undefined, 'answered'],
+  ] as const)('%s holds', (entry, answer, detail) => {
+    expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({ status: 'passed', detail, source: { line: 17 } })
+  })
+
+  test.each([
+    ['{ from: a, to: b, port: 80/tcp }', { outcome: 'timeout' }, /^silence; policy default\/b ingress\[0\]: .* allows it$/],
+    ['{ from: a, to: b, port: 81/tcp }', { outcome: 'timeout' }, /^silence; ingress of b is isolated by policy default\/b/],
+    ['{ from: a, to: b, port: 80/tcp }', { by: 'c' }, /^answered by c instead of b$/],
+    ['{ from: a, to: svc/b, port: 80/tcp }', { by: 'c' }, /^answered by c, which is no endpoint of b$/],
+    ['{ from: a, to: svc/none, port: 80/tcp }', { outcome: 'refused' }, /^refused; nobody is behind Service none$/],
+    [
+      '{ from: outside, to: a }',
+      { outcome: 'unreachable', text: 'no route' },
+      /^unreachable: no route; the router has no route to pods for outside$/,
+    ],
+  ] as const)('%s fails when it hears %j', (entry, answer, detail) => {
+    expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({
+      status: 'failed',
+      detail: expect.stringMatching(detail),
+    })
+  })
+
+  test('a container that leaves its port to the test does not pass', () => {
+    expect(judged('{ from: a, to: b, port: 80/tcp }')).toMatchObject({
+      status: 'failed',
+      detail: 'container http of b declares 80/tcp but does not listen there (netlab logs b)',
+    })
+  })
+
+  test("a port that no container declares is the test's to listen on", () => {
+    const scene = sceneOf(`${LAB}  - { from: a, to: c, port: 81/tcp }\n`)
+    expect(expectations.listening(scene)).toEqual([{ netns: 'e.c', name: 'c', ports: [{ protocol: 'tcp', port: 81 }] }])
+    expect(judged('{ from: a, to: c, port: 81/tcp }')).toMatchObject({ status: 'passed' })
+  })
+})
+
+describe('deny, and what says so', () => {
+  test.each([
+    [
+      '{ from: a, to: b, port: 81/tcp, result: deny }',
+      { outcome: 'timeout' },
+      /^dropped on node-2 by the rule "policy default\/b: nothing else comes in", which counted it$/,
+    ],
+    ['{ from: a, to: svc/none, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: nobody is behind Service none$/],
+    ['{ from: a, to: 10.96.7.7, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: no Service has 10\.96\.7\.7:80\/tcp$/],
+    ['{ from: a, to: 127.0.0.1, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: nobody listens on a's own loopback$/],
+    ['{ from: a, to: 10.244.0.99, result: deny }', { outcome: 'timeout' }, /^silence: no node of the lab has 10\.244\.0\.99$/],
+    [
+      '{ from: outside, to: a, result: deny }',
+      { outcome: 'unreachable', text: 'no route' },
+      /^unreachable: no route: the router has no route to pods for outside$/,
+    ],
+    ['{ from: outside, to: a, result: deny }', { outcome: 'timeout' }, /^silence: the router has no route to pods for outside$/],
+  ] as const)('%s holds when it hears %j', (entry, answer, detail) => {
+    expect(judged(entry, answer)).toMatchObject({ status: 'passed', detail: expect.stringMatching(detail) })
+  })
+
+  test.each([
+    ['{ from: a, to: b, port: 80/tcp, result: deny }', { by: 'b' }, /^answered by b; policy default\/b ingress\[0\]: .* allows it$/],
+    ['{ from: a, to: c, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
+    ['{ from: a, to: c, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: c was reached, only nobody listens on 80\/tcp/],
+    ['{ from: a, to: c, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
+    ['{ from: friend, to: a, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
+    ['{ from: a, to: svc/b, port: 80/tcp, result: deny }', { outcome: 'refused' }, /though Service b has endpoints$/],
+  ] as const)('%s fails when it hears %j', (entry, answer, detail) => {
+    expect(judged(entry, answer)).toMatchObject({ status: 'failed', detail: expect.stringMatching(detail) })
+  })
+
+  test('silence that no rule counted fails', () => {
+    const rule = {
+      ns: 'e.node-2',
+      family: 4,
+      table: 'filter',
+      chain: 'NETLAB-INGRESS',
+      rule: '--comment "policy default/b: x" -j DROP',
+    } as const
+    expect(
+      judged('{ from: a, to: b, port: 81/tcp, result: deny }', undefined, {
+        trouble: () => ({ outcome: 'timeout' }),
+        proof: () => ({ by: 'nobody', rules: [rule], among: 1 }),
+      }),
+    ).toMatchObject({
+      status: 'failed',
+      detail: expect.stringMatching(/^silent, but no policy dropped it/),
+      reproduce: ['trace', 'a', 'b', '--port', '81/tcp'],
+    })
+  })
+})
+
+describe('entries', () => {
+  test('are asked in every family both ends have', () => {
+    const dual = sceneOf(`
+name: d
+network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }
+hosts: { n: {} }
+pods: { a: {}, b: {} }
+expect: [{ from: a, to: b }, { from: a, to: 10.244.0.3 }]
+`)
+    expect(expectations.questions(dual).map((q) => q.family)).toEqual([4, 6, 4])
+    const check = withId(
+      findings(expectations, dual, { trouble: (q) => (q.family === 6 ? { outcome: 'timeout' } : undefined) }),
+      'expect-1',
+    )
+    expect(check).toMatchObject({
+      status: 'failed',
+      detail: 'IPv6: silence; no policy isolates either end for it',
+      reproduce: ['trace', 'a', 'b', '--family', '6'],
+    })
+  })
+
+  test('that cannot be asked fail, and say why', () => {
+    expect(judged('{ from: switch-lan, to: a }')).toMatchObject({
+      status: 'failed',
+      tested: 0,
+      detail: expect.stringContaining('switch-lan is a switch'),
+    })
+  })
+
+  test('say what they promise', () => {
+    expect(judged('{ from: a, to: b, port: 80/tcp, result: deny }').title).toBe('a does not reach b on 80/tcp')
+    expect(judged('{ from: a, to: b, wire: [vxlan] }').title).toBe('a reaches b, wearing vxlan on the underlay')
+  })
+})

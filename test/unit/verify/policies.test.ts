@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest'
+import { policies, squaresOf } from '../../../src/verify/policies.ts'
+import { failed, findings, sceneOf, withId } from './promised.ts'
+
+const SHOP = `
+name: shop
+hosts: { node-1: {}, node-2: {} }
+pods:
+  web: { host: node-1, labels: { tier: web }, containers: [{ name: c, ports: [{ name: http, containerPort: 80 }] }] }
+  db: { host: node-2, labels: { tier: db } }
+  far: { host: node-2 }
+externals:
+  friend: { podRoutes: true }
+  stranger: {}
+policies:
+  db-only:
+    podSelector: { matchLabels: { tier: db } }
+    ingress:
+      - from: [{ podSelector: { matchLabels: { tier: web } } }]
+        ports: [{ port: 5432 }]
+  nobody: { podSelector: { matchLabels: { tier: none } } }
+`
+
+describe('where everything is as computed', () => {
+  const scene = sceneOf(SHOP)
+  const found = findings(policies, scene)
+
+  test('there is one check a policy, and one for what none isolates', () => {
+    expect(found.checks.map((c) => [c.id, c.status])).toEqual([
+      ['policy:default/db-only', 'passed'],
+      ['policy:default/nobody', 'skipped'],
+      ['policies-leave-alone', 'passed'],
+    ])
+  })
+
+  test("counts are those that can be counted by hand, and the line is the policy's own", () => {
+    // Who may send to db: web, far, both hosts, friend. 5432, 9 (the control) and ICMP each.
+    // Denied: web on 9 and ICMP; far, node-1 and friend on all three. Allowed: web on 5432. Its own node is nobody's to judge.
+    expect(withId(found, 'policy:default/db-only')).toMatchObject({
+      detail: expect.stringMatching(/^11 denied, 1 allowed, as computed, each deny counted by the rule that made it/),
+      source: { line: 12, file: 'lab.yaml' },
+      tested: 12,
+    })
+    expect(withId(found, 'policy:default/nobody').detail).toBe('it selects no pod')
+  })
+
+  test('a stranger does not ask pods, but is asked by them', () => {
+    const asked = squaresOf(scene).squares
+    expect(asked.some((s) => s.from.name === 'stranger')).toBe(false)
+    expect(asked.some((s) => s.to.name === 'stranger')).toBe(true)
+  })
+
+  test('every square is a cell, measured as expected', () => {
+    expect(found.cells!.length).toBe(squaresOf(scene).squares.length)
+    expect(found.cells!.filter((c) => c.expected !== c.measured)).toEqual([])
+    expect(found.cells).toContainEqual({ from: 'far', to: 'db', port: '5432/tcp', family: 4, expected: 'deny', measured: 'deny' })
+  })
+
+  test('who must listen is told: mentioned ports and the control', () => {
+    const db = policies.listening(scene).find((l) => l.name === 'db')!
+    expect(db.ports).toEqual([
+      { protocol: 'tcp', port: 5432 },
+      { protocol: 'tcp', port: 9 },
+    ])
+  })
+})
+
+describe('what fails is one check a pair', () => {
+  const scene = sceneOf(SHOP)
+  const only = (from: string, to: string, port: number, answer: object) =>
+    failed(
+      findings(policies, scene, {
+        trouble: (q, n) => (n.from === from && n.to === to && q.port === port && q.kind === 'tcp' ? answer : undefined),
+      }),
+    )
+
+  test('denied, yet answered', () => {
+    const [check, ...more] = only('far', 'db', 5432, { outcome: 'ok', by: 'db' })
+    expect(more).toEqual([])
+    expect(check).toMatchObject({
+      id: 'policy-denies',
+      from: 'far',
+      to: 'db',
+      port: '5432/tcp',
+      detail: 'answered by db; ingress of db is isolated by policy default/db-only (lab.yaml:12), and no rule of it allows this',
+      source: { line: 12 },
+      reproduce: ['trace', 'far', 'db', '--port', '5432/tcp'],
+    })
+  })
+
+  test('denied, yet refused: what policies deny is dropped', () => {
+    expect(only('far', 'db', 5432, { outcome: 'refused' })[0]).toMatchObject({
+      id: 'policy-denies',
+      detail: expect.stringContaining('refused, and what policies deny'),
+    })
+  })
+
+  test('allowed, yet silent', () => {
+    expect(only('web', 'db', 5432, { outcome: 'timeout' })[0]).toMatchObject({
+      id: 'policy-allows',
+      detail: 'silence; policy default/db-only ingress[0]: 5432/tcp from tier=web in default (lab.yaml:15) allows it',
+    })
+  })
+
+  test('allowed, and answered by somebody else', () => {
+    expect(only('web', 'db', 5432, { outcome: 'ok', by: 'far' })[0]).toMatchObject({
+      detail: expect.stringContaining('answered by far instead'),
+    })
+  })
+
+  test('allowed, and refused although somebody listens', () => {
+    expect(only('web', 'db', 5432, { outcome: 'refused' })[0]).toMatchObject({ id: 'policy-allows' })
+  })
+
+  test('nobody isolates it, yet it is silent', () => {
+    expect(only('web', 'far', 9, { outcome: 'timeout' })[0]).toMatchObject({
+      id: 'policy-allows',
+      detail: 'silence; no policy isolates either end for it',
+    })
+  })
+
+  test('a policy with a failure does not also pass', () => {
+    const found = findings(policies, scene, { trouble: (_, n) => (n.to === 'db' ? { outcome: 'timeout' } : undefined) })
+    expect(found.checks.some((c) => c.id === 'policy:default/db-only')).toBe(false)
+  })
+})
+
+test('a refusal counts as reached where nobody can listen', () => {
+  const found = findings(policies, sceneOf(SHOP), {
+    trouble: (q, n) => (n.from === 'web' && n.to === 'db' && q.port === 5432 ? { outcome: 'refused' } : undefined),
+    listener: () => ({ why: 'address in use' }),
+  })
+  expect(failed(found)).toEqual([])
+  expect(found.untested!.join()).toContain('5432/tcp is answered at db: nobody can listen there (address in use)')
+})
+
+test('silence that no rule counted is no deny', () => {
+  const scene = sceneOf(SHOP)
+  const rule = {
+    ns: 'shop.node-2',
+    family: 4,
+    table: 'filter',
+    chain: 'NETLAB-INGRESS',
+    rule: '-m comment --comment "policy default/db-only: nothing else comes in" -j DROP',
+  } as const
+  const checks = failed(
+    findings(policies, scene, {
+      proof: (q) => (q.netns === 'shop.far' && q.port === 5432 ? { by: 'nobody', rules: [rule], among: 1 } : undefined),
+    }),
+  )
+  expect(checks).toHaveLength(1)
+  expect(checks[0]).toMatchObject({
+    id: 'deny-unproven',
+    from: 'far',
+    to: 'db',
+    port: '5432/tcp',
+    detail: expect.stringMatching(
+      /^silent, but no policy dropped it: the rule "policy default\/db-only: nothing else comes in" on node-2 counted no packet of it/,
+    ),
+  })
+})
+
+test('sampling never leaves out a kind of pair, and says how many pairs it left', () => {
+  const many = `
+name: many
+hosts: { node-1: {}, node-2: {} }
+pods:
+  web: { replicas: 6, labels: { tier: web } }
+  db: { replicas: 4, labels: { tier: db } }
+policies:
+  db: { podSelector: { matchLabels: { tier: db } }, ingress: [{ from: [{ podSelector: { matchLabels: { tier: web } } }] }] }
+`
+  const { squares, left } = squaresOf(sceneOf(many, () => false))
+  const kinds = new Set(squares.map((s) => `${s.from.name.replace(/-\d+$/, '')} ${s.to.name.replace(/-\d+$/, '')}`))
+  expect(kinds).toEqual(new Set(['web web', 'web db', 'db web', 'db db', 'web node', 'db node', 'node web', 'node db']))
+  expect(left).toBeGreaterThan(50)
+  expect(squares.some((s) => !s.verdict.allowed)).toBe(true)
+})
+
+test('a lab without policies promises nothing about them', () => {
+  const scene = sceneOf('name: free\nhosts: { a: {} }\npods: { p: {}, q: {} }\n')
+  expect(findings(policies, scene)).toMatchObject({ checks: [], cells: [] })
+})

@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest'
+import { policies } from '../../../src/verify/policies.ts'
+import { questionKey } from '../../../src/verify/promises.ts'
+import { services } from '../../../src/verify/services.ts'
+import type { Question } from '../../../src/verify/question.ts'
+import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/vacuity.ts'
+import { counters, prove } from '../../../src/verify/vacuity-proof.ts'
+import { sceneOf } from './promised.ts'
+
+const scene = sceneOf(`
+name: v
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { replicas: 5, labels: { app: a } }
+  b: { host: node-1, labels: { app: b } }
+  c: { host: node-2, labels: { app: c } }
+services:
+  b: { selector: { app: b }, internalTrafficPolicy: Local, ports: [{ port: 80 }] }
+policies:
+  b: { podSelector: { matchLabels: { app: b } } }
+  c: { podSelector: { matchLabels: { app: c } }, policyTypes: [Egress] }
+`)
+const { lab } = scene
+const denied = policies.questions(scene).filter((q) => q.expected[0] === 'timeout')
+
+/** A kernel whose rules count everything except what is lost. */
+function kernel(isLost: (q: Question) => boolean, noise = 0) {
+  const counts = new Map<string, number>()
+  let asked = 0
+  const send = (questions: readonly Question[]): void => {
+    for (const q of questions) {
+      asked++
+      const [rule] = dropsOf(lab, q)
+      if (rule && !isLost(q)) counts.set(ruleKey(rule), (counts.get(ruleKey(rule)) ?? 0) + (q.kind === 'tcp' ? 1 : 2) + noise)
+    }
+  }
+  return {
+    send,
+    counts: () => new Map(counts),
+    asked: () => asked,
+    means: {
+      count: async () => new Map(counts),
+      ask: async (questions: readonly Question[]) => {
+        send(questions)
+        return questions.map(() => ({ outcome: 'timeout' as const, ms: 1 }))
+      },
+    },
+  }
+}
+
+async function proofsOf(isLost: (q: Question) => boolean, questions = denied) {
+  const k = kernel(isLost)
+  const before = k.counts()
+  k.send(questions)
+  const proofs = await prove(lab, questions, before, k.counts(), k.means)
+  return { proofs, again: k.asked() - questions.length }
+}
+
+describe('rules that must have dropped a question', () => {
+  test('are those of the end that denies, on its own host', () => {
+    const of = (from: string, to: string) =>
+      dropsOf(
+        lab,
+        denied.find((q) => q.netns === `v.${from}` && q.address === lab.pods.find((p) => p.key === to)!.addresses[0]!.ip)!,
+      ).map((r) => `${r.ns} ${r.chain}`)
+    expect(of('a-1', 'b')).toEqual(['v.node-1 NETLAB-INGRESS'])
+    expect(of('c', 'a-1')).toEqual(['v.node-2 NETLAB-EGRESS'])
+    // Both ends deny: the sender's host comes first.
+    expect(of('c', 'b')).toEqual(['v.node-2 NETLAB-EGRESS'])
+  })
+
+  test('are none for what is allowed', () => {
+    const allowed = policies.questions(scene).find((q) => q.expected[0] === 'ok')
+    expect(dropsOf(lab, allowed!)).toEqual([])
+  })
+
+  test("are the Service's own where it is Local and nobody is here", () => {
+    const far = services.questions(scene).find((q) => q.netns === 'v.c')!
+    expect(dropsOf(lab, far)).toMatchObject([
+      { ns: 'v.node-2', chain: 'KUBE-SERVICES', rule: expect.stringMatching(/no local endpoints.* -j DROP$/) },
+    ])
+  })
+
+  test('behind a Service are those of its pods', () => {
+    const near = services.questions(scene).find((q) => q.netns === 'v.a-1')!
+    expect(dropsOf(lab, near)).toMatchObject([{ ns: 'v.node-1', chain: 'NETLAB-INGRESS' }])
+  })
+
+  test('sort all denied questions', () => {
+    const sorted = buckets(lab, denied)
+    expect(sorted.reduce((n, b) => n + b.questions.length, 0)).toBe(denied.length)
+    expect(sorted).toHaveLength(2)
+    expect(counters(lab, denied)).toEqual([
+      { ns: 'v.node-1', family: 4 },
+      { ns: 'v.node-2', family: 4 },
+    ])
+  })
+})
+
+describe('denies are proven', () => {
+  test('by what was counted, without asking again', async () => {
+    const { proofs, again } = await proofsOf(() => false)
+    expect(again).toBe(0)
+    expect(new Set([...proofs.values()].map((p) => p.by))).toEqual(new Set(['rule']))
+  })
+
+  test.each(denied.map((q, i) => [i, q] as const))('and the one that was lost is found: %i', async (_, lost) => {
+    const { proofs } = await proofsOf((q) => questionKey(q) === questionKey(lost))
+    expect(proofs.get(questionKey(lost))).toMatchObject({ by: 'nobody', among: 1 })
+    expect([...proofs.values()].filter((p) => p.by !== 'rule')).toHaveLength(1)
+  })
+
+  test('all that were lost are found, when a way is broken', async () => {
+    const lost = (q: Question): boolean => q.netns === 'v.a-2' || q.netns === 'v.a-4'
+    const { proofs } = await proofsOf(lost)
+    for (const q of denied) expect(proofs.get(questionKey(q))!.by, questionKey(q)).toBe(lost(q) ? 'nobody' : 'rule')
+  })
+
+  test('nothing counted at all: all were lost, and one round says so', async () => {
+    const { proofs, again } = await proofsOf(() => true)
+    expect(new Set([...proofs.values()].map((p) => p.by))).toEqual(new Set(['nobody']))
+    expect(again).toBe(denied.length)
+  })
+
+  test('what nothing denies has no rule', async () => {
+    const free = policies
+      .questions(scene)
+      .filter((q) => q.expected[0] === 'ok')
+      .slice(0, 2)
+    const { proofs } = await proofsOf(() => false, free)
+    expect([...proofs.values()]).toEqual([{ by: 'no-rule' }, { by: 'no-rule' }])
+  })
+
+  test('a question that is answered when it is asked again is not what was lost', async () => {
+    const k = kernel(() => true)
+    const [q] = denied
+    const proofs = await prove(lab, [q!], k.counts(), k.counts(), { ...k.means, ask: async () => [{ outcome: 'ok', ms: 1 }] })
+    expect(proofs.get(questionKey(q!))!.by).toBe('rule')
+  })
+})
+
+test('counters are read from iptables-save -c, of the filter table alone', () => {
+  const counts = new Map<string, number>()
+  readCounts(
+    'n',
+    4,
+    '*nat\n[9:9] -A NETLAB-INGRESS -j DROP\nCOMMIT\n*filter\n:FORWARD ACCEPT [3:3]\n[12:720] -A NETLAB-INGRESS -m set --match-set s dst -j DROP\nCOMMIT\n',
+    counts,
+  )
+  expect([...counts]).toEqual([['n 4 NETLAB-INGRESS -m set --match-set s dst -j DROP', 12]])
+})
