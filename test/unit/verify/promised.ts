@@ -13,6 +13,7 @@ export const sceneOf = (text: string, includes: Scene['includes'] = () => true):
   lab: lab(text),
   control: 9,
   closed: 7,
+  loopback: 11,
   includes,
 })
 
