@@ -33,11 +33,12 @@ use Socket qw(AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_RAW SOL_SOCKET SO_ERR
   MSG_DONTWAIT MSG_NOSIGNAL pack_sockaddr_in pack_sockaddr_in6 unpack_sockaddr_in unpack_sockaddr_in6 inet_pton inet_ntop);
 
 my $machine = (POSIX::uname())[4];
-my ($SETNS, $PRCTL, $CLOCK_GETTIME, $RECVMSG) =
-    $machine eq 'x86_64'                          ? (308, 157, 228, 47)
-  : $machine =~ /^(aarch64|riscv64|loongarch64)$/ ? (268, 167, 113, 212)
+my ($SETNS, $PRCTL, $CLOCK_GETTIME, $RECVMSG, $SENDMSG) =
+    $machine eq 'x86_64'                          ? (308, 157, 228, 47, 46)
+  : $machine =~ /^(aarch64|riscv64|loongarch64)$/ ? (268, 167, 113, 212, 211)
   :                                                 die "netlab: no system call numbers for $machine\n";
 my $SO_RCVBUFFORCE = 33;
+my ($IP_PKTINFO, $IPV6_RECVPKTINFO, $IPV6_PKTINFO, $IPV6_HOPLIMIT) = (8, 49, 50, 52);
 my ($IP_MTU_DISCOVER, $IP_MTU, $IPV6_MTU_DISCOVER, $IPV6_MTU, $IPV6_RECVHOPLIMIT, $IPV6_DONTFRAG) = (10, 14, 23, 24, 51, 62);
 my $SCTP = 132;
 
@@ -309,31 +310,42 @@ sub quoted_question {
     return $found;
 }
 
-# recvmsg(2), for the hop limit: IPv6 headers are not handed over.
+# recvmsg(2) and sendmsg(2), for what recv and send do not hand over: struct msghdr with one control message to read.
 my ($m_name, $m_bytes, $m_control) = ("\0" x 28, "\0" x 2048, "\0" x 256);
-sub receive6 {
-    my ($socket) = @_;
+sub receive_message {
+    my ($socket, $wanted) = @_;
     my $iov = pack 'P Q', $m_bytes, length $m_bytes;
     my $header = pack 'P L x4 P Q P Q i x4', $m_name, length $m_name, $iov, 1, $m_control, length $m_control, 0;
     my $n = syscall($RECVMSG, fileno $socket, $header, MSG_DONTWAIT);
     return () if $n < 0;
-    my $control_length = unpack 'Q', substr $header, 40, 8;
-    my $limit;
+    my ($name_length, $control_length) = unpack 'x8 L x28 Q', $header;
+    my $found;
     for (my $at = 0; $at + 16 <= $control_length;) {
         my ($length, $level, $type) = unpack 'Q i i', substr $m_control, $at, 16;
         last if $length < 16;
-        $limit = unpack 'i', substr $m_control, $at + 16, 4 if $level == 41 && $type == 52;
+        $found = substr $m_control, $at + 16, $length - 16 if $type == $wanted;
         $at += ($length + 7) & ~7;
     }
-    return ($limit // '', inet_ntop(AF_INET6, substr $m_name, 8, 16), substr $m_bytes, 0, $n);
+    return (substr($m_name, 0, $name_length), substr($m_bytes, 0, $n), $found);
+}
+
+sub send_message {
+    my ($socket, $name, $bytes, $level, $type, $data) = @_;
+    my $control = pack('Q i i', 16 + length $data, $level, $type) . $data . "\0" x (-length($data) % 8);
+    my $iov = pack 'P Q', $bytes, length $bytes;
+    my $header = pack 'P L x4 P Q P Q i x4', $name, length $name, $iov, 1, $control, length $control, 0;
+    syscall($SENDMSG, fileno $socket, $header, MSG_DONTWAIT);
 }
 
 sub hear_raw {
     my ($what, $socket) = @_;
     while (1) {
         my ($ttl, $from, $bytes);
-        if ($what eq 'icmp6') { ($ttl, $from, $bytes) = receive6($socket) or last }
-        else {
+        if ($what eq 'icmp6') {
+            (my $peer, $bytes, my $limit) = receive_message($socket, $IPV6_HOPLIMIT) or last;
+            $from = without_port(shown($peer));
+            $ttl = defined $limit ? unpack 'i', $limit : '';
+        } else {
             my $peer = recv $socket, $bytes, 65535, MSG_DONTWAIT;
             last if !defined $peer;
             $from = without_port(shown($peer));
@@ -459,7 +471,10 @@ sub listen_on {
         if (!$socket) { next if $is_six && $! == EAFNOSUPPORT; return say_it('L', $node, $id, "$!") }
         setsockopt($socket, IPPROTO_IPV6, IPV6_V6ONLY, 1) if $is_six;
         setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, 1) if $type == SOCK_STREAM;
-        setsockopt($socket, SOL_SOCKET, $SO_RCVBUFFORCE, pack 'i', 4 << 20) if $type == SOCK_DGRAM;
+        if ($type == SOCK_DGRAM) {
+            setsockopt($socket, SOL_SOCKET, $SO_RCVBUFFORCE, pack 'i', 4 << 20);
+            setsockopt($socket, $is_six ? IPPROTO_IPV6 : 0, $is_six ? $IPV6_RECVPKTINFO : $IP_PKTINFO, pack 'i', 1);
+        }
         my $address = $where eq 'loopback' ? ($is_six ? '::1' : '127.0.0.1') : ($is_six ? '::' : '0.0.0.0');
         my $done = bind($socket, packed($address, $port)) && ($type == SOCK_DGRAM || listen $socket, 4096);
         if (!$done) {
@@ -471,7 +486,7 @@ sub listen_on {
         push @opened, $socket;
     }
     for my $socket (@opened) {
-        watch('r', fileno $socket, $type == SOCK_DGRAM ? sub { answer_datagrams($socket, $name) } : sub { answer_streams($socket, $name) });
+        watch('r', fileno $socket, $type == SOCK_DGRAM ? sub { answer_datagrams($socket, $name, length getsockname($socket)) } : sub { answer_streams($socket, $name) });
     }
     say_it('L', $node, $id, 'ours');
 }
@@ -488,14 +503,17 @@ sub answer_streams {
     }
 }
 
+# From the address that was asked, whatever route the answer takes: a node has several.
 sub answer_datagrams {
-    my ($socket, $name) = @_;
+    my ($socket, $name, $name_length) = @_;
+    my $is_six = $name_length > 16;
     for (1 .. 256) {
-        my $peer = recv $socket, my $bytes, 512, MSG_DONTWAIT;
-        return if !defined $peer || !length $peer;
+        my ($peer, $bytes, $info) = receive_message($socket, $is_six ? $IPV6_PKTINFO : $IP_PKTINFO) or return;
         # Never answers an answer: two that did would never end.
-        next if $bytes =~ m{\A\S+ \S+:\d+\n\z};
-        send $socket, "$name " . shown($peer) . "\n", MSG_DONTWAIT, $peer;
+        next if !defined $info || $bytes =~ m{\A\S+ \S+:\d+\n\z};
+        # struct in_pktinfo: interface, address to use, address it came to; struct in6_pktinfo: address, interface.
+        $info = pack 'i a4 x4', 0, substr $info, 8, 4 if !$is_six;
+        send_message($socket, $peer, "$name " . shown($peer) . "\n", $is_six ? (IPPROTO_IPV6, $IPV6_PKTINFO) : (0, $IP_PKTINFO), $info);
     }
 }
 
