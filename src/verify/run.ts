@@ -1,5 +1,6 @@
 /** A whole test of a running lab: who must listen listens, everything is asked, what differs is asked again, all is judged. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Enter } from '../kernel/enter.ts'
 import type { Lab } from '../model/lab.ts'
 import type { Applied } from '../state/store.ts'
 import { Askers, portKey, type Held, type Put } from './askers.ts'
@@ -8,6 +9,7 @@ import { questionKey, type Asked, type Evidence, type Findings, type Promises, t
 import type { Answer, Question } from './question.ts'
 import { neighbourTable, type NeighbourTable } from './machine.ts'
 import { sceneOf, type Sampling } from './scene.ts'
+import { DenyWatch, type Proof, type Proofs } from './vacuity-proof.ts'
 import { waves, type LinkOf } from './waves.ts'
 
 export interface TestOptions extends Sampling {
@@ -20,8 +22,11 @@ export interface TestOptions extends Sampling {
   readonly patience?: number
 }
 
-/** Milliseconds of silence. What should be silent is believed sooner: the rest costs nothing where all is well. */
-const PATIENCE = { silent: 1000, answering: 2500 } as const
+/**
+ * Milliseconds of silence. What should be silent is believed sooner: the rest costs nothing where all is well. And
+ * before a second is over, when a SYN would be repeated: rules that deny count packets, not questions.
+ */
+const PATIENCE = { silent: 900, answering: 2500 } as const
 /** Of the second time, on a machine that may be busy. */
 const LONGER = 1.6
 /** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
@@ -34,6 +39,11 @@ class Asking implements Evidence {
   readonly #answers = new Map<string, Answer>()
   readonly #first = new Map<string, Answer>()
   held: ReadonlyMap<string, Held> = new Map()
+  proofs: Proofs = new Map()
+
+  proof(question: Question): Proof | undefined {
+    return this.proofs.get(questionKey(question))
+  }
 
   answer(question: Question): Answer | undefined {
     return this.#answers.get(questionKey(question))
@@ -94,9 +104,20 @@ class Run {
     this.#options = options
   }
 
-  /** Asks all, then once more what came out differently. */
-  async ask(list: readonly Asked[]): Promise<void> {
+  /** Asks all, once more what came out differently, and proves what stayed silent. */
+  async ask(list: readonly Asked[], enter: Enter): Promise<void> {
+    const watch = await DenyWatch.start(this.#lab, list, enter)
     await this.#round(list, 'asking', 1)
+    await this.#askAgain(list)
+    this.#options.onProgress?.('reading what was denied')
+    this.asking.proofs = await watch.end(
+      list,
+      (q) => this.asking.answer(q),
+      (questions) => this.#askers.ask(questions.map((question) => ({ question, patience: PATIENCE.silent }))),
+    )
+  }
+
+  async #askAgain(list: readonly Asked[]): Promise<void> {
     const strange = list.filter((q) => !isAsExpected(q, this.asking.answer(q)))
     if (strange.length === 0) return
     if (neighbourTable().refused > this.#table.refused) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
@@ -146,6 +167,7 @@ export async function runTest({ lab }: Applied, all: readonly Promises[], option
   const { scene, untested } = sceneOf(lab, options)
   const sources = all.filter((s) => !groups || groups.includes(s.group))
   const askers = new Askers()
+  const enter = new Enter()
   const abort = (): void => void askers.close()
   signal?.addEventListener('abort', abort, { once: true })
   try {
@@ -153,11 +175,12 @@ export async function runTest({ lab }: Applied, all: readonly Promises[], option
     onProgress?.('opening listeners')
     run.asking.held = await askers.listen(sources.flatMap((s) => s.listening(scene)))
     const asked = distinct(sources.flatMap((s) => s.questions(scene)))
-    await run.ask(asked)
+    await run.ask(asked, enter)
     signal?.throwIfAborted()
     return result(lab, scene, sources, asked, run.asking, untested, started)
   } finally {
     signal?.removeEventListener('abort', abort)
+    enter.close()
     await askers.close()
   }
 }
