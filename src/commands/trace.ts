@@ -5,6 +5,7 @@ import { findTool } from '../kernel/probe.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import { traceDocument } from '../report/trace-json.ts'
 import { traceText } from '../report/trace-text.ts'
+import type { Applied } from '../state/store.ts'
 import type { Lab } from '../model/lab.ts'
 import { gather, startCollectors, type ProbeOptions } from '../trace/gather.ts'
 import { onlyPort, resolveTargets, TargetError } from '../trace/targets.ts'
@@ -65,23 +66,29 @@ function probeOptions(o: TraceOptions): ProbeOptions {
   }
 }
 
-export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
-  completePath()
+/**
+ * Sends one probe from node to node and tells its story.
+ * @param read gives the lab; called late, so that what need not know it starts meanwhile
+ * @throws Failure for words that name nothing, and when interrupted
+ */
+export async function storyOf(
+  read: () => Applied,
+  fromWord: string,
+  toWord: string,
+  options: TraceOptions,
+  signal: AbortSignal,
+): Promise<Story> {
   const asked = probeOptions(options)
-  requireRoot('trace')
   if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
   // Only the lab knows which port a Service has; else the collectors start before it is read.
-  const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? theLab(options.lab) : undefined
+  const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? read() : undefined
   const probe = early ? { ...asked, ...told(() => onlyPort(early.lab, toWord)) } : asked
   const collectors = startCollectors(probe)
   const enter = new Enter()
   // Nothing to do: its workers start meanwhile.
   void enter.run([{ steps: [] }, { steps: [] }], () => {}).catch(() => {})
-  const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   try {
-    const applied = early ?? theLab(options.lab)
+    const applied = early ?? read()
     const { from, to } = told(() => resolveTargets(applied.lab, fromWord, toWord, probe.family, probe))
     if (!existsSync(netnsFile(from.node.netns)))
       throw usage(
@@ -89,18 +96,34 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
         `${fromWord} is not running: its namespace ${from.node.netns} is gone`,
         `netlab up ${applied.lab.file} makes it again.`,
       )
-    const scene = await gather(applied, from, to, probe, collectors, enter, stop.signal)
+    const scene = await gather(applied, from, to, probe, collectors, enter, signal)
     const [frames, events] = await Promise.all([collectors.ear.end(), collectors.events.end()])
-    const story = tell(scene, { ...frames, events })
-    process.exitCode = story.outcome === 'delivered' ? Exit.Done : Exit.Broken
-    await write(story, applied.lab, options)
+    return tell(scene, { ...frames, events })
   } catch (error) {
     await collectors.close()
-    if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
+    if (signal.aborted) throw new Failure(Exit.Interrupted, [])
     throw error
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     enter.close()
+  }
+}
+
+export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
+  completePath()
+  // Judged before anything is asked of the machine.
+  probeOptions(options)
+  requireRoot('trace')
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    let applied: Applied | undefined
+    const read = (): Applied => (applied ??= theLab(options.lab))
+    const story = await storyOf(read, fromWord, toWord, options, stop.signal)
+    process.exitCode = story.outcome === 'delivered' ? Exit.Done : Exit.Broken
+    await write(story, read().lab, options)
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
 }
 
