@@ -23,7 +23,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 run_tools='ip:iproute2 tc:iproute2 bridge:iproute2 iptables:iptables ipset:ipset nft:nftables
   sysctl:procps nsenter:util-linux unshare:util-linux setpriv:util-linux modprobe:kmod
   ping:iputils-ping perl:perl-base tcpdump:tcpdump'
-test_tools='shellcheck:shellcheck conntrack:conntrack socat:socat ethtool:ethtool'
+test_tools='shellcheck:shellcheck conntrack:conntrack socat:socat ethtool:ethtool
+  xmllint:libxml2-utils'
 bench_tools='mn:mininet brctl:bridge-utils'
 vm_tools='qemu-system-x86_64:qemu-system-x86 modprobe:kmod depmod:kmod cpio:cpio xz:xz-utils
   zstd:zstd flock:util-linux setpriv:util-linux perl:perl-base'

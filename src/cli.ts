@@ -13,6 +13,10 @@ const example = (lines: string): string =>
     .join('\n')}\n`
 const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
 const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
+const matrix = (): Option<'--matrix'> => new Option('--matrix', 'show who reached whom, however large the lab')
+const junit = (): Option<'--junit <file>'> => new Option('--junit <file>', 'write a JUnit XML report')
+const traceFailures = (): Option<'--trace-failures <dir>'> =>
+  new Option('--trace-failures <dir>', 'save a trace of each failed pair: JSON, pcapng, HTML')
 
 /** Builds the program; also read by `netlab completion` and by the docs. */
 export function program() {
@@ -137,6 +141,9 @@ export function program() {
     .option('--sample <pairs>', 'ask about so many pairs of pods instead of all')
     .option('--seed <number>', 'another sample of the same size')
     .option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)')
+    .addOption(matrix())
+    .addOption(junit())
+    .addOption(traceFailures())
     .addOption(json())
     .addHelpText(
       'after',

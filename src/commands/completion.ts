@@ -107,6 +107,8 @@ function valuesFor(name: string, choices: readonly string[] | undefined, line: L
   switch (name) {
     case 'file':
       return line.option ? [':files'] : [':yaml']
+    case 'dir':
+      return [':files']
     case 'lab':
       // As an option's value it is a name alone.
       return [...now.labs(), ...(line.option ? [] : [':yaml'])]

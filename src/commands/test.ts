@@ -1,7 +1,5 @@
 /** `netlab test`: does the running lab keep its promises? */
-import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
-import { testDocument } from '../report/test-json.ts'
-import { testText } from '../report/test-text.ts'
+import { Progress } from '../report/terminal.ts'
 import type { Group, TestRun } from '../verify/check.ts'
 import { runTest, type TestOptions } from '../verify/run.ts'
 import { sources } from '../verify/sources.ts'
@@ -11,9 +9,9 @@ import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requireRoot } from './machine.ts'
 import { usage, whole } from './options.ts'
+import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
 
-export interface TestCommandOptions {
-  readonly json?: true
+export interface TestCommandOptions extends ReportOptions {
   readonly sample?: string
   readonly seed?: string
   readonly only?: readonly Group[]
@@ -43,28 +41,33 @@ export const testOptions = (o: TestCommandOptions): Omit<TestOptions, 'signal' |
   }
 }
 
-/** Runs a test with progress on standard error. @throws Failure (130) when it is interrupted. */
-export async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<TestRun> {
+/** Runs something that Ctrl-C or a polite kill ends. @throws Failure (130) when it was */
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-  const progress = new Progress()
-  let phase = ''
   try {
-    return await runTest(applied, sources, {
-      ...options,
-      signal: stop.signal,
-      onProgress: (text, share) => {
-        if (text !== phase) progress.phase((phase = text))
-        progress.share(share)
-      },
-    })
+    return await work(stop.signal)
   } catch (error) {
     if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
     throw error
   } finally {
-    progress.end()
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+/** Runs a test with progress on standard error. @throws Failure (130) when it is interrupted. */
+async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<TestRun> {
+  const progress = new Progress()
+  let phase = ''
+  const onProgress = (text: string, share?: number): void => {
+    if (text !== phase) progress.phase((phase = text))
+    progress.share(share)
+  }
+  try {
+    return await interruptible((signal) => runTest(applied, sources, { ...options, signal, onProgress }))
+  } finally {
+    progress.end()
   }
 }
 
@@ -73,8 +76,8 @@ export async function test(name: string | undefined, options: TestCommandOptions
   const applied = theLab(name)
   requireRoot('test')
   if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  requireReports(options)
+  const at = new Date()
   const run = await testLab(applied, chosen)
-  process.exitCode = run.checks.some((c) => c.status === 'failed') ? Exit.Broken : Exit.Done
-  if (options.json) return writeJson(testDocument(run))
-  return writeOut([testText(run, chalkFor(process.stdout), process.stdout.columns ?? 120)])
+  return interruptible((signal) => reportTest(run, applied, options, at, signal))
 }

@@ -1,0 +1,127 @@
+/** Where the outcome of tests goes besides the terminal: JUnit, GitHub's annotations and its summary of a job. */
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { reachability } from '../model/reachability.ts'
+import type { Lab } from '../model/lab.ts'
+import { annotations } from '../report/github.ts'
+import { junit } from '../report/junit.ts'
+import { markdown } from '../report/markdown.ts'
+import type { Outcome } from '../report/outcome.ts'
+import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
+import { countsOf, testDocument } from '../report/test-json.ts'
+import { testText, tracesLine } from '../report/test-text.ts'
+import { labNames, type Applied } from '../state/store.ts'
+import type { TestRun } from '../verify/check.ts'
+import { VERSION } from '../version.ts'
+import { Exit, failure } from './failure.ts'
+
+/** Options of `netlab test` and `netlab ci` that say what is reported. */
+export interface ReportOptions {
+  readonly junit?: string
+  readonly traceFailures?: string
+  readonly matrix?: true
+  readonly json?: true
+}
+
+/** Width of what standard output is read on; a file or a pipe has none. */
+export const columnsOf = ({ columns, isTTY }: NodeJS.WriteStream): number => columns ?? (isTTY ? 100 : Infinity)
+
+/** What a finished test comes to. One in which nothing passed is no success. */
+export function judged(run: TestRun): Pick<Outcome, 'status' | 'exit' | 'diagnostics'> {
+  const { passed, failed } = countsOf(run.checks)
+  if (failed > 0) return { status: 'failed', exit: Exit.Broken, diagnostics: [] }
+  if (passed > 0) return { status: 'passed', exit: Exit.Done, diagnostics: [] }
+  const { diagnostics } = failure(Exit.Broken, 'nothing-tested', 'nothing was tested', 'A lab that promises nothing keeps every promise.')
+  return { status: 'failed', exit: Exit.Broken, diagnostics }
+}
+
+/** What every report says about a lab, however its test went. */
+export const aboutLab = (lab: Lab): Pick<Outcome, 'lab' | 'kinds' | 'properties'> => ({
+  lab: lab.name,
+  kinds: reachability(lab, []).columns,
+  properties: {
+    backend: lab.backend.type,
+    attach: lab.attach.type,
+    hosts: String(lab.hosts.length),
+    pods: String(lab.pods.length),
+  },
+})
+
+/** GitHub Actions, and what reads its commands as GitHub does (act, Gitea and Forgejo runners). */
+export const onGitHub = (env = process.env): boolean => env['GITHUB_ACTIONS'] === 'true'
+
+/** Directory that reports write paths from: in GitHub's log and in JUnit they must be the repository's. */
+const baseOf = (env = process.env): string => (onGitHub(env) && env['GITHUB_WORKSPACE']) || process.cwd()
+
+/** Makes sure that a report can be written before anything is tested. @throws Failure (exit 2) */
+function requireWritable(file: string | undefined): void {
+  if (file === undefined) return
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    appendFileSync(file, '')
+  } catch (error) {
+    throw failure(Exit.Usage, 'cannot-write', `cannot write ${file}: ${(error as Error).message}`)
+  }
+}
+
+/**
+ * Writes JUnit when a file is given, annotations (on standard error: standard output may be a JSON document) and
+ * the summary when GitHub asks for them.
+ * @throws Failure when the JUnit file cannot be written; a summary that cannot be is said and passed over
+ */
+export function writeReports(outcomes: readonly Outcome[], at: Date, file: string | undefined): void {
+  const base = baseOf()
+  if (onGitHub()) process.stderr.write(annotations(outcomes, base))
+  const summary = process.env['GITHUB_STEP_SUMMARY']
+  if (summary) {
+    try {
+      appendFileSync(summary, markdown(outcomes, base))
+    } catch (error) {
+      process.stderr.write(`cannot write GITHUB_STEP_SUMMARY: ${(error as Error).message}\n`)
+    }
+  }
+  if (file === undefined) return
+  try {
+    writeFileSync(file, junit(outcomes, { base, version: VERSION, at }))
+  } catch (error) {
+    throw failure(Exit.Usage, 'cannot-write', `cannot write ${file}: ${(error as Error).message}`)
+  }
+}
+
+/** Makes sure that all reports can be written before anything is tested. @throws Failure (exit 2) */
+export function requireReports({ junit: file, traceFailures: dir }: ReportOptions): void {
+  requireWritable(file)
+  try {
+    if (dir !== undefined) mkdirSync(dir, { recursive: true })
+  } catch (error) {
+    throw failure(Exit.Usage, 'cannot-write', `cannot write to ${dir}: ${(error as Error).message}`)
+  }
+}
+
+/** The end of `netlab test`: traces of failures while the lab is there, all reports, the exit code. */
+export async function reportTest(run: TestRun, applied: Applied, options: ReportOptions, at: Date, signal: AbortSignal): Promise<void> {
+  const { lab } = applied
+  const result = judged(run)
+  const about = aboutLab(lab)
+  const traces =
+    options.traceFailures !== undefined && result.status === 'failed'
+      ? await (await import('./trace-failures.ts')).traceFailures(applied, run, options.traceFailures, signal)
+      : []
+  const outcome: Outcome = { ...about, ...result, file: run.file, run, tookMs: run.tookMs, traces }
+  process.exitCode = outcome.exit
+  writeReports([outcome], at, options.junit)
+  if (options.json) return writeJson(testDocument(run, options.matrix ? about.kinds : undefined))
+  const text = testText(run, {
+    chalk: chalkFor(process.stdout),
+    columns: columnsOf(process.stdout),
+    cwd: process.cwd(),
+    kinds: about.kinds,
+    matrix: options.matrix ?? false,
+    isOnly: labNames().length === 1,
+  })
+  const notes = [
+    ...outcome.diagnostics.map((d) => `${d.message}${d.hint === undefined ? '' : `: ${d.hint}`}\n`),
+    ...(traces.length > 0 ? [`${tracesLine(traces, process.cwd())}\n`] : []),
+  ]
+  return writeOut([text, ...notes])
+}

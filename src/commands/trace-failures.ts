@@ -1,0 +1,96 @@
+/** `--trace-failures DIR`: a trace of each failed pair, while the lab is still there to be asked. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { pcapng } from '../report/pcapng.ts'
+import { failuresOf, someOf } from '../report/test-failures.ts'
+import { traceHtml } from '../report/trace-html.ts'
+import { traceDocument } from '../report/trace-json.ts'
+import type { Applied } from '../state/store.ts'
+import type { Check, TestRun } from '../verify/check.ts'
+import { asFailure } from './report-failure.ts'
+import { storyOf, type TraceOptions } from './trace.ts'
+
+/** A trace takes up to two seconds and 200 KB; what all failures have in common shows in the first few. */
+export const MOST_TRACES = 10
+
+/** A name every file system and every artifact store takes, and people can read: `shop-02-visitor-to-shop.db-5432.tcp`. */
+export function traceName(lab: string, number: number, [, from, to, ...options]: readonly string[]): string {
+  const port = options[options.indexOf('--port') + 1]
+  const words = [lab, String(number).padStart(2, '0'), from!, 'to', to!, ...(options.includes('--port') ? [port!] : ['icmp'])]
+  return words
+    .join('-')
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '.')
+    .replaceAll(/\.{2,}/g, '.')
+    .slice(0, 120)
+}
+
+/** Arguments of `netlab trace` that the command line has declared, read the same way. */
+function parsed(args: readonly string[]): { from: string; to: string; options: TraceOptions } {
+  const text = { type: 'string' } as const
+  const { values, positionals } = parseArgs({
+    args: args.slice(1),
+    allowPositionals: true,
+    options: {
+      port: text,
+      family: text,
+      size: text,
+      ttl: text,
+      count: text,
+      timeout: text,
+      lab: text,
+      'no-df': { type: 'boolean' },
+      reply: { type: 'boolean' },
+    },
+  })
+  const { 'no-df': whole, reply: _, family, ...rest } = values
+  return {
+    from: positionals[0]!,
+    to: positionals[1]!,
+    options: { ...rest, df: whole !== true, ...(family === undefined ? {} : { family: family as '4' | '6' }) },
+  }
+}
+
+/** Pairs that fail several checks are traced once. */
+function traceable(run: TestRun): Check[] {
+  const seen = new Set<string>()
+  return failuresOf(run).filter((c) => {
+    const key = c.reproduce?.join(' ') ?? ''
+    if (c.reproduce?.[0] !== 'trace' || seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
+
+/**
+ * Traces failed pairs one after the other, at most ten, of every failing check at least one. What was cut and what
+ * could not be traced is said on standard error: a trace is a help, and its failure no result of the test.
+ * @returns the files written, three for each trace
+ */
+export async function traceFailures(applied: Applied, run: TestRun, dir: string, signal: AbortSignal): Promise<string[]> {
+  const all = traceable(run)
+  const chosen = someOf(all, MOST_TRACES).shown.slice(0, MOST_TRACES)
+  const files: string[] = []
+  const say = (text: string): void => void process.stderr.write(`${run.lab}: ${text}\n`)
+  if (all.length > chosen.length) say(`traced are ${chosen.length} of ${all.length} failed pairs`)
+  for (const [i, check] of chosen.entries()) {
+    signal.throwIfAborted()
+    const { from, to, options } = parsed(check.reproduce!)
+    const path = join(dir, traceName(run.lab, i + 1, check.reproduce!))
+    try {
+      const story = await storyOf(() => applied, from, to, options, signal)
+      for (const [ending, data] of [
+        ['json', `${JSON.stringify(traceDocument(story), null, 2)}\n`],
+        ['pcapng', pcapng(story)],
+        ['html', traceHtml(story, applied.lab)],
+      ] as const) {
+        writeFileSync(`${path}.${ending}`, data)
+        files.push(`${path}.${ending}`)
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      say(`no trace from ${from} to ${to}: ${asFailure(error)?.message ?? (error as Error).message}`)
+    }
+  }
+  return files
+}

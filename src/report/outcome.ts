@@ -1,0 +1,33 @@
+/**
+ * What became of one topology under `netlab test` or `netlab ci`, as plain data. A test of a running lab is an
+ * outcome, too: so JUnit, annotations and summaries need to know only these.
+ */
+import type { Line } from '../model/reachability.ts'
+import type { Diagnostic } from '../topology/diagnostics.ts'
+import type { TestRun } from '../verify/check.ts'
+
+/** `error`: there was nothing to judge, because it could not be built, tested to the end, or removed. */
+export type Status = 'passed' | 'failed' | 'skipped' | 'error'
+
+export interface Outcome {
+  /** Absolute path of the topology. */
+  readonly file: string
+  /** Name of the lab; the file's base name where it has none that is known. */
+  readonly lab: string
+  readonly status: Status
+  /** The exit code this topology alone would have. */
+  readonly exit: number
+  /** Why it was skipped or could not be judged. */
+  readonly diagnostics: readonly Diagnostic[]
+  /** What was found out; also of a run that could not be finished, as far as it came. */
+  readonly run?: TestRun
+  /** Parties that policies treat alike. */
+  readonly kinds: readonly Line[]
+  /** Facts about the lab, for those who read the report elsewhere: backend, attach module. */
+  readonly properties: Readonly<Record<string, string>>
+  /** Milliseconds, wall clock: all of it, and building it alone. */
+  readonly tookMs: number
+  readonly upMs?: number
+  /** Files with traces of failures. */
+  readonly traces: readonly string[]
+}

@@ -1,0 +1,63 @@
+/** What all reports of a test say about a failure, and how many of many they show. */
+import { relative } from 'node:path'
+import { quote } from '../kernel/script.ts'
+import type { Check, TestRun } from '../verify/check.ts'
+import { visible } from './diagnostics.ts'
+
+/** A path as people type it from `base`; what lies elsewhere keeps its whole name. */
+export function shortPath(path: string, base: string): string {
+  const short = relative(base, path)
+  return short === '' || short.startsWith('..') ? path : short
+}
+
+/** `shop/web → shop/db 5432/tcp`; empty where a check is about the lab as a whole. */
+export const pairOf = ({ from, to, port }: Check): string =>
+  [[from, to].filter((end) => end !== undefined).join(' → '), port].filter(Boolean).join(' ')
+
+export const titleOf = (check: Check): string => [check.title, pairOf(check)].filter(Boolean).join(': ')
+
+/** One line, without anything a terminal would act upon. */
+export const oneLine = (text: string): string => visible(text.trim().replaceAll(/\s*\n\s*/g, '; '))
+
+/** The one line that says why. A failure without one is told apart from one that nobody explained. */
+export const reasonOf = (check: Check): string => oneLine(check.detail ?? `${check.title}: no reason was given`)
+
+/** The command that shows a failure, for a shell. @param lab to name it in the command, for those who may have several up */
+export function commandOf({ reproduce }: Check, lab?: string): string | undefined {
+  if (!reproduce) return undefined
+  const named = lab === undefined || reproduce.includes('--lab') ? [] : ['--lab', lab]
+  return ['netlab', ...reproduce, ...named].map(quote).join(' ')
+}
+
+export const failuresOf = (run: TestRun): Check[] => run.checks.filter((c) => c.status === 'failed')
+
+export interface Shown {
+  readonly shown: readonly Check[]
+  /** How many more there are of each check. */
+  readonly hidden: readonly { readonly id: string; readonly title: string; readonly count: number }[]
+}
+
+/** At most `most`, and of every check that fails at least one: a thousand lost pairs must not hide the one leak. */
+export function someOf(failures: readonly Check[], most: number): Shown {
+  const byId = new Map<string, Check[]>()
+  for (const f of failures) byId.set(f.id, [...(byId.get(f.id) ?? []), f])
+  const share = new Map([...byId].map(([id]) => [id, 1]))
+  let left = most - byId.size
+  // In turns, so that the rare ones are shown whole before the frequent ones take what is left.
+  for (let grew = true; left > 0 && grew;) {
+    grew = false
+    for (const [id, all] of byId) {
+      const has = share.get(id)!
+      if (left <= 0 || has >= all.length) continue
+      share.set(id, has + 1)
+      left--
+      grew = true
+    }
+  }
+  const shown = [...byId].flatMap(([id, all]) => all.slice(0, share.get(id)))
+  const hidden = [...byId].flatMap(([id, all]) => {
+    const count = all.length - share.get(id)!
+    return count > 0 ? [{ id, title: all[0]!.title, count }] : []
+  })
+  return { shown, hidden }
+}

@@ -1,0 +1,115 @@
+import { Chalk } from 'chalk'
+import { describe, expect, test } from 'vitest'
+import { someOf } from '../../../src/report/test-failures.ts'
+import { testDocument, testedIn } from '../../../src/report/test-json.ts'
+import { testText, type TestStyle } from '../../../src/report/test-text.ts'
+import { HOSTILE, leak, run } from './finished.ts'
+
+const style: TestStyle = { chalk: new Chalk({ level: 0 }), columns: 110, cwd: '/repo', kinds: [], matrix: false, isOnly: true }
+
+describe('a finished test as text', () => {
+  const text = testText(run, style)
+
+  test('failures come first, with reason, place and command', () => {
+    expect(text.split('\n').slice(0, 5)).toEqual([
+      'FAILED         FROM     TO       PORT      WHY',
+      'policy-denies  visitor  shop/db  5432/tcp  shop/db answered, although policy shop/db-only isolates it',
+      '                                           asked for by labs/shop.yaml:31',
+      '                                           $ netlab trace visitor shop/db --port 5432/tcp',
+      '',
+    ])
+  })
+
+  test('then who reached whom, the checks by group, what was not tested, and the sum', () => {
+    const [order, last] = [
+      ['5432/tcp\n', 'network model  1 passed, 1 skipped', 'policies  1 failed, 1 passed', 'expect  1 passed', 'Not tested\n'],
+      1,
+    ]
+    const at = order.map((part) => text.indexOf(part))
+    expect(at).toEqual(at.toSorted((a, b) => a - b))
+    expect(at).not.toContain(-1)
+    expect(text).toContain('○ packets wear what vxlan declares  skipped: tcpdump is missing\n')
+    expect(text.trimEnd().split('\n').at(-last)).toBe('FAILED  shop: 1 failed, 3 passed, 1 skipped; 19 probes in 3.1 s')
+  })
+
+  test('the failures fit the terminal, however narrow', () => {
+    for (const columns of [110, 80, 60]) {
+      const own = testText(run, { ...style, columns })
+        .split('\n\n')[0]!
+        .split('\n')
+      // A command is never broken: it is there to be copied.
+      expect(own.filter((l) => l.length > columns && !l.includes('$ netlab'))).toEqual([])
+      expect(own.join(' ').replaceAll(/\s+/g, ' ')).toContain('although policy shop/db-only isolates it')
+    }
+  })
+
+  test('says which lab when there are several', () => {
+    expect(testText(run, { ...style, isOnly: false })).toContain('netlab trace visitor shop/db --port 5432/tcp --lab shop\n')
+  })
+
+  test('large matrices are shown when asked for', () => {
+    const cells = Array.from({ length: 30 }, (_, i) => ({ ...run.cells[0]!, to: `p${i}` }))
+    expect(testText({ ...run, cells }, style)).toContain('(1 × 30, 1 sheet) is shown with --matrix.')
+    expect(testText({ ...run, cells }, { ...style, matrix: true })).toContain('from \\ to')
+    expect(testText({ ...run, cells: [] }, { ...style, matrix: true })).toContain('no pair was measured')
+  })
+
+  test('no check that passed is no success', () => {
+    const checks = run.checks.filter((c) => c.status === 'skipped')
+    expect(testText({ ...run, checks }, style)).toContain('nothing tested  shop: 0 passed, 1 skipped')
+  })
+
+  test('nothing in it acts upon a terminal', () => {
+    const hostile = { ...leak, detail: HOSTILE }
+    const text = testText({ ...run, checks: [hostile], untested: [HOSTILE] }, style)
+    expect([...text].filter((c) => (c < ' ' && c !== '\n') || (c >= '\u007f' && c < '\u00a0') || c === '\u202e')).toEqual([])
+  })
+})
+
+describe('of many failures', () => {
+  const many = (id: string, n: number) => Array.from({ length: n }, (_, i) => ({ ...leak, id, title: id, from: `p${i}` }))
+  test('the rare ones are shown whole, the others counted', () => {
+    const { shown, hidden } = someOf([...many('lost', 1000), ...many('leak', 2)], 10)
+    expect(shown.filter((c) => c.id === 'leak')).toHaveLength(2)
+    expect(shown).toHaveLength(10)
+    expect(hidden).toEqual([{ id: 'lost', title: 'lost', count: 992 }])
+  })
+  test('each check is there at least once', () => {
+    const { shown, hidden } = someOf(
+      ['a', 'b', 'c', 'd'].flatMap((id) => many(id, 3)),
+      2,
+    )
+    expect(shown.map((c) => c.id)).toEqual(['a', 'b', 'c', 'd'])
+    expect(hidden.reduce((sum, h) => sum + h.count, 0)).toBe(8)
+  })
+  test('none is none', () => expect(someOf([], 10)).toEqual({ shown: [], hidden: [] }))
+  test('text names what it hides', () => {
+    expect(testText({ ...run, checks: many('lost', 100) }, style)).toContain('… and 75 more of lost\n')
+  })
+})
+
+test('what is behind several failures of one promise counts once', () => {
+  const same = (n: number, title: string) => Array.from({ length: n }, () => ({ ...leak, title, tested: 30 }))
+  expect(testedIn([...same(3, 'a'), ...same(2, 'b'), run.checks[0]!])).toBe(72)
+})
+
+test('as JSON: counts, checks with their places, the matrix when asked for', () => {
+  const document = JSON.parse(JSON.stringify(testDocument(run))) as Record<string, unknown> & { checks: Record<string, unknown>[] }
+  expect(document).toMatchObject({ lab: 'shop', passed: 3, failed: 1, skipped: 1, tested: 19, untested: run.untested })
+  expect(document).not.toHaveProperty('matrix')
+  expect(document.checks[2]).toEqual({
+    id: 'policy-denies',
+    group: 'policy',
+    title: leak.title,
+    status: 'failed',
+    from: 'visitor',
+    to: 'shop/db',
+    port: '5432/tcp',
+    detail: leak.detail,
+    source: '/repo/labs/shop.yaml:31',
+    tested: 1,
+    reproduce: leak.reproduce,
+  })
+  expect(document.checks[4]!['source']).toBe('/repo/labs/k8s/expect.yaml:45')
+  expect(testDocument(run, [])).toHaveProperty('matrix.rows.length', 3)
+})
