@@ -72,14 +72,17 @@ class Datagrams {
   }
 }
 
-/** Connects again and again, one after the other, until it is told to stop. */
+/**
+ * Connects again and again, one after the other, until it is told to stop. With a breath between: without one it takes a
+ * processor away from the changes it is there to watch.
+ */
 class Stream {
   readonly #child: ChildProcess
   #heard = ''
 
   constructor(ns: string, address: string, port: number) {
     const script = `use IO::Socket::IP; my ($ok, %bad); $SIG{TERM} = sub { print "$ok ", join(',', map {"$_ x$bad{$_}"} keys %bad), "\n"; exit 0 };
-      while (1) { my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Timeout=>3); if (!$s) { $bad{"$!"}++; next } print $s "q\n"; $s->flush; my $l = <$s>; defined $l ? $ok++ : $bad{"no answer"}++ }`
+      while (1) { select undef, undef, undef, 0.005; my $s = IO::Socket::IP->new(PeerHost=>$ARGV[0],PeerPort=>$ARGV[1],Timeout=>3); if (!$s) { $bad{"$!"}++; next } print $s "q\n"; $s->flush; my $l = <$s>; defined $l ? $ok++ : $bad{"no answer"}++ }`
     const argv = inside(ns, ['perl', '-e', script, address, String(port)])
     this.#child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#child.stdout!.on('data', (chunk: Buffer) => (this.#heard += chunk.toString()))
