@@ -141,13 +141,16 @@ export function program() {
     .option('--sample <pairs>', 'ask about so many pairs of pods instead of all')
     .option('--seed <number>', 'another sample of the same size')
     .option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)')
+    .option('--prove', 'then lift each policy in turn, and show that the test would notice')
     .addOption(matrix())
     .addOption(junit())
     .addOption(traceFailures())
     .addOption(json())
     .addHelpText(
       'after',
-      example('netlab test\nnetlab test topologies/three-tier.yaml --json | jq .failed\nnetlab test scale --sample 2000'),
+      example(
+        'netlab test\nnetlab test three-tier --prove\nnetlab test topologies/three-tier.yaml --json | jq .failed\nnetlab test scale --sample 2000',
+      ),
     )
     .action(async (name, options) => (await import('./commands/test.ts')).test(name, options))
 

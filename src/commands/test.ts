@@ -1,6 +1,8 @@
 /** `netlab test`: does the running lab keep its promises? */
 import { Progress } from '../report/terminal.ts'
-import type { Group, TestRun } from '../verify/check.ts'
+import { withLock } from '../state/lock.ts'
+import type { Check, Group, TestRun } from '../verify/check.ts'
+import { proveAll } from '../verify/prove-run.ts'
 import { runTest, type TestOptions } from '../verify/run.ts'
 import { sources } from '../verify/sources.ts'
 import { findTool } from '../kernel/probe.ts'
@@ -16,6 +18,7 @@ export interface TestCommandOptions extends ReportOptions {
   readonly seed?: string
   readonly only?: readonly Group[]
   readonly timeout?: string
+  readonly prove?: true
 }
 
 /** How many times as long as usual silence must last: the option gives the time for an answer that is expected. */
@@ -71,6 +74,38 @@ async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | '
   }
 }
 
+/**
+ * Lifts each policy in turn once the test is over, while nobody else may change the lab. A signal ends it, and the lab is
+ * put back first.
+ */
+async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<readonly Check[]> {
+  const progress = new Progress()
+  // A second Ctrl-C must not stop what puts the lab back.
+  const patient = (): void => {}
+  process.on('SIGINT', patient).on('SIGTERM', patient)
+  try {
+    return await interruptible((signal) =>
+      withLock(
+        applied.lab.name,
+        () =>
+          proveAll(applied, {
+            ...options,
+            signal,
+            onProgress: (text, share) => {
+              progress.phase(text)
+              progress.share(share)
+            },
+          }),
+        (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${applied.lab.name}\n`),
+        signal,
+      ),
+    )
+  } finally {
+    process.off('SIGINT', patient).off('SIGTERM', patient)
+    progress.end()
+  }
+}
+
 export async function test(name: string | undefined, options: TestCommandOptions): Promise<void> {
   const chosen = testOptions(options)
   const applied = theLab(name)
@@ -78,6 +113,7 @@ export async function test(name: string | undefined, options: TestCommandOptions
   if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
   requireReports(options)
   const at = new Date()
-  const run = await testLab(applied, chosen)
+  const tested = await testLab(applied, chosen)
+  const run = options.prove ? { ...tested, checks: [...tested.checks, ...(await proveLab(applied, chosen))] } : tested
   return interruptible((signal) => reportTest(run, applied, options, at, signal))
 }

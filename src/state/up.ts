@@ -55,7 +55,7 @@ const ROUNDS = 3
 type Already = NonNullable<ObserveOptions['already']>
 type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | { readonly drift: Drift }
 
-class Session {
+export class Session {
   readonly #lab: string
   readonly #enter: Enter
   readonly #options: UpOptions
@@ -130,7 +130,7 @@ class Session {
 }
 
 /** What of the observed state is this lab's business: declared now or by the file before. */
-function ownedOf(observed: readonly KernelObject[], ...declared: readonly (readonly KernelObject[])[]): KernelObject[] {
+export function ownedOf(observed: readonly KernelObject[], ...declared: readonly (readonly KernelObject[])[]): KernelObject[] {
   const keys = new Set(declared.flatMap((list) => list.map(keyOf)))
   return observed.filter((o) => keys.has(keyOf(o)))
 }
@@ -201,7 +201,7 @@ function remember({ lab, objects }: Compiled, applied: Applied | undefined): voi
 }
 
 /** Both lists, each object once. */
-function union(first: readonly KernelObject[], second: readonly KernelObject[]): KernelObject[] {
+export function union(first: readonly KernelObject[], second: readonly KernelObject[]): KernelObject[] {
   const keys = new Set(first.map(keyOf))
   return [...first, ...second.filter((o) => !keys.has(keyOf(o)))]
 }
