@@ -55,13 +55,9 @@ export function compileFile(file: string, options: FileOptions = {}): FromFile {
   return { compiled: compile(lab), loaded, texts: sources, warnings: found }
 }
 
-/** Keys that are checked but have no effect yet: silence would be a lie. */
+/** What is asked for and has no effect: silence would be a lie. */
 function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
-  const idle = { expect: lab.expect.length }
-  const meaning: Readonly<Record<keyof typeof idle, string>> = {
-    expect: 'these promises are not checked',
-  }
-  const services = lab.services.flatMap((s): Diagnostic[] => {
+  return lab.services.flatMap((s): Diagnostic[] => {
     const { line, column, file = loaded.file } = s.source
     const missing = withoutEffect(loaded.topology.services[s.key]!)
     return missing.map((what) => ({
@@ -73,21 +69,6 @@ function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
       column,
     }))
   })
-  const keys = (Object.keys(idle) as (keyof typeof idle)[]).flatMap((key): Diagnostic[] => {
-    if (idle[key] === 0) return []
-    const { line, column } = loaded.source([key])
-    return [
-      {
-        code: 'not-acted-upon',
-        severity: 'warning',
-        message: `\`${key}\` is checked but not yet acted upon: ${meaning[key]}`,
-        file: loaded.file,
-        line,
-        column,
-      },
-    ]
-  })
-  return [...services, ...keys]
 }
 
 /** What a Service asks for and a lab does not have. */

@@ -29,7 +29,7 @@ function verdictOf(lab: Lab, { from, to, family, questions }: Case): Verdict | u
 
 /** Why there is no way between two nodes whatever policies say; undefined if there is one. */
 function noWay(lab: Lab, { from, to }: Case): string | undefined {
-  if (from.kind === 'external' && to?.kind === 'pod' && !from.podRoutes) return `the router has no route to pods for ${from.name}`
+  if (from.kind === 'external' && to?.kind === 'pod' && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
   if (from.kind === 'pod' && to?.kind === 'external' && !to.podRoutes && !lab.masquerade)
     return `${to.name} has no route back to pods, and nothing is masqueraded`
   return undefined

@@ -45,7 +45,7 @@ describe('allow', () => {
     [
       '{ from: outside, to: a }',
       { outcome: 'unreachable', text: 'no route' },
-      /^unreachable: no route; the router has no route to pods for outside$/,
+      /^unreachable: no route; nobody has a route to pods for outside$/,
     ],
   ] as const)('%s fails when it hears %j', (entry, answer, detail) => {
     expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({
@@ -82,9 +82,9 @@ describe('deny, and what says so', () => {
     [
       '{ from: outside, to: a, result: deny }',
       { outcome: 'unreachable', text: 'no route' },
-      /^unreachable: no route: the router has no route to pods for outside$/,
+      /^unreachable: no route: nobody has a route to pods for outside$/,
     ],
-    ['{ from: outside, to: a, result: deny }', { outcome: 'timeout' }, /^silence: the router has no route to pods for outside$/],
+    ['{ from: outside, to: a, result: deny }', { outcome: 'timeout' }, /^silence: nobody has a route to pods for outside$/],
   ] as const)('%s holds when it hears %j', (entry, answer, detail) => {
     expect(judged(entry, answer)).toMatchObject({ status: 'passed', detail: expect.stringMatching(detail) })
   })
