@@ -166,13 +166,18 @@ export function program() {
   policy
     .command('explain')
     .description('Which rule of which policy allows it, or which policies isolate. Exit code 1 when it is denied.')
-    .argument('<from>', 'pod, host or external')
-    .argument('<to>', 'pod, host or external')
-    .option('--port <port/protocol>', '80/tcp, 53/udp, 5060/sctp or icmp (default: icmp)')
+    .argument('<from>', 'pod, host, external or IP address')
+    .argument('<to>', 'pod, host, external, svc/name, svc/namespace/name or IP address')
+    .option('--port <port/protocol>', '80/tcp, 53/udp, 5060/sctp or icmp (default: icmp; of a Service: its only port)')
     .addOption(new Option('--family <4|6>', 'address family, when both ends have both').choices(['4', '6'] as const))
     .option('--lab <file-or-lab>', 'topology file, or name of a running lab')
     .addOption(json())
-    .addHelpText('after', example('netlab policy explain shop/web shop/db --port 5432/tcp --lab topologies/three-tier.yaml'))
+    .addHelpText(
+      'after',
+      example(
+        'netlab policy explain shop/web shop/db --port 5432/tcp --lab topologies/three-tier.yaml\nnetlab policy explain shop/web svc/shop/db --lab topologies/three-tier.yaml\nnetlab policy explain shop/web 203.0.113.10 --port 443/tcp',
+      ),
+    )
     .action(async (from, to, options) => (await import('./commands/policy.ts')).explain(from, to, options))
 
   netlab

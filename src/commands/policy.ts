@@ -3,14 +3,27 @@ import { existsSync } from 'node:fs'
 import type { Lab } from '../model/lab.ts'
 import { policiesOf, type Protocol } from '../model/policies.ts'
 import { probeText, reachability, type PortProbe } from '../model/reachability.ts'
-import { verdict, type Party } from '../model/verdict.ts'
-import { explanationDocument, explanationText, policyDocument, policyText, type Explained } from '../report/policy.ts'
+import { meant, type Meant } from '../model/parties.ts'
+import { serviceVerdict } from '../model/service-verdict.ts'
+import type { Service, ServicePort } from '../model/services.ts'
+import { sourceAddress, verdict, type End } from '../model/verdict.ts'
+import {
+  explanationDocument,
+  explanationText,
+  partyName,
+  serviceDocument,
+  serviceText,
+  type Explained,
+  type ExplainedService,
+} from '../report/policy-explain.ts'
+import { policyDocument, policyText } from '../report/policy.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import { labNames } from '../state/store.ts'
-import type { Family } from '../topology/address.ts'
+import { parseIp, type Family } from '../topology/address.ts'
+import { suggest } from '../topology/suggest.ts'
 import { compileFile } from './context.ts'
 import { Exit, failure } from './failure.ts'
-import { callName, theLab, theNode } from './labs.ts'
+import { theLab, theNode } from './labs.ts'
 import { warn } from './warn.ts'
 
 interface PolicyOptions {
@@ -51,37 +64,107 @@ export async function policy(word: string | undefined, options: PolicyOptions): 
   return writeOut([policyText(policies, result, chalkFor(process.stdout))])
 }
 
-function partyOf(lab: Lab, word: string): Party {
+/** Who a word means. @throws Failure with a suggestion. */
+function whoIs(lab: Lab, word: string): Meant {
+  const found = meant(lab, word)
+  if (found) return found
+  if (word.startsWith('svc/')) {
+    const names = lab.services.map((s) => `svc/${s.key}`)
+    const near = suggest(word, names)
+    const list = names.length > 0 ? `Services: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.` : 'It has no Services.'
+    throw failure(
+      Exit.Usage,
+      'unknown-service',
+      `lab ${lab.name} has no Service "${word.slice(4)}"`,
+      near ? `did you mean "${near}"?` : list,
+    )
+  }
   const node = theNode(lab, word)
-  if (node.kind === 'pod' || node.kind === 'host' || node.kind === 'external') return node
   throw failure(Exit.Usage, 'no-party', `${word} is a ${node.kind}: policies are about pods, and hosts and externals that talk to them`)
 }
 
+function senderOf(lab: Lab, word: string): End {
+  const found = whoIs(lab, word)
+  if (found.kind === 'party') return found.party
+  throw failure(Exit.Usage, 'from-service', `${word} is a Service, which sends nothing`, 'Name a pod, a host, an external or an address.')
+}
+
 /** A family both ends have. */
-function familyOf(from: Party, to: Party, asked: string | undefined): Family {
+function familyOf(from: string, to: string, ends: readonly (readonly { readonly family: Family }[])[], asked: string | undefined): Family {
   const families = asked === undefined ? ([4, 6] as const) : [Number(asked) as Family]
-  const family = families.find((f) => [from, to].every((p) => p.addresses.some((a) => a.family === f)))
+  const family = families.find((f) => ends.every((addresses) => addresses.some((a) => a.family === f)))
   if (family === undefined)
     throw failure(
       Exit.Usage,
       'no-common-family',
-      `${callName(from)} and ${callName(to)} have no address of the same family${asked === undefined ? '' : `, IPv${asked}`}`,
+      `${from} and ${to} have no address of the same family${asked === undefined ? '' : `, IPv${asked}`}`,
     )
   return family
+}
+
+/** The port of a Service that is meant: the one it has, if nothing is said. */
+function servicePortOf(service: Service, asked: string | undefined): ServicePort {
+  const names = service.ports.map((p) => probeText(p)).join(', ')
+  const say = `Ports of ${service.key}: ${names}.`
+  if (asked === undefined) {
+    if (service.ports.length === 1) return service.ports[0]!
+    throw failure(Exit.Usage, 'which-port', `svc/${service.key} has ${service.ports.length} ports: say which with --port`, say)
+  }
+  const { protocol, port } = portOf(asked)
+  const found = service.ports.find((p) => p.port === port && p.protocol === protocol)
+  if (found) return found
+  throw failure(Exit.Usage, 'no-such-port', `svc/${service.key} has no port ${asked}: nobody answers there`, say)
+}
+
+async function explainService(lab: Lab, from: End, service: Service, options: ExplainOptions): Promise<void> {
+  const name = `svc/${service.key}`
+  if (service.clusterIPs.length === 0)
+    throw failure(
+      Exit.Usage,
+      'no-address',
+      service.headless ? `${name} is headless: it has no address to connect to` : `${name} has no address: it is a name for somebody else`,
+      'Ask for the pods themselves.',
+    )
+  if (from.kind === 'external' || from.kind === 'address')
+    throw failure(
+      Exit.Usage,
+      'from-outside',
+      `${partyName(from)} is outside the cluster: it does not know cluster addresses`,
+      "It comes in by a node port or an external address. With externalTrafficPolicy Cluster the pod then sees an address of the host that was asked, with Local the client's own.",
+    )
+  const port = servicePortOf(service, options.port)
+  const family = familyOf(partyName(from), name, [from.addresses, service.clusterIPs], options.family)
+  const asked: ExplainedService = {
+    from: partyName(from),
+    to: name,
+    port: probeText(port),
+    family,
+    address: service.clusterIPs.find((a) => a.family === family)!.ip,
+    verdict: serviceVerdict(lab, from, service, port, family),
+  }
+  if (!asked.verdict.allowed) process.exitCode = Exit.Broken
+  if (options.json) return writeJson(serviceDocument(asked))
+  return writeOut([serviceText(asked, chalkFor(process.stdout))])
 }
 
 /** Ends with exit code 1 when the answer is no. */
 export async function explain(fromWord: string, toWord: string, options: ExplainOptions): Promise<void> {
   const lab = subject(options.lab)
-  const [from, to] = [partyOf(lab, fromWord), partyOf(lab, toWord)]
+  const from = senderOf(lab, fromWord)
+  const target = whoIs(lab, toWord)
+  if (target.kind === 'service') return explainService(lab, from, target.service, options)
+  const to = target.party
   const probe = portOf(options.port ?? 'icmp')
-  const family = familyOf(from, to, options.family)
+  const named = target.address === undefined ? to.addresses : to.addresses.filter((a) => a.family === parseIp(target.address!)!.family)
+  const family = familyOf(partyName(from), partyName(to), [from.addresses, named], options.family)
+  const toAddress = target.address === undefined ? {} : { toAddress: target.address }
   const explained: Explained = {
-    from: callName(from),
-    to: callName(to),
+    from: partyName(from),
+    to: partyName(to),
     port: probeText(probe),
     family,
-    verdict: verdict(lab, { from, to, ...probe, family }),
+    ...(from.kind === 'host' ? { source: sourceAddress(lab, from, to, family) } : {}),
+    verdict: verdict(lab, { from, to, ...toAddress, ...probe, family }),
   }
   if (!explained.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(explanationDocument(explained))

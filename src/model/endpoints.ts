@@ -1,7 +1,8 @@
 /**
  * Who answers for a Service: the ready pods its selector selects, as the EndpointSlice controller lists them, and
  * the EndpointSlices that manifests bring
- * (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/).
+ * (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/). Those that are about to end but still
+ * answer are turned to only where nobody is ready, as kube-proxy does (KEP-1669, pkg/proxy/topology.go).
  */
 import type { Family } from '../topology/address.ts'
 import type { LoadedTopology } from '../topology/load.ts'
@@ -20,11 +21,36 @@ export interface Endpoint {
   readonly pod?: string
 }
 
+/** Everybody who can answer on a port of a Service. */
+export interface Answering {
+  /** Ready ones; of a family without any: those about to end. */
+  readonly endpoints: readonly Endpoint[]
+  /** About to end, but serving. Where a policy is Local, a host without ready ones turns to its own of these. */
+  readonly draining: readonly Endpoint[]
+}
+
+/** The endpoints a policy Local leaves a host, in one family. */
+export function localEndpoints(
+  { endpoints, draining = [] }: Pick<Answering, 'endpoints'> & Partial<Answering>,
+  host: string,
+  family: Family,
+): Endpoint[] {
+  const here = (list: readonly Endpoint[]): Endpoint[] => list.filter((e) => e.host === host && e.family === family)
+  const ready = here(endpoints)
+  return ready.length > 0 ? ready : here(draining)
+}
+
 interface Asking {
   readonly namespace: string
   readonly name: string
   readonly spec: ServiceSpec
   readonly families: readonly Family[]
+}
+
+/** Somebody who answers: ready, or about to end. */
+interface Candidate {
+  readonly endpoint: Endpoint
+  readonly ready: boolean
 }
 
 /** Finds endpoints; pods are indexed by namespace and label, so that many Services over many pods cost little. */
@@ -53,13 +79,23 @@ export class EndpointFinder {
   }
 
   /** Endpoints of the port at a position of the Service's list. */
-  of(service: Asking, index: number): Endpoint[] {
-    const found = [...this.#ofPods(service, index), ...this.#ofSlices(service, index)]
-    const seen = new Set<string>()
-    return found.filter((e) => {
-      const key = `${e.ip} ${e.port}`
-      return !seen.has(key) && seen.add(key)
-    })
+  of(service: Asking, index: number): Answering {
+    const found = new Map<string, Candidate>()
+    for (const c of [...this.#ofPods(service, index), ...this.#ofSlices(service, index)]) {
+      const key = `${c.endpoint.ip} ${c.endpoint.port}`
+      if (!found.has(key)) found.set(key, c)
+    }
+    const all = [...found.values()]
+    const of = (family: Family, ready: boolean): Endpoint[] =>
+      all.filter((c) => c.endpoint.family === family && c.ready === ready).map((c) => c.endpoint)
+    const usable = new Set(
+      service.families.flatMap((family) => {
+        const ready = of(family, true)
+        return ready.length > 0 ? ready : of(family, false)
+      }),
+    )
+    const endpoints = all.map((c) => c.endpoint)
+    return { endpoints: endpoints.filter((e) => usable.has(e)), draining: all.filter((c) => !c.ready).map((c) => c.endpoint) }
   }
 
   #select({ namespace, spec }: Asking): Pod[] {
@@ -74,32 +110,33 @@ export class EndpointFinder {
     return pods
   }
 
-  #ofPods(service: Asking, index: number): Endpoint[] {
+  #ofPods(service: Asking, index: number): Candidate[] {
     const { spec, families } = service
     const port = spec.ports[index]!
-    return this.#select(service).flatMap((pod): Endpoint[] => {
-      if (!pod.ready && !spec.publishNotReadyAddresses) return []
+    return this.#select(service).flatMap((pod): Candidate[] => {
+      const ready = spec.publishNotReadyAddresses || (pod.ready && !pod.terminating)
+      if (!ready && !pod.ready) return []
       const target = targetOf(pod, port.targetPort ?? port.port, port.protocol)
       // A pod without a port of that name is none of this port's, though it may be of another.
       if (target === undefined) return []
       return families.flatMap((family) => {
         const ip = addressOf(pod, family)
-        return ip === undefined ? [] : [{ family, ip, port: target, host: pod.host, pod: pod.key }]
+        return ip === undefined ? [] : [{ ready, endpoint: { family, ip, port: target, host: pod.host, pod: pod.key } }]
       })
     })
   }
 
-  #ofSlices({ namespace, name, spec, families }: Asking, index: number): Endpoint[] {
+  #ofSlices({ namespace, name, spec, families }: Asking, index: number): Candidate[] {
     const port = spec.ports[index]!
     return (this.#slices.get(`${namespace}/${name}`) ?? []).flatMap((slice) => {
       if (!families.includes(slice.family)) return []
       const target = slice.ports.find((p) => p.name === (port.name ?? '') && p.protocol === port.protocol)?.port
       if (target === undefined) return []
       return slice.endpoints.flatMap((e) => {
-        if (!e.ready && !spec.publishNotReadyAddresses) return []
-        return e.addresses
-          .slice(0, 1)
-          .map((ip): Endpoint => ({ family: slice.family, ip, port: target, ...(e.nodeName === undefined ? {} : { host: e.nodeName }) }))
+        const ready = e.ready || spec.publishNotReadyAddresses
+        if (!ready && !e.draining) return []
+        const host = e.nodeName === undefined ? {} : { host: e.nodeName }
+        return e.addresses.slice(0, 1).map((ip): Candidate => ({ ready, endpoint: { family: slice.family, ip, port: target, ...host } }))
       })
     })
   }

@@ -74,6 +74,8 @@ export interface Pod extends NodeCommon {
   readonly containers: readonly ContainerSpec[]
   /** Whether Services send it anything. */
   readonly ready: boolean
+  /** About to end: Services turn to it only when nobody else is ready. */
+  readonly terminating?: true
 }
 
 export interface External extends NodeCommon {

@@ -11,6 +11,7 @@ import { interfaceName, mac, netnsName } from './names.ts'
 import { Pool, usable, type Networks } from './networks.ts'
 import { Numbers } from './numbers.ts'
 import type { Problems } from './problems.ts'
+import { selects, selectorText } from './selectors.ts'
 
 interface Placed extends Entry<PodSpec> {
   readonly host: Host
@@ -56,6 +57,7 @@ export function resolvePods(
       labels: p.spec.labels,
       containers: p.spec.containers,
       ready: p.spec.ready,
+      ...(p.spec.terminating ? { terminating: true as const } : {}),
     }
   })
 }
@@ -74,7 +76,7 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
   const byName = new Map(hosts.map((h) => [h.name, h]))
   const placed: Placed[] = []
   const checked = new Set<PodSpec>()
-  let dealt = 0
+  const deal = new Deal(hosts)
   for (const e of expand(loaded.topology.pods, ['pods'], problems)) {
     if (!checked.has(e.spec)) {
       checked.add(e.spec)
@@ -87,6 +89,7 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
           'Write the pods out, or leave it to netlab.',
         )
       checkContainers(e, problems)
+      checkSelector(e, hosts, problems)
     }
     const name = e.name.replace(/^default\//, '')
     let host: Host | undefined
@@ -102,12 +105,51 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
         )
       }
     } else {
-      host = byName.get(leases.pods.get(name)?.host ?? '') ?? hosts[dealt % hosts.length]
-      dealt++
+      host = deal.host(e.spec.nodeSelector, byName.get(leases.pods.get(name)?.host ?? ''))
     }
     if (host) placed.push({ ...e, name, host })
   }
   return placed
+}
+
+type NodeSelector = PodSpec['nodeSelector']
+
+/** Whether a host has all the labels; each has its name as a label, as nodes of a cluster do. */
+const fits = (host: Host, wanted: NodeSelector): boolean =>
+  selects({ matchLabels: wanted ?? {} }, { 'kubernetes.io/hostname': host.name, ...host.labels })
+
+/** Deals pods round-robin over the hosts they may run on: for each `nodeSelector` anew. */
+class Deal {
+  readonly #hosts: readonly Host[]
+  readonly #piles = new Map<string, { readonly hosts: readonly Host[]; dealt: number }>()
+
+  constructor(hosts: readonly Host[]) {
+    this.#hosts = hosts
+  }
+
+  /** @param before where it runs in a running lab: it stays if it still may; undefined: there is no such host */
+  host(wanted: NodeSelector, before: Host | undefined): Host | undefined {
+    const key = selectorText({ matchLabels: wanted ?? {} })
+    let pile = this.#piles.get(key)
+    if (!pile) this.#piles.set(key, (pile = { hosts: wanted ? this.#hosts.filter((h) => fits(h, wanted)) : this.#hosts, dealt: 0 }))
+    const next = pile.hosts[pile.dealt % pile.hosts.length]
+    pile.dealt++
+    return before && pile.hosts.includes(before) ? before : next
+  }
+}
+
+/** A pod that no host may run would wait for ever in a cluster. */
+function checkSelector({ name, spec: { host, nodeSelector }, path }: Entry<PodSpec>, hosts: readonly Host[], problems: Problems): void {
+  if (!nodeSelector || hosts.length === 0) return
+  const pinned = hosts.find((h) => h.name === host)
+  if (host !== undefined ? !pinned || fits(pinned, nodeSelector) : hosts.some((h) => fits(h, nodeSelector))) return
+  const known = [...new Set(hosts.flatMap((h) => Object.entries(h.labels).map(([k, v]) => `${k}=${v}`)))]
+  problems.error(
+    [...path, 'nodeSelector'],
+    'no-host-fits',
+    `pod ${name}: ${pinned ? `host ${pinned.name} does not have` : 'no host has'} the labels ${selectorText({ matchLabels: nodeSelector })}`,
+    known.length > 0 ? `Labels of hosts: ${known.slice(0, 10).join(', ')}.` : 'No host has labels: `hosts: { node-1: { labels: { … } } }`.',
+  )
 }
 
 function checkContainers(e: Entry<PodSpec>, problems: Problems): void {

@@ -106,10 +106,23 @@ export class NodePorts {
 
   /** A number belongs to one Service, whatever the protocol; within the Service TCP and UDP may share it. */
   pin({ key, spec }: Pick<Wanted, 'key' | 'spec'>): void {
+    if (spec.healthCheckNodePort !== undefined) {
+      const owner =
+        this.#pool.reserve(BigInt(spec.healthCheckNodePort), `the health check of service ${key}`) ??
+        (spec.ports.some((p) => p.nodePort === spec.healthCheckNodePort) ? `service ${key}` : undefined)
+      if (owner)
+        this.#problems.error(
+          ['services', key, 'healthCheckNodePort'],
+          'port-taken',
+          `service ${key}: node port ${spec.healthCheckNodePort} already belongs to ${owner}`,
+          'Leave `healthCheckNodePort` out: nobody asks it in a lab.',
+        )
+    }
     for (const [i, p] of spec.ports.entries()) {
       if (p.nodePort === undefined) continue
       const owner = this.#pool.reserve(BigInt(p.nodePort), `service ${key}`)
-      if (owner && owner !== `service ${key}`) {
+      const isSaid = p.nodePort === spec.healthCheckNodePort
+      if (owner && owner !== `service ${key}` && !isSaid) {
         this.#problems.error(
           ['services', key, 'ports', i, 'nodePort'],
           'port-taken',

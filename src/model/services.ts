@@ -7,7 +7,7 @@ import { familyName, type Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/load.ts'
 import type { ServiceSpec } from '../topology/kubernetes.ts'
-import { EndpointFinder, type Endpoint } from './endpoints.ts'
+import { EndpointFinder, type Answering, type Endpoint } from './endpoints.ts'
 import type { Host, Lab, Pod } from './lab.ts'
 import type { Leases } from './lease.ts'
 import type { Networks } from './networks.ts'
@@ -20,8 +20,10 @@ export interface ServicePort {
   readonly port: number
   readonly targetPort: number | string
   readonly nodePort?: number
-  /** Ready ones, of every family of the Service. */
+  /** Of every family of the Service: ready ones, or where nobody is ready those that are about to end. */
   readonly endpoints: readonly Endpoint[]
+  /** Those about to end that still answer; absent: none. */
+  readonly draining?: readonly Endpoint[]
 }
 
 export interface Service {
@@ -121,7 +123,7 @@ export function resolveServices(
         port: p.port,
         targetPort: p.targetPort ?? p.port,
         ...(nodePorts[i] === undefined ? {} : { nodePort: nodePorts[i] }),
-        endpoints: spec.type === 'ExternalName' ? [] : finder.of({ namespace, name, spec, families }, i),
+        ...answering(spec, finder.of({ namespace, name, spec, families }, i)),
       })),
       ...(spec.sessionAffinity === 'ClientIP' ? { affinity: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800 } : {}),
       internalTrafficPolicy: spec.internalTrafficPolicy,
@@ -129,6 +131,12 @@ export function resolveServices(
       source: loaded.source(['services', key]),
     }
   })
+}
+
+/** An ExternalName is a name for somebody else: nobody answers for it. */
+function answering({ type }: ServiceSpec, { endpoints, draining }: Answering): Pick<ServicePort, 'endpoints' | 'draining'> {
+  if (type === 'ExternalName') return { endpoints: [] }
+  return { endpoints, ...(draining.length > 0 ? { draining } : {}) }
 }
 
 const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None'

@@ -8,11 +8,21 @@
  *   - A pod always reaches itself, and its own node always reaches it and is reached by it.
  */
 import { contains, parseIp, type Family } from '../topology/address.ts'
-import { addressOf, type External, type Host, type Lab, type Pod } from './lab.ts'
+import { addressOf, type External, type Host, type Lab, type NodeAddress, type Pod } from './lab.ts'
 import { namedPorts, policiesOf, type Direction, type Policy, type PolicyRule, type PortMatch, type Protocol } from './policies.ts'
+
+/** An address that no node of the lab has. */
+export interface Address {
+  readonly kind: 'address'
+  readonly name: string
+  readonly addresses: readonly NodeAddress[]
+}
 
 /** A node that can begin or answer a connection. */
 export type Party = Pod | Host | External
+
+/** Whom a question is about. */
+export type End = Party | Address
 
 export interface Allowing {
   readonly policy: Policy
@@ -37,8 +47,10 @@ export interface Verdict {
 }
 
 export interface Question {
-  readonly from: Party
-  readonly to: Party
+  readonly from: End
+  readonly to: End
+  /** Which of its addresses is asked for; default: the first one. */
+  readonly toAddress?: string
   /** Absent for ICMP, which has no ports. */
   readonly port?: number
   readonly protocol: Protocol | 'ICMP'
@@ -51,7 +63,7 @@ const FREE: Judgement = { isolating: [], allowing: [], allowed: true }
  * The address a party sends from. A host sends to pods beyond a tunnel from the tunnel device's address, the
  * first of its block.
  */
-function sourceAddress(lab: Lab, from: Party, to: Party, family: Family): string | undefined {
+export function sourceAddress(lab: Lab, from: End, to: End, family: Family): string | undefined {
   if (from.kind !== 'host' || to.kind !== 'pod' || to.host === from.name) return addressOf(from, family)
   const far = lab.hosts.find((h) => h.name === to.host)
   const isDirect = lab.backend.type === 'direct' || (lab.backend['tunnel'] === 'cross-segment' && far?.segment === from.segment)
@@ -66,7 +78,7 @@ function portMatches(match: PortMatch, { port, protocol, to }: Question): boolea
   return to.kind === 'pod' && namedPorts(to, match.name, match.protocol).includes(port)
 }
 
-function ruleAllows(rule: PolicyRule, question: Question, peer: Party, peerAddress: string | undefined): boolean {
+function ruleAllows(rule: PolicyRule, question: Question, peer: End, peerAddress: string | undefined): boolean {
   if (rule.ports && !rule.ports.some((m) => portMatches(m, question))) return false
   if (!rule.peers) return true
   if (peer.kind === 'pod' && rule.peers.groups.some((g) => g.pods.has(peer))) return true
@@ -97,14 +109,15 @@ function judge(lab: Lab, direction: Direction, question: Question): Judgement {
   if (subject.kind !== 'pod') return FREE
   const policies = isolating(lab, subject, direction)
   if (policies.length === 0) return FREE
-  const address = direction === 'egress' ? addressOf(peer, question.family) : sourceAddress(lab, peer, subject, question.family)
+  const asked = question.toAddress ?? addressOf(peer, question.family)
+  const address = direction === 'egress' ? asked : sourceAddress(lab, peer, subject, question.family)
   const allowing = policies.flatMap((policy) =>
     policy[direction]!.filter((rule) => ruleAllows(rule, question, peer, address)).map((rule) => ({ policy, rule })),
   )
   return { isolating: policies, allowing, allowed: allowing.length > 0 }
 }
 
-const isOwnNode = (a: Party, b: Party): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
+const isOwnNode = (a: End, b: End): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
 
 /** What policies say to a new connection. Whether there is a way at all (routes, listeners) is not their business. */
 export function verdict(lab: Lab, question: Question): Verdict {

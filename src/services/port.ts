@@ -7,7 +7,7 @@
  *        └── KUBE-NODEPORTS ── node port ────→ KUBE-EXT
  *   KUBE-SVC, KUBE-SVL ── a pod, by chance ──→ KUBE-SEP → DNAT
  */
-import type { Endpoint } from '../model/endpoints.ts'
+import { localEndpoints, type Endpoint } from '../model/endpoints.ts'
 import type { Service, ServicePort } from '../model/services.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
@@ -69,19 +69,23 @@ export class PortPlan {
     this.#hash = portHash(this.#name, port.protocol)
     this.#clusterIP = single(family, service.clusterIPs.find((a) => a.family === family)!.ip)
     this.#externalIPs = service.externalIPs.filter((ip) => ip.includes(':') === (family === 6)).map((ip) => single(family, ip))
-    this.#places = port.endpoints
-      .filter((e) => e.family === family)
-      .map((endpoint) => {
-        const text = family === 4 ? `${endpoint.ip}:${endpoint.port}` : `[${endpoint.ip}]:${endpoint.port}`
-        return { endpoint, text, chain: `KUBE-SEP-${endpointHash(this.#name, port.protocol, text)}` }
-      })
-    this.#endpointChains = new Map(this.#places.map((p) => [p.chain, this.#endpointChain(p)]))
+    this.#places = this.#placesOf(port.endpoints)
+    this.#endpointChains = new Map([...this.#places, ...this.#placesOf(port.draining ?? [])].map((p) => [p.chain, this.#endpointChain(p)]))
     this.#everywhere = this.#choice(this.#places)
     this.#shared = this.#isLocalInside || this.#isLocalOutside ? undefined : this.#rules([])
   }
 
   on(host: string): PortRules {
-    return this.#shared ?? this.#rules(this.#places.filter((p) => p.endpoint.host === host))
+    return this.#shared ?? this.#rules(this.#placesOf(localEndpoints(this.#port, host, this.#family)))
+  }
+
+  #placesOf(endpoints: readonly Endpoint[]): Place[] {
+    return endpoints
+      .filter((e) => e.family === this.#family)
+      .map((endpoint) => {
+        const text = this.#family === 4 ? `${endpoint.ip}:${endpoint.port}` : `[${endpoint.ip}]:${endpoint.port}`
+        return { endpoint, text, chain: `KUBE-SEP-${endpointHash(this.#name, this.#port.protocol, text)}` }
+      })
   }
 
   get #isLocalInside(): boolean {
@@ -127,7 +131,8 @@ export class PortPlan {
     if (usesCluster) chains.push(this.#chain('SVC', [...toClients(svc), ...this.#everywhere]))
     if (usesLocal) chains.push(this.#chain('SVL', [...toClients(svl), ...this.#choice(local)]))
     if (has.any && this.#isOutside) chains.push(this.#chain('EXT', this.#outside(svc, this.#isLocalOutside ? svl : svc, has.outside)))
-    for (const p of usesCluster ? this.#places : usesLocal ? local : []) chains.push(this.#endpointChains.get(p.chain)!)
+    const used = new Set([...(usesCluster ? this.#places : []), ...(usesLocal ? local : [])].map((p) => p.chain))
+    for (const name of used) chains.push(this.#endpointChains.get(name)!)
 
     return {
       services: [

@@ -27,7 +27,11 @@ function udpPorts(lab: Lab): Map<string, UdpPort> {
     if (service.clusterIPs.length === 0) continue
     for (const port of service.ports) {
       if (port.protocol === 'UDP')
-        found.set(portName(service, port), { service, port, endpoints: new Set(port.endpoints.map((e) => e.ip)) })
+        found.set(portName(service, port), {
+          service,
+          port,
+          endpoints: new Set([...port.endpoints, ...(port.draining ?? [])].map((e) => e.ip)),
+        })
     }
   }
   return found

@@ -19,6 +19,7 @@ interface Meta {
   readonly name: string
   readonly namespace: string
   readonly labels: Readonly<Record<string, string>>
+  readonly deletionTimestamp?: unknown
 }
 
 interface KubernetesObject {
@@ -41,6 +42,8 @@ export class Merge {
   readonly origins = new Map<string, Origin>()
   readonly #loaded: LoadedTopology
   readonly #diagnostics: Diagnostic[]
+  /** Templates that were warned about: a DaemonSet makes many pods of one. */
+  readonly #told = new Set<ManifestPodSpec>()
   readonly #added: { [S in Section]: Record<string, Topology[S][string]> } = { namespaces: {}, pods: {}, services: {}, policies: {} }
 
   constructor(loaded: LoadedTopology, diagnostics: Diagnostic[]) {
@@ -81,7 +84,12 @@ export class Merge {
         return this.#put('policies', key, object.spec as NetworkPolicySpec, { ...origin, below: ['spec'] })
       case 'Pod': {
         const spec = object.spec as ManifestPodSpec
-        return this.#pod(key, { ...podOf(spec, metadata.labels), ready: isReady(object.status) }, spec, { ...origin, below: ['spec'] })
+        return this.#pod(
+          key,
+          { ...podOf(spec, metadata.labels), ready: isReady(object.status), terminating: metadata.deletionTimestamp != null },
+          spec,
+          { ...origin, below: ['spec'] },
+        )
       }
       default:
         return this.#workload(kind, key, object.spec as WorkloadSpec, { ...origin, below: ['spec', 'template', 'spec'] })
@@ -100,8 +108,7 @@ export class Merge {
       for (const { name, labels } of hostNames(this.#loaded.topology)) {
         const has = (k: string, v: string): boolean =>
           k === 'kubernetes.io/hostname' ? name === v : Object.hasOwn(labels, k) && labels[k] === v
-        if (wanted.every(([k, v]) => has(k, v)))
-          this.#pod(`${key}-${name}`, { ...pod, host: name }, { ...template.spec, nodeSelector: undefined }, origin)
+        if (wanted.every(([k, v]) => has(k, v))) this.#pod(`${key}-${name}`, { ...pod, host: name }, template.spec, origin)
       }
     } else if (kind === 'StatefulSet') {
       const first = ordinals?.start ?? 0
@@ -110,24 +117,19 @@ export class Merge {
   }
 
   /** A pod; what the topology says under the same name is said of this pod. */
-  #pod(key: string, pod: PodSpec, { hostNetwork, nodeSelector }: ManifestPodSpec, origin: Origin): void {
+  #pod(key: string, { nodeSelector, ...pod }: PodSpec, spec: ManifestPodSpec, origin: Origin): void {
     const own = this.#loaded.topology.pods[key]
-    const ignored = [
-      ...(hostNetwork ? ['hostNetwork'] : []),
-      ...(nodeSelector && Object.keys(nodeSelector).length > 0 && pod.host === undefined && own?.host === undefined
-        ? ['nodeSelector']
-        : []),
-    ]
-    for (const field of ignored) {
-      const what =
-        field === 'hostNetwork'
-          ? 'it gets a network namespace of its own'
-          : 'it is dealt over all hosts; `nodeName`, or `pods` of the topology, says where'
-      this.#tell('warning', 'not-acted-upon', `pod ${key}: \`${field}\` has no effect: ${what}`, origin, [field])
-    }
+    for (const [field, what] of this.#told.has(spec) ? [] : Object.entries(WITHOUT_EFFECT))
+      if (spec[field as keyof typeof WITHOUT_EFFECT])
+        this.#tell('warning', 'not-acted-upon', `pod ${key}: \`${field}\` has no effect: ${what}`, origin, [field])
+    this.#told.add(spec)
+    // Who says where it runs need not say where it might.
+    const wanted = { ...nodeSelector, ...own?.nodeSelector }
+    const where = own?.host === undefined && Object.keys(wanted).length > 0 ? { nodeSelector: wanted } : {}
     const merged: PodSpec = own
       ? {
           ...pod,
+          ...where,
           ...(own.host === undefined ? {} : { host: own.host }),
           ...(own.ip === undefined ? {} : { ip: own.ip }),
           ...(own.replicas === undefined ? {} : { replicas: own.replicas }),
@@ -137,8 +139,9 @@ export class Merge {
             ...own.containers.filter((o) => !pod.containers.some((c) => c.name === o.name)),
           ],
           ready: pod.ready && own.ready,
+          terminating: pod.terminating || own.terminating,
         }
-      : pod
+      : { ...pod, ...where }
     this.#put('pods', key, merged, { ...origin, renamed: { host: 'nodeName' } }, own !== undefined)
   }
 
@@ -176,6 +179,13 @@ export class Merge {
   }
 }
 
+/** Fields of a pod that decide where it runs, or how it is connected, and are passed over here. */
+const WITHOUT_EFFECT = {
+  hostNetwork: 'it gets a network namespace of its own',
+  affinity: '`nodeSelector`, `nodeName`, or `pods` of the topology, say where it runs',
+  topologySpreadConstraints: 'pods are dealt round-robin over the hosts',
+} as const
+
 const NOUNS: Readonly<Record<Section, string>> = { namespaces: 'namespace', pods: 'pod', services: 'service', policies: 'policy' }
 
 /** A container becomes the built-in responder: it answers on every port it declares. */
@@ -188,7 +198,14 @@ function podOf(spec: ManifestPodSpec, labels: Readonly<Record<string, string>>):
       protocol: p.protocol,
     })),
   }))
-  return { labels: { ...labels }, containers, ready: true, ...(spec.nodeName === undefined ? {} : { host: spec.nodeName }) }
+  return {
+    labels: { ...labels },
+    containers,
+    ready: true,
+    terminating: false,
+    ...(spec.nodeName === undefined ? {} : { host: spec.nodeName }),
+    ...(spec.nodeSelector ? { nodeSelector: spec.nodeSelector } : {}),
+  }
 }
 
 /** What `kubectl get pod -o yaml` says of a pod that is not ready. */

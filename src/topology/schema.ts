@@ -9,7 +9,7 @@
  */
 import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from './kubernetes.ts'
-import { cidrByFamily, ipByFamily, label, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
+import { cidrByFamily, ipByFamily, label, labelMap, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
 import { orList, quote } from './words.ts'
 import { customIssue, textRule, wording, type Wording } from './wording.ts'
 
@@ -106,6 +106,8 @@ const pod = z
     ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
     containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
     ready: z.boolean().default(true).describe('Whether Services send it anything: what a readiness probe would say.'),
+    terminating: z.boolean().default(false).describe('It is about to end: Services send it something only where no other pod is ready.'),
+    nodeSelector: labelMap.optional().describe('Labels a host must have for the pod to be dealt to it.'),
     replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
   })
   .meta({ title: 'pod', description: 'A network namespace with an address of its own, on a host.' })

@@ -6,14 +6,14 @@
 #   stdout  ID OUTCOME TEXT             ok (with what was heard), refused, timeout or the kernel's words
 #           done
 #
-# An SCTP question is a lone INIT: no kernel here has SCTP sockets, so whoever gets it says "protocol
-# unreachable", and that is the answer (ok). Everything used here is in perl-base.
+# An SCTP question is a lone INIT: nobody here has SCTP sockets, so whoever gets it says "protocol unreachable"
+# (IPv6: "unrecognized next header"), and that is the answer (ok). Everything used here is in perl-base.
 use strict;
 use warnings;
 use Errno qw(EINPROGRESS EAGAIN ECONNREFUSED EADDRINUSE);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
 use POSIX ();
-use Socket qw(AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_RAW SOL_SOCKET SO_ERROR pack_sockaddr_in pack_sockaddr_in6 inet_pton);
+use Socket qw(AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_RAW SOL_SOCKET SO_ERROR pack_sockaddr_in pack_sockaddr_in6 unpack_sockaddr_in6 inet_pton);
 
 my $TICK = 1000 / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 my ($LAST_ID, $PORT, @CRC) = ($$ & 0xffff, 1024);
@@ -66,11 +66,13 @@ sub ask {
     my $from = $LAST_ID = ($LAST_ID + 1) & 0x7fff | 0x8000;
     my $init = pack('CCnNNnnN', 1, 0, 20, 1 + $from, 65536, 1, 1, 1);
     my $packet = pack('nnNV', $from, $port, 0, crc32c(pack('nnNV', $from, $port, 0, 0) . $init)) . $init;
-    raw('icmp', AF_INET, 1);
+    raw(six($to) ? ('icmp6', AF_INET6, 58) : ('icmp', AF_INET, 1));
     $by_mark{"sctp $from"} = $q;
     # With a header of our own (IPPROTO_RAW): a socket of protocol 132 would itself be a receiver.
-    my $ip = pack('CCnnnCCna4a4', 0x45, 0, 20 + length $packet, 0, 0, 64, 132, 0, "\0" x 4, inet_pton(AF_INET, $to));
-    send(raw('sctp', AF_INET, 255)->{socket}, $ip . $packet, 0, name($to, 0)) // return "$!";
+    my $ip = six($to)
+      ? pack('NnCCa16a16', 6 << 28, length $packet, 132, 64, own_address($to), inet_pton(AF_INET6, $to))
+      : pack('CCnnnCCna4a4', 0x45, 0, 20 + length $packet, 0, 0, 64, 132, 0, "\0" x 4, inet_pton(AF_INET, $to));
+    send(raw(six($to) ? 'sctp6' : 'sctp', $family, 255)->{socket}, $ip . $packet, 0, name($to, 0)) // return "$!";
   } else {
     $q->{file} = opened($family, $kind eq 'tcp' ? SOCK_STREAM : SOCK_DGRAM, 0);
     # Each datagram from a port of its own: a port used before would belong to a connection that was allowed then.
@@ -82,17 +84,29 @@ sub ask {
   return '';
 }
 
-# What a raw socket heard, as [question, outcome].
+# The address the kernel would send from: a header of our own names it, and IPv6 does not fill it in.
+sub own_address {
+  my ($to) = @_;
+  my $s = opened(AF_INET6, SOCK_DGRAM, 0);
+  connect($s, name($to, 9)) or return "\0" x 16;
+  return (unpack_sockaddr_in6(getsockname $s))[1];
+}
+
+# Errors about an INIT: from whoever has no SCTP, and from a firewall that refuses.
+my %ABOUT = ('icmp 3 2' => 'ok', 'icmp 3 3' => 'refused', 'icmp6 4 1' => 'ok', 'icmp6 1 4' => 'refused');
+
+# What a raw socket heard: the question and its outcome.
 sub heard {
   my ($mark, $bytes) = @_;
-  my $at = $mark eq 'icmp6' ? 0 : 4 * (ord($bytes) & 15);
+  my $is_six = $mark eq 'icmp6';
+  my $at = $is_six ? 0 : 4 * (ord($bytes) & 15);
   my ($type, $code) = unpack 'CC', substr $bytes, $at;
   return unless defined $code;
-  return $by_mark{ 'icmp ' . unpack 'n', substr $bytes, $at + 4 } if $type == ($mark eq 'icmp6' ? 129 : 0);
-  return unless $mark eq 'icmp' && $type == 3 && $code == 2;
+  return ($by_mark{ 'icmp ' . unpack 'n', substr $bytes, $at + 4 }, 'ok') if $type == ($is_six ? 129 : 0);
+  my $outcome = $ABOUT{"$mark $type $code"} or return;
   my $quoted = substr $bytes, $at + 8;
-  return unless ord(substr $quoted, 9, 1) == 132;
-  return $by_mark{ 'sctp ' . unpack 'n', substr $quoted, 4 * (ord($quoted) & 15) };
+  return unless length $quoted >= ($is_six ? 42 : 22) && ord(substr $quoted, $is_six ? 6 : 9, 1) == 132;
+  return ($by_mark{ 'sctp ' . unpack 'n', substr $quoted, $is_six ? 40 : 4 * (ord($quoted) & 15) }, $outcome);
 }
 
 sub run {
@@ -124,8 +138,9 @@ sub run {
     for my $raw (values %raw) {
       next unless vec($r, fileno $raw->{socket}, 1);
       while (defined recv($raw->{socket}, my $bytes, 2048, 0)) {
-        my $q = $raw->{mark} eq 'sctp' ? undef : heard($raw->{mark}, $bytes);
-        $settle->($q, 'ok', $q->{kind}) if $q;
+        next if $raw->{mark} =~ /sctp/;
+        my ($q, $outcome) = heard($raw->{mark}, $bytes);
+        $settle->($q, $outcome, $q->{kind}) if $q;
       }
     }
     for my $q (values %open) {
@@ -149,8 +164,8 @@ sub run {
 $| = 1;
 $SIG{PIPE} = 'IGNORE';
 # "Protocol unreachable" is rationed (icmp(7)): a node that is asked by many would fall silent.
-for (['ratelimit', 0], ['msgs_per_sec', 1_000_000], ['msgs_burst', 1_000_000]) {
-  open(my $setting, '>', "/proc/sys/net/ipv4/icmp_$_->[0]") or next;
+for (['ipv4/icmp_ratelimit', 0], ['ipv4/icmp_msgs_per_sec', 1_000_000], ['ipv4/icmp_msgs_burst', 1_000_000], ['ipv6/icmp/ratelimit', 0]) {
+  open(my $setting, '>', "/proc/sys/net/$_->[0]") or next;
   print $setting $_->[1];
 }
 my @questions;

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compileFile } from '../../src/commands/context.ts'
 import { Enter } from '../../src/kernel/enter.ts'
+import type { Lab } from '../../src/model/lab.ts'
+import { serviceVerdict } from '../../src/model/service-verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -16,13 +18,29 @@ import { Fleet } from './fleet.ts'
 ownMachine()
 
 const VIP = '10.96.0.77'
-const WEB = { containers: [{ name: 'c', ports: [{ name: 'http', containerPort: 8080 }] }] }
+const VIP6 = 'fd00:10:96::77'
+// Nobody here has SCTP sockets: the port is declared by someone who does not listen, and the kernel answers for it.
+const WEB = {
+  containers: [
+    { name: 'c', ports: [{ name: 'http', containerPort: 8080 }] },
+    { name: 's', command: ['sleep', 'infinity'], ports: [{ name: 'sig', containerPort: 36_412, protocol: 'SCTP' }] },
+  ],
+}
 const PODS = {
   web: { host: 'node-1', labels: { app: 'web' }, ...WEB },
   near: { host: 'node-1', labels: { app: 'near' } },
   far: { host: 'node-2', labels: { app: 'far' } },
 }
-const SERVICE = { selector: { app: 'web' }, clusterIP: VIP, ports: [{ port: 80, targetPort: 'http' }] }
+const SERVICE = {
+  selector: { app: 'web' },
+  clusterIPs: [VIP, VIP6],
+  clusterIP: VIP,
+  ipFamilyPolicy: 'RequireDualStack',
+  ports: [
+    { name: 'main', port: 80, targetPort: 'http' },
+    { name: 'sig', port: 3868, targetPort: 'sig', protocol: 'SCTP' },
+  ],
+}
 const pods = (app: string): object => ({ podSelector: { matchLabels: { app } } })
 
 interface Case {
@@ -30,6 +48,8 @@ interface Case {
   readonly policies: object
   /** Who reaches the Service. */
   readonly reach: readonly string[]
+  /** The same by SCTP; default: whoever does by TCP. */
+  readonly sctp?: readonly string[]
 }
 
 const CASES: readonly Case[] = [
@@ -43,11 +63,24 @@ const CASES: readonly Case[] = [
     teaches: "ingress rules mean the pod's port, not the Service's",
     policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 8080 }] }] } },
     reach: ['web', 'near', 'far'],
+    sctp: ['web'],
   },
   {
     teaches: "the Service's port means nothing to them",
     policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 80 }] }] } },
     reach: ['web'],
+  },
+  {
+    teaches: "also of SCTP: the pod's port",
+    policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 36_412, protocol: 'SCTP' }] }] } },
+    reach: ['web'],
+    sctp: ['web', 'near', 'far'],
+  },
+  {
+    teaches: "and the Service's SCTP port means nothing",
+    policies: { p: { ...pods('web'), ingress: [{ ports: [{ port: 3868, protocol: 'SCTP' }, { port: 8080 }] }] } },
+    reach: ['web', 'near', 'far'],
+    sctp: ['web'],
   },
   {
     teaches: 'ingress rules see the client, not a node',
@@ -58,6 +91,7 @@ const CASES: readonly Case[] = [
     teaches: 'egress rules see the pod behind the Service',
     policies: { p: { ...pods('far'), policyTypes: ['Egress'], egress: [{ to: [pods('web')], ports: [{ port: 'http' }] }] } },
     reach: ['web', 'near', 'far'],
+    sctp: ['web', 'near'],
   },
   {
     teaches: "a rule for the Service's address allows nothing",
@@ -73,12 +107,22 @@ for (const attach of ['bridge', 'routed']) {
     const file = join(dir, 'lab.yaml')
     const enter = new Enter()
     const fleet = new Fleet((node) => `${name}.${node}`)
+    let lab: Lab
     const up = async (policies: object): Promise<void> => {
       writeFileSync(
         file,
-        JSON.stringify({ name, network: { attach }, hosts: { node: { replicas: 2 } }, pods: PODS, services: { web: SERVICE }, policies }),
+        JSON.stringify({
+          name,
+          network: { attach, podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] },
+          hosts: { node: { replicas: 2 } },
+          pods: PODS,
+          services: { web: SERVICE },
+          policies,
+        }),
       )
-      const { outcome } = await bringUp(compileFile(file).compiled, enter)
+      const { compiled } = compileFile(file)
+      lab = compiled.lab
+      const { outcome } = await bringUp(compiled, enter)
       // A policy that selects nobody makes nothing, so taking it away changes nothing.
       assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
     }
@@ -92,19 +136,60 @@ for (const attach of ['bridge', 'routed']) {
       enter.close()
       rmSync(dir, { recursive: true, force: true })
     })
-    for (const { teaches, policies, reach } of CASES) {
+    for (const { teaches, policies, reach, sctp = reach } of CASES) {
       it(teaches, async () => {
         await up(policies)
         const clients = Object.keys(PODS)
+        const asked = clients.flatMap((from) =>
+          ([4, 6] as const).flatMap((family) => [
+            { from, family, kind: 'tcp' as const, port: 80, wanted: reach.includes(from) },
+            { from, family, kind: 'sctp' as const, port: 3868, wanted: sctp.includes(from) },
+          ]),
+        )
+        const say = ({ from, kind, port, family }: (typeof asked)[number]): string => `${from} ${port}/${kind} IPv${family}`
         const answers = await fleet.ask(
-          clients.map((from) => ({ from, kind: 'tcp', address: VIP, port: 80 })),
+          asked.map((q) => ({ from: q.from, kind: q.kind, address: q.family === 4 ? VIP : VIP6, port: q.port })),
           900,
         )
         assert.deepEqual(
-          Object.fromEntries(clients.map((c, i) => [c, answers[i]!.text.startsWith('web ') ? 'ok' : answers[i]!.outcome])),
-          Object.fromEntries(clients.map((c) => [c, reach.includes(c) ? 'ok' : 'timeout'])),
+          Object.fromEntries(
+            asked.map((q, i) => [
+              say(q),
+              q.kind === 'sctp' || answers[i]!.outcome !== 'ok' || answers[i]!.text.startsWith('web ')
+                ? answers[i]!.outcome
+                : answers[i]!.text,
+            ]),
+          ),
+          Object.fromEntries(asked.map((q) => [say(q), q.wanted ? 'ok' : 'timeout'])),
+        )
+        // What `netlab policy explain FROM svc/web` says.
+        const [service] = lab.services
+        const computed = (q: (typeof asked)[number]): boolean => {
+          const port = service!.ports.find((p) => p.port === q.port)!
+          return serviceVerdict(
+            lab,
+            lab.pods.find((p) => p.name === q.from)!,
+            service!,
+            port,
+            q.family,
+          ).allowed
+        }
+        assert.deepEqual(
+          Object.fromEntries(asked.map((q) => [say(q), computed(q)])),
+          Object.fromEntries(asked.map((q) => [say(q), q.wanted])),
         )
       })
     }
+    it('an SCTP port that the Service does not have is refused, not dropped', async () => {
+      await up({})
+      const answers = await fleet.ask(
+        [VIP, VIP6].map((address) => ({ from: 'near', kind: 'sctp' as const, address, port: 3869 })),
+        900,
+      )
+      assert.deepEqual(
+        answers.map((a) => a.outcome),
+        ['refused', 'refused'],
+      )
+    })
   })
 }

@@ -96,10 +96,9 @@ export const PROBES: readonly Probe[] = ([4, 6] as const)
   .flatMap((family) =>
     ROWS.flatMap((from) => COLUMNS.flatMap((to) => PORTS.map(([kind, port]): Probe => ({ from, to, kind, port, family })))),
   )
-  .filter(({ to, kind, family }) => {
-    // IPv6 says "unknown next header" about SCTP, which is told apart from silence less easily.
-    // And node-2 asks nobody, so its answers are still rationed (see matrix.pl).
-    if (kind === 'sctp') return family === 4 && to !== 'node-2'
+  .filter(({ to, kind }) => {
+    // node-2 asks nobody, so its answers are still rationed (see matrix.pl).
+    if (kind === 'sctp') return to !== 'node-2'
     // A server on every address of a node answers datagrams from the nearest one, not the one asked.
     return kind !== 'udp' || to !== 'node-2'
   })

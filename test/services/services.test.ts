@@ -41,6 +41,10 @@ const PODS = {
   sleepy: pod('node-3', 'sleepy', [http], { ready: false }),
   awake: pod('node-1', 'sleepy', [http]),
   'only-sleepy': pod('node-2', 'only-sleepy', [http], { ready: false }),
+  'ending-1': pod('node-1', 'ending', [http], { terminating: true }),
+  'ending-2': pod('node-2', 'ending', [http], { terminating: true, ready: false }),
+  'leaving-1': pod('node-1', 'leaving', [http], { terminating: true }),
+  'leaving-2': pod('node-2', 'leaving', [http]),
   'shop/web': pod('node-3', 'web'),
   asker: { host: 'node-1' },
   far: { host: 'node-3' },
@@ -82,6 +86,14 @@ const SERVICES = {
   sleepy: to('sleepy'),
   'only-sleepy': to('only-sleepy'),
   published: to('only-sleepy', { publishNotReadyAddresses: true }),
+  ending: to('ending'),
+  'ending-published': to('ending', { publishNotReadyAddresses: true }),
+  leaving: to('leaving'),
+  'leaving-local': to(
+    'leaving',
+    { type: 'NodePort', internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local' },
+    { port: 80, targetPort: 'http', nodePort: 30092 },
+  ),
   headless: to('web', { clusterIP: 'None' }),
   'shop/web': to('web'),
   pinned: to('solo', { clusterIP: '10.96.0.10' }),
@@ -92,6 +104,44 @@ const SERVICES = {
 }
 
 const ROWS: Row[] = [
+  // Pods that are about to end (KEP-1669).
+  {
+    teaches: 'while others are ready, a pod that is about to end gets nothing',
+    from: 'asker',
+    to: 'svc/leaving',
+    port: '80/tcp',
+    by: ['leaving-2'],
+  },
+  { teaches: 'when all are about to end, those that still serve answer', from: 'far', to: 'svc/ending', port: '80/tcp', by: ['ending-1'] },
+  {
+    teaches: 'who publishes unready pods means these as well',
+    from: 'asker',
+    to: 'svc/ending-published',
+    port: '80/tcp',
+    by: ['ending-1', 'ending-2'],
+  },
+  {
+    teaches: 'policy Local, inside: the last pod of a host answers until it ends, though others are ready elsewhere',
+    from: 'asker',
+    to: 'svc/leaving-local',
+    port: '80/tcp',
+    by: ['leaving-1'],
+  },
+  { teaches: 'policy Local, inside: a host without any drops', from: 'far', to: 'svc/leaving-local', port: '80/tcp', by: 'dropped' },
+  {
+    teaches: 'policy Local, outside: the same, with the own address of who comes',
+    from: 'client',
+    to: 'node-1',
+    port: '30092/tcp',
+    by: ['leaving-1'],
+  },
+  {
+    teaches: 'policy Local, outside: a ready pod of the host comes first',
+    from: 'client',
+    to: 'node-2',
+    port: '30092/tcp',
+    by: ['leaving-2'],
+  },
   // Cluster addresses.
   { teaches: 'a pod reaches every pod behind a Service, near and far, as itself', from: 'asker', to: 'svc/web', port: '80/tcp', by: WEB },
   { teaches: 'also from a host where none of them runs', from: 'far', to: 'svc/web', port: '80/tcp', by: WEB },

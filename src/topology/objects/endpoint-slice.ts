@@ -15,7 +15,13 @@ export interface EndpointSlice {
   readonly service?: string
   readonly family: Family
   readonly ports: readonly { readonly name: string; readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly port?: number }[]
-  readonly endpoints: readonly { readonly addresses: readonly string[]; readonly ready: boolean; readonly nodeName?: string }[]
+  readonly endpoints: readonly {
+    readonly addresses: readonly string[]
+    readonly ready: boolean
+    /** It answers, although it is about to end. */
+    readonly draining: boolean
+    readonly nodeName?: string
+  }[]
   readonly source: Source
 }
 
@@ -91,6 +97,18 @@ const schema = z
 
 export const ENDPOINT_SLICE = { version: 'discovery.k8s.io/v1', schema } as const
 
+interface Conditions {
+  readonly ready?: boolean | null | undefined
+  readonly serving?: boolean | null | undefined
+  readonly terminating?: boolean | null | undefined
+}
+
+/** Not said means: ready, serving if it is ready, not terminating (API reference, EndpointConditions). */
+function stateOf({ ready, serving, terminating }: Conditions): { ready: boolean; draining: boolean } {
+  const isReady = ready ?? true
+  return { ready: isReady, draining: !isReady && (terminating ?? false) && (serving ?? isReady) }
+}
+
 /** @param source where it stands */
 export function endpointSlice(object: z.infer<typeof schema>, source: Source): EndpointSlice | undefined {
   const { metadata, addressType, endpoints, ports } = object
@@ -103,10 +121,9 @@ export function endpointSlice(object: z.infer<typeof schema>, source: Source): E
     ...(service === undefined ? {} : { service }),
     family: addressType === 'IPv4' ? 4 : 6,
     ports: (ports ?? []).map((p) => ({ name: p.name ?? '', protocol: p.protocol, ...(p.port == null ? {} : { port: p.port }) })),
-    // Not said means ready.
     endpoints: (endpoints ?? []).map((e) => ({
       addresses: e.addresses,
-      ready: e.conditions.ready ?? true,
+      ...stateOf(e.conditions),
       ...(e.nodeName == null ? {} : { nodeName: e.nodeName }),
     })),
     source,

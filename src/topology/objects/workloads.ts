@@ -41,11 +41,13 @@ export const podSpec = z.strictObject({
   nodeName: label.optional(),
   nodeSelector: labelMap.optional(),
   hostNetwork: z.boolean().optional(),
+  affinity: z.unknown().optional(),
+  topologySpreadConstraints: z.unknown().optional(),
   ...ignored(
-    `activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks ephemeralContainers hostAliases hostIPC hostPID
+    `activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks ephemeralContainers hostAliases hostIPC hostPID
     hostUsers hostname hostnameOverride imagePullSecrets initContainers os overhead preemptionPolicy priority priorityClassName readinessGates resourceClaims
     resources restartPolicy runtimeClassName schedulerName schedulingGates securityContext serviceAccount serviceAccountName setHostnameAsFQDN
-    shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations topologySpreadConstraints volumes workloadRef`,
+    shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations volumes workloadRef`,
   ),
 })
 

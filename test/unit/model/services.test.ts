@@ -1,4 +1,5 @@
 import { expect, test, describe } from 'vitest'
+import { localEndpoints } from '../../../src/model/endpoints.ts'
 import { serviceAddress, serviceOf } from '../../../src/model/services.ts'
 import type { Lab } from '../../../src/model/lab.ts'
 import { lab, labAfter, problems, words } from './fixture.ts'
@@ -105,6 +106,20 @@ describe('endpoints', () => {
   test('also those that are not ready where the service wants them', () => {
     expect(ends(made('  x: { publishNotReadyAddresses: true, selector: { app: web }, ports: [{ port: 80 }] }\n'), 'x')).toHaveLength(3)
   })
+  test('while one is ready, those about to end are kept aside; when none is, they answer', () => {
+    const ending = HEAD.replace('a: { host: node-1,', 'a: { host: node-1, terminating: true,').replace(
+      'ready: false',
+      'ready: false, terminating: true',
+    )
+    const X = '  x: { selector: { app: web }, ports: [{ port: 80 }] }\n'
+    const some = serviceOf(made(X, ending), 'x')!.ports[0]!
+    expect(some.endpoints.map((e) => e.pod)).toEqual(['b'])
+    expect(some.draining!.map((e) => e.pod)).toEqual(['a'])
+    expect(localEndpoints(some, 'node-1', 4).map((e) => e.pod)).toEqual(['a'])
+    expect(localEndpoints(some, 'node-2', 4).map((e) => e.pod)).toEqual(['b'])
+    expect(ends(made(X.replace('app: web', 'app: web, tier: front'), ending), 'x')).toEqual(['a 10.244.0.2:80'])
+    expect(ends(made(X.replace('{ selector', '{ publishNotReadyAddresses: true, selector'), ending), 'x')).toHaveLength(3)
+  })
   test("a named port is each pod's own; one without it is left out", () => {
     const l = made(
       '  x: { selector: { app: web }, ports: [{ port: 80, name: a, targetPort: http }, { port: 53, name: b, targetPort: dns, protocol: UDP }] }\n',
@@ -158,6 +173,24 @@ describe('what an API server refuses', () => {
       '  x: { type: NodePort, ports: [{ port: 1, nodePort: 30080 }] }\n  y: { type: NodePort, ports: [{ port: 1, protocol: UDP, nodePort: 30080 }] }',
       ['9 port-taken'],
       'service x',
+    ],
+    [
+      'a health check at a node port of another service',
+      '  x: { type: NodePort, ports: [{ port: 1, nodePort: 30080 }] }\n  y: { type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30080, ports: [{ port: 1 }] }',
+      ['9 port-taken'],
+      'node port 30080 already belongs to service x',
+    ],
+    [
+      'a health check at its own node port',
+      '  x: { type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30080, ports: [{ port: 1, nodePort: 30080 }] }',
+      ['8 port-taken'],
+      'already belongs to service x',
+    ],
+    [
+      'a node port that is a health check',
+      '  x: { type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30080, ports: [{ port: 1 }] }\n  y: { type: NodePort, ports: [{ port: 1, nodePort: 30080 }] }',
+      ['9 port-taken'],
+      'already belongs to the health check of service x',
     ],
     [
       'a family the cluster does not have',

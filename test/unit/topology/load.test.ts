@@ -20,7 +20,7 @@ describe('a good topology', () => {
       underlay: { mtu: 1500, segments: { lan: ['192.168.50.0/24'] } },
       hosts: { 'node-1': { labels: {} } },
       namespaces: {},
-      pods: { 'pod-a': { labels: {}, containers: [], ready: true } },
+      pods: { 'pod-a': { labels: {}, containers: [], ready: true, terminating: false } },
       externals: {},
       services: {},
       policies: {},

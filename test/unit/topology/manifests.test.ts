@@ -54,6 +54,44 @@ describe('what objects become', () => {
     expect(podsOf(some).map((p) => p.host)).toEqual(['node-1', 'node-2'])
     expect(podsOf(some.replace('disk: ssd', 'kubernetes.io/hostname: spare')).map((p) => p.host)).toEqual(['spare'])
   })
+  test('pods of a Deployment are dealt over the hosts that `nodeSelector` selects; `nodeName` pins them', () => {
+    const some = workload('Deployment', ', replicas: 3').replace('containers:', 'nodeSelector: { disk: ssd }, containers:')
+    expect(podsOf(some).map((p) => p.host)).toEqual(['node-1', 'node-2', 'node-1'])
+    expect(podsOf(some.replace('disk: ssd', 'kubernetes.io/hostname: spare')).map((p) => p.host)).toEqual(['spare', 'spare', 'spare'])
+    const pinned = workload('StatefulSet', ', replicas: 2').replace('containers:', 'nodeName: node-2, containers:')
+    expect(podsOf(pinned).map((p) => p.host)).toEqual(['node-2', 'node-2'])
+  })
+  test('what the topology says about the host comes first', () => {
+    const some = workload('Deployment').replace('containers:', 'nodeSelector: { disk: ssd }, containers:')
+    expect(podsOf(some, TOPOLOGY.replace('pods: {}', 'pods: { web: { replicas: 1, host: spare } }')).map((p) => p.host)).toEqual(['spare'])
+  })
+  test('no host with the labels: an error at the selector of the manifest', () => {
+    const none = workload('Deployment', ', replicas: 3').replace('containers:', 'nodeSelector: { disk: tape }, containers:')
+    expect(resolve(merged(none)).diagnostics).toMatchObject([
+      {
+        code: 'no-host-fits',
+        file: 'k.yaml',
+        line: 1,
+        message: 'pod web-1: no host has the labels disk=tape',
+        hint: 'Labels of hosts: disk=ssd.',
+      },
+    ])
+    expect(resolve(merged(none)).diagnostics[0]!.column).toBe(none.indexOf('nodeSelector') + 1)
+    const both = none.replace('nodeSelector:', 'nodeName: spare, nodeSelector:').replace('tape', 'ssd')
+    expect(resolve(merged(both)).diagnostics.map((d) => d.message)).toEqual(['pod web-1: host spare does not have the labels disk=ssd'])
+  })
+  test('rules about where pods run that are passed over are named', () => {
+    const some = workload('Deployment').replace('containers:', 'affinity: { nodeAffinity: {} }, topologySpreadConstraints: [], containers:')
+    expect(merge(some).diagnostics.map((d) => [d.severity, d.message.split(':')[1]])).toEqual([
+      ['warning', ' `affinity` has no effect'],
+      ['warning', ' `topologySpreadConstraints` has no effect'],
+    ])
+  })
+  test('a pod that a cluster is deleting is about to end', () => {
+    const pod =
+      '{ apiVersion: v1, kind: Pod, metadata: { name: a, deletionTimestamp: "2024-01-01T00:00:00Z" }, spec: { containers: [{ name: c }] } }'
+    expect(podsOf(pod)[0]).toMatchObject({ ready: true, terminating: true })
+  })
   test('a pod that a cluster found not ready is not ready', () => {
     const pod =
       '{ apiVersion: v1, kind: Pod, metadata: { name: a }, spec: { containers: [{ name: c }] }, status: { phase: Running, conditions: [{ type: Ready, status: "False" }] } }'
@@ -88,6 +126,31 @@ ports: [{ name: sql, port: 5432 }, { name: other, port: 1 }]
       { family: 4, ip: '192.0.2.1', port: 5432, host: 'spare' },
       { family: 4, ip: '192.0.2.3', port: 5432 },
     ])
+  })
+  test('conditions of endpoints: ready, or about to end and still serving', () => {
+    const lab = (conditions: readonly string[], policy = '') =>
+      resolve(
+        merged(`
+{ apiVersion: v1, kind: Service, metadata: { name: db }, spec: { ports: [{ port: 1 }]${policy} } }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: db-1, labels: { kubernetes.io/service-name: db } }
+addressType: IPv4
+endpoints: [${conditions.map((c, i) => `{ addresses: [192.0.2.${i + 1}], conditions: { ${c} } }`).join(', ')}]
+ports: [{ port: 5432 }]
+`),
+      ).value!.services[0]!.ports[0]!
+    const last = (list: readonly { ip: string }[] = []): string => list.map((e) => e.ip.split('.').pop()).join(' ')
+    const ending = ['ready: false, serving: true, terminating: true', 'ready: false, serving: false, terminating: true']
+    const unready = ['ready: false, terminating: true', 'ready: false, serving: true', 'ready: false']
+    const all = lab([...ending, ...unready])
+    expect([last(all.endpoints), last(all.draining)]).toEqual(['1', '1'])
+    const some = lab([...ending, ...unready, 'serving: false', 'ready: true'])
+    expect([last(some.endpoints), last(some.draining)]).toEqual(['6 7', '1'])
+    const none = lab(unready)
+    expect([none.endpoints, none.draining]).toEqual([[], undefined])
+    expect(last(lab([...ending, ...unready], ', publishNotReadyAddresses: true').endpoints)).toBe('1 2 3 4 5')
   })
   test('Lists, typed or not, and several documents', () => {
     const pod = (name: string, head = ''): string => `{ ${head}metadata: { name: ${name} }, spec: { containers: [{ name: c }] } }`

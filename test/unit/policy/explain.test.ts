@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import type { Lab } from '../../../src/model/lab.ts'
+import { meant } from '../../../src/model/parties.ts'
+import { serviceVerdict } from '../../../src/model/service-verdict.ts'
+import { serviceOf } from '../../../src/model/services.ts'
+import { verdict, type End } from '../../../src/model/verdict.ts'
+import { serviceDocument, serviceText } from '../../../src/report/policy-explain.ts'
+import { chalkFor } from '../../../src/report/terminal.ts'
+import { lab } from '../model/fixture.ts'
+
+const plain = chalkFor({ isTTY: false } as unknown as NodeJS.WriteStream)
+
+const TEXT = (more: string): string => `
+name: t
+network: { podCIDR: [10.244.0.0/16, 'fd00:10:244::/48'] }
+hosts: { node-1: {}, node-2: {} }
+pods:
+  client: { host: node-1, labels: { app: client } }
+  web-1: { host: node-1, labels: { app: web, part: a }, containers: [{ name: c, ports: [{ name: http, containerPort: 8080 }] }] }
+  web-2: { host: node-2, labels: { app: web, part: b }, containers: [{ name: c, ports: [{ name: http, containerPort: 9090 }] }] }
+externals: { out: {} }
+services:
+  web: { selector: { app: web }, ipFamilyPolicy: PreferDualStack, ports: [{ name: main, port: 80, targetPort: http }] }
+  near: { selector: { part: b }, internalTrafficPolicy: Local, ports: [{ port: 80 }] }
+  none: { selector: { app: nobody }, ports: [{ port: 80 }] }
+policies:
+${more}`
+
+const OPEN = '  other: { podSelector: { matchLabels: { app: nobody } } }\n'
+const PORT_8080 = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [{ ports: [{ port: 8080 }] }] }\n'
+const PORT_80 = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [{ ports: [{ port: 80 }] }] }\n'
+const NAMED = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [{ ports: [{ port: http }] }] }\n'
+
+const party = (l: Lab, word: string): End => {
+  const found = meant(l, word)
+  if (found?.kind !== 'party') throw new Error(`${word} is nobody`)
+  return found.party
+}
+const ask = (l: Lab, from: string, service: string, family: 4 | 6 = 4) => {
+  const s = serviceOf(l, service)!
+  return serviceVerdict(l, party(l, from), s, s.ports[0]!, family)
+}
+const ways = (l: Lab, from: string, service: string, family: 4 | 6 = 4): [string, boolean][] =>
+  ask(l, from, service, family).ways.map((w) => [`${w.endpoint.pod} ${w.endpoint.port}`, w.verdict.allowed])
+
+describe('a Service, after it has chosen', () => {
+  test('each pod with its own port, in both families', () => {
+    const open: [string, boolean][] = [
+      ['web-1 8080', true],
+      ['web-2 9090', true],
+    ]
+    expect(ways(lab(TEXT(OPEN)), 'client', 'web')).toEqual(open)
+    expect(ways(lab(TEXT(OPEN)), 'client', 'web', 6)).toEqual(open)
+  })
+  test("rules mean the pod's port: one pod may be open and the other not", () => {
+    const l = lab(TEXT(PORT_8080))
+    expect(ways(l, 'client', 'web')).toEqual([
+      ['web-1 8080', true],
+      ['web-2 9090', false],
+    ])
+    expect(ask(l, 'client', 'web').allowed).toBe(false)
+  })
+  test("the Service's own port is nobody's", () =>
+    expect(ways(lab(TEXT(PORT_80)), 'client', 'web').map(([, a]) => a)).toEqual([false, false]))
+  test('a name is looked up in each pod', () => expect(ask(lab(TEXT(NAMED)), 'client', 'web').allowed).toBe(true))
+  test('a host always reaches its own pods, and asks for those of others', () => {
+    expect(ways(lab(TEXT(PORT_80)), 'node-1', 'web').map(([, a]) => a)).toEqual([true, false])
+  })
+  test('a pod reaches itself', () => expect(ways(lab(TEXT(PORT_80)), 'web-1', 'web').map(([, a]) => a)).toEqual([true, false]))
+  test('nobody behind it: refused; nobody here with policy Local: dropped', () => {
+    const l = lab(TEXT(OPEN))
+    expect(ask(l, 'client', 'none')).toEqual({ ways: [], allowed: false, nobody: 'refused' })
+    expect(ask(l, 'client', 'near')).toEqual({ ways: [], allowed: false, nobody: 'dropped' })
+    expect(ask(l, 'web-2', 'near').allowed).toBe(true)
+  })
+  test('is told pod by pod', () => {
+    const l = lab(TEXT(PORT_8080))
+    const asked = {
+      from: 'client',
+      to: 'svc/web',
+      port: '80/tcp',
+      family: 4 as const,
+      address: '10.96.1.1',
+      verdict: ask(l, 'client', 'web'),
+    }
+    const text = serviceText(asked, plain)
+    expect(text).toContain('client → svc/web (10.96.1.1), 80/tcp, IPv4: allowed to 1 of 2')
+    expect(text).toMatch(/web-1 10\.244\.0\.\d+:8080: allowed\n(.*\n)*?.*policy default\/p ingress\[0\]: 8080\/tcp from anyone/)
+    expect(text).toMatch(/web-2 10\.244\.1\.\d+:9090: denied\n(.*\n)*?.*no rule of it allows this/)
+    expect(serviceDocument(asked)).toMatchObject({
+      allowed: false,
+      endpoints: [
+        { node: 'web-1', port: 8080, allowed: true },
+        { node: 'web-2', port: 9090, allowed: false },
+      ],
+    })
+  })
+})
+
+describe('an address', () => {
+  const BLOCK = `  p:
+    podSelector: { matchLabels: { app: web } }
+    policyTypes: [Ingress, Egress]
+    ingress: [{ from: [{ ipBlock: { cidr: 198.51.100.0/24, except: [198.51.100.128/25] } }] }]
+    egress: [{ to: [{ ipBlock: { cidr: 10.244.1.0/32 } }, { ipBlock: { cidr: 2001:db8::/32 } }] }]
+`
+  const l = lab(TEXT(BLOCK))
+  const allowed = (from: string, to: string, family: 4 | 6 = 4): boolean => {
+    const target = meant(l, to)
+    if (target?.kind !== 'party') throw new Error(`${to} is nobody`)
+    const toAddress = target.address === undefined ? {} : { toAddress: target.address }
+    return verdict(l, { from: party(l, from), to: target.party, ...toAddress, protocol: 'TCP', port: 8080, family }).allowed
+  }
+  test('of nobody is what ipBlocks are about', () => {
+    expect(allowed('198.51.100.7', 'web-2')).toBe(true)
+    expect(allowed('198.51.100.200', 'web-2')).toBe(false)
+    expect(allowed('web-2', '198.51.100.7')).toBe(false)
+    expect(allowed('web-2', '2001:db8:0:0::5', 6)).toBe(true)
+    expect(allowed('web-2', '2001:db9::5', 6)).toBe(false)
+  })
+  test("of somebody is that node's", () => {
+    expect(party(l, '10.244.0.2')).toMatchObject({ kind: 'pod', key: 'client' })
+    expect(party(l, 'fd00:10:244::2')).toMatchObject({ kind: 'pod', key: 'client' })
+    expect(party(l, '192.168.50.11')).toMatchObject({ kind: 'host', name: 'node-1' })
+    expect(party(l, '203.0.113.10')).toMatchObject({ kind: 'external', name: 'out' })
+    expect(party(l, '192.0.2.77')).toMatchObject({ kind: 'address', name: '192.0.2.77' })
+  })
+  test('of a host may be one of several: rules see the one that is asked for', () => {
+    expect(allowed('web-1', '10.244.1.0')).toBe(true)
+    expect(allowed('web-1', '192.168.50.12')).toBe(false)
+  })
+  test('of a Service is the Service', () => expect(meant(l, serviceOf(l, 'web')!.clusterIPs[0]!.ip)).toMatchObject({ kind: 'service' }))
+  test('words that mean nobody', () => {
+    for (const word of ['nobody', 'svc/nobody', 'switch-lan', '10.244.0.0/24']) expect(meant(l, word)).toBeUndefined()
+  })
+})
