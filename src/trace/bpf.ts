@@ -57,7 +57,8 @@ export interface ProbeIdentity {
   readonly answerPorts?: readonly number[]
 }
 
-class Assembler {
+/** Classic BPF with labels, which lie ahead of their jumps. */
+export class Assembler {
   readonly #code: Instruction[] = []
   readonly #labels = new Map<string, number>()
 

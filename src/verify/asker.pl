@@ -7,7 +7,8 @@
 #   NODE <node> <file>         fork a child for the namespace of this file; the number stands for it from then on
 #   TO <node> <length>         so many bytes for that child follow, lines of:
 #     LISTEN <id> <protocol> <port> <any|loopback> <name>
-#     ASK <id> <kind> <address> <port> <size or 0> <source port or 0> <patience in ms>
+#     ASK <id> <kind> <address> <port> <size or 0> <source port or 0> <patience in ms> <count>
+#                              a count of more than 1: so many echoes, 10 ms apart, and how many came back how often
 #     GO <wave>                asks everything since the last GO at once
 #     FORGET <wave>            deletes the neighbours it has learned since its first question
 # Standard output, fields parted by tabs, from the children themselves (a line is one write, so lines never mix):
@@ -44,6 +45,7 @@ my $SCTP = 132;
 
 my $MOST_OPEN = 400;        # questions under way at once
 my $SLOW = 5000;            # for who accepted a connection, to say something, ms
+my $SPACING = 10;           # of the echoes of a train, ms
 my $KEPT = 256;             # connections a listener has answered and not yet closed
 
 # PR_SET_PDEATHSIG: killed netlab, killed questions (prctl(2)).
@@ -138,7 +140,7 @@ sub settle {
     $text =~ s/\A +| +\z//g;
     say_it('A', $node, $q->{id}, $outcome, sprintf('%.1f', now() - $q->{at}), $q->{self} // '', $more{ttl} // '', $more{by} // '', $more{seen} // '', substr $text, 0, 200);
     delete $pending{ $q->{id} };
-    delete $mark{ $q->{mark} } if $q->{mark};
+    delete @mark{ @{ $q->{marks} } } if $q->{marks};
     if ($q->{socket}) { unwatch(fileno $q->{socket}); close delete $q->{socket} }
 }
 
@@ -157,16 +159,21 @@ sub start {
     $q->{deadline} = $q->{at} + $q->{patience};
     $pending{ $q->{id} } = $q;
     if ($q->{kind} ne 'tcp') { $q->{remind} = $q->{at} + $q->{patience} / 3; push @again, $q }
+    my $kind = $q->{kind};
+    $kind eq 'tcp' ? start_tcp($q) : $kind eq 'udp' ? start_udp($q) : $kind eq 'icmp' ? start_icmp($q) : start_sctp($q);
     my $first = $q->{remind} // $q->{deadline};
     $next_look = $first if $first < $next_look;
-    my $kind = $q->{kind};
-    return $kind eq 'tcp' ? start_tcp($q) : $kind eq 'udp' ? start_udp($q) : $kind eq 'icmp' ? start_icmp($q) : start_sctp($q);
 }
 
 # Descriptors may be short for a moment: the question waits.
 sub socket_failed {
     my ($q, $errno) = @_;
-    if (($errno == EMFILE || $errno == ENFILE) && %pending > 1) { delete $pending{ $q->{id} }; unshift @queue, $q; return }
+    if (($errno == EMFILE || $errno == ENFILE) && %pending > 1) {
+        delete $pending{ $q->{id} };
+        @again = grep { $_ != $q } @again;
+        unshift @queue, $q;
+        return;
+    }
     settle_errno($q, $errno);
 }
 
@@ -275,15 +282,29 @@ sub start_icmp {
             $q->{mtu} = unpack 'i', $mtu if defined $mtu;
         }
     }
-    # A child has one id; a number counts up, and is repeated in the payload beyond its 16 bits.
+    ready_echo($q);
+    say_icmp($q);
+    if ($q->{count} > 1) { $q->{sent} = 1; $q->{remind} = $q->{at} + $SPACING }
+}
+
+# A child has one id; a number counts up, and is repeated in the payload beyond its 16 bits.
+sub ready_echo {
+    my ($q) = @_;
+    my $is_six = six($q->{to});
     my $number = ++$sequence;
-    $q->{mark} = "icmp $number";
-    $mark{ $q->{mark} } = $q;
+    push @{ $q->{marks} }, "icmp $number";
+    $mark{"icmp $number"} = $q;
     my $body = pack('nna6NN', $nonce & 0xffff, $number & 0xffff, 'netlab', $nonce, $number);
     my $headers = $is_six ? 40 : 20;
     $body .= "\0" x ($q->{size} - $headers - 4 - length $body) if $q->{size} > $headers + 4 + length $body;
     $q->{packet} = $is_six ? pack('CCn', 128, 0, 0) . $body : pack('CCn', 8, 0, checksum(pack('CCn', 8, 0, 0) . $body)) . $body;
-    say_icmp($q);
+}
+
+sub settle_train {
+    my ($q) = @_;
+    my @times = values %{ $q->{heard} };
+    my $twice = grep { $_ > 1 } @times;
+    settle($q, 'ok', ttl => $q->{ttl}, text => "$q->{count} sent, " . @times . " came back, $twice more than once");
 }
 
 sub say_icmp {
@@ -296,9 +317,9 @@ sub say_icmp {
 # A question by what a packet of ours carries: the echo's id, number and payload.
 sub echo_question {
     my ($echo) = @_;
-    return undef if length $echo < 22;
+    return () if length $echo < 22;
     my ($id, $number, $word, $theirs, $whole) = unpack 'x4 n n a6 N N', $echo;
-    return $id == ($nonce & 0xffff) && $word eq 'netlab' && $theirs == $nonce ? $mark{"icmp $whole"} : undef;
+    return $id == ($nonce & 0xffff) && $word eq 'netlab' && $theirs == $nonce ? ($mark{"icmp $whole"}, $whole) : ();
 }
 
 # Routers quote little: what is beyond the echo's own header may be missing.
@@ -306,8 +327,8 @@ sub quoted_question {
     my ($echo) = @_;
     my ($type, $id, $number) = unpack 'C x3 n n', $echo;
     return undef if !defined $number || ($type != 8 && $type != 128) || $id != ($nonce & 0xffff);
-    my ($found) = grep { $_->{kind} eq 'icmp' && $_->{mark} && $_->{mark} =~ / (\d+)/ && ($1 & 0xffff) == $number } values %pending;
-    return $found;
+    my ($found) = grep { /\Aicmp (\d+)/ && ($1 & 0xffff) == $number } keys %mark;
+    return defined $found ? $mark{$found} : undef;
 }
 
 # recvmsg(2) and sendmsg(2), for what recv and send do not hand over: struct msghdr with one control message to read.
@@ -360,10 +381,17 @@ sub hear_icmp {
     my ($type, $code) = unpack 'CC', $bytes;
     return if length $bytes < 8;
     if ($type == ($what eq 'icmp' ? 0 : 129)) {
-        my $q = echo_question($bytes) or return;
+        my ($q, $number) = echo_question($bytes);
+        return if !$q;
         return settle($q, 'error', text => "$from answered") if $from ne $q->{peer};
         return settle($q, 'error', text => 'a shorter echo came back: ' . length($bytes) . ' bytes') if length $bytes != length $q->{packet};
-        return settle($q, 'ok', ttl => $ttl);
+        return settle($q, 'ok', ttl => $ttl) if $q->{count} < 2;
+        # A little longer than the last one takes: what comes twice comes soon.
+        $q->{heard}{$number}++;
+        $q->{ttl} = $ttl;
+        $q->{deadline} = now() + 3 * $SPACING if $q->{sent} == $q->{count} && keys %{ $q->{heard} } == $q->{count};
+        $next_look = $q->{deadline} if $q->{deadline} < $next_look;
+        return;
     }
     my $inner = substr $bytes, 8;
     my ($header, $protocol) = $what eq 'icmp' ? (4 * (ord($inner || "\0") & 15), ord(substr($inner, 9, 1) || "\0")) : (40, ord(substr($inner, 6, 1) || "\0"));
@@ -414,8 +442,8 @@ sub start_sctp {
     do { $source_port = 32768 + ($source_port + 1) % 28232 } while $mark{"sctp $source_port"};
     my $port = $q->{from} || $source_port;
     $q->{tag} = ++$sequence << 12 | $nonce & 0xfff;
-    $q->{mark} = "sctp $port";
-    $mark{ $q->{mark} } = $q;
+    $q->{marks} = ["sctp $port"];
+    $mark{"sctp $port"} = $q;
     my $socket = opened($q->{family}, SOCK_DGRAM, 17);
     if ($socket && connect $socket, packed($q->{to}, 9)) { ($q->{self} = shown(getsockname $socket)) =~ s/\d+\z/$port/ }
     $q->{packet} = sctp_packet($port, $q->{port}, 0, pack('CCnNNnnN', 1, 0, 20, $q->{tag} & 0xffffffff, 65536, 1, 1, 1));
@@ -581,8 +609,8 @@ sub obey {
     my ($verb, $id, @words) = split ' ', $_[0];
     if ($verb eq 'ASK') {
         know_neighbours();
-        my ($kind, $to, $port, $size, $from, $patience) = @words;
-        push @queue, { id => $id, kind => $kind, to => $to, port => $port, size => $size, from => $from, patience => $patience,
+        my ($kind, $to, $port, $size, $from, $patience, $count) = @words;
+        push @queue, { id => $id, kind => $kind, to => $to, port => $port, size => $size, from => $from, patience => $patience, count => $count,
             family => six($to) ? AF_INET6 : AF_INET, name => packed($to, $port), peer => without_port(shown(packed($to, $port))) };
     } elsif ($verb eq 'LISTEN') { listen_on($id, @words) }
     elsif ($verb eq 'GO') { $wave = $id }
@@ -596,6 +624,13 @@ sub remind {
     for my $q (@again) {
         if ($q->{settled}) { next }
         if ($now < $q->{remind}) { push @later, $q; next }
+        if ($q->{sent}) {
+            ready_echo($q);
+            say_icmp($q);
+            $q->{deadline} = $now + $q->{patience};
+            if (++$q->{sent} < $q->{count}) { $q->{remind} = $now + $SPACING; push @later, $q }
+            next;
+        }
         $q->{kind} eq 'udp' ? say_udp($q) : say_icmp($q);
     }
     @again = @later;
@@ -632,7 +667,9 @@ sub child {
             remind($before);
             for my $q (values %pending) {
                 next if $q->{deadline} > $before;
-                $q->{connected} ? settle($q, 'ok', text => 'connected, and it said nothing') : settle($q, 'timeout');
+                if ($q->{connected}) { settle($q, 'ok', text => 'connected, and it said nothing') }
+                elsif ($q->{heard}) { settle_train($q) }
+                else { settle($q, 'timeout') }
             }
             $next_look = $before + $SLOW;
             for my $q (values %pending) { $next_look = $q->{deadline} if $q->{deadline} < $next_look }

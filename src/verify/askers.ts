@@ -88,7 +88,7 @@ export class Askers {
     const byNode = new Map<number, string[]>()
     list.forEach(({ question: q, patience }, id) => {
       const node = this.#node(q.netns)
-      const line = `ASK ${id} ${q.kind} ${q.address} ${q.port} ${q.size ?? 0} ${q.sourcePort ?? 0} ${patience}`
+      const line = `ASK ${id} ${q.kind} ${q.address} ${q.port} ${q.size ?? 0} ${q.sourcePort ?? 0} ${patience} ${q.count ?? 1}`
       const lines = byNode.get(node)
       if (lines) lines.push(line)
       else byNode.set(node, [line])

@@ -1,10 +1,43 @@
-/** The invariants of the container network model, as promises about a running lab. */
+/**
+ * The invariants of the container network model, as promises about a running lab: addresses, paths without NAT, closed
+ * ports, the cluster's edge, MTU, headers on the wire, and that nothing odd was counted meanwhile.
+ */
+import { judgeAddresses } from './model-addresses.ts'
+import { closedQuestions, judgeClosed } from './model-closed.ts'
+import { judgeCounters } from './model-counters.ts'
+import { edgeQuestions, judgeEdge } from './model-edge.ts'
+import { hostPairs } from './model-pairs.ts'
 import { controlListeners, judgePaths, pathQuestions } from './model-paths.ts'
+import { judgeSizes, sizeQuestions } from './model-sizes.ts'
+import { judgeWire, trainQuestions, wireQuestions } from './model-wire.ts'
 import type { Promises } from './promises.ts'
+
+const NO_READINGS = { nodes: new Map(), containers: [] }
 
 export const model: Promises = {
   group: 'model',
   listening: controlListeners,
-  questions: (scene) => [...pathQuestions(scene)],
-  judge: (scene, evidence) => ({ checks: [...judgePaths(scene, evidence)] }),
+  questions: (scene) => [
+    ...pathQuestions(scene),
+    ...closedQuestions(scene),
+    ...edgeQuestions(scene),
+    ...sizeQuestions(scene),
+    ...trainQuestions(scene),
+  ],
+  watched: wireQuestions,
+  judge: (scene, evidence) => {
+    const readings = evidence.readings ?? NO_READINGS
+    return {
+      checks: [
+        ...judgeAddresses(scene, readings),
+        ...judgePaths(scene, evidence),
+        ...judgeClosed(scene, evidence, readings),
+        ...judgeEdge(scene, evidence),
+        ...judgeSizes(scene, evidence, readings),
+        ...judgeWire(scene, evidence, evidence.heard, evidence.caught),
+        ...judgeCounters(scene, readings),
+      ],
+      untested: hostPairs(scene).untested,
+    }
+  },
 }

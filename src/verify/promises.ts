@@ -7,6 +7,8 @@ import type { Lab } from '../model/lab.ts'
 import type { Party } from '../model/verdict.ts'
 import type { Cell, Check, Group } from './check.ts'
 import type { Answer, Listening, Question } from './question.ts'
+import type { Readings } from './readings.ts'
+import type { Heard } from './underlay.ts'
 import type { Proof } from './vacuity-proof.ts'
 
 /** What is looked at, decided before anything is asked. */
@@ -39,6 +41,12 @@ export interface Evidence {
    * responder); or why nobody can: `this kernel has no sockets for sctp`. Undefined: nobody asked to listen there.
    */
   listener(netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): 'ours' | 'container' | { readonly why: string } | undefined
+  /** What was read of every node, before and after it was asked. */
+  readonly readings?: Readings
+  /** What the hosts' links to the underlay saw of {@link Promises.watched}: echoes, TCP's SYN and RST, UDP. */
+  readonly heard?: Heard
+  /** What crossed those links at any time and must not: a Service's address; a packet between pods outside its tunnel. */
+  readonly caught?: Heard
   /** What stands behind a question that was expected to be silent and was. */
   proof?(question: Question): Proof | undefined
 }
@@ -57,9 +65,11 @@ export interface Promises {
   /** Listeners are merged: two sources may ask for the same port of a node. Names are how people call the node: a pod's key. */
   listening(scene: Scene): readonly Listening[]
   questions(scene: Scene): readonly Asked[]
+  /** Asked after the others, while every host's link to the underlay is listened at; few, because each frame is looked at. */
+  watched?(scene: Scene): readonly Asked[]
   judge(scene: Scene, evidence: Evidence): Findings
 }
 
 /** What makes two questions one. */
 export const questionKey = (q: Question): string =>
-  `${q.netns} ${q.kind} ${q.address} ${q.port} ${q.size ?? ''} ${q.sourcePort ?? ''} ${q.nth ?? ''}`
+  `${q.netns} ${q.kind} ${q.address} ${q.port} ${q.size ?? ''} ${q.sourcePort ?? ''} ${q.nth ?? ''} ${q.count ?? ''}`

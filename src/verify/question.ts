@@ -16,6 +16,8 @@ export interface Question {
   readonly size?: number
   /** TCP and UDP: source port to bind. Absent: the kernel's choice. */
   readonly sourcePort?: number
+  /** ICMP: so many echoes, 10 ms apart. The answer's text says how many came back: `20 sent, 20 came back, 0 more than once`. */
+  readonly count?: number
   /** Tells apart questions that are equal otherwise: a Service with several endpoints is asked several times. */
   readonly nth?: number
 }

@@ -8,6 +8,9 @@ import type { Check, Group, TestRun } from './check.ts'
 import { questionKey, type Asked, type Evidence, type Findings, type Promises, type Scene } from './promises.ts'
 import type { Answer, Question } from './question.ts'
 import { neighbourTable, type NeighbourTable } from './machine.ts'
+import { forbidden } from './model-wire.ts'
+import { readAfter, readBefore, type Readings } from './readings.ts'
+import { UnderlayEar, type Heard } from './underlay.ts'
 import { sceneOf, type Sampling } from './scene.ts'
 import { DenyWatch, type Proof, type Proofs } from './vacuity-proof.ts'
 import { waves, type LinkOf } from './waves.ts'
@@ -40,6 +43,9 @@ class Asking implements Evidence {
   readonly #first = new Map<string, Answer>()
   held: ReadonlyMap<string, Held> = new Map()
   proofs: Proofs = new Map()
+  readings?: Readings
+  heard?: Heard
+  caught?: Heard
 
   proof(question: Question): Proof | undefined {
     return this.proofs.get(questionKey(question))
@@ -117,6 +123,12 @@ class Run {
     )
   }
 
+  /** Asks while somebody listens. */
+  async askWatched(list: readonly Asked[]): Promise<void> {
+    await this.#round(list, 'watching the underlay', 1)
+    await this.#askAgain(list)
+  }
+
   async #askAgain(list: readonly Asked[]): Promise<void> {
     const strange = list.filter((q) => !isAsExpected(q, this.asking.answer(q)))
     if (strange.length === 0) return
@@ -161,27 +173,45 @@ function somethingIsReachable(asked: readonly Asked[], evidence: Evidence): Chec
  * Tests a running lab. Leaves it as it was.
  * @throws when `signal` is aborted, and when a helper process cannot run
  */
-export async function runTest({ lab }: Applied, all: readonly Promises[], options: TestOptions = {}): Promise<TestRun> {
+export async function runTest(applied: Applied, all: readonly Promises[], options: TestOptions = {}): Promise<TestRun> {
   const started = performance.now()
+  const { lab } = applied
   const { groups, signal, onProgress } = options
   const { scene, untested } = sceneOf(lab, options)
   const sources = all.filter((s) => !groups || groups.includes(s.group))
   const askers = new Askers()
   const enter = new Enter()
+  const ears: UnderlayEar[] = []
   const abort = (): void => void askers.close()
   signal?.addEventListener('abort', abort, { once: true })
   try {
     const run = new Run(lab, askers, options)
     onProgress?.('opening listeners')
-    run.asking.held = await askers.listen(sources.flatMap((s) => s.listening(scene)))
+    const [readings, held] = await Promise.all([readBefore(lab, enter), askers.listen(sources.flatMap((s) => s.listening(scene)))])
+    run.asking.held = held
+    run.asking.readings = readings
     const asked = distinct(sources.flatMap((s) => s.questions(scene)))
+    const watched = distinct(sources.flatMap((s) => s.watched?.(scene) ?? []))
+    const watch = new UnderlayEar(applied)
+    ears.push(watch)
+    await watch.watch(readings, forbidden(scene))
     await run.ask(asked, enter)
     signal?.throwIfAborted()
+    if (watched.length > 0) {
+      const ear = new UnderlayEar(applied)
+      ears.push(ear)
+      await ear.listen()
+      await run.askWatched(watched)
+      run.asking.heard = await ear.end()
+    }
+    run.asking.caught = await watch.end()
+    signal?.throwIfAborted()
+    await readAfter(readings, enter)
     return result(lab, scene, sources, asked, run.asking, untested, started)
   } finally {
     signal?.removeEventListener('abort', abort)
     enter.close()
-    await askers.close()
+    await Promise.all([askers.close(), ...ears.map((e) => e.end())])
   }
 }
 
