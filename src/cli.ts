@@ -76,8 +76,9 @@ export function program() {
     .command('status')
     .description('Does the kernel still hold what was asked for? Names what drifted; exit code 1 if anything did.')
     .argument('[lab]', 'name or file; may be left out when one lab is up')
+    .option('--watch [seconds]', 'go on, and show every change: in place on a terminal (default: every 2 seconds)')
     .addOption(json())
-    .addHelpText('after', example('netlab status\nnetlab status quickstart --json'))
+    .addHelpText('after', example('netlab status\nnetlab status quickstart --json\nnetlab status quickstart --watch=5'))
     .action(async (name, options) => (await import('./commands/status.ts')).status(name, options))
 
   netlab

@@ -1,89 +1,146 @@
 /** `netlab status`: what the kernel holds against what was asked for. */
-import { Enter } from '../kernel/enter.ts'
-import { describe, type KernelObject } from '../kernel/objects.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe } from '../kernel/describe.ts'
 import { drift } from '../kernel/drift.ts'
+import { Enter } from '../kernel/enter.ts'
+import type { KernelObject } from '../kernel/objects.ts'
 import { observe } from '../kernel/observe.ts'
+import { Survey } from '../kernel/survey.ts'
 import { processStates, startedIn, type ProcessState } from '../process/states.ts'
-import { driftFindings, type Finding } from '../report/drift.ts'
-import { table } from '../report/table.ts'
+import { driftFindings, strangerFindings, type Finding } from '../report/drift.ts'
+import { Screen } from '../report/screen.ts'
+import { isHealthy, statusText, type Health } from '../report/status.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
 import { hasAttempt, processDir, type Applied } from '../state/store.ts'
-import { Exit } from './failure.ts'
+import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requireRoot } from './machine.ts'
+
+export interface StatusOptions {
+  readonly json?: true
+  /** Seconds between two readings, or without a value. */
+  readonly watch?: string | true
+}
 
 function ending(p: ProcessState): string {
   if (p.exitCode !== undefined) return `exited with code ${p.exitCode}`
   return p.signal === undefined ? 'is gone, and nobody saw how' : `was ended by signal ${p.signal}`
 }
 
-function exited(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string): Finding[] {
+/** Containers that do not run. One that drifted (its namespace was deleted) is told of already. */
+function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string): Finding[] {
   return objects.flatMap((o): Finding[] => {
     const p = o.kind === 'process' ? states.get(o.id) : undefined
-    if (p?.state !== 'exited') return []
-    return [
-      {
-        state: 'exited',
-        object: describe(o),
-        details: [ending(p)],
-        ...(o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}),
-      },
-    ]
+    if (!p || (p.state === 'running' && !p.stopped)) return []
+    const source = o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}
+    const [state, detail] = p.stopped
+      ? (['stopped', `process ${p.pid} was stopped by a signal`] as const)
+      : (['exited', ending(p)] as const)
+    return [{ state, object: describe(o), details: [detail], ...source }]
   })
 }
 
-/** A container that ended well did what it was there for. */
-const isBroken = (f: Finding): boolean => f.state !== 'exited' || f.details[0] !== 'exited with code 0'
+/** Longest wait for links that are starting, milliseconds: the kernel looks after them once a second. */
+const PATIENCE = 1200
 
-async function read({ lab, objects }: Applied, states: ReadonlyMap<string, ProcessState>): Promise<Finding[]> {
+/** Reads everything back and compares. */
+async function take({ lab, objects }: Applied, enter: Enter, patience: number, onProgress?: (share: number) => void): Promise<Health> {
+  const states = processStates(processDir(lab.name))
+  const survey = new Survey(objects)
+  const options = { started: startedIn(processDir(lab.name)), survey, patience, ...(onProgress ? { onProgress } : {}) }
+  const observed = await observe(objects, enter, options)
+  const findings = [
+    ...driftFindings(drift(objects, observed), lab.file),
+    ...strangerFindings(survey.strangers, objects, lab.file),
+    ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
+  ]
+  return { lab: lab.name, file: lab.file, halfDone: hasAttempt(lab.name), checked: objects.length, findings, containers: states }
+}
+
+export async function status(name: string | undefined, options: StatusOptions): Promise<void> {
+  // `--watch demo`: an option that may have a value takes the word after it.
+  const { watch } = options
+  if (typeof watch === 'string' && name === undefined && !/^[\d.]+s?$/.test(watch)) return status(watch, { ...options, watch: true })
+  const interval = watch === undefined ? undefined : seconds(watch)
+  if (interval !== undefined && options.json)
+    throw failure(
+      Exit.Usage,
+      'watch-json',
+      '--watch and --json do not go together: --json prints exactly one document',
+      'netlab status --json as often as you need it; its exit code says whether anything drifted.',
+    )
+  const applied = theLab(name)
+  requireRoot('status')
   const enter = new Enter()
-  const progress = new Progress()
   try {
-    progress.phase(`reading ${lab.name}`)
-    const observed = await observe(objects, enter, { started: startedIn(processDir(lab.name)), onProgress: (s) => progress.share(s) })
-    return [...driftFindings(drift(objects, observed), lab.file), ...exited(objects, states, lab.file)]
+    if (interval !== undefined) return await watchLab(applied, enter, interval)
+    const health = await takeOnce(applied, enter)
+    process.exitCode = isHealthy(health) ? Exit.Done : Exit.Broken
+    const { lab, halfDone, checked, findings, containers } = health
+    if (options.json) return await writeJson({ lab, healthy: isHealthy(health), halfDone, checked, findings, containers })
+    return await writeOut([statusText(health, chalkFor(process.stdout))])
   } finally {
-    progress.end()
     enter.close()
   }
 }
 
-function* advice(findings: readonly Finding[], file: string, halfDone: boolean): Generator<string> {
-  if (halfDone) yield `\nA change of this lab is under way or was interrupted: netlab up ${file} puts it back as that file says.\n`
-  if (findings.some((f) => f.state === 'missing' || f.state === 'changed'))
-    yield `\nnetlab up ${file} puts back what is missing or changed.\n`
-  if (!halfDone && findings.some((f) => f.state === 'unexpected'))
-    yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
-  if (findings.some((f) => f.state === 'exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
+async function takeOnce(applied: Applied, enter: Enter): Promise<Health> {
+  const progress = new Progress()
+  try {
+    progress.phase(`reading ${applied.lab.name}`)
+    return await take(applied, enter, PATIENCE, (share) => progress.share(share))
+  } finally {
+    progress.end()
+  }
 }
 
-/** Lines of details under a finding before the rest is counted. */
-const MOST_DETAILS = 6
+const LONGEST = 3600
 
-export async function status(name: string | undefined, options: { readonly json?: true }): Promise<void> {
-  const applied = theLab(name)
-  const { lab, objects } = applied
-  requireRoot('status')
-  const states = new Map(processStates(processDir(lab.name)).map((p) => [p.id, p]))
-  const findings = await read(applied, states)
-  const halfDone = hasAttempt(lab.name)
-  const broken = halfDone || findings.some(isBroken)
-  process.exitCode = broken ? Exit.Broken : Exit.Done
-  const containers = [...states.values()]
-  if (options.json) return writeJson({ lab: lab.name, healthy: !broken, halfDone, checked: objects.length, findings, containers })
+/** @throws Failure when it is no time */
+function seconds(text: string | true): number {
+  if (text === true) return 2
+  const value = Number(/^(\d+(?:\.\d+)?)s?$/.exec(text)?.[1])
+  if (value >= 0.2 && value <= LONGEST) return value
+  throw failure(Exit.Usage, 'bad-option', `--watch=${text}: expected seconds from 0.2 to ${LONGEST}`, 'Such as --watch=5.')
+}
 
+/** Reads again and again until it is interrupted; the exit code is that of the last state. */
+async function watchLab(first: Applied, enter: Enter, interval: number): Promise<void> {
+  const { name } = first.lab
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  const interrupted = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve(), { once: true }))
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const screen = new Screen()
   const chalk = chalkFor(process.stdout)
-  const running = containers.filter((c) => c.state === 'running').length
-  const head = `${objects.length} kernel objects read back${containers.length > 0 ? `, ${running} of ${containers.length} containers running` : ''}`
-  const color = { missing: chalk.red, changed: chalk.yellow, unexpected: chalk.magenta, exited: chalk.dim }
-  const rows = findings.flatMap((f) => {
-    const details =
-      f.details.length > MOST_DETAILS ? [...f.details.slice(0, MOST_DETAILS), `… and ${f.details.length - MOST_DETAILS} more`] : f.details
-    return [[color[f.state](f.state), f.source ?? '', f.object], ...details.map((d) => ['', '', chalk.dim(`  ${d}`)])]
-  })
-  return writeOut([
-    `${broken ? chalk.red('drifted') : chalk.green('as planned')}  ${lab.name}: ${head}\n`,
-    ...(findings.length > 0 ? ['\n', table(['state', 'asked for by', 'object'], rows, chalk.dim)] : []),
-    ...advice(findings, lab.file, halfDone),
-  ])
+  try {
+    for (let patience = PATIENCE; !stop.signal.aborted; patience = 0) {
+      // What Ctrl-C finds half read counts for nothing.
+      const state = await Promise.race([reading(name, enter, patience, chalk), interrupted])
+      if (!state) break
+      process.exitCode = state.code
+      const time = new Date().toLocaleTimeString('en-GB')
+      await screen.show(chalk.dim(`netlab status ${name}, every ${interval} s: ${time}`), state.text)
+      await sleep(interval * 1000, undefined, { signal: stop.signal }).catch(() => {})
+    }
+  } finally {
+    await screen.leave()
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+/** One state. A lab may go away and come back while it is watched, and change while it is read. */
+async function reading(
+  name: string,
+  enter: Enter,
+  patience: number,
+  chalk: ReturnType<typeof chalkFor>,
+): Promise<{ readonly code: Exit; readonly text: string }> {
+  try {
+    const health = await take(theLab(name), enter, patience)
+    return { code: isHealthy(health) ? Exit.Done : Exit.Broken, text: statusText(health, chalk) }
+  } catch (error) {
+    const text = error instanceof Failure ? error.message : `changed while it was read (${(error as Error).message})`
+    return { code: Exit.Broken, text: `${chalk.red('drifted')}  ${name}: ${text}\n` }
+  }
 }

@@ -1,6 +1,7 @@
 /** `netlab up`: build the lab, or bring a running one to what the file says now. */
 import { resolve as absolute } from 'node:path'
-import { describe, type KernelObject } from '../kernel/objects.ts'
+import { describe } from '../kernel/describe.ts'
+import type { KernelObject } from '../kernel/objects.ts'
 import { Enter } from '../kernel/enter.ts'
 import { leasesOf } from '../model/lease.ts'
 import { labDocument } from '../report/inspect.ts'

@@ -77,6 +77,8 @@ export function differences(a: object, b: object): string[] {
 
 /** Fields of devices that `ip link set` changes on a living device; any other change makes a new one. */
 const IN_PLACE = new Set([
+  'altered',
+  'peer.altered',
   'down',
   'peer.down',
   'mtu',
@@ -92,7 +94,7 @@ const IN_PLACE = new Set([
 ])
 
 function replaceable(before: KernelObject, object: KernelObject): boolean {
-  if (object.kind === 'process' || object.kind === 'rule') return false
+  if (object.kind === 'process' || object.kind === 'rule' || object.kind === 'address') return false
   if (object.kind === 'ipset') return before.kind === 'ipset' && before.type === object.type && before.family === object.family
   if (
     object.kind === 'neighbour' ||
@@ -103,7 +105,8 @@ function replaceable(before: KernelObject, object: KernelObject): boolean {
   )
     return true
   // Of a pair `port` is what the bridge does with it, of a VTEP it is the UDP port, which is chosen once.
-  return differences(before, object).every((f) => IN_PLACE.has(f) && !(object.kind === 'link' && f === 'port'))
+  const remade = object.kind === 'link' ? ['port', ...(object.type === 'bridge' ? [] : ['altered'])] : []
+  return differences(before, object).every((f) => IN_PLACE.has(f) && !remade.includes(f))
 }
 
 /** Devices (`ns name`) an object makes. */

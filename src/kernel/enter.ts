@@ -16,6 +16,8 @@ export type Step =
   | { readonly run: readonly string[]; readonly input?: string }
   | { readonly put: readonly (readonly [path: string, value: string])[] }
   | { readonly get: readonly string[] }
+  /** Netlink dumps; the answers come in hex, NUL between them. */
+  | { readonly ask: readonly (readonly [protocol: number, message: Buffer])[] }
 
 /** Steps that run one after the other in one namespace, up to the first that fails. */
 export interface Job {
@@ -42,8 +44,14 @@ function encode(id: number, job: Job): Buffer[] {
       const input = Buffer.from(step.input ?? '')
       parts.push(Buffer.from(`RUN ${argv.length} ${input.length}\n`), argv, input)
     } else {
-      const payload = Buffer.from('put' in step ? step.put.flat().join('\0') : step.get.join('\0'))
-      parts.push(Buffer.from(`${'put' in step ? 'PUT' : 'GET'} ${payload.length}\n`), payload)
+      const [verb, words] =
+        'put' in step
+          ? ['PUT', step.put.flat()]
+          : 'get' in step
+            ? ['GET', step.get]
+            : ['ASK', step.ask.flatMap(([protocol, message]) => [String(protocol), message.toString('hex')])]
+      const payload = Buffer.from(words.join('\0'))
+      parts.push(Buffer.from(`${verb} ${payload.length}\n`), payload)
     }
   }
   return parts

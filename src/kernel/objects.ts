@@ -13,7 +13,14 @@ interface Common {
   readonly from?: Source
   /** Why it is there, for readers of the script. */
   readonly note?: string
+  readonly altered?: Altered
 }
+
+/**
+ * Only ever observed: attributes that nobody asks for because a new object has them right, and that are otherwise now,
+ * in the words of iproute2 where it has any: `isolated on`, `mtu 600`, `no connected route`.
+ */
+export type Altered = readonly string[]
 
 export interface Netns extends Common {
   readonly kind: 'netns'
@@ -35,8 +42,9 @@ export interface VethEnd {
   readonly mac: string
   readonly mtu: number
   readonly port?: BridgePort
-  /** Only ever observed: the device exists but was taken down, or carries no frames although both ends are up. */
+  /** Only ever observed: the device exists but was taken down. */
   readonly down?: true
+  readonly altered?: Altered
 }
 
 /** A veth pair. It is made from `ns`, where `name` is; `peer` appears in its own namespace at once. */
@@ -93,6 +101,8 @@ export interface Route extends Common {
   /** `default` or a network in CIDR notation (with prefix even for one address). */
   readonly dst: string
   readonly type?: 'blackhole' | 'unreachable' | 'prohibit'
+  /** Only ever observed: what makes it another route to the same destination, `metric 5`. Nobody asks for such. */
+  readonly beside?: string
   readonly via?: string
   readonly dev?: string
   /** The next hop is on the link although no address says so. */
@@ -109,6 +119,8 @@ export interface Rule extends Common {
   readonly priority: number
   readonly src: string
   readonly table: number
+  /** Only ever observed: further conditions, and what it does but to consult a table: `to 10.0.0.0/8 blackhole`. */
+  readonly beside?: string
 }
 
 /** A permanent neighbour entry. On a GRE device the link-layer address is the far end's IPv4 address. */
@@ -182,6 +194,8 @@ export interface Process extends Common {
 export type KernelObject = Netns | Veth | Link | Address | Route | Rule | Neighbour | Fdb | Sysctl | Chain | Ipset | Process
 export type Kind = KernelObject['kind']
 
+const beside = (o: Route | Rule): string => (o.beside === undefined ? '' : ` ${o.beside}`)
+
 /** What makes an object the same object although its other fields differ. */
 export function keyOf(o: KernelObject): string {
   switch (o.kind) {
@@ -193,9 +207,9 @@ export function keyOf(o: KernelObject): string {
     case 'address':
       return `address ${o.ns} ${o.dev} ${o.address}`
     case 'route':
-      return `route ${o.ns} ${o.family} ${o.dst} ${o.table ?? 'main'}`
+      return `route ${o.ns} ${o.family} ${o.dst} ${o.table ?? 'main'}${beside(o)}`
     case 'rule':
-      return `rule ${o.ns} ${o.family} ${o.priority}`
+      return `rule ${o.ns} ${o.family} ${o.priority}${beside(o)}`
     case 'neighbour':
       return `neighbour ${o.ns} ${o.dev} ${o.address}`
     case 'fdb':
@@ -224,35 +238,5 @@ export function deviceOf(o: KernelObject): string | undefined {
       return o.type === 'vxlan' ? o.dev : undefined
     default:
       return undefined
-  }
-}
-
-/** One line for people: `route 10.244.1.0/24 in demo.node-1`. */
-export function describe(o: KernelObject): string {
-  switch (o.kind) {
-    case 'netns':
-      return `namespace ${o.ns}`
-    case 'veth':
-      return `veth ${o.name} in ${o.ns} (other end ${o.peer.ns === '' ? 'somewhere else' : `${o.peer.name} in ${o.peer.ns}`})`
-    case 'link':
-      return `${o.type} device ${o.name} in ${o.ns}`
-    case 'address':
-      return `address ${o.address} on ${o.dev} in ${o.ns}`
-    case 'route':
-      return `route ${o.dst} in ${o.ns}`
-    case 'rule':
-      return `routing rule ${o.priority} in ${o.ns}`
-    case 'neighbour':
-      return `neighbour ${o.address} on ${o.dev} in ${o.ns}`
-    case 'fdb':
-      return `FDB entry ${o.mac} on ${o.dev} in ${o.ns}`
-    case 'sysctl':
-      return `sysctl ${o.key} in ${o.ns}`
-    case 'chain':
-      return `${o.family === 4 ? 'iptables' : 'ip6tables'} chain ${o.table}/${o.chain} in ${o.ns}`
-    case 'ipset':
-      return `ipset ${o.name} in ${o.ns}`
-    case 'process':
-      return `container ${o.container} of pod ${o.pod}`
   }
 }

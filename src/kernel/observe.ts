@@ -3,23 +3,16 @@
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
 import { readdirSync, statSync } from 'node:fs'
+import { alteredLink, lacksLinkLocal, noLinkLocal } from './altered.ts'
+import { Connected } from './connected.ts'
 import { ABSENT, type Enter, type Job, type Step } from './enter.ts'
 import { NETNS_DIR, netnsFile } from './netns.ts'
 import type { KernelObject, Kind, Process, VethEnd } from './objects.ts'
 import { pairs, settle, type End } from './pairs.ts'
-import {
-  addressObjects,
-  bridgePort,
-  chainObjects,
-  fdbObjects,
-  ipsetObjects,
-  jsonLines,
-  linkObject,
-  neighbourObjects,
-  routeObjects,
-  ruleObjects,
-  type IpLink,
-} from './parse.ts'
+import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, linkObject, neighbourObjects } from './parse.ts'
+import { jsonLines, withAltered, type IpLink } from './printed.ts'
+import type { Survey } from './survey.ts'
+import { routeObjects, ruleObjects, type IpRoute, type IpRule } from './parse-routes.ts'
 
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
@@ -27,6 +20,10 @@ export interface ObserveOptions {
   /** What a container was started as, if it was (it may have ended since: containers are not restarted). */
   readonly started?: (process: Process) => { readonly spec?: unknown; readonly astray: boolean } | undefined
   readonly onProgress?: (share: number) => void
+  /** What else to look for on the way. */
+  readonly survey?: Survey
+  /** Longest wait for links that are starting, milliseconds. */
+  readonly patience?: number
 }
 
 interface Expected {
@@ -69,8 +66,9 @@ export interface ReadStep {
   readonly step: Step
 }
 
-function stepsFor(e: Expected): ReadStep[] {
-  const steps: ReadStep[] = [{ part: 'ip', step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${ipLines(e.kinds).join('\n')}\n` } }]
+function stepsFor(e: Expected, more: readonly string[] = []): ReadStep[] {
+  const lines = [...ipLines(e.kinds), ...more]
+  const steps: ReadStep[] = [{ part: 'ip', step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${lines.join('\n')}\n` } }]
   if (e.kinds.has('rule')) steps.push({ part: 'rules6', step: { run: ['ip', '-6', '-j', 'rule', 'show'] } })
   if (e.kinds.has('fdb')) steps.push({ part: 'fdb', step: { run: ['bridge', '-j', 'fdb', 'show'] } })
   if (e.kinds.has('ipset')) steps.push({ part: 'ipset', step: { run: ['ipset', 'save'] } })
@@ -103,12 +101,18 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   const found: KernelObject[] = []
   const ends = new Map<string, End>()
 
+  /** Of namespaces that are surveyed: their devices, and what the lines of the survey printed. */
+  const surveyed = new Map<string, { links: IpLink[]; documents: unknown[][] }>()
+
   const readIp = (ns: string, e: Expected, output: string): void => {
     const [links = [], routes = [], ...rest] = jsonLines(output)
     const ours = new Set(e.objects.flatMap((o) => (o.kind === 'address' ? [`${o.dev} ${o.address}`] : [])))
+    const connected = new Connected(routes as IpRoute[])
+    const { speaks6 } = connected
     for (const link of links as IpLink[]) {
-      found.push(...addressObjects(ns, link, (a) => ours.has(`${link.ifname} ${a}`)))
-      const object = linkObject(ns, link)
+      found.push(...addressObjects(ns, link, (a) => ours.has(`${link.ifname} ${a}`), connected))
+      const mute = lacksLinkLocal(link, speaks6) ? noLinkLocal : []
+      const object = linkObject(ns, link, mute)
       if (object) found.push(object)
       if (link.linkinfo?.info_kind !== 'veth') continue
       const port = bridgePort(link)
@@ -119,43 +123,50 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
         mtu: link.mtu,
         ...(port ? { port } : {}),
         ...(link.flags.includes('UP') ? {} : { down: true }),
+        ...withAltered([...alteredLink(link), ...mute]),
       }
       ends.set(`${ns} ${link.ifname}`, { link, end })
     }
-    found.push(...routeObjects(ns, routes as Parameters<typeof routeObjects>[1]))
+    found.push(...routeObjects(ns, routes as IpRoute[], links as IpLink[]))
     if (e.kinds.has('neighbour')) found.push(...neighbourObjects(ns, (rest.shift() ?? []) as Parameters<typeof neighbourObjects>[1]))
-    if (e.kinds.has('rule')) found.push(...ruleObjects(ns, 4, (rest.shift() ?? []) as Parameters<typeof ruleObjects>[2]))
+    if (e.kinds.has('rule')) found.push(...ruleObjects(ns, 4, (rest.shift() ?? []) as IpRule[]))
+    if (options.survey) surveyed.set(ns, { links: links as IpLink[], documents: rest })
   }
 
   const read = (ns: string, e: Expected, part: Part, output: string): void => {
     if (part === 'ip') readIp(ns, e, output)
-    else if (part === 'rules6') found.push(...ruleObjects(ns, 6, (jsonLines(output)[0] ?? []) as Parameters<typeof ruleObjects>[2]))
+    else if (part === 'rules6') found.push(...ruleObjects(ns, 6, (jsonLines(output)[0] ?? []) as IpRule[]))
     else if (part === 'fdb') found.push(...fdbObjects(ns, (jsonLines(output)[0] ?? []) as Parameters<typeof fdbObjects>[1]))
     else if (part === 'ipset') found.push(...ipsetObjects(ns, output))
     else if (part === 'sysctl') found.push(...settings(ns, e, output))
     else found.push(...chainObjects(ns, part === 'save4' ? 4 : 6, output))
   }
 
+  const { survey } = options
   const work: { ns: string; e: Expected; steps: ReadStep[] }[] = []
   for (const [ns, e] of expected) {
     const already = options.already?.get(ns)
     if (already) for (const [part, output] of already) read(ns, e, part, output)
-    else work.push({ ns, e, steps: stepsFor(e) })
+    else work.push({ ns, e, steps: stepsFor(e, survey?.lines) })
   }
-  const jobs = work.map((w): Job => ({ ns: w.ns, steps: w.steps.map((s) => s.step) }))
+  const jobs = work.map((w): Job => ({ ns: w.ns, steps: [...w.steps.map((s) => s.step), ...(survey?.steps(w.ns) ?? [])] }))
   let done = 0
   await enter.run(jobs, (index, results) => {
     const { ns, e, steps } = work[index]!
     for (const { step, code, stdout, stderr } of results) {
-      const { part } = steps[step]!
-      if (code !== 0) throw new Error(`reading ${ns} back: ${part}: ${stderr.trim() || `exit code ${code}`}`)
-      read(ns, e, part, stdout)
+      const part = steps[step]?.part
+      if (code !== 0) throw new Error(`reading ${ns} back: ${part ?? 'what else is there'}: ${stderr.trim() || `exit code ${code}`}`)
+      if (part) read(ns, e, part, stdout)
     }
+    const seen = surveyed.get(ns)
+    const outputs = results.slice(steps.length).map((r) => r.stdout)
+    if (seen) survey?.read(ns, seen.links, seen.documents, outputs)
     options.onProgress?.(++done / jobs.length)
   })
   for (const [ns] of expected) found.push({ kind: 'netns', ns })
   for (const ns of dead) found.push({ kind: 'netns', ns, dead: true })
-  await settle(hints, ends, enter)
+  await survey?.finish(enter)
+  await settle(hints, ends, enter, options.patience)
   found.push(...pairs(hints, ends))
   const processes = new Set<string>()
   for (const o of hints) {
@@ -164,7 +175,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
     const started = options.started?.(o)
     if (started) found.push({ ...strip((started.spec ?? o) as Process), ...(started.astray ? { astray: true } : {}) })
   }
-  return found
+  return survey ? survey.with(found) : found
 }
 
 /** Values come in the order they were asked for; a file that is not there gives no object. */

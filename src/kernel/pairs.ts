@@ -1,8 +1,10 @@
 /** Veth ends → pairs that carry frames. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { carriesNothing } from './altered.ts'
 import type { Enter } from './enter.ts'
 import type { KernelObject, Veth, VethEnd } from './objects.ts'
-import { jsonLines, operational, type IpLink } from './parse.ts'
+import { operational } from './parse.ts'
+import { jsonLines, type IpLink } from './printed.ts'
 
 /** One end of a veth as the kernel shows it. */
 export interface End {
@@ -16,9 +18,14 @@ const SETTLE = { patience: 3000, pause: 15 }
 /**
  * Waits until pairs whose ends are both up carry frames, so that whoever sends next is not the victim of a link
  * that is still starting. Only ends that were up first, and bridge ports, can be late. What does not get there
- * is marked as down.
+ * is marked as altered.
  */
-export async function settle(hints: readonly KernelObject[], ends: Map<string, End>, enter: Enter): Promise<void> {
+export async function settle(
+  hints: readonly KernelObject[],
+  ends: Map<string, End>,
+  enter: Enter,
+  patience: number = SETTLE.patience,
+): Promise<void> {
   const pairsUp = hints.flatMap((o): [string, string][] => {
     if (o.kind !== 'veth') return []
     const [near, far] = [`${o.ns} ${o.name}`, `${o.peer.ns} ${o.peer.name}`]
@@ -30,7 +37,7 @@ export async function settle(hints: readonly KernelObject[], ends: Map<string, E
       const other = ends.get(far)!
       return [...(operational(ends.get(near)!.link) ? [] : [near]), ...(other.end.port && !operational(other.link) ? [far] : [])]
     })
-  const deadline = Date.now() + SETTLE.patience
+  const deadline = Date.now() + patience
   let waiting = late()
   while (waiting.length > 0 && Date.now() < deadline) {
     await sleep(SETTLE.pause)
@@ -48,7 +55,7 @@ export async function settle(hints: readonly KernelObject[], ends: Map<string, E
   }
   for (const key of waiting) {
     const { link, end } = ends.get(key)!
-    ends.set(key, { link, end: { ...end, down: true } })
+    ends.set(key, { link, end: { ...end, altered: [...(end.altered ?? []), ...carriesNothing] } })
   }
 }
 

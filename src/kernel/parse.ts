@@ -1,49 +1,8 @@
 /** What `ip -j -d`, `bridge -j` and `iptables-save` print → kernel objects. Pure. */
-import type { Address, BridgePort, Chain, Fdb, Ipset, KernelObject, Neighbour, Route, Rule } from './objects.ts'
-
-/** The part of `ip -j -d address show` that we read (iproute2 ip/ipaddress.c). */
-export interface IpLink {
-  readonly ifindex: number
-  readonly ifname: string
-  readonly flags: readonly string[]
-  readonly operstate?: string
-  readonly mtu: number
-  readonly address?: string
-  readonly master?: string
-  /** Index of the other end (veth) or of the lower device, in its own namespace. */
-  readonly link_index?: number
-  readonly link?: string
-  readonly linkinfo?: {
-    readonly info_kind?: string
-    readonly info_slave_kind?: string
-    readonly info_slave_data?: { readonly hairpin?: boolean; readonly state?: string }
-    readonly info_data?: Readonly<Record<string, unknown>>
-  }
-  readonly addr_info?: readonly { readonly family: string; readonly local: string; readonly prefixlen: number; readonly scope: string }[]
-}
-
-interface IpRoute {
-  readonly type?: string
-  readonly dst: string
-  readonly gateway?: string
-  readonly dev?: string
-  readonly table?: string
-  readonly protocol?: string
-  readonly prefsrc?: string
-  readonly flags?: readonly string[]
-}
-
-/** Documents `ip -j -batch` printed, one a line and command. */
-export const jsonLines = (output: string): unknown[][] =>
-  output
-    .split('\n')
-    .filter((l) => l.startsWith('['))
-    .map((l) => JSON.parse(l) as unknown[])
-
-/** iproute2 prints the same field as a number or as text, depending on its version. */
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
-
-const withPrefix = (dst: string): string => (dst === 'default' || dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`)
+import { alteredLink } from './altered.ts'
+import type { Connected } from './connected.ts'
+import type { Address, Altered, BridgePort, Chain, Fdb, Ipset, KernelObject, Neighbour } from './objects.ts'
+import { text, withAltered, type IpFdb, type IpLink } from './printed.ts'
 
 export function bridgePort(link: IpLink): BridgePort | undefined {
   if (link.linkinfo?.info_slave_kind !== 'bridge' || link.master === undefined) return undefined
@@ -60,8 +19,14 @@ export function operational(link: IpLink): boolean {
 }
 
 /** Everything but veth ends, which need the other namespace to make a pair. Unknown device types give nothing. */
-export function linkObject(ns: string, link: IpLink): KernelObject | undefined {
-  const common = { kind: 'link', ns, name: link.ifname, ...(link.flags.includes('UP') ? {} : { down: true as const }) } as const
+export function linkObject(ns: string, link: IpLink, altered: Altered = []): KernelObject | undefined {
+  const common = {
+    kind: 'link',
+    ns,
+    name: link.ifname,
+    ...(link.flags.includes('UP') ? {} : { down: true as const }),
+    ...withAltered([...alteredLink(link), ...altered]),
+  } as const
   const data = link.linkinfo?.info_data ?? {}
   const mac = link.address ?? ''
   switch (link.linkinfo?.info_kind) {
@@ -101,46 +66,12 @@ const keyNumber = (text: string): number =>
   text.includes('.') ? text.split('.').reduce((n, part) => n * 256 + Number(part), 0) : Number(text)
 
 /** Addresses of a device. Loopback's own and automatic IPv6 link-local ones are the kernel's, not ours. */
-export function addressObjects(ns: string, link: IpLink, isOurs: (address: string) => boolean): Address[] {
+export function addressObjects(ns: string, link: IpLink, isOurs: (address: string) => boolean, connected?: Connected): Address[] {
   return (link.addr_info ?? []).flatMap((a): Address[] => {
     const address = `${a.local}/${a.prefixlen}`
     if (a.scope === 'host' || (a.family === 'inet6' && a.scope === 'link' && !isOurs(address))) return []
-    return [{ kind: 'address', ns, dev: link.ifname, address, ...(a.family === 'inet' && a.scope === 'link' ? { scope: 'link' } : {}) }]
-  })
-}
-
-/** Routes somebody asked for; those the kernel derives from addresses are left out. */
-export function routeObjects(ns: string, routes: readonly IpRoute[]): Route[] {
-  return routes.flatMap((r): Route[] => {
-    if (r.protocol === 'kernel' || r.table === 'local') return []
-    const family = r.dst.includes(':') || r.gateway?.includes(':') ? 6 : 4
-    const special = r.type === 'blackhole' || r.type === 'unreachable' || r.type === 'prohibit' ? r.type : undefined
-    return [
-      {
-        kind: 'route',
-        ns,
-        family,
-        dst: withPrefix(r.dst),
-        ...(special ? { type: special } : {}),
-        ...(r.gateway === undefined ? {} : { via: r.gateway }),
-        ...(r.dev === undefined || special ? {} : { dev: r.dev }),
-        ...(r.flags?.includes('onlink') ? { onlink: true } : {}),
-        ...(r.prefsrc === undefined ? {} : { src: r.prefsrc }),
-        ...(r.table === undefined || r.table === 'main' ? {} : { table: Number(r.table) }),
-      },
-    ]
-  })
-}
-
-export function ruleObjects(
-  ns: string,
-  family: 4 | 6,
-  rules: readonly { priority: number; src: string; srclen?: number; table?: string }[],
-): Rule[] {
-  return rules.flatMap((r): Rule[] => {
-    if (r.src === 'all' || r.table === undefined) return []
-    const src = r.srclen === undefined ? withPrefix(r.src) : `${r.src}/${r.srclen}`
-    return [{ kind: 'rule', ns, family, priority: r.priority, src, table: Number(r.table) }]
+    const scope = a.family === 'inet' && a.scope === 'link' ? { scope: 'link' as const } : {}
+    return [{ kind: 'address', ns, dev: link.ifname, address, ...scope, ...withAltered(connected?.altered(link, a) ?? []) }]
   })
 }
 
@@ -155,15 +86,12 @@ export function neighbourObjects(
   )
 }
 
-export function fdbObjects(
-  ns: string,
-  entries: readonly { mac: string; ifname: string; dst?: string; flags?: readonly string[]; state?: string }[],
-): Fdb[] {
-  return entries.flatMap((f): Fdb[] =>
-    f.dst !== undefined && f.flags?.includes('self') && f.state === 'permanent'
-      ? [{ kind: 'fdb', ns, dev: f.ifname, mac: f.mac, dst: f.dst }]
-      : [],
-  )
+export function fdbObjects(ns: string, entries: readonly IpFdb[]): Fdb[] {
+  return entries.flatMap((f): Fdb[] => {
+    if (f.dst === undefined || !f.flags?.includes('self') || f.state !== 'permanent') return []
+    const altered = (['port', 'vni', 'via'] as const).flatMap((word) => (f[word] === undefined ? [] : [`${word} ${f[word]}`]))
+    return [{ kind: 'fdb', ns, dev: f.ifname, mac: f.mac, dst: f.dst, ...withAltered(altered) }]
+  })
 }
 
 const TABLES = new Set(['filter', 'nat', 'mangle', 'raw'])

@@ -6,6 +6,7 @@
 #     RUN <length of argv> <length of input>   argv joined by NUL, then the input
 #     PUT <length>                             path NUL value NUL path NUL value … written in order
 #     GET <length>                             path NUL path …; output: value NUL value …, one absent file = "\1"
+#     ASK <length>                             netlink protocol NUL message in hex NUL …; output: answer in hex NUL …
 #   RES <id> <step> <exit code> <output length> <error length>, then output and error
 #   END <id>
 # A job stops at its first failing step. Everything of perl used here is in Debian's perl-base.
@@ -154,6 +155,29 @@ sub get {
     return (0, join("\0", @values), '');
 }
 
+# Dumps, for what would otherwise cost a process each: answers end with NLMSG_DONE (3) or an error (2).
+sub ask {
+    my @asked = split /\0/, $_[0], -1;
+    my @answers;
+    for (my $i = 0; $i + 1 < @asked; $i += 2) {
+        my $answer = '';
+        socket my $kernel, 16, 3, $asked[$i] or return (1, '', "netlink: $!\n");
+        defined send $kernel, pack('H*', $asked[$i + 1]), 0, pack 'S x2 L L', 16, 0, 0 or return (1, '', "netlink: $!\n");
+        for (my $ended = 0; !$ended;) {
+            defined recv $kernel, my $part, 1 << 18, 0 or return (1, '', "netlink: $!\n");
+            for (my $at = 0; $at + 16 <= length $part;) {
+                my ($length, $type) = unpack 'LS', substr $part, $at, 6;
+                $ended = 1 if $type == 2 || $type == 3;
+                last if $length < 16;
+                $at += ($length + 3) & ~3;
+            }
+            $answer .= $part;
+        }
+        push @answers, unpack 'H*', $answer;
+    }
+    return (0, join("\0", @answers), '');
+}
+
 while (1) {
     my $line = must_read_line();
     my ($id, $steps, $file) = $line =~ /^JOB (\d+) (\d+) (.+)$/ or die "netlab: bad job: $line";
@@ -168,7 +192,11 @@ while (1) {
         my $input = $verb eq 'RUN' ? must_read($second) : '';
         next if $failed eq 'stop';
         my ($code, $output, $error) =
-            $failed ne '' ? (1, '', $failed) : $verb eq 'RUN' ? run($payload, $input) : $verb eq 'PUT' ? put($payload) : get($payload);
+              $failed ne ''  ? (1, '', $failed)
+            : $verb eq 'RUN' ? run($payload, $input)
+            : $verb eq 'PUT' ? put($payload)
+            : $verb eq 'ASK' ? ask($payload)
+            :                  get($payload);
         $failed = 'stop' if $code != 0;
         print "RES $id $step $code " . length($output) . ' ' . length($error) . "\n", $output, $error;
     }

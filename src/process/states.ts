@@ -16,6 +16,8 @@ export interface ProcessState {
   readonly signal?: number
   /** Unix time in seconds. */
   readonly exitedAt?: number
+  /** It is there but does nothing: SIGSTOP, or a debugger. */
+  readonly stopped?: true
   /** Resident memory in KiB; the responders share most of theirs. */
   readonly rssKiB?: number
 }
@@ -88,9 +90,11 @@ function readSpec(dir: string, id: string): { spec?: unknown } {
 export function processStates(dir: string): ProcessState[] {
   return recordedProcesses(dir).map((recorded) => {
     const { id, pid } = recorded
-    if (!isRunning(recorded)) return { id, pid, state: 'exited', ...readExit(dir, recorded) }
+    const proc = findProcess(pid)
+    if (proc?.start !== recorded.start) return { id, pid, state: 'exited', ...readExit(dir, recorded) }
     const rssKiB = residentKiB(pid)
-    return { id, pid, state: 'running', ...(rssKiB === undefined ? {} : { rssKiB }) }
+    const stopped = proc.state === 'T' || proc.state === 't'
+    return { id, pid, state: 'running', ...(stopped ? { stopped } : {}), ...(rssKiB === undefined ? {} : { rssKiB }) }
   })
 }
 

@@ -1,17 +1,18 @@
 /** Drift in words: what is wrong with each object, and which line of YAML asked for it. */
-import { describe, type KernelObject } from '../kernel/objects.ts'
+import { describe } from '../kernel/describe.ts'
+import type { KernelObject } from '../kernel/objects.ts'
 import type { Drift } from '../kernel/drift.ts'
+import { AUTOMATIC, type Stranger } from '../kernel/strangers.ts'
 
 export interface Finding {
-  readonly state: 'missing' | 'changed' | 'unexpected' | 'exited'
+  readonly state: 'missing' | 'changed' | 'unexpected' | 'exited' | 'stopped'
   readonly object: string
   readonly details: readonly string[]
   /** `file:line` of what asked for it. */
   readonly source?: string
+  /** `netlab up` puts it back. */
+  readonly repair?: true
 }
-
-/** Devices that tunnel modules put into every namespace by themselves. */
-const AUTOMATIC = /^(tunl0|gre0|gretap0|erspan0|sit0|ip6tnl0|ip6gre0|ip_vti0|ip6_vti0)$/
 
 /** Whether an object nobody asked for is somebody's doing: settings, loopback and automatic devices are not. */
 function isSomebodys(o: KernelObject): boolean {
@@ -37,6 +38,8 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
     if (field === 'dead') return ['there is a file of that name, but no namespace behind it']
     if (field === 'astray') return ['it was started in a namespace that has been deleted since']
     if (field === 'peer.down') return [`the other end is down`]
+    if (field === 'altered') return (now.altered ?? []).map((what) => (object.kind === 'veth' ? `${object.name}: ${what}` : what))
+    if (field === 'peer.altered' && now.kind === 'veth') return (now.peer.altered ?? []).map((what) => `the other end: ${what}`)
     const [was, asked] = [valueAt(now, field), valueAt(object, field)]
     if (Array.isArray(was) && Array.isArray(asked)) return listChange(field.replace(/s$/, ''), was as string[], asked as string[])
     return [`${field} is ${show(was)}, asked for ${show(asked)}`]
@@ -47,12 +50,13 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
 export function driftFindings({ missing, changed, unexpected }: Drift, file: string): Finding[] {
   const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {})
   return [
-    ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o) })),
+    ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o), repair: true })),
     ...changed.map(({ object, observed, fields }): Finding => ({
       state: 'changed',
       object: describe(object),
       details: changes(object, observed, fields),
       ...source(object),
+      repair: true,
     })),
     ...unexpected.filter(isSomebodys).map((o): Finding => ({
       state: 'unexpected',
@@ -60,4 +64,13 @@ export function driftFindings({ missing, changed, unexpected }: Drift, file: str
       details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [],
     })),
   ]
+}
+
+/** What was found beside the objects. @param objects for the lines of the namespaces that it was found in */
+export function strangerFindings(strangers: readonly Stranger[], objects: readonly KernelObject[], file: string): Finding[] {
+  const nodes = new Map(objects.flatMap((o) => (o.kind === 'netns' ? [[o.ns, o.from] as const] : [])))
+  return strangers.map(({ state, ns, object, details }) => {
+    const from = state === 'unexpected' ? undefined : nodes.get(ns)
+    return { state, object, details, ...(from ? { source: `${from.file ?? file}:${from.line}` } : {}) }
+  })
 }

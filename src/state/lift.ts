@@ -5,7 +5,8 @@
  */
 import { diff } from '../kernel/diff.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
-import { describe, keyOf, type KernelObject } from '../kernel/objects.ts'
+import { describe } from '../kernel/describe.ts'
+import { keyOf, type KernelObject } from '../kernel/objects.ts'
 import type { Enter } from '../kernel/enter.ts'
 import { endAttempt, hasAttempt, writeAttempt, type Applied } from './store.ts'
 import { ownedOf, Session, union } from './up.ts'

@@ -3,7 +3,7 @@
  * a packet. Asked before the probe, all nodes at once; whatever the walk asks beyond that is asked when it comes up.
  */
 import { ABSENT, type Enter, type Step, type StepResult } from '../kernel/enter.ts'
-import { jsonLines, type IpLink } from '../kernel/parse.ts'
+import { jsonLines, type IpLink } from '../kernel/printed.ts'
 
 export interface Neighbour {
   readonly dst: string

@@ -30,6 +30,30 @@ the default route of a pod deleted
 shop/b: ip route del default
 missing route default in {shop/b} < shop/b:
 
+a route with an MTU of its own
+node-1: ip route change 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink mtu 600
+changed route 10.244.1.0/24 in {node-1} < node-2: ~ mtu 600
+
+the route to a connected network deleted
+node-2: ip route del 192.168.50.0/24 dev eth0
+changed address 192.168.50.12/24 on eth0 in {node-2} < node-2: ~ no route to its network
+
+an address taken out of the local table
+shop/b: ip route del local 10.244.1.2 dev eth0 table local
+changed address 10.244.1.2/PREFIX on eth0 in {shop/b} < shop/b: ~ not in the local table
+
+an address that ages
+shop/b: ip -6 addr change fd00:10:244:1::2/PREFIX6 dev eth0 valid_lft 900 preferred_lft 0
+changed address fd00:10:244:1::2/PREFIX6 on eth0 in {shop/b} < shop/b: ~ expires
+
+a pod without its link-local address
+a: ip -6 addr flush dev eth0 scope link
+changed veth p1-a in {node-1} (other end eth0 in {a}) < a: ~ the other end: no link-local address
+
+a pod that does not do ARP
+a: ip link set eth0 arp off
+changed veth p1-a in {node-1} (other end eth0 in {a}) < a: ~ the other end: arp off
+
 a neighbour deleted
 node-1: ip neigh del 10.244.1.0 dev vxlan1
 missing neighbour 10.244.1.0 on vxlan1 in {node-1} < node-2:
@@ -45,6 +69,10 @@ missing FDB entry 02:06:00:01:00:00 on vxlan1 in {node-1} < node-2:
 an FDB entry that leads elsewhere
 node-1: bridge fdb replace 02:06:00:01:00:00 dev vxlan1 dst 192.168.50.99 self permanent
 changed FDB entry 02:06:00:01:00:00 on vxlan1 in {node-1} < node-2: ~ dst is 192.168.50.99, asked for 192.168.50.12
+
+an FDB entry with another port
+node-1: bridge fdb replace 02:06:00:01:00:00 dev vxlan1 dst 192.168.50.12 port 4789 self permanent
+changed FDB entry 02:06:00:01:00:00 on vxlan1 in {node-1} < node-2: ~ port 4789
 
 an underlay address deleted
 node-2: ip addr del 192.168.50.12/24 dev eth0
@@ -118,6 +146,14 @@ a tunnel made anew with another vni
 node-1: ip link del vxlan1; ip link add vxlan1 address 02:06:00:00:00:00 mtu 1450 up type vxlan id 9 dev eth0 local 192.168.50.11 dstport 8472
 changed vxlan device vxlan1 in {node-1} < node-1: ~ vni is 9, asked for 1
 
+a tunnel made anew that learns
+node-1: ip link del vxlan1; ip link add vxlan1 address 02:06:00:00:00:00 mtu 1450 up type vxlan id 1 dev eth0 local 192.168.50.11 dstport 8472
+changed vxlan device vxlan1 in {node-1} < node-1: ~ learning on
+
+a port of a switch isolated
+switch-lan: bridge link set dev h1-node-1 isolated on
+changed veth eth0 in {node-1} (other end h1-node-1 in {switch-lan}) < node-1: ~ the other end: isolated on
+
 a veth pair deleted
 node-1: ip link del p1-a
 missing veth p1-a in {node-1} (other end eth0 in {a}) < a:
@@ -176,6 +212,22 @@ hairpin switched off
 node-1: bridge link set dev p1-a hairpin off
 changed veth p1-a in {node-1} (other end eth0 in {a}) < a: ~ hairpin
 
+a port that does not forward
+node-1: bridge link set dev p1-a state 0
+changed veth p1-a in {node-1} (other end eth0 in {a}) < a: ~ p1-a: carries no frames
+
+a port that is isolated and does not learn
+node-1: bridge link set dev p1-a isolated on learning off
+changed veth p1-a in {node-1} (other end eth0 in {a}) < a: ~ p1-a: isolated on
+
+a bridge that forgets at once
+node-1: ip link set cni0 type bridge ageing_time 0
+changed bridge device cni0 in {node-1} < node-1: ~ ageing_time 0
+
+a tunnel put into the bridge
+node-1: ip link set vxlan1 master cni0
+changed vxlan device vxlan1 in {node-1} < node-1: ~ master cni0
+
 the bridge taken down
 node-1: ip link set cni0 down
 changed bridge device cni0 in {node-1} < node-1: ~ is down
@@ -233,7 +285,8 @@ function parse(text: string): Damage[] {
 }
 
 /** What of `either` concerns how a pod is connected, and so is tried with both. */
-const aboutPods = /^(all addresses of a pod|the MTU of a pod|a pod's|a veth pair|the namespace of (a pod|the host|the router))/
+const aboutPods =
+  /^(an address|a pod |all addresses of a pod|the MTU of a pod|a pod's|a veth pair|the namespace of (a pod|the host|the router))/
 
 export const damages = {
   bridge: [...parse(either), ...parse(bridge)],

@@ -7,7 +7,8 @@ import { after, before, describe, test } from 'node:test'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
-import { inside, output, sh } from '../support/run.ts'
+import { bin } from '../support/root.ts'
+import { inside, netlab, output, refusal, run, sh } from '../support/run.ts'
 import { damages } from './damages.ts'
 
 ownMachine()
@@ -44,7 +45,10 @@ for (const attach of ['bridge', 'routed'] as const) {
     after(() => lab?.remove())
 
     const filled = (text: string): string =>
-      text.replaceAll(/\{([a-z].*?)\}/g, (_, node: string) => lab.ns(node)).replace('PREFIX', attach === 'bridge' ? '24' : '32')
+      text
+        .replaceAll(/\{([a-z].*?)\}/g, (_, node: string) => lab.ns(node))
+        .replaceAll('PREFIX6', attach === 'bridge' ? '64' : '128')
+        .replaceAll('PREFIX', attach === 'bridge' ? '24' : '32')
     const damage = (at: string, by: string): Promise<string> =>
       at === 'machine' ? sh(filled(by)) : output(inside(lab.ns(at), ['sh', '-ec', filled(by)]))
 
@@ -97,28 +101,141 @@ describe('what `up` leaves alone', { skip: unable }, () => {
 
   const additions = [
     ['node-1', 'ip route add 198.51.100.0/24 via 192.168.50.12', 'ip route del 198.51.100.0/24', 'route 198.51.100.0/24'],
+    [
+      'node-1',
+      'ip -6 route add fd00:10:244:1::/64 via fd00:192:168:50::c metric 1',
+      'ip -6 route del fd00:10:244:1::/64 metric 1',
+      'route fd00:10:244:1::/64 (metric 1)',
+    ],
+    ['node-1', 'ip route add local 10.96.0.0/16 dev lo', 'ip route del local 10.96.0.0/16', 'route 10.96.0.0/16 (local)'],
     ['a', 'ip addr add 10.9.9.9/32 dev eth0', 'ip addr del 10.9.9.9/32 dev eth0', 'address 10.9.9.9/32 on eth0'],
     ['node-2', 'ip link add mine type bridge', 'ip link del mine', 'bridge device mine'],
+    ['a', 'ip tuntap add mine mode tap', 'ip tuntap del mine mode tap', 'tun device mine'],
     [
       'node-2',
       'ip neigh add 192.168.50.9 lladdr 02:00:00:00:00:99 dev eth0',
       'ip neigh del 192.168.50.9 dev eth0',
       'neighbour 192.168.50.9 on eth0',
     ],
+    ['a', 'ip neigh add 10.244.0.9 lladdr 02:00:00:00:00:99 dev eth0', 'ip neigh del 10.244.0.9 dev eth0', 'neighbour 10.244.0.9 on eth0'],
+    [
+      'a',
+      'ip neigh add 10.244.0.9 lladdr 02:00:00:00:00:99 nud noarp dev eth0',
+      'ip neigh del 10.244.0.9 dev eth0',
+      'neighbour 10.244.0.9 on eth0',
+    ],
+    ['node-1', 'ip neigh add proxy 10.244.1.2 dev cni0', 'ip neigh del proxy 10.244.1.2 dev cni0', 'proxied neighbour 10.244.1.2 on cni0'],
+    [
+      'node-1',
+      'bridge fdb add 02:00:00:00:00:99 dev p1-a master static',
+      'bridge fdb del 02:00:00:00:00:99 dev p1-a master',
+      'FDB entry 02:00:00:00:00:99 on p1-a',
+    ],
     ['node-1', 'iptables -N MINE', 'iptables -X MINE', 'iptables chain filter/MINE'],
+    ['a', 'iptables -A INPUT -j DROP', 'iptables -F INPUT', 'iptables chain filter/INPUT'],
+    ['switch-lan', 'ip6tables -P FORWARD DROP', 'ip6tables -P FORWARD ACCEPT', 'ip6tables chain filter/FORWARD'],
+    ['shop/b', 'nft add table inet mine', 'nft delete table inet mine', 'nftables table inet mine'],
+    ['peer', 'tc qdisc add dev eth0 clsact', 'tc qdisc del dev eth0 clsact', 'qdisc clsact on eth0'],
     ['router', 'ip rule add from 198.51.100.9 table 77 priority 77', 'ip rule del priority 77', 'routing rule 77'],
+    [
+      'node-1',
+      'ip rule add to 10.244.1.0/24 prohibit priority 5',
+      'ip rule del priority 5',
+      'routing rule 5 (from all to 10.244.1.0/24 prohibit)',
+    ],
   ] as const
+  const told = async (): Promise<unknown[]> => {
+    const { code, findings } = await lab.status()
+    return [code, ...findings.map((f) => `${f.state} ${f.object}`)]
+  }
   for (const [at, by, undo, object] of additions) {
-    test(`what somebody added is told and stays: ${object}`, async () => {
+    test(`what somebody added is told and stays: ${object} of ${at}`, async () => {
       await output(inside(lab.ns(at), ['sh', '-c', by]))
-      const { code, findings } = await lab.status()
-      assert.deepEqual([code, ...findings.map((f) => `${f.state} ${f.object}`)], [1, `unexpected ${object} in ${lab.ns(at)}`])
+      assert.deepEqual(await told(), [1, `unexpected ${object} in ${lab.ns(at)}`])
       assert.equal((await lab.mustUp()).outcome, 'unchanged')
       // Fails if `up` removed it.
       await output(inside(lab.ns(at), ['sh', '-c', undo]))
       await lab.mustBeHealthy()
     })
   }
+
+  const changes = [
+    [
+      'a',
+      'sysctl -q net.ipv4.icmp_echo_ignore_all=1',
+      'sysctl -q net.ipv4.icmp_echo_ignore_all=0',
+      'changed sysctl net/ipv4/icmp_echo_ignore_all',
+      'a:',
+    ],
+    [
+      'node-2',
+      'sysctl -q net.ipv4.conf.eth0.forwarding=0',
+      'sysctl -q net.ipv4.conf.eth0.forwarding=1',
+      'changed sysctl net/ipv4/conf/eth0/forwarding',
+      'node-2:',
+    ],
+    [
+      'node-2',
+      'ip rule del priority 32766',
+      'ip rule add from all table main priority 32766',
+      'missing IPv4 routing rule 32766',
+      'node-2:',
+    ],
+  ] as const
+  for (const [at, by, undo, object, line] of changes) {
+    test(`what every namespace has is missed, and the line that asked for the node is told: ${object} of ${at}`, async () => {
+      await output(inside(lab.ns(at), ['sh', '-c', by]))
+      const { code, findings } = await lab.status()
+      assert.deepEqual([code, ...findings.map((f) => `${f.state} ${f.object}`)], [1, `${object} in ${lab.ns(at)}`])
+      assert.equal(findings[0]!.source, `${lab.file}:${lineOf(line)}`)
+      await output(inside(lab.ns(at), ['sh', '-c', undo]))
+      await lab.mustBeHealthy()
+    })
+  }
+
+  test('--watch prints a block a change, and ends with the code of the last state', async () => {
+    const rule = (verb: string): Promise<string> => output(inside(lab.ns('shop/b'), ['iptables', verb, 'OUTPUT', '-j', 'DROP']))
+    for (const [last, code] of [
+      ['drifted', 1],
+      ['as planned', 0],
+    ] as const) {
+      let text = ''
+      const blocks = (): string[] => [...text.matchAll(/^(as planned|drifted) /gm)].map((m) => m[1]!)
+      const watching = run([process.execPath, bin, 'status', lab.name, '--watch=0.2'], {
+        onStart: (child) => {
+          const next = [
+            (): unknown => rule('-A'),
+            () => (last === 'drifted' ? child.kill('SIGINT') : rule('-D')),
+            () => child.kill('SIGINT'),
+          ]
+          let told = 0
+          child.stdout!.on('data', (data: Buffer) => {
+            text += data.toString()
+            while (told < blocks().length) void next[told++]?.()
+          })
+        },
+      })
+      const result = await watching
+      assert.equal(result.code, code, result.stdout)
+      assert.deepEqual(blocks(), last === 'drifted' ? ['as planned', 'drifted'] : ['as planned', 'drifted', 'as planned'])
+      assert.ok(!result.stdout.includes('\u001b['), result.stdout)
+      assert.match(result.stdout, /rule added: -j DROP/)
+      if (last === 'drifted') await rule('-D')
+    }
+    const both = await netlab(['status', lab.name, '--watch', '--json'])
+    assert.equal(both.code, 2)
+    assert.match(both.stdout, /exactly one document/)
+    await refusal(['status', lab.name, '--watch=0'], 2, /expected seconds/)
+  })
+
+  test('a container that was stopped is told', async () => {
+    const { containers } = await lab.status()
+    const { pid } = containers.find((c) => c.id === 'a.web')!
+    process.kill(pid, 'SIGSTOP')
+    assert.deepEqual(await told(), [1, 'stopped container web of pod a'])
+    process.kill(pid, 'SIGCONT')
+    await lab.mustBeHealthy()
+  })
 
   test('a container that was killed is told and not started again', async () => {
     const { containers } = await lab.status()

@@ -1,5 +1,5 @@
 /** A tunnel packet that reached a host which could not take it: no device for it, or another network identifier. */
-import type { IpLink } from '../../kernel/parse.ts'
+import type { IpLink } from '../../kernel/printed.ts'
 import type { Sighting } from '../identity.ts'
 import { dataOf } from '../predict.ts'
 import type { Scene } from '../scene.ts'

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { applyChanges, diff, differences, Stage, stageOf, type Change } from '../../../src/kernel/diff.ts'
 import {
-  describe as inWords,
   deviceOf,
   keyOf,
   type Chain,
@@ -11,6 +10,7 @@ import {
   type Veth,
   type Vxlan,
 } from '../../../src/kernel/objects.ts'
+import { describe as inWords } from '../../../src/kernel/describe.ts'
 import { compiled } from '../model/fixture.ts'
 
 const ns = 'lab.a'

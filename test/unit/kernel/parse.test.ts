@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as parse from '../../../src/kernel/parse.ts'
+import { jsonLines, type IpLink } from '../../../src/kernel/printed.ts'
+import { routeObjects, ruleObjects } from '../../../src/kernel/parse-routes.ts'
 import { compiled } from '../model/fixture.ts'
 import { stateOf } from './fake-tables.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
@@ -9,8 +11,8 @@ import tunnels from './recorded/tunnels.json' with { type: 'json' }
 
 const recorded = (name: string): string => readFileSync(new URL(`recorded/${name}`, import.meta.url), 'utf8')
 const ns = 'lab.a'
-const links = iproute2.address as unknown as parse.IpLink[]
-const link = (name: string, of: readonly unknown[] = links): parse.IpLink => (of as parse.IpLink[]).find((l) => l.ifname === name)!
+const links = iproute2.address as unknown as IpLink[]
+const link = (name: string, of: readonly unknown[] = links): IpLink => (of as IpLink[]).find((l) => l.ifname === name)!
 const nobodys = (): boolean => false
 
 describe('devices', () => {
@@ -111,7 +113,7 @@ describe('addresses', () => {
 })
 
 test('routes are those somebody asked for, in the form they are asked for', () => {
-  expect(parse.routeObjects(ns, iproute2.route).map(({ kind: _kind, ns: _ns, ...r }) => r)).toEqual([
+  expect(routeObjects(ns, iproute2.route).map(({ kind: _kind, ns: _ns, ...r }) => r)).toEqual([
     { family: 4, dst: '10.244.2.0/24', via: '192.168.50.12', dev: 'eth0', src: '192.168.50.11', table: 100 },
     { family: 4, dst: 'default', via: '192.168.50.1', dev: 'eth0' },
     { family: 4, dst: '10.244.0.5/32', dev: 'br9' },
@@ -122,16 +124,18 @@ test('routes are those somebody asked for, in the form they are asked for', () =
     { family: 6, dst: 'default', via: 'fd00:192:168:50::1', dev: 'eth0' },
   ])
   expect(iproute2.route.length).toBeGreaterThan(8)
-  // What somebody put into the kernel's own table is not of this lab either.
-  expect(parse.routeObjects(ns, [{ type: 'local', dst: '10.0.0.0/8', dev: 'lo', table: 'local', protocol: 'boot' }])).toEqual([])
+  // What somebody put into the kernel's own table is as much somebody's as any other route.
+  expect(routeObjects(ns, [{ type: 'local', dst: '10.0.0.0/8', dev: 'lo', table: 'local', protocol: 'boot' }])).toEqual([
+    { kind: 'route', ns, family: 4, dst: '10.0.0.0/8', dev: 'lo', table: 255, beside: 'local' },
+  ])
 })
 
 test('routing rules, but for those of the kernel', () => {
-  expect(parse.ruleObjects(ns, 4, iproute2.rule)).toEqual([
+  expect(ruleObjects(ns, 4, iproute2.rule)).toEqual([
     { kind: 'rule', ns, family: 4, priority: 100, src: '203.0.113.10/32', table: 100 },
     { kind: 'rule', ns, family: 4, priority: 101, src: '10.9.0.0/16', table: 100 },
   ])
-  expect(parse.ruleObjects(ns, 6, iproute2.rule6)).toEqual([
+  expect(ruleObjects(ns, 6, iproute2.rule6)).toEqual([
     { kind: 'rule', ns, family: 6, priority: 100, src: '2001:db8:ffff::a/128', table: 100 },
   ])
 })
@@ -220,6 +224,6 @@ test('sets, their members sorted; types netlab does not make are left out', () =
 })
 
 test('documents are one a line, among whatever else is printed', () => {
-  expect(parse.jsonLines('[{"a":1}]\n[]\nnot json\n[2]\n')).toEqual([[{ a: 1 }], [], [2]])
-  expect(parse.jsonLines('')).toEqual([])
+  expect(jsonLines('[{"a":1}]\n[]\nnot json\n[2]\n')).toEqual([[{ a: 1 }], [], [2]])
+  expect(jsonLines('')).toEqual([])
 })

@@ -129,6 +129,28 @@ describe('put and get', () => {
   })
 })
 
+test('ask gives answers of the kernel, one after the other, however long', async () => {
+  const header = (length: number, type: number): Buffer => {
+    const b = Buffer.alloc(length)
+    b.writeUInt32LE(length, 0)
+    b.writeUInt16LE(type, 4)
+    b.writeUInt16LE(0x301, 6)
+    return b
+  }
+  // RTM_GETLINK of all links, and a message nobody knows.
+  const [result] = await one({
+    ask: [
+      [0, header(32, 18)],
+      [0, header(16, 9999)],
+    ],
+  })
+  const [links, unknown] = result!.stdout.split('\0').map((hex) => Buffer.from(hex, 'hex'))
+  expect(links!.includes(Buffer.from('lo\0'))).toBe(true)
+  expect(links!.readUInt16LE(4)).toBe(16)
+  // NLMSG_ERROR, or for an unknown type of a dump on some kernels NLMSG_DONE.
+  expect([2, 3]).toContain(unknown!.readUInt16LE(4))
+})
+
 describe('jobs', () => {
   test('all end, each with its own results, whichever worker has them', async () => {
     const seen = new Map<number, string>()

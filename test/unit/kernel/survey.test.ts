@@ -1,0 +1,236 @@
+/** What nobody asked for, found in what real tools and kernels answered. */
+import { describe, expect, test } from 'vitest'
+import { alteredLink, lacksLinkLocal, resetLines } from '../../../src/kernel/altered.ts'
+import { Connected, derives } from '../../../src/kernel/connected.ts'
+import { unusual } from '../../../src/kernel/dumps.ts'
+import { ABSENT } from '../../../src/kernel/enter.ts'
+import type { KernelObject } from '../../../src/kernel/objects.ts'
+import type { IpLink } from '../../../src/kernel/printed.ts'
+import { routeObjects, ruleObjects, type IpRoute } from '../../../src/kernel/parse-routes.ts'
+import { alteredSettings, watchedSettings } from '../../../src/kernel/settings.ts'
+import { strangeDevices, strangeForwarding, strangeLegacyTables, strangeNeighbours } from '../../../src/kernel/strangers.ts'
+import recorded from './recorded/dumps.json' with { type: 'json' }
+import iproute2 from './recorded/iproute2.json' with { type: 'json' }
+import tunnels from './recorded/tunnels.json' with { type: 'json' }
+
+const ns = 'lab.a'
+const links = iproute2.address as unknown as IpLink[]
+const link = (name: string): IpLink => links.find((l) => l.ifname === name)!
+const port = (data: object): IpLink => ({
+  ...link('p1-pod-a'),
+  linkinfo: { info_kind: 'veth', info_slave_kind: 'bridge', info_slave_data: { state: 'forwarding', ...data } },
+})
+const kind = (info_kind: string, info_data: Record<string, unknown>, more: Partial<IpLink> = {}): IpLink => ({
+  ifindex: 9,
+  ifname: 'x',
+  flags: ['UP'],
+  mtu: 1500,
+  linkinfo: { info_kind, info_data },
+  ...more,
+})
+
+describe('altered attributes of devices', () => {
+  test('are none on devices as netlab makes them', () => {
+    for (const name of ['lo', 'eth0', 'cni0', 'vxlan1', 'p1-pod-a', 'p2-pod-b']) expect(alteredLink(link(name)), name).toEqual([])
+    const [gre1, ipip1] = ['gre1', 'ipip1'].map((name) => (tunnels.address as unknown as IpLink[]).find((l) => l.ifname === name)!)
+    expect([alteredLink(gre1!), alteredLink(ipip1!)]).toEqual([[], []])
+  })
+  test.each([
+    [port({ learning: false, isolated: true, flood: true }), ['learning off', 'isolated on']],
+    [kind('bridge', { ageing_time: 0, vlan_filtering: 1, stp_state: 0 }), ['vlan_filtering 1', 'ageing_time 0']],
+    [
+      kind('vxlan', { learning: true, ttl: 1, external: true, l2miss: false, group: '239.1.1.1' }),
+      ['learning on', 'group 239.1.1.1', 'external', 'ttl 1'],
+    ],
+    [kind('vxlan', { learning: false, ttl: 'inherit' }), []],
+    [kind('gre', { remote: '10.0.0.9', ttl: 64, ikey: '1', okey: '2' }), ['remote 10.0.0.9', 'ttl 64', 'ikey 1']],
+    [kind('gre', { remote: 'any', ttl: 0 }, { flags: ['NOARP', 'UP'] }), []],
+    [kind('veth', {}, { flags: ['NOARP'], master: 'vrf1', linkmode: 'DORMANT' }), ['arp off', 'master vrf1', 'mode dormant']],
+    [kind('vxlan', {}, { master: 'cni0' }), ['master cni0']],
+  ])('%#: %j', (what, words) => expect(alteredLink(what as IpLink)).toEqual(words))
+
+  test('are put back one by one', () => {
+    const end = { name: 'p1', mac: '02:01:00:00:00:01', port: { master: 'cni0' } }
+    const words = [
+      'isolated on',
+      'learning off',
+      'carries no frames',
+      'no link-local address',
+      'arp off',
+      'master x',
+      'mode dormant',
+      'ageing_time 0',
+    ]
+    expect(resetLines(end, words)).toEqual([
+      'link set dev p1 type bridge_slave isolated off',
+      'link set dev p1 type bridge_slave learning on',
+      'link set dev p1 type bridge_slave state 3',
+      'address replace fe80::1:ff:fe00:1/64 dev p1',
+      'link set dev p1 arp on',
+      'link set dev p1 nomaster',
+      'link set dev p1 mode default',
+      'link set dev p1 type bridge ageing_time 30000',
+    ])
+    expect(resetLines({ name: 'eth0', mac: end.mac }, ['carries no frames'])).toEqual(['link set dev eth0 down'])
+  })
+
+  test('include a missing link-local address, where the device works', () => {
+    const on = new Set(links.map((l) => l.ifname))
+    expect(links.filter((l) => lacksLinkLocal(l, on)).map((l) => l.ifname)).toEqual([])
+    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [] }, on)).toBe(true)
+    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [] }, new Set())).toBe(false)
+    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [], operstate: 'DOWN' }, on)).toBe(false)
+  })
+})
+
+describe('what the kernel derives from addresses', () => {
+  const routes = iproute2.route as unknown as IpRoute[]
+  const connected = (list: readonly IpRoute[] = routes): Connected => new Connected(list)
+  const eth0 = link('eth0').addr_info![0]!
+  const local: IpRoute = { type: 'local', dst: '192.168.50.11', dev: 'eth0', table: 'local', protocol: 'kernel' }
+  const network: IpRoute = { dst: '192.168.50.0/24', dev: 'eth0', table: 'main', protocol: 'kernel' }
+
+  test.each([
+    [[local, network], []],
+    [[local], ['no route to its network']],
+    [[network], ['not in the local table']],
+    [[local, { ...network, dev: 'eth1' }], ['no route to its network']],
+    [[local, { ...network, gateway: '192.168.50.1' }], ['no route to its network']],
+    [[local, { ...network, protocol: 'boot' }], []],
+  ])('%#', (list, words) => expect(connected(list).altered(link('eth0'), eth0)).toEqual(words))
+
+  test('is nothing while the device is down', () => {
+    expect(connected([]).altered({ ...link('eth0'), flags: [] }, eth0)).toEqual([])
+  })
+  test('addresses that age, that are somebody else’s or of a pair say so', () => {
+    const a = { ...eth0, dadfailed: true, deprecated: true, valid_life_time: 900, address: '10.0.0.9' }
+    expect(connected([]).altered(link('eth0'), a)).toEqual(['duplicate address detection failed', 'deprecated', 'expires', 'peer 10.0.0.9'])
+  })
+  test('networks are compared by number', () => {
+    const a = { family: 'inet6', local: 'fd00:0:0:1::b', prefixlen: 48, scope: 'global' }
+    const list = [
+      { dst: 'fd00::/48', dev: 'eth0', table: 'main' },
+      { type: 'local', dst: 'fd00:0:0:1::b', dev: 'eth0', table: 'local' },
+    ]
+    expect(connected(list).altered(link('eth0'), a)).toEqual([])
+  })
+  test('routes that claim to be the kernel’s are believed where an address explains them', () => {
+    const is = derives(links)
+    expect(is(network)).toBe(true)
+    expect(is({ ...network, dst: '10.99.0.0/24' })).toBe(false)
+    expect(is({ ...network, dev: 'cni0' })).toBe(false)
+    expect(is({ dst: 'fe80::/64', dev: 'vxlan1', table: 'main', protocol: 'kernel' })).toBe(true)
+    expect(is(local)).toBe(true)
+  })
+})
+
+test('routes beside those asked for, and altered ones, say how', () => {
+  const route = (r: Partial<IpRoute>) => routeObjects(ns, [{ dst: '10.1.0.0/24', dev: 'eth0', protocol: 'boot', table: 'main', ...r }])[0]
+  expect(route({ metric: 5 })).toMatchObject({ beside: 'metric 5' })
+  expect(route({ tos: '0x10' })).toMatchObject({ beside: 'tos 0x10' })
+  expect(route({ type: 'throw' })).toMatchObject({ beside: 'throw' })
+  expect(route({ dst: 'fd00::/64', metric: 1024 })).not.toHaveProperty('beside')
+  expect(route({ metrics: [{ mtu: 600 }] })).toMatchObject({ altered: ['mtu 600'] })
+  expect(route({ nexthops: [{}, {}] })).toMatchObject({ altered: ['2 next hops'] })
+  expect(route({ via: { host: 'fe80::1' } })).toMatchObject({ via: 'fe80::1' })
+})
+
+test('rules that look at more than the source say at what', () => {
+  const rule = (r: object) => ruleObjects(ns, 4, [{ priority: 5, src: 'all', ...r }])[0]
+  expect(rule({ dst: '10.0.0.0', dstlen: 8, action: 'prohibit' })).toMatchObject({ beside: 'from all to 10.0.0.0/8 prohibit', table: 0 })
+  expect(rule({ src: '10.0.0.1', iif: 'eth0', table: 'main' })).toMatchObject({ src: '10.0.0.1/32', table: 254, beside: 'iif eth0' })
+  expect(rule({ priority: 32_766, table: 'main', protocol: 'kernel' })).toBeUndefined()
+  expect(rule({ priority: 32_766, table: '77' })).toMatchObject({ table: 77 })
+})
+
+describe('dumps', () => {
+  test('of a namespace with nothing unusual', () => {
+    expect(unusual(recorded.plain)).toEqual({ rules: [], qdiscs: [], tables: [] })
+  })
+  test('show rules, queues and tables of nftables', () => {
+    expect(unusual(recorded.unusual)).toEqual({
+      rules: [4],
+      qdiscs: [{ ifindex: 2, kind: 'clsact' }],
+      tables: [
+        { family: 'ip', name: 'nat' },
+        { family: 'ip', name: 'filter' },
+        { family: 'ip6', name: 'nat' },
+      ],
+    })
+    expect(unusual(recorded.pod).tables).toEqual([
+      { family: 'ip', name: 'filter' },
+      { family: 'inet', name: 'foo' },
+    ])
+    expect(unusual(recorded.router).rules).toEqual([4, 6])
+  })
+  test('of a kernel without IPv6 show no rules, and that is right; none where there should be some is not', () => {
+    const [rules4, , ...rest] = recorded.plain.split('\0')
+    const message = (type: string): string => `14000000${type}000000010000000000000000000000`
+    expect(unusual([rules4, message('0200'), ...rest].join('\0')).rules).toEqual([])
+    expect(unusual([rules4, message('0300'), ...rest].join('\0')).rules).toEqual([6])
+  })
+})
+
+describe('settings', () => {
+  const asked: KernelObject[] = [{ kind: 'sysctl', ns, key: 'net/ipv4/conf/p1/rp_filter', value: '1', dev: 'p1' }]
+  const watched = watchedSettings(asked, new Set(['lo', 'eth0', 'p1']))
+  const values = (change: Readonly<Record<string, string>>): string =>
+    watched.files.map((f) => change[f] ?? (f.includes('ttl') ? '64' : f.includes('forwarding') ? '1' : '0')).join('\0')
+
+  test('are as usual', () => expect(alteredSettings(watched, values({}))).toEqual([]))
+  test('of a device are compared with those it was made with, but for what is asked for', () => {
+    expect(watched.files).not.toContain('net/ipv4/conf/p1/rp_filter')
+    expect(watched.files.some((f) => f.includes('/lo/'))).toBe(false)
+    const key = 'net/ipv4/conf/eth0/forwarding'
+    expect(alteredSettings(watched, values({ [key]: '0' }))).toEqual([{ key, value: '0', expected: '1' }])
+    expect(alteredSettings(watched, values({ [key]: ABSENT }))).toEqual([])
+  })
+  test('of a namespace are compared with those of a new one', () => {
+    const key = 'net/ipv4/ip_default_ttl'
+    expect(alteredSettings(watched, values({ [key]: '1' }))).toEqual([{ key, value: '1', expected: '64' }])
+  })
+})
+
+describe('strangers', () => {
+  const objects = (list: readonly { readonly object: string }[]): string[] => list.map((s) => s.object)
+  test('are devices of other kinds, and programs on devices', () => {
+    expect(objects(strangeDevices(ns, links))).toEqual([
+      'macvlan device u-macvlan in lab.a',
+      'ifb device u-ifb in lab.a',
+      'tun device tap0 in lab.a',
+    ])
+    expect(objects(strangeDevices(ns, tunnels.address as unknown as IpLink[]))).toEqual(['dummy device eth9 in lab.a'])
+    expect(objects(strangeDevices(ns, [{ ...link('eth0'), xdp: { mode: 1 } }]))).toEqual(['XDP program on eth0 in lab.a'])
+    expect(objects(strangeDevices(ns, [{ ifindex: 7, ifname: 'ens3', flags: ['UP'], mtu: 1500 }]))).toEqual([
+      'unknown device ens3 in lab.a',
+    ])
+  })
+  test('are neighbours without ARP, but no groups', () => {
+    const noarp = [
+      { dst: 'ff02::16', dev: 'eth0', lladdr: '33:33:00:00:00:16' },
+      { dst: '224.0.0.22', dev: 'eth0', lladdr: '01:00:5e:00:00:16' },
+      { dst: '127.0.0.1', dev: 'lo', lladdr: '00:00:00:00:00:00' },
+      { dst: '10.244.0.9', dev: 'eth0', lladdr: '02:00:00:00:00:99' },
+    ]
+    expect(objects(strangeNeighbours(ns, noarp, [{ dst: '10.0.0.7', dev: 'cni0' }]))).toEqual([
+      'neighbour 10.244.0.9 on eth0 in lab.a',
+      'proxied neighbour 10.0.0.7 on cni0 in lab.a',
+    ])
+  })
+  test('are static entries of bridges, but not their own', () => {
+    const fdb = [
+      { mac: '02:05:00:00:00:00', ifname: 'cni0', master: 'cni0', state: 'permanent' },
+      { mac: '02:02:00:00:00:01', ifname: 'p1-pod-a', master: 'cni0', state: 'permanent' },
+      { mac: '02:01:00:00:00:01', ifname: 'p1-pod-a', master: 'cni0', state: '' },
+      { mac: '33:33:00:00:00:01', ifname: 'p1-pod-a', master: 'cni0', state: 'permanent' },
+      { mac: '02:01:00:00:00:02', ifname: 'p1-pod-a', master: 'cni0', state: 'static' },
+    ]
+    expect(objects(strangeForwarding(ns, fdb, links))).toEqual(['FDB entry 02:01:00:00:00:02 on p1-pod-a in lab.a'])
+  })
+  test('are tables of the other iptables', () => {
+    expect(objects(strangeLegacyTables(ns, 6, 'filter\nnat'))).toEqual([
+      'legacy ip6tables table filter in lab.a',
+      'legacy ip6tables table nat in lab.a',
+    ])
+  })
+})
