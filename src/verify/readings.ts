@@ -3,7 +3,7 @@
  */
 import { containers } from '../compile/containers.ts'
 import { ABSENT, type Enter, type Job } from '../kernel/enter.ts'
-import { jsonLines, type IpLink } from '../kernel/parse.ts'
+import { jsonLines, type IpLink } from '../kernel/printed.ts'
 import type { Lab } from '../model/lab.ts'
 import { networkNamespace, namedNamespace } from '../process/proc.ts'
 import { isRunning, recordedProcesses } from '../process/states.ts'
