@@ -1,9 +1,10 @@
 /**
  * Who reaches whom on every port that policies speak of, and on one that none does. Pods that no selector, block or
  * port name can tell apart have one line: a lab of a thousand replicas has as many lines as it has kinds of pods.
+ * Hosts are there too, as far as policies have a say in what they do: with the pods of other hosts.
  */
 import { contains, familyName, parseIp, type Family } from '../topology/address.ts'
-import { addressOf, type External, type Lab, type Pod } from './lab.ts'
+import { addressOf, type Lab } from './lab.ts'
 import { namedPorts, policiesOf, type IpBlock, type PortMatch, type Protocol } from './policies.ts'
 import { verdict, type Party } from './verdict.ts'
 
@@ -22,7 +23,7 @@ export interface PortProbe {
 export interface Sheet {
   readonly titles: readonly string[]
   readonly probes: readonly { readonly port: string; readonly family: Family }[]
-  /** By row and column; undefined: a pod and itself. */
+  /** By row and column; undefined: no pair that policies have a say in, such as a pod and itself, or its own host. */
   readonly cells: readonly (readonly (boolean | undefined)[])[]
 }
 
@@ -31,8 +32,6 @@ export interface Reachability {
   readonly columns: readonly Line[]
   readonly sheets: readonly Sheet[]
 }
-
-type Member = Pod | External
 
 export const probeText = ({ protocol, port }: PortProbe): string =>
   port === undefined ? protocol.toLowerCase() : `${port}/${protocol.toLowerCase()}`
@@ -65,62 +64,79 @@ export function kindsOf(lab: Lab): (party: Party) => string {
   const names = [
     ...new Set(rules.flatMap((r) => (r.ports ?? []).flatMap((m) => (m.kind === 'named' ? [`${m.protocol} ${m.name}`] : [])))),
   ].map((n) => n.split(' ') as [Protocol, string])
+  const inBlocks = (texts: readonly string[]): string => {
+    const ips = texts.map((ip) => parseIp(ip)!)
+    return blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0)).join('')
+  }
+  // Where only some pairs of hosts have a tunnel between them, a host has the one address for some and the other for others.
+  const isMixed = blocks.length > 0 && lab.segments.length > 1 && lab.backend['tunnel'] === 'cross-segment'
+  const segments = new Map(lab.hosts.map((h) => [h.name, h.segment]))
+  const segmentOf = (host: string): string => (isMixed ? segments.get(host)! : '')
   return (party) => {
     if (party.kind === 'external') return party.name
-    // Beyond a tunnel a host is seen by the first address of its block.
-    const own =
-      party.kind === 'host'
-        ? [...party.addresses.map((a) => a.ip), ...party.blocks.map((b) => b.network)]
-        : party.addresses.map((a) => a.ip)
-    const ips = own.map((ip) => parseIp(ip)!)
-    const inBlocks = blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0))
-    if (party.kind === 'host') return `host ${inBlocks.join('')}`
+    if (party.kind === 'host') {
+      // Beyond a tunnel a host is seen by the first address of its block.
+      const seen = [...party.addresses.map((a) => a.ip), ...party.blocks.map((b) => b.network)]
+      return ['host', ...seen.map((ip) => inBlocks([ip])), segmentOf(party.name)].join(' ')
+    }
     return [
       party.namespace,
       groups.map((g) => (g.pods.has(party) ? 1 : 0)).join(''),
-      inBlocks.join(''),
+      inBlocks(party.addresses.map((a) => a.ip)),
+      segmentOf(party.host),
       names.map(([protocol, name]) => namedPorts(party, name, protocol).join('+')).join(','),
     ].join(' ')
   }
 }
 
 interface Class extends Line {
-  /** The first two: a class reaches itself as one of its members reaches another. */
-  readonly samples: readonly Member[]
+  readonly all: readonly Party[]
 }
 
-function classes(lab: Lab, parties: readonly Member[]): Class[] {
+function classes(lab: Lab, parties: readonly Party[]): Class[] {
   const kindOf = kindsOf(lab)
-  const found = new Map<string, Member[]>()
+  const found = new Map<string, Party[]>()
   for (const p of parties) {
     const kind = kindOf(p)
     const list = found.get(kind)
     if (list) list.push(p)
     else found.set(kind, [p])
   }
-  const nameOf = (p: Member): string => (p.kind === 'pod' ? p.key : p.name)
+  const nameOf = (p: Party): string => (p.kind === 'pod' ? p.key : p.name)
   return [...found.values()].map((members) => ({
     label: `${nameOf(members[0]!)}${members.length > 1 ? ` (+${members.length - 1})` : ''}`,
     members: members.map(nameOf),
-    samples: members.slice(0, 2),
+    all: members,
   }))
+}
+
+/** Whether policies have a say in it: one of the two is a pod, and the other neither itself nor its own host. */
+function isJudged(a: Party, b: Party): boolean {
+  if (a === b) return false
+  if (a.kind === 'pod') return b.kind !== 'host' || a.host !== b.name
+  return b.kind === 'pod' && (a.kind !== 'host' || b.host !== a.name)
+}
+
+/** Any such pair stands for all: members of a class are treated alike. */
+function pairOf(from: Class, to: Class): readonly [Party, Party] | undefined {
+  for (const a of from.all) for (const b of to.all) if (isJudged(a, b)) return [a, b]
+  return undefined
 }
 
 export function reachability(lab: Lab, ports: readonly PortProbe[] = mentionedPorts(lab)): Reachability {
   // An external without routes to pods cannot send to them whatever policies say.
-  const rows = classes(lab, [...lab.pods, ...lab.externals.filter((x) => x.podRoutes)])
-  const columns = classes(lab, [...lab.pods, ...lab.externals])
+  const hosts = lab.hosts.filter((h) => lab.pods.some((p) => p.host !== h.name))
+  const rows = classes(lab, [...lab.pods, ...hosts, ...lab.externals.filter((x) => x.podRoutes)])
+  const columns = classes(lab, [...lab.pods, ...hosts, ...lab.externals])
+  const pairs = rows.map((r) => columns.map((c) => pairOf(r, c)))
   const sheets = new Map<string, { titles: Map<string, Family[]>; probes: Sheet['probes'][number][]; cells: (boolean | undefined)[][] }>()
   for (const { protocol, port } of ports) {
     for (const family of lab.families) {
-      const cell = (from: Class, to: Class): boolean | undefined => {
-        const a = from.samples[0]!
-        const b = to.samples.find((s) => s !== a)
-        // Outside to outside is no pod's business.
-        if (!b || (a.kind !== 'pod' && b.kind !== 'pod') || !addressOf(a, family) || !addressOf(b, family)) return undefined
-        return verdict(lab, { from: a, to: b, protocol, ...(port === undefined ? {} : { port }), family }).allowed
+      const cell = ([from, to]: readonly [Party, Party] | readonly [] = []): boolean | undefined => {
+        if (!from || !to || !addressOf(from, family) || !addressOf(to, family)) return undefined
+        return verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family }).allowed
       }
-      const cells = rows.map((r) => columns.map((c) => cell(r, c)))
+      const cells = pairs.map((row) => row.map((pair) => cell(pair)))
       const key = JSON.stringify(cells)
       let sheet = sheets.get(key)
       if (!sheet) sheets.set(key, (sheet = { titles: new Map(), probes: [], cells }))

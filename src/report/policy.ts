@@ -25,12 +25,12 @@ function sheetText({ titles, cells }: Sheet, { rows, columns }: Reachability, ch
   return `${chalk.bold(titles.join(', '))}\n${table(['from \\ to', ...columns.map((c) => c.label)], body, chalk.dim)}`
 }
 
-/** The table of who reaches whom; `·` is a pod to itself, which no policy touches. */
+/** The table of who reaches whom; `·` is what no policy touches: a pod to itself, a host to its own pods, hosts and externals among themselves. */
 export function policyText(policies: readonly Policy[], reachability: Reachability, chalk: ChalkInstance): string {
   if (policies.length === 0) return 'No NetworkPolicies: every pod reaches every pod.\n'
   const notes = [
     'What policies say, not whether anybody listens. Pods that no policy tells apart share a line.',
-    'A node always reaches its own pods, and they reach it.',
+    'A host always reaches its own pods, and they reach it: its lines are about the pods of other hosts.',
   ]
   return `${[selection(policies, chalk), ...reachability.sheets.map((s) => sheetText(s, reachability, chalk))].join('\n')}\n${chalk.dim(`${notes.join('\n')}\n`)}`
 }

@@ -7,15 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { compileFile } from '../../src/commands/context.ts'
 import { Enter } from '../../src/kernel/enter.ts'
-import { addressOf, type External, type Pod } from '../../src/model/lab.ts'
-import { mentionedPorts } from '../../src/model/reachability.ts'
-import { verdict } from '../../src/model/verdict.ts'
+import { addressOf, type Lab } from '../../src/model/lab.ts'
+import { reachability } from '../../src/model/reachability.ts'
+import type { Party, Question as Asked } from '../../src/model/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { labels, policy } from '../unit/policy/arbitrary.ts'
-import { Fleet, type Question } from './fleet.ts'
+import { Fleet } from './fleet.ts'
 import { isFrom, PODS, PROBES, say, World, type Setup } from './world.ts'
 
 ownMachine()
@@ -67,9 +67,50 @@ for (const [n, network] of DATAPATHS.entries()) {
   })
 }
 
+interface Square extends Asked {
+  readonly from: Party
+  readonly to: Party
+  readonly allowed: boolean
+}
+
 const examples = readdirSync(join(root, 'topologies')).filter(
   (f) => f.endsWith('.yaml') && /^policies:/m.test(readFileSync(join(root, 'topologies', f), 'utf8')),
 )
+
+const callName = (p: Party): string => (p.kind === 'pod' ? p.key : p.name)
+
+/** Every square of the table that `netlab policy` prints, member by member; a host and its own pods besides. */
+function squares(lab: Lab): Square[] {
+  const parties = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Party] => [callName(p), p]))
+  const { rows, columns, sheets } = reachability(lab)
+  const found = sheets.flatMap(({ probes, cells }) =>
+    probes.flatMap((probe) => {
+      const [port, l4] = probe.port.includes('/') ? (probe.port.split('/') as [string, string]) : [undefined, probe.port]
+      const protocol = l4.toUpperCase() as Square['protocol']
+      return rows.flatMap((row, i) =>
+        columns.flatMap((column, j) =>
+          row.members.flatMap((a) =>
+            column.members.flatMap((b): Square[] => {
+              const [from, to] = [parties.get(a)!, parties.get(b)!]
+              const isOwn =
+                (from.kind === 'host' && to.kind === 'pod' && to.host === from.name) ||
+                (to.kind === 'host' && from.kind === 'pod' && from.host === to.name)
+              const allowed = isOwn ? true : cells[i]![j]
+              if (from === to || allowed === undefined) return []
+              return [{ from, to, protocol, ...(port === undefined ? {} : { port: Number(port) }), family: probe.family, allowed }]
+            }),
+          ),
+        ),
+      )
+    }),
+  )
+  for (const kind of ['pod', 'host'] as const)
+    assert.ok(
+      found.some((q) => q.from.kind === kind),
+      `no ${kind} has a row`,
+    )
+  return found
+}
 
 describe('examples', { skip: unable }, () => {
   for (const file of examples) {
@@ -77,32 +118,20 @@ describe('examples', { skip: unable }, () => {
       const enter = new Enter()
       const { compiled } = compileFile(join(root, 'topologies', file))
       const { lab } = compiled
-      const callName = (p: Pod | External): string => (p.kind === 'pod' ? p.key : p.name)
-      const parties = [...lab.pods, ...lab.externals]
+      const parties: Party[] = [...lab.pods, ...lab.hosts, ...lab.externals]
       const fleet = new Fleet((name) => parties.find((p) => callName(p) === name)!.netns)
       try {
         assert.equal((await bringUp(compiled, enter)).outcome, 'created')
         await sleep(300)
-        const asked: { readonly question: Question; readonly allowed: boolean }[] = []
-        for (const family of lab.families) {
-          for (const from of [...lab.pods, ...lab.externals.filter((x) => x.podRoutes)]) {
-            for (const to of parties) {
-              for (const { protocol, port } of mentionedPorts(lab)) {
-                if (from === to || protocol === 'SCTP') continue
-                const { allowed } = verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family })
-                asked.push({
-                  allowed,
-                  question: {
-                    from: callName(from),
-                    address: addressOf(to, family)!,
-                    kind: protocol.toLowerCase() as 'tcp',
-                    port: port ?? 0,
-                  },
-                })
-              }
-            }
-          }
-        }
+        const asked = squares(lab).map(({ from, to, protocol, port, family, allowed }) => ({
+          allowed,
+          question: {
+            from: callName(from),
+            address: addressOf(to, family)!,
+            kind: protocol.toLowerCase() as 'tcp',
+            port: port ?? 0,
+          },
+        }))
         const answers = await fleet.ask(
           asked.map((a) => a.question),
           1500,

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../src/compile/compile.ts'
 import { addressOf, type External, type Lab, type Pod } from '../../src/model/lab.ts'
-import { verdict } from '../../src/model/verdict.ts'
+import { reachability } from '../../src/model/reachability.ts'
+import { verdict, type Party } from '../../src/model/verdict.ts'
 import { resolve } from '../../src/model/resolve.ts'
 import { load } from '../unit/model/fixture.ts'
 import { labels, pick, policy } from '../unit/policy/arbitrary.ts'
@@ -37,6 +38,45 @@ const world = fc.record({
   externals: fc.constant({ ext: { podRoutes: true } }),
   policies: fc.dictionary(pick('x/p', 'x/q', 'y/p', 'y/q', 'r'), policy, { maxKeys: 4 }),
 })
+
+/** Underlays where a host's address depends on whom it speaks to. */
+const underlays = pick<object>(
+  { network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] } },
+  { network: { podCIDR: '10.244.0.0/16', backend: 'direct' } },
+  {
+    network: { podCIDR: '10.244.0.0/16', backend: { type: 'vxlan', tunnel: 'cross-segment' } },
+    underlay: { segments: { one: '192.168.1.0/24', two: '192.168.2.0/24' } },
+  },
+)
+
+/** Squares of the table that do not say what the model says of each pair of members. */
+function misplaced(lab: Lab): string[] {
+  const parties = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Party] => [p.kind === 'pod' ? p.key : p.name, p]))
+  const { rows, columns, sheets } = reachability(lab)
+  const isOwn = (a: Party, b: Party): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
+  return sheets.flatMap(({ probes, cells }) =>
+    probes.flatMap(({ port: text, family }) => {
+      const [number, l4] = text.includes('/') ? (text.split('/') as [string, string]) : [undefined, text]
+      const probe = {
+        protocol: l4.toUpperCase() as Question['protocol'],
+        ...(number === undefined ? {} : { port: Number(number) }),
+        family,
+      }
+      return rows.flatMap((row, i) =>
+        columns.flatMap((column, j) =>
+          row.members.flatMap((a) =>
+            column.members.flatMap((b) => {
+              const [from, to] = [parties.get(a)!, parties.get(b)!]
+              if (from === to || (from.kind !== 'pod' && to.kind !== 'pod') || isOwn(from, to) || isOwn(to, from)) return []
+              const says = verdict(lab, { from, to, ...probe }).allowed
+              return says === cells[i]![j] ? [] : [`${a} > ${b} ${text} ${family}: model ${says}, table ${cells[i]![j]}`]
+            }),
+          ),
+        ),
+      )
+    }),
+  )
+}
 
 interface Question {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP'
@@ -104,6 +144,18 @@ describe('NetworkPolicy', () => {
         expect(disagreements(lab!).slice(0, 3)).toEqual([])
       }),
       { numRuns: 300 },
+    )
+  })
+
+  test('the table says of every pair what the model says, hosts included', () => {
+    fc.assert(
+      fc.property(world, underlays, fc.integer({ min: 1, max: 5 }), (value, underlay, replicas) => {
+        const topology = { name: 'random', ...value, ...underlay, hosts: { node: { replicas } } }
+        const { value: lab, diagnostics } = resolve(load(JSON.stringify(topology)))
+        expect(diagnostics).toEqual([])
+        expect(misplaced(lab!).slice(0, 3)).toEqual([])
+      }),
+      { numRuns: 200 },
     )
   })
 
