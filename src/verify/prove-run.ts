@@ -13,17 +13,22 @@ import { sceneOf, type Sampling } from './scene.ts'
 
 export interface ProveOptions extends Sampling {
   readonly signal?: AbortSignal
+  /** How much longer than usual silence must last before it is an answer; 1 when absent. */
+  readonly patience?: number
   readonly onProgress?: (phase: string, share?: number) => void
 }
 
-/** Milliseconds of silence, the second time in brackets: as in a test, but for fewer questions. */
+/** Milliseconds of silence, as in a test. */
 const PATIENCE = { silent: 900, answering: 2500 } as const
 
-async function ask(askers: Askers, list: readonly Asked[]): Promise<Map<string, Answer>> {
+async function ask(askers: Askers, list: readonly Asked[], longer: number): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>()
   const round = async (questions: readonly Asked[]): Promise<void> => {
     const heard = await askers.ask(
-      questions.map((question) => ({ question, patience: question.expected.includes('timeout') ? PATIENCE.silent : PATIENCE.answering })),
+      questions.map((question) => ({
+        question,
+        patience: Math.round(longer * (question.expected.includes('timeout') ? PATIENCE.silent : PATIENCE.answering)),
+      })),
     )
     questions.forEach((q, i) => answers.set(questionKey(q), heard[i]!))
   }
@@ -39,7 +44,7 @@ async function ask(askers: Askers, list: readonly Asked[]): Promise<Map<string, 
  * check says that it is not.
  */
 export async function proveAll(applied: Applied, options: ProveOptions = {}): Promise<Check[]> {
-  const { signal, onProgress } = options
+  const { signal, onProgress, patience = 1 } = options
   const { scene } = sceneOf(applied.lab, options)
   const lifts = liftsOf(scene)
   const moving = lifts.filter((l) => l.flips.length > 0)
@@ -56,7 +61,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
     const flips = moving.flatMap((l) => l.flips)
     await askers.listen(listeners(flips.map((f) => f.square)))
     const distinct = [...new Map(flips.map((f) => [questionKey(f.square.question), f.square.question])).values()]
-    for (const [key, answer] of await ask(first, distinct)) before.set(key, answer)
+    for (const [key, answer] of await ask(first, distinct, patience)) before.set(key, answer)
     const variants = moving.map((l) => compile(l.lab).objects)
     const visit = async (index: number): Promise<void> => {
       const lift = moving[index]!
@@ -66,6 +71,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
         await ask(
           askers,
           lift.flips.map((f) => f.lifted),
+          patience,
         ),
       )
     }

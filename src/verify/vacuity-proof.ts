@@ -36,6 +36,11 @@ const packets = (q: Question): number => (q.kind === 'tcp' ? 1 : 2)
 
 const sum = (questions: readonly Question[]): number => questions.reduce((n, q) => n + packets(q), 0)
 
+/** Whether silence may be what was wanted; two promises that contradict each other expect nothing at all of a question. */
+const mayBeSilent = (q: Asked): boolean => q.expected.length === 0 || q.expected.includes('timeout')
+
+const wayOf = (q: Question): string => `${q.netns} ${q.address} ${questionKey(q)}`
+
 /** A host's counters of one family. */
 interface Place {
   readonly ns: string
@@ -78,7 +83,7 @@ export async function prove(lab: Lab, silent: readonly Question[], before: Count
   for (const b of buckets(lab, silent)) {
     if (counted(b, before, after) >= sum(b.questions)) dropped(b)
     // What is lost together, for want of a way from one node or to one, stands together.
-    else doubts.push([{ ...b, questions: b.questions.toSorted((x, y) => questionKey(x).localeCompare(questionKey(y))) }])
+    else doubts.push([{ ...b, questions: b.questions.toSorted((x, y) => wayOf(x).localeCompare(wayOf(y))) }])
   }
   for (let round = 0; doubts.length > 0 && round < ROUNDS; round++) {
     const asked = doubts.map((groups) => groups[0]!)
@@ -125,10 +130,7 @@ export class DenyWatch {
 
   /** @param asked everything that is about to be asked */
   static async start(lab: Lab, asked: readonly Asked[], enter: Enter): Promise<DenyWatch> {
-    const places = counters(
-      lab,
-      asked.filter((q) => q.expected.includes('timeout')),
-    )
+    const places = counters(lab, asked.filter(mayBeSilent))
     return new DenyWatch(lab, enter, places, await count(places, enter))
   }
 
@@ -137,7 +139,7 @@ export class DenyWatch {
    * @param ask asks again, each question once
    */
   async end(asked: readonly Asked[], answer: (q: Question) => Answer | undefined, ask: Means['ask']): Promise<Proofs> {
-    const silent = asked.filter((q) => q.expected.includes('timeout') && answer(q)?.outcome === 'timeout')
+    const silent = asked.filter((q) => mayBeSilent(q) && answer(q)?.outcome === 'timeout')
     const again = (): Promise<Counts> => count(this.#places, this.#enter)
     return prove(this.#lab, silent, this.#before, await again(), { ask, count: again })
   }

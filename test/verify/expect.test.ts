@@ -1,0 +1,85 @@
+/** `expect:`: what users promise, kept and broken, and what a deny stands on. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Lab } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { told } from '../support/run.ts'
+import { tested } from './support.ts'
+
+ownMachine()
+
+/** Entries, whether they hold, and how that is told. */
+const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp])[] = [
+  [{ from: 'a', to: 'c' }, true, /^answered$/],
+  [{ from: 'a', to: 'b', port: '80/tcp' }, true, /^answered by b$/],
+  [{ from: 'a', to: 'outside', port: '443/tcp' }, true, /^answered by outside$/],
+  [{ from: 'a', to: 'svc/b', port: '80/tcp' }, true, /^answered by b$/],
+  [{ from: 'node-2', to: 'a', port: '53/udp' }, true, /^answered by a$/],
+  [{ from: 'a', to: 'b', port: '81/tcp' }, false, /^silence; ingress of b is isolated by policy default\/b/],
+  [{ from: 'outside', to: 'a' }, false, /^unreachable: .*; nobody has a route to pods for outside$/],
+  [{ from: 'a', to: 'lazy', port: '80/tcp' }, false, /^container c of lazy declares 80\/tcp but does not listen there/],
+  [{ from: 'a', to: 'svc/none', port: '80/tcp' }, false, /^refused.*; nobody is behind Service none$/],
+
+  [
+    { from: 'a', to: 'b', port: '81/tcp', result: 'deny' },
+    true,
+    /^dropped on node-2 by the rule "policy default\/b: nothing else comes in", which counted it$/,
+  ],
+  [{ from: 'outside', to: 'b', result: 'deny' }, true, /^unreachable: .*: nobody has a route to pods for outside$/],
+  [{ from: 'a', to: '10.244.0.99', result: 'deny' }, true, /^(silence: no node of the lab has 10\.244\.0\.99|unreachable: .*)$/],
+  [{ from: 'a', to: 'svc/none', port: '80/tcp', result: 'deny' }, true, /^refused: nobody is behind Service none$/],
+  [{ from: 'a', to: '10.96.9.9', port: '80/tcp', result: 'deny' }, true, /^refused: no Service has 10\.96\.9\.9:80\/tcp$/],
+  [{ from: 'a', to: '127.0.0.1', port: '80/tcp', result: 'deny' }, true, /^refused: nobody listens on a's own loopback$/],
+  [
+    { from: 'outside', to: '192.168.50.11', port: '30080/tcp', result: 'deny' },
+    true,
+    /^dropped on node-1 by the rule "default\/local has no local endpoints", which counted it$/,
+  ],
+  [{ from: 'a', to: 'c', port: '80/tcp', result: 'deny' }, false, /^answered by c; no policy isolates either end for it$/],
+  [{ from: 'a', to: 'svc/b', port: '80/tcp', result: 'deny' }, false, /^answered by b$/],
+]
+
+describe('expect', { skip: unable }, () => {
+  const lab = new Lab({
+    hosts: { 'node-1': {}, 'node-2': {} },
+    pods: {
+      a: { host: 'node-1' },
+      b: { host: 'node-2', labels: { app: 'b' }, containers: [{ name: 'c', ports: [{ containerPort: 80 }] }] },
+      c: { host: 'node-1' },
+      lazy: { host: 'node-2', containers: [{ name: 'c', command: ['sleep', 'infinity'], ports: [{ containerPort: 80 }] }] },
+    },
+    externals: { outside: {} },
+    services: {
+      b: { selector: { app: 'b' }, ports: [{ port: 80 }] },
+      none: { selector: { app: 'x' }, ports: [{ port: 80 }] },
+      local: { type: 'NodePort', externalTrafficPolicy: 'Local', selector: { app: 'b' }, ports: [{ port: 80, nodePort: 30080 }] },
+    },
+    policies: { b: { podSelector: { matchLabels: { app: 'b' } }, ingress: [{ ports: [{ port: 80 }] }] } },
+    expect: ENTRIES.map(([entry]) => entry),
+  })
+  before(async () => {
+    const result = await lab.up()
+    assert.equal(result.code, 0, told(result))
+    assert.doesNotMatch(result.stderr, /acted upon/)
+  })
+  after(() => lab.remove())
+
+  it('says of each entry whether it holds, why, and where it stands', async () => {
+    const { checks } = await tested(lab, '--only', 'expect')
+    const own = checks.filter((c) => c.id.startsWith('expect-'))
+    const told = own.map((c, i) => `${i} ${c.status}: ${c.detail}`).join('\n')
+    assert.equal(own.length, ENTRIES.length)
+    for (const [i, [entry, holds, detail]] of ENTRIES.entries()) {
+      assert.equal(own[i]!.id, `expect-${i + 1}`)
+      assert.equal(own[i]!.status, holds ? 'passed' : 'failed', `${JSON.stringify(entry)}\n${told}`)
+      assert.match(own[i]!.detail ?? '', detail)
+      assert.match(own[i]!.source ?? '', new RegExp(`^${lab.file}:\\d+$`))
+    }
+    const lines = own.map((c) => Number(c.source!.split(':').at(-1)))
+    assert.deepEqual(
+      lines,
+      lines.toSorted((x, y) => x - y),
+    )
+    assert.equal(new Set(lines).size, lines.length)
+  })
+})

@@ -1,0 +1,55 @@
+/** What `netlab test` says about a lab, healthy and damaged. */
+import assert from 'node:assert/strict'
+import type { Lab } from '../support/lab.ts'
+import { inside, netlab, output, told } from '../support/run.ts'
+
+export interface CheckDocument {
+  readonly id: string
+  readonly title: string
+  readonly status: 'passed' | 'failed' | 'skipped'
+  readonly from?: string
+  readonly to?: string
+  readonly port?: string
+  readonly detail?: string
+  readonly source?: string
+}
+
+export interface TestDocument {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly checks: readonly CheckDocument[]
+}
+
+/** Runs a test; its exit code must fit what it says. */
+export async function tested(lab: Lab, ...args: string[]): Promise<TestDocument> {
+  const result = await netlab(['test', lab.name, '--json', ...args])
+  assert.ok(result.code === 0 || result.code === 1, told(result))
+  const document = JSON.parse(result.stdout) as TestDocument
+  assert.equal(result.code, document.failed > 0 ? 1 : 0)
+  return document
+}
+
+/** `id from → to port`, of what failed; sorted. */
+export const broken = ({ checks }: TestDocument): string[] =>
+  checks
+    .filter((c) => c.status === 'failed')
+    .map((c) => `${c.id} ${c.from ?? ''} → ${c.to ?? ''} ${c.port ?? ''}`)
+    .toSorted()
+
+export function the({ checks }: TestDocument, id: string, from?: string): CheckDocument {
+  const found = checks.find((c) => c.id === id && (from === undefined || c.from === from))
+  assert.ok(found, `no check ${id} among ${checks.map((c) => `${c.id} (${c.detail})`).join('\n')}`)
+  return found
+}
+
+/** Runs a shell script in a node, `undo` when the work is done, however it ends. */
+export async function damaged(lab: Lab, node: string, script: string, undo: string, work: () => Promise<void>): Promise<void> {
+  const at = (text: string): Promise<string> => output(inside(lab.ns(node), ['sh', '-ec', text]))
+  await at(script)
+  try {
+    await work()
+  } finally {
+    await at(undo)
+  }
+}
