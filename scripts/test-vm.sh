@@ -4,19 +4,19 @@
 #   scripts/test-vm.sh [FILE.mjs]...
 #
 # The files are plain JavaScript for node:test, bundled beforehand: under emulation, loading is
-# what takes the time. Without arguments they are build/test/vm*.mjs and build/test/conformance*.mjs.
-# NETLAB_CONFORMANCE names the backends the conformance suite is to run there (gre,ipip).
+# what takes the time. Without arguments they are the conformance suite and policies over tunnels.
+# NETLAB_CONFORMANCE names the backends that are tried there (gre,ipip).
 set -eu
 
 cd "$(dirname "$0")/.."
 
 if [ $# = 0 ]; then
-  for file in build/test/vm*.mjs build/test/conformance*.mjs; do
+  for file in build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs; do
     [ ! -e "$file" ] || set -- "$@" "$file"
   done
 fi
 if [ $# = 0 ]; then
-  echo "test-vm: no build/test/vm*.mjs and no build/test/conformance*.mjs: build the tests first" >&2
+  echo "test-vm: no build/test/conformance/*.test.mjs: build the tests first" >&2
   exit 2
 fi
 

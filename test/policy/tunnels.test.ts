@@ -1,0 +1,237 @@
+/**
+ * Policies and Services over every tunnel, in brief: what a tunnel could spoil is the address a rule sees, the replies of
+ * translated connections, and protocols other than TCP. The long suites run over VXLAN; GRE and IPIP may need another
+ * kernel (scripts/test-vm.sh), where time is dear. NETLAB_CONFORMANCE names the backends to run.
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { compileFile } from '../../src/commands/context.ts'
+import { Enter } from '../../src/kernel/enter.ts'
+import { probe } from '../../src/kernel/probe.ts'
+import { addressOf, type Lab } from '../../src/model/lab.ts'
+import { serviceVerdict } from '../../src/model/service-verdict.ts'
+import { verdict, type Party, type Question as Asked } from '../../src/model/verdict.ts'
+import { removeLab } from '../../src/state/down.ts'
+import { bringUp } from '../../src/state/up.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { Fleet, type Answer, type Question } from './fleet.ts'
+
+ownMachine()
+
+const TUNNELS = { vxlan: [4, 6], gre: [4, 6], ipip: [4] } as const
+const chosen = process.env['NETLAB_CONFORMANCE']?.split(',')
+/** An emulated machine takes its time. */
+const WAIT = process.env['NETLAB_IN_VM'] === '1' ? 1500 : 350
+const PATIENT = 4000
+
+const app = (name: string): object => ({ podSelector: { matchLabels: { app: name } } })
+const pod = (host: string, name: string): object => ({
+  host,
+  labels: { app: name },
+  containers: [
+    {
+      name: 'c',
+      ports: [
+        { name: 'http', containerPort: 8080 },
+        { containerPort: 8080, protocol: 'UDP' },
+      ],
+    },
+    { name: 's', command: ['sleep', 'infinity'], ports: [{ name: 'sig', containerPort: 36_412, protocol: 'SCTP' }] },
+  ],
+})
+const PODS = { front: pod('node-1', 'front'), 'web-1': pod('node-1', 'web'), 'web-2': pod('node-2', 'web'), db: pod('node-2', 'db') }
+const HOME: Readonly<Record<string, string>> = { front: 'node-1', 'web-1': 'node-1', 'web-2': 'node-2', db: 'node-2' }
+const ENDS = [...Object.keys(PODS), 'node-1', 'node-2']
+const VIPS = { 4: '10.96.0.77', 6: 'fd00:10:96::77' } as const
+const KINDS: readonly (readonly [Question['kind'], number])[] = [
+  ['tcp', 8080],
+  ['udp', 8080],
+  ['icmp', 0],
+  ['sctp', 36_412],
+]
+/** Connections to the Service from each: enough to meet both pods, but for one time in eight million. */
+const TRIES = 24
+
+interface State {
+  readonly teaches: string
+  readonly policies: Readonly<Record<string, object>>
+  /** Whether it passes, by hand; a host and its own pods, and hosts among themselves, are not asked about. */
+  readonly passes: (from: string, to: string, kind: Question['kind']) => boolean
+}
+
+const isWeb = (name: string): boolean => name.startsWith('web')
+const STATES: readonly State[] = [
+  { teaches: 'without policies everybody reaches everybody', policies: {}, passes: () => true },
+  {
+    teaches: 'ingress: one client on one port',
+    policies: { p: { ...app('web'), ingress: [{ from: [app('front')], ports: [{ port: 'http' }] }] } },
+    passes: (from, to, kind) => !isWeb(to) || (from === 'front' && kind === 'tcp'),
+  },
+  {
+    teaches: 'egress: only to the pod of another host',
+    policies: { p: { ...app('front'), policyTypes: ['Egress'], egress: [{ to: [app('db')] }] } },
+    passes: (from, to) => from !== 'front' || to === 'db',
+  },
+  {
+    teaches: 'beyond a tunnel a host is known by the first address of its block',
+    policies: {
+      p: { ...app('web'), ingress: [{ from: [{ ipBlock: { cidr: '10.244.1.0/32' } }, { ipBlock: { cidr: 'fd00:10:244:1::/128' } }] }] },
+    },
+    passes: (from, to) => !isWeb(to) || (from === 'node-2' && to === 'web-1'),
+  },
+  {
+    teaches: 'SCTP, by the name of a port',
+    policies: { p: { ...app('web'), ingress: [{ from: [app('db')], ports: [{ port: 'sig', protocol: 'SCTP' }] }] } },
+    passes: (from, to, kind) => !isWeb(to) || (from === 'db' && kind === 'sctp'),
+  },
+  { teaches: 'when policies are gone, so is their effect', policies: {}, passes: () => true },
+]
+
+class Network {
+  readonly name = `nlpt-${randomBytes(3).toString('hex')}`
+  readonly #dir = mkdtempSync(join(tmpdir(), 'nlpt-'))
+  readonly #enter = new Enter()
+  readonly #fleet = new Fleet((node) => `${this.name}.${node}`)
+  readonly #backend: keyof typeof TUNNELS
+  lab!: Lab
+
+  constructor(backend: keyof typeof TUNNELS) {
+    this.#backend = backend
+  }
+
+  get families(): readonly (4 | 6)[] {
+    return TUNNELS[this.#backend]
+  }
+
+  async up(policies: object): Promise<void> {
+    const isDual = this.families.length > 1
+    const service = {
+      type: 'NodePort',
+      selector: { app: 'web' },
+      ...(isDual ? { clusterIPs: Object.values(VIPS), ipFamilyPolicy: 'RequireDualStack' } : {}),
+      clusterIP: VIPS[4],
+      ports: [
+        { name: 'main', port: 80, targetPort: 'http', nodePort: 30080 },
+        { name: 'sig', port: 3868, targetPort: 'sig', protocol: 'SCTP', nodePort: 30081 },
+      ],
+    }
+    const network = { backend: this.#backend, podCIDR: isDual ? ['10.244.0.0/16', 'fd00:10:244::/48'] : '10.244.0.0/16' }
+    const file = join(this.#dir, 'lab.yaml')
+    writeFileSync(
+      file,
+      JSON.stringify({ name: this.name, network, hosts: { node: { replicas: 2 } }, pods: PODS, services: { web: service }, policies }),
+    )
+    const { compiled } = compileFile(file)
+    this.lab = compiled.lab
+    const { outcome } = await bringUp(compiled, this.#enter)
+    assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
+  }
+
+  party(name: string): Party {
+    return [...this.lab.pods, ...this.lab.hosts].find((p) => p.name === name)!
+  }
+
+  /** Asks all at once; who stays silent and need not is asked again, with patience. */
+  async ask(questions: readonly Question[], passes: (i: number) => boolean): Promise<Answer[]> {
+    const answers = await this.#fleet.ask(questions, WAIT)
+    const late = answers.flatMap((a, i) => (a.outcome === 'timeout' && passes(i) ? [i] : []))
+    const again =
+      late.length > 0
+        ? await this.#fleet.ask(
+            late.map((i) => questions[i]!),
+            PATIENT,
+          )
+        : []
+    late.forEach((i, n) => (answers[i] = again[n]!))
+    return answers
+  }
+
+  async close(): Promise<void> {
+    await this.#fleet.close()
+    await removeLab(this.name, this.#enter)
+    this.#enter.close()
+    rmSync(this.#dir, { recursive: true, force: true })
+  }
+}
+
+/** Who is asked about whom: at least one is a pod, and the other neither itself nor its own host. */
+const PAIRS = ENDS.flatMap((from) => ENDS.map((to) => [from, to] as const)).filter(
+  ([a, b]) => a !== b && (a in HOME || b in HOME) && HOME[a] !== b && HOME[b] !== a,
+)
+
+function lacking(backend: keyof typeof TUNNELS): string | false {
+  if (chosen && !chosen.includes(backend)) return `NETLAB_CONFORMANCE is ${chosen.join(',')}`
+  if (unable !== false || backend === 'vxlan') return unable
+  const [result] = probe([backend])
+  return result!.works ? false : `this kernel has no ${backend}: ${result!.reason ?? 'no reason given'} (scripts/test-vm.sh)`
+}
+
+for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
+  describe(`policies and Services over ${backend}`, { skip: lacking(backend) }, () => {
+    const network = new Network(backend)
+    before(() => network.up({ first: { podSelector: { matchLabels: { app: 'nobody' } } } }))
+    after(() => network.close())
+
+    for (const { teaches, policies, passes } of STATES) {
+      it(teaches, async () => {
+        await network.up(policies)
+        const asked = network.families.flatMap((family) =>
+          PAIRS.flatMap(([from, to]) =>
+            KINDS.map(([kind, port]) => ({ from, to, kind, port, family, address: addressOf(network.party(to), family)! })),
+          ),
+        )
+        const answers = await network.ask(asked, (i) => passes(asked[i]!.from, asked[i]!.to, asked[i]!.kind))
+        const wrong = asked.flatMap(({ from, to, kind, port, family }, i) => {
+          const wanted = passes(from, to, kind)
+          const protocol = kind.toUpperCase() as Asked['protocol']
+          const question = { from: network.party(from), to: network.party(to), protocol, ...(kind === 'icmp' ? {} : { port }), family }
+          const computed = verdict(network.lab, question).allowed
+          const { outcome, text } = answers[i]!
+          // Hosts do not listen: they refuse, which only somebody who was reached can do.
+          const isRight = wanted
+            ? outcome === (to in HOME || kind === 'icmp' || kind === 'sctp' ? 'ok' : 'refused') &&
+              (!(to in HOME) || !/tcp|udp/.test(kind) || text.startsWith(`${to} `))
+            : outcome === 'timeout'
+          return isRight && computed === wanted
+            ? []
+            : [`${from} > ${to} ${kind} IPv${family}: expected ${wanted}, computed ${computed}, got ${outcome} ${text}`]
+        })
+        assert.deepEqual(wrong.slice(0, 9), [], `${wrong.length} of ${asked.length}`)
+      })
+
+      it(`${teaches}: through a Service`, async () => {
+        const reach = (from: string, kind: 'tcp' | 'sctp'): string[] =>
+          ['web-1', 'web-2'].filter((to) => from === to || HOME[to] === from || passes(from, to, kind))
+        const groups = network.families.flatMap((family) =>
+          ENDS.flatMap((from) => (['tcp', 'sctp'] as const).map((kind) => ({ from, kind, family, by: reach(from, kind) }))),
+        )
+        const asked = groups.flatMap((g) =>
+          Array.from({ length: TRIES }, () => ({ ...g, address: VIPS[g.family], port: g.kind === 'tcp' ? 80 : 3868 })),
+        )
+        const answers = await network.ask(asked, (i) => asked[i]!.by.length === 2)
+        for (const [i, { from, kind, family, by }] of groups.entries()) {
+          const own = answers.slice(i * TRIES, (i + 1) * TRIES)
+          const title = `${from} > svc/web ${kind} IPv${family}`
+          const heard = own.map((a) => a.outcome)
+          assert.deepEqual(
+            heard.filter((o) => o !== 'ok' && o !== 'timeout'),
+            [],
+            title,
+          )
+          assert.equal(heard.includes('ok'), by.length > 0, `${title}: ${heard.join(' ')}`)
+          assert.equal(heard.includes('timeout'), by.length < 2, `${title}: ${heard.join(' ')}`)
+          if (kind === 'tcp')
+            assert.deepEqual([...new Set(own.flatMap((a) => (a.outcome === 'ok' ? [a.text.split(' ')[0]!] : [])))].sort(), by, title)
+          const [service] = network.lab.services
+          const port = service!.ports.find((p) => p.protocol === kind.toUpperCase())!
+          const { ways } = serviceVerdict(network.lab, network.party(from), service!, port, family)
+          assert.deepEqual(ways.flatMap((w) => (w.verdict.allowed ? [w.endpoint.pod!] : [])).sort(), by, `${title}: computed`)
+        }
+      })
+    }
+  })
+}
