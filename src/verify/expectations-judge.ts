@@ -7,6 +7,7 @@ import type { Check } from './check.ts'
 import type { Case, Expectation, Expected } from './expectations.ts'
 import { heard, reproduce, said, unproven } from './policies-judge.ts'
 import { why } from './policies-words.ts'
+import { misworn } from './expectations-wire.ts'
 import type { Evidence, Findings, Scene } from './promises.ts'
 import type { Answer, Question } from './question.ts'
 import { fateOf } from './services-fate.ts'
@@ -148,6 +149,8 @@ function titleOf({ from, to, port, result, wire }: Expectation): string {
   return `${from} ${result === 'allow' ? 'reaches' : 'does not reach'} ${to}${on}${wearing}`
 }
 
+const wearing = (wire: readonly string[]): string => `seen on the underlay ${wire.length === 0 ? 'bare' : `inside ${wire.join(', ')}`}`
+
 function check(lab: Lab, { id, entry, source, cases, problem }: Expected, evidence: Evidence): Check {
   const { from, to, port } = entry
   const common = { id, group: 'expect', title: titleOf(entry), from, to, port, ...(source ? { source } : {}) } as const
@@ -163,8 +166,15 @@ function check(lab: Lab, { id, entry, source, cases, problem }: Expected, eviden
     const detail = `${over(bad.c)}${often}${wrong[0]!.text}`
     return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, bad.c.questions[0]!) }
   }
+  const worn = entry.wire === undefined ? [] : cases.flatMap((c) => ({ c, wrong: misworn(lab, c, entry.wire!, evidence) }))
+  const strange = worn.find((w) => w.wrong)
+  if (strange?.wrong) {
+    const detail = `${over(strange.c)}${strange.wrong.text}`
+    if (strange.wrong.isUnknown) return { ...common, status: 'skipped', detail, tested }
+    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, strange.c.questions[0]!) }
+  }
   const texts = [...new Set(results.flatMap((r) => r.outcomes.map((o) => o.text)))]
-  return { ...common, status: 'passed', detail: texts.join('; '), tested }
+  return { ...common, status: 'passed', detail: [...texts, ...(worn.length > 0 ? [wearing(entry.wire!)] : [])].join('; '), tested }
 }
 
 export function judgeExpectations({ lab }: Scene, expected: readonly Expected[], evidence: Evidence): Findings {

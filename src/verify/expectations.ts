@@ -10,6 +10,7 @@ import type { Source } from '../topology/diagnostics.ts'
 import { nodeName } from '../trace/places.ts'
 import { resolveTargets, TargetError } from '../trace/targets.ts'
 import { judgeExpectations } from './expectations-judge.ts'
+import { watchedOf } from './expectations-wire.ts'
 import type { Asked, Promises, Scene } from './promises.ts'
 import type { Listening } from './question.ts'
 import { triesFor } from './services.ts'
@@ -108,5 +109,6 @@ export const expectations: Promises = {
   group: 'expect',
   listening: listeners,
   questions: (scene) => expectedIn(scene).flatMap((e) => e.cases.flatMap((c) => c.questions)),
+  watched: (scene) => expectedIn(scene).flatMap(({ entry, cases }) => (entry.wire ? cases.map(watchedOf) : [])),
   judge: (scene, evidence) => judgeExpectations(scene, expectedIn(scene), evidence),
 }

@@ -6,6 +6,7 @@ import { heard, reproduce, unproven } from './policies-judge.ts'
 import { why } from './policies-words.ts'
 import type { Evidence, Findings, Scene } from './promises.ts'
 import type { Answer, Question } from './question.ts'
+import { withoutPort } from './services-parties.ts'
 import type { Knock, Promise, ServiceQuestions } from './services.ts'
 
 interface Failure {
@@ -22,9 +23,6 @@ const TITLES = {
   'service-affinity': 'a client with session affinity stays with its endpoint',
   'deny-unproven': 'what is denied is dropped by a policy, not lost on the way',
 } as const
-
-/** `10.0.0.1:80`, `[fd00::1]:80` → the address. */
-export const withoutPort = (end: string): string => end.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
 
 /** What one answer breaks; nothing if it keeps the promise. */
 function failureOf(lab: Lab, { from, door, fate }: Knock, question: Question, answer: Answer, evidence: Evidence): Failure | undefined {

@@ -26,3 +26,7 @@ export const partyIn = (lab: Lab, netns: string): Party | undefined => directory
 export const partyAt = (lab: Lab, address: string): Party | undefined => directory(lab).byAddress.get(address)
 
 export const isLoopback = (address: string): boolean => /^127\.|^::1$/.test(address)
+
+/** `10.0.0.1:80`, `[fd00::1]:80` → the address. An address alone stays what it is. */
+export const withoutPort = (end: string): string =>
+  /^\[.*\]:\d+$|^[\d.]+:\d+$/.test(end) ? end.replace(/:\d+$/, '').replace(/^\[|\]$/g, '') : end

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { expectations } from '../../../src/verify/expectations.ts'
+import type { Layer } from '../../../src/trace/packet/layers.ts'
 import type { Answer } from '../../../src/verify/question.ts'
 import { findings, sceneOf, withId, type World } from './promised.ts'
 
@@ -10,6 +11,8 @@ pods:
   a: { host: node-1 }
   b: { host: node-2, labels: { app: b }, containers: [{ name: http, ports: [{ containerPort: 80 }] }] }
   c: { host: node-2 }
+  lone: { host: node-2, ip: 10.244.1.2 }
+  beside: { host: node-1 }
 externals:
   outside: {}
   friend: { podRoutes: true }
@@ -33,7 +36,7 @@ describe('allow', () => {
     ['{ from: a, to: svc/b, port: 80/tcp }', undefined, 'answered by b'],
     ['{ from: a, to: outside }', undefined, 'answered'],
   ] as const)('%s holds', (entry, answer, detail) => {
-    expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({ status: 'passed', detail, source: { line: 17 } })
+    expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({ status: 'passed', detail, source: { line: 19 } })
   })
 
   test.each([
@@ -153,5 +156,60 @@ expect: [{ from: a, to: b }, { from: a, to: 10.244.0.3 }]
   test('say what they promise', () => {
     expect(judged('{ from: a, to: b, port: 80/tcp, result: deny }').title).toBe('a does not reach b on 80/tcp')
     expect(judged('{ from: a, to: b, wire: [vxlan] }').title).toBe('a reaches b, wearing vxlan on the underlay')
+  })
+})
+
+describe('wire', () => {
+  const ethernet = { type: 'ethernet', src: '', dst: '' } as unknown as Layer
+  const ip = (src: string, dst: string, length: number): Layer => ({ type: 'ipv4', src, dst, ttl: 64, length, id: 0 }) as unknown as Layer
+  const plain = (type: string): Layer => ({ type, dstPort: 8472, vni: 1 }) as unknown as Layer
+  const [A, B] = ['10.244.0.2', '10.244.1.2']
+  const inner = [ip(A, B, 84), plain('icmp')]
+  const outer = ip('192.168.50.11', '192.168.50.12', 134)
+  const VXLAN = [ethernet, outer, plain('udp'), plain('vxlan'), ethernet, ...inner]
+  const heard = (layers: readonly Layer[], more: object = {}): World => ({
+    listener: () => 'container',
+    heard: {
+      frames: layers.length > 0 ? [{ host: 'node-1', direction: 'out', layers }] : [],
+      hosts: new Set(['node-1', 'node-2']),
+      lost: 0,
+      ...more,
+    },
+  })
+  const wire = (list: string, world: World, to = 'lone') => judged(`{ from: a, to: ${to}, wire: [${list}] }`, undefined, world)
+
+  test.each([
+    ['vxlan', VXLAN],
+    ['ipv4, udp, vxlan, ethernet', VXLAN],
+    ['gre', [ethernet, outer, plain('gre'), ...inner]],
+    ['ipip', [ethernet, outer, ...inner]],
+    ['', [ethernet, ...inner]],
+  ] as const)('[%s] holds where it is worn', (list, layers) => {
+    expect(wire(list, heard(layers))).toMatchObject({ status: 'passed', detail: expect.stringMatching(/; seen on the underlay/) })
+  })
+
+  test.each([
+    ['', VXLAN, 'wears ipv4 > udp 8472 > vxlan 1 > ethernet on the underlay of node-1 instead of nothing'],
+    ['vxlan', [ethernet, ...inner], 'wears nothing on the underlay of node-1 instead of vxlan'],
+    ['gre', [ethernet, outer, ...inner], 'wears ipv4 on the underlay of node-1 instead of gre'],
+    ['vxlan', [], 'not seen on the underlay'],
+    ['vxlan', [ethernet, ip(A, '10.244.1.9', 84), plain('icmp')], 'not seen on the underlay'],
+  ] as const)('[%s] fails where it is not', (list, layers, detail) => {
+    expect(wire(list, heard(layers))).toMatchObject({ status: 'failed', detail })
+  })
+
+  test('is said to be unknown where nobody could listen, or not to all of it', () => {
+    expect(wire('vxlan', heard([], { hosts: new Set() }))).toMatchObject({
+      status: 'skipped',
+      detail: "nobody could listen at the hosts' links to the underlay",
+    })
+    expect(wire('vxlan', heard([], { lost: 3 }))).toMatchObject({ status: 'skipped' })
+  })
+
+  test('means nothing on one host, and that is a promise broken', () => {
+    expect(wire('', heard([]), 'beside')).toMatchObject({
+      status: 'failed',
+      detail: 'both are on node-1: no packet between them crosses the underlay',
+    })
   })
 })

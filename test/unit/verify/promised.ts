@@ -41,6 +41,7 @@ function asPromised({ lab: l }: Scene, q: Asked): Answer {
 }
 
 export interface World {
+  readonly heard?: Evidence['heard']
   readonly trouble?: Trouble
   readonly listener?: Evidence['listener']
   readonly proof?: (question: Question) => Proof | undefined
@@ -49,7 +50,7 @@ export interface World {
 /** What a source of promises finds in such a lab. */
 export function findings(promises: Promises, scene: Scene, world: World = {}): Findings {
   const answers = new Map<string, Answer>()
-  for (const q of promises.questions(scene)) {
+  for (const q of [...promises.questions(scene), ...(promises.watched?.(scene) ?? [])]) {
     const names = { from: nodeName(partyIn(scene.lab, q.netns)!), to: nameAt(scene, q.address) }
     const wrong = world.trouble?.(q, names)
     answers.set(questionKey(q), wrong ? { outcome: 'ok', ms: 1, ...wrong } : asPromised(scene, q))
@@ -57,6 +58,7 @@ export function findings(promises: Promises, scene: Scene, world: World = {}): F
   return promises.judge(scene, {
     answer: (q) => answers.get(questionKey(q)),
     first: () => undefined,
+    ...(world.heard ? { heard: world.heard } : {}),
     listener: world.listener ?? ((_, protocol) => (protocol === 'sctp' ? { why: 'this kernel has no sockets for sctp' } : 'ours')),
     proof(q) {
       const rules = dropsOf(scene.lab, q)
