@@ -3,15 +3,13 @@ import { Enter } from '../kernel/enter.ts'
 import { netnsFile } from '../kernel/netns.ts'
 import { findTool } from '../kernel/probe.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
-import { traceDocument } from '../report/trace-json.ts'
-import { traceText } from '../report/trace-text.ts'
 import type { Applied } from '../state/store.ts'
 import type { Lab } from '../model/lab.ts'
-import { gather, startCollectors, type ProbeOptions } from '../trace/gather.ts'
+import { startCollectors, type ProbeOptions } from '../trace/collectors.ts'
 import { onlyPort, resolveTargets, TargetError } from '../trace/targets.ts'
-import { tell } from '../trace/tell.ts'
 import type { Story } from '../trace/story.ts'
 import { existsSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { completePath, requireRoot } from './machine.ts'
@@ -88,6 +86,8 @@ export async function storyOf(
   // Nothing to do: its workers start meanwhile.
   void enter.run([{ steps: [] }, { steps: [] }], () => {}).catch(() => {})
   try {
+    // Loaded while the helpers start.
+    const { finish, gather, tell } = await import('../trace/trace.ts')
     const applied = early ?? read()
     const { from, to } = told(() => resolveTargets(applied.lab, fromWord, toWord, probe.family, probe))
     if (!existsSync(netnsFile(from.node.netns)))
@@ -97,8 +97,7 @@ export async function storyOf(
         `netlab up ${applied.lab.file} makes it again.`,
       )
     const scene = await gather(applied, from, to, probe, collectors, enter, signal)
-    const [frames, events] = await Promise.all([collectors.ear.end(), collectors.events.end()])
-    return tell(scene, { ...frames, events })
+    return tell(scene, await finish(scene, collectors))
   } catch (error) {
     await collectors.close()
     if (signal.aborted) throw new Failure(Exit.Interrupted, [])
@@ -108,11 +107,21 @@ export async function storyOf(
   }
 }
 
+/** Who listens must keep up with who is listened to, also where processors are never free. Helpers inherit it. */
+function listenFirst(): void {
+  try {
+    setPriority(-10)
+  } catch {
+    // Not allowed here; then it goes on as everybody else.
+  }
+}
+
 export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
   completePath()
   // Judged before anything is asked of the machine.
   probeOptions(options)
   requireRoot('trace')
+  listenFirst()
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
@@ -149,7 +158,8 @@ function save(file: string, data: string | Buffer): void {
 async function write(story: Story, lab: Lab, options: TraceOptions): Promise<void> {
   if (options.pcap !== undefined) save(options.pcap, (await import('../report/pcapng.ts')).pcapng(story))
   if (options.html !== undefined) save(options.html, (await import('../report/trace-html.ts')).traceHtml(story, lab))
-  if (options.json) return writeJson(traceDocument(story))
+  if (options.json) return writeJson((await import('../report/trace-json.ts')).traceDocument(story))
   const columns = process.stdout.columns ?? 120
+  const { traceText } = await import('../report/trace-text.ts')
   return writeOut([traceText(story, { chalk: chalkFor(process.stdout), reply: options.reply === true, columns })])
 }

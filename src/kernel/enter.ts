@@ -104,8 +104,12 @@ class Worker {
     this.#child.stdin.write(Buffer.concat(encode(id, job)))
   }
 
+  /** Nobody waits for it to be gone. */
   end(): void {
     this.#child.stdin.end()
+    this.#child.unref()
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
+      (stream as unknown as { unref?: () => void }).unref?.()
   }
 
   #broken(error: WorkerGone): void {

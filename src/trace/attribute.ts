@@ -10,7 +10,7 @@ import type { Sighting } from './identity.ts'
 const APART = 30_000_000n
 const EARLIER = 300_000n
 /** Longest life of a packet between its last device and its end, nanoseconds. */
-const LIFE = 50_000_000n
+const LIFE = 10_000_000n
 
 export interface Attributed<E extends KernelEvent> {
   readonly event: E
@@ -31,6 +31,7 @@ const ETHERNET = 1
 /** Length as net_dev_queue and netif_receive_skb count it: the Ethernet header is off already when a frame comes in. */
 const eventLength = (s: Sighting): number => (s.direction === 'in' && s.hardware === ETHERNET ? s.length - 14 : s.length)
 
+/** @param events in order of time */
 export function attribute(sightings: readonly Sighting[], events: readonly KernelEvent[]): Attribution {
   const waiting = new Map<string, Sighting[]>()
   const key = (device: string, direction: string, length: number): string => `${device} ${direction} ${length}`
@@ -46,7 +47,11 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
   let matched = 0
   for (const e of events) {
     if (e.kind === 'device') {
-      const candidates = waiting.get(key(e.device, e.direction, e.length)) ?? []
+      const candidates = waiting.get(key(e.device, e.direction, e.length))
+      if (!candidates) {
+        if (owner.size > 0) owner.delete(e.skb)
+        continue
+      }
       const distance = (s: Sighting): bigint => (s.at > e.at ? s.at - e.at : e.at - s.at)
       const best = candidates
         .filter((s) => e.at + EARLIER >= s.at && e.at - s.at < APART)

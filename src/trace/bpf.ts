@@ -29,6 +29,7 @@ const AND = 0x54
 const LSH = 0x64
 const JA = 0x05
 const JEQ = 0x15
+const JGE = 0x35
 const JSET = 0x45
 const RET = 0x06
 
@@ -55,6 +56,11 @@ export interface ProbeIdentity {
   readonly vxlanPort: number
   /** Ports that answers come from where a Service translates the destination's; a client's may be translated as well. */
   readonly answerPorts?: readonly number[]
+  /**
+   * Its ports may be translated on the way. Its answers are then known by too little to keep other clients of the same
+   * port away; {@link Recognizer} tells them apart afterwards.
+   */
+  readonly translated: boolean
 }
 
 /** Classic BPF with labels, which lie ahead of their jumps. */
@@ -117,6 +123,20 @@ export function captureFilter(probe: ProbeIdentity): Buffer {
   return a.label('accept').emit(RET, 0xffff).label('reject').emit(RET, 0).bytes()
 }
 
+/** Accepts what comes from or goes to a port of the probes; falls through otherwise. */
+function ownPorts(a: Assembler, prefix: string, { id, count }: ProbeIdentity): void {
+  for (const [offset, name] of [
+    [0, 'source'],
+    [2, 'destination'],
+  ] as const) {
+    const other = `${prefix}-not-${name}`
+    a.load(LD_H, M.l4, offset)
+      .when(JGE, id, undefined, other)
+      .when(JGE, id + count, other, 'accept')
+      .label(other)
+  }
+}
+
 function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
   const at = (name: string): string => `${name}-${n}`
   // The protocol number is in A, L4 offset in memory, when it gets here.
@@ -155,17 +175,18 @@ function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
 
   // A translated connection is known by its first sequence number only: handshakes and resets are let through.
   a.label(at('tcp'))
-  if (probe.protocol === 'tcp') a.load(LD_B, M.l4, 13).when(JSET, 6, 'accept')
+  if (probe.protocol === 'tcp') {
+    if (!probe.translated) ownPorts(a, at('tcp'), probe)
+    else a.load(LD_B, M.l4, 13).when(JSET, 6, 'accept')
+  }
   a.jump('reject')
 
   a.label(at('udp'))
   if (n === 0) a.load(LD_H, M.l4, 2).when(JEQ, probe.vxlanPort, 'vxlan')
   if (probe.protocol === 'udp') {
-    for (let i = 0; i < probe.count; i++) {
-      a.load(LD_H, M.l4, 0).when(JEQ, probe.id + i, 'accept')
-      a.load(LD_H, M.l4, 2).when(JEQ, probe.id + i, 'accept')
-    }
-    for (const port of new Set([probe.port, ...(probe.answerPorts ?? [])])) a.load(LD_H, M.l4, 0).when(JEQ, port, 'accept')
+    ownPorts(a, at('udp'), probe)
+    if (probe.translated)
+      for (const port of new Set([probe.port, ...(probe.answerPorts ?? [])])) a.load(LD_H, M.l4, 0).when(JEQ, port, 'accept')
     a.load(LD_W, M.l4, 8).when(JEQ, probe.marker, 'accept')
   }
   a.jump('reject')

@@ -50,6 +50,8 @@ interface Asked {
 export interface EarLosses {
   readonly frames: number
   readonly overflows: number
+  /** Whether everything that was heard has been handed over. */
+  readonly complete: boolean
 }
 
 export class Ear {
@@ -136,7 +138,7 @@ export class Ear {
   async end(): Promise<EarLosses> {
     const last = await this.#helper.end()
     const [frames = 0, overflows = 0] = (last ?? '').split(' ').map(Number)
-    return { frames, overflows }
+    return { frames, overflows, complete: last !== undefined }
   }
 
   #line(line: string): void {

@@ -4,8 +4,9 @@
 #
 #   perl events.pl <event>=<filter> ...    event: skb/kfree_skb; filter: as in events.rst, empty for none
 #
-# Standard output: LIVE <instance> <nanoseconds CLOCK_TAI is ahead of CLOCK_REALTIME>, or FAILED <why>; then lines of
-# trace_pipe; at the end "END <events lost>". Standard input: END, or end of file, stops it.
+# Standard output: LIVE <switch> <nanoseconds CLOCK_TAI is ahead of CLOCK_REALTIME>, or FAILED <why>; then lines of
+# trace_pipe; at the end "END <events lost>". Standard input: END, or end of file, stops it. Nothing is recorded until
+# somebody writes 1 into the file <switch>: what other traffic does before the probe is sent is of no use to anybody.
 use strict;
 use warnings;
 use POSIX ();
@@ -68,7 +69,8 @@ my $ended = 0;
 $SIG{TERM} = sub { $ended = 1 };
 
 put("$instance/trace_clock", 'tai') or do { clean(); fail('no trace clock "tai"') };
-put("$instance/buffer_size_kb", '1024');
+put("$instance/buffer_size_kb", '2048');
+put("$instance/tracing_on", '0');
 for (@ARGV) {
     my ($event, $filter) = split /=/, $_, 2;
     put("$instance/events/$event/filter", $filter) if length $filter;
@@ -76,7 +78,8 @@ for (@ARGV) {
 }
 open $pipe, '<', "$instance/trace_pipe" or do { my $why = $!; clean(); fail("trace_pipe: $why") };
 fcntl $pipe, 4, 04000;    # F_SETFL, O_NONBLOCK: it blocks otherwise however often it is polled
-print "LIVE $instance " . (clock(11) - clock(0)) . "\n";
+# By way of this process: tracefs may be mounted where only we see it.
+print "LIVE /proc/$$/root$instance/tracing_on " . (clock(11) - clock(0)) . "\n";
 
 sub drain {
     my $any = 0;

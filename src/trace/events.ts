@@ -4,6 +4,8 @@ import { Helper } from './helper.ts'
 interface Common {
   /** Nanoseconds, CLOCK_REALTIME. */
   readonly at: bigint
+  /** Microseconds, by the kernel's own clock: good for order only. */
+  readonly us: number
   readonly cpu: number
   readonly pid: number
 }
@@ -41,26 +43,84 @@ export interface LookupEvent extends Common {
 }
 export type KernelEvent = DeviceEvent | DropEvent | IcmpEvent | LookupEvent
 
-const LINE = /^.{16,}?-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d+): (\w+): (.*)$/
+/**
+ * A line about a device. Where other traffic has the probe's length there are very many of them, and nearly all are of no
+ * interest: only what tells that is taken out of the line at once.
+ */
+class DeviceLine implements DeviceEvent {
+  readonly kind = 'device'
+  readonly #line: string
+  readonly #at: number
+  readonly #taiAhead: bigint
+
+  /** @param values where `dev=` begins */
+  constructor(
+    line: string,
+    readonly us: number,
+    readonly direction: 'in' | 'out',
+    values: number,
+    taiAhead: bigint,
+  ) {
+    this.#line = line
+    this.#at = values
+    this.#taiAhead = taiAhead
+  }
+
+  get at(): bigint {
+    return BigInt(this.us) * 1000n - this.#taiAhead
+  }
+  get cpu(): number {
+    return Number(TASK.exec(this.#line)?.[2])
+  }
+  get pid(): number {
+    return Number(TASK.exec(this.#line)?.[1])
+  }
+  get device(): string {
+    return this.#line.slice(this.#at + 4, this.#line.indexOf(' ', this.#at))
+  }
+  get skb(): string {
+    const start = this.#line.indexOf('skbaddr=', this.#at) + 8
+    return this.#line.slice(start, this.#line.indexOf(' ', start))
+  }
+  get length(): number {
+    return Number(this.#line.slice(this.#line.lastIndexOf('=') + 1))
+  }
+}
+
+/** Process, processor. Names of processes may hold anything. */
+const TASK = /^.{16,}?-(\d+)\s+\[(\d+)\]\s/
+const NAME = /\s(\d+)\.(\d{6}): (\w+): /
+const DEVICE = [
+  [' net_dev_queue: ', 'out'],
+  [' netif_receive_skb: ', 'in'],
+] as const
+
+/** What events call their values; `reason` came later than the others and has a colon. */
+const FIELDS = {
+  skbaddr: /\bskbaddr=(\S+)/,
+  location: /\blocation=(\S+)/,
+  reason: /\breason[=:] ?(\S+)/,
+  protocol: /\bprotocol=(\S+)/,
+  type: /\btype=(\S+)/,
+  code: /\bcode=(\S+)/,
+} as const
 
 /** One line of trace_pipe. `taiAhead`: nanoseconds by which its clock is ahead of ours. */
 export function parseEvent(line: string, taiAhead = 0n): KernelEvent | undefined {
-  const m = LINE.exec(line)
-  if (!m) return undefined
-  const [, pid, cpu, seconds, fraction, name, rest] = m as unknown as [string, string, string, string, string, string, string]
-  const common = { at: BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0')) - taiAhead, cpu: Number(cpu), pid: Number(pid) }
-  const field = (key: string): string => new RegExp(`\\b${key}[=:]? ?(\\S+)`).exec(rest)?.[1] ?? ''
-  switch (name) {
-    case 'net_dev_queue':
-    case 'netif_receive_skb':
-      return {
-        ...common,
-        kind: 'device',
-        skb: field('skbaddr'),
-        device: field('dev'),
-        length: Number(field('len')),
-        direction: name === 'net_dev_queue' ? 'out' : 'in',
-      }
+  for (const [name, direction] of DEVICE) {
+    const at = line.indexOf(name)
+    if (at < 0) continue
+    const us = Math.round(Number(line.slice(line.lastIndexOf(' ', at - 1) + 1, at - 1)) * 1e6)
+    return Number.isNaN(us) ? undefined : new DeviceLine(line, us, direction, at + name.length, taiAhead)
+  }
+  const task = TASK.exec(line)
+  const m = NAME.exec(line)
+  if (!task || !m) return undefined
+  const rest = line.slice(m.index + m[0].length)
+  const us = Number(m[1]) * 1_000_000 + Number(m[2])
+  const common = { at: BigInt(us) * 1000n - taiAhead, us, cpu: Number(task[2]), pid: Number(task[1]) }
+  const field = (key: keyof typeof FIELDS): string => FIELDS[key].exec(rest)?.[1] ?? ''
+  switch (m[3]) {
     case 'kfree_skb':
       return {
         ...common,
@@ -107,6 +167,7 @@ export function eventFilters(lengths: readonly number[]): string[] {
 }
 
 export class Events {
+  /** In order of time. */
   readonly events: KernelEvent[] = []
   onNews: () => void = () => {}
   /** Why there are none; undefined while all is well. */
@@ -114,12 +175,14 @@ export class Events {
   readonly live: Promise<void>
   readonly #helper: Helper
   #taiAhead = 0n
+  #switch: string | undefined
 
   constructor(filters: readonly string[]) {
     let settle: () => void = () => {}
     const live = new Promise<void>((resolve) => (settle = resolve))
     this.#helper = new Helper(new URL('./events.pl', import.meta.url), filters, (line) => {
       if (line.startsWith('LIVE ')) {
+        this.#switch = line.split(' ')[1]
         this.#taiAhead = BigInt(line.split(' ')[2] ?? '0')
         // Differences below a millisecond are the time between the two readings.
         this.#taiAhead = ((this.#taiAhead + 500_000n) / 1_000_000n) * 1_000_000n
@@ -131,7 +194,7 @@ export class Events {
       }
       const event = parseEvent(line, this.#taiAhead)
       if (event) {
-        this.events.push(event)
+        this.#keep(event)
         this.onNews()
       }
     })
@@ -140,10 +203,21 @@ export class Events {
     })
   }
 
-  /** Stops, and tells how many events the kernel had no room for. */
-  async end(): Promise<number> {
-    const lost = Number((await this.#helper.end()) ?? '0')
-    this.events.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-    return lost
+  /** They come in order but for a few: those of another processor. */
+  #keep(event: KernelEvent): void {
+    let i = this.events.length
+    while (i > 0 && this.events[i - 1]!.us > event.us) i--
+    this.events.splice(i, 0, event)
+  }
+
+  /** File that starts the recording when 1 is written into it; undefined where there are no events. */
+  get switch(): string | undefined {
+    return this.#switch
+  }
+
+  /** Stops, and tells how many events the kernel had no room for, and whether all others have come in. */
+  async end(): Promise<{ readonly events: number; readonly complete: boolean }> {
+    const last = await this.#helper.end()
+    return { events: Number(last ?? '0'), complete: last !== undefined }
   }
 }

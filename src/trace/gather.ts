@@ -5,57 +5,35 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Enter } from '../kernel/enter.ts'
 import type { Applied } from '../state/store.ts'
 import { captureFilter } from './bpf.ts'
-import { Ear } from './ear.ts'
-import { eventFilters, Events } from './events.ts'
+import type { Collectors, ProbeOptions } from './collectors.ts'
 import type { Identity } from './identity.ts'
 import { Knowledge } from './knowledge.ts'
 import { createTable, deleteTable } from './netlink.ts'
 import { Places } from './places.ts'
 import { expectation, possibleWay } from './possible.ts'
-import { Prober } from './prober.ts'
+import { Prober, type Outcome } from './prober.ts'
 import { RuleTexts } from './rules.ts'
 import { Scene } from './scene.ts'
 import { selectors } from './selectors.ts'
 import { endpointsBehind } from './translation.ts'
 import type { Target } from './targets.ts'
 import { judge } from './judge.ts'
-import { lengthsOf } from './lengths.ts'
+import type { Losses } from './tell.ts'
 
-export interface ProbeOptions {
-  readonly protocol: 'icmp' | 'tcp' | 'udp'
-  /** Destination port; 0 for ICMP. */
-  readonly port: number
-  readonly family: 4 | 6 | undefined
-  /** Bytes of the IP packet; ignored for TCP. */
-  readonly size: number
-  readonly df: boolean
-  readonly ttl: number
-  readonly count: number
-  /** Milliseconds. */
-  readonly timeout: number
-}
-
-/** Collectors that need not know the lab: started first, they get ready while it is read. */
-export interface Collectors {
-  readonly ear: Ear
-  readonly events: Events
-  close(): Promise<void>
-}
-
-export function startCollectors(options: ProbeOptions): Collectors {
-  const ear = new Ear()
-  const events = new Events(eventFilters(lengthsOf(options)))
-  return {
-    ear,
-    events,
-    close: async () => {
-      await Promise.allSettled([ear.end(), events.end()])
-    },
-  }
+/** Ends the listening; what was heard until then is all there. @returns what was missed */
+export async function finish(scene: Scene, { ear, events }: Collectors): Promise<Losses> {
+  const [heard, lost] = await Promise.all([ear.end(), events.end()])
+  const { missing } = scene.parts
+  if (!heard.complete) missing.push('frames and rule traces that did not come in time: this machine is too busy')
+  if (events.failure !== undefined) missing.push(`no kernel events: ${events.failure}`)
+  else if (!lost.complete) missing.push('kernel events that did not come in time: this machine is too busy')
+  return { frames: heard.frames, overflows: heard.overflows, events: lost.events }
 }
 
 /** Time for what belongs to a case that is clear already to come in, milliseconds. */
 const GRACE = 12
+/** Longest wait for the sender to send, milliseconds. */
+const SENDING = 3000
 /** Between two looks at the evidence while nothing comes in, milliseconds. */
 const LOOK = 40
 
@@ -67,7 +45,7 @@ function identityOf(options: ProbeOptions, vxlanPorts: readonly number[]): Ident
 
 function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Buffer {
   const headers = (family === 4 ? 20 : 40) + 8
-  const payload = Buffer.alloc(Math.max(4, options.size - headers), 'netlab trace ')
+  const payload = Buffer.alloc(Math.max(5, options.size - headers), 'netlab trace ')
   identity.marker.copy(payload)
   return payload
 }
@@ -114,6 +92,7 @@ export async function gather(
       marker: identity.marker.readUInt32BE(),
       vxlanPort: identity.vxlanPorts[0]!,
       answerPorts: to.flow ? endpointsBehind(lab, to.address, to.flow).map((e) => e.port) : [],
+      translated: way.translated,
     }),
   )
   const knowledge = new Knowledge(enter)
@@ -152,16 +131,19 @@ export async function gather(
   try {
     const [expected] = await Promise.all([predict(), markRules(), events.live, prober.ready])
     signal.throwIfAborted()
-    if (events.failure !== undefined) missing.push(`no kernel events: ${events.failure}`)
     const scene = new Scene({ lab, from, to, options, identity, places, knowledge, expected, ear, events, prober, missing })
-    await listen(scene, prober, options, signal, () => [ear, events, prober])
+    await listen(scene, prober, options, signal, () => [ear, events, prober], events.switch)
     await scene.readRules(texts)
     return scene
   } finally {
-    void prober.end().catch(() => {})
+    prober.leave()
     await Promise.allSettled(ruled.map((node) => ear.transact(node, deleteTable(table))))
   }
 }
+
+/** When a probe's time begins to run: when it was sent, which on a machine without a free processor may be later than asked for. */
+const startOf = ({ sent, error }: Outcome, asked: number): number =>
+  sent !== undefined ? Number(sent / 1_000_000n) : error ? asked : asked + SENDING
 
 /** Sends the probes and looks at the evidence as it comes in, until it is clear what happened or time is up. */
 async function listen(
@@ -170,32 +152,33 @@ async function listen(
   options: ProbeOptions,
   signal: AbortSignal,
   sources: () => { onNews: () => void }[],
+  recording: string | undefined,
 ): Promise<void> {
   let wake: () => void = () => {}
   for (const s of sources()) s.onNews = () => wake()
   const started = Date.now()
   let told = 0
   for (let n = 0; n < options.count; n++) {
-    prober.send(n)
-    const deadline = Date.now() + options.timeout
+    prober.send(n, n === 0 ? recording : undefined)
+    const asked = Date.now()
     let clearSince: number | undefined
     for (;;) {
       signal.throwIfAborted()
       if (scene.answered(n)) break
+      const began = performance.now()
       const verdict = judge(scene.refresh(n))
+      const took = performance.now() - began
       if (verdict.certain) clearSince ??= Date.now()
       else clearSince = undefined
       if (clearSince !== undefined && Date.now() - clearSince >= GRACE) break
-      if (Date.now() >= deadline) break
+      if (Date.now() - startOf(scene.outcome(n), asked) >= options.timeout) break
       const news = new Promise<void>((resolve) => (wake = resolve))
       await Promise.race([news, sleep(clearSince === undefined ? LOOK : GRACE, undefined, { signal }).catch(() => {})])
-      // Frames of one packet come in a burst: look once at all of them.
-      await sleep(2)
+      // Frames of one packet come in a burst: look once at all of them. Where much comes in, a look takes long.
+      await sleep(Math.max(2, 2 * took))
     }
-    if (!scene.answered(n)) {
-      told = n
-      break
-    }
+    told = n
+    if (!scene.answered(n)) break
   }
   scene.n = told
   scene.tookMs = Date.now() - started

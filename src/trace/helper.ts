@@ -61,9 +61,20 @@ export class Helper {
     let timer: NodeJS.Timeout | undefined
     await Promise.race([this.#closed, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
     clearTimeout(timer)
+    this.#forget()
+    return this.#last
+  }
+
+  /** Lets it end by itself, without waiting for it: nothing it could still say is of interest. */
+  leave(): void {
+    this.#ended = true
+    this.#child.stdin.end()
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#child.unref()
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
       (stream as unknown as { unref?: () => void }).unref?.()
-    return this.#last
   }
 }

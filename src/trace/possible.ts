@@ -13,6 +13,8 @@ export interface PossibleWay {
   readonly listen: readonly string[]
   /** Those where it will be looked up and where rules are traced. */
   readonly core: readonly string[]
+  /** Whether hosts may translate its addresses and ports: Services, masquerading, and whatever is not known. */
+  readonly translated: boolean
   questions(places: Places): Map<string, RouteQuestion[]>
 }
 
@@ -52,6 +54,7 @@ export function possibleWay(lab: Lab, from: Node, to: Target): PossibleWay {
   return {
     listen: unique([...ends, ...lab.hosts, ...shared]),
     core,
+    translated: !((to.node?.kind === 'pod' || (to.node?.kind === 'host' && lab.services.length === 0)) && to.service === undefined),
     questions(places) {
       const source = ends[0]!
       const src = places.objects.find(

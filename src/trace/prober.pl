@@ -2,7 +2,9 @@
 #
 #   perl prober.pl <namespace file> <protocol> <family> <source or -> <destination> <port> <id> <payload hex> <df 0|1> <ttl or 0> <seconds>
 #
-# Prints READY once its sockets stand, then waits for lines on standard input: GO <n> sends probe n. Then, as it happens:
+# Prints READY once its sockets stand, then waits for lines on standard input: GO <n> [<switch>] sends probe n, after
+# writing 1 into the file <switch>, which starts the recording of kernel events, and 0 soon after it was answered. Then,
+# as it happens:
 #   SENT <n> <seconds.nanoseconds> <source port>
 #   ERROR <n> <errno> <text>       the node refused to send, or was told of an error
 #   REPLY <n> <time> <ttl or -> <what>   echo | connected | refused | datagram
@@ -40,6 +42,26 @@ sub setup {
     fcntl $socket, 4, 04000;
 }
 
+# A raw socket gets the answers to every ping of its node. Classic BPF: echo replies with our id, and errors.
+# IPv4 sockets see the packet from its IP header on, IPv6 ones from the ICMP header.
+sub only_own {
+    my ($socket) = @_;
+    my @errors = $six ? (1 .. 4) : (3, 5, 11, 12);
+    my ($load_byte, $load_half) = $six ? (0x30, 0x28) : (0x50, 0x48);
+    my @code = (
+        $six ? [0x00, 0, 0, 0] : [0xb1, 0, 0, 0],                           # X = length of the IPv4 header
+        [$load_byte, 0, 0, 0],                                              # A = type
+        (map { [0x15, 7 - $_, 0, $errors[$_]] } 0 .. 3),
+        [0x15, 0, 2, $six ? 129 : 0],
+        [$load_half, 0, 0, 4],                                              # A = id
+        [0x15, 1, 0, $id],
+        [0x06, 0, 0, 0],
+        [0x06, 0, 0, 0xffff],
+    );
+    my $program = join '', map { pack 'S C C L', @$_ } @code;
+    setsockopt $socket, SOL_SOCKET, 26, pack 'S x6 P', scalar(@code), $program;    # SO_ATTACH_FILTER
+}
+
 sub checksum {
     my ($bytes) = @_;
     my $sum = 0;
@@ -48,7 +70,17 @@ sub checksum {
     return ~$sum & 0xffff;
 }
 
-sub complain { my ($n, $number) = @_; local $! = $number; print "ERROR $n $number $!\n" }
+# The file that switches the recording of events, and whether the probe has been answered. Whoever refuses a packet answers
+# first and drops it then, perhaps on another processor: it gets a moment.
+my ($switch, $answered) = (undef, 0);
+my $MOMENT = 0.01;
+sub record {
+    return if !defined $switch || !open my $file, '>', $switch;
+    syswrite $file, $_[0];
+    close $file;
+}
+sub answer { print "$_[0]\n"; $answered = 1 }
+sub complain { my ($n, $number) = @_; local $! = $number; answer("ERROR $n $number $!") }
 
 my (%open, $raw);
 my $rin = '';
@@ -56,6 +88,7 @@ vec($rin, 0, 1) = 1;
 if ($protocol eq 'icmp') {
     socket $raw, $domain, SOCK_RAW, $six ? 58 : 1 or die "netlab: raw socket: $!\n";
     setup($raw);
+    only_own($raw);
     bind $raw, address($source, 0) if $source ne '-';
     vec($rin, fileno $raw, 1) = 1;
 }
@@ -85,6 +118,7 @@ print "READY\n";
 sub go {
     my ($n) = @_;
     my $bytes = pack 'H*', $payload;
+    substr $bytes, 4, 1, chr $n;    # after the marker: tells the probes of one trace apart behind address translation
     if ($protocol eq 'icmp') {
         my $packet = pack('CCnnn', $six ? 128 : 8, 0, 0, $id, $n + 1) . $bytes;
         substr $packet, 2, 2, pack 'n', checksum($packet) if !$six;
@@ -112,7 +146,7 @@ sub hear_icmp {
     if (!$six) { $ttl = unpack 'x8 C', $bytes; $bytes = substr $bytes, 4 * (15 & ord $bytes) }
     return if length $bytes < 8;
     my ($type, $code, undef, $its, $seq) = unpack 'CCnnn', $bytes;
-    if ($type == ($six ? 129 : 0)) { print "REPLY " . ($seq - 1) . " $at $ttl echo\n" if $its == $id; return }
+    if ($type == ($six ? 129 : 0)) { answer("REPLY " . ($seq - 1) . " $at $ttl echo") if $its == $id; return }
     return if $six ? $type > 4 : !($type == 3 || $type == 11 || $type == 12 || $type == 5);
     my $quoted = substr $bytes, 8;
     $quoted = substr $quoted, $six ? 40 : 4 * (15 & ord $quoted) if length $quoted > 40 || (!$six && length $quoted >= 28);
@@ -120,7 +154,7 @@ sub hear_icmp {
     my (undef, undef, undef, $quotedId, $quotedSeq) = unpack 'CCnnn', $quoted;
     return if $quotedId != $id;
     my $sender = $six ? (unpack_sockaddr_in6($from))[1] : (unpack_sockaddr_in($from))[1];
-    print 'ICMP ' . ($quotedSeq - 1) . " $at " . inet_ntop($domain, $sender) . " $type $code\n";
+    answer('ICMP ' . ($quotedSeq - 1) . " $at " . inet_ntop($domain, $sender) . " $type $code");
 }
 
 sub hear {
@@ -129,11 +163,11 @@ sub hear {
     my $at = now();
     my $error = unpack 'i', getsockopt $socket, SOL_SOCKET, SO_ERROR;
     my $done = 1;
-    if ($error == 111) { print "REPLY $n $at - refused\n" }
+    if ($error == 111) { answer("REPLY $n $at - refused") }
     elsif ($error) { complain($n, $error) }
-    elsif ($protocol eq 'tcp') { print "REPLY $n $at - connected\n" }
-    elsif (defined recv $socket, my $bytes, 65535, 0x40) { print "REPLY $n $at - datagram\n" }
-    elsif ($!{ECONNREFUSED}) { print "REPLY $n $at - refused\n" }
+    elsif ($protocol eq 'tcp') { answer("REPLY $n $at - connected") }
+    elsif (defined recv $socket, my $bytes, 65535, 0x40) { answer("REPLY $n $at - datagram") }
+    elsif ($!{ECONNREFUSED}) { answer("REPLY $n $at - refused") }
     else { $done = 0 }
     if ($done) { vec($rin, fileno $socket, 1) = 0; delete $open{ fileno $socket }; close $socket }
 }
@@ -143,11 +177,17 @@ while (1) {
     my $ready = $rin;
     my $writable = '';
     if ($protocol eq 'tcp') { vec($writable, $_, 1) = 1 for keys %open }
-    select($ready, $writable, undef, undef) > 0 or next;
+    my $news = select $ready, $writable, undef, $answered ? $MOMENT : undef;
+    if ($answered && $news == 0) { record('0'); ($switch, $answered) = (undef, 0) }
+    next if $news <= 0;
     hear_icmp() if $raw && vec $ready, fileno $raw, 1;
     for my $fd (keys %open) { hear($open{$fd}) if vec($ready, $fd, 1) || vec $writable, $fd, 1 }
     if (vec $ready, 0, 1) {
         last if !sysread STDIN, $buffer, 4096, length $buffer;
-        go($1) while $buffer =~ s/^GO (\d+)\n//;
+        while ($buffer =~ s/^GO (\d+)(?: (\S+))?\n//) {
+            ($switch, $answered) = ($2, 0);
+            record('1');
+            go($1);
+        }
     }
 }

@@ -48,8 +48,9 @@ export class Prober {
     this.ready.catch(() => {})
   }
 
-  send(n: number): void {
-    this.#helper.write(`GO ${n}\n`)
+  /** @param recording file to write 1 into just before, which starts the recording of kernel events */
+  send(n: number, recording?: string): void {
+    this.#helper.write(`GO ${n}${recording === undefined ? '' : ` ${recording}`}\n`)
   }
 
   #line(line: string): void {
@@ -64,7 +65,8 @@ export class Prober {
     this.onNews()
   }
 
-  async end(): Promise<void> {
-    await this.#helper.end()
+  /** Lets the process go. */
+  leave(): void {
+    this.#helper.leave()
   }
 }

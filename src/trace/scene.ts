@@ -87,10 +87,7 @@ export class Scene {
     this.errors = of('error')
     const from = this.outcome().sent ?? this.forward[0]?.at ?? 0n
     this.neighbours = this.sightings.filter((s) => s.role === 'neighbour' && s.at >= from - 1_000_000n)
-    this.attribution = attribute(
-      this.sightings,
-      [...events.events].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)),
-    )
+    this.attribution = attribute(this.sightings, events.events)
     this.rules = groupTraces(ear.traces)
       .map((group) => {
         const packet = packetOf(group, this.sightings)

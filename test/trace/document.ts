@@ -29,7 +29,13 @@ export interface TraceDocument {
   readonly differences: readonly string[]
   readonly notes: readonly string[]
   readonly counted: { readonly sent: number; readonly answered: number }
-  readonly evidence: { readonly captured: number; readonly expected: number; readonly lost: number; readonly missing: readonly string[] }
+  readonly evidence: {
+    readonly captured: number
+    readonly expected: number
+    readonly lost: number
+    readonly eventsLost: number
+    readonly missing: readonly string[]
+  }
 }
 
 export function traceDocument(result: Run): TraceDocument {

@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Enter } from '../../src/kernel/enter.ts'
 import { readApplied } from '../../src/state/store.ts'
-import { gather, startCollectors, type ProbeOptions } from '../../src/trace/gather.ts'
+import type { KernelEvent } from '../../src/trace/events.ts'
+import { startCollectors, type ProbeOptions } from '../../src/trace/collectors.ts'
+import { gather } from '../../src/trace/gather.ts'
 import { resolveTargets } from '../../src/trace/targets.ts'
 import { bin, root } from '../support/root.ts'
 import { stringify } from '../unit/trace/recording.ts'
@@ -39,6 +41,12 @@ function optionsOf(args: readonly string[]): ProbeOptions {
     timeout: 1500,
   }
 }
+
+/** Values of a device event are read out of its line when asked for. */
+const plain = (e: KernelEvent): KernelEvent =>
+  e.kind === 'device'
+    ? { kind: e.kind, at: e.at, us: e.us, cpu: e.cpu, pid: e.pid, skb: e.skb, device: e.device, direction: e.direction, length: e.length }
+    : e
 
 async function record(fault: Fault): Promise<void> {
   const args = fault.args ?? ['pod-a', 'pod-b']
@@ -71,7 +79,7 @@ async function record(fault: Fault): Promise<void> {
     snapshots,
     frames: scene.parts.ear.frames,
     traces: scene.parts.ear.traces,
-    events: collectors.events.events,
+    events: collectors.events.events.map(plain),
     outcomes: scene.parts.prober.outcomes,
     texts: [...scene.texts],
   })

@@ -1,0 +1,139 @@
+/**
+ * Traces on a machine without a free processor, in labs full of other packets, again and again. What a trace says must
+ * be right each time; that the evidence does not suffice is a right answer too, and is counted.
+ *
+ *   NETLAB_ROUNDS=50   that many rounds instead of one
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Lab } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { netlab, sh, told } from '../support/run.ts'
+import { traceDocument, type TraceDocument } from './document.ts'
+import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
+import { busy, flood, type Load } from './load.ts'
+
+ownMachine()
+
+const ROUNDS = Number(process.env['NETLAB_ROUNDS'] ?? 1)
+/** Milliseconds a flood has to become one. */
+const SWELL = 200
+
+const TRACES: readonly (readonly string[])[] = [[], ['--port', '8080/tcp'], ['--port', '5353/udp']]
+
+const CHOSEN = [
+  'iptables drop in FORWARD',
+  'underlay firewall',
+  'no route',
+  'blackhole',
+  'rp_filter',
+  'MTU at the tunnel',
+  'TTL',
+  'ip_forward off',
+  'FDB entry missing',
+  'VNI mismatch',
+  'VTEP down at the destination',
+  'veth down in the host',
+  'not on its bridge',
+  'neighbour missing',
+  'no such pod',
+  'no route back in the pod',
+  'TCP: nobody listening',
+  'UDP: nobody listening',
+]
+const faults = CHOSEN.map((name) => FAULTS.find((f) => f.name === name)!)
+
+const topology = (backend: string, attach: string): string => `network: { backend: ${backend}, attach: ${attach} }\n${TOPOLOGY}`
+
+type Judged = 'right' | 'honest' | 'lost' | 'wrong'
+
+/** It says that it does not know, or that it did not hear everything. */
+function isHonest({ drop, evidence, outcome }: TraceDocument): boolean {
+  return outcome === 'unanswered' || drop?.cause === 'no-evidence' || evidence.lost > 0 || evidence.eventsLost > 0
+}
+
+/** A flood fills queues: what the kernel then drops, probes among them, is no mistake of the trace. */
+const FULL = /^(SOCKET_RCVBUFF|CPU_BACKLOG|FULL_RING|QDISC_DROP|TCP_BACKLOG|TCP_OVERFLOW|NETFILTER_DROP_QUEUE)$/
+const isQueueFull = ({ drop }: TraceDocument): boolean => drop?.cause === 'kernel' && FULL.test(drop.kernelReason ?? '')
+
+function judgeHealthy(story: TraceDocument): Judged {
+  const { outcome, evidence, differences } = story
+  if (outcome !== 'delivered')
+    return isQueueFull(story) ? 'lost' : drop(story) === '' || story.drop?.cause === 'no-evidence' ? 'honest' : 'wrong'
+  if (evidence.captured === evidence.expected && evidence.lost === 0 && differences.length === 0) return 'right'
+  return evidence.lost > 0 ? 'honest' : 'wrong'
+}
+
+const drop = (story: TraceDocument): string => (story.drop ? `${story.drop.node} ${story.drop.device} ${story.drop.cause}` : '')
+
+function judgeFault(fault: Fault, story: TraceDocument): Judged {
+  const { outcome = 'dropped' } = fault
+  if (story.outcome === outcome && story.drop?.node === fault.node && story.drop.cause === fault.cause) return 'right'
+  if (story.outcome === 'unanswered' || story.drop?.cause === 'no-evidence') return 'honest'
+  return isQueueFull(story) ? 'lost' : 'wrong'
+}
+
+describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
+  const healthy = ['vxlan', 'direct'].flatMap((backend) =>
+    ['bridge', 'routed'].map((attach) => ({ what: `${backend} over ${attach}`, lab: new Lab(topology(backend, attach)), podB: '' })),
+  )
+  const broken = new Lab(TOPOLOGY)
+  const loads: Load[] = []
+  const tally = new Map<string, Record<Judged, number>>()
+  const wrong: string[] = []
+
+  const count = (what: string, judged: Judged, story: TraceDocument): void => {
+    const row = tally.get(what) ?? { right: 0, honest: 0, lost: 0, wrong: 0 }
+    row[judged]++
+    tally.set(what, row)
+    if (judged === 'right') return
+    const { outcome, differences, evidence } = story
+    const text = `${judged}: ${what}: ${JSON.stringify({ outcome, drop: story.drop, differences, evidence })}`
+    console.log(text)
+    if (judged === 'wrong') wrong.push(text)
+  }
+  const trace = async (lab: Lab, args: readonly string[]): Promise<TraceDocument> =>
+    traceDocument(await netlab(['trace', ...args, '--lab', lab.name, '--json']))
+
+  before(async () => {
+    for (const h of healthy) h.podB = (await h.lab.mustUp()).nodes.find((n) => n.name === 'pod-b')!.addresses![0]!
+    await broken.mustUp()
+    loads.push(busy())
+  })
+  after(async () => {
+    for (const load of loads) load.stop()
+    console.log(`| what | right | not enough evidence | lost to the flood | wrong |`)
+    for (const [what, n] of tally) console.log(`| ${what} | ${n.right} | ${n.honest} | ${n.lost} | ${n.wrong} |`)
+    for (const { lab } of [...healthy, { lab: broken }]) await lab.remove()
+  })
+
+  for (let round = 1; round <= ROUNDS; round++) {
+    it(`round ${round}`, async () => {
+      const before = wrong.length
+      for (const { what, lab, podB } of healthy) {
+        const load = flood(lab, podB)
+        await sh(`sleep ${SWELL / 1000}`)
+        for (const args of TRACES) {
+          const story = await trace(lab, ['pod-a', 'pod-b', ...args])
+          count(`healthy, ${what}`, judgeHealthy(story), story)
+        }
+        load.stop()
+      }
+      const load = flood(broken, '10.244.1.2')
+      const script = (text: string): Promise<string> =>
+        sh(`on() { node=$1; shift; nsenter --net="/run/netns/${broken.name}.$node" "$@"; }\n${text}`)
+      for (const fault of faults) {
+        await script(fault.inject)
+        const story = await trace(broken, fault.args ?? ['pod-a', 'pod-b'])
+        await script(fault.undo ?? 'true')
+        if (fault.inject !== 'true') {
+          const healed = await broken.up()
+          assert.equal(healed.code, 0, told(healed))
+        }
+        count(fault.name, judgeFault(fault, story), story)
+      }
+      load.stop()
+      assert.deepEqual(wrong.slice(before), [])
+    })
+  }
+})
