@@ -159,7 +159,7 @@ async function listen(
   const started = Date.now()
   let told = 0
   for (let n = 0; n < options.count; n++) {
-    prober.send(n, n === 0 ? recording : undefined)
+    prober.send(n, recording)
     const asked = Date.now()
     let clearSince: number | undefined
     for (;;) {
