@@ -18,10 +18,11 @@ import * as policies from './bench/policies.js'
 import * as scale from './bench/scale.js'
 import * as serving from './bench/serving.js'
 import * as startup from './bench/startup.js'
+import * as trace from './bench/trace.js'
 import { write } from './bench/stats.js'
 import * as throughput from './bench/throughput.js'
 
-const BENCHES = { startup, plan, policies, scale, mesh, serving, throughput, matrix }
+const BENCHES = { startup, plan, policies, scale, mesh, serving, trace, throughput, matrix }
 
 const USAGE = `usage: node scripts/bench.js [options]
 

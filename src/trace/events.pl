@@ -2,7 +2,8 @@
 # instance of tracefs of its own, so that nobody else's tracing is touched, and removes it when it ends, for whatever
 # reason. Where tracefs is not mounted it is mounted in a mount namespace of our own, where nobody sees it.
 #
-#   perl events.pl <event>=<filter> ...    event: skb/kfree_skb; filter: as in events.rst, empty for none
+#   perl events.pl <event>=<filter> ...    event: skb/kfree_skb; filter: as in events.rst, empty for none;
+#                                              of several for one event the first that the kernel understands
 #
 # Standard output: LIVE <switch> <nanoseconds CLOCK_TAI is ahead of CLOCK_REALTIME>, or FAILED <why>; then lines of
 # trace_pipe; at the end "END <events lost>". Standard input: END, or end of file, stops it. Nothing is recorded until
@@ -71,9 +72,11 @@ $SIG{TERM} = sub { $ended = 1 };
 put("$instance/trace_clock", 'tai') or do { clean(); fail('no trace clock "tai"') };
 put("$instance/buffer_size_kb", '2048');
 put("$instance/tracing_on", '0');
+my %filtered;
 for (@ARGV) {
     my ($event, $filter) = split /=/, $_, 2;
-    put("$instance/events/$event/filter", $filter) if length $filter;
+    next if $filtered{$event};
+    $filtered{$event} = !length $filter || put("$instance/events/$event/filter", $filter);
     put("$instance/events/$event/enable", '1') or print "NOEVENT $event\n";
 }
 open $pipe, '<', "$instance/trace_pipe" or do { my $why = $!; clean(); fail("trace_pipe: $why") };
