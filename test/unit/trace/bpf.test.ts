@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest'
+import { captureFilter, type ProbeIdentity } from '../../../src/trace/bpf.ts'
+
+/** Runs a classic BPF program over a packet from its network header on, as net/core/filter.c does. @returns bytes let through */
+function filter(program: Buffer, ethertype: number, packet: Buffer): number {
+  const memory: number[] = []
+  let [a, x] = [0, 0]
+  const offset = (k: number): number => (k | 0) + 0x100000
+  for (let at = 0; ; at++) {
+    const code = program.readUInt16LE(at * 8)
+    const [yes, no] = [program[at * 8 + 2]!, program[at * 8 + 3]!]
+    const k = program.readUInt32LE(at * 8 + 4)
+    const load = (size: number, from: number): boolean => {
+      if ((k | 0) === -0x1000) a = ethertype
+      else if (from < 0 || from + size > packet.length) return false
+      else a = packet.readUIntBE(from, size)
+      return true
+    }
+    const jump = (is: boolean): void => void (at += is ? yes : no)
+    const sizes: Record<number, number> = { 0x20: 4, 0x28: 2, 0x30: 1, 0x40: 4, 0x48: 2, 0x50: 1 }
+    if (code in sizes) {
+      if (!load(sizes[code]!, offset(k) + (code >= 0x40 ? x : 0))) return 0
+    } else if (code === 0x00) a = k
+    else if (code === 0x60) a = memory[k]!
+    else if (code === 0x61) x = memory[k]!
+    else if (code === 0x02) memory[k] = a
+    else if (code === 0x07) x = a
+    else if (code === 0x04) a = (a + k) >>> 0
+    else if (code === 0x0c) a = (a + x) >>> 0
+    else if (code === 0x54) a = (a & k) >>> 0
+    else if (code === 0x64) a = (a << k) >>> 0
+    else if (code === 0x05) at += k
+    else if (code === 0x15) jump(a === k)
+    else if (code === 0x35) jump(a >= k)
+    else if (code === 0x45) jump((a & k) !== 0)
+    else if (code === 0x06) return k
+    else throw new Error(`instruction ${code.toString(16)} at ${at}`)
+  }
+}
+
+const u16 = (...numbers: number[]): Buffer => Buffer.from(numbers.flatMap((n) => [n >> 8, n & 255]))
+const ipv4 = (protocol: number, payload: Buffer): Buffer =>
+  Buffer.concat([
+    Buffer.from([0x45, 0]),
+    u16(20 + payload.length, 7, 0x4000),
+    Buffer.from([64, protocol]),
+    u16(0),
+    Buffer.alloc(8),
+    payload,
+  ])
+const ipv6 = (next: number, payload: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0x60, 0, 0, 0]), u16(payload.length), Buffer.from([next, 64]), Buffer.alloc(32), payload])
+const udp = (from: number, to: number, payload: Buffer): Buffer => Buffer.concat([u16(from, to, 8 + payload.length, 0), payload])
+const tcp = (from: number, to: number, flags: number): Buffer =>
+  Buffer.concat([u16(from, to), Buffer.alloc(8), Buffer.from([0x50, flags]), Buffer.alloc(6)])
+const SYN = 2
+const ACK = 16
+const vxlan = (inner: Buffer): Buffer => ipv4(17, udp(40_000, 8472, Buffer.concat([Buffer.alloc(8), Buffer.alloc(12), u16(0x800), inner])))
+const gre = (inner: Buffer): Buffer => ipv4(47, Buffer.concat([u16(0, 0x800), inner]))
+const wraps: readonly (readonly [string, (packet: Buffer) => Buffer])[] = [
+  ['bare', (p) => p],
+  ['in VXLAN', vxlan],
+  ['in GRE', gre],
+  ['in IPIP', (p) => ipv4(4, p)],
+]
+
+const probe = (more: Partial<ProbeIdentity>): ProbeIdentity => ({
+  protocol: 'udp',
+  id: 61_000,
+  count: 1,
+  port: 53,
+  marker: 0x01020304,
+  vxlanPort: 8472,
+  translated: false,
+  ...more,
+})
+const passes = (p: Partial<ProbeIdentity>, packet: Buffer, ethertype = 0x800): boolean =>
+  filter(captureFilter(probe(p)), ethertype, packet) > 0
+
+describe.each(wraps)('%s', (_, wrap) => {
+  const answer = (to: number): Buffer => wrap(ipv4(17, udp(53, to, Buffer.from('hello there'))))
+  test('UDP: the probe, its answer, and nobody else on its port', () => {
+    expect(passes({}, wrap(ipv4(17, udp(61_000, 53, Buffer.alloc(8)))))).toBe(true)
+    expect(passes({}, answer(61_000))).toBe(true)
+    expect(passes({}, answer(60_999))).toBe(false)
+    expect(passes({}, answer(61_001))).toBe(false)
+  })
+  test('UDP: every probe of a hundred', () => {
+    for (const n of [0, 50, 99]) expect(passes({ count: 100 }, answer(61_000 + n))).toBe(true)
+    expect(passes({ count: 100 }, answer(61_100))).toBe(false)
+  })
+  test('UDP: behind address translation by its marker, and the answer by its port', () => {
+    expect(passes({}, wrap(ipv4(17, udp(1234, 53, Buffer.from([1, 2, 3, 4, 5])))))).toBe(true)
+    expect(passes({ translated: true }, answer(1234))).toBe(true)
+    expect(passes({ translated: true, answerPorts: [5353] }, wrap(ipv4(17, udp(5353, 1234, Buffer.alloc(9)))))).toBe(true)
+    expect(passes({ translated: true }, wrap(ipv4(17, udp(5353, 1234, Buffer.alloc(9)))))).toBe(false)
+  })
+  test('TCP: its own ports; handshakes of others only where ports may be translated', () => {
+    const syn = (from: number): Buffer => wrap(ipv4(6, tcp(from, 80, SYN)))
+    const tcpProbe = { protocol: 'tcp', port: 80 } as const
+    expect(passes(tcpProbe, syn(61_000))).toBe(true)
+    expect(passes(tcpProbe, wrap(ipv4(6, tcp(80, 61_000, SYN | ACK))))).toBe(true)
+    expect(passes(tcpProbe, syn(40_000))).toBe(false)
+    expect(passes({ ...tcpProbe, translated: true }, syn(40_000))).toBe(true)
+    expect(passes({ ...tcpProbe, translated: true }, wrap(ipv4(6, tcp(40_000, 80, ACK))))).toBe(false)
+  })
+  test('ICMP: its echo, and errors', () => {
+    const icmp = (type: number, id: number): Buffer =>
+      wrap(ipv4(1, Buffer.concat([Buffer.from([type, 0]), u16(0, id, 1), Buffer.alloc(8)])))
+    const icmpProbe = { protocol: 'icmp', port: 0 } as const
+    expect(passes(icmpProbe, icmp(8, 61_000))).toBe(true)
+    expect(passes(icmpProbe, icmp(0, 61_000))).toBe(true)
+    expect(passes(icmpProbe, icmp(8, 61_001))).toBe(false)
+    expect(passes(icmpProbe, icmp(3, 0))).toBe(true)
+  })
+})
+
+test('address resolution and IPv6', () => {
+  expect(passes({}, Buffer.alloc(28), 0x806)).toBe(true)
+  expect(passes({}, ipv6(17, udp(61_000, 53, Buffer.alloc(8))), 0x86dd)).toBe(true)
+  expect(passes({}, ipv6(17, udp(40_000, 53, Buffer.alloc(8))), 0x86dd)).toBe(false)
+  expect(passes({}, ipv6(58, Buffer.concat([Buffer.from([135, 0]), Buffer.alloc(22)])), 0x86dd)).toBe(true)
+  expect(passes({}, Buffer.alloc(60), 0x88cc)).toBe(false)
+})
