@@ -60,7 +60,7 @@ export interface ProbeIdentity {
    * Its ports may be translated on the way. Its answers are then known by too little to keep other clients of the same
    * port away; {@link Recognizer} tells them apart afterwards.
    */
-  readonly translated: boolean
+  readonly translated?: boolean
 }
 
 /** Classic BPF with labels, which lie ahead of their jumps. */

@@ -35,12 +35,6 @@ sub clock {
     return $s * 1_000_000_000 + $ns;
 }
 
-sub started {
-    my ($pid) = @_;
-    open my $file, '<', "/proc/$pid/stat" or return '';
-    return (split ' ', <$file> =~ s/.*\) //sr)[19];
-}
-
 if (!-d "$ROOT/instances") {
     my ($private, $none, $type, $empty) = (1 << 18 | 1 << 14, 'none', 'tracefs', '');
     my ($top, $where) = ('/', $ROOT);
@@ -48,21 +42,27 @@ if (!-d "$ROOT/instances") {
     syscall $MOUNT, $none, $top, $empty, $private, 0;
     syscall($MOUNT, $none, $where, $type, 0, 0) == 0 or fail("this kernel has no tracefs: $!");
 }
-# What killed traces left behind: their name says who they were.
-for my $left (glob "$ROOT/instances/netlab-*-*") {
-    my ($pid, $start) = $left =~ /netlab-(\d+)-(\d+)$/ or next;
-    next if started($pid) eq $start;
-    put("$left/events/enable", '0');
-    rmdir $left;
-}
-my $instance = "$ROOT/instances/netlab-$$-" . started($$);
-mkdir $instance or fail("cannot make a tracing instance: $!");
+# What killed traces left behind. Nothing can be told from names, as others may number their processes anew; but the kernel
+# does not remove an instance that somebody reads from, and each of us reads from theirs as long as they live.
+rmdir for glob "$ROOT/instances/netlab-*";
 
-my ($cleaned, $pipe) = (0);
+# Just made and not yet read from, it may be taken for such a remain by somebody else.
+my ($instance, $pipe, $why);
+for my $attempt (1 .. 5) {
+    $instance = "$ROOT/instances/netlab-trace-$$-" . clock(1);
+    mkdir $instance or fail("cannot make a tracing instance: $!");
+    last if open $pipe, '<', "$instance/trace_pipe";
+    $why = $!;
+    rmdir $instance;
+}
+fail("trace_pipe: $why") if !$pipe || !defined fileno $pipe;
+fcntl $pipe, 4, 04000;    # F_SETFL, O_NONBLOCK: it blocks otherwise however often it is polled
+
+my $cleaned = 0;
 sub clean {
     return if $cleaned++;
-    close $pipe if $pipe;    # an instance somebody reads from cannot be removed
-    put("$instance/events/enable", '0');
+    put("$instance/tracing_on", '0');
+    close $pipe;    # an instance somebody reads from cannot be removed
     rmdir $instance;
 }
 $SIG{$_} = 'IGNORE' for qw(INT HUP PIPE);
@@ -79,8 +79,6 @@ for (@ARGV) {
     $filtered{$event} = !length $filter || put("$instance/events/$event/filter", $filter);
     put("$instance/events/$event/enable", '1') or print "NOEVENT $event\n";
 }
-open $pipe, '<', "$instance/trace_pipe" or do { my $why = $!; clean(); fail("trace_pipe: $why") };
-fcntl $pipe, 4, 04000;    # F_SETFL, O_NONBLOCK: it blocks otherwise however often it is polled
 # By way of this process: tracefs may be mounted where only we see it.
 print "LIVE /proc/$$/root$instance/tracing_on " . (clock(11) - clock(0)) . "\n";
 
