@@ -7,8 +7,9 @@
 #   NODE <node> <file>         fork a child for the namespace of this file; the number stands for it from then on
 #   TO <node> <length>         so many bytes for that child follow, lines of:
 #     LISTEN <id> <protocol> <port> <any|loopback> <name>
-#     ASK <id> <kind> <address> <port> <size or 0> <source port or 0> <patience in ms> <count>
-#                              a count of more than 1: so many echoes, 10 ms apart, and how many came back how often
+#     ASK <id> <kind> <address> <port> <size or 0> <source port or 0> <patience in ms> <count> <speak>
+#                              a count of more than 1: so many echoes, 10 ms apart, and how many came back how often;
+#                              speak: 1 if who accepts a connection may wait to hear something first
 #     GO <wave>                asks everything since the last GO at once
 #     FORGET <wave>            deletes the neighbours it has learned since its first question
 # Standard output, fields parted by tabs, from the children themselves (a line is one write, so lines never mix):
@@ -44,7 +45,9 @@ my ($IP_MTU_DISCOVER, $IP_MTU, $IPV6_MTU_DISCOVER, $IPV6_MTU, $IPV6_RECVHOPLIMIT
 my $SCTP = 132;
 
 my $MOST_OPEN = 400;        # questions under way at once
-my $SLOW = 5000;            # for who accepted a connection, to say something, ms
+my $MOST_YOUNG = 24;        # of them so young that who is asked may not have got round to it
+my $YOUNG = 150;            # ms
+my $SLOW = 4;               # times the patience, for who accepted a connection to say something
 my $SPACING = 10;           # of the echoes of a train, ms
 my $KEPT = 256;             # connections a listener has answered and not yet closed
 
@@ -64,7 +67,7 @@ sub now { syscall($CLOCK_GETTIME, 1, $clock); my ($s, $ns) = unpack 'q2', $clock
 my ($node, $nonce, $out) = (0, 0, '');
 my ($rin, $win) = ('', '');
 my (%reader, %writer);      # by file descriptor: what to do
-my (@queue, %pending, $open, $wave, @kept, @again);
+my (@queue, %pending, $wave, @kept, @again, @young);
 my (%raw, %mark);           # raw sockets; questions by what their answer carries
 my ($sequence, $source_port) = (0, 0);
 my $next_look = 0;          # when silence may have lasted long enough
@@ -158,6 +161,7 @@ sub start {
     $q->{at} = now();
     $q->{deadline} = $q->{at} + $q->{patience};
     $pending{ $q->{id} } = $q;
+    push @young, $q;
     if ($q->{kind} ne 'tcp') { $q->{remind} = $q->{at} + $q->{patience} / 3; push @again, $q }
     my $kind = $q->{kind};
     $kind eq 'tcp' ? start_tcp($q) : $kind eq 'udp' ? start_udp($q) : $kind eq 'icmp' ? start_icmp($q) : start_sctp($q);
@@ -199,10 +203,10 @@ sub connected {
     return settle_errno($q, $errno) if $errno;
     $q->{self} = shown(getsockname $socket);
     $q->{connected} = 1;
-    $q->{deadline} = now() + $SLOW;
+    $q->{deadline} = now() + $SLOW * $q->{patience};
     unwatch(fileno $socket);
     # Who waits for the client to speak first hears something; a server that hung up is read below.
-    send($socket, "netlab\n", MSG_DONTWAIT | MSG_NOSIGNAL);
+    send($socket, "netlab\n", MSG_DONTWAIT | MSG_NOSIGNAL) if $q->{speak};
     watch('r', fileno $socket, sub { hear_tcp($q) });
 }
 
@@ -525,7 +529,6 @@ sub answer_streams {
     for (1 .. 64) {
         my $peer = accept(my $socket, $listener) or last;
         send $socket, "$name " . shown($peer) . "\n", MSG_DONTWAIT | MSG_NOSIGNAL;
-        shutdown $socket, 1;
         push @kept, [now(), $socket];
         close +(shift @kept)->[1] if @kept > $KEPT;
     }
@@ -609,8 +612,8 @@ sub obey {
     my ($verb, $id, @words) = split ' ', $_[0];
     if ($verb eq 'ASK') {
         know_neighbours();
-        my ($kind, $to, $port, $size, $from, $patience, $count) = @words;
-        push @queue, { id => $id, kind => $kind, to => $to, port => $port, size => $size, from => $from, patience => $patience, count => $count,
+        my ($kind, $to, $port, $size, $from, $patience, $count, $speak) = @words;
+        push @queue, { id => $id, kind => $kind, to => $to, port => $port, size => $size, from => $from, patience => $patience, count => $count, speak => $speak,
             family => six($to) ? AF_INET6 : AF_INET, name => packed($to, $port), peer => without_port(shown(packed($to, $port))) };
     } elsif ($verb eq 'LISTEN') { listen_on($id, @words) }
     elsif ($verb eq 'GO') { $wave = $id }
@@ -640,8 +643,11 @@ sub child {
     watch('r', 0, \&obey_all);
     say_it('READY', $node);
     while (1) {
-        while (defined $wave && @queue && %pending < $MOST_OPEN) {
-            start(shift @queue);
+        if (defined $wave && @queue) {
+            # Everybody asks and answers: who only asked at first would leave all others waiting.
+            my $old = now() - $YOUNG;
+            @young = grep { !$_->{settled} && $_->{at} > $old } @young;
+            for (my $n = 0; $n < 8 && @queue && %pending < $MOST_OPEN && @young < $MOST_YOUNG; $n++) { start(shift @queue) }
         }
         if (defined $wave && !@queue && !%pending) {
             say_it('DONE', $node, $wave);
@@ -653,6 +659,9 @@ sub child {
         my $timeout;
         if (%pending) {
             $timeout = $next_look > $before ? ($next_look - $before) / 1000 : 0;
+            # More may be asked at once, or when those under way are no longer young.
+            my $pause = !@queue || %pending >= $MOST_OPEN ? $timeout : @young < $MOST_YOUNG ? 0 : ($young[0]{at} + $YOUNG - $before) / 1000;
+            $timeout = $pause < 0 ? 0 : $pause if $pause < $timeout;
         } elsif (@kept) { $timeout = 1 }
         my ($r, $w) = ($rin, $win);
         my $n = select $r, $w, undef, $timeout;
@@ -671,7 +680,7 @@ sub child {
                 elsif ($q->{heard}) { settle_train($q) }
                 else { settle($q, 'timeout') }
             }
-            $next_look = $before + $SLOW;
+            $next_look = $before + 60_000;
             for my $q (values %pending) { $next_look = $q->{deadline} if $q->{deadline} < $next_look }
             for my $q (@again) { $next_look = $q->{remind} if !$q->{settled} && $q->{remind} < $next_look }
         }

@@ -7,6 +7,8 @@ import type { Answer, Listening, Question } from './question.ts'
 export interface Put {
   readonly question: Question
   readonly patience: number
+  /** TCP: who accepts answers by itself; others may wait to hear something first. */
+  readonly quiet?: boolean
 }
 
 /** Who has a port: a listener of ours, somebody else, or nobody can. */
@@ -86,9 +88,9 @@ export class Askers {
    */
   async ask(list: readonly Put[], onHeard: (count: number) => void = DONE): Promise<Answer[]> {
     const byNode = new Map<number, string[]>()
-    list.forEach(({ question: q, patience }, id) => {
+    list.forEach(({ question: q, patience, quiet }, id) => {
       const node = this.#node(q.netns)
-      const line = `ASK ${id} ${q.kind} ${q.address} ${q.port} ${q.size ?? 0} ${q.sourcePort ?? 0} ${patience} ${q.count ?? 1}`
+      const line = `ASK ${id} ${q.kind} ${q.address} ${q.port} ${q.size ?? 0} ${q.sourcePort ?? 0} ${patience} ${q.count ?? 1} ${quiet ? 0 : 1}`
       const lines = byNode.get(node)
       if (lines) lines.push(line)
       else byNode.set(node, [line])

@@ -11,7 +11,7 @@ import { neighbourTable, type NeighbourTable } from './machine.ts'
 import { forbidden } from './model-wire.ts'
 import { readAfter, readBefore, type Readings } from './readings.ts'
 import { UnderlayEar, type Heard } from './underlay.ts'
-import { sceneOf, type Sampling } from './scene.ts'
+import { partiesOf, sceneOf, type Sampling } from './scene.ts'
 import { DenyWatch, type Proof, type Proofs } from './vacuity-proof.ts'
 import { waves, type LinkOf } from './waves.ts'
 
@@ -96,7 +96,10 @@ function linkOf(lab: Lab): LinkOf {
   }
 }
 
-const isAsExpected = (q: Asked, answer: Answer | undefined): boolean => answer !== undefined && q.expected.includes(answer.outcome)
+/** Somebody who accepts a connection and says nothing may only be busy: asker.pl's words. */
+const isHesitant = (q: Asked, answer: Answer): boolean => q.kind === 'tcp' && answer.text === 'connected, and it said nothing'
+const isAsExpected = (q: Asked, answer: Answer | undefined): boolean =>
+  answer !== undefined && q.expected.includes(answer.outcome) && !isHesitant(q, answer)
 
 class Run {
   readonly asking = new Asking()
@@ -104,11 +107,13 @@ class Run {
   readonly #options: TestOptions
   readonly #askers: Askers
   readonly #table: NeighbourTable = neighbourTable()
+  readonly #spaces: ReadonlyMap<string, string>
 
   constructor(lab: Lab, askers: Askers, options: TestOptions) {
     this.#lab = lab
     this.#askers = askers
     this.#options = options
+    this.#spaces = new Map(partiesOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
   }
 
   /** Asks all, once more what came out differently, and proves what stayed silent. */
@@ -137,6 +142,12 @@ class Run {
     await this.#round(strange, 'asking again', LONGER)
   }
 
+  /** Whether a listener of ours has the port, which speaks first. */
+  #isOurs({ kind, address, port }: Question): boolean {
+    const netns = kind === 'tcp' ? this.#spaces.get(address) : undefined
+    return netns !== undefined && this.asking.listener(netns, 'tcp', port) === 'ours'
+  }
+
   async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
     const { onProgress, patience = 1, signal } = this.#options
     const most = Math.max(16, Math.floor(this.#table.most * SHARE_OF_TABLE))
@@ -147,7 +158,7 @@ class Run {
       signal?.throwIfAborted()
       const puts = wave.map((i): Put => {
         const usual = list[i]!.expected.includes('timeout') ? PATIENCE.silent : PATIENCE.answering
-        return { question: list[i]!, patience: Math.round(usual * longer * patience) }
+        return { question: list[i]!, patience: Math.round(usual * longer * patience), quiet: this.#isOurs(list[i]!) }
       })
       const answers = await this.#askers.ask(puts, (count) =>
         onProgress?.(`${phase} ${list.length} questions`, (before + count) / list.length),
