@@ -38,6 +38,17 @@ export class Askers {
   #wave: Wave | undefined
   #waves = 0
   #closed: Promise<unknown> | undefined
+  /** Ends whatever is waited for when they are closed in the middle of it. */
+  #stop: (error: Error) => void = DONE
+  readonly #stopped = new Promise<never>((_, reject) => (this.#stop = reject))
+
+  constructor() {
+    this.#stopped.catch(DONE)
+  }
+
+  #untilClosed<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([this.#helper.orBroken(promise), this.#stopped])
+  }
 
   get pid(): number {
     return this.#helper.pid
@@ -78,7 +89,7 @@ export class Askers {
     const left = [...wanted].filter(([node]) => !this.gone.has(this.#names[node]!)).reduce((n, [, lines]) => n + lines.length, 0)
     const all = new Promise<void>((done) => (this.#listening = { left, done }))
     for (const [node, lines] of wanted) this.#tell(node, lines)
-    await this.#helper.orBroken(all)
+    await this.#untilClosed(all)
     return this.#held
   }
 
@@ -106,7 +117,7 @@ export class Askers {
     })
     for (const node of waiting) this.#tell(node, byNode.get(node)!)
     for (const node of waiting) this.#tell(node, [`GO ${number}`])
-    await this.#helper.orBroken(all)
+    await this.#untilClosed(all)
     this.#wave = undefined
     return list.map(
       ({ question }, id) =>
@@ -124,12 +135,13 @@ export class Askers {
     const all = new Promise<void>((done) => (this.#wave = { answers: [], waiting: new Set(nodes), done, heard: DONE }))
     const number = ++this.#waves
     for (const node of nodes) this.#tell(node, [`FORGET ${number}`])
-    await this.#helper.orBroken(all)
+    await this.#untilClosed(all)
     this.#wave = undefined
   }
 
   /** Ends all of them and waits until they are gone. */
   async close(): Promise<void> {
+    this.#stop(new Error('the test was ended'))
     await (this.#closed ??= this.#helper.end())
   }
 
