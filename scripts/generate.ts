@@ -3,10 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { attachSchemas } from '../src/attach/index.ts'
 import { backendSchemas } from '../src/backends/index.ts'
+import { policySchemas } from '../src/policy/index.ts'
+import { serviceSchemas } from '../src/services/index.ts'
 import { jsonSchema, jsonSchemaText } from '../src/topology/json-schema.ts'
 import { referenceMarkdown } from '../src/topology/reference.ts'
 
-const modules = { backends: backendSchemas, attach: attachSchemas }
+const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
 const root = new URL('../', import.meta.url)
 
 function write(path: string, text: string): void {

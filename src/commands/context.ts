@@ -2,6 +2,8 @@
 import { attachSchemas } from '../attach/index.ts'
 import { backendSchemas } from '../backends/index.ts'
 import { compile, refusals, type Compiled } from '../compile/compile.ts'
+import { policySchemas } from '../policy/index.ts'
+import { serviceSchemas } from '../services/index.ts'
 import type { Lab } from '../model/lab.ts'
 import type { Leases } from '../model/lease.ts'
 import { resolve } from '../model/resolve.ts'
@@ -10,7 +12,7 @@ import type { ServiceSpec } from '../topology/kubernetes.ts'
 import { readTopology, type LoadedTopology } from '../topology/load.ts'
 import { Exit, Failure } from './failure.ts'
 
-export const modules = { backends: backendSchemas, attach: attachSchemas }
+export const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
 
 /** Flags every command that reads a topology has. */
 export interface FileOptions {

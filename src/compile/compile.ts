@@ -63,7 +63,7 @@ export function compile(lab: Lab): Compiled {
   if (hasIpv6(lab)) needs.add('ipv6')
   const services = servicesOf(lab)
   for (const feature of services.needs(lab)) needs.add(feature)
-  const policy = policyModuleOf()
+  const policy = policyModuleOf(lab)
   for (const feature of policy.needs(lab)) needs.add(feature)
 
   const podsOf = new Map<string, Pod[]>(lab.hosts.map((h) => [h.name, []]))

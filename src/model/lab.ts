@@ -109,6 +109,8 @@ export interface Lab {
   readonly serviceCIDRs: readonly string[]
   readonly backend: ModuleChoice
   readonly attach: ModuleChoice
+  /** What makes Services answer and what enforces policies; absent in labs that an older netlab made. */
+  readonly modules?: { readonly services: ModuleChoice; readonly policy: ModuleChoice }
   readonly masquerade: boolean
   readonly segments: readonly Segment[]
   readonly router?: Router

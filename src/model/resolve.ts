@@ -66,6 +66,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     serviceCIDRs: networks.services.map(formatCidr),
     backend: topology.network.backend,
     attach: topology.network.attach,
+    modules: { services: topology.network.services, policy: topology.network.policy },
     masquerade: topology.network.masquerade,
     segments,
     ...(segments.length > 1 || externals.length > 0

@@ -1,9 +1,13 @@
 /** Every policy module. A new one: one file, one line here, one page in docs/. */
+import type { Lab } from '../model/lab.ts'
 import { iptables } from './iptables.ts'
 import type { PolicyModule } from './policy.ts'
 
 /** @public */
 export const policyModules: Readonly<Record<string, PolicyModule>> = { iptables }
 
-/** The module that enforces a lab's policies. There is one to choose from. */
-export const policyModuleOf = (): PolicyModule => policyModules['iptables']!
+/** Options schemas by name, for the topology schema. */
+export const policySchemas = Object.fromEntries(Object.entries(policyModules).map(([name, m]) => [name, m.options]))
+
+/** The module that enforces a lab's policies. */
+export const policyModuleOf = (lab?: Lab): PolicyModule => policyModules[lab?.modules?.policy.type ?? 'iptables']!

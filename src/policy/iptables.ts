@@ -18,6 +18,7 @@
  * bridge. What a host sends to its own pods (kubelet's probes) leaves by OUTPUT and is never judged; what other
  * hosts send is forwarded and is.
  */
+import * as z from 'zod'
 import type { Chain, Ipset, KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../model/lab.ts'
 import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../model/policies.ts'
@@ -182,6 +183,7 @@ const needsSelf = (lab: Lab): boolean => lab.services.length > 0
 
 export const iptables: PolicyModule = {
   summary: 'two chains a host, members in ipsets',
+  options: z.object({}),
   needs: (lab) => (policiesOf(lab).length === 0 ? [] : needsSelf(lab) ? ['ipset', 'bpf-match'] : ['ipset']),
   objects(host, lab): (Chain | Ipset)[] {
     const here = enforced(lab).get(host.name)

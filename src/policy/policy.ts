@@ -1,4 +1,5 @@
 /** What every policy module answers: how NetworkPolicies are enforced on a host. Pure: no I/O, no clock, no randomness. */
+import type * as z from 'zod'
 import type { Feature } from '../kernel/features.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../model/lab.ts'
@@ -23,6 +24,8 @@ export interface DenyRule {
 export interface PolicyModule {
   /** One line for the docs. */
   readonly summary: string
+  /** Parses its options in `network.policy`. */
+  readonly options: z.ZodObject
   /** Kernel features this lab's policies need; none where there are no policies. */
   needs(lab: Lab): readonly Feature[]
   /** Everything on one host. Nothing where no policy selects a pod of the host. */

@@ -3,9 +3,16 @@ import type { Lab } from '../model/lab.ts'
 import { iptablesModule } from './iptables.ts'
 import type { ServiceModule, ServiceProxy } from './service.ts'
 
-const serviceModules: Readonly<Record<string, ServiceModule>> = {
+/** @public */
+export const serviceModules: Readonly<Record<string, ServiceModule>> = {
   iptables: iptablesModule,
 }
 
-/** The module a lab uses. There is one to choose from so far. */
-export const servicesOf = (_lab: Lab): ServiceProxy => serviceModules['iptables']!.create()
+/** Options schemas by name, for the topology schema. */
+export const serviceSchemas = Object.fromEntries(Object.entries(serviceModules).map(([name, m]) => [name, m.options]))
+
+/** The module a lab chose. */
+export function servicesOf({ modules }: Lab): ServiceProxy {
+  const choice = modules?.services ?? { type: 'iptables' }
+  return serviceModules[choice.type]!.create(choice)
+}

@@ -16,6 +16,7 @@
  * NetworkPolicies), health check ports and load balancers. Added: what is for the range of cluster addresses but for
  * no Service is refused at its first host; kube-proxy's iptables mode would let it leave by the default route.
  */
+import * as z from 'zod'
 import type { Chain, KernelObject } from '../kernel/objects.ts'
 import { addressOf, type Host, type Lab } from '../model/lab.ts'
 import type { Family } from '../topology/address.ts'
@@ -23,6 +24,8 @@ import type { Source } from '../topology/diagnostics.ts'
 import { PortPlan, type PortRules } from './port.ts'
 import { comment, JUMP_NEW, mark, reject } from './rules.ts'
 import type { ServiceModule, ServiceProxy } from './service.ts'
+
+const options = z.object({})
 
 /** Services that have a cluster address, and so rules: not headless ones, which are names only. */
 const hasRules = (lab: Lab): boolean => lab.services.some((s) => s.clusterIPs.length > 0)
@@ -110,5 +113,6 @@ function wayOut(host: Host, lab: Lab, family: Family, serviceCIDR: string): Kern
 
 export const iptablesModule: ServiceModule = {
   summary: "kube-proxy's iptables mode: DNAT on the client's host, one chain a port and one a pod",
-  create: iptables,
+  options,
+  create: () => iptables(),
 }

@@ -2,6 +2,7 @@
  * What every Services module answers: how a packet for a virtual address finds a pod.
  * Pure: no I/O, no clock, no randomness.
  */
+import type * as z from 'zod'
 import type { Feature } from '../kernel/features.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab } from '../model/lab.ts'
@@ -21,5 +22,7 @@ export interface ServiceProxy {
 export interface ServiceModule {
   /** One line for people. */
   readonly summary: string
-  create(): ServiceProxy
+  /** Parses its options in `network.services`. */
+  readonly options: z.ZodObject
+  create(options: Readonly<Record<string, unknown>>): ServiceProxy
 }

@@ -4,7 +4,7 @@
  * from it. It judges shapes only: what needs more than one value to decide (references,
  * overlaps, capacity) is judged by the model.
  *
- * Backends and attach modules keep the schema of their options beside their code and hand it in
+ * Modules (backends, attach, services, policy) keep the schema of their options beside their code and hand it in
  * as {@link ModuleSchemas}, so that a new module changes nothing here.
  */
 import * as z from 'zod'
@@ -20,6 +20,8 @@ export const MAX_REPLICAS = 50_000
 export interface ModuleSchemas {
   readonly backends: Readonly<Record<string, z.ZodObject>>
   readonly attach: Readonly<Record<string, z.ZodObject>>
+  readonly services: Readonly<Record<string, z.ZodObject>>
+  readonly policy: Readonly<Record<string, z.ZodObject>>
 }
 
 /** A module and its options, as the topology gives them. The module's own schema has checked and completed them. */
@@ -173,6 +175,18 @@ export const topologySchema = (modules: ModuleSchemas) =>
           'bridge',
           { code: 'unknown-attach', noun: 'attach module' },
           'How a pod is connected to its host',
+        ),
+        services: moduleChoice(
+          modules.services,
+          'iptables',
+          { code: 'unknown-services', noun: 'services module' },
+          "How a Service's address becomes a pod's",
+        ),
+        policy: moduleChoice(
+          modules.policy,
+          'iptables',
+          { code: 'unknown-policy', noun: 'policy module' },
+          'How NetworkPolicies are enforced',
         ),
         masquerade: z.boolean().default(true).describe('SNAT what leaves the cluster, never what stays in it.'),
       })

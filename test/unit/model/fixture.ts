@@ -1,14 +1,13 @@
 /** Labs from topology text, as the commands make them. */
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { attachSchemas } from '../../../src/attach/index.ts'
-import { backendSchemas } from '../../../src/backends/index.ts'
+import { modules } from '../../../src/commands/context.ts'
 import { leasesOf, type Leases } from '../../../src/model/lease.ts'
 import type { Host, Lab, Pod } from '../../../src/model/lab.ts'
 import { resolve } from '../../../src/model/resolve.ts'
 import type { Diagnostic } from '../../../src/topology/diagnostics.ts'
 import { loadTopology, type LoadedTopology } from '../../../src/topology/load.ts'
 
-export const modules = { backends: backendSchemas, attach: attachSchemas }
+export { modules }
 
 const FILE = 'lab.yaml'
 const say = (diagnostics: readonly Diagnostic[]): string =>

@@ -117,6 +117,23 @@ const MODULES: BadInput[] = [
     says: ['`bridge`', 'known: bridge, routed'],
   },
   {
+    name: 'an unknown services module',
+    text: `${LAB}network: { services: iptable }\n`,
+    finds: ['3:22 unknown-services'],
+    says: ['network.services: unknown services module "iptable"', 'did you mean `iptables`?'],
+  },
+  {
+    name: 'an unknown policy module, as type',
+    text: `${LAB}network: { policy: { type: nftables } }\n`,
+    finds: ['3:28 unknown-policy'],
+    says: ['network.policy.type: unknown policy module "nftables"', '`iptables`'],
+  },
+  {
+    name: 'an option that a policy module does not have',
+    text: `${LAB}network: { policy: { type: iptables, log: true } }\n`,
+    finds: ['3:38 unknown-key'],
+  },
+  {
     name: 'options without a type',
     text: `${LAB}network: { backend: { vni: 7 } }\n`,
     finds: ['3:12 missing-key'],

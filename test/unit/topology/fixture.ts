@@ -16,4 +16,6 @@ export const modules: ModuleSchemas = {
     direct: z.object({}),
   },
   attach: { bridge: z.object({}), routed: z.object({}) },
+  services: { iptables: z.object({}) },
+  policy: { iptables: z.object({}) },
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { attachSchemas } from '../../../src/attach/index.ts'
 import { backendSchemas } from '../../../src/backends/index.ts'
+import { policySchemas } from '../../../src/policy/index.ts'
+import { serviceSchemas } from '../../../src/services/index.ts'
 import { jsonSchema, jsonSchemaText, type JsonSchema } from '../../../src/topology/json-schema.ts'
 import { referenceMarkdown } from '../../../src/topology/reference.ts'
 import { topologySchema } from '../../../src/topology/schema.ts'
@@ -9,7 +11,7 @@ import { modules } from './fixture.ts'
 import { loaded } from './load.ts'
 
 const committed = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
-const real = { backends: backendSchemas, attach: attachSchemas }
+const real = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
 
 describe('committed files are fresh (npm run generate)', () => {
   it('topology.schema.json', () => {

@@ -15,6 +15,8 @@ describe('a good topology', () => {
         hostPrefix: {},
         backend: { type: 'vxlan', vni: 1, port: 8472, tunnel: 'always' },
         attach: { type: 'bridge' },
+        services: { type: 'iptables' },
+        policy: { type: 'iptables' },
         masquerade: true,
       },
       underlay: { mtu: 1500, segments: { lan: ['192.168.50.0/24'] } },
@@ -27,6 +29,11 @@ describe('a good topology', () => {
       manifests: [],
       expect: [],
     })
+  })
+
+  it('names modules, or describes them', () => {
+    const { network } = loaded('network: { services: iptables, policy: { type: iptables } }\nhosts: { a: {} }\npods: {}\n').topology
+    expect([network.services, network.policy]).toEqual([{ type: 'iptables' }, { type: 'iptables' }])
   })
 
   it('may have no pods', () => {
@@ -42,6 +49,8 @@ describe('a good topology', () => {
       serviceCIDR: ['10.96.0.0/16'],
       backend: { type: 'vxlan', vni: 7, port: 8472, tunnel: 'cross-segment' },
       attach: { type: 'routed' },
+      services: { type: 'iptables' },
+      policy: { type: 'iptables' },
       masquerade: false,
     })
     expect(topology.hosts['node-2']).toEqual({
