@@ -3,20 +3,8 @@
  * command costs the start-up of what it uses.
  */
 import { Command, Option } from '@commander-js/extra-typings'
+import { example, json, junit, lab, matrix, only, prove, sample, seed, traceFailures } from './cli-options.ts'
 import { VERSION } from './version.ts'
-
-const example = (lines: string): string =>
-  `\nExamples:\n${lines
-    .trim()
-    .split('\n')
-    .map((l) => `  $ ${l.trim()}`)
-    .join('\n')}\n`
-const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
-const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
-const matrix = (): Option<'--matrix'> => new Option('--matrix', 'show who reached whom, however large the lab')
-const junit = (): Option<'--junit <file>'> => new Option('--junit <file>', 'write a JUnit XML report')
-const traceFailures = (): Option<'--trace-failures <dir>'> =>
-  new Option('--trace-failures <dir>', 'save a trace of each failed pair: JSON, pcapng, HTML')
 
 /** Builds the program; also read by `netlab completion` and by the docs. */
 export function program() {
@@ -138,11 +126,11 @@ export function program() {
     .command('test')
     .description('Does the running lab keep its promises: the network model, its policies and Services, its `expect:`? Exit code 1 if not.')
     .argument('[lab]', 'name or file; may be left out when one lab is up')
-    .addOption(new Option('--only <group...>', 'promises of these sources only').choices(['model', 'policy', 'service', 'expect'] as const))
-    .option('--sample <pairs>', 'ask about so many pairs of pods instead of all')
-    .option('--seed <number>', 'another sample of the same size')
+    .addOption(only())
+    .addOption(sample())
+    .addOption(seed())
     .option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)')
-    .option('--prove', 'then lift each policy in turn, and show that the test would notice')
+    .addOption(prove())
     .addOption(matrix())
     .addOption(junit())
     .addOption(traceFailures())
@@ -154,6 +142,30 @@ export function program() {
       ),
     )
     .action(async (name, options) => (await import('./commands/test.ts')).test(name, options))
+
+  netlab
+    .command('ci')
+    .description('Build, test and remove each topology; one report over all. For continuous integration, and before a commit.')
+    .argument('<file...>', 'topology files, directories, patterns')
+    .option('--jobs <labs>', 'how many labs at a time (default: processors + 1, as far as memory allows)')
+    .addOption(only())
+    .addOption(sample())
+    .addOption(seed())
+    .option('--timeout <time>', 'longest for building and testing a lab: 90s, 10m (default: 10m)')
+    .addOption(prove())
+    .option('--keep', 'leave labs that failed')
+    .option('--allow-skip', 'labs that this machine cannot run do not make it fail')
+    .addOption(matrix())
+    .addOption(junit())
+    .addOption(traceFailures())
+    .addOption(json())
+    .addHelpText(
+      'after',
+      example(
+        'netlab ci topologies --junit report.xml\nnetlab ci lab.yaml more/*.yaml --jobs 2 --trace-failures traces\nnetlab ci topologies --allow-skip --sample 1000',
+      ),
+    )
+    .action(async (files, options) => (await import('./commands/ci.ts')).ci(files, options))
 
   const policy = netlab
     .command('policy')

@@ -1,6 +1,6 @@
 /** Where the outcome of tests goes besides the terminal: JUnit, GitHub's annotations and its summary of a job. */
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { reachability } from '../model/reachability.ts'
 import type { Lab } from '../model/lab.ts'
 import { annotations } from '../report/github.ts'
@@ -53,11 +53,18 @@ export const onGitHub = (env = process.env): boolean => env['GITHUB_ACTIONS'] ==
 /** Directory that reports write paths from: in GitHub's log and in JUnit they must be the repository's. */
 const baseOf = (env = process.env): string => (onGitHub(env) && env['GITHUB_WORKSPACE']) || process.cwd()
 
+/** Not `recursive`: where nothing can be made, as under /proc, Node would try forever. */
+function makeDirectory(dir: string): void {
+  if (existsSync(dir)) return
+  makeDirectory(dirname(dir))
+  mkdirSync(dir)
+}
+
 /** Makes sure that a report can be written before anything is tested. @throws Failure (exit 2) */
 function requireWritable(file: string | undefined): void {
   if (file === undefined) return
   try {
-    mkdirSync(dirname(file), { recursive: true })
+    makeDirectory(dirname(resolve(file)))
     appendFileSync(file, '')
   } catch (error) {
     throw failure(Exit.Usage, 'cannot-write', `cannot write ${file}: ${(error as Error).message}`)
@@ -92,7 +99,7 @@ export function writeReports(outcomes: readonly Outcome[], at: Date, file: strin
 export function requireReports({ junit: file, traceFailures: dir }: ReportOptions): void {
   requireWritable(file)
   try {
-    if (dir !== undefined) mkdirSync(dir, { recursive: true })
+    if (dir !== undefined) makeDirectory(resolve(dir))
   } catch (error) {
     throw failure(Exit.Usage, 'cannot-write', `cannot write to ${dir}: ${(error as Error).message}`)
   }

@@ -23,7 +23,7 @@ interface UpCommandOptions {
 }
 
 /** Fires on Ctrl-C, on a polite kill and when the terminal goes away; a second signal changes nothing. */
-function interruption(): AbortController {
+export function interruption(): AbortController {
   const controller = new AbortController()
   const reason = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'Nothing was changed.')
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort(reason))
@@ -83,7 +83,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
 }
 
 /** @throws Failure for every outcome but success. */
-function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
+export function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
   const sources = from.texts
   const after = (rolledBack: boolean): string =>
     rolledBack

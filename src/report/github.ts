@@ -32,7 +32,7 @@ export function annotationLine({ kind, title, message, file, line, column }: Ann
   return `::${kind} ${at.join(',')}::${data(message)}\n`
 }
 
-function ofOutcome(outcome: Outcome): Annotation[] {
+function ofOutcome(outcome: Outcome, base: string): Annotation[] {
   const { run, lab } = outcome
   const checks = run
     ? someOf(failuresOf(run), MOST).shown.map((c): Annotation => {
@@ -40,7 +40,7 @@ function ofOutcome(outcome: Outcome): Annotation[] {
         return {
           kind: 'error',
           title: `${lab}: ${titleOf(c)}`,
-          message: `${reasonOf(c)}${command === undefined ? '' : `\n${command}`}`,
+          message: `${reasonOf(c, base)}${command === undefined ? '' : `\n${command}`}`,
           file: fileOf(c, run),
           line: c.source?.line ?? 1,
           ...(c.source ? { column: c.source.column } : {}),
@@ -72,7 +72,7 @@ function inTurns<T>(lists: readonly (readonly T[])[]): T[] {
  * @param workspace GITHUB_WORKSPACE: paths are written from there
  */
 export function annotations(outcomes: readonly Outcome[], workspace: string): string {
-  const all = inTurns(outcomes.map(ofOutcome))
+  const all = inTurns(outcomes.map((o) => ofOutcome(o, workspace)))
   const more = { error: outcomes.reduce((sum, o) => sum + unshown(o), 0), warning: 0 }
   return (['error', 'warning'] as const)
     .flatMap((kind) => {

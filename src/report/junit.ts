@@ -53,9 +53,9 @@ function caseOf(check: Check, run: TestRun, base: string): string[] {
   const asked = place === undefined ? '' : `\nasked for by ${place}`
   const result =
     check.status === 'failed'
-      ? element('failure', { message: reasonOf(check), type: check.id }, `${reasonOf(check)}${asked}${again}`)
+      ? element('failure', { message: reasonOf(check, base), type: check.id }, `${reasonOf(check, base)}${asked}${again}`)
       : check.status === 'skipped'
-        ? element('skipped', { message: reasonOf(check) })
+        ? element('skipped', { message: reasonOf(check, base) })
         : []
   const file = shortPath(fileOf(check, run), base)
   return element('testcase', { name: titleOf(check), classname: `${run.lab}.${check.group}`, file, line: check.source?.line }, result)

@@ -61,7 +61,7 @@ function failures({ run, lab }: Outcome, base: string): string {
     return [
       text(c.title),
       pair === '' ? '' : code(pair),
-      text(reasonOf(c)),
+      text(reasonOf(c, base)),
       place === undefined ? '' : code(shortPath(place, base)),
       command === undefined ? '' : code(command),
     ]

@@ -19,8 +19,9 @@ export const titleOf = (check: Check): string => [check.title, pairOf(check)].fi
 /** One line, without anything a terminal would act upon. */
 export const oneLine = (text: string): string => visible(text.trim().replaceAll(/\s*\n\s*/g, '; '))
 
-/** The one line that says why. A failure without one is told apart from one that nobody explained. */
-export const reasonOf = (check: Check): string => oneLine(check.detail ?? `${check.title}: no reason was given`)
+/** The one line that says why, with the paths in it from `base`. */
+export const reasonOf = (check: Check, base: string): string =>
+  oneLine(check.detail ?? `${check.title}: no reason was given`).replaceAll(`${base}/`, '')
 
 /** The command that shows a failure, for a shell. @param lab to name it in the command, for those who may have several up */
 export function commandOf({ reproduce }: Check, lab?: string): string | undefined {

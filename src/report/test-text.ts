@@ -22,7 +22,7 @@ export interface TestStyle {
   readonly isOnly: boolean
 }
 
-const MOST_FAILURES = 25
+const MOST_FAILURES = 15
 
 export const GROUPS: Readonly<Record<Group, string>> = {
   model: 'network model',
@@ -62,13 +62,16 @@ function failuresText(run: TestRun, { chalk, columns, cwd, isOnly }: TestStyle):
   const rest = hidden.map(({ id, count: n }) => chalk.dim(`… and ${n} more of ${id}\n`)).join('')
   if (room >= LEAST_ROOM) {
     const rows = shown.flatMap((c, i) => {
-      const [why, ...below] = [...wrapped(reasonOf(c), room), ...about(c)]
+      const [why, ...below] = [...wrapped(reasonOf(c, cwd), room), ...about(c)]
       return [[...ends[i]!, why!], ...below.map((text) => ['', '', '', '', text])]
     })
     return `${table([...head, 'why'], rows, chalk.dim)}${rest}`
   }
   const [titles, ...rows] = table(head, ends, chalk.dim).trimEnd().split('\n')
-  const lines = rows.flatMap((row, i) => [row, ...[...wrapped(reasonOf(shown[i]!), columns - 2), ...about(shown[i]!)].map((l) => `  ${l}`)])
+  const lines = rows.flatMap((row, i) => [
+    row,
+    ...[...wrapped(reasonOf(shown[i]!, cwd), columns - 2), ...about(shown[i]!)].map((l) => `  ${l}`),
+  ])
   return `${[titles, ...lines].join('\n')}\n${rest}`
 }
 

@@ -47,7 +47,7 @@ export function findManifests({ topology, file, source }: LoadedTopology, found:
   return [...files]
 }
 
-function namesIn(directory: string): string[] {
+export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory).sort()
   } catch {
@@ -56,7 +56,7 @@ function namesIn(directory: string): string[] {
 }
 
 /** Files a pattern matches: `*`, `?` and `[…]` within a name, `**` for any number of directories. */
-function glob(pattern: string): string[] {
+export function glob(pattern: string): string[] {
   const parts = pattern.split(sep)
   const fixed = parts.findIndex((p) => /[*?[]/.test(p))
   const found: string[] = []

@@ -43,6 +43,11 @@ describe('a finished test as text', () => {
     }
   })
 
+  test('shows paths from where the reader is', () => {
+    const checks = [{ ...leak, detail: 'isolated by /repo/labs/shop.yaml:31, /elsewhere/x.yaml:1' }]
+    expect(testText({ ...run, checks }, style)).toContain('isolated by labs/shop.yaml:31, /elsewhere/x.yaml:1')
+  })
+
   test('says which lab when there are several', () => {
     expect(testText(run, { ...style, isOnly: false })).toContain('netlab trace visitor shop/db --port 5432/tcp --lab shop\n')
   })
@@ -84,7 +89,7 @@ describe('of many failures', () => {
   })
   test('none is none', () => expect(someOf([], 10)).toEqual({ shown: [], hidden: [] }))
   test('text names what it hides', () => {
-    expect(testText({ ...run, checks: many('lost', 100) }, style)).toContain('… and 75 more of lost\n')
+    expect(testText({ ...run, checks: many('lost', 100) }, style)).toContain('… and 85 more of lost\n')
   })
 })
 

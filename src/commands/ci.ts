@@ -1,0 +1,124 @@
+/** `netlab ci`: each topology up, tested and down again; one report over all. */
+import { ciDocument, ciText, finishedLine } from '../report/ci-text.ts'
+import type { Outcome } from '../report/outcome.ts'
+import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
+import { count } from '../topology/words.ts'
+import { withLock } from '../state/lock.ts'
+import { proveAll } from '../verify/prove-run.ts'
+import { runTest } from '../verify/run.ts'
+import { sources } from '../verify/sources.ts'
+import { BUG, candidate, tryLab, type Trial } from './ci-lab.ts'
+import { topologyFiles } from './ci-files.ts'
+import { costOf, room, schedule, usualJobs, type Task } from './ci-schedule.ts'
+import { Watch } from './ci-watch.ts'
+import { Exit, failure } from './failure.ts'
+import { requireOutside, requireRoot } from './machine.ts'
+import { testOptions, type TestCommandOptions } from './test.ts'
+import { columnsOf, onGitHub, requireReports, writeReports, type ReportOptions } from './test-reports.ts'
+import { interruption } from './up.ts'
+
+interface CiOptions extends ReportOptions, Pick<TestCommandOptions, 'sample' | 'seed' | 'only' | 'prove'> {
+  readonly jobs?: string
+  readonly timeout?: string
+  readonly keep?: true
+  readonly allowSkip?: true
+}
+
+/** What is worse than what, by exit code: a bug or a lab that could not be built says less than a broken promise. */
+const WORST: readonly number[] = [Exit.Interrupted, BUG, Exit.Apply, Exit.Usage, Exit.Broken, Exit.Machine]
+
+/** The exit code of a run. Skipped labs are not silent, unless allowed; and a run that tested nothing never passes. */
+export function exitOf(outcomes: readonly Pick<Outcome, 'status' | 'exit'>[], allowSkip: boolean): number {
+  const counted = outcomes.filter((o) => !(allowSkip && o.status === 'skipped'))
+  const worst = WORST.find((code) => counted.some((o) => o.exit === code))
+  return worst ?? (outcomes.some((o) => o.status === 'passed') ? Exit.Done : Exit.Machine)
+}
+
+const usage = (message: string, hint: string): never => {
+  throw failure(Exit.Usage, 'bad-option', message, hint)
+}
+
+function jobsOf(text: string | undefined): number {
+  if (text === undefined) return usualJobs()
+  return /^[1-9]\d{0,2}$/.test(text) ? Number(text) : usage(`--jobs ${text}: expected a number of labs`, 'Such as 1 or 4.')
+}
+
+/** Milliseconds; ten minutes unless said. */
+function timeoutOf(text: string | undefined): number {
+  if (text === undefined) return 600_000
+  const m = /^(\d+(?:\.\d+)?)(s|m)?$/.exec(text)
+  const ms = Number(m?.[1]) * (m?.[2] === 'm' ? 60_000 : 1000)
+  return m && ms >= 1000 && ms <= 86_400_000
+    ? ms
+    : usage(`--timeout ${text}: expected a time from a second to a day`, 'Such as 90s or 10m.')
+}
+
+function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove }: CiOptions): Trial {
+  const chosen = testOptions({ ...(sample ? { sample } : {}), ...(seed ? { seed } : {}), ...(only ? { only } : {}) })
+  return {
+    test: async (applied, signal) => {
+      const run = await runTest(applied, sources, { ...chosen, signal })
+      if (!prove) return run
+      const proven = await withLock(applied.lab.name, () => proveAll(applied, { ...chosen, signal }), undefined, signal)
+      return { ...run, checks: [...run.checks, ...proven] }
+    },
+    timeout: timeoutOf(timeout),
+    keep: keep ?? false,
+    ...(dir === undefined
+      ? {}
+      : { traces: async (applied, run, signal) => (await import('./trace-failures.ts')).traceFailures(applied, run, dir, signal) }),
+  }
+}
+
+const wereNotTried = (n: number): string => `${count(n, 'lab')} ${n === 1 ? 'was' : 'were'} not tried`
+
+export async function ci(words: readonly string[], options: CiOptions): Promise<void> {
+  const at = new Date()
+  const started = performance.now()
+  const trial = trialOf(options)
+  const jobs = jobsOf(options.jobs)
+  const { files, passedOver } = topologyFiles(words)
+  requireRoot('ci')
+  requireOutside()
+  requireReports(options)
+  for (const file of passedOver) process.stderr.write(`${file} is a Kubernetes manifest, and no topology: passed over\n`)
+
+  const { signal } = interruption()
+  const chalk = chalkFor(process.stderr)
+  const outcomes = new Map<string, Outcome>()
+  const texts = new Map<string, string>()
+  const finished = (file: string, outcome: Outcome): void => {
+    outcomes.set(file, outcome)
+    process.stderr.write(finishedLine(outcome, outcomes.size, files.length, chalk))
+  }
+  const tasks: Task[] = []
+  const watch = new Watch()
+  for (const file of files) {
+    const found = candidate(file)
+    for (const [name, text] of 'outcome' in found ? found.texts : found.from.texts) texts.set(name, text)
+    if ('outcome' in found) finished(file, found.outcome)
+    else {
+      const { lab, objects } = found.from.compiled
+      const run = async (): Promise<void> => finished(file, await tryLab(found, watch, signal, trial))
+      tasks.push({ name: lab.name, cost: costOf(lab, objects), run })
+    }
+  }
+  await schedule(tasks, jobs, room(), signal)
+  watch.end()
+
+  const told = files.flatMap((file) => outcomes.get(file) ?? [])
+  process.exitCode = signal.aborted ? Exit.Interrupted : exitOf(told, options.allowSkip ?? false)
+  if (told.length < files.length) process.stderr.write(`interrupted: ${wereNotTried(files.length - told.length)}\n`)
+  writeReports(told, at, options.junit)
+  const ms = performance.now() - started
+  if (options.json) return writeJson(ciDocument(told, ms, options.matrix ?? false))
+  const style = {
+    chalk: chalkFor(process.stdout),
+    columns: columnsOf(process.stdout),
+    cwd: process.cwd(),
+    matrix: options.matrix ?? false,
+    sources: texts,
+    fold: onGitHub(),
+  }
+  return writeOut([ciText(told, ms, style)])
+}
