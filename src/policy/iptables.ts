@@ -158,24 +158,31 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
   ]
 }
 
-const denyRules = new WeakMap<Lab, Map<string, DenyRule | undefined>>()
+/** Compiled chains by host and family, for {@link denyRule}. */
+const compiledChains = new WeakMap<Lab, Map<string, readonly Chain[]>>()
+
+function chainsOn(name: string, family: Family, lab: Lab, here: HostPolicies): readonly Chain[] {
+  const known = compiledChains.get(lab) ?? new Map<string, readonly Chain[]>()
+  compiledChains.set(lab, known)
+  let chains = known.get(`${name} ${family}`)
+  if (!chains) {
+    const host = lab.hosts.find((h) => h.name === name)!
+    chains = familyObjects(host, lab, family, here).filter((o): o is Chain => o.kind === 'chain')
+    known.set(`${name} ${family}`, chains)
+  }
+  return chains
+}
 
 /** The last rules of a chain end what is left: one for every group of subjects, in the order of their first policies. */
 function denyRule(pod: Pod, direction: Direction, family: Family, lab: Lab): DenyRule | undefined {
   const here = enforced(lab).get(pod.host)
-  const subjects = [...new Map(here?.policies.filter((p) => p[direction]).map((p) => [p.selected.key, p.selected.pods])).values()]
+  if (!here) return undefined
+  const subjects = [...new Map(here.policies.filter((p) => p[direction]).map((p) => [p.selected.key, p.selected.pods])).values()]
   const place = subjects.findIndex((pods) => pods.has(pod))
-  if (!here || place < 0) return undefined
-  const known = denyRules.get(lab) ?? new Map<string, DenyRule | undefined>()
-  denyRules.set(lab, known)
-  const key = `${pod.host} ${direction} ${family} ${place}`
-  if (!known.has(key)) {
-    const host = lab.hosts.find((h) => h.name === pod.host)!
-    const chain = familyObjects(host, lab, family, here).find((o): o is Chain => o.kind === 'chain' && o.chain === CHAIN[direction])
-    const rule = chain?.rules.at(place - subjects.length)
-    known.set(key, rule === undefined ? undefined : { ns: host.netns, family, table: 'filter', chain: CHAIN[direction], rule })
-  }
-  return known.get(key)
+  if (place < 0) return undefined
+  const chain = chainsOn(pod.host, family, lab, here).find((c) => c.chain === CHAIN[direction])
+  const rule = chain?.rules.at(place - subjects.length)
+  return chain && rule !== undefined ? { ns: chain.ns, family, table: 'filter', chain: chain.chain, rule } : undefined
 }
 
 /** Only a Service sends a pod's packets out and back to itself. */

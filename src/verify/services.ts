@@ -89,13 +89,19 @@ function askers(lab: Lab): Pod[] {
   return lab.hosts.flatMap((h) => lab.pods.find((p) => p.host === h.name) ?? [])
 }
 
+/** Who asks a cluster address: those, one of its own endpoints, which may meet itself, and a host. */
+function clients(lab: Lab, { port }: Omit<Door, 'host'>, family: Family): Party[] {
+  const own = port.endpoints.find((e) => e.family === family && e.pod !== undefined)
+  const pod = own && lab.pods.find((p) => p.key === own.pod)
+  return [...new Set([...askers(lab), ...(pod ? [pod] : [])]), ...lab.hosts.slice(0, 1)]
+}
+
 /** Whether every endpoint may answer everybody who asks: then each must be met. */
 const isEven = (knocks: readonly Knock[], n: number): boolean =>
   knocks.every((k) => k.fate.allowed.length === n && k.fate.denied.length === 0 && k.fate.foreign.length === 0)
 
 function clusterPromise(lab: Lab, door: Omit<Door, 'host'>, family: Family, turn: number, isThrifty: boolean): Promise {
-  const pods = askers(lab)
-  const everybody: Party[] = [...pods, ...lab.hosts.slice(0, 1)]
+  const everybody = clients(lab, door, family)
   const n = door.port.endpoints.filter((e) => e.family === family).length
   const tries = triesFor(n)
   const wanted = isThrifty || tries > MOST_TRIES ? 1 : Math.ceil(tries / Math.max(everybody.length, 1))
@@ -150,7 +156,7 @@ export function serviceQuestions(scene: Scene): ServiceQuestions {
     untested.push('that every endpoint of a Service is met: there are too many Services to ask each that often')
   }
   if (promises.length > 0 && lab.pods.length > SMALL)
-    untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks`)
+    untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks, and one endpoint`)
   if (promises.some((p) => p.kind === 'node') && lab.hosts.length > MOST_HOSTS)
     untested.push(`node ports on every host: each Service is asked on ${MOST_HOSTS} of ${lab.hosts.length}`)
   const external = lab.services.filter((s) => s.externalIPs.length > 0).map((s) => s.key)

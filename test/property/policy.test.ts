@@ -6,6 +6,7 @@ import { addressOf, type External, type Lab, type Pod } from '../../src/model/la
 import { reachability } from '../../src/model/reachability.ts'
 import { verdict, type Party } from '../../src/model/verdict.ts'
 import { resolve } from '../../src/model/resolve.ts'
+import { dropsOf } from '../../src/verify/vacuity.ts'
 import { load } from '../unit/model/fixture.ts'
 import { labels, pick, policy } from '../unit/policy/arbitrary.ts'
 import { naivelyAllowed, type NaivePod } from '../unit/policy/naive.ts'
@@ -126,6 +127,17 @@ function disagreements(lab: Lab): string[] {
           // Forwarded by the sender's host, then by the receiver's; once if that is the same.
           const hosts = new Set([...(from.kind === 'pod' ? [from.host] : []), ...(to.kind === 'pod' ? [to.host] : [])])
           const chains = [...hosts].every((h) => filters.get(`${h} ${family}`)!.passes({ src, dst, ...q }))
+          // Where it must end if it is denied: the sender's host comes first.
+          const kind = q.protocol.toLowerCase() as 'tcp'
+          const told = dropsOf(lab, { netns: from.netns, kind, family, address: dst, port: q.port ?? 0 }).map(
+            (r) => `${r.ns} ${r.chain} ${r.rule}`,
+          )
+          const ends = [...hosts].flatMap((h) => {
+            const end = filters.get(`${h} ${family}`)!.end({ src, dst, ...q })
+            return end === undefined ? [] : [`${lab.hosts.find((x) => x.name === h)!.netns} ${end}`]
+          })
+          if (told.join() !== ends.slice(0, 1).join())
+            wrong.push(`${src} > ${dst} ${q.protocol}: told to end at ${told.join()}, ends at ${ends.join()}`)
           if (says !== naively || says !== chains)
             wrong.push(`${src} > ${dst} ${q.protocol} ${'port' in q ? q.port : ''}: model ${says}, naive ${naively}, chains ${chains}`)
         }

@@ -41,11 +41,21 @@ export class Netfilter {
     return this.#walk('FORWARD', packet) !== 'DROP'
   }
 
+  /** Where such a packet ends: `CHAIN RULE`; undefined if it gets through. */
+  end(packet: Packet): string | undefined {
+    this.#end = undefined
+    this.#walk('FORWARD', packet)
+    return this.#end
+  }
+
+  #end: string | undefined
+
   #walk(name: string, packet: Packet): 'DROP' | 'RETURN' {
     for (const rule of this.#chains.get(name)?.rules ?? []) {
       const words: readonly string[] = rule.match(/"[^"]*"|\S+/g) ?? []
       const target = words[words.indexOf('-j') + 1]!
       if (!this.#matches(words, packet)) continue
+      if (target === 'DROP') this.#end = `${name} ${rule}`
       if (target === 'DROP' || target === 'RETURN') return target
       if (this.#walk(target, packet) === 'DROP') return 'DROP'
     }

@@ -175,11 +175,15 @@ test('in a large lab one pod of each host asks, and that is told', () => {
   const big = sceneOf(`
 name: big
 hosts: { n: { replicas: 3 } }
-pods: { p: { replicas: 30, labels: { app: p } } }
-services: { p: { selector: { app: p }, ports: [{ port: 80 }] } }
+pods: { p: { replicas: 30, labels: { app: p } }, last: { labels: { app: last } } }
+services:
+  p: { selector: { app: p }, ports: [{ port: 80 }] }
+  last: { selector: { app: last }, ports: [{ port: 80 }] }
 `)
   const { promises, untested } = serviceQuestions(big)
   expect(promises[0]!.knocks.map((k) => k.from.kind)).toEqual(['pod', 'pod', 'pod', 'host'])
   expect(promises[0]!.meetsAll).toBe(false)
-  expect(untested).toEqual(['Services from 27 pods: one pod of each host asks'])
+  // A pod that is the only one behind its Service meets itself.
+  expect(promises[1]!.knocks.map((k) => k.from.name)).toEqual(['p-1', 'p-2', 'p-3', 'last', 'n-1'])
+  expect(untested).toEqual(['Services from 28 pods: one pod of each host asks, and one endpoint'])
 })
