@@ -41,6 +41,8 @@ export interface Piece {
   readonly tool: Tool
   readonly stage: Stage
   readonly text: string
+  /** Lines that follow it in the same place: a set may have thousands of members. */
+  readonly more?: readonly string[]
   /** Whether it belongs to the batches that take things away before anything is made. */
   readonly removes?: boolean
 }

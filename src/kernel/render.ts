@@ -149,6 +149,7 @@ export function render(changes: readonly Change[]): Batch[] {
       }
       group.lines.push(note === undefined ? { text: p.text, object: change.object } : { text: p.text, object: change.object, note })
       note = undefined
+      for (const text of p.more ?? []) group.lines.push({ text, object: change.object })
     }
   }
   const batches = [...groups.values()].map((g): Batch => (g.tool.endsWith('tables-restore') ? { ...g, lines: byTable(g.lines) } : g))

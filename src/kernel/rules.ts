@@ -12,7 +12,7 @@ export function ipsetPieces(change: Change, o: Ipset): Piece[] {
   if (change.action === 'replace' && change.readers) return detour(o, piece)
   if (change.action === 'delete') return [piece(Stage.Cleanup, `destroy ${o.name}`)]
   const create = (name: string): string => `create ${name} ${o.type} family ${o.family === 4 ? 'inet' : 'inet6'}`
-  if (change.action === 'create') return [create(o.name), ...fillLines(o)].map((text) => piece(Stage.Config, text))
+  if (change.action === 'create') return [{ ...piece(Stage.Config, create(o.name)), more: fillLines(o) }]
   // 31 characters at most; the name is unique in its namespace only for the moment of the swap.
   const next = 'netlab-next'
   return [create(next), ...o.members.map((m) => `add ${next} ${m}`), `swap ${next} ${o.name}`, `destroy ${next}`].map((text) =>

@@ -35,14 +35,15 @@ const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}
 const RULE = '─'.repeat(78)
 
 function heredoc(batch: Batch): string[] {
-  const lines: string[] = []
+  const command = batch.tool === 'sysctl' ? 'sysctl -q -p -' : toolArgv[batch.tool as keyof typeof toolArgv].map(quote).join(' ')
+  const prefix = batch.ns === undefined ? '' : `in_ns ${quote(batch.ns)} `
+  const lines = [`${prefix}${command} <<'EOF'`]
   for (const line of batch.lines) {
     if (line.note !== undefined) lines.push(comment(line.note))
     lines.push(line.text)
   }
-  const command = batch.tool === 'sysctl' ? 'sysctl -q -p -' : toolArgv[batch.tool as keyof typeof toolArgv].map(quote).join(' ')
-  const prefix = batch.ns === undefined ? '' : `in_ns ${quote(batch.ns)} `
-  return [`${prefix}${command} <<'EOF'`, ...lines, 'EOF']
+  lines.push('EOF')
+  return lines
 }
 
 /** The script, as chunks: a lab of ten thousand pods makes megabytes of it. */
