@@ -4,6 +4,7 @@
  */
 import { Command, Option } from '@commander-js/extra-typings'
 import { example, json, junit, lab, matrix, only, prove, sample, seed, traceFailures } from './cli-options.ts'
+import { addTools } from './cli-tools.ts'
 import { VERSION } from './version.ts'
 
 /** Builds the program; also read by `netlab completion` and by the docs. */
@@ -167,6 +168,25 @@ export function program() {
     )
     .action(async (files, options) => (await import('./commands/ci.ts')).ci(files, options))
 
+  netlab
+    .command('capture')
+    .description('Show the packets of nodes as they come, or write them to one file for Wireshark. Ctrl-C ends it.')
+    .argument('<node...>', 'NODE or NODE:DEVICE; without a device all of the node')
+    .addOption(lab())
+    .option('--filter <expression>', 'only these: "icmp", "tcp port 80", "host pod-a and not arp"; looks into tunnels')
+    .option('--count <packets>', 'end after so many')
+    .option('--duration <time>', 'end after so long: 10s, 2m')
+    .option('--ether', 'show MAC addresses, too')
+    .option('--write <file>', 'write pcapng instead, an interface a device; - is standard output')
+    .option('--wireshark', 'open Wireshark on it')
+    .addHelpText(
+      'after',
+      example(
+        'netlab capture pod-a\nnetlab capture pod-a:eth0 node-1 node-2:eth0 --filter icmp\nnetlab capture node-1 node-2 --write lab.pcapng --duration 10s\nnetlab capture node-1:eth0 --write - | tshark -r -',
+      ),
+    )
+    .action(async (nodes, options) => (await import('./commands/capture.ts')).capture(nodes, options))
+
   const policy = netlab
     .command('policy')
     .description('What NetworkPolicies come to: whom they select, and who reaches whom. Needs no root.')
@@ -201,41 +221,7 @@ export function program() {
     .addHelpText('after', example('netlab graph topologies/two-racks.yaml\nnetlab graph --format mermaid quickstart'))
     .action(async (target, options) => (await import('./commands/graph.ts')).graph(target, options))
 
-  netlab
-    .command('doctor')
-    .description('What this machine can run: kernel features, tools, backends, and how to get the rest.')
-    .addOption(json())
-    .addHelpText('after', example('netlab doctor'))
-    .action(async (options) => (await import('./commands/doctor.ts')).doctor(options))
-
-  netlab
-    .command('init')
-    .description('Write a starter topology.')
-    .argument('[file]', 'file to write', 'lab.yaml')
-    .option('--force', 'overwrite an existing file')
-    .addHelpText('after', example('netlab init\nnetlab init my-lab.yaml'))
-    .action(async (file, options) => (await import('./commands/init.ts')).init(file, options))
-
-  netlab
-    .command('schema')
-    .description('Print the JSON Schema of topology files, for editors.')
-    .addHelpText('after', example('netlab schema > topology.schema.json'))
-    .action(async () => (await import('./commands/schema.ts')).schema())
-
-  netlab
-    .command('completion')
-    .description('Print a completion script for your shell.')
-    .argument('<shell>', 'bash, zsh or fish')
-    .addHelpText('after', example('source <(netlab completion bash)\nnetlab completion fish > ~/.config/fish/completions/netlab.fish'))
-    .action(async (shell) => (await import('./commands/completion.ts')).completion(shell))
-
-  netlab
-    .command('__complete', { hidden: true })
-    .argument('[words...]')
-    .passThroughOptions()
-    .allowUnknownOption()
-    .action(async (words) => (await import('./commands/completion.ts')).complete(words))
-
+  addTools(netlab)
   return netlab
 }
 

@@ -3,62 +3,9 @@
  * nanoseconds, directions, and what was decided about a packet as its comment. Opens in Wireshark.
  */
 import { basename } from 'node:path'
-import { draftLength, isEthernet } from '../trace/packet/decode.ts'
+import { isEthernet } from '../trace/packet/decode.ts'
 import type { Capture, Decision, Drop, Hop, Story } from '../trace/story.ts'
-import { VERSION } from '../version.ts'
-
-const SECTION_HEADER = 0x0a0d0d0a
-const INTERFACE = 1
-const ENHANCED_PACKET = 6
-
-const OPT_COMMENT = 1
-const SHB_HARDWARE = 2
-const SHB_OS = 3
-const SHB_APPLICATION = 4
-const IF_NAME = 2
-const IF_DESCRIPTION = 3
-const IF_TSRESOL = 9
-const EPB_FLAGS = 2
-
-/** tcpdump.org/linktypes.html */
-const LINKTYPE_ETHERNET = 1
-const LINKTYPE_RAW = 101
-
-const ARCH: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' }
-
-const u16 = (n: number): Buffer => {
-  const b = Buffer.alloc(2)
-  b.writeUInt16LE(n)
-  return b
-}
-const u32 = (...numbers: number[]): Buffer => {
-  const b = Buffer.alloc(4 * numbers.length)
-  for (const [i, n] of numbers.entries()) b.writeUInt32LE(n >>> 0, 4 * i)
-  return b
-}
-const padded = (b: Buffer): Buffer => Buffer.concat([b, Buffer.alloc(-b.length & 3)])
-
-function option(code: number, value: string | Buffer): Buffer {
-  const bytes = typeof value === 'string' ? fit(value) : value
-  return Buffer.concat([u16(code), u16(bytes.length), padded(bytes)])
-}
-
-/** An option's length has 16 bits; what is longer is cut between characters. */
-function fit(text: string): Buffer {
-  const bytes = Buffer.from(text)
-  if (bytes.length <= 0xffff) return bytes
-  let end = 0xffff
-  while ((bytes[end]! & 0xc0) === 0x80) end--
-  return bytes.subarray(0, end)
-}
-
-/** Length before and after, so that readers can walk both ways. */
-function block(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
-  const end = options.length > 0 ? u32(0) : Buffer.alloc(0)
-  const content = Buffer.concat([padded(body), ...options, end])
-  const length = content.length + 12
-  return Buffer.concat([u32(type, length), content, u32(length)])
-}
+import { interfaceBlock, packetBlock, sectionBlock } from './pcapng-blocks.ts'
 
 /** The verdict in words: `dropped at node-2 vxlan1: policy …`. */
 export function verdict({ outcome, drop, rttMs, from, to }: Story): string {
@@ -106,40 +53,16 @@ export function pcapng(story: Story): Buffer {
   const interfaces: Buffer[] = []
   const packets: Buffer[] = []
   for (const { capture: c, index } of inOrder(story)) {
-    const ethernet = isEthernet(c.hardware)
     // A device may be deleted and made anew as another kind: then it is two interfaces of one name.
-    const key = `${c.netns} ${c.device} ${ethernet}`
+    const key = `${c.netns} ${c.device} ${isEthernet(c.hardware)}`
     let id = names.get(key)
     if (id === undefined) {
       id = names.size
       names.set(key, id)
-      interfaces.push(
-        block(INTERFACE, Buffer.concat([u16(ethernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW), u16(0), u32(0)]), [
-          option(IF_NAME, `${c.node}/${c.device}`),
-          option(IF_DESCRIPTION, `interface ${c.ifindex} in network namespace ${c.netns}`),
-          option(IF_TSRESOL, Buffer.from([9])),
-        ]),
-      )
+      interfaces.push(interfaceBlock(`${c.node}/${c.device}`, `interface ${c.ifindex} in network namespace ${c.netns}`, c.hardware))
     }
-    const at = BigInt.asUintN(64, c.at)
-    const skip = draftLength(c.bytes, c.hardware)
-    const bytes = c.bytes.subarray(skip)
     // Files by their last name: a capture gets passed on.
-    const text = said.get(index)?.join('\n').replaceAll(story.file, basename(story.file))
-    packets.push(
-      block(
-        ENHANCED_PACKET,
-        Buffer.concat([u32(id, Number(at >> 32n), Number(at & 0xffffffffn), bytes.length, Math.max(c.length - skip, bytes.length)), bytes]),
-        [...(text ? [option(OPT_COMMENT, text)] : []), option(EPB_FLAGS, u32(c.direction === 'in' ? 1 : 2))],
-      ),
-    )
+    packets.push(packetBlock(id, c, said.get(index)?.join('\n').replaceAll(story.file, basename(story.file))))
   }
-  // Byte order, version 1.0, and a section length of -1: to be found by reading on.
-  const header = block(SECTION_HEADER, Buffer.concat([u32(0x1a2b3c4d), u16(1), u16(0), u32(0xffffffff, 0xffffffff)]), [
-    option(OPT_COMMENT, `netlab trace in lab ${story.lab}: ${verdict(story)}`),
-    option(SHB_HARDWARE, ARCH[process.arch] ?? process.arch),
-    option(SHB_OS, 'Linux'),
-    option(SHB_APPLICATION, `netlab ${VERSION}`),
-  ])
-  return Buffer.concat([header, ...interfaces, ...packets])
+  return Buffer.concat([sectionBlock(`netlab trace in lab ${story.lab}: ${verdict(story)}`), ...interfaces, ...packets])
 }

@@ -1,0 +1,178 @@
+/**
+ * A filter in the words of pcap-filter(7), as far as a lab needs them. Unlike pcap's it looks at every header, also at
+ * those inside a tunnel: `host 10.244.0.2` finds a pod's packet on the underlay as well. Pure.
+ *
+ *   expression = term { "or" term }
+ *   term       = factor { ["and"] factor }
+ *   factor     = "not" factor | "(" expression ")" | primitive
+ *   primitive  = PROTOCOL | [("src" | "dst")] ("host" NAME | "net" CIDR | "port" NUMBER | NAME)
+ */
+import type { Layer } from '../trace/packet/layers.ts'
+
+export type Filter = (layers: readonly Layer[]) => boolean
+
+/** What is wrong with a filter, and where: a column from 1. */
+export class FilterError extends Error {
+  constructor(
+    message: string,
+    readonly column: number,
+  ) {
+    super(message)
+  }
+}
+
+export interface FilterWords {
+  /** Addresses of a node by the name people call it; undefined: there is none. */
+  addresses(name: string): readonly string[] | undefined
+  /** Network of a CIDR as a test; undefined: it is none. */
+  network(cidr: string): ((ip: string) => boolean) | undefined
+  /** An address as packets are decoded to; undefined: it is none. */
+  address(text: string): string | undefined
+}
+
+const isTcpOrUdp = (l: Layer): l is Extract<Layer, { type: 'tcp' | 'udp' }> => l.type === 'tcp' || l.type === 'udp'
+const isIp = (l: Layer): l is Extract<Layer, { type: 'ipv4' | 'ipv6' }> => l.type === 'ipv4' || l.type === 'ipv6'
+
+const has =
+  (...types: Layer['type'][]): Filter =>
+  (layers) =>
+    layers.some((l) => types.includes(l.type))
+
+/** IP right inside IP: what no header of a tunnel is between. */
+const ipip: Filter = (layers) => layers.some((l, i) => isIp(l) && layers[i + 1] !== undefined && isIp(layers[i + 1]!))
+
+/** By word. No plain object: `constructor` is no protocol. */
+const PROTOCOLS: ReadonlyMap<string, Filter> = new Map(
+  Object.entries({
+    icmp: has('icmp'),
+    icmp6: has('icmpv6'),
+    tcp: has('tcp'),
+    udp: has('udp'),
+    arp: has('arp'),
+    ip: has('ipv4'),
+    ip6: has('ipv6'),
+    vxlan: has('vxlan'),
+    gre: has('gre'),
+    ipip,
+  }),
+)
+export const PROTOCOL_WORDS = [...PROTOCOLS.keys()]
+
+type Side = 'src' | 'dst' | undefined
+
+/** Addresses of a header: of IP, and those ARP and neighbour discovery speak about. */
+function addressesIn(l: Layer, side: Side): string[] {
+  if (isIp(l)) return side === 'src' ? [l.src] : side === 'dst' ? [l.dst] : [l.src, l.dst]
+  if (l.type === 'arp') return side === 'src' ? [l.senderIp] : side === 'dst' ? [l.targetIp] : [l.senderIp, l.targetIp]
+  return l.type === 'icmpv6' && l.target !== undefined && side !== 'src' ? [l.target] : []
+}
+
+const addressed =
+  (test: (ip: string) => boolean, side: Side): Filter =>
+  (layers) =>
+    layers.some((l) => addressesIn(l, side).some(test))
+
+const portIs =
+  (port: number, side: Side): Filter =>
+  (layers) =>
+    layers.some((l) => isTcpOrUdp(l) && ((side !== 'dst' && l.srcPort === port) || (side !== 'src' && l.dstPort === port)))
+
+interface Token {
+  readonly text: string
+  readonly column: number
+}
+
+const tokensOf = (text: string): Token[] =>
+  [...text.matchAll(/[()!]|&&|\|\||[^\s()!&|]+|[&|]/g)].map((m): Token => ({ text: m[0], column: m.index + 1 }))
+
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ['&&', 'and'],
+  ['||', 'or'],
+  ['!', 'not'],
+])
+
+/** @throws FilterError */
+export function parseFilter(text: string, words: FilterWords): Filter {
+  const tokens = tokensOf(text)
+  let at = 0
+  const peek = (): string | undefined => {
+    const token = tokens[at]
+    return token && (WORDS.get(token.text) ?? token.text)
+  }
+  const wrong = (message: string, index = at): FilterError => new FilterError(message, tokens[index]?.column ?? text.length + 1)
+  const next = (what: string): Token => {
+    const token = tokens[at]
+    if (!token) throw wrong(`expected ${what} at the end`)
+    at++
+    return token
+  }
+
+  function expression(): Filter {
+    const terms = [term()]
+    while (peek() === 'or') {
+      at++
+      terms.push(term())
+    }
+    return terms.length === 1 ? terms[0]! : (layers) => terms.some((t) => t(layers))
+  }
+
+  function term(): Filter {
+    const factors = [factor()]
+    for (let word = peek(); word !== undefined && word !== 'or' && word !== ')'; word = peek()) {
+      if (word === 'and') at++
+      factors.push(factor())
+    }
+    return factors.length === 1 ? factors[0]! : (layers) => factors.every((f) => f(layers))
+  }
+
+  function factor(): Filter {
+    const word = peek()
+    if (word === 'not') {
+      at++
+      const inner = factor()
+      return (layers) => !inner(layers)
+    }
+    if (word !== '(') return primitive()
+    at++
+    const inner = expression()
+    if (peek() !== ')') throw wrong('expected )')
+    at++
+    return inner
+  }
+
+  function primitive(): Filter {
+    const first = next('a protocol, host, net or port').text
+    const side: Side = first === 'src' || first === 'dst' ? first : undefined
+    const word = side === undefined ? first : next('host, net, port or a name').text
+    if (word === 'port') {
+      const { text: port } = next('a port')
+      if (!/^\d+$/.test(port) || Number(port) > 65_535) throw wrong(`${port} is no port`, at - 1)
+      return portIs(Number(port), side)
+    }
+    if (word === 'net') {
+      const { text: cidr } = next('a network')
+      const test = words.network(cidr)
+      if (!test) throw wrong(`${cidr} is no network such as 10.244.0.0/16`, at - 1)
+      return addressed(test, side)
+    }
+    if (word !== 'host') {
+      const protocol = side === undefined ? PROTOCOLS.get(word) : undefined
+      if (protocol) return protocol
+    }
+    const name = word === 'host' ? next('an address or a node').text : word
+    return host(name, side)
+  }
+
+  function host(name: string, side: Side): Filter {
+    const address = words.address(name)
+    const list = address === undefined ? words.addresses(name) : [address]
+    if (!list) throw wrong(`${name} is no protocol, no address and no node`, at - 1)
+    const set = new Set(list)
+    return addressed((ip) => set.has(ip), side)
+  }
+
+  if (tokens.length === 0) throw new FilterError('the filter is empty', 1)
+  const filter = expression()
+  if (at < tokens.length) throw wrong(`did not expect ${tokens[at]!.text}`)
+  return filter
+}

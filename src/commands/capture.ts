@@ -1,0 +1,150 @@
+/** `netlab capture`: what is on the wire, of many nodes at once: told live, or as one pcapng file. */
+import { existsSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Merge } from '../capture/merge.ts'
+import { Tap, whereOf, type Frame, type Listen, type Losses } from '../capture/tap.ts'
+import { netnsFile } from '../kernel/netns.ts'
+import { findTool } from '../kernel/probe.ts'
+import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.ts'
+import { filterFor, listensFor, milliseconds, wholeNumber } from './capture-words.ts'
+import { Exit, failure } from './failure.ts'
+import { theLab } from './labs.ts'
+import { requireRoot } from './machine.ts'
+
+export interface CaptureOptions extends SinkOptions {
+  readonly lab?: string
+  readonly filter?: string
+  readonly count?: string
+  readonly duration?: string
+}
+
+/** Milliseconds between two looks at what was heard. */
+const TICK = 50
+/** Frames that may wait for us before the kernel has to keep them. */
+const MOST_WAITING = 20_000
+
+export async function capture(words: readonly string[], options: CaptureOptions): Promise<void> {
+  const count = options.count === undefined ? Infinity : wholeNumber(options.count, 'count')
+  const duration = options.duration === undefined ? Infinity : milliseconds(options.duration)
+  if (options.write !== undefined && options.wireshark)
+    throw failure(Exit.Usage, 'bad-option', '--write and --wireshark do not go together', 'Wireshark can save what it shows.')
+  const applied = theLab(options.lab)
+  requireRoot('capture')
+  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  const { listens, widest } = await listensFor(applied, words)
+  const matches = filterFor(applied, options.filter)
+
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const sink = await sinkFor(applied, { listens, widest }, options, interrupt)
+  const timer = duration === Infinity ? undefined : setTimeout(interrupt, duration)
+  try {
+    await listen({ listens, sink, matches, count, stop })
+  } finally {
+    clearTimeout(timer)
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+interface Run {
+  readonly listens: readonly Listen[]
+  readonly sink: Sink
+  readonly matches: (frame: Frame) => boolean
+  readonly count: number
+  readonly stop: AbortController
+}
+
+const say = (text: string): boolean => process.stderr.write(`${text}\n`)
+
+async function listen({ listens, sink, matches, count, stop }: Run): Promise<void> {
+  const trouble = new Set<string>()
+  const heard: Frame[] = []
+  let seen = 0
+  let matched = 0
+  const isEnough = (): boolean => matched >= count
+  const merge = new Merge((frame) => {
+    seen++
+    if (isEnough() || !matches(frame)) return
+    matched++
+    heard.push(frame)
+  })
+  let isLive = false
+  const tap = new Tap(listens, {
+    onFrame: (frame) => {
+      merge.push(frame)
+      if (merge.waiting > MOST_WAITING) tap.pause()
+    },
+    onTrouble: (where, text) => {
+      // A device that went down says so again and again.
+      if (!trouble.has(`${where} ${text}`) && isLive) say(`${where}: ${text}`)
+      trouble.add(`${where} ${text}`)
+    },
+  })
+  try {
+    await tap.live()
+    isLive = true
+    if (trouble.size > 0) throw failure(Exit.Machine, 'cannot-listen', `cannot listen: ${[...trouble].join('; ')}`)
+    say(`listening on ${listens.map(whereOf).join(', ')} (Ctrl-C ends it)`)
+    const namespaces = new Lives(listens, tap)
+    while (!stop.signal.aborted && !isEnough() && namespaces.remain()) {
+      await Promise.race([sleep(TICK, undefined, { signal: stop.signal }).catch(() => {}), tap.broken])
+      merge.flush(clockNow())
+      await sink.write(heard.splice(0))
+      tap.resume()
+    }
+  } finally {
+    const losses = await tap.end()
+    merge.flush()
+    await sink.write(heard.splice(0))
+    await sink.end(lostIn(listens, losses))
+    if (isLive) say(summary(matched, seen, losses))
+  }
+}
+
+function summary(matched: number, seen: number, losses: readonly (Losses | undefined)[]): string {
+  const lost = losses.reduce((n, l) => n + (l?.lost ?? 0), 0)
+  const packets = seen === 1 ? 'packet' : 'packets'
+  const what = matched === seen ? `${seen} ${packets}` : `${matched} of ${seen} ${packets}`
+  if (losses.includes(undefined)) return `${what}, it is not known how many more were lost`
+  return `${what}, ${lost === 0 ? 'none lost' : `${lost} more lost: this machine could not keep up (fewer devices, or --write)`}`
+}
+
+/** Frames lost by namespace. */
+function lostIn(listens: readonly Listen[], losses: readonly (Losses | undefined)[]): Map<string, number> {
+  const map = new Map<string, number>()
+  for (const [i, { ns }] of listens.entries()) map.set(ns, (map.get(ns) ?? 0) + (losses[i]?.lost ?? 0))
+  return map
+}
+
+/** Milliseconds between two looks whether the namespaces are still there. */
+const LOOK = 500
+
+/** Nodes may be deleted while we listen; a socket must not keep what is left of them alive. */
+class Lives {
+  readonly #listens: readonly Listen[]
+  readonly #tap: Tap
+  readonly #inodes: (number | undefined)[]
+  #looked = Date.now()
+
+  constructor(listens: readonly Listen[], tap: Tap) {
+    this.#listens = listens
+    this.#tap = tap
+    this.#inodes = listens.map(({ ns }) => inode(ns))
+  }
+
+  /** Whether there is anything left to listen to. */
+  remain(): boolean {
+    if (Date.now() - this.#looked < LOOK) return true
+    this.#looked = Date.now()
+    for (const [i, listen] of this.#listens.entries()) {
+      if (this.#inodes[i] === undefined || inode(listen.ns) === this.#inodes[i]) continue
+      this.#inodes[i] = undefined
+      this.#tap.drop(i)
+      say(`${listen.node} is gone`)
+    }
+    return this.#inodes.some((i) => i !== undefined)
+  }
+}
+
+const inode = (ns: string): number | undefined => (existsSync(netnsFile(ns)) ? statSync(netnsFile(ns)).ino : undefined)

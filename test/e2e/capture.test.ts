@@ -1,0 +1,219 @@
+/** `netlab capture` on a running lab: as lines, as a file, into a pipe, and into a Wireshark that is not one. */
+import assert from 'node:assert/strict'
+import { spawnSync, type ChildProcess } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Lab, type NodeDocument } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { bin } from '../support/root.ts'
+import { inside, netlab, output, refusal, run, told, type Run, type RunOptions } from '../support/run.ts'
+import { noTshark, tsharkFields } from '../unit/packet/pcap.ts'
+
+ownMachine()
+
+const TOPOLOGY = `
+hosts:
+  node-1: {}
+  node-2: {}
+pods:
+  a: { host: node-1, containers: [{ name: web, ports: [{ containerPort: 8080 }] }] }
+  shop/b: { host: node-2 }
+`
+
+describe('netlab capture', { skip: unable }, () => {
+  let lab: Lab
+  let nodes: readonly NodeDocument[]
+  const address = (name: string): string => nodes.find((n) => n.name === name)!.addresses![0]!
+  const ping = (count = 1): Promise<string> =>
+    output(inside(lab.ns('shop/b'), ['ping', '-c', String(count), '-i', '0.01', '-W', '5', address('a')]))
+
+  before(async () => {
+    lab = new Lab(TOPOLOGY)
+    nodes = (await lab.mustUp()).nodes
+    await ping()
+  })
+  after(() => lab?.remove())
+
+  /** Captures; `meanwhile` begins when it says that it hears. */
+  function capture(
+    args: readonly string[],
+    meanwhile: (child: ChildProcess) => unknown,
+    options: Omit<RunOptions, 'onStart'> & { readonly argv?: readonly string[] } = {},
+  ): Promise<Run> {
+    return run([...(options.argv ?? [process.execPath, bin, 'capture']), ...args], {
+      ...options,
+      onStart: (child) => {
+        let said = ''
+        let begun = false
+        child.stderr!.on('data', (data: Buffer) => {
+          said += data.toString()
+          if (begun || !said.includes('listening on')) return
+          begun = true
+          void meanwhile(child)
+        })
+      },
+    })
+  }
+  const lines = (r: Run): string[] => r.stdout.split('\n').filter(Boolean)
+
+  test('shows packets of several nodes as they come, in the order of their time, tunnels unfolded', async () => {
+    const result = await capture(['a', 'node-1', 'node-2:eth0', '--filter', 'icmp', '--count', '12'], () => ping())
+    assert.equal(result.code, 0, told(result))
+    // Through node-2 eth0, node-1 eth0, vxlan1, cni0, p1-a and a eth0, and back.
+    const shown = lines(result)
+    assert.deepEqual(
+      shown.slice(0, 6).map((l) => l.split(/ +/).slice(1, 3).join(' ')),
+      ['node-2/eth0 out', 'node-1/eth0 in', 'node-1/vxlan1 in', 'node-1/cni0 out', 'node-1/p1-a out', 'a/eth0 in'],
+    )
+    const times = shown.map((l) => l.split(' ')[0]!)
+    assert.deepEqual(times, times.toSorted())
+    const [b, a] = [address('b'), address('a')]
+    assert.match(
+      shown[0]!,
+      new RegExp(
+        `192\\.168\\.50\\.12:\\d+ > 192\\.168\\.50\\.11:8472 ttl 64 VXLAN 1 › ${b} > ${a} ttl 63 ICMP echo-request id \\d+ seq 1 \\(148\\)$`,
+      ),
+    )
+    assert.match(shown[5]!, new RegExp(`a/eth0 +in +${b} > ${a} ttl 62 ICMP echo-request`))
+    assert.equal(shown.length, 12)
+    assert.match(result.stderr, /none lost/)
+  })
+
+  test('ends after --count packets that match, and says how many did not', async () => {
+    const result = await capture(['a', '--filter', `src shop/b and icmp`, '--count', '3'], () => ping(5))
+    assert.deepEqual([result.code, lines(result).length], [0, 3], told(result))
+    assert.ok(lines(result).every((l) => l.includes('echo-request') && l.includes('a/eth0')))
+    assert.match(result.stderr, /^3 of \d+ packets, none lost$/m)
+  })
+
+  test('ends after --duration, with nothing to show where nothing comes', async () => {
+    const result = await capture(['shop/b:lo', '--duration', '300ms'], () => {})
+    assert.deepEqual([result.code, result.stdout], [0, ''])
+    assert.match(result.stderr, /listening on shop\/b\/lo .*\n0 packets, none lost/s)
+  })
+
+  test('Ctrl-C ends it, with everything that was heard', async () => {
+    const result = await capture(['a'], async (child) => {
+      await ping(3)
+      child.kill('SIGINT')
+    })
+    assert.equal(result.code, 0, told(result))
+    assert.equal(lines(result).filter((l) => l.includes(' ICMP ')).length, 6)
+  })
+
+  test('MAC addresses when asked for', async () => {
+    const result = await capture(['a', '--ether', '--filter', 'icmp', '--count', '1'], () => ping())
+    assert.match(result.stdout, /([\da-f]{2}:){5}[\da-f]{2} > ([\da-f]{2}:){5}[\da-f]{2} 10\./)
+  })
+
+  describe('one file of several nodes', { skip: noTshark }, () => {
+    const read = (file: string): string[][] =>
+      tsharkFields(
+        file,
+        ['frame.interface_name', 'ip.src', 'vxlan.vni', 'icmp.type', 'frame.time_epoch'],
+        ['-d', 'udp.port==8472,vxlan'],
+      ).map((c) => c.map((v) => v.join()))
+
+    test('has an interface a device, directions, and what was lost', async () => {
+      const file = join(lab.dir, 'one.pcapng')
+      const result = await capture(['a', 'node-1', 'shop/b:eth0', '--write', file, '--filter', 'icmp'], async (child) => {
+        await ping(2)
+        child.kill('SIGINT')
+      })
+      assert.deepEqual([result.code, result.stdout], [0, ''], told(result))
+      const rows = read(file)
+      assert.equal(rows.length, 24, JSON.stringify(rows))
+      assert.deepEqual(
+        new Set(rows.map(([name]) => name)),
+        new Set(['a/eth0', 'node-1/p1-a', 'node-1/cni0', 'node-1/vxlan1', 'node-1/eth0', 'shop/b/eth0']),
+      )
+      assert.ok(rows.filter(([name]) => name === 'node-1/eth0').every(([, , vni]) => vni === '1'))
+      assert.deepEqual(
+        rows.map((r) => Number(r[4])),
+        rows.map((r) => Number(r[4])).toSorted((x, y) => x - y),
+      )
+      const infos = spawnSync('capinfos', [file], { encoding: 'utf8' })
+      assert.equal(infos.status, 0)
+      assert.match(infos.stdout, /Number of interfaces in file: 6/)
+      assert.equal(infos.stdout.match(/Number of stat entries = 1/g)?.length, 6)
+    })
+
+    test('is whole even if the capture is killed', async () => {
+      const file = join(lab.dir, 'killed.pcapng')
+      const result = await capture(['a', '--write', file], async (child) => {
+        const before = statSync(file).size
+        await ping(3)
+        while (statSync(file).size < before + 6 * 150) await sleep(20)
+        child.kill('SIGKILL')
+      })
+      assert.equal(result.signal, 'SIGKILL')
+      assert.equal(read(file).filter(([, , , type]) => type !== '').length, 6)
+    })
+
+    test('comes out of a pipe as it grows', async () => {
+      const script = '"$@" | tshark -l -n -d udp.port==8472,vxlan -r - -Y icmp -T fields -e frame.interface_name'
+      const argv = ['sh', '-c', script, 'sh', process.execPath, bin, 'capture']
+      const result = await capture(['a', 'node-2:eth0', '--write', '-', '--filter', 'icmp', '--count', '4'], () => ping(), { argv })
+      assert.equal(result.code, 0, told(result))
+      assert.deepEqual(lines(result), ['node-2/eth0', 'a/eth0', 'a/eth0', 'node-2/eth0'])
+    })
+
+    test('goes to Wireshark, whose end ends it', async () => {
+      const dir = join(lab.dir, 'bin')
+      const got = join(lab.dir, 'got.pcapng')
+      mkdirSync(dir, { recursive: true })
+      writeFileSync(join(dir, 'wireshark'), `#!/bin/sh\necho "$@" > ${lab.dir}/args\nhead -c 600 > ${got}\n`)
+      chmodSync(join(dir, 'wireshark'), 0o755)
+      const env = { PATH: `${dir}:${process.env['PATH']}`, DISPLAY: ':9' }
+      const result = await capture(['a', '--wireshark'], () => ping(20), { env })
+      assert.equal(result.code, 0, told(result))
+      assert.equal(readFileSync(join(lab.dir, 'args'), 'utf8'), '-k -i -\n')
+      assert.equal(readFileSync(got).readUInt32LE(0), 0x0a0d0d0a)
+    })
+  })
+
+  test('packets that got lost are counted and said', async () => {
+    // Nobody reads, so pipe, process and socket buffer fill up, whatever the machine.
+    const argv = ['sh', '-c', '"$@" | { sleep 4; wc -l; }', 'sh', process.execPath, bin, 'capture']
+    const flood = `use Socket; socket S, PF_INET, SOCK_DGRAM, 0; my $to = pack_sockaddr_in 9, inet_aton '127.0.0.1'; my $end = time + 3; while (time < $end) { send S, 'x' x 1400, 0, $to for 1 .. 500 }`
+    const result = await capture(['shop/b', '--duration', '3s'], () => output(inside(lab.ns('shop/b'), ['perl', '-e', flood])), { argv })
+    assert.match(result.stderr, /^\d+ packets, \d+ more lost: this machine could not keep up/m)
+  })
+
+  test('a node that is deleted is let go, and with the last one the capture ends', async () => {
+    const other = new Lab(TOPOLOGY)
+    try {
+      await other.mustUp()
+      const result = await capture(['a', 'node-1', '--lab', other.name], () => other.down())
+      assert.equal(result.code, 0, told(result))
+      assert.match(result.stderr, /^a is gone$/m)
+      assert.match(result.stderr, /^node-1 is gone$/m)
+    } finally {
+      await other.remove()
+    }
+  })
+
+  test('bad input is refused before anything is heard or written', async () => {
+    await refusal(['capture', 'c'], 2, /no node "c"/)
+    await refusal(['capture', 'nod-1'], 2, /did you mean "node-1"/)
+    await refusal(['capture', 'a:eth1'], 2, /no device "eth1"[^]*did you mean "eth0"/)
+    await refusal(['capture', 'a', '--filter', 'tcp prt 80'], 2, /column 5: prt is no[^]*did you mean "port"/)
+    await refusal(['capture', 'a', '--count', '0'], 2, /whole number from 1/)
+    await refusal(['capture', 'a', '--duration', 'soon'], 2, /expected a time/)
+    await refusal(['capture', 'a', '--write', '/nowhere/x.pcapng'], 2, /cannot write \/nowhere\/x\.pcapng/)
+    await refusal(['capture', 'a', '--write', 'x', '--wireshark'], 2, /do not go together/)
+    const file = join(lab.dir, 'never.pcapng')
+    await refusal(['capture', 'nobody', '--write', file], 2, /no node/)
+    assert.equal(existsSync(file), false)
+    const without = await netlab(['capture', 'a', '--wireshark'], { env: { PATH: '/usr/sbin:/sbin', DISPLAY: ':9' } })
+    if (!existsSync('/usr/bin/wireshark')) {
+      assert.equal(without.code, 3, told(without))
+      assert.match(without.stderr, /wireshark is not installed[^]*apt-get install wireshark/)
+    }
+    await output(['ip', 'netns', 'delete', lab.ns('shop/b')])
+    await refusal(['capture', 'shop/b'], 2, /shop\/b is not running/)
+    await lab.mustUp()
+  })
+})
