@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 /** The table of neighbours that all namespaces share: the smaller of those of IPv4 and IPv6. */
 export interface NeighbourTable {
   readonly most: number
+  /** Entries there are now, on the whole machine. */
+  readonly taken: number
   /** Neighbours that did not fit in so far, on the whole machine. */
   readonly refused: number
 }
@@ -16,14 +18,20 @@ const text = (path: string): string => {
   }
 }
 
-/** Column of `/proc/net/stat/*_cache`, one line a processor, hexadecimal: only the first is a sum. */
-function refused(name: string): number {
+/** A column of `/proc/net/stat/*_cache`, hexadecimal, of each processor. */
+function column(name: string, title: string): number[] {
   const [head = '', ...lines] = text(`/proc/net/stat/${name}`).trim().split('\n')
-  const column = head.trim().split(/\s+/).indexOf('table_fulls')
-  return lines.reduce((n, l) => n + (Number.parseInt(l.trim().split(/\s+/)[column] ?? '0', 16) || 0), 0)
+  const at = head.trim().split(/\s+/).indexOf(title)
+  return lines.map((l) => Number.parseInt(l.trim().split(/\s+/)[at] ?? '0', 16) || 0)
 }
 
 export function neighbourTable(): NeighbourTable {
   const limits = ['ipv4', 'ipv6'].map((f) => Number(text(`/proc/sys/net/${f}/neigh/default/gc_thresh3`)) || 1024)
-  return { most: Math.min(...limits), refused: refused('arp_cache') + refused('ndisc_cache') }
+  const caches = ['arp_cache', 'ndisc_cache']
+  return {
+    most: Math.min(...limits),
+    // `entries` is a number of the whole table, on every line.
+    taken: Math.max(...caches.map((c) => column(c, 'entries')[0] ?? 0)),
+    refused: caches.flatMap((c) => column(c, 'table_fulls')).reduce((sum, n) => sum + n, 0),
+  }
 }

@@ -13,7 +13,7 @@ import { readAfter, readBefore, type Readings } from './readings.ts'
 import { UnderlayEar, type Heard } from './underlay.ts'
 import { partiesOf, sceneOf, type Sampling } from './scene.ts'
 import { DenyWatch, type Proof, type Proofs } from './vacuity-proof.ts'
-import { waves, type LinkOf } from './waves.ts'
+import { learnedBy, waves } from './waves.ts'
 
 export interface TestOptions extends Sampling {
   /** Absent: all. */
@@ -35,8 +35,9 @@ const PATIENCE = { silent: 900, answering: 2500, counted: 400 } as const
 const LONGER = 1.6
 /** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
 const NEIGHBOURS_AGE = 5200
-/** Pairs of pods that may learn each other at once, as a share of the machine's neighbour table. */
-const SHARE_OF_TABLE = 1 / 8
+/** Entries that questions may make at once, as a share of those nobody has taken yet: others learn meanwhile, too. */
+const SHARE_OF_TABLE = 1 / 2
+const LEAST_ENTRIES = 64
 
 /** Asks, and keeps what was heard. */
 class Asking implements Evidence {
@@ -83,17 +84,6 @@ function distinct(list: readonly Asked[]): Asked[] {
     byKey.set(key, before ? { ...before, expected: before.expected.filter((o) => q.expected.includes(o)) } : q)
   }
   return [...byKey.values()]
-}
-
-/** Pods on one bridge learn each other's MAC addresses. */
-function linkOf(lab: Lab): LinkOf {
-  if (lab.attach.type !== 'bridge') return () => undefined
-  const byAddress = new Map(lab.pods.flatMap((p) => p.addresses.map((a) => [a.ip, p] as const)))
-  const byNetns = new Map(lab.pods.map((p) => [p.netns, p]))
-  return (q) => {
-    const [from, to] = [byNetns.get(q.netns), byAddress.get(q.address)]
-    return from && to && from.host === to.host ? [from.netns, to.netns] : undefined
-  }
 }
 
 /** Somebody who accepts a connection and says nothing may only be busy: asker.pl's words. */
@@ -150,8 +140,8 @@ class Run {
 
   async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
     const { onProgress, patience = 1, signal } = this.#options
-    const most = Math.max(16, Math.floor(this.#table.most * SHARE_OF_TABLE))
-    const rounds = waves(list, linkOf(this.#lab), most)
+    const table = neighbourTable()
+    const rounds = waves(list, learnedBy(this.#lab), Math.max(LEAST_ENTRIES, Math.floor((table.most - table.taken) * SHARE_OF_TABLE)))
     let before = 0
     onProgress?.(`${phase} ${list.length} questions`)
     for (const wave of rounds) {
@@ -165,7 +155,7 @@ class Run {
       )
       wave.forEach((i, n) => this.asking.hear(list[i]!, answers[n]!))
       before += wave.length
-      if (rounds.length > 1) await this.#askers.forget(this.#lab.pods.map((p) => p.netns))
+      if (rounds.length > 1) await this.#askers.forget(partiesOf(this.#lab).map((p) => p.netns))
     }
   }
 }
