@@ -29,6 +29,8 @@ const CHOSEN = [
   'blackhole',
   'rp_filter',
   'no such pod',
+  // Again: somebody has asked for it a moment ago.
+  'no such pod',
   'MTU at the tunnel',
   'ip_forward off',
   'underlay firewall',

@@ -29,3 +29,13 @@ export async function nodeStates(namespaces: readonly string[]): Promise<Record<
 /** Connections tracked in a namespace. */
 export const connections = async (ns: string): Promise<string[]> =>
   (await sh(`nsenter --net="/run/netns/$1" cat /proc/net/nf_conntrack 2>/dev/null || true`, ns)).split('\n').filter((l) => l !== '')
+
+/** Helper processes of netlab that this machine can see, as `pid command line`. */
+export const helpers = async (): Promise<string[]> =>
+  (
+    await sh(
+      `for p in /proc/[0-9]*; do c=$(tr '\\0' ' ' <$p/cmdline 2>/dev/null); case $c in "perl "*/dist/*.pl*) echo "\${p#/proc/} $c" ;; esac; done`,
+    )
+  )
+    .split('\n')
+    .filter((l) => l !== '' && !/responder|supervisor/.test(l))

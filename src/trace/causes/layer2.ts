@@ -108,6 +108,8 @@ export function entryMissing(scene: Scene, leg: Drop['leg'], ns: string): Drop |
   const path = leg === 'forward' ? expected.forward : expected.back
   if (path?.end !== 'unknown-neighbour' || path.at !== ns) return undefined
   const device = path.steps.at(-1)?.device ?? ''
+  // Where nodes ask for their neighbours, an entry that is not complete says that somebody has just asked.
+  if (!places.at(ns).some((o) => isNeighbour(o) && o.dev === device)) return undefined
   const known = knowledge.seen(ns)?.neighbours ?? []
   const object = places
     .at(ns)
