@@ -13,7 +13,7 @@ const only = process.env['NETLAB_FAULT']
 function check(fault: Fault, code: number | null, story: TraceDocument): void {
   const { outcome = 'dropped' } = fault
   const got = { node: story.drop?.node ?? '', cause: story.drop?.cause ?? '', outcome: story.outcome }
-  assert.deepEqual(got, { node: fault.node, cause: fault.cause, outcome }, JSON.stringify(story.drop ?? story.evidence, null, 2))
+  assert.deepEqual(got, { node: fault.node, cause: fault.cause, outcome }, JSON.stringify([story.drop, story.evidence]))
   if (fault.device) assert.equal(story.drop?.device, fault.device, JSON.stringify(story.drop))
   if (fault.says) assert.match(JSON.stringify([story.drop, story.notes]), fault.says)
   assert.equal(code, outcome === 'delivered' ? 0 : 1)

@@ -95,6 +95,13 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
       return vniUnknown(scene, after, common)
     case 'NO_SOCKET':
       return tunnelRefused(scene, after, common) ?? noSocket(scene, after, common)
+    case 'NEIGH_CREATEFAIL':
+      return dropped(scene, {
+        ...common,
+        cause: 'kernel',
+        text: `${name} had no room to remember another neighbour: the table is one for all namespaces of this machine, and full`,
+        hint: 'sysctl net.ipv4.neigh.default.gc_thresh3 net.ipv6.neigh.default.gc_thresh3 is its size.',
+      })
     case 'OTHERHOST':
     case 'NEIGH_FAILED':
     case 'NEIGH_QUEUEFULL':
