@@ -6,7 +6,7 @@ import { probeText, reachability, type PortProbe } from '../model/reachability.t
 import { meant, type Meant } from '../model/parties.ts'
 import { serviceVerdict } from '../model/service-verdict.ts'
 import type { Service, ServicePort } from '../model/services.ts'
-import { sourceAddress, verdict, type End } from '../model/verdict.ts'
+import { sourceAddress, verdict } from '../model/verdict.ts'
 import {
   explanationDocument,
   explanationText,
@@ -83,16 +83,28 @@ function whoIs(lab: Lab, word: string): Meant {
   throw failure(Exit.Usage, 'no-party', `${word} is a ${node.kind}: policies are about pods, and hosts and externals that talk to them`)
 }
 
-function senderOf(lab: Lab, word: string): End {
+/** The families an end may be asked in: that of the address it was called by, else all of its own. */
+function familiesOf({ address, ...who }: Meant): Family[] {
+  if (address !== undefined) return [parseIp(address)!.family]
+  const addresses = who.kind === 'party' ? who.party.addresses : who.service.clusterIPs
+  return addresses.map((a) => a.family)
+}
+
+function senderOf(lab: Lab, word: string): Extract<Meant, { kind: 'party' }> {
   const found = whoIs(lab, word)
-  if (found.kind === 'party') return found.party
+  if (found.kind === 'party') return found
   throw failure(Exit.Usage, 'from-service', `${word} is a Service, which sends nothing`, 'Name a pod, a host, an external or an address.')
 }
 
 /** A family both ends have. */
-function familyOf(from: string, to: string, ends: readonly (readonly { readonly family: Family }[])[], asked: string | undefined): Family {
+function familyOf(from: string, to: string, ends: readonly Meant[], asked: string | undefined): Family {
   const families = asked === undefined ? ([4, 6] as const) : [Number(asked) as Family]
-  const family = families.find((f) => ends.every((addresses) => addresses.some((a) => a.family === f)))
+  const [sender] = ends
+  // A host also speaks from addresses of its pod block, which may be its only ones of a family.
+  const blocks = sender?.kind === 'party' && sender.party.kind === 'host' && sender.address === undefined ? sender.party.blocks : []
+  const family = families.find((f) =>
+    ends.every((end) => familiesOf(end).includes(f) || (end === sender && blocks.some((b) => b.family === f))),
+  )
   if (family === undefined)
     throw failure(
       Exit.Usage,
@@ -116,7 +128,14 @@ function servicePortOf(service: Service, asked: string | undefined): ServicePort
   throw failure(Exit.Usage, 'no-such-port', `svc/${service.key} has no port ${asked}: nobody answers there`, say)
 }
 
-async function explainService(lab: Lab, from: End, service: Service, options: ExplainOptions): Promise<void> {
+async function explainService(
+  lab: Lab,
+  sender: Extract<Meant, { kind: 'party' }>,
+  target: Extract<Meant, { kind: 'service' }>,
+  options: ExplainOptions,
+): Promise<void> {
+  const { party: from } = sender
+  const { service } = target
   const name = `svc/${service.key}`
   if (service.clusterIPs.length === 0)
     throw failure(
@@ -130,10 +149,13 @@ async function explainService(lab: Lab, from: End, service: Service, options: Ex
       Exit.Usage,
       'from-outside',
       `${partyName(from)} is outside the cluster: it does not know cluster addresses`,
-      "It comes in by a node port or an external address. With externalTrafficPolicy Cluster the pod then sees an address of the host that was asked, with Local the client's own.",
+      [
+        'It comes in by a node port or an external address. With externalTrafficPolicy Cluster the pod then sees an address of the host',
+        "that was asked, with Local the client's own.",
+      ].join(' '),
     )
   const port = servicePortOf(service, options.port)
-  const family = familyOf(partyName(from), name, [from.addresses, service.clusterIPs], options.family)
+  const family = familyOf(sender.address ?? partyName(from), target.address ?? name, [sender, target], options.family)
   const asked: ExplainedService = {
     from: partyName(from),
     to: name,
@@ -150,13 +172,12 @@ async function explainService(lab: Lab, from: End, service: Service, options: Ex
 /** Ends with exit code 1 when the answer is no. */
 export async function explain(fromWord: string, toWord: string, options: ExplainOptions): Promise<void> {
   const lab = subject(options.lab)
-  const from = senderOf(lab, fromWord)
+  const sender = senderOf(lab, fromWord)
   const target = whoIs(lab, toWord)
-  if (target.kind === 'service') return explainService(lab, from, target.service, options)
-  const to = target.party
+  if (target.kind === 'service') return explainService(lab, sender, target, options)
+  const [from, to] = [sender.party, target.party]
   const probe = portOf(options.port ?? 'icmp')
-  const named = target.address === undefined ? to.addresses : to.addresses.filter((a) => a.family === parseIp(target.address!)!.family)
-  const family = familyOf(partyName(from), partyName(to), [from.addresses, named], options.family)
+  const family = familyOf(fromWord, toWord, [sender, target], options.family)
   const toAddress = target.address === undefined ? {} : { toAddress: target.address }
   const explained: Explained = {
     from: partyName(from),

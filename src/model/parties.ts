@@ -7,7 +7,7 @@ import type { Address, End, Party } from './verdict.ts'
 /** One end of a question, and the address it was called by, if it was. */
 export type Meant =
   | { readonly kind: 'party'; readonly party: End; readonly address?: string }
-  | { readonly kind: 'service'; readonly service: Service }
+  | { readonly kind: 'service'; readonly service: Service; readonly address?: string }
 
 const isParty = (node: { readonly kind: string }): node is Party => ['pod', 'host', 'external'].includes(node.kind)
 
@@ -31,7 +31,7 @@ export function meant(lab: Lab, word: string): Meant | undefined {
   if (!ip) return undefined
   const text = formatIp(ip.family, ip.value)
   const behind = lab.services.find((s) => s.clusterIPs.some((a) => a.ip === text))
-  if (behind) return { kind: 'service', service: behind }
+  if (behind) return { kind: 'service', service: behind, address: text }
   const nobody: Address = { kind: 'address', name: text, addresses: [{ family: ip.family, ip: text, prefix: ip.family === 4 ? 32 : 128 }] }
   return { kind: 'party', party: ownerOf(lab, text) ?? nobody, address: text }
 }

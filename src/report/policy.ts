@@ -25,7 +25,7 @@ function sheetText({ titles, cells }: Sheet, { rows, columns }: Reachability, ch
   return `${chalk.bold(titles.join(', '))}\n${table(['from \\ to', ...columns.map((c) => c.label)], body, chalk.dim)}`
 }
 
-/** The table of who reaches whom; `·` is what no policy touches: a pod to itself, a host to its own pods, hosts and externals among themselves. */
+/** The table of who reaches whom; `·` is what no policy touches: a pod and itself, a host and its own pods, nodes that are no pods. */
 export function policyText(policies: readonly Policy[], reachability: Reachability, chalk: ChalkInstance): string {
   if (policies.length === 0) return 'No NetworkPolicies: every pod reaches every pod.\n'
   const notes = [
