@@ -6,7 +6,7 @@ import { proveAll } from '../verify/prove-run.ts'
 import { runTest, type TestOptions } from '../verify/run.ts'
 import { sources } from '../verify/sources.ts'
 import { findTool } from '../kernel/probe.ts'
-import type { Applied } from '../state/store.ts'
+import { readApplied, type Applied } from '../state/store.ts'
 import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requireRoot } from './machine.ts'
@@ -88,7 +88,8 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
       withLock(
         applied.lab.name,
         () =>
-          proveAll(applied, {
+          // Somebody may have changed it since.
+          proveAll(readApplied(applied.lab.name) ?? applied, {
             ...options,
             signal,
             onProgress: (text, share) => {

@@ -96,6 +96,8 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
   if (lost !== undefined) return broken(lost)
   const none = noWay(lab, c)
   if (none !== undefined) return held(`silence: ${none}`)
+  if (c.door && fateOf(lab, c.from, c.door, c.family).without === 'dropped')
+    return held(`silence: Service ${c.door.service.key} is Local and has no endpoint here`)
   if (!c.to && !c.door && !isLoopback(question.address)) return held(`silence: no node of the lab has ${question.address}`)
   return broken('silence, but nothing in the lab denies it: it got lost')
 }

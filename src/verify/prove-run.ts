@@ -47,6 +47,17 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
   const { signal, onProgress, patience = 1 } = options
   const { scene } = sceneOf(applied.lab, options)
   const lifts = liftsOf(scene)
+  if (lifts.length === 0)
+    return [
+      {
+        id: 'prove',
+        group: 'policy',
+        title: 'policies are missed when they are lifted',
+        status: 'skipped',
+        detail: 'the lab has none',
+        tested: 0,
+      },
+    ]
   const moving = lifts.filter((l) => l.flips.length > 0)
   const before = new Map<string, Answer>()
   const lifted = new Map<Lift, Map<string, Answer>>()

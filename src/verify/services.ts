@@ -129,6 +129,22 @@ function nodePromise(lab: Lab, door: Omit<Door, 'host'>, family: Family, turn: n
   return { door, family, kind: 'node', knocks, meetsAll: false }
 }
 
+/** Refusals one host gives one client at once: Linux rations them (`net.ipv4.icmp_ratelimit`), six in a row, and others ask too. */
+const RATION = 4
+
+/** Leaves out Services without endpoints that nobody would be refused by any more. */
+function rationed(promises: readonly Promise[]): Promise[] {
+  const given = new Map<string, number>()
+  return promises.filter(({ knocks }) => {
+    const [knock] = knocks
+    if (knock?.fate.without !== 'refused') return true
+    const host = knock.door.host?.name ?? (knock.from.kind === 'pod' ? knock.from.host : knock.from.name)
+    const key = `${host} ${knock.from.netns}`
+    given.set(key, (given.get(key) ?? 0) + 1)
+    return given.get(key)! <= RATION
+  })
+}
+
 const made = new WeakMap<Scene, ServiceQuestions>()
 
 /** Every question about Services. */
@@ -162,7 +178,12 @@ export function serviceQuestions(scene: Scene): ServiceQuestions {
   const external = lab.services.filter((s) => s.externalIPs.length > 0).map((s) => s.key)
   if (external.length > 0)
     untested.push(`external addresses of Services (${external.join(', ')}): who leads packets there is not the lab's affair`)
-  made.set(scene, (found = { promises, untested }))
+  const asked = rationed(promises)
+  if (asked.length < promises.length)
+    untested.push(
+      `${promises.length - asked.length} ports of Services without endpoints: Linux rations refusals, and more at once would look like silence`,
+    )
+  made.set(scene, (found = { promises: asked, untested }))
   return found
 }
 

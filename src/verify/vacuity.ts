@@ -27,7 +27,7 @@ function policyDrop(lab: Lab, from: Party, to: Party, { kind, port, family }: Pi
   if (said.allowed) return []
   // Egress comes first, on the sender's host; what it drops never reaches the receiver's.
   const [pod, way] = said.egress.allowed ? ([to, 'ingress'] as const) : ([from, 'egress'] as const)
-  const rule = pod.kind === 'pod' ? policyModuleOf().denies(pod, way, family, lab) : undefined
+  const rule = pod.kind === 'pod' ? policyModuleOf(lab).denies(pod, way, family, lab) : undefined
   return rule ? [rule] : []
 }
 

@@ -187,3 +187,11 @@ services:
   expect(promises[1]!.knocks.map((k) => k.from.name)).toEqual(['p-1', 'p-2', 'p-3', 'last', 'n-1'])
   expect(untested).toEqual(['Services from 28 pods: one pod of each host asks, and one endpoint'])
 })
+
+test('refusals are rationed: no client is refused by one host more often than Linux allows', () => {
+  const services = Array.from({ length: 40 }, (_, i) => `  none-${i}: { selector: { app: x }, ports: [{ port: 80 }] }`).join('\n')
+  const { promises, untested } = serviceQuestions(sceneOf(`name: r\nhosts: { n: {} }\npods: { a: {}, b: {} }\nservices:\n${services}\n`))
+  const asked = promises.flatMap((p) => p.knocks.map((k) => k.from.name))
+  expect(['a', 'b', 'n'].map((name) => asked.filter((x) => x === name).length)).toEqual([4, 4, 4])
+  expect(untested).toEqual([expect.stringMatching(/^28 ports of Services without endpoints: Linux rations refusals/)])
+})
