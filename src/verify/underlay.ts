@@ -56,7 +56,7 @@ export class UnderlayEar {
     const vxlanPort = vxlanPorts(this.#applied)[0] ?? 8472
     const spaces = this.#applied.lab.hosts.map((h) => h.netns)
     for (const protocol of ['tcp', 'udp'] as const)
-      await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, vxlanPort }))
+      await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, vxlanPort, translated: true }))
   }
 
   async end(): Promise<Heard> {
