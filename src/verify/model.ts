@@ -10,9 +10,17 @@ import { hostPairs } from './model-pairs.ts'
 import { controlListeners, judgePaths, pathQuestions } from './model-paths.ts'
 import { judgeSizes, sizeQuestions } from './model-sizes.ts'
 import { judgeWire, trainQuestions, wireQuestions } from './model-wire.ts'
-import type { Promises } from './promises.ts'
+import type { Evidence, Promises } from './promises.ts'
 
 const NO_READINGS = { nodes: new Map(), containers: [] }
+
+/** What a busy machine kept who listens from hearing. */
+const unheard = ({ heard }: Evidence): string[] =>
+  heard !== undefined && heard.lost > 0
+    ? [
+        `${heard.lost} frames on the underlay came too fast for who listened there: pairs of which none was heard are not judged by their headers`,
+      ]
+    : []
 
 export const model: Promises = {
   group: 'model',
@@ -37,7 +45,7 @@ export const model: Promises = {
         ...judgeWire(scene, evidence, evidence.heard, evidence.caught),
         ...judgeCounters(scene, readings),
       ],
-      untested: hostPairs(scene).untested,
+      untested: [...hostPairs(scene).untested, ...unheard(evidence)],
     }
   },
 }

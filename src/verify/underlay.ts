@@ -19,7 +19,7 @@ export interface Heard {
   readonly frames: readonly Seen[]
   /** Hosts that were listened at. */
   readonly hosts: ReadonlySet<string>
-  /** Frames that came too fast. */
+  /** Frames that came too fast, or were more than are kept. */
   readonly lost: number
 }
 
@@ -77,7 +77,7 @@ export class UnderlayEar {
     return {
       frames: this.#ear.frames.slice(0, MOST_FRAMES).flatMap(see),
       hosts: new Set(hosts.filter((h) => this.#ear.hears(h.netns)).map((h) => h.name)),
-      lost: losses.frames,
+      lost: losses.frames + Math.max(0, this.#ear.frames.length - MOST_FRAMES),
     }
   }
 }
