@@ -4,8 +4,8 @@
 #   scripts/test.sh [unit|kernel|vm]...    all three when none is named
 #
 #   unit    types, lint, unit, golden and property tests; no root
-#   kernel  real namespaces on this kernel: conformance, drift, command line, chaos; root
-#   vm      the conformance suite, and policies and Services in brief, on Debian's kernel, for the devices this kernel lacks
+#   kernel  real namespaces on this kernel: conformance, drift, command line, chaos, `netlab ci` on every example; root
+#   vm      conformance, policies and examples on Debian's kernel, for the devices this kernel lacks
 #
 # Kernel tests need root; an ordinary user's are run with sudo. Exit: 0 all passed, 1 a test failed,
 # 3 something is missing that cannot be installed.
@@ -30,7 +30,7 @@ as_root() {
   fi
 }
 
-vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs; }
+vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs build/test/e2e/topologies.test.mjs; }
 
 # The virtual machine has one processor: where there are two it runs beside the kernel part and is read afterwards.
 vm_pid=
