@@ -184,7 +184,7 @@ export async function explain(fromWord: string, toWord: string, options: Explain
     to: partyName(to),
     port: probeText(probe),
     family,
-    ...(from.kind === 'host' ? { source: sourceAddress(lab, from, to, family) } : {}),
+    ...(from.kind === 'host' && to.kind === 'pod' && to.host !== from.name ? { source: sourceAddress(lab, from, to, family) } : {}),
     verdict: verdict(lab, { from, to, ...toAddress, ...probe, family }),
   }
   if (!explained.verdict.allowed) process.exitCode = Exit.Broken
