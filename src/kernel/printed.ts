@@ -11,6 +11,8 @@ export interface IpLink {
   /** An XDP program, if there is one. */
   readonly xdp?: unknown
   readonly mtu: number
+  /** Kind of the root queueing discipline. */
+  readonly qdisc?: string
   readonly address?: string
   readonly master?: string
   /** Index of the other end (veth) or of the lower device, in its own namespace. */

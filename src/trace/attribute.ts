@@ -3,7 +3,7 @@
  * a capture of the same device, direction and length at the same moment are the same packet, and from then on the
  * address stands for it, through veth, bridge, encapsulation and decapsulation, until it is freed.
  */
-import type { DropEvent, IcmpEvent, KernelEvent } from './events.ts'
+import type { DeviceEvent, DropEvent, IcmpEvent, KernelEvent } from './events.ts'
 import type { Sighting } from './identity.ts'
 
 /** Frames are stamped when they enter a device's queue, events when they leave it: apart on a busy machine. Nanoseconds. */
@@ -18,8 +18,17 @@ export interface Attributed<E extends KernelEvent> {
   readonly after: Sighting
 }
 
+/** A packet that died before it was on a device, on its way out of it: captures come after the queue. */
+export interface QueueDrop {
+  readonly event: DropEvent
+  readonly queue: DeviceEvent
+  /** Where it was last seen; absent: nowhere yet. */
+  readonly after?: Sighting
+}
+
 export interface Attribution {
   readonly drops: readonly Attributed<DropEvent>[]
+  readonly queued: readonly QueueDrop[]
   readonly icmp: readonly Attributed<IcmpEvent>[]
   /** Drops of packets that were on no device: made here and refused here. */
   readonly unseen: readonly DropEvent[]
@@ -41,6 +50,8 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
     waiting.set(k, [...(waiting.get(k) ?? []), s])
   }
   const owner = new Map<string, { readonly sighting: Sighting; readonly at: bigint }>()
+  const queues = new Map<string, Omit<QueueDrop, 'event'>>()
+  const queued: QueueDrop[] = []
   const drops: Attributed<DropEvent>[] = []
   const icmp: Attributed<IcmpEvent>[] = []
   const unseen: DropEvent[] = []
@@ -59,11 +70,23 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
       if (best) {
         candidates.splice(candidates.indexOf(best), 1)
         owner.set(e.skb, { sighting: best, at: e.at })
+        queues.delete(e.skb)
         matched++
-      } else owner.delete(e.skb)
+        continue
+      }
+      const before = owner.get(e.skb)
+      owner.delete(e.skb)
+      if (e.direction === 'out')
+        queues.set(e.skb, { queue: e, ...(before !== undefined && e.at - before.at < LIFE ? { after: before.sighting } : {}) })
       continue
     }
     if (e.kind === 'lookup') continue
+    const queue = queues.get(e.skb)
+    queues.delete(e.skb)
+    if (e.kind === 'drop' && queue && e.reason.startsWith('QDISC_') && e.at - queue.queue.at < LIFE) {
+      queued.push({ event: e, ...queue })
+      continue
+    }
     const mine = owner.get(e.skb)
     const alive = mine !== undefined && e.at - mine.at < LIFE
     if (e.kind === 'icmp') {
@@ -73,5 +96,5 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
       owner.delete(e.skb)
     } else unseen.push(e)
   }
-  return { drops, icmp, unseen, matched }
+  return { drops, queued, icmp, unseen, matched }
 }

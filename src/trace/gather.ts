@@ -6,6 +6,8 @@ import type { Enter } from '../kernel/enter.ts'
 import type { Applied } from '../state/store.ts'
 import { captureFilter } from './bpf.ts'
 import type { Collectors, ProbeOptions } from './collectors.ts'
+import { LegacyCounters } from './counters.ts'
+import { readDetails } from './details.ts'
 import type { Identity } from './identity.ts'
 import { Knowledge } from './knowledge.ts'
 import { createTable, deleteTable } from './netlink.ts'
@@ -100,6 +102,7 @@ export async function gather(
   )
   const knowledge = new Knowledge(enter)
   const texts = new RuleTexts(enter, ear)
+  const legacy = new LegacyCounters(enter, family)
   const table = `netlab_trace_${ear.pid}_${identity.marker.toString('hex')}`
   const ruled: string[] = []
   const missing: string[] = []
@@ -132,11 +135,12 @@ export async function gather(
     return expectation(places, knowledge, from, to)
   }
   try {
-    const [expected] = await Promise.all([predict(), markRules(), events.live, prober.ready])
+    const [expected] = await Promise.all([predict(), markRules(), events.live, prober.ready, legacy.start(way.core)])
     signal.throwIfAborted()
     const scene = new Scene({ lab, from, to, options, identity, places, knowledge, expected, ear, events, prober, missing })
     await listen(scene, prober, options, signal, () => [ear, events, prober], events.switch)
     await scene.readRules(texts)
+    await readDetails(scene, legacy, enter)
     return scene
   } finally {
     prober.leave()

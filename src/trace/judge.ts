@@ -9,6 +9,7 @@ import { byLocalError } from './causes/local.ts'
 import { byReplyMissing } from './causes/reply.ts'
 import { byRule } from './causes/rules.ts'
 import { bySilence } from './causes/silence.ts'
+import { byCounters } from './causes/untraced.ts'
 import type { Scene } from './scene.ts'
 import type { Drop, Outcome } from './story.ts'
 
@@ -41,6 +42,8 @@ export function judge(scene: Scene): Verdict {
   }
   const silent = bySilence(scene)
   if (silent) return verdict(scene, silent.drop, silent.certain)
+  const counted = byCounters(scene)
+  if (counted) return verdict(scene, counted, true)
   return { outcome: 'unanswered', rttMs: null, certain: false, drop: noEvidence(scene) }
 }
 

@@ -98,8 +98,8 @@ function expressions({ family, protocol, matches }: Selector): Buffer {
 
 const INET = 1
 const OWNER = 2
-/** Before raw (-300), where the first rule of anybody's could be. */
-const PRIORITY = -350
+/** Before raw (-300) and defragmentation (-400), where the first rule of anybody could be. */
+const PRIORITY = -1000
 const HOOKS = { prerouting: 0, output: 3 } as const
 
 /** One transaction that makes the table with its rules. `owned`: it goes with the socket (Linux 5.12). */

@@ -143,7 +143,7 @@ export class Walk {
       // GRE asks its neighbour table for the far end, IPIP takes the next hop itself.
       const far =
         kind === 'gre' ? (await this.knowledge.at(ns)).neighbours.find((n) => n.dev === device && n.dst === nextHop)?.lladdr : nextHop
-      if (far === undefined) return this.#end(ns, 'unknown-neighbour')
+      if (far === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
       if (kind === 'gre') this.#decide(predicted('neighbour', `${nextHop} is behind ${far}`))
       this.#decide(predicted('encap', `${kind} ${local} > ${far}`))
       return this.#outer(ns, { src: local, dst: far, outer: { type: kind, device, inner: packet } })
@@ -155,9 +155,12 @@ export class Walk {
   }
 
   async #intoVxlan(ns: string, device: string, nextHop: string, packet: Packet, link: IpLink): Promise<PredictedPath> {
-    const mac = await this.#macOf(ns, device, nextHop)
-    if (mac === undefined) return this.#end(ns, 'unknown-neighbour')
-    const { fdb } = await this.knowledge.at(ns)
+    const { fdb, neighbours } = await this.knowledge.at(ns)
+    // Nobody can be asked where nothing is flooded: who is not in the table is not found.
+    const floods = fdb.some((f) => f.ifname === device && f.mac === '00:00:00:00:00:00')
+    const isKnown = neighbours.some((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
+    const mac = isKnown || floods ? await this.#macOf(ns, device, nextHop) : undefined
+    if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
     const entry = fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)
     if (!entry?.dst) return this.#end(ns, 'no-fdb')
     const vni = Number(link.linkinfo?.info_data?.['id'])
@@ -173,7 +176,7 @@ export class Walk {
 
   /** Out of a bridge's own port: the node itself is the sender. */
   async #bridged(ns: string, bridge: string, mac: string | undefined, nextHop: string, packet: Packet): Promise<PredictedPath> {
-    if (mac === undefined) return this.#end(ns, 'unknown-neighbour')
+    if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
     const port = (await this.#portOf(ns, bridge, mac)) ?? this.#portOfAddress(ns, nextHop)
     if (port === undefined) return this.#end(ns, 'lost')
     return this.#leavePort(ns, port, mac, packet)

@@ -2,6 +2,7 @@
 import type { Lab, Node } from '../model/lab.ts'
 import { attribute, type Attribution } from './attribute.ts'
 import { chain } from './chain.ts'
+import type { Details } from './details.ts'
 import type { Frame, HeardTrace } from './ear.ts'
 import type { KernelEvent } from './events.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
@@ -55,9 +56,11 @@ export class Scene {
   errors: readonly Sighting[] = []
   neighbours: readonly Sighting[] = []
   rules: readonly JudgedGroup[] = []
-  attribution: Attribution = { drops: [], icmp: [], unseen: [], matched: 0 }
+  attribution: Attribution = { drops: [], queued: [], icmp: [], unseen: [], matched: 0 }
   /** Texts of the rules that spoke, by `ns family table chain handle`. */
   readonly texts = new Map<string, string>()
+  /** What was read when it was dead, to name what did it. */
+  details: Details = { counted: new Map(), native: new Map(), queues: new Map() }
 
   parts: SceneParts
 
@@ -176,4 +179,5 @@ export class Scene {
   }
 }
 
-const textKey = (t: HeardTrace): string => `${t.ns} ${t.family} ${t.table} ${t.chain} ${t.handle}`
+export const textKey = (t: Pick<HeardTrace, 'ns' | 'family' | 'table' | 'chain' | 'handle'>): string =>
+  `${t.ns} ${t.family} ${t.table} ${t.chain} ${t.handle}`

@@ -91,6 +91,7 @@ export type CauseId =
   | 'no-route-back'
   | 'nobody-listening'
   | 'no-endpoints'
+  | 'traffic-control'
   | 'kernel'
   | 'no-evidence'
 

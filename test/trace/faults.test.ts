@@ -5,6 +5,7 @@ import { Lab } from '../support/lab.ts'
 import { netlab, sh, told } from '../support/run.ts'
 import { unable } from '../support/machine.ts'
 import { FAULTS, TOPOLOGY, TUNNEL_FAULTS, tunnelTopology, type Fault } from './faults.ts'
+import { FAULTS_6, TOPOLOGY_6 } from './faults6.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
 /** Only some, while working on one: a pattern. */
@@ -21,13 +22,14 @@ function check(fault: Fault, code: number | null, story: TraceDocument): void {
 
 /** What the kernel cannot make, as a reason to skip. */
 async function lacks(type: 'gre' | 'ipip'): Promise<string | false> {
-  try {
-    await sh(`unshare -n ip link add np0 type ${type} local 127.0.0.1`)
-    return false
-  } catch {
-    return `this kernel has no ${type}`
-  }
+  return (await works(`unshare -n ip link add np0 type ${type} local 127.0.0.1`)) ? false : `this kernel has no ${type}`
 }
+
+const works = (command: string): Promise<boolean> =>
+  sh(command).then(
+    () => true,
+    () => false,
+  )
 
 function suite(name: string, topology: string, faults: readonly Fault[], skip: string | false): void {
   describe(name, { skip }, () => {
@@ -37,7 +39,9 @@ function suite(name: string, topology: string, faults: readonly Fault[], skip: s
     before(() => lab.mustUp())
     after(() => lab.remove())
     for (const fault of faults.filter((f) => only === undefined || new RegExp(only).test(f.name))) {
-      it(fault.name, async () => {
+      it(fault.name, async (test) => {
+        if (fault.needs !== undefined && !(await works(`unshare -n sh -c '${fault.needs}'`)))
+          return test.skip(`not on this machine: ${fault.needs}`)
         await script(fault.inject)
         const started = Date.now()
         const result = await netlab(['trace', ...(fault.args ?? ['pod-a', 'pod-b']), '--lab', lab.name, '--json'])
@@ -57,5 +61,6 @@ const row = (fault: Fault, { outcome, drop }: TraceDocument, took: number): stri
   `| ${fault.name} | ${outcome} | ${drop?.node ?? ''} ${drop?.device ?? ''} | ${drop?.cause ?? ''} | ${drop?.kernelReason ?? ''} | ${drop?.evidence ?? ''} | ${took} ms |`
 
 suite('faults', TOPOLOGY, FAULTS, unable)
+suite('faults over IPv6', TOPOLOGY_6, FAULTS_6, unable)
 for (const type of ['gre', 'ipip'] as const)
   suite(`faults of ${type}`, tunnelTopology(type), TUNNEL_FAULTS[type], unable || (await lacks(type)))

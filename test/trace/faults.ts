@@ -6,6 +6,8 @@ export interface Fault {
   readonly name: string
   readonly inject: string
   readonly undo?: string
+  /** A command that fails where the kernel or its tools lack what is needed. */
+  readonly needs?: string
   /** Arguments of the trace; default: pod-a pod-b. */
   readonly args?: readonly string[]
   readonly node: string
@@ -15,6 +17,69 @@ export interface Fault {
   /** What the sentence, the rule, or the source must name. */
   readonly says?: RegExp
 }
+
+/** Rules of iptables-legacy: the kernel does not trace them, but it counts. */
+const legacy = (name: string, node: string, rule: string, more: Pick<Fault, 'cause'> & Partial<Fault>): Fault => ({
+  name: `iptables-legacy: ${name}`,
+  inject: `on ${node} iptables-legacy ${rule}`,
+  undo: `on ${node} iptables-legacy -F; on ${node} iptables-legacy -t raw -F; on ${node} iptables-legacy -P FORWARD ACCEPT`,
+  node,
+  ...more,
+})
+
+const LEGACY: readonly Fault[] = [
+  legacy('FORWARD', 'node-2', '-I FORWARD -d 10.244.1.2 -j DROP', {
+    cause: 'firewall',
+    says: /"rule":"-A FORWARD -d 10\.244\.1\.2\/32 -j DROP"/,
+  }),
+  legacy(
+    'a chain of its own',
+    'node-2',
+    '-N MINE; on node-2 iptables-legacy -A MINE -p icmp -m comment --comment "policy a/b" -j DROP; on node-2 iptables-legacy -A FORWARD -j MINE',
+    {
+      undo: 'on node-2 iptables-legacy -F; on node-2 iptables-legacy -X',
+      cause: 'policy',
+      says: /FORWARD → MINE/,
+    },
+  ),
+  legacy('chain policy', 'node-2', '-P FORWARD DROP', { cause: 'firewall', says: /policy of ip filter FORWARD/ }),
+  legacy('raw', 'node-2', '-t raw -A PREROUTING -i vxlan1 -d 10.244.1.2 -j DROP', { cause: 'firewall', says: /raw PREROUTING/ }),
+  legacy('the tunnel', 'node-2', '-A INPUT -p udp --dport 8472 -j DROP', { cause: 'tunnel-firewall', says: /--dport 8472/ }),
+  legacy('own OUTPUT', 'pod-a', '-A OUTPUT -p icmp -j DROP', { cause: 'own-firewall', says: /-A OUTPUT -p icmp/ }),
+  legacy("the destination's OUTPUT", 'pod-b', '-A OUTPUT -p icmp -j DROP', { cause: 'own-firewall', says: /-A OUTPUT -p icmp/ }),
+  legacy('reject', 'node-2', '-A FORWARD -p icmp -j REJECT', { cause: 'firewall', outcome: 'rejected', says: /REJECT/ }),
+  legacy('reset', 'node-2', '-A FORWARD -p tcp -j REJECT --reject-with tcp-reset', {
+    cause: 'firewall',
+    outcome: 'rejected',
+    args: ['pod-a', 'pod-b', '--port', '8080/tcp'],
+    says: /tcp-reset/,
+  }),
+  legacy('a rule for others', 'node-2', '-A FORWARD -p tcp -j DROP', { node: '', cause: '', outcome: 'delivered' }),
+]
+
+/** A queue that lets nothing through. */
+const queue = (name: string, node: string, device: string, more: Partial<Fault> = {}): Fault => ({
+  name: `queueing discipline ${name}`,
+  inject: `on ${node} tc qdisc add dev ${device} root blackhole`,
+  undo: `on ${node} tc qdisc del dev ${device} root`,
+  node,
+  cause: 'traffic-control',
+  device,
+  says: /"rule":"qdisc blackhole/,
+  ...more,
+})
+
+const FILTERS = 'tc qdisc add dev lo clsact && tc filter add dev lo ingress matchall action drop'
+const filter = (name: string, node: string, device: string, hook: 'ingress' | 'egress'): Fault => ({
+  name: `tc filter ${name}`,
+  needs: FILTERS,
+  inject: `on ${node} tc qdisc add dev ${device} clsact; on ${node} tc filter add dev ${device} ${hook} matchall action drop`,
+  undo: `on ${node} tc qdisc del dev ${device} clsact`,
+  node,
+  device,
+  cause: 'traffic-control',
+  says: /matchall/,
+})
 
 /** The lab all of them break: two hosts, one VXLAN, pods with a port. */
 export const TOPOLOGY = `
@@ -130,12 +195,39 @@ export const FAULTS: readonly Fault[] = [
     says: /8472/,
   },
   {
-    name: 'legacy iptables',
-    inject: 'on node-2 iptables-legacy -I FORWARD -d 10.244.1.2 -j DROP',
-    undo: 'on node-2 iptables-legacy -F FORWARD',
+    name: 'underlay firewall in the switch',
+    inject: `on switch-lan nft 'add table bridge mine; add chain bridge mine passing { type filter hook forward priority 0 ; } ; add rule bridge mine passing udp dport 8472 counter drop'`,
+    undo: 'on switch-lan nft delete table bridge mine',
+    node: 'switch-lan',
+    cause: 'tunnel-firewall',
+    says: /"rule":"udp dport 8472 drop"/,
+  },
+  {
+    name: 'rules of a bridge that cannot be told apart',
+    inject: `on node-1 nft 'add table bridge mine; add chain bridge mine early { type filter hook prerouting priority -300 ; } ; add rule bridge mine early ip daddr 10.244.0.3 drop; add rule bridge mine early ip daddr 10.244.0.9 drop'`,
+    undo: 'on node-1 nft delete table bridge mine',
+    args: ['pod-a', 'pod-c'],
+    node: 'node-1',
+    cause: 'firewall',
+    says: /one of those that cannot be traced: bridge mine early: ip daddr 10\.244\.0\.3 drop \| /,
+  },
+  {
+    name: 'ingress of a device',
+    inject: `on node-2 nft 'add table netdev mine; add chain netdev mine early { type filter hook ingress device vxlan1 priority 0 ; } ; add rule netdev mine early ip daddr 10.244.1.2 drop'`,
+    undo: 'on node-2 nft delete table netdev mine',
     node: 'node-2',
     cause: 'firewall',
+    says: /"rule":"ip daddr 10\.244\.1\.2 drop"/,
   },
+  {
+    name: 'before raw',
+    inject: `on node-2 nft 'add table inet mine; add chain inet mine first { type filter hook prerouting priority -400 ; } ; add rule inet mine first ip daddr 10.244.1.2 drop'`,
+    undo: 'on node-2 nft delete table inet mine',
+    node: 'node-2',
+    cause: 'firewall',
+    says: /"evidence":"rule".*"rule":"ip daddr 10\.244\.1\.2 drop"/,
+  },
+  ...LEGACY,
   { name: 'no route', inject: 'on node-1 ip route del 10.244.1.0/24', node: 'node-1', cause: 'no-route', says: /lab\.yaml:\d+/ },
   { name: 'no route in the pod', inject: 'on pod-a ip route del default', node: 'pod-a', cause: 'no-route' },
   {
@@ -356,6 +448,48 @@ export const FAULTS: readonly Fault[] = [
     node: 'node-1',
     cause: 'firewall',
     says: /dport 5353/,
+  },
+  queue('at the source', 'pod-a', 'eth0'),
+  queue('at the source, TCP', 'pod-a', 'eth0', { args: ['pod-a', 'pod-b', '--port', '8080/tcp'] }),
+  queue('of a tunnel', 'node-1', 'vxlan1'),
+  queue('of the underlay', 'switch-lan', 'h2-node-2'),
+  queue('of a bridge', 'node-2', 'cni0'),
+  queue('before the pod', 'node-2', 'p1-pod-b'),
+  queue('at the destination', 'pod-b', 'eth0'),
+  queue('on the way back', 'node-2', 'eth0'),
+  filter('coming in', 'node-2', 'vxlan1', 'ingress'),
+  filter('on the underlay', 'node-2', 'eth0', 'ingress'),
+  filter('going out', 'node-1', 'eth0', 'egress'),
+  {
+    name: 'refused by IPsec',
+    needs: 'ip xfrm policy add dir fwd src 10.244.0.2/32 dst 10.244.1.2/32 action block',
+    inject: 'on node-2 ip xfrm policy add dir fwd src 10.244.0.2/32 dst 10.244.1.2/32 action block',
+    undo: 'on node-2 ip xfrm policy flush',
+    node: 'node-2',
+    cause: 'kernel',
+  },
+  {
+    name: 'answers to echoes off',
+    inject: 'on pod-b sysctl -qw net.ipv4.icmp_echo_ignore_all=1',
+    undo: 'on pod-b sysctl -qw net.ipv4.icmp_echo_ignore_all=0',
+    node: 'pod-b',
+    cause: 'no-evidence',
+  },
+  {
+    name: 'address taken away',
+    inject: 'on pod-a ping -c1 -W1 10.244.1.2; on pod-b ip addr flush dev eth0',
+    node: 'pod-b',
+    cause: 'no-such-address',
+    says: /should have the address 10\.244\.1\.2/,
+  },
+  { name: "the host's underlay down", inject: 'on node-1 ip link set eth0 down', node: 'node-1', cause: 'interface-down', device: 'eth0' },
+  {
+    name: 'routes in a circle',
+    inject: 'on node-2 ip route replace 10.244.1.2/32 via 10.244.0.0 dev vxlan1 onlink',
+    undo: 'on node-2 ip route del 10.244.1.2/32',
+    args: ['pod-a', 'pod-b', '--ttl', '9'],
+    node: 'node-1',
+    cause: 'ttl',
   },
   {
     name: 'same host: dropped on the bridge',

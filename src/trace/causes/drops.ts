@@ -7,19 +7,28 @@ import type { Drop } from '../story.ts'
 import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, type DropParts } from './blame.ts'
 import { forwardingOff, tooBig, tooOld } from './forwarding.ts'
 import { fdbTrouble, neighbourTrouble } from './layer2.ts'
-import { ownFirewall } from './rules.ts'
+import { byFilter, byQueue } from './queues.ts'
 import { routeFailure } from './routes.ts'
 import { peerTrouble, tailTrouble } from './silence.ts'
 import { noSocket, tunnelRefused, vniUnknown } from './tunnels.ts'
+import { ownFirewall, untracedDrop } from './untraced.ts'
 
 /** Ends that are no deaths. */
 function isBenign(scene: Scene, { event, after }: Attributed<DropEvent>): boolean {
   if (/^(QUEUE_PURGE|SOCKET_CLOSE|SKB_CONSUMED|CONSUMED)$/.test(event.reason)) return true
   // A raw socket got its copy; nobody else wanted the original.
   if (/ping_rcv|raw_rcv|raw_v4_input|icmp_rcv|icmpv6_rcv/.test(event.location)) return true
+  // The address of a buffer that is gone, used again for somebody's question: only bridges and tunnels look for a port.
+  if (event.reason === 'NO_TX_TARGET' && !looksForPort(scene, after)) return true
   // Copies that a bridge flooded, and those taken off a promiscuous port.
   if (event.reason === 'OTHERHOST' && scene.parts.places.end(after.netns, after.device)?.port) return true
   return false
+}
+
+function looksForPort(scene: Scene, s: Sighting): boolean {
+  const kind = linkOf(scene, s.netns, s.device)?.linkinfo?.info_kind
+  if (scene.parts.places.end(s.netns, s.device)?.port) return true
+  return s.direction === 'out' && (kind === 'vxlan' || kind === 'bridge')
 }
 
 export function byDrop(scene: Scene): Drop | undefined {
@@ -31,9 +40,9 @@ export function byDrop(scene: Scene): Drop | undefined {
     (d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && last(d.after),
   )
   // A request whose answer is on its way was not lost, whatever happened to a copy of it.
-  const alive = scene.reply.length > 0
+  const alive = scene.reply[0]?.netns === (scene.destination ?? scene.reply[0]?.netns) && scene.reply.length > 0
   const death = deaths.findLast((d) => !alive || d.after.role === 'reply')
-  return death ? explain(scene, death) : unseenDrop(scene)
+  return death ? explain(scene, death) : (byQueue(scene) ?? unseenDrop(scene))
 }
 
 /** An answer that died before it was on any device: made and refused by the destination's own OUTPUT hook. */
@@ -60,16 +69,14 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
     kernelReason: reason,
   }
   const dst =
-    (isTunnelled(after) && after.direction === 'in' ? outerAddresses(after) : innerAddresses(after))?.dst ?? scene.parts.to.address
+    farEnd(scene, after) ??
+    (isTunnelled(after) && after.direction === 'in' ? outerAddresses(after) : innerAddresses(after))?.dst ??
+    scene.parts.to.address
   const failed = (): Drop => routeFailure(scene, { ...common, dst, ...predictedFailure(scene, leg) })
+  if (reason.startsWith('TC_')) return byFilter(scene, after, common)
   switch (reason) {
     case 'NETFILTER_DROP':
-      return dropped(scene, {
-        ...common,
-        cause: isTunnelled(after) && after.direction === 'in' ? 'tunnel-firewall' : 'firewall',
-        text: `a netfilter rule in ${name} dropped it${after.direction === 'in' ? ` after it came in on ${after.device}` : ''}`,
-        hint: `netlab exec ${name} -- iptables-save -c`,
-      })
+      return untracedDrop(scene, common, after)
     case 'IP_RPFILTER':
       return rpFilter(scene, after, common)
     case 'PKT_TOO_BIG':
@@ -121,7 +128,7 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   if (refused) return refused
   if (/ip_error|ip_rt_bug|dst_discard|ip6_pkt_discard|ip6_pkt_prohibit|ip_route_input/.test(location))
     return forwardingOff(scene, after, common) ?? failed()
-  if (/ip6?_forward/.test(location)) return tooOld(scene, after, common)
+  if (/ip6?_forward/.test(location) && isOld(after)) return tooOld(scene, after, common)
   if (/dev_forward_skb|skb_forwardable|br_dev_queue_push_xmit|br_forward|veth_xmit|is_skb_forwardable/.test(location)) {
     const trouble = peerTrouble(scene, after)
     if (trouble) return { ...trouble, evidence: 'kernel', kernelReason: reason }
@@ -130,6 +137,14 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   if (/vxlan/.test(location) && after.direction === 'out') return fdbTrouble(scene, after, common)
   const state = neighbourTrouble(scene, after) ?? tailTrouble(scene, after)?.drop
   return state ? { ...state, kernelReason: reason } : kernelSays(scene, common, location)
+}
+
+/** On its way out of a tunnel device it is looked up a second time: for the far end of the tunnel, by the prediction. */
+function farEnd(scene: Scene, s: Sighting): string | undefined {
+  const kind = linkOf(scene, s.netns, s.device)?.linkinfo?.info_kind ?? ''
+  if (s.direction !== 'out' || !['vxlan', 'gre', 'ipip'].includes(kind)) return undefined
+  const path = legOf(s) === 'forward' ? scene.parts.expected.forward : scene.parts.expected.back
+  return path?.at === s.netns ? /^to (\S+)/.exec(path.failed?.question ?? '')?.[1] : undefined
 }
 
 /** What the state of the node says of a packet that was dropped in it. */
@@ -148,10 +163,11 @@ function byState(
       forwardingOff(scene, s, common) ??
       routeFailure(scene, { ...common, dst: innerAddresses(s)?.dst ?? scene.parts.to.address, ...predictedFailure(scene, common.leg) })
     )
-  const ip = s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
-  if (s.direction === 'in' && ip && ip.ttl <= 1 && places.ownerOfAddress(ip.dst)?.ns !== s.netns) return tooOld(scene, s, common)
+  if (s.direction === 'in' && isOld(s) && places.ownerOfAddress(innerAddresses(s)!.dst)?.ns !== s.netns) return tooOld(scene, s, common)
   return undefined
 }
+
+const isOld = (s: Sighting): boolean => (s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')?.ttl ?? 64) <= 1
 
 const withReason = (drop: Drop | undefined, kernelReason: string): Drop | undefined => drop && { ...drop, kernelReason }
 

@@ -5,6 +5,7 @@ import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { dropped, portOf, type DropParts } from './blame.ts'
 import { forwardingOff, tooBig, tooOld } from './forwarding.ts'
+import { entryMissing } from './layer2.ts'
 import { routeFailure } from './routes.ts'
 
 /** The error a node made: its first sighting, and the packet it is about, last seen there. */
@@ -65,6 +66,8 @@ function inWords(scene: Scene, error: IcmpLayer, s: Sighting, ns: string): Drop 
   if (is([3, 1], [1, 3])) {
     const off = forwardingOff(scene, s, common)
     if (off) return off
+    const missing = entryMissing(scene, 'forward', ns)
+    if (missing) return { ...missing, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
     if (lookup === undefined)
       return dropped(scene, { ...common, cause: 'no-such-address', text: `${places.name(ns)} found nobody with the address ${to.address}` })
   }

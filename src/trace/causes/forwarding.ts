@@ -27,14 +27,15 @@ export function forwardingOff(scene: Scene, s: Sighting, common: Common): Drop |
 
 export function tooOld(scene: Scene, s: Sighting, common: Common): Drop {
   const name = scene.parts.places.name(s.netns)
-  const { ttl } = scene.parts.options
+  const { from, options } = scene.parts
+  const { ttl } = options
   // A GRE device without the entry sends the packet to itself until the TTL is used up.
   const missing = ttl === 0 ? entryMissing(scene, common.leg, s.netns) : undefined
   if (missing) return { ...missing, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }) }
   return dropped(scene, {
     ...common,
     cause: 'ttl',
-    text: `its TTL ran out at ${name}: every router takes one off, and none was left`,
+    text: `its ${from.family === 6 ? 'hop limit' : 'TTL'} ran out at ${name}: every router takes one off, and none was left`,
     hint:
       ttl > 0 ? `It was sent with --ttl ${ttl}; this is how traceroute finds its way.` : 'Routes that send a packet in circles do this.',
   })

@@ -110,11 +110,15 @@ export function entryMissing(scene: Scene, leg: Drop['leg'], ns: string): Drop |
   const device = path.steps.at(-1)?.device ?? ''
   // Where nodes ask for their neighbours, an entry that is not complete says that somebody has just asked.
   if (!places.at(ns).some((o) => isNeighbour(o) && o.dev === device)) return undefined
-  const known = knowledge.seen(ns)?.neighbours ?? []
-  const object = places
+  // An entry without a MAC is a question that nobody answered.
+  const known = knowledge.seen(ns)?.neighbours.filter((n) => n.lladdr !== undefined) ?? []
+  const absent = places
     .at(ns)
     .filter(isNeighbour)
-    .find((o) => o.dev === device && !known.some((n) => n.dst === o.address && n.dev === o.dev))
+    .filter((o) => o.dev === device && !known.some((n) => n.dst === o.address && n.dev === o.dev))
+  const object =
+    absent.find((o) => o.address === path.failed?.question) ??
+    absent.find((o) => o.address.includes(':') === (scene.parts.from.family === 6))
   const name = places.name(ns)
   return dropped(scene, {
     leg,

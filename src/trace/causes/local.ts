@@ -3,7 +3,7 @@ import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { askedRoute, dropped, interfaceDown, deviceTrouble, linkOf } from './blame.ts'
 import { routeFailure } from './routes.ts'
-import { ownFirewall } from './rules.ts'
+import { ownFirewall } from './untraced.ts'
 
 const EPERM = 1
 const EACCES = 13

@@ -1,9 +1,11 @@
 /** The probe arrived, and no answer was ever seen: why the destination could not or would not answer. */
 import type { Scene } from '../scene.ts'
 import { askedRoute, type Maybe, deviceTrouble, dropped, interfaceDown } from './blame.ts'
+import { heldInQueue } from './queues.ts'
 import { noSocket } from './tunnels.ts'
 import { routeFailure } from './routes.ts'
 import { bySilence } from './silence.ts'
+import { byCounters } from './untraced.ts'
 
 /** A datagram needs no answer: this long after its arrival without a complaint it counts as delivered. Milliseconds. */
 const UDP_PATIENCE = 120
@@ -48,10 +50,15 @@ export function byReplyMissing(scene: Scene): Maybe | { readonly delivered: true
         })
     return { drop, certain: refused !== undefined || sinceArrival(scene) > 100 }
   }
+  const out = back?.steps[0]
+  const held = out && heldInQueue(scene, 'reply', out)
+  if (held) return { drop: held, certain: sinceArrival(scene) > 250 }
   const object = places.veth(ns, arrived.device)
   if (parts.options.protocol === 'icmp' && scene.attribution.drops.length === 0) {
     const silent = bySilence(scene)
     if (silent) return silent
+    const counted = byCounters(scene)
+    if (counted) return { drop: counted, certain: true }
     return {
       drop: dropped(scene, {
         leg: 'reply',

@@ -36,11 +36,33 @@ function connectedDevice(scene: Scene, ns: string, address: string): string | un
   return object?.kind === 'address' ? object.dev : undefined
 }
 
+/** The packet reached the node the address belongs to, and the node does not have it any more: it is routed like a stranger's. */
+function lostAddress(scene: Scene, f: RouteFailure): Drop | undefined {
+  const { places, knowledge } = scene.parts
+  const owner = places.ownerOfAddress(f.dst)
+  const links = knowledge.seen(f.ns)?.links ?? []
+  if (owner?.ns !== f.ns || links.length === 0 || links.some((l) => l.addr_info?.some((a) => a.local === f.dst))) return undefined
+  if (deviceTrouble(scene, f.ns, owner.device)) return undefined
+  return dropped(scene, {
+    leg: f.leg,
+    ns: f.ns,
+    device: f.device,
+    evidence: f.evidence,
+    kernelReason: f.kernelReason,
+    cause: 'no-such-address',
+    object: places.at(f.ns).find((o) => o.kind === 'address' && o.address.startsWith(`${f.dst}/`)),
+    text: `${places.name(f.ns)} should have the address ${f.dst}, but it is not on its ${owner.device}`,
+    hint: `netlab up ${scene.parts.lab.file} puts it back.`,
+  })
+}
+
 export function routeFailure(scene: Scene, f: RouteFailure): Drop {
   const { places } = scene.parts
   const name = places.name(f.ns)
   const kind = kindOf(f.error, f.entry)
   const asked = askedRoute(scene, f.ns, f.dst)
+  const lost = lostAddress(scene, f)
+  if (lost) return lost
   const common = { leg: f.leg, ns: f.ns, device: f.device, evidence: f.evidence, kernelReason: f.kernelReason } as const
   if (kind === 'no-route') {
     const onLink = connectedDevice(scene, f.ns, f.dst)
@@ -75,7 +97,7 @@ export function routeFailure(scene: Scene, f: RouteFailure): Drop {
     ...common,
     cause: kind,
     object: live ?? asked,
-    text: `a ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}`,
+    text: `${word === 'unreachable' ? 'an' : 'a'} ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}`,
     hint: live ? `${f.dst} is in the host's block, but no pod has it.` : `netlab exec ${name} -- ip route show type ${word}`,
   })
 }

@@ -3,7 +3,7 @@ import type { KernelObject } from '../../kernel/objects.ts'
 import { verdictOf, isDrop } from '../rules.ts'
 import type { JudgedGroup, Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
-import { dropped, isTunnelled, legOf, placeOf, type DropParts } from './blame.ts'
+import { dropped, isTunnelled, legOf, placeOf } from './blame.ts'
 
 /** The packet of a dropping group is dead unless it was seen somewhere afterwards. */
 function isLast(scene: Scene, { packet }: JudgedGroup): boolean {
@@ -59,7 +59,7 @@ function serviceSource(scene: Scene, port: string): { readonly source?: string }
   return found ? { source: placeOf(scene, found.source) } : {}
 }
 
-function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
+export function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
   const last = verdictOf(group)!
   const text = scene.textOf(last)
   const { places, from, to } = scene.parts
@@ -139,18 +139,5 @@ function ruleDrop(scene: Scene, { group, packet }: JudgedGroup): Drop {
     hint: object
       ? 'netlab wrote this rule; the line of the topology is named.'
       : 'netlab did not write this rule; netlab status lists what was added by somebody else.',
-  })
-}
-
-/** EPERM at the source, or a reply that never left: the node's own OUTPUT chain. */
-export function ownFirewall(scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop {
-  const judged = scene.rules.find((j) => isDrop(j.group) && j.group.ns === common.ns)
-  if (judged) return { ...ruleDrop(scene, judged), leg: common.leg, cause: 'own-firewall', device: common.device }
-  const name = scene.parts.places.name(common.ns)
-  return dropped(scene, {
-    ...common,
-    cause: 'own-firewall',
-    text: `${name} itself drops what it sends: a rule in its OUTPUT hook`,
-    hint: `netlab exec ${name} -- iptables -S OUTPUT`,
   })
 }

@@ -5,6 +5,7 @@ import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './blame.ts'
 import { entryMissing, fdbWrong, neighbourTrouble } from './layer2.ts'
+import { heldInQueue } from './queues.ts'
 import { tunnelState } from './tunnels.ts'
 import { routeFailure } from './routes.ts'
 
@@ -27,8 +28,8 @@ function atSource(scene: Scene): Maybe | undefined {
   const waited = Date.now() - Number(sent / 1_000_000n)
   const trouble = deviceTrouble(scene, step.ns, step.device)
   if (trouble) return { drop: interfaceDown(scene, 'forward', step.ns, step.device), certain: waited >= QUIET }
-  const plug = plugTrouble(scene, 'forward', { ns: from.node.netns, device: step.device })
-  return plug && { drop: plug, certain: waited >= QUIET }
+  const found = plugTrouble(scene, 'forward', { ns: from.node.netns, device: step.device }) ?? heldInQueue(scene, 'forward', step)
+  return found && { drop: found, certain: waited >= QUIET }
 }
 
 /** What is wrong where a node's device is plugged in: the far end, or its place on a bridge. */
@@ -149,6 +150,8 @@ export function tailTrouble(scene: Scene, s: Sighting): { readonly drop: Drop } 
     if (deviceTrouble(scene, next.ns, next.device)) return wrap(interfaceDown(scene, leg, next.ns, next.device))
     const off = offBridge(scene, leg, next)
     if (off) return wrap(off)
+    const held = next.direction === 'out' ? heldInQueue(scene, leg, next) : undefined
+    if (held) return wrap(held)
     const narrow = tooNarrow(scene, s, next)
     if (narrow) return wrap(narrow)
   }

@@ -1,0 +1,85 @@
+/** Netfilter dropped it, and no rule trace says which rule: those of iptables-legacy, of bridges, and of a device's ingress. */
+import type { CountedRule } from '../counters.ts'
+import type { Sighting } from '../identity.ts'
+import { familyNumber } from '../netlink.ts'
+import { isDrop } from '../rules.ts'
+import { textKey, type JudgedGroup, type Scene } from '../scene.ts'
+import type { Drop } from '../story.ts'
+import { dropped, isTunnelled, type DropParts } from './blame.ts'
+import { ruleDrop } from './rules.ts'
+
+type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
+
+/** The rule whose counter went up, if it is one; of several, nothing says which. */
+export function countedDrop(scene: Scene, common: Common, packet: Sighting | undefined): Drop | undefined {
+  const rules = scene.details.counted.get(common.ns) ?? []
+  const [rule] = rules
+  if (!rule || rules.length > 1) return undefined
+  const drop = ruleDrop(scene, judged(scene, common.ns, rule, packet))
+  return {
+    ...drop,
+    leg: common.leg,
+    device: common.device,
+    evidence: common.evidence,
+    text: `${drop.text} (iptables-legacy: its counter went up meanwhile)`,
+    ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }),
+  }
+}
+
+/** A counted rule as if it had been traced. */
+function judged(scene: Scene, ns: string, rule: CountedRule, packet: Sighting | undefined): JudgedGroup {
+  const { family, table, chain, base, text } = rule
+  const kind = text === undefined ? 'policy' : 'rule'
+  const step = { ns, family, table, chain, kind, verdict: 'drop', packet: 0, handle: -familyNumber(family) } as const
+  if (text !== undefined) scene.texts.set(textKey(step), text)
+  return { group: { ns, family, table, base, steps: [step] }, packet, at: packet }
+}
+
+export function untracedDrop(scene: Scene, common: Common, packet: Sighting): Drop {
+  const counted = countedDrop(scene, common, packet)
+  if (counted) return counted
+  const name = scene.parts.places.name(common.ns)
+  const natives = scene.details.native.get(common.ns) ?? []
+  const candidates = [
+    ...(scene.details.counted.get(common.ns) ?? []).map((r) => r.text ?? `policy of ${r.table} ${r.chain}`),
+    ...natives.map((r) => `${r.family} ${r.table} ${r.chain}: ${r.text}`),
+  ]
+  const [only] = natives
+  const where = `a netfilter rule in ${name} dropped it${packet.direction === 'in' ? ` after it came in on ${packet.device}` : ''}`
+  const which =
+    candidates.length === 1 && only
+      ? `: the only one of those that cannot be traced is in ${only.family} ${only.table} ${only.chain}`
+      : candidates.length > 0
+        ? `; it is one of those that cannot be traced: ${candidates.slice(0, 4).join(' | ')}${candidates.length > 4 ? ' | …' : ''}`
+        : '; which one is not known: no trace and no counter tells'
+  return dropped(scene, {
+    ...common,
+    cause: isTunnelled(packet) && packet.direction === 'in' ? 'tunnel-firewall' : 'firewall',
+    text: `${where}${which}`,
+    rule: candidates.length === 1 && only ? only.text : undefined,
+    hint: `netlab exec ${name} -- ${natives.length > 0 ? 'nft list ruleset' : 'iptables-save -c'}`,
+  })
+}
+
+/** Without kernel events: the trail ends here, and here a rule of iptables-legacy ended something meanwhile. */
+export function byCounters(scene: Scene): Drop | undefined {
+  const last = scene.reply.at(-1) ?? scene.forward.at(-1)
+  const ns = last?.netns ?? scene.parts.from.node.netns
+  const leg = scene.reply.length > 0 || scene.arrived ? 'reply' : 'forward'
+  return countedDrop(scene, { leg, ns, device: last?.device ?? '', evidence: 'inferred' }, last)
+}
+
+/** EPERM at the source, or a reply that never left: the node's own OUTPUT chain. */
+export function ownFirewall(scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop {
+  const traced = scene.rules.find((j) => isDrop(j.group) && j.group.ns === common.ns)
+  if (traced) return { ...ruleDrop(scene, traced), leg: common.leg, cause: 'own-firewall', device: common.device }
+  const counted = countedDrop(scene, common, undefined)
+  if (counted) return { ...counted, cause: 'own-firewall' }
+  const name = scene.parts.places.name(common.ns)
+  return dropped(scene, {
+    ...common,
+    cause: 'own-firewall',
+    text: `${name} itself drops what it sends: a rule in its OUTPUT hook`,
+    hint: `netlab exec ${name} -- iptables -S OUTPUT`,
+  })
+}
