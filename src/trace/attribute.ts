@@ -40,8 +40,11 @@ const ETHERNET = 1
 /** Length as net_dev_queue and netif_receive_skb count it: the Ethernet header is off already when a frame comes in. */
 const eventLength = (s: Sighting): number => (s.direction === 'in' && s.hardware === ETHERNET ? s.length - 14 : s.length)
 
-/** @param events in order of time */
-export function attribute(sightings: readonly Sighting[], events: readonly KernelEvent[]): Attribution {
+/**
+ * Device events and captures of the same device, direction and length, the nearest in time first: devices of other labs
+ * have the same names, and traffic of other people the same length.
+ */
+function pair(sightings: readonly Sighting[], events: readonly KernelEvent[]): Map<DeviceEvent, Sighting> {
   const waiting = new Map<string, Sighting[]>()
   const key = (device: string, direction: string, length: number): string => `${device} ${direction} ${length}`
   for (const s of sightings) {
@@ -49,6 +52,27 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
     const k = key(s.device, s.direction, eventLength(s))
     waiting.set(k, [...(waiting.get(k) ?? []), s])
   }
+  const pairs = events.flatMap((e) => {
+    const candidates = e.kind === 'device' ? waiting.get(key(e.device, e.direction, e.length)) : undefined
+    if (e.kind !== 'device' || !candidates) return []
+    return candidates
+      .filter((s) => e.at + EARLIER >= s.at && e.at - s.at < APART)
+      .map((s) => ({ e, s, apart: Number(s.at > e.at ? s.at - e.at : e.at - s.at) }))
+  })
+  const found = new Map<DeviceEvent, Sighting>()
+  const taken = new Set<Sighting>()
+  for (const { e, s } of pairs.sort((x, y) => x.apart - y.apart)) {
+    if (found.has(e) || taken.has(s)) continue
+    found.set(e, s)
+    taken.add(s)
+  }
+  return found
+}
+
+/** @param events in order of time */
+export function attribute(sightings: readonly Sighting[], events: readonly KernelEvent[]): Attribution {
+  const nearest = pair(sightings, events)
+  const hasQueueDrops = events.some((e) => e.kind === 'drop' && e.reason.startsWith('QDISC_'))
   const owner = new Map<string, { readonly sighting: Sighting; readonly at: bigint }>()
   const queues = new Map<string, Omit<QueueDrop, 'event'>>()
   const queued: QueueDrop[] = []
@@ -58,25 +82,18 @@ export function attribute(sightings: readonly Sighting[], events: readonly Kerne
   let matched = 0
   for (const e of events) {
     if (e.kind === 'device') {
-      const candidates = waiting.get(key(e.device, e.direction, e.length))
-      if (!candidates) {
-        if (owner.size > 0) owner.delete(e.skb)
-        continue
-      }
-      const distance = (s: Sighting): bigint => (s.at > e.at ? s.at - e.at : e.at - s.at)
-      const best = candidates
-        .filter((s) => e.at + EARLIER >= s.at && e.at - s.at < APART)
-        .sort((a, b) => Number(distance(a) - distance(b)))[0]
+      const best = nearest.get(e)
       if (best) {
-        candidates.splice(candidates.indexOf(best), 1)
         owner.set(e.skb, { sighting: best, at: e.at })
         queues.delete(e.skb)
         matched++
         continue
       }
+      // There may be very many of them, and looking into each costs.
+      if (owner.size === 0 && !hasQueueDrops) continue
       const before = owner.get(e.skb)
       owner.delete(e.skb)
-      if (e.direction === 'out')
+      if (hasQueueDrops && e.direction === 'out')
         queues.set(e.skb, { queue: e, ...(before !== undefined && e.at - before.at < LIFE ? { after: before.sighting } : {}) })
       continue
     }

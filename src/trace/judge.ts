@@ -9,7 +9,7 @@ import { byLocalError } from './causes/local.ts'
 import { byReplyMissing } from './causes/reply.ts'
 import { byRule } from './causes/rules.ts'
 import { bySilence } from './causes/silence.ts'
-import { byCounters } from './causes/untraced.ts'
+import { byCounters, byReset } from './causes/untraced.ts'
 import type { Scene } from './scene.ts'
 import type { Drop, Outcome } from './story.ts'
 
@@ -31,7 +31,7 @@ export function judge(scene: Scene): Verdict {
     const end = scene.reply.at(-1)?.at ?? reply.at
     return { outcome: 'delivered', rttMs: start === undefined ? null : Number(end - start) / 1e6, certain: true }
   }
-  const found = byLocalError(scene) ?? byRule(scene) ?? byKernel(scene)
+  const found = byLocalError(scene) ?? byRule(scene) ?? byKernel(scene) ?? byReset(scene)
   if (found) return verdict(scene, found, true)
   const waited = byArp(scene)
   if (waited) return verdict(scene, waited.drop, waited.certain)

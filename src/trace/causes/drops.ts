@@ -18,11 +18,39 @@ function isBenign(scene: Scene, { event, after }: Attributed<DropEvent>): boolea
   if (/^(QUEUE_PURGE|SOCKET_CLOSE|SKB_CONSUMED|CONSUMED)$/.test(event.reason)) return true
   // A raw socket got its copy; nobody else wanted the original.
   if (/ping_rcv|raw_rcv|raw_v4_input|icmp_rcv|icmpv6_rcv/.test(event.location)) return true
-  // The address of a buffer that is gone, used again for somebody's question: only bridges and tunnels look for a port.
-  if (event.reason === 'NO_TX_TARGET' && !looksForPort(scene, after)) return true
   // Copies that a bridge flooded, and those taken off a promiscuous port.
   if (event.reason === 'OTHERHOST' && scene.parts.places.end(after.netns, after.device)?.port) return true
   return false
+}
+
+/** Clocks of captures and events, and the moment between a device and its event. Nanoseconds. */
+const AT_ONCE = 50_000n
+
+/**
+ * Deaths that cannot be the probe's. Addresses of buffers are used again, at once where much is going on, and events
+ * tell no namespace: what does not fit where the probe was last seen is somebody else's.
+ */
+function isForeign(scene: Scene, { event, after }: Attributed<DropEvent>): boolean {
+  const chain = after.role === 'probe' ? scene.forward : scene.reply
+  // It was seen afterwards.
+  if (chain.some((s) => s.at > event.at + AT_ONCE)) return true
+  const tunnel = ['vxlan', 'gre', 'ipip'].includes(linkOf(scene, after.netns, after.device)?.linkinfo?.info_kind ?? '')
+  const families = new Set(after.layers.flatMap((l) => (l.type === 'ipv4' ? [0x800] : l.type === 'ipv6' ? [0x86dd] : [])))
+  // Leaving by a tunnel device it gets a header of IPv4.
+  if (!families.has(event.protocol) && !(tunnel && after.direction === 'out' && event.protocol === 0x800)) return true
+  // Only bridges and tunnels look for a port, and only where it was going does it meet a socket.
+  if (event.reason === 'NO_TX_TARGET') return !looksForPort(scene, after)
+  if (/^IP_(?:IN|OUT)NOROUTES$/.test(event.reason)) return isAtHome(scene, after)
+  if (/^(?:SOCKET_|UDP_|TCP_|PROTO_MEM)/.test(event.reason))
+    return scene.parts.places.ownerOfAddress(outerAddresses(after)?.dst ?? '')?.ns !== after.netns
+  return false
+}
+
+/** No route is needed to a node's own address. */
+function isAtHome(scene: Scene, s: Sighting): boolean {
+  const dst = outerAddresses(s)?.dst
+  const links = scene.parts.knowledge.seen(s.netns)?.links ?? []
+  return s.direction === 'in' && links.some((l) => l.addr_info?.some((a) => a.local === dst))
 }
 
 function looksForPort(scene: Scene, s: Sighting): boolean {
@@ -37,7 +65,7 @@ export function byDrop(scene: Scene): Drop | undefined {
     return chain.includes(s) && !chain.some((o) => o.at > s.at && o.netns !== s.netns)
   }
   const deaths = scene.attribution.drops.filter(
-    (d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && last(d.after),
+    (d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && !isForeign(scene, d) && last(d.after),
   )
   // A request whose answer is on its way was not lost, whatever happened to a copy of it.
   const alive = scene.reply[0]?.netns === (scene.destination ?? scene.reply[0]?.netns) && scene.reply.length > 0

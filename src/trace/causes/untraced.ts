@@ -61,6 +61,27 @@ export function untracedDrop(scene: Scene, common: Common, packet: Sighting): Dr
   })
 }
 
+/** A reset that was not made where the probe was going: by a rule, in the destination's name. */
+export function byReset(scene: Scene): Drop | undefined {
+  const first = scene.reply[0]
+  const tcp = first?.layers.findLast((l) => l.type === 'tcp')
+  if (!first || !tcp?.flags.includes('rst') || scene.arrived || scene.destination === undefined || first.netns === scene.destination)
+    return undefined
+  const name = scene.parts.places.name(first.netns)
+  const dead = scene.forward.findLast((s) => s.netns === first.netns)
+  if (!dead) return undefined
+  const common = { leg: 'forward', ns: first.netns, device: dead.device, evidence: 'captured', kernelReason: 'RST' } as const
+  return (
+    countedDrop(scene, common, dead) ??
+    dropped(scene, {
+      ...common,
+      cause: 'firewall',
+      text: `${name} answered with a TCP reset in the destination's name: a REJECT rule`,
+      hint: `netlab exec ${name} -- iptables-save -c`,
+    })
+  )
+}
+
 /** Without kernel events: the trail ends here, and here a rule of iptables-legacy ended something meanwhile. */
 export function byCounters(scene: Scene): Drop | undefined {
   const last = scene.reply.at(-1) ?? scene.forward.at(-1)
