@@ -73,8 +73,21 @@ export function byDrop(scene: Scene): Drop | undefined {
   return death ? explain(scene, death) : (byQueue(scene) ?? unseenDrop(scene))
 }
 
-/** An answer that died before it was on any device: made and refused by the destination's own OUTPUT hook. */
+/** What died before it was on any device: a request without a neighbour, an answer that the destination's own OUTPUT hook refused. */
 function unseenDrop(scene: Scene): Drop | undefined {
+  const { sent } = scene.outcome()
+  const { from, expected } = scene.parts
+  const full = scene.attribution.unseen.some(
+    (e) => e.reason === 'NEIGH_CREATEFAIL' && sent !== undefined && e.at > sent && e.at - sent < 2_000_000n,
+  )
+  if (full && scene.forward.length === 0)
+    return tableFull(scene, {
+      leg: 'forward',
+      ns: from.node.netns,
+      device: expected.forward.steps[0]?.device ?? '',
+      evidence: 'inferred',
+      kernelReason: 'NEIGH_CREATEFAIL',
+    })
   const arrived = scene.forward.at(-1)
   if (!scene.arrived || !arrived || scene.reply.length > 0) return undefined
   const drop = scene.attribution.unseen.find((e) => e.reason === 'NETFILTER_DROP' && e.at > arrived.at && e.at - arrived.at < 2_000_000n)
@@ -105,6 +118,8 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   switch (reason) {
     case 'NETFILTER_DROP':
       return untracedDrop(scene, common, after)
+    case 'NEIGH_CREATEFAIL':
+      return tableFull(scene, common)
     case 'IP_RPFILTER':
       return rpFilter(scene, after, common)
     case 'PKT_TOO_BIG':
@@ -214,6 +229,15 @@ function predictedFailure(scene: Scene, leg: Drop['leg']): { error?: string; ent
   const { error, entry } = path?.failed ?? {}
   return { ...(error === undefined ? {} : { error }), ...(entry === undefined ? {} : { entry }) }
 }
+
+/** All namespaces of a machine share one table of neighbours. */
+const tableFull = (scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop =>
+  dropped(scene, {
+    ...common,
+    cause: 'kernel',
+    text: `${scene.parts.places.name(common.ns)} could not note a neighbour: the table that all namespaces of this machine share is full`,
+    hint: 'sysctl -w net.ipv4.neigh.default.gc_thresh3=8192 net.ipv6.neigh.default.gc_thresh3=8192, or fewer nodes at a time.',
+  })
 
 function rpFilter(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop {
   const src = innerAddresses(s)?.src ?? ''
