@@ -5,6 +5,7 @@ import type { Sighting } from '../identity.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
 import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, type DropParts } from './blame.ts'
+import { isForeign } from './foreign.ts'
 import { forwardingOff, tooBig, tooOld } from './forwarding.ts'
 import { fdbTrouble, neighbourTrouble } from './layer2.ts'
 import { byFilter, byQueue } from './queues.ts'
@@ -23,49 +24,16 @@ function isBenign(scene: Scene, { event, after }: Attributed<DropEvent>): boolea
   return false
 }
 
-/** Clocks of captures and events, and the moment between a device and its event. Nanoseconds. */
-const AT_ONCE = 50_000n
-
-/**
- * Deaths that cannot be the probe's. Addresses of buffers are used again, at once where much is going on, and events
- * tell no namespace: what does not fit where the probe was last seen is somebody else's.
- */
-function isForeign(scene: Scene, { event, after }: Attributed<DropEvent>): boolean {
-  const chain = after.role === 'probe' ? scene.forward : scene.reply
-  // It was seen afterwards.
-  if (chain.some((s) => s.at > event.at + AT_ONCE)) return true
-  const tunnel = ['vxlan', 'gre', 'ipip'].includes(linkOf(scene, after.netns, after.device)?.linkinfo?.info_kind ?? '')
-  const families = new Set(after.layers.flatMap((l) => (l.type === 'ipv4' ? [0x800] : l.type === 'ipv6' ? [0x86dd] : [])))
-  // Leaving by a tunnel device it gets a header of IPv4.
-  if (!families.has(event.protocol) && !(tunnel && after.direction === 'out' && event.protocol === 0x800)) return true
-  // Only bridges and tunnels look for a port, and only where it was going does it meet a socket.
-  if (event.reason === 'NO_TX_TARGET') return !looksForPort(scene, after)
-  if (/^IP_(?:IN|OUT)NOROUTES$/.test(event.reason)) return isAtHome(scene, after)
-  if (/^(?:SOCKET_|UDP_|TCP_|PROTO_MEM)/.test(event.reason))
-    return scene.parts.places.ownerOfAddress(outerAddresses(after)?.dst ?? '')?.ns !== after.netns
-  return false
-}
-
-/** No route is needed to a node's own address. */
-function isAtHome(scene: Scene, s: Sighting): boolean {
-  const dst = outerAddresses(s)?.dst
-  const links = scene.parts.knowledge.seen(s.netns)?.links ?? []
-  return s.direction === 'in' && links.some((l) => l.addr_info?.some((a) => a.local === dst))
-}
-
-function looksForPort(scene: Scene, s: Sighting): boolean {
-  const kind = linkOf(scene, s.netns, s.device)?.linkinfo?.info_kind
-  if (scene.parts.places.end(s.netns, s.device)?.port) return true
-  return s.direction === 'out' && (kind === 'vxlan' || kind === 'bridge')
-}
-
 export function byDrop(scene: Scene): Drop | undefined {
   const last = (s: Sighting): boolean => {
     const chain = s.role === 'probe' ? scene.forward : s.role === 'reply' ? scene.reply : scene.errors
     return chain.includes(s) && !chain.some((o) => o.at > s.at && o.netns !== s.netns)
   }
+  // The prober has it: what follows is the end of a buffer.
+  const isHome = (s: Sighting): boolean => s.role === 'reply' && scene.outcome().reply !== undefined
   const deaths = scene.attribution.drops.filter(
-    (d) => d.after.n === scene.n && d.after.role !== 'error' && !isBenign(scene, d) && !isForeign(scene, d) && last(d.after),
+    (d) =>
+      d.after.n === scene.n && d.after.role !== 'error' && !isHome(d.after) && !isBenign(scene, d) && !isForeign(scene, d) && last(d.after),
   )
   // A request whose answer is on its way was not lost, whatever happened to a copy of it.
   const alive = scene.reply[0]?.netns === (scene.destination ?? scene.reply[0]?.netns) && scene.reply.length > 0
@@ -118,8 +86,6 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
   switch (reason) {
     case 'NETFILTER_DROP':
       return untracedDrop(scene, common, after)
-    case 'NEIGH_CREATEFAIL':
-      return tableFull(scene, common)
     case 'IP_RPFILTER':
       return rpFilter(scene, after, common)
     case 'PKT_TOO_BIG':
@@ -146,12 +112,7 @@ function explain(scene: Scene, { event, after }: Attributed<DropEvent>): Drop {
     case 'NO_SOCKET':
       return tunnelRefused(scene, after, common) ?? noSocket(scene, after, common)
     case 'NEIGH_CREATEFAIL':
-      return dropped(scene, {
-        ...common,
-        cause: 'kernel',
-        text: `${name} had no room to remember another neighbour: the table is one for all namespaces of this machine, and full`,
-        hint: 'sysctl net.ipv4.neigh.default.gc_thresh3 net.ipv6.neigh.default.gc_thresh3 is its size.',
-      })
+      return tableFull(scene, common)
     case 'OTHERHOST':
     case 'NEIGH_FAILED':
     case 'NEIGH_QUEUEFULL':
@@ -235,8 +196,8 @@ const tableFull = (scene: Scene, common: Pick<DropParts, 'leg' | 'ns' | 'device'
   dropped(scene, {
     ...common,
     cause: 'kernel',
-    text: `${scene.parts.places.name(common.ns)} could not note a neighbour: the table that all namespaces of this machine share is full`,
-    hint: 'sysctl -w net.ipv4.neigh.default.gc_thresh3=8192 net.ipv6.neigh.default.gc_thresh3=8192, or fewer nodes at a time.',
+    text: `${scene.parts.places.name(common.ns)} had no room to remember another neighbour: the table is one for all namespaces of this machine, and full`,
+    hint: 'sysctl net.ipv4.neigh.default.gc_thresh3 net.ipv6.neigh.default.gc_thresh3 is its size.',
   })
 
 function rpFilter(scene: Scene, s: Sighting, common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>): Drop {

@@ -21,6 +21,14 @@ function trueMac(scene: Scene, address: string): string | undefined {
   return live?.address ?? places.end(owner.ns, owner.device)?.mac
 }
 
+/** On a link of two, whoever answers is the other end, for whatever address (proxy ARP). */
+function otherEnd(scene: Scene, s: Sighting): string | undefined {
+  const { places, knowledge } = scene.parts
+  const peer = places.peer(s.netns, s.device)
+  if (!peer || places.end(peer.ns, peer.device)?.port) return undefined
+  return knowledge.seen(peer.ns)?.links.find((l) => l.ifname === peer.device)?.address ?? places.end(peer.ns, peer.device)?.mac
+}
+
 /**
  * Whether a node on the way wrote a MAC onto the frame that its next hop does not have: the first such place. A bridge
  * then finds nobody, or somebody else gets it.
@@ -36,7 +44,7 @@ export function neighbourTrouble(scene: Scene, at: Sighting): Drop | undefined {
       .at(s.netns)
       .filter(isNeighbour)
       .find((o) => o.dev === s.device && o.address === entry?.dst)
-    const right = entry && (asked?.lladdr ?? trueMac(scene, entry.dst))
+    const right = entry && (asked?.lladdr ?? otherEnd(scene, s) ?? trueMac(scene, entry.dst))
     if (!entry || right === undefined || right === mac) continue
     const name = places.name(s.netns)
     return dropped(scene, {
