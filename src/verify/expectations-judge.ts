@@ -1,7 +1,7 @@
 /** What answers say about `expect:` entries: one check each. */
 import { contains, familyName, parseCidr, parseIp } from '../topology/address.ts'
 import type { Lab } from '../model/lab.ts'
-import { verdict, type Verdict } from '../model/verdict.ts'
+import { verdict, type Party, type Verdict } from '../model/verdict.ts'
 import { nodeName } from '../trace/places.ts'
 import type { Check } from './check.ts'
 import type { Case, Expectation, Expected } from './expectations.ts'
@@ -11,7 +11,7 @@ import { misworn } from './expectations-wire.ts'
 import type { Evidence, Findings, Scene } from './promises.ts'
 import type { Answer, Question } from './question.ts'
 import { fateOf } from './services-fate.ts'
-import { isLoopback } from './services-parties.ts'
+import { isLoopback, strangerAt } from './services-parties.ts'
 
 /** Whether an entry held in one case, and what says so. */
 interface Outcome {
@@ -22,7 +22,15 @@ interface Outcome {
 const held = (text: string): Outcome => ({ held: true, text })
 const broken = (text: string): Outcome => ({ held: false, text })
 
-function verdictOf(lab: Lab, { from, to, family, questions }: Case): Verdict | undefined {
+/** Whom policies judge at the far end: for want of a node, whoever has the address. */
+function peerOf(lab: Lab, { to, door, family, questions }: Case): Party | undefined {
+  const { address } = questions[0]!
+  return to ?? (door || isLoopback(address) ? undefined : strangerAt(lab, address, family))
+}
+
+function verdictOf(lab: Lab, c: Case): Verdict | undefined {
+  const { from, family, questions } = c
+  const to = peerOf(lab, c)
   const { kind, port } = questions[0]!
   const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP')
   return to && verdict(lab, { from, to, family, protocol, ...(kind === 'icmp' ? {} : { port }) })
@@ -47,7 +55,7 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
   const got = heard(answer)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
-    const reason = noWay(lab, c) ?? (said ? why(c.from, c.to!, said) : serviceReason(lab, c))
+    const reason = noWay(lab, c) ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c))
     return broken(reason ? `${got}; ${reason}` : got)
   }
   const idle = idleContainer(c, question, evidence)
@@ -92,13 +100,14 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
     const host = lab.hosts.find((h) => h.netns === proof.rule.ns)?.name ?? proof.rule.ns
     return held(`dropped on ${host} by the rule "${said(proof.rule.rule)}", which counted it`)
   }
+  const isNobodys = !c.isOwned && !c.door && !isLoopback(question.address)
+  if (isNobodys) return held(`silence: no node of the lab has ${question.address}`)
   const lost = unproven(lab, proof)
   if (lost !== undefined) return broken(lost)
   const none = noWay(lab, c)
   if (none !== undefined) return held(`silence: ${none}`)
   if (c.door && fateOf(lab, c.from, c.door, c.family).without === 'dropped')
     return held(`silence: Service ${c.door.service.key} is Local and has no endpoint here`)
-  if (!c.to && !c.door && !isLoopback(question.address)) return held(`silence: no node of the lab has ${question.address}`)
   return broken('silence, but nothing in the lab denies it: it got lost')
 }
 
@@ -113,7 +122,7 @@ function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence:
         evidence.listener(question.netns, question.kind, question.port) === 'ours'
       )
         return held("nobody but the test itself listens on that node's loopback")
-      return broken(said ? `${got}; ${why(c.from, c.to!, said)}` : got)
+      return broken(said ? `${got}; ${why(c.from, peerOf(lab, c)!, said)}` : got)
     case 'refused':
       return refused(lab, c, question, answer)
     case 'timeout':
@@ -122,7 +131,7 @@ function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence:
     case 'prohibited': {
       const none = noWay(lab, c)
       if (none !== undefined) return held(`${got}: ${none}`)
-      if (!c.to && !c.door) return held(got)
+      if (!c.isOwned && !c.door) return held(got)
       return broken(`${got}, but nothing in the lab denies it in this way: the path is broken`)
     }
     default:

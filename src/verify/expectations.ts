@@ -25,6 +25,8 @@ export interface Case {
   readonly from: Party
   /** The node that has the address; absent: a Service, loopback, or an address nobody has. */
   readonly to?: Party
+  /** Whether any node has the address; the router may. */
+  readonly isOwned: boolean
   readonly door?: Door
   readonly questions: readonly Asked[]
 }
@@ -63,6 +65,7 @@ function caseOf(lab: Lab, entry: Expectation, family: Family): Case | undefined 
     family,
     from: sender,
     ...(node ? { to: node } : {}),
+    isOwned: to.node !== undefined,
     ...(door ? { door } : {}),
     // One connection says nothing about the other endpoints.
     questions: door && endpoints > 1 ? Array.from({ length: tries }, (_, nth) => ({ ...question, nth })) : [question],

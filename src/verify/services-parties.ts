@@ -1,6 +1,7 @@
 /** Who is who: nodes that begin or answer connections, by namespace and by address. */
-import { nodesOf, type Lab } from '../model/lab.ts'
+import { nodesOf, type External, type Lab } from '../model/lab.ts'
 import type { Party } from '../model/verdict.ts'
+import type { Family } from '../topology/address.ts'
 
 interface Directory {
   readonly byNetns: ReadonlyMap<string, Party>
@@ -24,6 +25,18 @@ function directory(lab: Lab): Directory {
 
 export const partyIn = (lab: Lab, netns: string): Party | undefined => directory(lab).byNetns.get(netns)
 export const partyAt = (lab: Lab, address: string): Party | undefined => directory(lab).byAddress.get(address)
+
+/** Somebody at an address that no pod, host or external has: the router, or nobody. Policies judge it by the address. */
+export const strangerAt = (lab: Lab, ip: string, family: Family): External => ({
+  kind: 'external',
+  name: ip,
+  netns: '',
+  source: { line: 1, column: 1, path: '' },
+  index: lab.externals.length,
+  addresses: [{ family, ip, prefix: family === 4 ? 32 : 128 }],
+  mac: '',
+  podRoutes: false,
+})
 
 export const isLoopback = (address: string): boolean => /^127\.|^::1$/.test(address)
 

@@ -11,7 +11,7 @@ import { verdict, type Party } from '../model/verdict.ts'
 import { policyModuleOf } from '../policy/index.ts'
 import type { DenyRule } from '../policy/policy.ts'
 import { servicesOf } from '../services/index.ts'
-import { partyAt, partyIn } from './services-parties.ts'
+import { isLoopback, partyAt, partyIn, strangerAt } from './services-parties.ts'
 import { doorAt, fateOf, type Door } from './services-fate.ts'
 import type { Question } from './question.ts'
 
@@ -61,8 +61,8 @@ export function dropsOf(lab: Lab, question: Question): readonly DenyRule[] {
     )
     return [...new Map(rules.map((r) => [ruleKey(r), r])).values()]
   }
-  const to = partyAt(lab, question.address)
-  return to ? policyDrop(lab, from, to, question) : []
+  if (isLoopback(question.address)) return []
+  return policyDrop(lab, from, partyAt(lab, question.address) ?? strangerAt(lab, question.address, question.family), question)
 }
 
 /** Questions that can only be told apart together: they may end at the same rules. */

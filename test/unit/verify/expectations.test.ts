@@ -13,6 +13,7 @@ pods:
   c: { host: node-2 }
   lone: { host: node-2, ip: 10.244.1.2 }
   beside: { host: node-1 }
+  shut: { host: node-1, labels: { app: shut } }
 externals:
   outside: {}
   friend: { podRoutes: true }
@@ -21,6 +22,7 @@ services:
   none: { selector: { app: x }, ports: [{ port: 80 }] }
 policies:
   b: { podSelector: { matchLabels: { app: b } }, ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 80 }] }] }
+  shut: { podSelector: { matchLabels: { app: shut } }, policyTypes: [Egress] }
 expect:
 `
 
@@ -36,7 +38,7 @@ describe('allow', () => {
     ['{ from: a, to: svc/b, port: 80/tcp }', undefined, 'answered by b'],
     ['{ from: a, to: outside }', undefined, 'answered'],
   ] as const)('%s holds', (entry, answer, detail) => {
-    expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({ status: 'passed', detail, source: { line: 19 } })
+    expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({ status: 'passed', detail, source: { line: 21 } })
   })
 
   test.each([
@@ -96,6 +98,7 @@ describe('deny, and what says so', () => {
     ['{ from: a, to: b, port: 80/tcp, result: deny }', { by: 'b' }, /^answered by b; policy default\/b ingress\[0\]: .* allows it$/],
     ['{ from: a, to: c, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
     ['{ from: a, to: c, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: c was reached, only nobody listens on 80\/tcp/],
+    ['{ from: a, to: router, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
     ['{ from: a, to: c, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
     ['{ from: friend, to: a, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
     ['{ from: a, to: svc/b, port: 80/tcp, result: deny }', { outcome: 'refused' }, /though Service b has endpoints$/],
