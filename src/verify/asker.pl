@@ -657,11 +657,11 @@ sub child {
         flush_out();
         my $before = now();
         my $timeout;
-        if (%pending) {
-            $timeout = $next_look > $before ? ($next_look - $before) / 1000 : 0;
+        if (defined $wave && (%pending || @queue)) {
             # More may be asked at once, or when those under way are no longer young.
-            my $pause = !@queue || %pending >= $MOST_OPEN ? $timeout : @young < $MOST_YOUNG ? 0 : ($young[0]{at} + $YOUNG - $before) / 1000;
-            $timeout = $pause < 0 ? 0 : $pause if $pause < $timeout;
+            my $pause = !@queue || %pending >= $MOST_OPEN ? 60_000 : @young < $MOST_YOUNG ? 0 : $young[0]{at} + $YOUNG - $before;
+            $pause = $next_look - $before if %pending && $next_look - $before < $pause;
+            $timeout = $pause > 0 ? $pause / 1000 : 0;
         } elsif (@kept) { $timeout = 1 }
         my ($r, $w) = ($rin, $win);
         my $n = select $r, $w, undef, $timeout;

@@ -12,6 +12,7 @@ export interface CheckDocument {
   readonly port?: string
   readonly detail?: string
   readonly source?: string
+  readonly tested: number
 }
 
 export interface TestDocument {
@@ -19,6 +20,7 @@ export interface TestDocument {
   readonly failed: number
   readonly skipped: number
   readonly checks: readonly CheckDocument[]
+  readonly untested: readonly string[]
 }
 
 /** Runs a test; its exit code must fit what it says. */

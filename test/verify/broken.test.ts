@@ -1,0 +1,137 @@
+/** What is broken in the kernel fails the check that is about it, and nothing is called reachable that is not. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Lab } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { sh } from '../support/run.ts'
+import { tested } from './support.ts'
+
+ownMachine()
+
+const TOPOLOGY = `
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { host: node-1 }
+  b: { host: node-1 }
+  c: { host: node-2, labels: { app: c }, containers: [{ name: web, ports: [{ containerPort: 8080 }] }] }
+externals: { client: {} }
+services: { c: { selector: { app: c }, ports: [{ port: 80, targetPort: 8080 }] } }
+`
+
+interface Breakage {
+  readonly what: string
+  /** Shell; \`at NODE COMMAND…\` runs a command in a node. */
+  readonly breaks: string
+  readonly mends: string
+  /** Checks that must fail, and whom the failures must name. */
+  readonly fails: readonly string[]
+  readonly names: RegExp
+}
+
+const rule = (node: string, rest: string): Pick<Breakage, 'breaks' | 'mends'> => ({
+  breaks: `at ${node} iptables ${rest.replace('@', '-I')}`,
+  mends: `at ${node} iptables ${rest.replace('@', '-D')}`,
+})
+
+const BREAKAGES: readonly Breakage[] = [
+  {
+    what: 'a masquerade that is too wide',
+    ...rule('node-1', '-t nat @ POSTROUTING -s 10.244.0.0/16 -d 10.244.1.0/24 -j MASQUERADE'),
+    fails: ['no-nat-inside'],
+    names: /^[ab] /,
+  },
+  {
+    what: 'a path that loses every ninth echo',
+    ...rule('node-2', '@ FORWARD -p icmp -m statistic --mode nth --every 9 --packet 0 -j DROP'),
+    fails: ['no-loss'],
+    names: /c/,
+  },
+  {
+    what: 'a way around the tunnel',
+    breaks: 'at node-1 ip route replace 10.244.1.0/24 via 192.168.50.12; at node-2 ip route replace 10.244.0.0/24 via 192.168.50.11',
+    mends:
+      'at node-1 ip route replace 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink; at node-2 ip route replace 10.244.0.0/24 via 10.244.0.0 dev vxlan1 onlink',
+    fails: ['wire-headers', 'pods-stay-in-tunnels'],
+    names: /^(a|c|node-1|node-2) /,
+  },
+  {
+    what: 'an address that two pods have',
+    breaks: 'at b ip address add 10.244.0.2/24 dev eth0',
+    mends: 'at b ip address del 10.244.0.2/24 dev eth0',
+    fails: ['addresses-unique'],
+    names: /^b /,
+  },
+  {
+    what: 'a device leaked into a pod',
+    breaks: 'at a ip link add d0 type veth',
+    mends: 'at a ip link del d0',
+    fails: ['pods-have-one-interface'],
+    names: /^a /,
+  },
+  {
+    what: 'an MTU of a pod that is too small',
+    breaks: 'at c ip link set eth0 mtu 1400',
+    mends: 'at c ip link set eth0 mtu 1450',
+    fails: ['mtu-everywhere', 'beyond-mtu-fails'],
+    names: /^c /,
+  },
+  {
+    what: 'silence where a refusal belongs',
+    ...rule('node-2', '@ FORWARD -p tcp --tcp-flags RST RST -j DROP'),
+    fails: ['closed-ports-refuse'],
+    names: /c/,
+  },
+  {
+    what: 'no masquerading',
+    breaks: 'at node-1 iptables -t nat -I NETLAB-MASQ -j RETURN',
+    mends: 'at node-1 iptables -t nat -D NETLAB-MASQ -j RETURN',
+    fails: ['egress-masqueraded'],
+    names: /^[ab] client/,
+  },
+  {
+    what: 'Services that a node knows nothing of',
+    breaks: 'at node-1 iptables -t nat -I PREROUTING -d 10.96.0.0/16 -j ACCEPT; at node-1 iptables -I FORWARD -d 10.96.0.0/16 -j ACCEPT',
+    mends: 'at node-1 iptables -t nat -D PREROUTING -d 10.96.0.0/16 -j ACCEPT; at node-1 iptables -D FORWARD -d 10.96.0.0/16 -j ACCEPT',
+    fails: ['no-virtual-address'],
+    names: /^node-1 /,
+  },
+  {
+    what: 'a node that does not forward',
+    breaks: 'at node-2 sysctl -qw net.ipv4.ip_forward=0',
+    mends: 'at node-2 sysctl -qw net.ipv4.ip_forward=1',
+    fails: ['nodes-forward', 'pods-reach-pods'],
+    names: /node-2|c/,
+  },
+]
+
+describe('a broken lab', { skip: unable }, () => {
+  const lab = new Lab(TOPOLOGY)
+  const inLab = (script: string): Promise<string> =>
+    sh(`at() { node=$1; shift; nsenter --net=/run/netns/${lab.name}.$node -- "$@"; }; ${script}`)
+  before(async () => void (await lab.mustUp()))
+  after(() => lab.remove())
+
+  for (const { what, breaks, mends, fails, names } of BREAKAGES) {
+    it(what, async () => {
+      await inLab(breaks)
+      const { checks } = await tested(lab, '--timeout', '800ms', '--only', 'model', 'service').finally(() => inLab(mends))
+      const failed = checks.filter((c) => c.status === 'failed')
+      for (const id of fails) {
+        const found = failed.filter((c) => c.id === id)
+        assert.ok(found.length > 0, `${id} did not fail, but ${JSON.stringify(failed.map((c) => c.id))}`)
+        for (const c of found) {
+          assert.match(`${c.from} ${c.to ?? ''}`, names, JSON.stringify(c))
+          assert.ok(c.detail !== undefined && c.detail !== '')
+        }
+      }
+    })
+  }
+
+  it('in which nothing answers is no success', async () => {
+    await inLab('for n in a b c; do at $n ip link set eth0 down; done')
+    const { checks } = await tested(lab, '--timeout', '300ms', '--only', 'model')
+    assert.ok(checks.some((c) => c.id === 'pods-reach-pods' && c.status === 'failed'))
+    // Loopback still works: that is no reason to call the lab reachable.
+    assert.equal(checks.find((c) => c.id === 'something-is-reachable')?.status, 'failed')
+  })
+})
