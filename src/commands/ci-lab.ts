@@ -34,6 +34,8 @@ export interface Trial {
   readonly timeout: number
   /** Failed labs stay. */
   readonly keep: boolean
+  /** Said while it runs: `building`. Undefined: finished. */
+  readonly onPhase?: (lab: string, phase: string | undefined) => void
 }
 
 const interrupted = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'The lab was removed.')
@@ -148,8 +150,10 @@ export async function tryLab(
       isOurs = true
       watch.up(lab.name)
     }
+    trial.onPhase?.(lab.name, 'building')
     const applied = await build(candidate, own, enter, signal, trial)
     upMs = performance.now() - started
+    trial.onPhase?.(lab.name, 'testing')
     run = await trial.test(applied, signal)
     signal.throwIfAborted()
     const result = judged(run)
@@ -162,7 +166,9 @@ export async function tryLab(
     outcome = { ...notJudged(file, lab.name, reason, false), ...about, ...(run ? { run } : {}), ...(upMs === undefined ? {} : { upMs }) }
   }
   const leave = trial.keep && outcome.status !== 'passed' && !outer.aborted
-  if (isOurs && !leave) {
+  if (isOurs && leave) process.stderr.write(`lab ${lab.name} is left as it is; netlab down ${lab.name} removes it\n`)
+  else if (isOurs) {
+    trial.onPhase?.(lab.name, 'removing')
     try {
       await withLock(lab.name, () => removeLab(lab.name, enter))
     } catch (error) {
@@ -171,6 +177,7 @@ export async function tryLab(
     }
   }
   watch.gone(lab.name)
+  trial.onPhase?.(lab.name, undefined)
   end()
   enter.close()
   return { ...outcome, tookMs: performance.now() - started }

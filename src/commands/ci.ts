@@ -1,7 +1,7 @@
 /** `netlab ci`: each topology up, tested and down again; one report over all. */
 import { ciDocument, ciText, finishedLine } from '../report/ci-text.ts'
 import type { Outcome } from '../report/outcome.ts'
-import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
+import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
 import { count } from '../topology/words.ts'
 import { withLock } from '../state/lock.ts'
 import { proveAll } from '../verify/prove-run.ts'
@@ -72,10 +72,32 @@ function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove 
 
 const wereNotTried = (n: number): string => `${count(n, 'lab')} ${n === 1 ? 'was' : 'were'} not tried`
 
+/** One line on a terminal that says what is going on in which lab; elsewhere a line for each finished lab is enough. */
+class Doing {
+  readonly #progress = process.stderr.isTTY ? new Progress() : undefined
+  readonly #phases = new Map<string, string>()
+
+  now(lab: string, phase: string | undefined): void {
+    if (phase === undefined) this.#phases.delete(lab)
+    else this.#phases.set(lab, phase)
+    const text = [...this.#phases].map(([name, what]) => `${what} ${name}`).join(', ')
+    // A line that is wrapped cannot be wiped.
+    const most = Math.max(20, (process.stderr.columns ?? 80) - 8)
+    if (text === '') this.pause()
+    else this.#progress?.phase(text.length > most ? `${text.slice(0, most)}…` : text)
+  }
+
+  /** Makes room for other lines. */
+  pause(): void {
+    this.#progress?.end()
+  }
+}
+
 export async function ci(words: readonly string[], options: CiOptions): Promise<void> {
   const at = new Date()
   const started = performance.now()
-  const trial = trialOf(options)
+  const doing = new Doing()
+  const trial: Trial = { ...trialOf(options), onPhase: (lab, phase) => doing.now(lab, phase) }
   const jobs = jobsOf(options.jobs)
   const { files, passedOver } = topologyFiles(words)
   requireRoot('ci')
@@ -89,6 +111,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   const texts = new Map<string, string>()
   const finished = (file: string, outcome: Outcome): void => {
     outcomes.set(file, outcome)
+    doing.pause()
     process.stderr.write(finishedLine(outcome, outcomes.size, files.length, chalk))
   }
   const tasks: Task[] = []
@@ -105,6 +128,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   }
   await schedule(tasks, jobs, room(), signal)
   watch.end()
+  doing.pause()
 
   const told = files.flatMap((file) => outcomes.get(file) ?? [])
   process.exitCode = signal.aborted ? Exit.Interrupted : exitOf(told, options.allowSkip ?? false)

@@ -1,5 +1,5 @@
 /** Where the outcome of tests goes besides the terminal: JUnit, GitHub's annotations and its summary of a job. */
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { reachability } from '../model/reachability.ts'
 import type { Lab } from '../model/lab.ts'
@@ -65,7 +65,10 @@ function requireWritable(file: string | undefined): void {
   if (file === undefined) return
   try {
     makeDirectory(dirname(resolve(file)))
+    const isNew = !existsSync(file)
     appendFileSync(file, '')
+    // An interrupted test must not leave an empty report.
+    if (isNew) rmSync(file)
   } catch (error) {
     throw failure(Exit.Usage, 'cannot-write', `cannot write ${file}: ${(error as Error).message}`)
   }
