@@ -6,7 +6,7 @@
 import { addressOf, type Host, type Lab, type Pod } from '../model/lab.ts'
 import { verdict, type Party } from '../model/verdict.ts'
 import type { Family } from '../topology/address.ts'
-import type { Check } from './check.ts'
+import type { Cell, Check } from './check.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
 import type { Answer, Listening } from './question.ts'
 import { nameOf, partiesOf } from './scene.ts'
@@ -152,3 +152,12 @@ export function judgePaths(scene: Scene, evidence: Evidence): Check[] {
 
 /** Questions of {@link legs}, as they are asked. */
 export const pathQuestions = (scene: Scene): Asked[] => legs(scene).map((l) => l.asked)
+
+/** Who reached whom, for the matrix. UDP is asked of too few to fill one. */
+export const pathCells = (scene: Scene, evidence: Evidence): Cell[] =>
+  legs(scene).flatMap(({ from, to, asked }): Cell[] => {
+    const answer = evidence.answer(asked)
+    if (!answer || asked.kind === 'udp') return []
+    const measured = answer.outcome === 'ok' ? 'allow' : 'deny'
+    return [{ from: nameOf(from), to: nameOf(to), port: portText(asked), family: asked.family, expected: 'allow', measured }]
+  })

@@ -7,7 +7,7 @@ import { closedQuestions, judgeClosed } from './model-closed.ts'
 import { judgeCounters } from './model-counters.ts'
 import { edgeQuestions, judgeEdge } from './model-edge.ts'
 import { hostPairs } from './model-pairs.ts'
-import { controlListeners, judgePaths, pathQuestions } from './model-paths.ts'
+import { controlListeners, judgePaths, pathCells, pathQuestions } from './model-paths.ts'
 import { judgeSizes, sizeQuestions } from './model-sizes.ts'
 import { judgeWire, trainQuestions, wireQuestions } from './model-wire.ts'
 import type { Evidence, Promises } from './promises.ts'
@@ -45,6 +45,7 @@ export const model: Promises = {
         ...judgeWire(scene, evidence, evidence.heard, evidence.caught),
         ...judgeCounters(scene, readings),
       ],
+      cells: pathCells(scene, evidence),
       untested: [...hostPairs(scene).untested, ...unheard(evidence)],
     }
   },
