@@ -179,6 +179,8 @@ export class Askers {
   }
 
   #lost(node: number, why: string): void {
+    // The first word says more: that it ended, too, is only the consequence.
+    if (this.gone.has(this.#names[node]!)) return
     this.gone.set(this.#names[node]!, why)
     this.#listens.forEach((l, id) => {
       if (l.node === node) this.#heldBy(id, `its namespace cannot be entered: ${why}`)
