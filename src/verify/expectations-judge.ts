@@ -105,7 +105,7 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
   const lost = unproven(lab, proof)
   if (lost !== undefined) return broken(lost)
   const none = noWay(lab, c)
-  if (none !== undefined) return held(`silence: ${none}`)
+  if (none !== undefined) return held(`silence, and no refusal was heard: ${none}, as the topology has it`)
   if (c.door && fateOf(lab, c.from, c.door, c.family).without === 'dropped')
     return held(`silence: Service ${c.door.service.key} is Local and has no endpoint here`)
   return broken('silence, but nothing in the lab denies it: it got lost')

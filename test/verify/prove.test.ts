@@ -66,18 +66,18 @@ describe('netlab test --prove', { skip: unable }, () => {
     })
   })
 
-  it('keeps others from changing the lab meanwhile', async () => {
+  it('keeps others from changing the lab meanwhile, and puts it back when it is interrupted', async () => {
     let other: Promise<Run> | undefined
-    const proof = await lifted(() => void (other = lab.up()))
-    assert.equal(proof.code, 0, told(proof))
+    const proof = await lifted(async (child) => {
+      await new Promise<void>((resolve) => {
+        other = netlab(['up', lab.file], { onStart: (up) => void up.stderr!.once('data', () => resolve()) })
+        child.once('exit', () => resolve())
+      })
+      child.kill('SIGINT')
+    })
     const up = await other!
-    assert.equal(up.code, 0, told(up))
     assert.match(up.stderr, /waiting for another netlab/)
-    assert.deepEqual(await rules(), asItWas)
-  })
-
-  it('puts the lab back when it is interrupted', async () => {
-    const proof = await lifted((child) => void child.kill('SIGINT'))
+    assert.equal(up.code, 0, told(up))
     assert.equal(proof.code, 130, told(proof))
     assert.deepEqual(await rules(), asItWas)
     await lab.mustBeHealthy()
@@ -90,7 +90,7 @@ describe('netlab test --prove', { skip: unable }, () => {
     })
     assert.ok(existsSync(attempt))
     assert.equal((await lab.status()).code, 1)
-    const refused = await netlab(['test', lab.name, '--only', 'policy', '--prove', '--json', '--timeout', '500ms'])
+    const refused = await netlab(['test', lab.name, '--only', 'service', '--prove', '--json', '--timeout', '500ms'])
     assert.match(refused.stdout, /nothing was lifted: a change of this lab is under way or was interrupted/)
     await lab.mustUp()
     assert.deepEqual(await rules(), asItWas)
@@ -119,13 +119,19 @@ describe('netlab test --prove, where policies deny alone', { skip: unable }, () 
   })
 
   it('a deny that somebody else makes as well does not count', async () => {
-    await damaged(lab, 'a', 'iptables -A OUTPUT -d 10.244.1.2 -j DROP', 'iptables -D OUTPUT -d 10.244.1.2 -j DROP', async () => {
-      const document = await tested(lab, '--only', 'policy', '--prove', '--timeout', '800ms')
-      assert.match(
-        the(document, 'prove:default/b', 'a').detail ?? '',
-        /also without the policy: something else than this policy keeps them apart$/,
-      )
-    })
+    await damaged(
+      lab,
+      'a',
+      'iptables -A OUTPUT -d 10.244.1.2 -p tcp -j DROP',
+      'iptables -D OUTPUT -d 10.244.1.2 -p tcp -j DROP',
+      async () => {
+        const document = await tested(lab, '--only', 'policy', '--prove', '--timeout', '800ms')
+        assert.match(
+          the(document, 'prove:default/b', 'a').detail ?? '',
+          /also without the policy: something else than this policy keeps them apart$/,
+        )
+      },
+    )
     await lab.mustBeHealthy()
   })
 })

@@ -89,7 +89,11 @@ describe('deny, and what says so', () => {
       { outcome: 'unreachable', text: 'no route' },
       /^unreachable: no route: nobody has a route to pods for outside$/,
     ],
-    ['{ from: outside, to: a, result: deny }', { outcome: 'timeout' }, /^silence: nobody has a route to pods for outside$/],
+    [
+      '{ from: outside, to: a, result: deny }',
+      { outcome: 'timeout' },
+      /^silence, and no refusal was heard: nobody has a route to pods for outside, as the topology has it$/,
+    ],
   ] as const)('%s holds when it hears %j', (entry, answer, detail) => {
     expect(judged(entry, answer)).toMatchObject({ status: 'passed', detail: expect.stringMatching(detail) })
   })
