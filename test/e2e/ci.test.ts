@@ -130,6 +130,31 @@ describe('netlab ci', { skip: unable }, () => {
     rmSync(summary)
   })
 
+  test('netlab test has the same reports of a lab that is up, and leaves it up', async () => {
+    const { name, file } = put(BROKEN)
+    await netlab(['up', file])
+    const [junit, traces, page] = [join(dir, 'j.xml'), join(dir, 'traces'), join(dir, 'page')]
+    const env = { GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: dir, GITHUB_STEP_SUMMARY: page, FORCE_COLOR: '1', NO_COLOR: undefined }
+    const result = await netlab(['test', '--junit', junit, '--trace-failures', traces, '--matrix'], { env })
+    assert.equal(result.code, 1, told(result))
+    // With colours, and the same without.
+    assert.ok(result.stdout.includes('\u001b['))
+    const plain = await netlab(['test', name, '--matrix'], { env: { ...env, NO_COLOR: '1', GITHUB_STEP_SUMMARY: undefined } })
+    assert.match(plain.stdout, /\nfrom \\ to {2}a {2}b {2}node-1 {2}node-2\na {13}\+ {2}\+ {7}\+\n/)
+    assert.match(plain.stdout, /^FAILED +FROM +TO +PORT +WHY\nexpect-1 +a +b +icmp +/)
+    assert.ok(!plain.stdout.includes('\u001b'))
+    assert.match(result.stderr, new RegExp(`^::error file=${name}\\.yaml,line=6,`, 'm'))
+    assert.match(readFileSync(page, 'utf8'), /^## netlab: 1 of 1 lab failed/)
+    assert.equal(readdirSync(traces).length, 3)
+    const xml = readFileSync(junit, 'utf8')
+    assert.match(xml, /<failure message="answered[^]*netlab trace a b/)
+    assert.doesNotMatch(xml, /comes up and goes away/)
+    assert.equal((await netlab(['status', name])).code, 0)
+    await netlab(['down', name])
+    for (const left of [junit, traces, page]) rmSync(left, { recursive: true })
+    await nothingLeft()
+  })
+
   test('what this machine cannot run is skipped, aloud', async (t) => {
     const doctor = JSON.parse((await netlab(['doctor', '--json'])).stdout) as { backends: { name: string; works: boolean }[] }
     const lacking = doctor.backends.find((b) => !b.works)?.name
