@@ -101,17 +101,11 @@ describe('a test of Services', { skip: unable }, () => {
   })
 
   it('notices silence where nobody is behind a Service, and an answer where it is Local', async () => {
-    const save = 'iptables-save -t filter > /tmp/nlt-services'
-    await damaged(
-      lab,
-      'node-3',
-      `${save}; iptables -F KUBE-EXTERNAL-SERVICES`,
-      'iptables-restore < /tmp/nlt-services; rm /tmp/nlt-services',
-      async () => {
-        const document = await tested(lab, ...SOON)
-        assert.deepEqual(broken(document), ['service-local outside → node-3 30090/tcp'])
-      },
-    )
+    const save = `iptables-save -t filter > ${lab.dir}/filter`
+    await damaged(lab, 'node-3', `${save}; iptables -F KUBE-EXTERNAL-SERVICES`, `iptables-restore < ${lab.dir}/filter`, async () => {
+      const document = await tested(lab, ...SOON)
+      assert.deepEqual(broken(document), ['service-local outside → node-3 30090/tcp'])
+    })
   })
 
   it('notices an endpoint that gets nothing', async () => {
