@@ -1,8 +1,8 @@
 /** How many labs fit on this machine at a time. */
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { KernelObject } from '../kernel/objects.ts'
 import { learnedNeighbours, type Lab } from '../model/lab.ts'
+import { neighbourTable } from '../verify/machine.ts'
 
 /** What a lab takes of what all labs share. */
 export interface Cost {
@@ -28,14 +28,8 @@ export function costOf(lab: Lab, objects: readonly KernelObject[]): Cost {
 
 /** What there is now. In a container the limit of its control group counts. */
 export function room(): Cost {
-  // The kernel's own default (neigh_table_init): a container does not see what its machine has.
-  let neighbours = 1024
-  try {
-    neighbours = Number(readFileSync('/proc/sys/net/ipv4/neigh/default/gc_thresh3', 'utf8'))
-  } catch {
-    // As above.
-  }
-  return { memory: process.availableMemory() * 0.8, neighbours }
+  const { most, taken } = neighbourTable()
+  return { memory: process.availableMemory() * 0.8, neighbours: most - taken }
 }
 
 /** Labs at a time when nobody says: half of a test is waiting for answers that must not come. */

@@ -10,9 +10,16 @@ export function shortPath(path: string, base: string): string {
   return short === '' || short.startsWith('..') ? path : short
 }
 
+/** `80/tcp`, `icmp IPv6`, `icmp 1451 bytes`: what tells a question from the same one in another family or size. */
+export function portOf({ port, reproduce = [] }: Check): string {
+  const value = (option: string): string | undefined => (reproduce.includes(option) ? reproduce[reproduce.indexOf(option) + 1] : undefined)
+  const size = value('--size')
+  return [port, value('--family') === '6' ? 'IPv6' : undefined, size === undefined ? undefined : `${size} bytes`].filter(Boolean).join(' ')
+}
+
 /** `shop/web → shop/db 5432/tcp`; empty where a check is about the lab as a whole. */
-export const pairOf = ({ from, to, port }: Check): string =>
-  [[from, to].filter((end) => end !== undefined).join(' → '), port].filter(Boolean).join(' ')
+export const pairOf = (check: Check): string =>
+  [[check.from, check.to].filter((end) => end !== undefined).join(' → '), portOf(check)].filter(Boolean).join(' ')
 
 export const titleOf = (check: Check): string => [check.title, pairOf(check)].filter(Boolean).join(': ')
 

@@ -5,7 +5,7 @@ import type { Line } from '../model/reachability.ts'
 import type { Check, Group, TestRun } from '../verify/check.ts'
 import { isSmall, matrixOf, matrixText } from './matrix.ts'
 import { table, width } from './table.ts'
-import { commandOf, failuresOf, oneLine, reasonOf, shortPath, someOf } from './test-failures.ts'
+import { commandOf, failuresOf, oneLine, portOf, reasonOf, shortPath, someOf } from './test-failures.ts'
 import { countsOf, fileOf, testedIn } from './test-json.ts'
 
 export interface TestStyle {
@@ -51,7 +51,7 @@ const LEAST_ROOM = 40
 function failuresText(run: TestRun, { chalk, columns, cwd, isOnly }: TestStyle): string {
   const { shown, hidden } = someOf(failuresOf(run), MOST_FAILURES)
   if (shown.length === 0) return ''
-  const ends = shown.map((c) => [chalk.red(c.id), c.from ?? '', c.to ?? '', c.port ?? ''])
+  const ends = shown.map((c) => [chalk.red(c.id), c.from ?? '', c.to ?? '', portOf(c)])
   const head = ['failed', 'from', 'to', 'port']
   const room = columns - head.reduce((sum, h, i) => sum + 2 + Math.max(h.length, ...ends.map((r) => width(r[i]!))), 0)
   const about = (c: Check): string[] => {

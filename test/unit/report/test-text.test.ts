@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import { someOf } from '../../../src/report/test-failures.ts'
+import { someOf, titleOf } from '../../../src/report/test-failures.ts'
 import { testDocument, testedIn } from '../../../src/report/test-json.ts'
 import { testText, type TestStyle } from '../../../src/report/test-text.ts'
 import { HOSTILE, leak, run } from './finished.ts'
@@ -46,6 +46,19 @@ describe('a finished test as text', () => {
   test('shows paths from where the reader is', () => {
     const checks = [{ ...leak, detail: 'isolated by /repo/labs/shop.yaml:31, /elsewhere/x.yaml:1' }]
     expect(testText({ ...run, checks }, style)).toContain('isolated by labs/shop.yaml:31, /elsewhere/x.yaml:1')
+  })
+
+  test('tells the same question in another family or size apart', () => {
+    const checks = [
+      { ...leak, port: 'icmp', reproduce: ['trace', 'a', 'b', '--family', '6'] },
+      { ...leak, port: 'icmp', reproduce: ['trace', 'a', 'b', '--size', '1451'] },
+    ]
+    const rows = testText({ ...run, checks }, style).split('\n')
+    expect(rows.filter((l) => l.startsWith('policy-denies')).map((l) => l.slice(0, 61))).toEqual([
+      'policy-denies  visitor  shop/db  icmp IPv6        shop/db ans',
+      'policy-denies  visitor  shop/db  icmp 1451 bytes  shop/db ans',
+    ])
+    expect(new Set(checks.map(titleOf)).size).toBe(2)
   })
 
   test('says which lab when there are several', () => {
