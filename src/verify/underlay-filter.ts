@@ -48,8 +48,10 @@ export function underlayFilter(ifindex: number, { anywhere, between }: Forbidden
   const a = new Assembler()
   const parsed = (list: readonly string[], family: 4 | 6): Cidr[] =>
     list.flatMap((t) => parseCidr(t) ?? []).filter((c) => c.family === family)
-  a.emit(LD_W_ABS, IFINDEX).when(JEQ, ifindex, undefined, 'reject')
-  a.emit(LDH_ABS, PROTOCOL).when(JEQ, 0x86dd, 'six').when(JEQ, 0x800, undefined, 'reject')
+  // A conditional jump reaches 255 instructions, JA all of them.
+  a.emit(LD_W_ABS, IFINDEX).when(JEQ, ifindex, 'ours').jump('reject').label('ours')
+  a.emit(LDH_ABS, PROTOCOL).when(JEQ, 0x800, 'four').when(JEQ, 0x86dd, undefined, 'other').jump('six')
+  a.label('other').jump('reject').label('four')
   for (const family of [4, 6] as const) {
     const { src, dst } = AT[family]
     if (family === 6) a.label('six')

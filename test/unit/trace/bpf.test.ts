@@ -1,42 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { captureFilter, type ProbeIdentity } from '../../../src/trace/bpf.ts'
-
-/** Runs a classic BPF program over a packet from its network header on, as net/core/filter.c does. @returns bytes let through */
-function filter(program: Buffer, ethertype: number, packet: Buffer): number {
-  const memory: number[] = []
-  let [a, x] = [0, 0]
-  const offset = (k: number): number => (k | 0) + 0x100000
-  for (let at = 0; ; at++) {
-    const code = program.readUInt16LE(at * 8)
-    const [yes, no] = [program[at * 8 + 2]!, program[at * 8 + 3]!]
-    const k = program.readUInt32LE(at * 8 + 4)
-    const load = (size: number, from: number): boolean => {
-      if ((k | 0) === -0x1000) a = ethertype
-      else if (from < 0 || from + size > packet.length) return false
-      else a = packet.readUIntBE(from, size)
-      return true
-    }
-    const jump = (is: boolean): void => void (at += is ? yes : no)
-    const sizes: Record<number, number> = { 0x20: 4, 0x28: 2, 0x30: 1, 0x40: 4, 0x48: 2, 0x50: 1 }
-    if (code in sizes) {
-      if (!load(sizes[code]!, offset(k) + (code >= 0x40 ? x : 0))) return 0
-    } else if (code === 0x00) a = k
-    else if (code === 0x60) a = memory[k]!
-    else if (code === 0x61) x = memory[k]!
-    else if (code === 0x02) memory[k] = a
-    else if (code === 0x07) x = a
-    else if (code === 0x04) a = (a + k) >>> 0
-    else if (code === 0x0c) a = (a + x) >>> 0
-    else if (code === 0x54) a = (a & k) >>> 0
-    else if (code === 0x64) a = (a << k) >>> 0
-    else if (code === 0x05) at += k
-    else if (code === 0x15) jump(a === k)
-    else if (code === 0x35) jump(a >= k)
-    else if (code === 0x45) jump((a & k) !== 0)
-    else if (code === 0x06) return k
-    else throw new Error(`instruction ${code.toString(16)} at ${at}`)
-  }
-}
+import { filter } from '../packet/bpf.ts'
 
 const u16 = (...numbers: number[]): Buffer => Buffer.from(numbers.flatMap((n) => [n >> 8, n & 255]))
 const ipv4 = (protocol: number, payload: Buffer): Buffer =>
