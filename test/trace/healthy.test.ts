@@ -53,6 +53,7 @@ const TRACES: readonly (readonly string[])[] = [
   ['pod-a', 'pod-b', '--port', '5353/udp'],
   ['pod-a', 'pod-b', '--size', '1400'],
   ['pod-a', 'pod-b', '--count', '3'],
+  ['pod-a', 'pod-b', '--port', '5353/udp', '--count', '3'],
 ]
 
 const only = process.env['NETLAB_BACKENDS']?.split(',')
