@@ -52,13 +52,13 @@ const named = { containers: [{ name: 'c', command: ['sleep', 'infinity'], ports:
 
 const within = (l, node, ...argv) => ['nsenter', `--net=/run/netns/${l.name}.${node}`, ...argv]
 
-/** One measured command for both ends, so that what they use is nobody else's. @returns what was counted, a second */
+/** One measured command for both ends, so that what they use is nobody else's. @returns what was counted, a second, and the processor time of each */
 async function between(l, pod, address, what, seconds) {
   const perl = (node, ...words) => `nsenter --net=/run/netns/${l.name}.${node} perl ${STREAM} ${words.join(' ')}`
   const script = `${perl(pod, 'serve', PORT)} & ${perl('client', what, address, PORT, seconds)} && wait`
-  const { stdout } = await measure(['sh', '-c', script], { stdout: true })
+  const { stdout, cpu } = await measure(['sh', '-c', script], { stdout: true })
   const [count, took] = stdout.trim().split(' ').map(Number)
-  return count / took
+  return { rate: count / took, cpu: cpu / count }
 }
 
 export async function run({ netlab, runs, say, turn }) {
@@ -68,6 +68,7 @@ export async function run({ netlab, runs, say, turn }) {
   }
   const targets = { near: '10.244.0.20', far: '10.244.1.20' }
   const rates = { near: { with: [], without: [] }, far: { with: [], without: [] }, knock: { with: [], without: [] } }
+  const costs = structuredClone(rates)
   const kinds = { far: ['far', 'send', SECONDS], near: ['near', 'send', SECONDS], knock: ['far', 'knock', 1] }
   for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'up', l.file])
   const rules = {}
@@ -85,22 +86,35 @@ export async function run({ netlab, runs, say, turn }) {
         for (const which of order) seen[which] = await between(labs[which], pod, targets[pod], what, seconds)
         return seen
       })
-      for (const which of order) rates[kind][which].push(pair[which])
+      for (const which of order) {
+        rates[kind][which].push(pair[which].rate)
+        costs[kind][which].push(pair[which].cpu)
+      }
     }
   }
   for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'down', l.name])
-  const row = (what, name, unit, goal) => ({
+  const compared = (what, series, unit) => ({
     what,
-    value: summarize(rates[name].with),
+    value: summarize(series.with),
     unit,
-    than: { name: 'without policies', value: summarize(rates[name].without) },
-    ratio: ratio(rates[name].with, rates[name].without),
+    than: { name: 'without policies', value: summarize(series.without) },
+    ratio: ratio(series.with, series.without),
+  })
+  const row = (what, name, unit, goal) => ({
+    ...compared(what, rates[name], unit),
     ...(goal ? { goal: { text: '≥ 0.9 ×', met: (r) => r.ratio >= 0.9 } } : {}),
   })
+  /** What holds on a busy machine, too. */
+  const cost = (what, name, unit, many) => {
+    const scaled = (list) => list.map((v) => v * many)
+    return compared(what, { with: scaled(costs[name].with), without: scaled(costs[name].without) }, unit)
+  }
   return [
     { what: "rules of policies, on the server's host", text: `${rules.with}; without: ${rules.without}` },
     row('TCP stream to a pod of another host', 'far', 'MB/s', true),
     row('TCP stream to a pod of the same host', 'near', 'MB/s', true),
+    cost('processor time of a gigabyte, to another host', 'far', 's', 1e9),
+    cost('processor time of a gigabyte, on the same host', 'near', 's', 1e9),
     row('connections opened a second, through half of the rules', 'knock', ''),
   ]
 }
