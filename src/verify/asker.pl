@@ -662,7 +662,8 @@ sub child {
             my $pause = !@queue || %pending >= $MOST_OPEN ? 60_000 : @young < $MOST_YOUNG ? 0 : $young[0]{at} + $YOUNG - $before;
             $pause = $next_look - $before if %pending && $next_look - $before < $pause;
             $timeout = $pause > 0 ? $pause / 1000 : 0;
-        } elsif (@kept) { $timeout = 1 }
+        } elsif (defined $wave && @queue) { $timeout = 0 }    # those just asked were refused by this node itself
+        elsif (@kept) { $timeout = 1 }
         my ($r, $w) = ($rin, $win);
         my $n = select $r, $w, undef, $timeout;
         if ($n > 0) {

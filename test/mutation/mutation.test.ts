@@ -1,0 +1,159 @@
+/**
+ * Is what is broken noticed? In healthy labs one thing at a time is broken in the kernel by hand; `netlab test` must fail or
+ * `netlab status` must name it. Neither may complain about a lab that is not broken.
+ *
+ * By default half of the things are broken, each in one of the labs, and `status` is asked each time, `test` of a few and
+ * where `status` saw nothing. More by environment variables:
+ *
+ *   NETLAB_MUTATION=each        everything, each in one lab; =all: in every lab that has it
+ *   NETLAB_MUTATION_ASK=1       both are asked each time
+ *   NETLAB_MUTATION_ROUNDS=20   how often the unbroken labs are asked
+ *   NETLAB_MUTATION_LOAD=4      processes that keep the machine busy meanwhile
+ *   NETLAB_MUTATION_TABLE=FILE  who noticed what, as Markdown
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { after, before, describe, test } from 'node:test'
+import { Lab, type StatusDocument } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { inside, netlab, output, sh, told } from '../support/run.ts'
+import { dealt, LABS, mutationsOf, topology, type LabKind, type Mutation } from './mutations.ts'
+
+ownMachine()
+
+const MODE = process.env['NETLAB_MUTATION']
+const ROUNDS = Number(process.env['NETLAB_MUTATION_ROUNDS'] ?? 2)
+const BURNERS = Number(process.env['NETLAB_MUTATION_LOAD'] ?? 0)
+/** Of how many mutations one is put to `netlab test` although `status` names it. */
+const EVERY = process.env['NETLAB_MUTATION_ASK'] === undefined ? 6 : 1
+
+interface Verdict {
+  readonly failed: readonly { readonly id: string; readonly from?: string; readonly to?: string; readonly detail?: string }[]
+}
+
+interface Row {
+  readonly lab: string
+  readonly title: string
+  readonly status: string
+  readonly test: string
+}
+
+const rows: Row[] = []
+const nameOf = ({ backend, attach }: LabKind): string => `${backend} × ${attach}`
+
+/** Failed checks; none where all hold. Anything but 0 and 1 is an error. */
+async function judge(lab: Lab, ...more: readonly string[]): Promise<Verdict> {
+  const result = await netlab(['test', lab.name, '--json', '--sample', '6', ...more])
+  assert.ok(result.code === 0 || result.code === 1, told(result))
+  const { checks } = JSON.parse(result.stdout) as { checks: { id: string; status: string }[] }
+  const failed = checks.filter((c) => c.status === 'failed')
+  assert.equal(failed.length > 0, result.code === 1, told(result))
+  return { failed }
+}
+
+async function mustHold(lab: Lab): Promise<void> {
+  assert.deepEqual((await judge(lab)).failed, [])
+}
+
+const short = (f: StatusDocument['findings'][number], lab: string): string =>
+  `${f.state} ${f.object}${f.details.length > 0 ? `: ${f.details[0]}` : ''}`.replaceAll(`${lab}.`, '')
+
+/** Runs a command of a mutation. */
+async function act(lab: Lab, at: string, by: string): Promise<void> {
+  const { containers } = by.includes('{pid ') ? await lab.status() : { containers: [] }
+  const filled = by
+    .replaceAll(/\{pid ([^}]+)\}/g, (_, id: string) => String(containers.find((c) => c.id === id)!.pid))
+    .replaceAll(/\{([a-z][^}]*)\}/g, (_, node: string) => lab.ns(node))
+  await (at === 'machine' ? sh(filled) : output(inside(lab.ns(at), ['sh', '-ec', filled])))
+}
+
+/** Breaks, asks, repairs, and sees that it is whole again. */
+async function tryOne(lab: Lab, kind: string, { title, at, by, undo }: Mutation, ask: boolean): Promise<void> {
+  // In a node that the damage cuts off, the command to undo it still runs.
+  const restore = async (): Promise<void> => {
+    if (undo !== undefined) await act(lab, at, undo)
+    await lab.mustUp()
+    await lab.mustBeHealthy()
+  }
+  await act(lab, at, by)
+  const { code, findings } = await lab.status()
+  assert.equal(code === 1, findings.length > 0)
+  // What is broken need not be waited for: less patience than for what must be seen to work.
+  const verdict = ask || findings.length === 0 ? await judge(lab, '--timeout', '800ms') : undefined
+  rows.push({
+    lab: kind,
+    title,
+    status: findings.length > 0 ? `${short(findings[0]!, lab.name)}${findings.length > 1 ? ` (+${findings.length - 1})` : ''}` : '-',
+    test:
+      verdict === undefined ? 'not asked' : verdict.failed.length === 0 ? '-' : [...new Set(verdict.failed.map((f) => f.id))].join(', '),
+  })
+  await restore()
+  assert.ok(findings.length > 0 || verdict!.failed.length > 0, `neither status nor test noticed: ${title}`)
+}
+
+const hands = dealt()
+function chosen(kind: LabKind): Mutation[] {
+  if (MODE === 'all') return mutationsOf(kind)
+  const all = hands.get(kind)!
+  return MODE === 'each' ? all : all.filter((_, i) => i % 2 === 0)
+}
+
+describe('mutations', { skip: unable, concurrency: true }, () => {
+  const burners = Array.from({ length: unable ? 0 : BURNERS }, () => spawn('perl', ['-e', '1 while 1'], { stdio: 'ignore' }))
+  after(() => {
+    for (const b of burners) b.kill()
+    report()
+  })
+
+  for (const kind of LABS) {
+    describe(nameOf(kind), { concurrency: false }, () => {
+      let lab: Lab
+      before(async () => {
+        lab = new Lab(topology(kind))
+        await lab.mustUp()
+      })
+      after(() => lab?.remove())
+
+      test(`unbroken: neither complains, ${ROUNDS} times in a row`, async () => {
+        for (let round = 0; round < ROUNDS; round++) {
+          await lab.mustBeHealthy()
+          await mustHold(lab)
+        }
+      })
+
+      for (const [i, mutation] of chosen(kind).entries())
+        test(mutation.title, () => tryOne(lab, nameOf(kind), mutation, i % EVERY === EVERY - 1))
+
+      test('unbroken again', async () => {
+        await lab.mustBeHealthy()
+        await mustHold(lab)
+      })
+    })
+  }
+})
+
+describe('mutations', () => {
+  test('are many, and each is in some lab', () => {
+    const titles = new Set(LABS.flatMap(mutationsOf).map((m) => m.title))
+    assert.ok(titles.size >= 80, String(titles.size))
+    assert.deepEqual(new Set([...dealt().values()].flat().map((m) => m.title)), titles)
+  })
+})
+
+/** Who noticed what: a Markdown table, and the counts. */
+function report(): void {
+  const asked = rows.filter((r) => r.test !== 'not asked')
+  const counts = [
+    `${rows.length} mutations (${new Set(rows.map((r) => r.title)).size} distinct)`,
+    `status named ${rows.filter((r) => r.status !== '-').length}`,
+    `test, asked of ${asked.length}, failed for ${asked.filter((r) => r.test !== '-').length}`,
+    `neither: ${rows.filter((r) => r.status === '-' && r.test === '-').length}`,
+  ].join('; ')
+  const cell = (text: string): string => text.replaceAll('|', '\\|')
+  const lines = rows.map((r) => `| ${r.lab} | ${cell(r.title)} | ${cell(r.status)} | ${cell(r.test)} |`)
+  const table = ['| lab | broken | status | test |', '| --- | --- | --- | --- |', ...lines].join('\n')
+  console.log(`${table}\n\n${counts}`)
+  const file = process.env['NETLAB_MUTATION_TABLE']
+  if (file !== undefined) writeFileSync(file, `${table}\n\n${counts}\n`)
+}
