@@ -5,6 +5,7 @@ import { Lab } from '../support/lab.ts'
 import { netlab, sh, told } from '../support/run.ts'
 import { unable } from '../support/machine.ts'
 import { FAULTS, TOPOLOGY, TUNNEL_FAULTS, tunnelTopology, type Fault } from './faults.ts'
+import { FAULTS_ROUTED, TOPOLOGY_ROUTED } from './faults-routed.ts'
 import { FAULTS_6, TOPOLOGY_6 } from './faults6.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
@@ -62,5 +63,6 @@ const row = (fault: Fault, { outcome, drop }: TraceDocument, took: number): stri
 
 suite('faults', TOPOLOGY, FAULTS, unable)
 suite('faults over IPv6', TOPOLOGY_6, FAULTS_6, unable)
+suite('faults where pods are routed', TOPOLOGY_ROUTED, FAULTS_ROUTED, unable)
 for (const type of ['gre', 'ipip'] as const)
   suite(`faults of ${type}`, tunnelTopology(type), TUNNEL_FAULTS[type], unable || (await lacks(type)))

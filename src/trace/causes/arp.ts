@@ -2,7 +2,7 @@
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
-import { askedRoute, deviceTrouble, dropped, interfaceDown, type Maybe } from './blame.ts'
+import { askedRoute, deviceTrouble, dropped, interfaceDown, type DropParts, type Maybe } from './blame.ts'
 import { fdbWrong } from './layer2.ts'
 import { plugTrouble } from './silence.ts'
 
@@ -89,6 +89,20 @@ function inTunnel(scene: Scene, ns: string): boolean {
   return last?.netns === ns && (kind === 'gre' || kind === 'ipip')
 }
 
+/** On a link of two the other end answers for every address, where it was told to. */
+function proxyOf(scene: Scene, { netns, device }: Sighting): Pick<DropParts, 'object' | 'text' | 'hint'> | undefined {
+  const { places } = scene.parts
+  const peer = places.peer(netns, device)
+  const object = peer && places.at(peer.ns).find((o) => o.kind === 'sysctl' && new RegExp(`/${peer.device}/proxy_(?:arp|ndp)$`).test(o.key))
+  if (!peer || object?.kind !== 'sysctl') return undefined
+  const other = places.name(peer.ns)
+  return {
+    object,
+    text: `${places.name(netns)} asks on ${device} for its next hop; ${other} at the other end should answer for every address, and does not`,
+    hint: `netlab exec ${other} -- sysctl ${object.key.replaceAll('/', '.')}`,
+  }
+}
+
 function explain(scene: Scene, { asked, target }: Question): Drop {
   const { places, to, expected, knowledge } = scene.parts
   const ns = asked.netns
@@ -123,6 +137,8 @@ function explain(scene: Scene, { asked, target }: Question): Drop {
       hint: `netlab exec ${name} -- ip route get ${to.address}`,
     })
   }
+  const proxy = proxyOf(scene, asked)
+  if (!owner && proxy) return dropped(scene, { ...common, cause: 'no-such-address', ...proxy })
   if (!owner) {
     const route = askedRoute(scene, ns, to.address)
     return dropped(scene, {

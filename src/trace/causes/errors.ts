@@ -3,6 +3,7 @@ import type { IcmpLayer } from '../packet/layers.ts'
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { Scene } from '../scene.ts'
 import type { Drop } from '../story.ts'
+import { byArp } from './arp.ts'
 import { dropped, portOf, type DropParts } from './blame.ts'
 import { forwardingOff, tooBig, tooOld } from './forwarding.ts'
 import { entryMissing } from './layer2.ts'
@@ -68,6 +69,9 @@ function inWords(scene: Scene, error: IcmpLayer, s: Sighting, ns: string): Drop 
     if (off) return off
     const missing = entryMissing(scene, 'forward', ns)
     if (missing) return { ...missing, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    // It says that nobody answered; who was asked for tells more.
+    const asked = byArp(scene)?.drop
+    if (asked?.node === places.name(ns)) return { ...asked, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
     if (lookup === undefined)
       return dropped(scene, { ...common, cause: 'no-such-address', text: `${places.name(ns)} found nobody with the address ${to.address}` })
   }

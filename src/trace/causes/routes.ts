@@ -1,4 +1,6 @@
 /** Route lookups that end badly, in words. */
+import { describe } from '../../kernel/describe.ts'
+import type { KernelObject } from '../../kernel/objects.ts'
 import { contains, parseCidr, parseIp } from '../../topology/address.ts'
 import type { Scene } from '../scene.ts'
 import type { CauseId, Drop, Evidence } from '../story.ts'
@@ -36,6 +38,18 @@ function connectedDevice(scene: Scene, ns: string, address: string): string | un
   return object?.kind === 'address' ? object.dev : undefined
 }
 
+/** A route of the lab's own that ends packets for an address. */
+function isLeft(o: KernelObject, kind: string, address: string): boolean {
+  const ip = parseIp(address)
+  return (
+    o.kind === 'route' &&
+    o.type === (kind === 'unreachable-route' ? 'unreachable' : kind) &&
+    o.dst !== 'default' &&
+    ip !== undefined &&
+    contains(parseCidr(o.dst)!, ip)
+  )
+}
+
 /** The packet reached the node the address belongs to, and the node does not have it any more: it is routed like a stranger's. */
 function lostAddress(scene: Scene, f: RouteFailure): Drop | undefined {
   const { places, knowledge } = scene.parts
@@ -59,8 +73,11 @@ function lostAddress(scene: Scene, f: RouteFailure): Drop | undefined {
 export function routeFailure(scene: Scene, f: RouteFailure): Drop {
   const { places } = scene.parts
   const name = places.name(f.ns)
-  const kind = kindOf(f.error, f.entry)
+  const said = kindOf(f.error, f.entry)
   const asked = askedRoute(scene, f.ns, f.dst)
+  // A host's block is a blackhole but for its pods: who falls into it has lost the route of its own.
+  const block = asked?.type === undefined && said !== 'no-route' ? places.at(f.ns).find((o) => isLeft(o, said, f.dst)) : undefined
+  const kind = block ? 'no-route' : said
   const lost = lostAddress(scene, f)
   if (lost) return lost
   const common = { leg: f.leg, ns: f.ns, device: f.device, evidence: f.evidence, kernelReason: f.kernelReason } as const
@@ -80,6 +97,7 @@ export function routeFailure(scene: Scene, f: RouteFailure): Drop {
         text: `${asked.dev} in ${name} ${deviceTrouble(scene, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}`,
       })
     }
+    const left = block ? `: what is left is ${describe(block)}` : ''
     const wanted = asked
       ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}`
       : ''
@@ -87,7 +105,8 @@ export function routeFailure(scene: Scene, f: RouteFailure): Drop {
       ...common,
       object: asked,
       cause: f.leg === 'reply' ? 'no-route-back' : 'no-route',
-      text: f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}` : `${name} has no route to ${f.dst}${wanted}`,
+      text:
+        f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}${left}` : `${name} has no route to ${f.dst}${wanted}${left}`,
       hint: asked ? `netlab up ${scene.parts.lab.file} puts the route back.` : `netlab exec ${name} -- ip route get ${f.dst}`,
     })
   }

@@ -14,6 +14,12 @@ const tunnels = (scene: Scene, ns: string): IpLink[] =>
 const askedVtep = (scene: Scene, ns: string) =>
   scene.parts.places.at(ns).find((o) => o.kind === 'link' && (o.type === 'vxlan' || o.type === 'gre' || o.type === 'ipip'))
 
+/** GRE key a device takes, 0 for none: iproute2 prints it like an address. */
+const keyOf = (l: IpLink): number =>
+  dataOf(l, 'ikey')
+    .split('.')
+    .reduce((n, part) => n * 256 + Number(part), 0)
+
 export function vniUnknown(scene: Scene, s: Sighting, common: Common): Drop {
   const name = scene.parts.places.name(s.netns)
   const vni = vxlanOf(s)?.vni
@@ -50,15 +56,15 @@ export function tunnelRefused(scene: Scene, s: Sighting, common: Common): Drop |
       kernelReason: common.kernelReason,
     })
   const key = gre?.type === 'gre' ? gre.key : undefined
+  const isOther = gre !== undefined && (key ?? 0) !== keyOf(here)
   return dropped(scene, {
     ...common,
     device: here.ifname,
-    cause: key === undefined ? 'tunnel-peer' : 'vni-mismatch',
+    cause: isOther ? 'vni-mismatch' : 'tunnel-peer',
     object: asked,
-    text:
-      key === undefined
-        ? `no ${kind} device of ${name} takes packets from ${ips[0]?.src ?? 'there'}: ${here.ifname} is for another peer`
-        : `${here.ifname} of ${name} does not take GRE packets with key ${key}: its own is ${dataOf(here, 'ikey') || 'none'}`,
+    text: isOther
+      ? `${here.ifname} of ${name} does not take GRE packets ${key === undefined ? 'without a key' : `with key ${key}`}: its own is ${keyOf(here) || 'none'}`
+      : `no ${kind} device of ${name} takes packets from ${ips[0]?.src ?? 'there'}: ${here.ifname} is for another peer`,
     hint: 'Both ends of a tunnel must agree on addresses and key.',
   })
 }
@@ -124,13 +130,7 @@ export function tunnelState(scene: Scene, s: Sighting): Drop | undefined {
     const gre = s.layers.find((l) => l.type === 'gre')
     const up = live.filter((l) => l.linkinfo?.info_kind === (gre ? 'gre' : 'ipip') && isUp(l) && !/^(gre0|tunl0)$/.test(l.ifname))
     const key = gre?.type === 'gre' ? gre.key : undefined
-    const takes = up.some(
-      (l) =>
-        key === undefined ||
-        dataOf(l, 'ikey')
-          .split('.')
-          .reduce((n, part) => n * 256 + Number(part), 0) === key,
-    )
+    const takes = up.some((l) => !gre || keyOf(l) === (key ?? 0))
     return takes ? undefined : tunnelRefused(scene, s, common)
   }
   const udp = s.layers.find((l) => l.type === 'udp')
