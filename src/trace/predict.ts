@@ -109,7 +109,9 @@ export class Walk {
     }
     const { type, inner, vni } = packet.outer
     const links = (await this.knowledge.at(ns)).links
-    const end = links.find((l) => l.linkinfo?.info_kind === type && (type !== 'vxlan' || l.linkinfo.info_data?.['id'] === vni))
+    const ends = links.filter((l) => l.linkinfo?.info_kind === type && (type !== 'vxlan' || l.linkinfo.info_data?.['id'] === vni))
+    // The devices that come with the modules (gre0, tunl0) take what no other takes.
+    const end = ends.find((l) => dataOf(l, 'local') === packet.dst) ?? ends.find((l) => !/^(?:gre0|tunl0)$/.test(l.ifname))
     if (!end) return this.#end(ns, 'lost')
     this.#decide(predicted('decap', `${type} out of ${packet.src} > ${packet.dst}`))
     return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)
