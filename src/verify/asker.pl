@@ -268,6 +268,7 @@ sub raw {
         setsockopt($socket, 58, 1, pack 'L8', ~(1 << 1 | 1 << 2 | 1 << 3 | 1 << 4) & 0xffffffff, (0xffffffff) x 3, ~(1 << 1) & 0xffffffff, (0xffffffff) x 3);
         setsockopt($socket, IPPROTO_IPV6, $_->[0], pack 'i', $_->[1]) for [$IPV6_MTU_DISCOVER, 2], [$IPV6_DONTFRAG, 1], [$IPV6_RECVHOPLIMIT, 1];
     }
+    setsockopt($socket, IPPROTO_IPV6, $IPV6_RECVPKTINFO, pack 'i', 1) if $what eq 'sctp6';
     watch('r', fileno $socket, sub { hear_raw($what, $socket) });
     return $raw{$what} = $socket;
 }
@@ -365,18 +366,20 @@ sub send_message {
 sub hear_raw {
     my ($what, $socket) = @_;
     while (1) {
-        my ($ttl, $from, $bytes);
-        if ($what eq 'icmp6') {
-            (my $peer, $bytes, my $limit) = receive_message($socket, $IPV6_HOPLIMIT) or last;
+        my ($ttl, $from, $bytes, $to);
+        if ($what eq 'icmp6' || $what eq 'sctp6') {
+            (my $peer, $bytes, my $more) = receive_message($socket, $what eq 'icmp6' ? $IPV6_HOPLIMIT : $IPV6_PKTINFO) or last;
             $from = without_port(shown($peer));
-            $ttl = defined $limit ? unpack 'i', $limit : '';
+            $ttl = defined $more ? unpack 'i', $more : '' if $what eq 'icmp6';
+            $to = $more;
         } else {
             my $peer = recv $socket, $bytes, 65535, MSG_DONTWAIT;
             last if !defined $peer;
             $from = without_port(shown($peer));
-            if ($what ne 'sctp6') { $ttl = ord substr $bytes, 8, 1; $bytes = substr $bytes, 4 * (ord($bytes) & 15) }
+            ($ttl, $to) = (ord substr($bytes, 8, 1), pack 'i a4 x4', 0, substr $bytes, 16, 4);
+            $bytes = substr $bytes, 4 * (ord($bytes) & 15);
         }
-        $what =~ /sctp/ ? hear_sctp($from, $bytes) : hear_icmp($what, $ttl, $from, $bytes);
+        $what =~ /sctp/ ? hear_sctp($from, $bytes, $to) : hear_icmp($what, $ttl, $from, $bytes);
     }
 }
 
@@ -456,8 +459,9 @@ sub start_sctp {
 
 my %sctp_names;             # what answers, by port, where the kernel cannot
 
+# `$to`: struct in_pktinfo or in6_pktinfo of the address that was asked, which the answer must come from.
 sub hear_sctp {
-    my ($from, $bytes) = @_;
+    my ($from, $bytes, $to) = @_;
     return if length $bytes < 16;
     my ($their_port, $own_port, $tag, undef, $type, $flags, $length) = unpack 'nnNVCCn', $bytes;
     if ($type == 1) {
@@ -472,7 +476,8 @@ sub hear_sctp {
             my $parameter = pack('nn', 7, 4 + length $cookie) . $cookie;
             $chunk = pack('CCnNNnnN', 2, 0, 20 + length $parameter, 1, 65536, 1, 1, 1) . $parameter;
         }
-        send $raw{ $is_six ? 'sctp6' : 'sctp' }, sctp_packet($own_port, $their_port, $their_tag, $chunk), MSG_DONTWAIT, packed($from, 0);
+        my @how = $is_six ? (IPPROTO_IPV6, $IPV6_PKTINFO) : (0, $IP_PKTINFO);
+        send_message($raw{ $is_six ? 'sctp6' : 'sctp' }, packed($from, 0), sctp_packet($own_port, $their_port, $their_tag, $chunk), @how, $to) if defined $to;
         return;
     }
     my $q = $mark{"sctp $own_port"} or return;

@@ -1,0 +1,133 @@
+/** The processes that ask and listen: what they hear is what there is, told by whom, and as whom. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Askers, type Put } from '../../src/verify/askers.ts'
+import type { Answer, Listening, Question } from '../../src/verify/question.ts'
+import { Lab, type NodeDocument } from '../support/lab.ts'
+import { ownMachine, unable } from '../support/machine.ts'
+import { sh } from '../support/run.ts'
+
+ownMachine()
+
+/** Accepts connections and says nothing. */
+const MUTE =
+  'use Socket; socket my $s, AF_INET, SOCK_STREAM, 0; setsockopt $s, SOL_SOCKET, SO_REUSEADDR, 1; bind $s, pack_sockaddr_in 82, INADDR_ANY; listen $s, 9; push @c, $c while accept $c, $s'
+
+describe('askers', { skip: unable }, () => {
+  const lab = new Lab(`
+network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { host: node-1 }
+  b: { host: node-2, containers: [{ name: c, ports: [{ containerPort: 80 }] }, { name: mute, command: [perl, -e, "${MUTE}"] }] }
+`)
+  const askers = new Askers()
+  let nodes: readonly NodeDocument[] = []
+  const address = (node: string, family: 4 | 6): string =>
+    nodes.find((n) => n.name === node)!.addresses!.find((a) => a.includes(':') === (family === 6))!
+  const ask = async (from: string, list: readonly (Omit<Question, 'netns'> & { readonly patience?: number })[]): Promise<Answer[]> =>
+    askers.ask(list.map(({ patience = 2500, ...q }): Put => ({ question: { ...q, netns: lab.ns(from) }, patience })))
+  const listening = (node: string, ...ports: Listening['ports']): Listening => ({ netns: lab.ns(node), name: node, ports })
+
+  before(async () => {
+    ;({ nodes } = await lab.mustUp())
+    const all = (['tcp', 'udp', 'sctp'] as const).map((protocol) => ({ protocol, port: 9 }))
+    const held = await askers.listen([
+      listening('a', ...all),
+      listening('b', ...all, { protocol: 'tcp', port: 80 }, { protocol: 'tcp', port: 5, loopback: true }),
+      listening('node-2', ...all),
+    ])
+    assert.deepEqual([...new Set(held.values())], ['ours', 'busy'])
+    assert.equal(held.get(`${lab.ns('b')} tcp 80`), 'busy')
+  })
+  after(async () => {
+    await askers.close()
+    await lab.remove()
+  })
+
+  for (const family of [4, 6] as const) {
+    it(`IPv${family}: who answers says who it is and whom it saw`, async () => {
+      for (const to of ['b', 'node-2']) {
+        const kinds = ['tcp', 'udp', 'sctp'] as const
+        const answers = await ask('a', [...kinds.map((kind) => ({ kind, family, address: address(to, family), port: 9 }))])
+        for (const [i, kind] of kinds.entries()) {
+          const { outcome, by, seen, self } = answers[i]!
+          assert.deepEqual({ outcome, by, seen }, { outcome: 'ok', by: to, seen: self }, `${kind} to ${to}: ${JSON.stringify(answers[i])}`)
+          assert.ok(self!.includes(address('a', family)), self)
+        }
+      }
+      const [container, closed, closedUdp, closedSctp, private_] = await ask('a', [
+        { kind: 'tcp', family, address: address('b', family), port: 80 },
+        { kind: 'tcp', family, address: address('b', family), port: 81 },
+        { kind: 'udp', family, address: address('b', family), port: 81 },
+        { kind: 'sctp', family, address: address('b', family), port: 81 },
+        { kind: 'tcp', family, address: address('b', family), port: 5 },
+      ])
+      assert.deepEqual([container!.outcome, container!.by, container!.seen], ['ok', 'b', container!.self])
+      assert.deepEqual(
+        [closed, closedUdp, closedSctp, private_].map((a) => a!.outcome),
+        ['refused', 'refused', 'refused', 'refused'],
+      )
+    })
+
+    it(`IPv${family}: echoes tell their TTL, their size counts, and trains are counted`, async () => {
+      const to = { kind: 'icmp', family, address: address('b', family), port: 0 } as const
+      const [small, full, over, train] = await ask('a', [to, { ...to, size: 1450 }, { ...to, size: 1451 }, { ...to, count: 5 }])
+      assert.deepEqual([small!.outcome, small!.ttl, small!.self], ['ok', 62, address('a', family)])
+      assert.equal(full!.outcome, 'ok')
+      assert.deepEqual([over!.outcome, over!.text], ['too-long', 'local mtu=1450'])
+      assert.equal(train!.text, '5 sent, 5 came back, 0 more than once')
+    })
+  }
+
+  it('a source port is bound', async () => {
+    const to = { family: 4, address: address('b', 4), port: 9, sourcePort: 12_345 } as const
+    for (const { self, seen } of await ask('a', [
+      { ...to, kind: 'tcp' },
+      { ...to, kind: 'udp' },
+    ]))
+      assert.deepEqual([self, seen], [`${address('a', 4)}:12345`, `${address('a', 4)}:12345`])
+  })
+
+  it('who accepts and says nothing has answered', async () => {
+    const [mute] = await ask('a', [{ kind: 'tcp', family: 4, address: address('b', 4), port: 82, patience: 100 }])
+    assert.deepEqual([mute!.outcome, mute!.by, mute!.text], ['ok', undefined, 'connected, and it said nothing'])
+  })
+
+  it('silence and errors are told apart', async () => {
+    const at = (rule: string): Promise<string> => sh(`nsenter --net=/run/netns/${lab.ns('node-2')} iptables ${rule}`)
+    await at('-I FORWARD -p tcp --dport 90 -j DROP')
+    await at('-I FORWARD -p udp --dport 91 -j REJECT --reject-with icmp-admin-prohibited')
+    const to = { family: 4, address: address('b', 4) } as const
+    const answers = await ask('a', [
+      { ...to, kind: 'tcp', port: 90, patience: 300 },
+      { ...to, kind: 'udp', port: 91 },
+      { kind: 'tcp', family: 4, address: '8.8.8.8', port: 1 },
+      { kind: 'icmp', family: 4, address: '8.8.8.8', port: 0 },
+    ])
+    assert.equal(answers[0]!.outcome, 'timeout')
+    // The kernel calls "administratively prohibited" an unreachable host (net/ipv4/icmp.c, icmp_err_convert).
+    assert.equal(answers[1]!.outcome, 'unreachable')
+    assert.deepEqual([answers[2]!.outcome, answers[3]!.outcome], ['unreachable', 'unreachable'])
+  })
+
+  it('more questions than are under way at once are all answered, and each by whom it was asked', async () => {
+    const list = Array.from({ length: 1500 }, (_, i) => ({
+      kind: (['tcp', 'udp', 'icmp'] as const)[i % 3]!,
+      family: 4 as const,
+      address: address(i % 2 ? 'b' : 'node-2', 4),
+      port: i % 3 === 2 ? 0 : 9,
+    }))
+    const answers = await ask('a', list)
+    const wrong = answers.filter((a, i) => a.outcome !== 'ok' || (i % 3 !== 2 && (a.by !== (i % 2 ? 'b' : 'node-2') || a.seen !== a.self)))
+    assert.deepEqual(wrong.slice(0, 5), [])
+  })
+
+  it('what they have learned of neighbours is forgotten when asked', async () => {
+    const count = async (): Promise<number> =>
+      Number(await sh(`nsenter --net=/run/netns/${lab.ns('a')} ip neigh show nud reachable nud stale nud delay nud probe | wc -l`))
+    assert.ok((await count()) > 0)
+    await askers.forget([lab.ns('a'), lab.ns('b')])
+    assert.equal(await count(), 0)
+  })
+})
