@@ -120,7 +120,14 @@ export class Asking {
   /** Asks while somebody listens. */
   async askWatched(list: readonly Asked[]): Promise<void> {
     await this.#round(list, 'watching the underlay', 1)
-    await this.#askAgain(list)
+    // What got no answer before, however patiently it was asked, gets none now.
+    await this.#askAgain(list.filter((q) => !this.#isHopeless(q)))
+  }
+
+  /** Whether the same question has been asked before, when nobody listened, and in vain. */
+  #isHopeless({ nth: _nth, ...same }: Asked): boolean {
+    const answer = this.evidence.answer(same)
+    return answer !== undefined && !isAsExpected(same, answer)
   }
 
   /** Neighbours that did not fit into the machine's table since this began, whoever asked for them. */
