@@ -118,7 +118,7 @@ export function program() {
     .addHelpText(
       'after',
       example(
-        'netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500',
+        'netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace pod-a svc/shop/cart\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500',
       ),
     )
     .action(async (from, to, options) => (await import('./commands/trace.ts')).trace(from, to, options))

@@ -141,6 +141,8 @@ export async function gather(
     signal.throwIfAborted()
     const scene = new Scene({ lab, from, to, options, identity, places, knowledge, expected, ear, events, prober, missing })
     await listen(scene, prober, options, signal, () => [ear, events, prober], events.switch)
+    // On a busy machine the answer may be here before the traces of its rules: an answer to a question comes behind them.
+    await Promise.all(ruled.map((node) => ear.tables(node)))
     await scene.readRules(texts)
     await readDetails(scene, legacy, enter)
     return scene
