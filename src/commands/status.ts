@@ -6,7 +6,7 @@ import { Enter } from '../kernel/enter.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { observe } from '../kernel/observe.ts'
 import { Survey } from '../kernel/survey.ts'
-import { processStates, startedIn, type ProcessState } from '../process/states.ts'
+import { processStates, startedIn, unsupervised, type ProcessState } from '../process/states.ts'
 import { driftFindings, strangerFindings, type Finding } from '../report/drift.ts'
 import { Screen } from '../report/screen.ts'
 import { isHealthy, statusText, type Health } from '../report/status.ts'
@@ -40,6 +40,14 @@ function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string
   })
 }
 
+/** Whoever starts containers stays to see how they end. */
+function supervisor(lab: string): Finding[] {
+  const left = unsupervised(processDir(lab))
+  if (left.length === 0) return []
+  const shown = left.length > 3 ? `${left.slice(0, 3).join(', ')} and ${left.length - 3} more` : left.join(', ')
+  return [{ state: 'exited', object: `supervisor of ${shown}`, details: ['is gone: they run, and nobody will see how they end'] }]
+}
+
 /** Longest wait for links that are starting, milliseconds: the kernel looks after them once a second. */
 const PATIENCE = 1200
 
@@ -53,6 +61,7 @@ async function take({ lab, objects }: Applied, enter: Enter, patience: number, o
     ...driftFindings(drift(objects, observed), lab.file),
     ...strangerFindings(survey.strangers, objects, lab.file),
     ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
+    ...supervisor(lab.name),
   ]
   return { lab: lab.name, file: lab.file, halfDone: hasAttempt(lab.name), checked: objects.length, findings, containers: states }
 }

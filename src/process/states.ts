@@ -98,6 +98,15 @@ export function processStates(dir: string): ProcessState[] {
   })
 }
 
+/** Containers that run although the supervisor that started them has ended: nobody will see how they end. */
+export function unsupervised(dir: string): string[] {
+  const supervisors = new Set(recordedSupervisors(dir).flatMap((s) => (isRunning(s) ? [s.pid] : [])))
+  return recordedProcesses(dir).flatMap((recorded) => {
+    const proc = findProcess(recorded.pid)
+    return proc?.start === recorded.start && !supervisors.has(proc.parent) ? [recorded.id] : []
+  })
+}
+
 function readExit(dir: string, recorded: Recorded): Pick<ProcessState, 'exitCode' | 'signal' | 'exitedAt'> {
   try {
     const [pid, how, number, at] = readFileSync(join(dir, `${recorded.id}.exit`), 'latin1').split(/\s+/)

@@ -247,7 +247,7 @@ another MAC
 web-1: ip link set eth0 address 02:00:00:00:00:99
 
 a wrong MAC for a pod's gateway
-web-1: g=$(ip route show default | awk '{print $3}'); ip neigh replace $g lladdr 02:00:00:00:00:99 dev eth0 nud permanent
+web-1: g=$(ip route show default | cut -d ' ' -f 3); ip neigh replace $g lladdr 02:00:00:00:00:99 dev eth0 nud permanent
 undo: ip neigh flush dev eth0 nud permanent
 
 a wrong MAC for the other host

@@ -3,6 +3,7 @@
  * puts it right, and everybody still reaches everybody.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -234,6 +235,20 @@ describe('what `up` leaves alone', { skip: unable }, () => {
     process.kill(pid, 'SIGSTOP')
     assert.deepEqual(await told(), [1, 'stopped container web of pod a'])
     process.kill(pid, 'SIGCONT')
+    await lab.mustBeHealthy()
+  })
+
+  test('a supervisor that was killed is told, and that its container runs on', async () => {
+    const { containers } = await lab.status()
+    const { pid } = containers.find((c) => c.id === 'a.web')!
+    const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+    process.kill(parent, 'SIGKILL')
+    let now = await told()
+    for (let tries = 0; now[0] === 0 && tries < 50; tries++) now = await told()
+    assert.deepEqual(now, [1, 'exited supervisor of a.web'])
+    // A namespace made anew has its containers started anew.
+    await output(['ip', 'netns', 'delete', lab.ns('a')])
+    await lab.mustUp()
     await lab.mustBeHealthy()
   })
 
