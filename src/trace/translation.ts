@@ -2,7 +2,7 @@
  * What hosts do to the addresses of a connection's first packet, from the model: kube-proxy's chains (services/port.ts)
  * and the masquerade at the cluster's edge (compile/masquerade.ts), in words of addresses instead of rules. Pure.
  */
-import type { Endpoint } from '../model/endpoints.ts'
+import { localEndpoints, type Endpoint } from '../model/endpoints.ts'
 import type { Host, Lab } from '../model/lab.ts'
 import type { Service, ServicePort } from '../model/services.ts'
 import { contains, parseCidr, parseIp } from '../topology/address.ts'
@@ -60,8 +60,9 @@ export function choiceAt(
   { service, port, by }: Portal,
   src: string,
 ): { readonly endpoints: readonly Endpoint[]; readonly masquerade: boolean } {
-  const all = port.endpoints.filter((e) => (e.family === 6) === src.includes(':'))
-  const here = all.filter((e) => e.host === host.name)
+  const family = src.includes(':') ? 6 : 4
+  const all = port.endpoints.filter((e) => e.family === family)
+  const here = localEndpoints(port, host.name, family)
   const isPod = lab.podCIDRs.some((c) => within(c, src))
   // A tunnel's own address lies in the pod network, too: kube-proxy goes by the network.
   if (by === 'cluster address') return { endpoints: service.internalTrafficPolicy === 'Local' ? here : all, masquerade: !isPod }
@@ -82,6 +83,7 @@ export function leavesCluster(lab: Lab, src: string, dst: string): boolean {
 /** Addresses that a connection to this one can end up at: those of a Service's endpoints, each once. */
 export function endpointsBehind(lab: Lab, dst: string, flow: Flow): readonly Endpoint[] {
   const portal = lab.hosts.map((h) => portalAt(lab, h, dst, flow)).find((p): p is Portal => p !== undefined && p !== 'nobody')
-  const all = (portal?.port.endpoints ?? []).filter((e) => (e.family === 6) === dst.includes(':'))
+  // Hosts without a ready one of their own may turn to those about to end.
+  const all = [...(portal?.port.endpoints ?? []), ...(portal?.port.draining ?? [])].filter((e) => (e.family === 6) === dst.includes(':'))
   return all.filter((e, i) => all.findIndex((o) => o.ip === e.ip) === i)
 }

@@ -13,7 +13,7 @@ import { judgeExpectations } from './expectations-judge.ts'
 import { watchedOf } from './expectations-wire.ts'
 import type { Asked, Promises, Scene } from './promises.ts'
 import type { Listening } from './question.ts'
-import { triesFor } from './services.ts'
+import { listenersBehind, triesFor } from './services.ts'
 import { doorAt, type Door } from './services-fate.ts'
 import { partyAt, partyIn } from './services-parties.ts'
 
@@ -101,7 +101,8 @@ export function expectedIn(scene: Scene): readonly Expected[] {
 
 function listeners(scene: Scene): Listening[] {
   return expectedIn(scene).flatMap(({ cases }) =>
-    cases.flatMap(({ to, questions }): Listening[] => {
+    cases.flatMap(({ to, door, questions }): Listening[] => {
+      if (door) return listenersBehind(scene.lab, [door])
       const { kind, port } = questions[0]!
       return to && kind !== 'icmp' ? [{ netns: to.netns, name: nodeName(to), ports: [{ protocol: kind, port }] }] : []
     }),

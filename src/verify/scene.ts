@@ -34,7 +34,11 @@ function freePort(lab: Lab, candidates: readonly number[]): number {
   const taken = new Set([
     ...lab.pods.flatMap((p) => p.containers.flatMap((c) => c.ports.map((x) => x.containerPort))),
     ...lab.services.flatMap((s) =>
-      s.ports.flatMap((p) => [p.port, ...(p.nodePort === undefined ? [] : [p.nodePort]), ...p.endpoints.map((e) => e.port)]),
+      s.ports.flatMap((p) => [
+        p.port,
+        ...(p.nodePort === undefined ? [] : [p.nodePort]),
+        ...[...p.endpoints, ...(p.draining ?? [])].map((e) => e.port),
+      ]),
     ),
   ])
   const more = Array.from({ length: 1000 }, (_, i) => 20_000 + candidates[0]! + 10 * i)

@@ -5,7 +5,7 @@
  * https://kubernetes.io/docs/tutorials/services/source-ip/; policies are asked after the translation, so they see
  * the pod that was chosen and its own port.
  */
-import type { Endpoint } from '../model/endpoints.ts'
+import { localEndpoints, type Endpoint } from '../model/endpoints.ts'
 import { addressOf, blockOf, type External, type Host, type Lab, type Pod } from '../model/lab.ts'
 import type { Service, ServicePort } from '../model/services.ts'
 import { verdict, type Party, type Verdict } from '../model/verdict.ts'
@@ -91,7 +91,7 @@ export function fateOf(lab: Lab, from: Party, door: Door, family: Family): Fate 
   const node = door.host?.name ?? (from.kind === 'pod' ? from.host : from.name)
   // A host at its own node port counts as inside.
   const isInside = door.host !== undefined && from.kind === 'host' && from.name === door.host.name
-  const here = isLocal(door) && !isInside ? all.filter((e) => e.host === node) : all
+  const here = isLocal(door) && !isInside ? localEndpoints(door.port, node, family) : all
   if (here.length === 0) return { ...none, without: 'dropped' }
 
   const allowed: Allowed[] = []

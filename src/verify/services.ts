@@ -188,12 +188,11 @@ export function serviceQuestions(scene: Scene): ServiceQuestions {
 }
 
 /** Endpoints answer as who they are where no container of theirs has the port. */
-function listeners(scene: Scene): Listening[] {
-  const { lab } = scene
+export function listenersBehind(lab: Lab, doors: readonly Door[]): Listening[] {
   const nodes = new Map<Party, Map<string, Listening['ports'][number]>>()
-  for (const { door } of serviceQuestions(scene).promises) {
+  for (const door of doors) {
     const protocol = door.port.protocol.toLowerCase() as 'tcp'
-    for (const e of door.port.endpoints) {
+    for (const e of [...door.port.endpoints, ...(door.port.draining ?? [])]) {
       const node = partyAt(lab, e.ip)
       if (!node) continue
       let ports = nodes.get(node)
@@ -206,7 +205,11 @@ function listeners(scene: Scene): Listening[] {
 
 export const services: Promises = {
   group: 'service',
-  listening: listeners,
+  listening: (scene) =>
+    listenersBehind(
+      scene.lab,
+      serviceQuestions(scene).promises.map((p) => p.door),
+    ),
   questions: (scene) => serviceQuestions(scene).promises.flatMap((p) => p.knocks.flatMap((k) => k.questions)),
   judge: (scene, evidence) => judgeServices(scene, serviceQuestions(scene), evidence),
 }

@@ -103,3 +103,24 @@ describe('a Service without a port', () => {
   test('no such Service', () =>
     expect(() => onlyPort(LAB, 'svc/wep')).toThrow(expect.objectContaining({ hint: 'did you mean "svc/web"?' })))
 })
+
+test('a host without a ready endpoint of its own turns to one that is about to end, where the policy is Local', () => {
+  const ending = lab(`
+name: t
+hosts: { node-1: {}, node-2: {} }
+pods:
+  a: { host: node-1, terminating: true, labels: { app: web } }
+  b: { host: node-2, labels: { app: web } }
+services:
+  web: { clusterIP: 10.96.0.50, internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80 }] }
+  any: { clusterIP: 10.96.0.51, selector: { app: web }, ports: [{ port: 80 }] }
+`)
+  const from = ending.hosts[0]!
+  const chosen = (dst: string): unknown => {
+    const at = portalAt(ending, from, dst, tcp(80)) as Portal
+    return choiceAt(ending, from, at, '10.244.0.2').endpoints.map((e) => e.pod)
+  }
+  expect(chosen('10.96.0.50')).toEqual(['a'])
+  expect(chosen('10.96.0.51')).toEqual(['b'])
+  expect(endpointsBehind(ending, '10.96.0.50', tcp(80)).map((e) => e.pod)).toEqual(['b', 'a'])
+})

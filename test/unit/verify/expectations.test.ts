@@ -220,3 +220,14 @@ describe('wire', () => {
     })
   })
 })
+
+test('an endpoint without a container is played when a Service is asked for, whatever else is tested', () => {
+  const scene = sceneOf(`
+name: e
+hosts: { node-1: {} }
+pods: { a: { host: node-1 }, b: { host: node-1, labels: { app: b } } }
+services: { b: { selector: { app: b }, ports: [{ port: 80, targetPort: 8080 }] } }
+expect: [{ from: a, to: svc/b, port: 80/tcp }]
+`)
+  expect(expectations.listening(scene)).toEqual([{ netns: 'e.b', name: 'b', ports: [{ protocol: 'tcp', port: 8080 }] }])
+})

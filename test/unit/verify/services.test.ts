@@ -195,3 +195,18 @@ test('refusals are rationed: no client is refused by one host more often than Li
   expect(['a', 'b', 'n'].map((name) => asked.filter((x) => x === name).length)).toEqual([4, 4, 4])
   expect(untested).toEqual([expect.stringMatching(/^28 ports of Services without endpoints: Linux rations refusals/)])
 })
+
+test('where the policy is Local, a host without a ready endpoint turns to one of its own that is about to end', () => {
+  const ending = sceneOf(`
+name: s
+hosts: { node-1: {}, node-2: {} }
+pods:
+  old: { host: node-1, terminating: true, labels: { app: web } }
+  new: { host: node-2, labels: { app: web } }
+  client: { host: node-1 }
+services:
+  web: { internalTrafficPolicy: Local, selector: { app: web }, ports: [{ port: 80 }] }
+`)
+  // By old: itself, client and node-1.
+  expect(withId(findings(services, ending), 'service:web:80/tcp').detail).toBe('answered by old (3), new (1)')
+})
