@@ -112,6 +112,9 @@ function valuesFor(name: string, choices: readonly string[] | undefined, line: L
     case 'lab':
       // As an option's value it is a name alone.
       return [...now.labs(), ...(line.option ? [] : [':yaml'])]
+    case 'seconds':
+      // `status --watch` needs no value: what comes next is the lab.
+      return now.labs()
     case 'file-or-lab':
       return [...now.labs(), ':yaml']
     case 'node':
@@ -185,7 +188,7 @@ export function candidates(words: readonly string[], program: CommandUnknownOpts
   if (isCommandLine) return typed === '' || typed.startsWith('-') ? matching(['--']) : [`:command ${line.rest}`]
   if (!argument || (operands.length >= command.registeredArguments.length && !argument.variadic)) return []
   const taken = argument.variadic ? operands : []
-  return matching(valuesFor(argument.name(), argument.argChoices, line, now)).filter((c) => !taken.includes(c))
+  return matching(valuesFor(argument.name(), argument.argChoices, line, now)).filter((c) => !taken.includes(c.split('\t')[0]!))
 }
 
 /** Answers a shell. Whatever goes wrong, a half-typed line is no place for messages: then there are no candidates. */
