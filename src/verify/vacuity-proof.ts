@@ -15,6 +15,8 @@ export type Proof =
   | { readonly by: 'rule'; readonly rule: DenyRule }
   /** No rule did: it was lost somewhere else. `among`: one of so many it is, and asking again did not tell which. */
   | { readonly by: 'nobody'; readonly rules: readonly DenyRule[]; readonly among: number }
+  /** It was asked again, and this came back: whatever kept it silent the first time, it was no rule. */
+  | { readonly by: 'answer'; readonly answer: Answer }
   /** Nothing in the lab denies it: silence is no promise kept. */
   | { readonly by: 'no-rule' }
 
@@ -70,8 +72,9 @@ async function count(places: readonly Place[], enter: Enter): Promise<Counts> {
  * What stands behind each silent question.
  * @param silent questions that heard nothing, each asked once between the two readings
  */
-export async function prove(lab: Lab, silent: readonly Question[], before: Counts, after: Counts, means: Means): Promise<Proofs> {
+export async function prove(lab: Lab, silent: readonly Asked[], before: Counts, after: Counts, means: Means): Promise<Proofs> {
   const proofs = new Map<string, Proof>(silent.map((q) => [questionKey(q), { by: 'no-rule' }]))
+  const expected = new Map(silent.map((q) => [questionKey(q), q.expected]))
   const set = (b: Bucket, proof: (q: Question) => Proof): void => {
     for (const q of b.questions) proofs.set(questionKey(q), proof(q))
   }
@@ -93,12 +96,18 @@ export async function prove(lab: Lab, silent: readonly Question[], before: Count
     let at = 0
     doubts = doubts.flatMap((groups) => {
       const [b, ...rest] = groups as [Bucket, ...Bucket[]]
-      const still = b.questions.filter(() => answers[at++]?.outcome === 'timeout')
+      const still: Question[] = []
+      for (const q of b.questions) {
+        const answer = answers[at++]
+        if (answer?.outcome === 'timeout') still.push(q)
+        // Behind a Service another endpoint may answer, and well so: that says nothing about the first.
+        else if (answer && !expected.get(questionKey(q))!.includes(answer.outcome)) proofs.set(questionKey(q), { by: 'answer', answer })
+        else proofs.set(questionKey(q), { by: 'rule', rule: b.rules[0]! })
+      }
       const n = counted(b, start, end)
-      // An answer after all: no silence to prove, and whoever judges it has the first answer.
       const now = { ...b, questions: still }
-      if (still.length === 0) dropped(b)
-      else if (n === 0) lost(now)
+      if (still.length === 0) return rest.length > 0 ? [rest] : []
+      if (n === 0) lost(now)
       else if (n >= sum(still) || still.length === 1) dropped(now)
       else {
         const half = Math.ceil(still.length / 2)

@@ -3,6 +3,7 @@ import { policies } from '../../../src/verify/policies.ts'
 import { questionKey } from '../../../src/verify/promises.ts'
 import { services } from '../../../src/verify/services.ts'
 import type { Question } from '../../../src/verify/question.ts'
+import { unproven } from '../../../src/verify/policies-judge.ts'
 import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/vacuity.ts'
 import { counters, prove } from '../../../src/verify/vacuity-proof.ts'
 import { sceneOf } from './promised.ts'
@@ -131,11 +132,26 @@ describe('denies are proven', () => {
     expect([...proofs.values()]).toEqual([{ by: 'no-rule' }, { by: 'no-rule' }])
   })
 
-  test('a question that is answered when it is asked again is not what was lost', async () => {
+  test('a question that is answered when it is asked again was dropped by nobody', async () => {
     const k = kernel(() => true)
-    const [q] = denied
-    const proofs = await prove(lab, [q!], k.counts(), k.counts(), { ...k.means, ask: async () => [{ outcome: 'ok', ms: 1 }] })
-    expect(proofs.get(questionKey(q!))!.by).toBe('rule')
+    const answer = { outcome: 'ok', by: 'b', ms: 1 } as const
+    const [one, ...others] = denied
+    const ask = async (questions: readonly Question[]) =>
+      questions.map((q) => (questionKey(q) === questionKey(one!) ? answer : { outcome: 'timeout' as const, ms: 1 }))
+    for (const list of [[one!], denied]) {
+      const proofs = await prove(lab, list, k.counts(), k.counts(), { ...k.means, ask })
+      expect(proofs.get(questionKey(one!))).toEqual({ by: 'answer', answer })
+      expect(unproven(lab, proofs.get(questionKey(one!)))).toBe('silent, but answered by b when it was asked again: no policy drops it')
+      for (const q of others.slice(0, list.length - 1)) expect(proofs.get(questionKey(q))!.by).toBe('nobody')
+    }
+  })
+
+  test('another endpoint that may answer says nothing about the one that was silent', async () => {
+    const k = kernel(() => true)
+    const either = { ...denied[0]!, expected: ['ok', 'timeout'] as const }
+    const ask = async () => [{ outcome: 'ok', ms: 1 } as const]
+    const proofs = await prove(lab, [either], k.counts(), k.counts(), { ...k.means, ask })
+    expect(proofs.get(questionKey(either))!.by).toBe('rule')
   })
 })
 
