@@ -337,7 +337,8 @@ sub quoted_question {
 }
 
 # recvmsg(2) and sendmsg(2), for what recv and send do not hand over: struct msghdr with one control message to read.
-my ($m_name, $m_bytes, $m_control) = ("\0" x 28, "\0" x 2048, "\0" x 256);
+# As long as an IP packet may be: an echo may be of a jumbo frame's size.
+my ($m_name, $m_bytes, $m_control) = ("\0" x 28, "\0" x 65535, "\0" x 256);
 sub receive_message {
     my ($socket, $wanted) = @_;
     my $iov = pack 'P Q', $m_bytes, length $m_bytes;

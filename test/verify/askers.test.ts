@@ -131,3 +131,37 @@ pods:
     assert.equal(await count(), 0)
   })
 })
+
+describe('askers of jumbo frames', { skip: unable }, () => {
+  const lab = new Lab(`
+network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }
+underlay: { mtu: 9000 }
+hosts: { node-1: {}, node-2: {} }
+pods: { a: { host: node-1 }, b: { host: node-2 } }
+`)
+  const askers = new Askers()
+  let nodes: readonly NodeDocument[] = []
+  before(async () => {
+    ;({ nodes } = await lab.mustUp())
+  })
+  after(async () => {
+    await askers.close()
+    await lab.remove()
+  })
+
+  it('hear the whole echo, in both families', async () => {
+    const { addresses = [] } = nodes.find((n) => n.name === 'b')!
+    const puts = addresses.map((address): Put => {
+      const family = address.includes(':') ? 6 : 4
+      return { question: { netns: lab.ns('a'), kind: 'icmp', family, address, port: 0, size: 8950 }, patience: 2500 }
+    })
+    const answers = await askers.ask(puts)
+    assert.deepEqual(
+      answers.map((a) => [a.outcome, a.text]),
+      [
+        ['ok', undefined],
+        ['ok', undefined],
+      ],
+    )
+  })
+})
