@@ -44,18 +44,18 @@ export const testOptions = (o: TestCommandOptions): Omit<TestOptions, 'signal' |
   }
 }
 
-/** Runs something that Ctrl-C or a polite kill ends. @throws Failure (130) when it was */
+/** Runs something that Ctrl-C, a polite kill or the end of the terminal ends. @throws Failure (130) when it was */
 async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt)
   try {
     return await work(stop.signal)
   } catch (error) {
     if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
     throw error
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt)
   }
 }
 
@@ -80,9 +80,9 @@ async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | '
  */
 async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<readonly Check[]> {
   const progress = new Progress()
-  // A second Ctrl-C must not stop what puts the lab back.
+  // A second signal must not stop what puts the lab back.
   const patient = (): void => {}
-  process.on('SIGINT', patient).on('SIGTERM', patient)
+  process.on('SIGINT', patient).on('SIGTERM', patient).on('SIGHUP', patient)
   try {
     return await interruptible((signal) =>
       withLock(
@@ -102,7 +102,7 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
       ),
     )
   } finally {
-    process.off('SIGINT', patient).off('SIGTERM', patient)
+    process.off('SIGINT', patient).off('SIGTERM', patient).off('SIGHUP', patient)
     progress.end()
   }
 }

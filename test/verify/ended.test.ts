@@ -50,6 +50,7 @@ pods: { a: { host: node-1 }, b: { host: node-2 }, c: { host: node-2 } }
   const endings: readonly (readonly [string, (child: ChildProcess) => void, code: number | null])[] = [
     ['by Ctrl-C', (child) => void child.kill('SIGINT'), 130],
     ['by a polite kill', (child) => void child.kill('SIGTERM'), 130],
+    ['by the end of its terminal', (child) => void child.kill('SIGHUP'), 130],
     ['by kill -9', (child) => void child.kill('SIGKILL'), null],
   ]
   for (const [how, end, code] of endings) {
