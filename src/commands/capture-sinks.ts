@@ -9,7 +9,7 @@ import { chalkFor, writeOut } from '../report/terminal.ts'
 import type { Applied } from '../state/store.ts'
 import { decode } from '../trace/packet/decode.ts'
 import { vxlanPorts, type Listens } from './capture-words.ts'
-import { Exit, failure } from './failure.ts'
+import { Exit, failure, type Failure } from './failure.ts'
 
 export interface SinkOptions {
   readonly write?: string
@@ -76,14 +76,20 @@ function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: (
 }
 
 function file(path: string, comment: string): Sink {
+  const cannot = (exit: Exit, error: unknown): Failure => failure(exit, 'cannot-write', `cannot write ${path}: ${(error as Error).message}`)
   let fd: number
   try {
     fd = openSync(path, 'w')
   } catch (error) {
-    throw failure(Exit.Usage, 'cannot-write', `cannot write ${path}: ${(error as Error).message}`)
+    throw cannot(Exit.Usage, error)
   }
   const put = async (bytes: Buffer): Promise<void> => {
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    } catch (error) {
+      // A full disk is no bug of ours, and what was written so far can be read.
+      throw cannot(Exit.Machine, error)
+    }
   }
   return pcapng(comment, put, async () => closeSync(fd))
 }

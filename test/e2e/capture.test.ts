@@ -195,6 +195,12 @@ describe('netlab capture', { skip: unable }, () => {
     }
   })
 
+  test('a full disk ends it, and is named', async () => {
+    const result = await capture(['a', '--write', '/dev/full'], () => void ping(3).catch(() => {}))
+    assert.equal(result.code, 3, told(result))
+    assert.match(result.stderr, /cannot write \/dev\/full: .*ENOSPC/)
+  })
+
   test('bad input is refused before anything is heard or written', async () => {
     await refusal(['capture', 'c'], 2, /no node "c"/)
     await refusal(['capture', 'nod-1'], 2, /did you mean "node-1"/)
