@@ -208,7 +208,7 @@ export function program() {
     .addHelpText(
       'after',
       example(
-        'netlab policy explain shop/web shop/db --port 5432/tcp --lab topologies/three-tier.yaml\nnetlab policy explain shop/web svc/shop/db --lab topologies/three-tier.yaml\nnetlab policy explain shop/web 203.0.113.10 --port 443/tcp',
+        'netlab policy explain shop/web shop/db --port 5432/tcp --lab topologies/three-tier.yaml\nnetlab policy explain client svc/web --lab topologies/services.yaml\nnetlab policy explain shop/web 203.0.113.10 --port 443/tcp',
       ),
     )
     .action(async (from, to, options) => (await import('./commands/policy.ts')).explain(from, to, options))

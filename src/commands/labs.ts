@@ -1,5 +1,5 @@
 /** Finds the lab and node a command line means. */
-import { lstatSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { nodesOf, type Lab, type Node } from '../model/lab.ts'
 import { labNames, readApplied, readJournal, type Applied } from '../state/store.ts'
@@ -68,7 +68,13 @@ export function theLab(word: string | undefined): Applied {
     Exit.Usage,
     'no-such-lab',
     `there is no lab "${name}" on this machine`,
-    near ? `did you mean "${near}"?` : names.length > 0 ? `Labs: ${names.join(', ')}.` : 'netlab up FILE builds one.',
+    word !== name && word !== undefined && existsSync(word)
+      ? `netlab up ${word} builds it.`
+      : near
+        ? `did you mean "${near}"?`
+        : names.length > 0
+          ? `Labs: ${names.join(', ')}.`
+          : 'netlab up FILE builds one.',
   )
 }
 

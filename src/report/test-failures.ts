@@ -30,11 +30,16 @@ export const oneLine = (text: string): string => visible(text.trim().replaceAll(
 export const reasonOf = (check: Check, base: string): string =>
   oneLine(check.detail ?? `${check.title}: no reason was given`).replaceAll(`${base}/`, '')
 
-/** The command that shows a failure, for a shell. @param lab to name it in the command, for those who may have several up */
+/**
+ * The command that shows a failure, for a shell. After `exec NODE --` everything is the command's own, so the lab stands before it;
+ * `status` takes the lab as its argument.
+ * @param lab to name it in the command, for those who may have several up
+ */
 export function commandOf({ reproduce }: Check, lab?: string): string | undefined {
   if (!reproduce) return undefined
-  const named = lab === undefined || reproduce.includes('--lab') ? [] : ['--lab', lab]
-  return ['netlab', ...reproduce, ...named].map(quote).join(' ')
+  const [verb = '', ...rest] = reproduce
+  const named = lab === undefined || verb === 'status' ? [] : ['--lab', lab]
+  return ['netlab', verb, ...(verb === 'exec' ? [...named, ...rest] : [...rest, ...named])].map(quote).join(' ')
 }
 
 export const failuresOf = (run: TestRun): Check[] => run.checks.filter((c) => c.status === 'failed')

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { program } from '../../../src/cli.ts'
 import { Failure } from '../../../src/commands/failure.ts'
 import { explain, policy } from '../../../src/commands/policy.ts'
 
@@ -109,4 +110,16 @@ test('the table has a line for hosts, and none where every pod is their own', as
   )
   await policy(join(dir, 'lab.yaml'), { port: ['80/tcp'], json: true })
   expect(out).not.toContain('"node-1"')
+})
+
+test('what its help shows is about pods and Services that are there', async () => {
+  const command = program()
+    .commands.find((c) => c.name() === 'policy')!
+    .commands.find((c) => c.name() === 'explain')!
+  let help = ''
+  command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+  const shown = [...help.matchAll(/netlab policy explain (\S+) (\S+)(?: --port (\S+))? --lab (\S+)/g)]
+  expect(shown.length).toBeGreaterThan(1)
+  for (const [, from, to, port, lab] of shown) await explain(from!, to!, { lab: lab!, ...(port === undefined ? {} : { port }) })
+  expect(out).toContain('client → svc/web')
 })

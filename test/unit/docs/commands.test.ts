@@ -20,7 +20,8 @@ it('every netlab command the documentation shows exists, and so do its options',
     const [name = '', ...rest] = words
     // Placeholders, as in `netlab COMMAND --help`, and what netlab answers without a command.
     if (/^[A-Z]+$/.test(name) || name === '--version' || name === '--help') return []
-    const command = commands.find((c) => c.name() === name)
+    const group = commands.find((c) => c.name() === name)
+    const command = group?.commands.find((c) => c.name() === rest[0]) ?? group
     if (!command || !shown.includes(name)) return [`${where}: no command "${name}": ${text}`]
     const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest
     const known = new Set(['-h', '--help', ...command.options.flatMap((o) => [o.short, o.long])])

@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import { someOf, titleOf } from '../../../src/report/test-failures.ts'
+import { commandOf, someOf, titleOf } from '../../../src/report/test-failures.ts'
 import { testDocument, testedIn } from '../../../src/report/test-json.ts'
 import { testText, type TestStyle } from '../../../src/report/test-text.ts'
 import { HOSTILE, leak, run } from './finished.ts'
@@ -63,6 +63,14 @@ describe('a finished test as text', () => {
 
   test('says which lab when there are several', () => {
     expect(testText(run, { ...style, isOnly: false })).toContain('netlab trace visitor shop/db --port 5432/tcp --lab shop\n')
+  })
+
+  test('names the lab where the command that shows a failure takes it', () => {
+    const shown = (...reproduce: string[]): string | undefined => commandOf({ ...leak, reproduce }, 'shop')
+    expect(shown('exec', 'db', '--', 'ip', 'link', 'show', 'eth0')).toBe('netlab exec --lab shop db -- ip link show eth0')
+    expect(shown('status', 'shop')).toBe('netlab status shop')
+    expect(shown('trace', 'a', 'db')).toBe('netlab trace a db --lab shop')
+    expect(commandOf({ ...leak, reproduce: ['exec', 'db', '--', 'ip', 'address'] })).toBe('netlab exec db -- ip address')
   })
 
   test('large matrices are shown when asked for', () => {
