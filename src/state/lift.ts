@@ -16,7 +16,7 @@ export type Lifted =
   | { readonly outcome: 'restored' }
   /** Nothing was tried: an earlier change is unfinished, or the rules are not those that were asked for. */
   | { readonly outcome: 'refused'; readonly why: string; readonly drift?: Drift }
-  /** A variant was refused by the kernel. `restored`: the lab is as it was before all the same. */
+  /** A variant was refused by the kernel, or the lab could not be put back. `restored`: it is as it was before all the same. */
   | { readonly outcome: 'failed'; readonly why: string; readonly restored: boolean }
 
 const isRules = (o: KernelObject): boolean => o.kind === 'chain' || o.kind === 'ipset'
@@ -71,7 +71,7 @@ export async function tryOut(
   signal?.throwIfAborted()
   writeAttempt({ version: 1, lab: name, objects: union(applied.objects, all) })
   let failure: string | undefined
-  let restored = false
+  let thrown: { readonly error: unknown } | undefined
   try {
     let current = base
     for (const [index, desired] of parts.entries()) {
@@ -84,10 +84,14 @@ export async function tryOut(
       await visit(index)
       signal?.throwIfAborted()
     }
-  } finally {
-    restored = await restore(session, base, all)
-    if (restored) endAttempt(name)
+  } catch (error) {
+    thrown = { error }
   }
+  const restored = await restore(session, base, all)
+  if (restored) endAttempt(name)
+  // What ended it matters less than that the lab is not as it was.
+  if (thrown && restored) throw thrown.error
+  if (thrown) return { outcome: 'failed', why: signal?.aborted ? 'interrupted' : (thrown.error as Error).message, restored }
   if (failure !== undefined) return { outcome: 'failed', why: failure, restored }
   return restored ? { outcome: 'restored' } : { outcome: 'failed', why: 'the lab could not be put back as it was', restored }
 }

@@ -96,6 +96,20 @@ describe('netlab test --prove', { skip: unable }, () => {
     assert.deepEqual(await rules(), asItWas)
     await lab.mustBeHealthy()
   })
+
+  it('interrupted where it cannot put the lab back, it says so', async () => {
+    const proof = await lifted(async (child) => {
+      await output(['ip', 'netns', 'delete', lab.ns('node-2')])
+      child.kill('SIGINT')
+    })
+    assert.equal(proof.code, 1, told(proof))
+    const restores = the(JSON.parse(proof.stdout) as Parameters<typeof the>[0], 'prove-restores')
+    assert.equal(restores.status, 'failed')
+    assert.match(restores.detail ?? '', /^interrupted; the lab is not as it was: netlab up \S+ puts it back$/)
+    await lab.mustUp()
+    assert.deepEqual(await rules(), asItWas)
+    await lab.mustBeHealthy()
+  })
 })
 
 describe('netlab test --prove, where policies deny alone', { skip: unable }, () => {
