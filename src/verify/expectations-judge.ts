@@ -90,8 +90,9 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
   const ip = parseIp(address)!
   if (lab.serviceCIDRs.some((cidr) => contains(parseCidr(cidr)!, ip)))
     return held(`refused: no Service has ${family === 6 ? `[${address}]` : address}:${port}/${kind}`)
-  if (c.to) return broken(`refused: ${nodeName(c.to)} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
-  return held(heard(answer))
+  // Whoever has the address was reached: a router has no listeners of ours, nor has a host's bridge.
+  const who = c.to ? nodeName(c.to) : address
+  return broken(`refused: ${who} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
 }
 
 function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outcome {

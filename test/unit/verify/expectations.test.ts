@@ -102,6 +102,12 @@ describe('deny, and what says so', () => {
     ['{ from: a, to: b, port: 80/tcp, result: deny }', { by: 'b' }, /^answered by b; policy default\/b ingress\[0\]: .* allows it$/],
     ['{ from: a, to: c, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
     ['{ from: a, to: c, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: c was reached, only nobody listens on 80\/tcp/],
+    [
+      '{ from: a, to: router, port: 80/tcp, result: deny }',
+      { outcome: 'refused' },
+      /^refused: 192\.168\.\S+ was reached, only nobody listens/,
+    ],
+    ['{ from: a, to: 10.244.0.1, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: 10\.244\.0\.1 was reached/],
     ['{ from: a, to: router, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
     ['{ from: a, to: c, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
     ['{ from: friend, to: a, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
