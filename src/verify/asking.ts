@@ -27,6 +27,8 @@ export interface AskingOptions {
  * asked again to see who counts them, silence itself says nothing.
  */
 const PATIENCE = { silent: 900, answering: 2500, counted: 400 } as const
+/** A denied SYN that is repeated is counted twice, and hides that another one was not. */
+const BEFORE_SYN_IS_REPEATED = 950
 /** Of the second time, on a machine that may be busy. */
 const LONGER = 1.6
 /** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
@@ -163,8 +165,11 @@ export class Asking {
     for (const wave of rounds) {
       signal?.throwIfAborted()
       const puts = wave.map((i): Put => {
-        const usual = list[i]!.expected.includes('timeout') ? PATIENCE.silent : PATIENCE.answering
-        return { question: list[i]!, patience: Math.round(usual * longer * patience), quiet: this.#isOurs(list[i]!) }
+        const question = list[i]!
+        const isSilent = question.expected.includes('timeout')
+        const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
+        const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
+        return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
       })
       const answers = await this.#askers.ask(puts, (count) =>
         onProgress?.(`${phase} ${list.length} questions`, (before + count) / list.length),
