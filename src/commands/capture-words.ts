@@ -10,16 +10,8 @@ import type { Applied } from '../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../topology/address.ts'
 import { suggest } from '../topology/suggest.ts'
 import { decode } from '../trace/packet/decode.ts'
-import { Exit, failure, type Failure } from './failure.ts'
 import { callName, theNode } from './labs.ts'
-
-const usage = (code: string, message: string, hint?: string): Failure => failure(Exit.Usage, code, message, hint)
-
-/** @throws Failure for anything but a whole number from 1 */
-export function wholeNumber(text: string, option: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  throw usage('bad-option', `--${option} ${text}: expected a whole number from 1`)
-}
+import { usage } from './options.ts'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Merge } from '../capture/merge.ts'
 import { Tap, whereOf, type Frame, type Listen, type Losses } from '../capture/tap.ts'
 import { netnsFile } from '../kernel/netns.ts'
-import { findTool } from '../kernel/probe.ts'
 import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.ts'
-import { filterFor, listensFor, milliseconds, wholeNumber } from './capture-words.ts'
+import { filterFor, listensFor, milliseconds } from './capture-words.ts'
 import { Exit, failure } from './failure.ts'
 import { theLab } from './labs.ts'
-import { requireRoot } from './machine.ts'
+import { requirePerl, requireRoot } from './machine.ts'
+import { whole } from './options.ts'
 
 export interface CaptureOptions extends SinkOptions {
   readonly lab?: string
@@ -24,13 +24,13 @@ const TICK = 50
 const MOST_WAITING = 20_000
 
 export async function capture(words: readonly string[], options: CaptureOptions): Promise<void> {
-  const count = options.count === undefined ? Infinity : wholeNumber(options.count, 'count')
+  const count = whole(options.count, 'count', 1, 1_000_000_000) ?? Infinity
   const duration = options.duration === undefined ? Infinity : milliseconds(options.duration)
   if (options.write !== undefined && options.wireshark)
     throw failure(Exit.Usage, 'bad-option', '--write and --wireshark do not go together', 'Wireshark can save what it shows.')
   const applied = theLab(options.lab)
   requireRoot('capture')
-  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  requirePerl()
   const { listens, widest } = await listensFor(applied, words)
   const matches = filterFor(applied, options.filter)
 

@@ -29,6 +29,11 @@ export function requireRoot(command: string): void {
   )
 }
 
+/** What listens and asks inside nodes is written in Perl. @throws Failure */
+export function requirePerl(): void {
+  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+}
+
 /** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
 export function requireOutside(): void {
   const here = networkNamespace(process.pid)

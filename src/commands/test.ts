@@ -5,11 +5,10 @@ import type { Check, Group, TestRun } from '../verify/check.ts'
 import { proveAll } from '../verify/prove-run.ts'
 import { runTest, type TestOptions } from '../verify/run.ts'
 import { sources } from '../verify/sources.ts'
-import { findTool } from '../kernel/probe.ts'
 import { readApplied, type Applied } from '../state/store.ts'
-import { Exit, failure, Failure } from './failure.ts'
+import { Exit, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
-import { requireRoot } from './machine.ts'
+import { requirePerl, requireRoot } from './machine.ts'
 import { usage, whole } from './options.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
 
@@ -111,7 +110,7 @@ export async function test(name: string | undefined, options: TestCommandOptions
   const chosen = testOptions(options)
   const applied = theLab(name)
   requireRoot('test')
-  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  requirePerl()
   requireReports(options)
   const at = new Date()
   const tested = await testLab(applied, chosen)

@@ -1,7 +1,6 @@
 /** `netlab trace`: one real probe, and its story. */
 import { Enter } from '../kernel/enter.ts'
 import { netnsFile } from '../kernel/netns.ts'
-import { findTool } from '../kernel/probe.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import type { Applied } from '../state/store.ts'
 import type { Lab } from '../model/lab.ts'
@@ -10,9 +9,9 @@ import { onlyPort, resolveTargets, TargetError } from '../trace/targets.ts'
 import type { Story } from '../trace/story.ts'
 import { existsSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { Exit, failure, Failure } from './failure.ts'
+import { Exit, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
-import { completePath, requireRoot } from './machine.ts'
+import { completePath, requirePerl, requireRoot } from './machine.ts'
 import { usage, whole } from './options.ts'
 
 export interface TraceOptions {
@@ -77,7 +76,7 @@ export async function storyOf(
   signal: AbortSignal,
 ): Promise<Story> {
   const asked = probeOptions(options)
-  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  requirePerl()
   // Only the lab knows which port a Service has; else the collectors start before it is read.
   const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? read() : undefined
   const probe = early ? { ...asked, ...told(() => onlyPort(early.lab, toWord)) } : asked

@@ -53,7 +53,11 @@ export interface Shown {
 /** At most `most`, and of every check that fails at least one: a thousand lost pairs must not hide the one leak. */
 export function someOf(failures: readonly Check[], most: number): Shown {
   const byId = new Map<string, Check[]>()
-  for (const f of failures) byId.set(f.id, [...(byId.get(f.id) ?? []), f])
+  for (const f of failures) {
+    const same = byId.get(f.id)
+    if (same) same.push(f)
+    else byId.set(f.id, [f])
+  }
   const share = new Map([...byId].map(([id]) => [id, 1]))
   let left = most - byId.size
   // In turns, so that the rare ones are shown whole before the frequent ones take what is left.

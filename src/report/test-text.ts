@@ -78,7 +78,12 @@ function failuresText(run: TestRun, { chalk, columns, cwd, isOnly }: TestStyle):
 /** Checks with the same id and title are one line: a title, how it went, and how much is behind it. */
 function groupText(group: Group, checks: readonly Check[], chalk: ChalkInstance): string {
   const lines = new Map<string, Check[]>()
-  for (const c of checks) lines.set(`${c.id} ${c.title}`, [...(lines.get(`${c.id} ${c.title}`) ?? []), c])
+  for (const c of checks) {
+    const key = `${c.id} ${c.title}`
+    const same = lines.get(key)
+    if (same) same.push(c)
+    else lines.set(key, [c])
+  }
   const row = (same: readonly Check[]): string => {
     const { passed, failed, skipped } = countsOf(same)
     const { title, detail } = same[0]!

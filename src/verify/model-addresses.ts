@@ -1,10 +1,10 @@
 /** Addresses, networks and devices, as read back from the kernel of every pod and node. */
 import type { Host, Lab, Pod } from '../model/lab.ts'
 import { contains, overlaps, parseCidr, parseIp } from '../topology/address.ts'
+import { nodeName } from '../trace/places.ts'
 import type { Check } from './check.ts'
 import type { Scene } from './promises.ts'
 import type { Device, LinkAddress, NodeReading, Readings } from './readings.ts'
-import { nameOf } from './scene.ts'
 import { Tally, type Failing } from './tally.ts'
 
 /** Devices that kernel modules put into every namespace; they are down. */
@@ -16,10 +16,10 @@ const addressesOf = (node: NodeReading, device: string): LinkAddress[] =>
     .flatMap((d) => (d.addr_info ?? []).filter((a) => a.scope !== 'link' && a.scope !== 'host'))
 
 const failsAt = (pod: Pod | Host, detail: string): Failing => ({
-  from: nameOf(pod),
+  from: nodeName(pod),
   detail,
   source: pod.source,
-  reproduce: ['exec', nameOf(pod), '--', 'ip', 'address'],
+  reproduce: ['exec', nodeName(pod), '--', 'ip', 'address'],
 })
 
 /** Every address somebody in the lab has or stands for, besides pods. */

@@ -1,10 +1,10 @@
 /** Closed ports refuse at once instead of staying silent, loopback is private, and containers of a pod share it. */
 import { addressOf, type Host, type Lab, type Pod } from '../model/lab.ts'
 import type { Party } from '../model/verdict.ts'
+import { nodeName } from '../trace/places.ts'
 import type { Check } from './check.ts'
 import { failing, isAllowed, type Leg } from './model-paths.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
-import { nameOf } from './scene.ts'
 import type { Readings } from './readings.ts'
 import { answerText, Tally } from './tally.ts'
 
@@ -79,7 +79,7 @@ export function judgeClosed(scene: Scene, evidence: Evidence, readings: Readings
   }
   for (const t of topical(scene)) {
     const answer = evidence.answer(t.asked)
-    const isRight = answer !== undefined && answer.outcome === t.asked.expected[0] && (t.topic !== 'shared' || answer.by === nameOf(t.to))
+    const isRight = answer !== undefined && answer.outcome === t.asked.expected[0] && (t.topic !== 'shared' || answer.by === nodeName(t.to))
     tallies[t.topic].add(isRight ? undefined : failing(t, `${t.asked.address === LOCAL ? `${LOCAL}: ` : ''}${answerText(answer)}`))
   }
   const spaces = new Tally('model', 'containers-share-namespace', 'all containers of a pod are in its network namespace')

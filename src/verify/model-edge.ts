@@ -1,9 +1,10 @@
 /** The cluster's edge: who leaves gets its node's address, exactly where the lab says so, and nobody gets in uninvited. */
 import { addressOf, type External, type Host, type Pod } from '../model/lab.ts'
 import type { Check } from './check.ts'
-import { failing, ipOf, isAllowed, reached, untranslated, type Leg } from './model-paths.ts'
+import { failing, isAllowed, reached, untranslated, type Leg } from './model-paths.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
 import type { Answer } from './question.ts'
+import { withoutPort } from './services-parties.ts'
 import { answerText, Tally } from './tally.ts'
 
 type Crossing =
@@ -74,7 +75,7 @@ function judge(scene: Scene, edge: Edge, answer: Answer | undefined): string | u
   if (crossing === 'itself') return untranslated(edge, answer)
   const host = scene.lab.hosts.find((h) => from.kind === 'pod' && h.name === from.host)!
   const expected = addressOf(host, asked.family)
-  return ipOf(answer.seen) === expected
+  return withoutPort(answer.seen ?? '') === expected
     ? undefined
     : `was seen as ${answer.seen ?? 'nobody'} instead of ${expected}, the address of ${host.name}`
 }

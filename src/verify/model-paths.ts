@@ -6,10 +6,12 @@
 import { addressOf, type Host, type Lab, type Pod } from '../model/lab.ts'
 import { verdict, type Party } from '../model/verdict.ts'
 import type { Family } from '../topology/address.ts'
+import { nodeName } from '../trace/places.ts'
 import type { Cell, Check } from './check.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
 import type { Answer, Listening } from './question.ts'
-import { nameOf, partiesOf } from './scene.ts'
+import { partiesOf } from './scene.ts'
+import { withoutPort } from './services-parties.ts'
 import { answerText, portText, Tally, traceArguments, type Failing } from './tally.ts'
 
 /** A question between two parties that must be answered. */
@@ -21,9 +23,6 @@ export interface Leg {
 
 /** UDP goes the way TCP goes: it is asked of one pair in so many. */
 const UDP_SHARE = 10
-
-/** `10.0.0.1:80` or `[fd00::1]:80` without the port. */
-export const ipOf = (end: string | undefined): string => (end ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
 
 /** Whether policies let a question pass. */
 export const isAllowed = (lab: Lab, from: Party, to: Party, family: Family, kind: 'icmp' | 'tcp' | 'udp', port: number): boolean =>
@@ -68,7 +67,7 @@ function* allLegs(scene: Scene): Generator<Leg> {
 export function controlListeners({ lab, control, loopback }: Scene): Listening[] {
   return partiesOf(lab).map((p) => ({
     netns: p.netns,
-    name: nameOf(p),
+    name: nodeName(p),
     ports: [
       { protocol: 'tcp', port: control },
       { protocol: 'udp', port: control },
@@ -88,7 +87,7 @@ export function expectedTtl(lab: Lab, from: Pod | Host, to: Pod | Host): number 
 
 /** A failing question as a line of a report. */
 export function failing({ from, to, asked }: Leg, detail: string): Failing {
-  const [a, b] = [nameOf(from), nameOf(to)]
+  const [a, b] = [nodeName(from), nodeName(to)]
   const reproduce = traceArguments(asked, a, b)
   return {
     from: a,
@@ -103,8 +102,8 @@ export function failing({ from, to, asked }: Leg, detail: string): Failing {
 /** Who answered is who was asked; an echo answers for itself. */
 export function reached({ to, asked }: Leg, answer: Answer | undefined): string | undefined {
   if (answer?.outcome !== 'ok') return answerText(answer)
-  if (asked.kind === 'icmp' || answer.by === nameOf(to)) return undefined
-  return answer.by === undefined ? `somebody answered who is not ${nameOf(to)}: ${answer.text ?? ''}` : `${answer.by} answered instead`
+  if (asked.kind === 'icmp' || answer.by === nodeName(to)) return undefined
+  return answer.by === undefined ? `somebody answered who is not ${nodeName(to)}: ${answer.text ?? ''}` : `${answer.by} answered instead`
 }
 
 /** The address and port that the other side saw are the asker's own. */
@@ -112,8 +111,7 @@ export function untranslated({ from, asked }: Leg, answer: Answer): string | und
   if (asked.kind !== 'icmp' && answer.seen !== answer.self)
     return `was seen as ${answer.seen ?? 'nobody'}, though it sent from ${answer.self}`
   const own = from.addresses.map((a) => a.ip)
-  if (from.kind === 'pod' && !own.includes(ipOf(asked.kind === 'icmp' ? `${answer.self}:0` : answer.self)))
-    return `sent from ${answer.self}, which is not its address`
+  if (from.kind === 'pod' && !own.includes(withoutPort(answer.self ?? ''))) return `sent from ${answer.self}, which is not its address`
   return undefined
 }
 
@@ -159,5 +157,5 @@ export const pathCells = (scene: Scene, evidence: Evidence): Cell[] =>
     const answer = evidence.answer(asked)
     if (!answer || asked.kind === 'udp') return []
     const measured = answer.outcome === 'ok' ? 'allow' : 'deny'
-    return [{ from: nameOf(from), to: nameOf(to), port: portText(asked), family: asked.family, expected: 'allow', measured }]
+    return [{ from: nodeName(from), to: nodeName(to), port: portText(asked), family: asked.family, expected: 'allow', measured }]
   })

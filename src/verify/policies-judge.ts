@@ -8,6 +8,7 @@ import type { Square, Squares } from './policies.ts'
 import { denial, sourceOf, why } from './policies-words.ts'
 import type { Evidence, Findings, Scene } from './promises.ts'
 import type { Answer, Question } from './question.ts'
+import { traceArguments } from './tally.ts'
 import type { Proof } from './vacuity-proof.ts'
 
 /** What a square came to: `undefined` is what was expected of it. */
@@ -66,11 +67,10 @@ function failureOf(lab: Lab, s: Square, answer: Answer, evidence: Evidence): Fai
   return { id: 'policy-allows', text: `${instead}; ${reason}` }
 }
 
-/** Arguments of the trace that shows a question. */
-export function reproduce(from: string, to: string, question: Pick<Question, 'kind' | 'port' | 'family'>): { reproduce?: string[] } {
-  if (question.kind === 'sctp') return {} // trace sends none
-  const port = question.kind === 'icmp' ? [] : ['--port', `${question.port}/${question.kind}`]
-  return { reproduce: ['trace', from, to, ...port, ...(question.family === 6 ? ['--family', '6'] : [])] }
+/** The trace that shows a question, for a check. */
+export function reproduce(from: string, to: string, question: Pick<Question, 'kind' | 'port' | 'family'>): Pick<Check, 'reproduce'> {
+  const words = traceArguments(question, from, to)
+  return words ? { reproduce: words } : {}
 }
 
 const TITLES: Readonly<Record<Failure['id'], string>> = {

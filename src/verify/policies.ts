@@ -3,16 +3,16 @@
  * port that policies speak of and on one that none does. A pair that is denied must be silent, because policies
  * dropped it; a pair that is allowed must be answered, by whom it asked.
  */
-import type { Lab } from '../model/lab.ts'
+import { addressOf, type Lab } from '../model/lab.ts'
 import { policiesOf } from '../model/policies.ts'
 import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../model/reachability.ts'
 import { verdict, type Party, type Verdict } from '../model/verdict.ts'
-import { addressOf } from '../model/lab.ts'
 import { nodeName } from '../trace/places.ts'
 import type { Family } from '../topology/address.ts'
 import { judgePolicies } from './policies-judge.ts'
 import type { Asked, Promises, Scene } from './promises.ts'
 import type { Listening } from './question.ts'
+import { partiesOf } from './scene.ts'
 
 /** One question of policies: may this party reach that one on this port? */
 export interface Square {
@@ -42,7 +42,7 @@ function isConnected(lab: Lab, from: Party, to: Party): boolean {
 /** Pairs in an order that never leaves out a kind: one of each first, on one host and across hosts apart. */
 function pairs(scene: Scene): { readonly asked: readonly (readonly [Party, Party])[]; readonly left: number } {
   const { lab } = scene
-  const parties: Party[] = [...lab.pods, ...lab.hosts, ...lab.externals]
+  const parties = partiesOf(lab)
   const kindOf = kindsOf(lab)
   const kind = new Map(parties.map((p) => [p, kindOf(p)]))
   const place = (p: Party): string => (p.kind === 'pod' ? p.host : p.name)

@@ -15,9 +15,6 @@ export interface Sampling {
   readonly seed?: number
 }
 
-/** What people call a node. */
-export const nameOf = (party: Party): string => (party.kind === 'pod' ? party.key : party.name)
-
 /** Every end a question can have. */
 export const partiesOf = (lab: Lab): Party[] => [...lab.pods, ...lab.hosts, ...lab.externals]
 

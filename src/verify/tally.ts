@@ -62,7 +62,11 @@ export function answerText(a: Answer | undefined): string {
 }
 
 /** The command that shows a question's way. SCTP cannot be traced. */
-export function traceArguments(q: Question, from: string, to: string): readonly string[] | undefined {
+export function traceArguments(
+  q: Pick<Question, 'kind' | 'port' | 'family' | 'size'>,
+  from: string,
+  to: string,
+): readonly string[] | undefined {
   if (q.kind === 'sctp') return undefined
   return [
     'trace',

@@ -9,7 +9,8 @@ import { hostPairs } from '../../../src/verify/model-pairs.ts'
 import { questionKey, type Asked, type Evidence, type Scene } from '../../../src/verify/promises.ts'
 import type { Answer } from '../../../src/verify/question.ts'
 import type { Device, NodeReading, Readings } from '../../../src/verify/readings.ts'
-import { nameOf, partiesOf, sceneOf } from '../../../src/verify/scene.ts'
+import { partiesOf, sceneOf } from '../../../src/verify/scene.ts'
+import { nodeName } from '../../../src/trace/places.ts'
 import { misdressed, worn } from '../../../src/verify/wire.ts'
 import { lab } from '../model/fixture.ts'
 
@@ -69,7 +70,7 @@ function healthy({ lab: l }: Scene, q: Asked): Answer {
         q.family,
       )!
     : own
-  return { outcome, ms: 1, self: end(own), by: nameOf(to), seen: end(seen) }
+  return { outcome, ms: 1, self: end(own), by: nodeName(to), seen: end(seen) }
 }
 
 interface Trouble {
@@ -85,7 +86,10 @@ function failing(trouble: Trouble, text = TEXT): string[] {
     const from = partiesOf(scene.lab).find((p) => p.netns === q.netns)!
     const to = partiesOf(scene.lab).find((p) => p.addresses.some((a) => a.ip === q.address))
     const said = healthy(scene, q)
-    answers.set(questionKey(q), { ...said, ...trouble.answer?.(q, `${nameOf(from)} ${to ? nameOf(to) : q.address} ${q.kind} ${q.port}`) })
+    answers.set(questionKey(q), {
+      ...said,
+      ...trouble.answer?.(q, `${nodeName(from)} ${to ? nodeName(to) : q.address} ${q.kind} ${q.port}`),
+    })
   }
   const readings = readingsOf(scene.lab)
   trouble.readings?.(readings, scene.lab)
