@@ -17,6 +17,8 @@ export type Proof =
   | { readonly by: 'nobody'; readonly rules: readonly DenyRule[]; readonly among: number }
   /** It was asked again, and this came back: whatever kept it silent the first time, it was no rule. */
   | { readonly by: 'answer'; readonly answer: Answer }
+  /** Nobody knows: the counters of a host could not be read. */
+  | { readonly by: 'unread'; readonly why: string }
   /** Nothing in the lab denies it: silence is no promise kept. */
   | { readonly by: 'no-rule' }
 
@@ -55,14 +57,20 @@ export function counters(lab: Lab, questions: readonly Question[]): Place[] {
   return [...found.values()]
 }
 
-/** Reads the counters of hosts: one process a host and family. @throws when a host cannot be read */
-async function count(places: readonly Place[], enter: Enter): Promise<Counts> {
+const placeKey = ({ ns, family }: Place): string => `${ns} ${family}`
+
+/** Why counters could not be read, by {@link placeKey}. */
+type Unread = Map<string, string>
+
+/** Reads the counters of hosts: one process a host and family. A host that is gone is another check's business. */
+async function count(places: readonly Place[], enter: Enter, unread: Unread): Promise<Counts> {
   const counts = new Map<string, number>()
   const tool = { 4: 'iptables-save', 6: 'ip6tables-save' } as const
   const jobs = places.map(({ ns, family }): Job => ({ ns, steps: [{ run: [tool[family], '-c', '-t', 'filter'] }] }))
   await enter.run(jobs, (index, [result]) => {
-    const { ns, family } = places[index]!
-    if (result?.code !== 0) throw new Error(`reading the counters of ${ns}: ${result?.stderr.trim() ?? 'no answer'}`)
+    const place = places[index]!
+    const { ns, family } = place
+    if (result?.code !== 0) return void unread.set(placeKey(place), result?.stderr.trim() ?? 'no answer')
     readCounts(ns, family, result.stdout, counts)
   })
   return counts
@@ -71,8 +79,16 @@ async function count(places: readonly Place[], enter: Enter): Promise<Counts> {
 /**
  * What stands behind each silent question.
  * @param silent questions that heard nothing, each asked once between the two readings
+ * @param unread why counters could not be read, by `namespace family`
  */
-export async function prove(lab: Lab, silent: readonly Asked[], before: Counts, after: Counts, means: Means): Promise<Proofs> {
+export async function prove(
+  lab: Lab,
+  silent: readonly Asked[],
+  before: Counts,
+  after: Counts,
+  means: Means,
+  unread: ReadonlyMap<string, string> = new Map(),
+): Promise<Proofs> {
   const proofs = new Map<string, Proof>(silent.map((q) => [questionKey(q), { by: 'no-rule' }]))
   const expected = new Map(silent.map((q) => [questionKey(q), q.expected]))
   const set = (b: Bucket, proof: (q: Question) => Proof): void => {
@@ -84,7 +100,9 @@ export async function prove(lab: Lab, silent: readonly Asked[], before: Counts, 
   /** Groups in doubt, one list a bucket: of each list one is asked in a round, so that rules are not shared. */
   let doubts: Bucket[][] = []
   for (const b of buckets(lab, silent)) {
-    if (counted(b, before, after) >= sum(b.questions)) dropped(b)
+    const why = b.rules.map((r) => unread.get(placeKey(r))).find((w) => w !== undefined)
+    if (why !== undefined) set(b, () => ({ by: 'unread', why }))
+    else if (counted(b, before, after) >= sum(b.questions)) dropped(b)
     // What is lost together, for want of a way from one node or to one, stands together.
     else doubts.push([{ ...b, questions: b.questions.toSorted((x, y) => wayOf(x).localeCompare(wayOf(y))) }])
   }
@@ -107,7 +125,8 @@ export async function prove(lab: Lab, silent: readonly Asked[], before: Counts, 
       const n = counted(b, start, end)
       const now = { ...b, questions: still }
       if (still.length === 0) return rest.length > 0 ? [rest] : []
-      if (n === 0) lost(now)
+      // Less than nothing: the host was there before.
+      if (n <= 0) lost(now)
       else if (n >= sum(still) || still.length === 1) dropped(now)
       else {
         const half = Math.ceil(still.length / 2)
@@ -129,8 +148,10 @@ export class DenyWatch {
   readonly #enter: Enter
   readonly #places: readonly Place[]
   readonly #before: Counts
+  readonly #unread: Unread
 
-  private constructor(lab: Lab, enter: Enter, places: readonly Place[], before: Counts) {
+  private constructor(lab: Lab, enter: Enter, places: readonly Place[], before: Counts, unread: Unread) {
+    this.#unread = unread
     this.#lab = lab
     this.#enter = enter
     this.#places = places
@@ -140,7 +161,8 @@ export class DenyWatch {
   /** @param asked everything that is about to be asked */
   static async start(lab: Lab, asked: readonly Asked[], enter: Enter): Promise<DenyWatch> {
     const places = counters(lab, asked.filter(mayBeSilent))
-    return new DenyWatch(lab, enter, places, await count(places, enter))
+    const unread: Unread = new Map()
+    return new DenyWatch(lab, enter, places, await count(places, enter, unread), unread)
   }
 
   /**
@@ -149,7 +171,7 @@ export class DenyWatch {
    */
   async end(asked: readonly Asked[], answer: (q: Question) => Answer | undefined, ask: Means['ask']): Promise<Proofs> {
     const silent = asked.filter((q) => mayBeSilent(q) && answer(q)?.outcome === 'timeout')
-    const again = (): Promise<Counts> => count(this.#places, this.#enter)
-    return prove(this.#lab, silent, this.#before, await again(), { ask, count: again })
+    const again = (): Promise<Counts> => count(this.#places, this.#enter, this.#unread)
+    return prove(this.#lab, silent, this.#before, await again(), { ask, count: again }, this.#unread)
   }
 }

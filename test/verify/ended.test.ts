@@ -99,3 +99,30 @@ describe('a test of a lab whose node is gone', { skip: unable }, () => {
     assert.ok(checks.some((c) => c.from === 'b' && c.detail?.includes('No such file or directory')))
   })
 })
+
+describe('a test of a lab with policies whose host is gone', { skip: unable }, () => {
+  const lab = new Lab(`
+hosts: { node-1: {}, node-2: {} }
+pods: { a: { host: node-1 }, b: { host: node-2, labels: { app: b } } }
+policies: { b: { podSelector: { matchLabels: { app: b } } } }
+`)
+  before(() => lab.mustUp())
+  after(() => lab.remove())
+
+  it('names the host, and takes no silence for a deny', async () => {
+    await sh(`ip netns delete ${lab.ns('node-2')}`)
+    const result = await netlab(['test', lab.name, '--json', '--timeout', '500ms'])
+    assert.equal(result.code, 1, told(result))
+    const { checks } = JSON.parse(result.stdout) as {
+      checks: { id: string; status: string; from?: string; to?: string; detail?: string }[]
+    }
+    assert.deepEqual(
+      checks.filter((c) => c.id === 'nodes-are-there').map((c) => [c.status, c.from]),
+      [['failed', 'node-2']],
+    )
+    const denied = checks.filter((c) => c.from === 'a' && c.to === 'b')
+    assert.ok(denied.length > 0, result.stdout)
+    for (const c of denied) assert.equal(c.status, 'failed', JSON.stringify(c))
+    assert.ok(!checks.some((c) => c.id === 'policy:default/b' && c.status === 'passed'))
+  })
+})

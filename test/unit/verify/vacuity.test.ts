@@ -146,6 +146,18 @@ describe('denies are proven', () => {
     }
   })
 
+  test('where counters cannot be read nothing is proven', async () => {
+    const k = kernel(() => false)
+    k.send(denied)
+    const proofs = await prove(lab, denied, new Map(), k.counts(), k.means, new Map([['v.node-1 4', 'gone']]))
+    const on = (q: Question): string => dropsOf(lab, q)[0]!.ns
+    for (const q of denied) {
+      const proof = proofs.get(questionKey(q))!
+      expect(proof.by, questionKey(q)).toBe(on(q) === 'v.node-1' ? 'unread' : 'rule')
+      if (proof.by === 'unread') expect(unproven(lab, proof)).toBe('silent, but whether a policy dropped it is not known: gone')
+    }
+  })
+
   test('another endpoint that may answer says nothing about the one that was silent', async () => {
     const k = kernel(() => true)
     const either = { ...denied[0]!, expected: ['ok', 'timeout'] as const }
