@@ -1,5 +1,6 @@
 /** The one way out of a command that did not succeed. */
 import { WorkerGone } from '../kernel/enter.ts'
+import { TOOL_PACKAGES } from '../kernel/probe.ts'
 import { StateError } from '../state/store.ts'
 import { LabBusy } from '../state/lock.ts'
 import { diagnosticsJson, formatDiagnostics } from '../report/diagnostics.ts'
@@ -15,11 +16,21 @@ interface CommanderError extends Error {
 const isCommander = (error: unknown): error is CommanderError =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
 
+/** A program of netlab's own that is not there: how perl and Node.js say that it cannot be started. */
+function missingTool(error: unknown): string | undefined {
+  const said = error instanceof Error ? /Can't exec "([\w-]+)": No such file|\bspawn ([\w-]+) ENOENT/.exec(error.message) : null
+  const tool = said?.[1] ?? said?.[2]
+  return tool !== undefined && tool in TOOL_PACKAGES ? tool : undefined
+}
+
 /** What is known about an error that commands expect; undefined for bugs. */
 export function asFailure(error: unknown): Failure | undefined {
   if (error instanceof Failure) return error
   if (error instanceof LabBusy) return failure(Exit.Apply, 'lab-busy', error.message, 'Try again when it has finished.')
   if (error instanceof StateError) return failure(Exit.Machine, 'state', error.message, error.hint)
+  const tool = missingTool(error)
+  if (tool !== undefined)
+    return failure(Exit.Machine, 'tool-missing', `the program ${tool} is not installed`, `sudo apt-get install ${TOOL_PACKAGES[tool]!}`)
   if (error instanceof WorkerGone)
     return failure(
       Exit.Apply,
