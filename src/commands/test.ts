@@ -5,8 +5,8 @@ import type { Check, Group, TestRun } from '../verify/check.ts'
 import { proveAll } from '../verify/prove-run.ts'
 import { runTest, type TestOptions } from '../verify/run.ts'
 import { sources } from '../verify/sources.ts'
-import { readApplied, type Applied } from '../state/store.ts'
-import { Exit, Failure } from './failure.ts'
+import { hasAttempt, lastChange, readApplied, type Applied } from '../state/store.ts'
+import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requirePerl, requireRoot } from './machine.ts'
 import { usage, whole } from './options.ts'
@@ -58,6 +58,27 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
   }
 }
 
+/** What was true of one lab says little about two, or about none. @throws Failure when the lab is gone */
+async function unchanged({ lab }: Applied, work: () => Promise<TestRun>): Promise<TestRun> {
+  const requirePresence = (): void => {
+    if (readApplied(lab.name)) return
+    throw failure(Exit.Broken, 'lab-removed', `lab ${lab.name} was removed while it was tested`, `netlab up ${lab.file} builds it again.`)
+  }
+  const before = lastChange(lab.name)
+  const wasHalfDone = hasAttempt(lab.name)
+  const run = await work().catch((error: unknown) => {
+    // Whoever removes a lab ends what runs in it: that is no fault of the helpers.
+    if (!(error instanceof Failure)) requirePresence()
+    throw error
+  })
+  requirePresence()
+  const notes = [
+    ...(lastChange(lab.name) === before ? [] : ['the lab at rest: another netlab changed it meanwhile, so test it again']),
+    ...(wasHalfDone ? [`the lab as asked for: a change of it is under way or was interrupted; netlab up ${lab.file} puts it back`] : []),
+  ]
+  return { ...run, untested: [...notes, ...run.untested] }
+}
+
 /** Runs a test with progress on standard error. @throws Failure (130) when it is interrupted. */
 async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<TestRun> {
   const progress = new Progress()
@@ -67,7 +88,7 @@ async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | '
     progress.share(share)
   }
   try {
-    return await interruptible((signal) => runTest(applied, sources, { ...options, signal, onProgress }))
+    return await unchanged(applied, () => interruptible((signal) => runTest(applied, sources, { ...options, signal, onProgress })))
   } finally {
     progress.end()
   }

@@ -50,7 +50,11 @@ export async function tryOut(
   signal?: AbortSignal,
 ): Promise<Lifted> {
   const name = applied.lab.name
-  if (hasAttempt(name)) return { outcome: 'refused', why: 'a change of this lab is under way or was interrupted' }
+  if (hasAttempt(name))
+    return {
+      outcome: 'refused',
+      why: `a change of this lab is under way or was interrupted: netlab up ${applied.lab.file} puts it back`,
+    }
   const places = touched(applied.objects, variants)
   const part = (objects: readonly KernelObject[]): KernelObject[] => objects.filter((o) => isRules(o) && places.has(o.ns))
   const base = part(applied.objects)

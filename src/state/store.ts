@@ -9,7 +9,7 @@
  *
  * A namespace the journal does not name is not ours and is never touched.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Lab } from '../model/lab.ts'
@@ -119,6 +119,9 @@ export const writeAttempt = (attempt: Attempt): void => write(attempt.lab, 'atte
 export const endAttempt = (lab: string): void => rmSync(join(labDir(lab), 'attempt.json'), { force: true })
 /** Whether a change of this lab is under way or was left half done. */
 export const hasAttempt = (lab: string): boolean => existsSync(join(labDir(lab), 'attempt.json'))
+
+/** When what is recorded of a lab last changed, nanoseconds since 1970: every change of a lab begins and ends with that. */
+export const lastChange = (lab: string): bigint | undefined => statSync(labDir(lab), { bigint: true, throwIfNoEntry: false })?.mtimeNs
 
 /** From now on the lab counts as incomplete: it is about to be taken apart, and nobody may call it up again. */
 export const forgetApplied = (lab: string): void => rmSync(join(labDir(lab), 'applied.json'), { force: true })

@@ -44,6 +44,8 @@ function noWay(lab: Lab, { from, to }: Case): string | undefined {
   return undefined
 }
 
+const isNobodys = (c: Case, { address }: Question): boolean => !c.isOwned && !c.door && !isLoopback(address)
+
 /** A container that declares the port and left it to the test to listen there. */
 function idleContainer({ to }: Case, { kind, port }: Question, evidence: Evidence): string | undefined {
   if (to?.kind !== 'pod' || kind === 'icmp' || evidence.listener(to.netns, kind, port) !== 'ours') return undefined
@@ -55,7 +57,8 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
   const got = heard(answer)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
-    const reason = noWay(lab, c) ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c))
+    const nobody = said?.allowed === true && isNobodys(c, question) ? `no node of the lab has ${question.address}` : undefined
+    const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c))
     return broken(reason ? `${got}; ${reason}` : got)
   }
   const idle = idleContainer(c, question, evidence)
@@ -101,8 +104,7 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
     const host = lab.hosts.find((h) => h.netns === proof.rule.ns)?.name ?? proof.rule.ns
     return held(`dropped on ${host} by the rule "${said(proof.rule.rule)}", which counted it`)
   }
-  const isNobodys = !c.isOwned && !c.door && !isLoopback(question.address)
-  if (isNobodys) return held(`silence: no node of the lab has ${question.address}`)
+  if (isNobodys(c, question)) return held(`silence: no node of the lab has ${question.address}`)
   const lost = unproven(lab, proof)
   if (lost !== undefined) return broken(lost)
   const none = noWay(lab, c)

@@ -39,6 +39,7 @@ function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evide
   const check = { id: 'something-is-reachable', group: 'model', title: 'something in this lab answers', tested: hoped.length } as const
   const late = hoped.filter((q) => evidence.first(q) && evidence.answer(q)?.outcome === 'ok').length
   const again = late > 0 ? `, ${late} of them only when asked again` : ''
+  if (lab.pods.length === 0) return { ...check, status: 'skipped', detail: 'this lab has no pods' }
   if (heard > 0) return { ...check, status: 'passed', detail: `${heard} of ${hoped.length} questions that may be answered were${again}` }
   const detail =
     hoped.length > 0 ? `none of ${hoped.length} questions that should be answered was` : 'no question that was asked should be answered'

@@ -1,7 +1,7 @@
 /** However a test ends, it leaves nothing: no process, no listener, and nothing that waits for what is dead. */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab, type NodeDocument } from '../support/lab.ts'
@@ -124,5 +124,57 @@ policies: { b: { podSelector: { matchLabels: { app: b } } } }
     assert.ok(denied.length > 0, result.stdout)
     for (const c of denied) assert.equal(c.status, 'failed', JSON.stringify(c))
     assert.ok(!checks.some((c) => c.id === 'policy:default/b' && c.status === 'passed'))
+  })
+})
+
+describe('a test of a lab that others change meanwhile', { skip: unable }, () => {
+  const topology = 'hosts: { node-1: {}, node-2: {} }\npods: { a: { host: node-1 }, b: { host: node-2 } }\n'
+  const lab = new Lab(topology)
+  before(async () => {
+    await lab.mustUp()
+    // Somebody must wait for an answer while the lab is changed.
+    await sh(`nsenter --net=/run/netns/${lab.ns('node-2')} iptables -I FORWARD -j DROP`)
+  })
+  after(() => lab.remove())
+
+  it('says so', async () => {
+    const test = netlab(['test', lab.name, '--json', '--only', 'model', '--timeout', '2s'])
+    await until('asking', () => askers(lab).length >= 4)
+    writeFileSync(lab.file, readFileSync(lab.file, 'utf8').replace('pods: {', 'pods: { c: { host: node-1 },'))
+    const up = await netlab(['up', lab.file])
+    assert.equal(up.code, 0, told(up))
+    const result = await test
+    assert.equal(result.code, 1, told(result))
+    assert.match((JSON.parse(result.stdout) as { untested: string[] }).untested[0]!, /another netlab changed it meanwhile/)
+    const again = await netlab(['test', lab.name, '--json', '--only', 'model', '--timeout', '500ms'])
+    assert.doesNotMatch(again.stdout, /changed it meanwhile/)
+  })
+
+  it('says when it was removed, not that its own helpers failed', async () => {
+    const test = netlab(['test', lab.name, '--json', '--timeout', '10s'])
+    await until('asking', () => askers(lab).length >= 5)
+    const down = await netlab(['down', lab.name])
+    assert.equal(down.code, 0, told(down))
+    const result = await test
+    assert.equal(result.code, 1, told(result))
+    const { errors } = JSON.parse(result.stdout) as { errors: { code: string }[] }
+    assert.deepEqual(
+      errors.map((e) => e.code),
+      ['lab-removed'],
+    )
+  })
+})
+
+describe('a test of a lab without pods', { skip: unable }, () => {
+  const lab = new Lab('hosts: { node-1: {}, node-2: {} }\npods: {}\n')
+  before(() => lab.mustUp())
+  after(() => lab.remove())
+
+  it('has nothing to hold against it', async () => {
+    const result = await netlab(['test', lab.name, '--json'])
+    assert.equal(result.code, 0, told(result))
+    const { checks } = JSON.parse(result.stdout) as { checks: { id: string; status: string }[] }
+    assert.equal(checks.find((c) => c.id === 'something-is-reachable')?.status, 'skipped')
+    assert.equal(checks.find((c) => c.id === 'nodes-forward')?.status, 'passed')
   })
 })

@@ -47,6 +47,8 @@ describe('allow', () => {
     ['{ from: a, to: b, port: 80/tcp }', { by: 'c' }, /^answered by c instead of b$/],
     ['{ from: a, to: svc/b, port: 80/tcp }', { by: 'c' }, /^answered by c, which is no endpoint of b$/],
     ['{ from: a, to: svc/none, port: 80/tcp }', { outcome: 'refused' }, /^refused; nobody is behind Service none$/],
+    ['{ from: a, to: 192.0.2.7, port: 53/udp }', { outcome: 'timeout' }, /^silence; no node of the lab has 192\.0\.2\.7$/],
+    ['{ from: shut, to: 192.0.2.7 }', { outcome: 'timeout' }, /^silence; egress of shut is isolated by policy default\/shut/],
     [
       '{ from: outside, to: a }',
       { outcome: 'unreachable', text: 'no route' },
