@@ -1,0 +1,111 @@
+# Part of asker.pl: echoes, and what ICMP says of anything that was sent.
+use strict;
+use warnings;
+use Errno qw(EAGAIN EMSGSIZE ENOBUFS);
+use Socket qw(SOCK_DGRAM IPPROTO_IPV6 MSG_DONTWAIT);
+our ($IP_MTU, $IPV6_MTU, $SCTP, $SPACING, $nonce, %raw, %mark, $sequence, $next_look);
+
+sub start_icmp {
+    my ($q) = @_;
+    my $is_six = six($q->{to});
+    $q->{what} = $is_six ? 'icmp6' : 'icmp';
+    raw($q->{what}, $q->{family}, $is_six ? 58 : 1) // return socket_failed($q, $! + 0);
+    # As `self`: the address it will be sent from.
+    my $socket = opened($q->{family}, SOCK_DGRAM, 17);
+    if ($socket && connect $socket, packed($q->{to}, 9)) {
+        $q->{self} = without_port(shown(getsockname $socket));
+        if ($q->{size}) {
+            my $mtu = getsockopt $socket, $is_six ? IPPROTO_IPV6 : 0, $is_six ? $IPV6_MTU : $IP_MTU;
+            $q->{mtu} = unpack 'i', $mtu if defined $mtu;
+        }
+    }
+    ready_echo($q);
+    say_icmp($q);
+    if ($q->{count} > 1) { $q->{sent} = 1; $q->{remind} = $q->{at} + $SPACING }
+}
+
+# A child has one id; a number counts up, and is repeated in the payload beyond its 16 bits.
+sub ready_echo {
+    my ($q) = @_;
+    my $is_six = six($q->{to});
+    my $number = ++$sequence;
+    push @{ $q->{marks} }, "icmp $number";
+    $mark{"icmp $number"} = $q;
+    my $body = pack('nna6NN', $nonce & 0xffff, $number & 0xffff, 'netlab', $nonce, $number);
+    my $headers = $is_six ? 40 : 20;
+    $body .= "\0" x ($q->{size} - $headers - 4 - length $body) if $q->{size} > $headers + 4 + length $body;
+    $q->{packet} = $is_six ? pack('CCn', 128, 0, 0) . $body : pack('CCn', 8, 0, checksum(pack('CCn', 8, 0, 0) . $body)) . $body;
+}
+
+sub settle_train {
+    my ($q) = @_;
+    my @times = values %{ $q->{heard} };
+    my $twice = grep { $_ > 1 } @times;
+    settle($q, 'ok', ttl => $q->{ttl}, text => "$q->{count} sent, " . @times . " came back, $twice more than once");
+}
+
+sub say_icmp {
+    my ($q) = @_;
+    return if defined send $raw{ $q->{what} }, $q->{packet}, MSG_DONTWAIT, packed($q->{to}, 0);
+    return if $! == ENOBUFS || $! == EAGAIN;
+    settle_errno($q, $! + 0, $! == EMSGSIZE && $q->{mtu} ? (text => "local mtu=$q->{mtu}") : ());
+}
+
+# A question by what a packet of ours carries: the echo's id, number and payload.
+sub echo_question {
+    my ($echo) = @_;
+    return () if length $echo < 22;
+    my ($id, $number, $word, $theirs, $whole) = unpack 'x4 n n a6 N N', $echo;
+    return $id == ($nonce & 0xffff) && $word eq 'netlab' && $theirs == $nonce ? ($mark{"icmp $whole"}, $whole) : ();
+}
+
+# Routers quote little: what is beyond the echo's own header may be missing.
+sub quoted_question {
+    my ($echo) = @_;
+    my ($type, $id, $number) = unpack 'C x3 n n', $echo;
+    return undef if !defined $number || ($type != 8 && $type != 128) || $id != ($nonce & 0xffff);
+    my ($found) = grep { /\Aicmp (\d+)/ && ($1 & 0xffff) == $number } keys %mark;
+    return defined $found ? $mark{$found} : undef;
+}
+
+sub hear_icmp {
+    my ($what, $ttl, $from, $bytes) = @_;
+    my ($type, $code) = unpack 'CC', $bytes;
+    return if length $bytes < 8;
+    if ($type == ($what eq 'icmp' ? 0 : 129)) {
+        my ($q, $number) = echo_question($bytes);
+        return if !$q;
+        return settle($q, 'error', text => "$from answered") if $from ne $q->{peer};
+        return settle($q, 'error', text => 'a shorter echo came back: ' . length($bytes) . ' bytes') if length $bytes != length $q->{packet};
+        return settle($q, 'ok', ttl => $ttl) if $q->{count} < 2;
+        # A little longer than the last one takes: what comes twice comes soon.
+        $q->{heard}{$number}++;
+        $q->{ttl} = $ttl;
+        $q->{deadline} = now() + 3 * $SPACING if $q->{sent} == $q->{count} && keys %{ $q->{heard} } == $q->{count};
+        $next_look = $q->{deadline} if $q->{deadline} < $next_look;
+        return;
+    }
+    my $inner = substr $bytes, 8;
+    my ($header, $protocol) = $what eq 'icmp' ? (4 * (ord($inner || "\0") & 15), ord(substr($inner, 9, 1) || "\0")) : (40, ord(substr($inner, 6, 1) || "\0"));
+    return if length $inner < $header + 8;
+    my $quoted = substr $inner, $header;
+    my $q = $protocol == ($what eq 'icmp' ? 1 : 58) ? quoted_question($quoted) : $protocol == $SCTP ? $mark{ 'sctp ' . unpack 'n', $quoted } : undef;
+    return if !$q;
+    my ($outcome, $text) =
+        $what eq 'icmp'
+      ? $type == 3
+          ? $code == 4 ? ('too-long', 'mtu=' . unpack 'n', substr $bytes, 6, 2)
+          : $code == 2 ? ('refused', 'protocol unreachable')
+          : $code == 3 ? ('refused', 'port unreachable')
+          : $code == 9 || $code == 10 || $code == 13 ? ('prohibited', 'prohibited')
+          : ('unreachable', $code == 0 ? 'network unreachable' : 'host unreachable')
+          : ('unreachable', $type == 11 ? 'time to live exceeded' : "ICMP type $type")
+      : $type == 1
+      ? $code == 4 ? ('refused', 'port unreachable') : $code == 1 || $code > 4 ? ('prohibited', 'prohibited') : ('unreachable', $code == 0 ? 'no route' : 'address unreachable')
+      : $type == 2 ? ('too-long', 'mtu=' . unpack 'N', substr $bytes, 4, 4)
+      : $type == 4 && $code == 1 ? ('refused', 'protocol unreachable')
+      :              ('unreachable', $type == 3 ? 'hop limit exceeded' : "ICMPv6 type $type");
+    settle($q, $outcome, text => "$text, says $from");
+}
+
+1;
