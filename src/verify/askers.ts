@@ -34,7 +34,9 @@ export class Askers {
   readonly #names: string[] = []
   readonly #held = new Map<string, Held>()
   readonly #listens: { readonly key: string; readonly node: number }[] = []
-  #listening: { left: number; readonly done: () => void } | undefined
+  /** Listeners that have not said what came of them. */
+  readonly #unsaid = new Set<number>()
+  #allSaid: () => void = DONE
   #wave: Wave | undefined
   #waves = 0
   #closed: Promise<unknown> | undefined
@@ -82,12 +84,12 @@ export class Askers {
         this.#held.set(key, { why: 'it does not answer' })
         const node = this.#node(netns)
         const id = this.#listens.push({ key, node }) - 1
+        if (!this.gone.has(netns)) this.#unsaid.add(id)
         wanted.set(node, [...(wanted.get(node) ?? []), `LISTEN ${id} ${protocol} ${port} ${loopback ? 'loopback' : 'any'} ${name}`])
       }
     }
-    if (wanted.size === 0) return this.#held
-    const left = [...wanted].filter(([node]) => !this.gone.has(this.#names[node]!)).reduce((n, [, lines]) => n + lines.length, 0)
-    const all = new Promise<void>((done) => (this.#listening = { left, done }))
+    if (this.#unsaid.size === 0) return this.#held
+    const all = new Promise<void>((done) => (this.#allSaid = done))
     for (const [node, lines] of wanted) this.#tell(node, lines)
     await this.#untilClosed(all)
     return this.#held
@@ -175,7 +177,8 @@ export class Askers {
     const listen = this.#listens[id]
     if (!listen) return
     this.#held.set(listen.key, what === 'ours' || what === 'busy' ? what : { why: what })
-    if (this.#listening && --this.#listening.left <= 0) this.#listening.done()
+    // One that had said so and then died says so twice.
+    if (this.#unsaid.delete(id) && this.#unsaid.size === 0) this.#allSaid()
   }
 
   #lost(node: number, why: string): void {
