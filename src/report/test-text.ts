@@ -132,7 +132,9 @@ export function testText(run: TestRun, style: TestStyle): string {
     const checks = run.checks.filter((c) => c.group === group)
     return checks.length > 0 ? [groupText(group, checks, chalk)] : []
   })
-  const parts = [failuresText(run, style), matrixPart(run, style), ...grouped, untestedText(run, chalk), summaryLine(run, chalk)]
+  const failures = failuresText(run, style)
+  const drift = failures && chalk.dim(`netlab status ${run.lab} names what of the lab is not as it was asked for.\n`)
+  const parts = [failures, matrixPart(run, style), ...grouped, untestedText(run, chalk), drift, summaryLine(run, chalk)]
   return parts.filter((part) => part !== '').join('\n')
 }
 

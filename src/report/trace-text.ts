@@ -123,7 +123,7 @@ function ending(s: Story, chalk: ChalkInstance): string[] {
     if (drop.hint) lines.push(`  ${chalk.green('hint')}     ${visible(drop.hint)}`)
   }
   for (const d of s.differences) lines.push(`${chalk.yellow('differs')}   ${visible(d)}`)
-  for (const n of s.notes) lines.push(`${chalk.yellow('note')}      ${visible(n)}`)
+  for (const n of s.notes) lines.push(`${chalk.yellow('note')}      ${visible(withoutFolders(n, s.file))}`)
   const e = s.evidence
   lines.push(
     chalk.dim(

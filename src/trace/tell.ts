@@ -1,6 +1,7 @@
 /** Evidence and verdict → the finished story: hops with what was decided on them, what was expected and never reached. */
 import { decisionsOf } from './decisions.ts'
 import { keyOfStep } from './chain.ts'
+import { leak } from './leak.ts'
 import type { Sighting } from './identity.ts'
 import { judge, type Verdict } from './judge.ts'
 import { expectedSteps, type PredictedPath, type Step } from './path.ts'
@@ -148,7 +149,8 @@ function differences(scene: Scene, verdict: Verdict): string[] {
 }
 
 function notes(scene: Scene): string[] {
-  const list: string[] = []
+  const leaked = leak(scene)
+  const list = leaked === undefined ? [] : [leaked]
   const devices = (chain: readonly Sighting[]): Set<string> => new Set(chain.map((s) => `${s.node} ${s.device}`))
   const [there, back] = [devices(scene.forward), devices(scene.reply)]
   const only = (a: Set<string>, b: Set<string>): string => [...a].filter((d) => !b.has(d)).join(', ')

@@ -124,7 +124,9 @@ function shape(lab: Lab, readings: Readings): Check[] {
       const off = ['net/ipv4/ip_forward', ...(lab.families.includes(6) ? ['net/ipv6/conf/all/forwarding'] : [])].filter(
         (s) => reading.settings[s] !== '1',
       )
-      forwarding.add(off.length === 0 ? undefined : failsAt(node, `${off.map((s) => s.replaceAll('/', '.')).join(', ')} is off`))
+      const settings = off.map((s) => s.replaceAll('/', '.'))
+      const reproduce = ['exec', nodeName(node), '--', 'sysctl', ...settings]
+      forwarding.add(off.length === 0 ? undefined : { ...failsAt(node, `${settings.join(', ')} is off`), reproduce })
     }
     for (const d of reading.devices) {
       for (const a of d.addr_info ?? []) {

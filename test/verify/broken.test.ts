@@ -26,6 +26,8 @@ interface Breakage {
   /** Checks that must fail, and whom the failures must name. */
   readonly fails: readonly string[]
   readonly names: RegExp
+  /** The command that one of them suggests. */
+  readonly shows?: string
 }
 
 const rule = (node: string, rest: string): Pick<Breakage, 'breaks' | 'mends'> => ({
@@ -101,6 +103,7 @@ const BREAKAGES: readonly Breakage[] = [
     mends: 'at node-2 sysctl -qw net.ipv4.ip_forward=1',
     fails: ['nodes-forward', 'pods-reach-pods'],
     names: /node-2|c/,
+    shows: 'exec node-2 -- sysctl net.ipv4.ip_forward',
   },
 ]
 
@@ -111,7 +114,7 @@ describe('a broken lab', { skip: unable }, () => {
   before(async () => void (await lab.mustUp()))
   after(() => lab.remove())
 
-  for (const { what, breaks, mends, fails, names } of BREAKAGES) {
+  for (const { what, breaks, mends, fails, names, shows } of BREAKAGES) {
     it(what, async () => {
       await inLab(breaks)
       const { checks } = await tested(lab, '--timeout', '800ms', '--only', 'model', 'service').finally(() => inLab(mends))
@@ -124,6 +127,11 @@ describe('a broken lab', { skip: unable }, () => {
           assert.ok(c.detail !== undefined && c.detail !== '')
         }
       }
+      if (shows !== undefined)
+        assert.ok(
+          failed.some((c) => c.reproduce?.join(' ') === shows),
+          JSON.stringify(failed),
+        )
     })
   }
 

@@ -12,6 +12,7 @@ export interface CheckDocument {
   readonly port?: string
   readonly detail?: string
   readonly source?: string
+  readonly reproduce?: readonly string[]
   readonly tested: number
 }
 

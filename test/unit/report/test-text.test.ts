@@ -65,6 +65,12 @@ describe('a finished test as text', () => {
     expect(testText(run, { ...style, isOnly: false })).toContain('netlab trace visitor shop/db --port 5432/tcp --lab shop\n')
   })
 
+  test('where something failed, says what tells whether the lab is as it was asked for', () => {
+    expect(testText(run, style)).toContain('netlab status shop names what of the lab is not as it was asked for.\n')
+    const fine = { ...run, checks: run.checks.filter((c) => c.status !== 'failed') }
+    expect(testText(fine, style)).not.toContain('netlab status')
+  })
+
   test('names the lab where the command that shows a failure takes it', () => {
     const shown = (...reproduce: string[]): string | undefined => commandOf({ ...leak, reproduce }, 'shop')
     expect(shown('exec', 'db', '--', 'ip', 'link', 'show', 'eth0')).toBe('netlab exec --lab shop db -- ip link show eth0')

@@ -1,0 +1,35 @@
+/** What arrives although policies deny it: no drop to explain, so the rules that are not there must be. */
+import { addressOf, type Node } from '../model/lab.ts'
+import { sourceAddress, verdict, type Party } from '../model/verdict.ts'
+import { placeOf } from './causes/blame.ts'
+import { nodeName } from './places.ts'
+import type { Scene } from './scene.ts'
+
+const PROTOCOLS = { icmp: 'ICMP', tcp: 'TCP', udp: 'UDP' } as const
+
+/**
+ * Names the policies that deny a probe which got to its end all the same; undefined when none does. What was translated so that
+ * its receiver does not see who sent it is not judged: policies saw it as something else on the way.
+ */
+export function leak(scene: Scene): string | undefined {
+  const { lab, from, options } = scene.parts
+  const last = scene.forward.at(-1)
+  const ip = last?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  if (!last || !ip || last.direction !== 'in') return undefined
+  const { family } = from
+  const party = (has: (node: Node) => boolean): Party | undefined => [...lab.pods, ...lab.hosts, ...lab.externals].find(has)
+  const sender = party((n) => n.netns === from.node.netns)
+  const receiver = party((n) => n.netns === last.netns)
+  if (!sender || !receiver || sender === receiver || addressOf(receiver, family) !== ip.dst) return undefined
+  if (receiver.kind === 'pod' && sourceAddress(lab, sender, receiver, family) !== ip.src) return undefined
+  const transport = last.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
+  const port = options.protocol === 'icmp' || !transport ? {} : { port: transport.dstPort }
+  const said = verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port })
+  if (said.allowed) return undefined
+  const [way, end, { isolating }] = said.egress.allowed
+    ? (['ingress', receiver, said.ingress] as const)
+    : (['egress', sender, said.egress] as const)
+  const names = isolating.map((p) => (p.source ? `${p.title} (${placeOf(scene, { file: p.file, ...p.source })})` : p.title))
+  const deny = names.length === 1 ? `policy ${names[0]} denies` : `policies ${names.join(', ')} deny`
+  return `${deny} this (${way} of ${nodeName(end)}), but nothing dropped it: netlab status ${lab.name} names rules that are not as they were asked for`
+}
