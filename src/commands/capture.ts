@@ -20,8 +20,9 @@ export interface CaptureOptions extends SinkOptions {
 
 /** Milliseconds between two looks at what was heard. */
 const TICK = 50
-/** Frames that may wait for us before the kernel has to keep them. */
+/** Frames, and their bytes, that may wait for us before the kernel has to keep them. */
 const MOST_WAITING = 20_000
+const MOST_BYTES = 64 * 2 ** 20
 
 export async function capture(words: readonly string[], options: CaptureOptions): Promise<void> {
   const count = whole(options.count, 'count', 1, 1_000_000_000) ?? Infinity
@@ -73,7 +74,7 @@ async function listen({ listens, sink, matches, count, stop }: Run): Promise<voi
   const tap = new Tap(listens, {
     onFrame: (frame) => {
       merge.push(frame)
-      if (merge.waiting > MOST_WAITING) tap.pause()
+      if (merge.waiting > MOST_WAITING || merge.bytes > MOST_BYTES) tap.pause()
     },
     onTrouble: (where, text) => {
       // A device that went down says so again and again.

@@ -28,6 +28,17 @@ test('a frame waits until older ones must have been read', () => {
   expect([out, merge.waiting]).toEqual([[450n * MS, 500n * MS], 0])
 })
 
+test('it knows how much waits', () => {
+  const merge = new Merge(() => {})
+  merge.push({ ...frame(400n * MS), bytes: Buffer.alloc(60) })
+  merge.push({ ...frame(500n * MS), bytes: Buffer.alloc(1500) })
+  expect([merge.waiting, merge.bytes]).toEqual([2, 1560])
+  merge.flush(510n * MS)
+  expect([merge.waiting, merge.bytes]).toEqual([1, 1500])
+  merge.flush()
+  expect([merge.waiting, merge.bytes]).toEqual([0, 0])
+})
+
 test('frames of listeners that each hear in order come out in order, whoever is read first; of one instant the first read is first', () => {
   fc.assert(
     fc.property(fc.array(fc.array(fc.integer({ min: 0, max: 80 }), { maxLength: 12 }), { minLength: 1, maxLength: 4 }), (streams) => {
