@@ -24,6 +24,7 @@ export interface TraceDocument {
     readonly kernelReason?: string
     readonly rule?: string
     readonly source?: string
+    readonly hint?: string
     readonly evidence: string
   } | null
   readonly differences: readonly string[]

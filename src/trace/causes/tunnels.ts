@@ -81,11 +81,21 @@ export function noSocket(scene: Scene, s: Sighting, common: Common): Drop {
     ...common,
     cause: 'nobody-listening',
     text: `nobody in ${name} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
-    hint:
-      places.node(s.netns).kind === 'pod'
-        ? `Declare it under containers.ports of ${name}, or start something: netlab exec ${name} -- …`
-        : `netlab exec ${name} -- ss -lnptu`,
+    hint: listeningHint(scene, s, portOf(s) ?? options.port),
   })
+}
+
+/** A container that declares a port is to listen there itself; elsewhere anybody may. */
+function listeningHint({ parts: { lab, places, options } }: Scene, { netns }: Sighting, port: number): string {
+  const name = places.name(netns)
+  const node = places.node(netns)
+  if (node.kind !== 'pod') return `netlab exec ${name} -- ss -lnptu`
+  const container = node.containers.find((c) =>
+    c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === options.protocol),
+  )
+  return container
+    ? `Container ${container.name} declares that port: netlab status ${lab.name} says whether it runs, netlab logs ${name} what it printed.`
+    : `Declare it under containers.ports of ${name}, or start something: netlab exec ${name} -- …`
 }
 
 function tunnelUnheard(scene: Scene, s: Sighting, common: Common, port: number | undefined): Drop {
