@@ -25,7 +25,7 @@ export interface Check {
   readonly detail?: string
   /** What in the topology asked for it. */
   readonly source?: Source & { readonly file?: string }
-  /** Probes or readings behind it; 0 only of skipped ones. */
+  /** Probes or readings behind it; 0 of what was skipped, and where there was nothing to ask. */
   readonly tested: number
   /** Arguments of the command that shows the failure: `['trace', 'pod-a', 'pod-b', '--port', '80/tcp']`. */
   readonly reproduce?: readonly string[]

@@ -85,7 +85,7 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
     evidence.caught = await watch.end()
     signal?.throwIfAborted()
     await readAfter(readings, enter)
-    return result(lab, scene, sources, asked, asking, untested, started)
+    return result(lab, scene, sources, asked, asking, untested, started, groups)
   } finally {
     signal?.removeEventListener('abort', abort)
     enter.close()
@@ -96,6 +96,16 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
 const fullTable = (refused: number): string =>
   `the machine's table of neighbours was full ${refused} times meanwhile, and packets were lost for it (docs/troubleshooting.md)`
 
+const NOUNS: Readonly<Record<Group, string>> = { model: 'network model', policy: 'policies', service: 'Services', expect: '`expect`' }
+
+/** Who asks for a part of the test alone must not take a lab without it for one that keeps its promises. */
+function nothingToTest(groups: readonly Group[] | undefined, findings: readonly Findings[]): Check[] {
+  if (!groups || groups.length === 0 || findings.some((f) => f.checks.some((c) => c.tested > 0))) return []
+  const title = 'there is something to test of what was asked for'
+  const detail = `this lab has nothing of it: ${groups.map((g) => NOUNS[g]).join(', ')}`
+  return [{ id: 'something-is-tested', group: groups[0]!, title, status: 'failed', detail, tested: 0 }]
+}
+
 function result(
   lab: Lab,
   scene: Scene,
@@ -104,12 +114,13 @@ function result(
   { evidence, refused }: Asking,
   untested: readonly string[],
   started: number,
+  groups: readonly Group[] | undefined,
 ): TestRun {
   const findings: Findings[] = sources.map((s) => s.judge(scene, evidence))
   return {
     lab: lab.name,
     file: lab.file,
-    checks: [somethingIsReachable(lab, asked, evidence), ...findings.flatMap((f) => f.checks)],
+    checks: [somethingIsReachable(lab, asked, evidence), ...nothingToTest(groups, findings), ...findings.flatMap((f) => f.checks)],
     cells: findings.flatMap((f) => f.cells ?? []),
     untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...(refused > 0 ? [fullTable(refused)] : [])],
     tookMs: Math.round(performance.now() - started),

@@ -135,6 +135,12 @@ describe('a broken lab', { skip: unable }, () => {
     })
   }
 
+  it('that has nothing of what was asked for is no success', async () => {
+    const { checks, failed } = await tested(lab, '--only', 'policy', 'expect')
+    assert.equal(failed, 1)
+    assert.match(checks.find((c) => c.id === 'something-is-tested')?.detail ?? '', /policies, `expect`/)
+  })
+
   it('in which nothing answers is no success', async () => {
     await inLab('for n in a b c; do at $n ip link set eth0 down; done')
     const { checks } = await tested(lab, '--timeout', '300ms', '--only', 'model')
