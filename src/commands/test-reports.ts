@@ -128,6 +128,7 @@ export async function reportTest(run: TestRun, applied: Applied, options: Report
     kinds: about.kinds,
     matrix: options.matrix ?? false,
     isOnly: labNames().length === 1,
+    isUp: true,
   })
   const notes = [
     ...outcome.diagnostics.map((d) => `${d.message}${d.hint === undefined ? '' : `: ${d.hint}`}\n`),

@@ -9,7 +9,7 @@ import { oneLine, shortPath } from './test-failures.ts'
 import { countsOf, testDocument, testedIn } from './test-json.ts'
 import { countsText, testText, tracesLine, type TestStyle } from './test-text.ts'
 
-export interface CiStyle extends Omit<TestStyle, 'kinds' | 'isOnly'> {
+export interface CiStyle extends Omit<TestStyle, 'kinds' | 'isOnly' | 'isUp'> {
   /** Texts of the files that diagnostics point into, for code frames. */
   readonly sources: ReadonlyMap<string, string>
   /** Fold each lab's own report, as GitHub's log can; elsewhere passed labs have a line and no more. */
@@ -57,7 +57,7 @@ function details(o: Outcome, style: CiStyle): string {
           .map((d) => `${oneLine(d.message)}\n${d.hint === undefined ? '' : `  ${chalk.green('hint:')} ${oneLine(d.hint)}\n`}`)
           .join('')
       : formatDiagnostics(o.diagnostics, sources, { color: chalk.level > 0 })
-  const text = o.run ? testText(o.run, { ...style, kinds: o.kinds, isOnly: false }) : ''
+  const text = o.run ? testText(o.run, { ...style, kinds: o.kinds, isOnly: false, isUp: false }) : ''
   const traces = o.traces.length > 0 ? `${tracesLine(o.traces, style.cwd)}\n` : ''
   return [wrong, text, traces].filter((part) => part !== '').join('\n')
 }

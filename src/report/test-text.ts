@@ -20,6 +20,8 @@ export interface TestStyle {
   readonly matrix: boolean
   /** Commands need not say which lab they mean. */
   readonly isOnly: boolean
+  /** The lab is still there to be looked at. */
+  readonly isUp: boolean
 }
 
 const MOST_FAILURES = 15
@@ -133,9 +135,9 @@ export function testText(run: TestRun, style: TestStyle): string {
     return checks.length > 0 ? [groupText(group, checks, chalk)] : []
   })
   const failures = failuresText(run, style)
-  const drift = failures && chalk.dim(`netlab status ${run.lab} names what of the lab is not as it was asked for.\n`)
+  const drift = failures && style.isUp && chalk.dim(`netlab status ${run.lab} names what of the lab is not as it was asked for.\n`)
   const parts = [failures, matrixPart(run, style), ...grouped, untestedText(run, chalk), drift, summaryLine(run, chalk)]
-  return parts.filter((part) => part !== '').join('\n')
+  return parts.filter(Boolean).join('\n')
 }
 
 /** Where traces of failures are: the pages among them, as the rest goes by the same names. */

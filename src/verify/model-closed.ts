@@ -3,7 +3,7 @@ import { addressOf, type Host, type Lab, type Pod } from '../model/lab.ts'
 import type { Party } from '../model/verdict.ts'
 import { nodeName } from '../trace/places.ts'
 import type { Check } from './check.ts'
-import { failing, isAllowed, type Leg } from './model-paths.ts'
+import { failing, isAllowed, noPairs, type Leg } from './model-paths.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
 import type { Readings } from './readings.ts'
 import { answerText, Tally } from './tally.ts'
@@ -89,8 +89,8 @@ export function judgeClosed(scene: Scene, evidence: Evidence, readings: Readings
     spaces.add(isInItsPod ? undefined : { from: pod.key, detail: `container ${id} runs in another one`, source: pod.source })
   }
   return [
-    ...tallies.closed.checks('questions', 'policies allow none'),
-    ...tallies.private.checks('questions', 'policies allow none'),
+    ...tallies.closed.checks('questions', noPairs(scene.lab, 'policies allow none')),
+    ...tallies.private.checks('questions', noPairs(scene.lab, 'policies allow none')),
     ...tallies.shared.checks('listeners', 'there are no pods'),
     ...spaces.checks('containers', 'no container is running'),
   ]

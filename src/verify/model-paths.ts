@@ -140,13 +140,17 @@ export function judgePaths(scene: Scene, evidence: Evidence): Check[] {
     const expected = expectedTtl(scene.lab, leg.from as Pod | Host, leg.to as Pod | Host)
     hops.add(answer.ttl === expected ? undefined : failing(leg, `TTL ${answer.ttl ?? '?'} instead of ${expected}`))
   }
-  const nothing = 'policies allow none of these pairs'
+  const nothing = noPairs(scene.lab, 'policies allow none of these pairs')
   return [
     ...Object.values(tallies).flatMap((t) => t.checks('questions', nothing)),
     ...natless.checks('answers', 'nothing answered'),
     ...hops.checks('echo replies', 'no echo came back'),
   ]
 }
+
+/** Why no pair of pods was asked anything. */
+export const noPairs = (lab: Lab, denied: string): string =>
+  lab.pods.length === 0 ? 'there are no pods' : lab.pods.length === 1 ? 'there is one pod' : denied
 
 /** Questions of {@link legs}, as they are asked. */
 export const pathQuestions = (scene: Scene): Asked[] => legs(scene).map((l) => l.asked)

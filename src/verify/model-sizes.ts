@@ -4,7 +4,7 @@ import { podMTU } from '../compile/compile.ts'
 import type { Host, Lab } from '../model/lab.ts'
 import type { Check } from './check.ts'
 import { hostPairs, type HostPair } from './model-pairs.ts'
-import { failing } from './model-paths.ts'
+import { failing, noPairs } from './model-paths.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
 import type { Device, Readings } from './readings.ts'
 import { answerText, Tally } from './tally.ts'
@@ -93,7 +93,7 @@ export function judgeSizes(scene: Scene, evidence: Evidence, readings: Readings)
     const isRight = said?.outcome === 'too-long' && said.text === `local mtu=${mtu}`
     fails.add(isRight ? undefined : failing(leg(over), `${over.size} bytes: ${answerText(said)}; the MTU is ${mtu}`))
   }
-  const nothing = 'policies let no echo through'
+  const nothing = noPairs(lab, 'policies let no echo through')
   const without = wire.length === 0 ? 'devices' : 'devices, tunnels among them'
   return [
     ...devs.checks(without, 'no namespace could be read'),

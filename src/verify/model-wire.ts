@@ -4,7 +4,7 @@ import { addressOf } from '../model/lab.ts'
 import { contains, parseCidr, parseIp } from '../topology/address.ts'
 import type { Check } from './check.ts'
 import { hostPairs, type HostPair } from './model-pairs.ts'
-import { failing } from './model-paths.ts'
+import { failing, noPairs } from './model-paths.ts'
 import type { Asked, Evidence, Scene } from './promises.ts'
 import { answerText, Tally } from './tally.ts'
 import type { Heard } from './underlay.ts'
@@ -63,7 +63,7 @@ function judgeTrains(scene: Scene, evidence: Evidence): Check[] {
       isWhole ? undefined : failing({ from: pair.from, to: pair.to, asked }, answer?.outcome === 'ok' ? answer.text! : answerText(answer)),
     )
   }
-  return loss.checks('trains', 'policies let no echo through')
+  return loss.checks('trains', noPairs(scene.lab, 'policies let no echo through'))
 }
 
 function judgeHeaders(scene: Scene, evidence: Evidence, heard: Heard): Check[] {

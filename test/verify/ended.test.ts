@@ -173,8 +173,11 @@ describe('a test of a lab without pods', { skip: unable }, () => {
   it('has nothing to hold against it', async () => {
     const result = await netlab(['test', lab.name, '--json'])
     assert.equal(result.code, 0, told(result))
-    const { checks } = JSON.parse(result.stdout) as { checks: { id: string; status: string }[] }
+    const { checks } = JSON.parse(result.stdout) as { checks: { id: string; status: string; detail?: string }[] }
     assert.equal(checks.find((c) => c.id === 'something-is-reachable')?.status, 'skipped')
     assert.equal(checks.find((c) => c.id === 'nodes-forward')?.status, 'passed')
+    // There are no policies to blame.
+    for (const id of ['pods-reach-pods', 'full-mtu-passes', 'no-loss', 'closed-ports-refuse'])
+      assert.equal(checks.find((c) => c.id === id)?.detail, 'there are no pods', id)
   })
 })

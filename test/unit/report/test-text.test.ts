@@ -5,7 +5,7 @@ import { testDocument, testedIn } from '../../../src/report/test-json.ts'
 import { testText, type TestStyle } from '../../../src/report/test-text.ts'
 import { HOSTILE, leak, run } from './finished.ts'
 
-const style: TestStyle = { chalk: new Chalk({ level: 0 }), columns: 110, cwd: '/repo', kinds: [], matrix: false, isOnly: true }
+const style: TestStyle = { chalk: new Chalk({ level: 0 }), columns: 110, cwd: '/repo', kinds: [], matrix: false, isOnly: true, isUp: true }
 
 describe('a finished test as text', () => {
   const text = testText(run, style)
@@ -67,6 +67,7 @@ describe('a finished test as text', () => {
 
   test('where something failed, says what tells whether the lab is as it was asked for', () => {
     expect(testText(run, style)).toContain('netlab status shop names what of the lab is not as it was asked for.\n')
+    expect(testText(run, { ...style, isUp: false })).not.toContain('netlab status')
     const fine = { ...run, checks: run.checks.filter((c) => c.status !== 'failed') }
     expect(testText(fine, style)).not.toContain('netlab status')
   })
