@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import type { KernelObject } from '../kernel/objects.ts'
 import { learnedNeighbours, type Lab } from '../model/lab.ts'
-import { neighbourTable } from '../verify/machine.ts'
+import { neighbourTable } from '../verify/ask/machine.ts'
 
 /** What a lab takes of what all labs share. */
 export interface Cost {

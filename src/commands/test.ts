@@ -2,7 +2,7 @@
 import { Progress } from '../report/terminal.ts'
 import { withLock } from '../state/lock.ts'
 import type { Check, Group, TestRun } from '../verify/check.ts'
-import { proveAll } from '../verify/prove-run.ts'
+import { proveAll } from '../verify/policies/prove-run.ts'
 import { runTest, type TestOptions } from '../verify/run.ts'
 import { sources } from '../verify/sources.ts'
 import { hasAttempt, lastChange, readApplied, type Applied } from '../state/store.ts'

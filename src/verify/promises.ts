@@ -6,10 +6,10 @@
 import type { Lab } from '../model/lab.ts'
 import type { Party } from '../model/verdict.ts'
 import type { Cell, Check, Group } from './check.ts'
-import type { Answer, Listening, Question } from './question.ts'
-import type { Readings } from './readings.ts'
-import type { Heard } from './underlay.ts'
-import type { Proof } from './vacuity-proof.ts'
+import type { Answer, Listening, Question } from './ask/question.ts'
+import type { Readings } from './evidence/readings.ts'
+import type { Heard } from './evidence/underlay.ts'
+import type { Proof } from './policies/vacuity-proof.ts'
 
 /** What is looked at, decided before anything is asked. */
 export interface Scene {

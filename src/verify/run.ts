@@ -2,14 +2,14 @@
 import { Enter } from '../kernel/enter.ts'
 import { addressOf, type Lab } from '../model/lab.ts'
 import type { Applied } from '../state/store.ts'
-import { Askers } from './askers.ts'
-import { Asking, distinct, type AskingOptions } from './asking.ts'
+import { Askers } from './ask/askers.ts'
+import { Asking, distinct, type AskingOptions } from './ask/asking.ts'
 import type { Check, Group, TestRun } from './check.ts'
-import { forbidden } from './model-wire.ts'
+import { forbidden } from './model/wire.ts'
 import type { Asked, Evidence, Findings, Promises, Scene } from './promises.ts'
-import { readAfter, readBefore } from './readings.ts'
+import { readAfter, readBefore } from './evidence/readings.ts'
 import { sceneOf, type Sampling } from './scene.ts'
-import { UnderlayEar } from './underlay.ts'
+import { UnderlayEar } from './evidence/underlay.ts'
 
 export interface TestOptions extends Sampling, AskingOptions {
   /** Absent: all. */

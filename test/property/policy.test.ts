@@ -6,7 +6,7 @@ import { addressOf, type External, type Lab, type Pod } from '../../src/model/la
 import { reachability } from '../../src/model/reachability.ts'
 import { verdict, type Party } from '../../src/model/verdict.ts'
 import { resolve } from '../../src/model/resolve.ts'
-import { dropsOf } from '../../src/verify/vacuity.ts'
+import { dropsOf } from '../../src/verify/policies/vacuity.ts'
 import { load } from '../unit/model/fixture.ts'
 import { labels, pick, policy } from '../unit/policy/arbitrary.ts'
 import { naivelyAllowed, type NaivePod } from '../unit/policy/naive.ts'

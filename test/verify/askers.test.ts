@@ -1,8 +1,8 @@
 /** The processes that ask and listen: what they hear is what there is, told by whom, and as whom. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Askers, type Put } from '../../src/verify/askers.ts'
-import type { Answer, Listening, Question } from '../../src/verify/question.ts'
+import { Askers, type Put } from '../../src/verify/ask/askers.ts'
+import type { Answer, Listening, Question } from '../../src/verify/ask/question.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { sh } from '../support/run.ts'

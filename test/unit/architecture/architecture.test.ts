@@ -139,7 +139,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
       ['process/', 'records and logs of containers'],
       ['state/', 'journals'],
       ['trace/gather.ts', 'what the kernel tells through files'],
-      ['verify/machine.ts', 'what the kernel tells through files'],
+      ['verify/ask/machine.ts', 'what the kernel tells through files'],
       ['commands/', 'files the user names'],
     ],
   ],

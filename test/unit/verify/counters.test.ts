@@ -1,8 +1,8 @@
 /** What the kernel counts while a lab is asked, and what of it is no fault. */
 import { describe, expect, test } from 'vitest'
-import { judgeCounters } from '../../../src/verify/model-counters.ts'
+import { judgeCounters } from '../../../src/verify/model/counters.ts'
 import type { Scene } from '../../../src/verify/promises.ts'
-import type { Readings } from '../../../src/verify/readings.ts'
+import type { Readings } from '../../../src/verify/evidence/readings.ts'
 import { lab as labOf } from '../model/fixture.ts'
 
 const lab = labOf('name: demo\nhosts: { node-1: {} }\npods: { a: { host: node-1 } }\n')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { expectations } from '../../../src/verify/expectations.ts'
+import { expectations } from '../../../src/verify/expectations/expectations.ts'
 import type { Layer } from '../../../src/trace/packet/layers.ts'
-import type { Answer } from '../../../src/verify/question.ts'
+import type { Answer } from '../../../src/verify/ask/question.ts'
 import { findings, sceneOf, withId, type World } from './promised.ts'
 
 const LAB = `

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { policies, squaresOf } from '../../../src/verify/policies.ts'
+import { policies, squaresOf } from '../../../src/verify/policies/policies.ts'
 import { failed, findings, sceneOf, withId } from './promised.ts'
 
 const SHOP = `

@@ -1,11 +1,11 @@
 /** A lab that answers questions as promised, and what goes wrong in it when a test says so. */
 import type { Check } from '../../../src/verify/check.ts'
 import { questionKey, type Asked, type Evidence, type Findings, type Promises, type Scene } from '../../../src/verify/promises.ts'
-import type { Answer, Question } from '../../../src/verify/question.ts'
-import { fateOf, doorAt } from '../../../src/verify/services-fate.ts'
-import { partyAt, partyIn } from '../../../src/verify/services-parties.ts'
-import { dropsOf } from '../../../src/verify/vacuity.ts'
-import type { Proof } from '../../../src/verify/vacuity-proof.ts'
+import type { Answer, Question } from '../../../src/verify/ask/question.ts'
+import { fateOf, doorAt } from '../../../src/verify/services/fate.ts'
+import { partyAt, partyIn } from '../../../src/verify/services/parties.ts'
+import { dropsOf } from '../../../src/verify/policies/vacuity.ts'
+import type { Proof } from '../../../src/verify/policies/vacuity-proof.ts'
 import { nodeName } from '../../../src/trace/places.ts'
 import { lab } from '../model/fixture.ts'
 

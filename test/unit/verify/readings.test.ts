@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ABSENT } from '../../../src/kernel/enter.ts'
-import { countersOf, growth } from '../../../src/verify/readings.ts'
+import { countersOf, growth } from '../../../src/verify/evidence/readings.ts'
 
 const SNMP = 'Ip: Forwarding DefaultTTL FragCreates\nIp: 1 64 3\nIcmp: InMsgs\nIcmp: 12'
 const SNMP6 = 'Ip6InReceives                   \t20\nIp6FragCreates                  \t4'

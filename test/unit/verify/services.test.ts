@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { serviceQuestions, services, triesFor } from '../../../src/verify/services.ts'
+import { serviceQuestions, services, triesFor } from '../../../src/verify/services/services.ts'
 import { failed, findings, sceneOf, withId } from './promised.ts'
 
 const TEXT = `

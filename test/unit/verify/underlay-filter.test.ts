@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { contains, formatIp, parseCidr, parseIp } from '../../../src/topology/address.ts'
-import { underlayFilter, type Forbidden } from '../../../src/verify/underlay-filter.ts'
+import { underlayFilter, type Forbidden } from '../../../src/verify/evidence/underlay-filter.ts'
 import { filter } from '../packet/bpf.ts'
 
 const bytes = (address: string): Buffer => {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { policies } from '../../../src/verify/policies.ts'
+import { policies } from '../../../src/verify/policies/policies.ts'
 import { questionKey } from '../../../src/verify/promises.ts'
-import { services } from '../../../src/verify/services.ts'
-import type { Question } from '../../../src/verify/question.ts'
-import { unproven } from '../../../src/verify/policies-judge.ts'
-import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/vacuity.ts'
-import { counters, prove } from '../../../src/verify/vacuity-proof.ts'
+import { services } from '../../../src/verify/services/services.ts'
+import type { Question } from '../../../src/verify/ask/question.ts'
+import { unproven } from '../../../src/verify/policies/judge.ts'
+import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/policies/vacuity.ts'
+import { counters, prove } from '../../../src/verify/policies/vacuity-proof.ts'
 import { sceneOf } from './promised.ts'
 
 const scene = sceneOf(`

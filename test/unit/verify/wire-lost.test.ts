@@ -1,6 +1,6 @@
 /** What is made of frames that were not heard, when the one who listened may have missed them. */
 import { expect, test } from 'vitest'
-import { judgeWire } from '../../../src/verify/model-wire.ts'
+import { judgeWire } from '../../../src/verify/model/wire.ts'
 import type { Evidence } from '../../../src/verify/promises.ts'
 import { sceneOf } from './promised.ts'
 

@@ -1,0 +1,182 @@
+/** Questions of a whole test, asked in rounds: what comes out differently is asked again before anybody believes it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Enter } from '../../kernel/enter.ts'
+import type { Lab } from '../../model/lab.ts'
+import { portKey, type Askers, type Held, type Put } from './askers.ts'
+import { neighbourTable, type NeighbourTable } from './machine.ts'
+import { questionKey, type Asked, type Evidence } from '../promises.ts'
+import type { Answer, Question } from './question.ts'
+import type { Readings } from '../evidence/readings.ts'
+import { partiesOf } from '../scene.ts'
+import type { Heard } from '../evidence/underlay.ts'
+import { DenyWatch, type Proof, type Proofs } from '../policies/vacuity-proof.ts'
+import { learnedBy, waves } from './waves.ts'
+
+/** How patiently, and whom to tell. */
+export interface AskingOptions {
+  readonly signal?: AbortSignal
+  /** What is going on, and how far it is, from 0 to 1. */
+  readonly onProgress?: (phase: string, share?: number) => void
+  /** How much longer than usual silence must last before it is an answer; 1 when absent. */
+  readonly patience?: number
+}
+
+/**
+ * Milliseconds of silence. What should be silent is believed sooner: the rest costs nothing where all is well. And
+ * before a second is over, when a SYN would be repeated: rules that deny count packets, not questions. When they are
+ * asked again to see who counts them, silence itself says nothing.
+ */
+const PATIENCE = { silent: 900, answering: 2500, counted: 400 } as const
+/** A denied SYN that is repeated is counted twice, and hides that another one was not. */
+const BEFORE_SYN_IS_REPEATED = 950
+/** Of the second time, on a machine that may be busy. */
+const LONGER = 1.6
+/** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
+const NEIGHBOURS_AGE = 5200
+/** How often one is asked again, if the machine's table of neighbours was full each time. */
+const MOST_TIMES = 3
+/** Entries that questions may make at once, as a share of those nobody has taken yet: others learn meanwhile, too. */
+const SHARE_OF_TABLE = 1 / 2
+const LEAST_ENTRIES = 64
+
+/** What was heard so far. */
+class Answers implements Evidence {
+  readonly #answers = new Map<string, Answer>()
+  readonly #first = new Map<string, Answer>()
+  held: ReadonlyMap<string, Held> = new Map()
+  proofs: Proofs = new Map()
+  readings?: Readings
+  heard?: Heard
+  caught?: Heard
+
+  proof(question: Question): Proof | undefined {
+    return this.proofs.get(questionKey(question))
+  }
+
+  answer(question: Question): Answer | undefined {
+    return this.#answers.get(questionKey(question))
+  }
+
+  first(question: Question): Answer | undefined {
+    return this.#first.get(questionKey(question))
+  }
+
+  listener(netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): ReturnType<Evidence['listener']> {
+    const held = this.held.get(portKey(netns, protocol, port))
+    return held === 'busy' ? 'container' : held
+  }
+
+  /** A later answer takes the place of the first. */
+  hear(question: Question, answer: Answer): void {
+    const key = questionKey(question)
+    const before = this.#answers.get(key)
+    if (before && !this.#first.has(key)) this.#first.set(key, before)
+    this.#answers.set(key, answer)
+  }
+}
+
+/** Each distinct question once; what any source expects of it is expected of it. */
+export function distinct(list: readonly Asked[]): Asked[] {
+  const byKey = new Map<string, Asked>()
+  for (const q of list) {
+    const key = questionKey(q)
+    const before = byKey.get(key)
+    byKey.set(key, before ? { ...before, expected: before.expected.filter((o) => q.expected.includes(o)) } : q)
+  }
+  return [...byKey.values()]
+}
+
+/** Somebody who accepts a connection and says nothing may only be busy: asker.pl's words. */
+const isHesitant = (q: Asked, answer: Answer): boolean => q.kind === 'tcp' && answer.text === 'connected, and it said nothing'
+const isAsExpected = (q: Asked, answer: Answer | undefined): boolean =>
+  answer !== undefined && q.expected.includes(answer.outcome) && !isHesitant(q, answer)
+
+export class Asking {
+  readonly evidence = new Answers()
+  readonly #lab: Lab
+  readonly #options: AskingOptions
+  readonly #askers: Askers
+  readonly #table: NeighbourTable = neighbourTable()
+  readonly #spaces: ReadonlyMap<string, string>
+
+  constructor(lab: Lab, askers: Askers, options: AskingOptions) {
+    this.#lab = lab
+    this.#askers = askers
+    this.#options = options
+    this.#spaces = new Map(partiesOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
+  }
+
+  /** Asks all, once more what came out differently, and proves what stayed silent. */
+  async ask(list: readonly Asked[], enter: Enter): Promise<void> {
+    const watch = await DenyWatch.start(this.#lab, list, enter)
+    await this.#round(list, 'asking', 1)
+    await this.#askAgain(list)
+    this.#options.onProgress?.('reading what was denied')
+    this.evidence.proofs = await watch.end(
+      list,
+      (q) => this.evidence.answer(q),
+      (questions) => this.#askers.ask(questions.map((question) => ({ question, patience: PATIENCE.counted }))),
+    )
+  }
+
+  /** Asks while somebody listens. */
+  async askWatched(list: readonly Asked[]): Promise<void> {
+    await this.#round(list, 'watching the underlay', 1)
+    // What got no answer before, however patiently it was asked, gets none now.
+    await this.#askAgain(list.filter((q) => !this.#isHopeless(q)))
+  }
+
+  /** Whether the same question has been asked before, when nobody listened, and in vain. */
+  #isHopeless({ nth: _nth, ...same }: Asked): boolean {
+    const answer = this.evidence.answer(same)
+    return answer !== undefined && !isAsExpected(same, answer)
+  }
+
+  /** Neighbours that did not fit into the machine's table since this began, whoever asked for them. */
+  get refused(): number {
+    return neighbourTable().refused - this.#table.refused
+  }
+
+  async #askAgain(list: readonly Asked[]): Promise<void> {
+    let refused = 0
+    for (let time = 1; time <= MOST_TIMES; time++) {
+      const strange = list.filter((q) => !isAsExpected(q, this.evidence.answer(q)))
+      const isFull = this.refused > refused
+      if (strange.length === 0 || (time > 1 && !isFull)) return
+      if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
+      refused = this.refused
+      await this.#round(strange, 'asking again', LONGER)
+    }
+  }
+
+  /** Whether a listener of ours has the port, which speaks first. */
+  #isOurs({ kind, address, port }: Question): boolean {
+    const netns = kind === 'tcp' ? this.#spaces.get(address) : undefined
+    return netns !== undefined && this.evidence.listener(netns, 'tcp', port) === 'ours'
+  }
+
+  async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
+    const { onProgress, patience = 1, signal } = this.#options
+    const table = neighbourTable()
+    const most = Math.max(LEAST_ENTRIES, Math.floor((table.most - table.taken) * SHARE_OF_TABLE))
+    const rounds = waves(list, learnedBy(this.#lab), most)
+    let before = 0
+    onProgress?.(`${phase} ${list.length} questions`)
+    for (const wave of rounds) {
+      signal?.throwIfAborted()
+      const puts = wave.map((i): Put => {
+        const question = list[i]!
+        const isSilent = question.expected.includes('timeout')
+        const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
+        const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
+        return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
+      })
+      const answers = await this.#askers.ask(puts, (count) =>
+        onProgress?.(`${phase} ${list.length} questions`, (before + count) / list.length),
+      )
+      wave.forEach((i, n) => this.evidence.hear(list[i]!, answers[n]!))
+      before += wave.length
+      await this.#askers.forget(partiesOf(this.#lab).map((p) => p.netns))
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** Ears on the hosts' links to the underlay: one for what must never be there, one for the clothes a packet wears. */
+import type { Applied } from '../../state/store.ts'
+import { captureFilter } from '../../trace/bpf.ts'
+import { Ear, type Frame } from '../../trace/ear.ts'
+import { decode } from '../../trace/packet/decode.ts'
+import type { Layer } from '../../trace/packet/layers.ts'
+import type { Readings } from './readings.ts'
+import { underlayFilter, type Forbidden } from './underlay-filter.ts'
+
+/** A frame on a host's link to the underlay. */
+export interface Seen {
+  /** Name of the host. */
+  readonly host: string
+  readonly direction: 'in' | 'out'
+  readonly layers: readonly Layer[]
+}
+
+export interface Heard {
+  readonly frames: readonly Seen[]
+  /** Hosts that were listened at. */
+  readonly hosts: ReadonlySet<string>
+  /** Frames that came too fast, or were more than are kept. */
+  readonly lost: number
+}
+
+const UPLINK = 'eth0'
+/** First bytes of what asker.pl puts into an echo. */
+const MARKER = Buffer.from('netl').readUInt32BE()
+/** More would only say the same. */
+const MOST_FRAMES = 20_000
+
+/** UDP ports of the lab's VXLAN devices. */
+const vxlanPorts = ({ objects }: Applied): number[] => [
+  ...new Set(objects.flatMap((o) => (o.kind === 'link' && o.type === 'vxlan' ? [o.port] : []))),
+]
+
+/** Listens until it is ended; the process behind it leaves with netlab. */
+export class UnderlayEar {
+  readonly #ear = new Ear()
+  readonly #applied: Applied
+
+  constructor(applied: Applied) {
+    this.#applied = applied
+  }
+
+  /** For what must not be on the underlay. */
+  async watch(readings: Readings, forbidden: Forbidden): Promise<void> {
+    for (const host of this.#applied.lab.hosts) {
+      const uplink = readings.nodes.get(host.netns)?.devices.find((d) => d.ifname === UPLINK)
+      if (uplink) await this.#ear.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
+    }
+  }
+
+  /** For questions of ours, bare or in a tunnel: echoes and datagrams by their payload, TCP by how it begins and ends. */
+  async listen(): Promise<void> {
+    const vxlanPort = vxlanPorts(this.#applied)[0] ?? 8472
+    const spaces = this.#applied.lab.hosts.map((h) => h.netns)
+    for (const protocol of ['tcp', 'udp'] as const)
+      await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, vxlanPort, translated: true }))
+  }
+
+  async end(): Promise<Heard> {
+    const losses = await this.#ear.end()
+    const { hosts } = this.#applied.lab
+    const names = new Map(hosts.map((h) => [h.netns, h.name]))
+    const ports = vxlanPorts(this.#applied)
+    const see = (f: Frame): Seen[] =>
+      f.device === UPLINK && !f.otherHost
+        ? [
+            {
+              host: names.get(f.ns)!,
+              direction: f.direction,
+              layers: decode(f.bytes, f.hardware, ports.length > 0 ? { vxlanPorts: ports } : {}),
+            },
+          ]
+        : []
+    return {
+      frames: this.#ear.frames.slice(0, MOST_FRAMES).flatMap(see),
+      hosts: new Set(hosts.filter((h) => this.#ear.hears(h.netns)).map((h) => h.name)),
+      lost: losses.frames + Math.max(0, this.#ear.frames.length - MOST_FRAMES),
+    }
+  }
+}

@@ -1,0 +1,196 @@
+/** What answers say about `expect:` entries: one check each. */
+import { contains, familyName, parseCidr, parseIp } from '../../topology/address.ts'
+import type { Lab } from '../../model/lab.ts'
+import { verdict, type Party, type Verdict } from '../../model/verdict.ts'
+import { nodeName } from '../../trace/places.ts'
+import type { Check } from '../check.ts'
+import type { Case, Expectation, Expected } from './expectations.ts'
+import { heard, reproduce, said, unproven } from '../policies/judge.ts'
+import { why } from '../policies/words.ts'
+import { misworn } from './wire.ts'
+import type { Evidence, Findings, Scene } from '../promises.ts'
+import type { Answer, Question } from '../ask/question.ts'
+import { fateOf } from '../services/fate.ts'
+import { isLoopback, strangerAt } from '../services/parties.ts'
+
+/** Whether an entry held in one case, and what says so. */
+interface Outcome {
+  readonly held: boolean
+  readonly text: string
+}
+
+const held = (text: string): Outcome => ({ held: true, text })
+const broken = (text: string): Outcome => ({ held: false, text })
+
+/** Whom policies judge at the far end: for want of a node, whoever has the address. */
+function peerOf(lab: Lab, { to, door, family, questions }: Case): Party | undefined {
+  const { address } = questions[0]!
+  return to ?? (door || isLoopback(address) ? undefined : strangerAt(lab, address, family))
+}
+
+function verdictOf(lab: Lab, c: Case): Verdict | undefined {
+  const { from, family, questions } = c
+  const to = peerOf(lab, c)
+  const { kind, port } = questions[0]!
+  const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP')
+  return to && verdict(lab, { from, to, family, protocol, ...(kind === 'icmp' ? {} : { port }) })
+}
+
+/** Why there is no way between two nodes whatever policies say; undefined if there is one. */
+function noWay(lab: Lab, { from, to }: Case): string | undefined {
+  if (from.kind === 'external' && to?.kind === 'pod' && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
+  if (from.kind === 'pod' && to?.kind === 'external' && !to.podRoutes && !lab.masquerade)
+    return `${to.name} has no route back to pods, and nothing is masqueraded`
+  return undefined
+}
+
+const isNobodys = (c: Case, { address }: Question): boolean => !c.isOwned && !c.door && !isLoopback(address)
+
+/** A container that declares the port and left it to the test to listen there. */
+function idleContainer({ to }: Case, { kind, port }: Question, evidence: Evidence): string | undefined {
+  if (to?.kind !== 'pod' || kind === 'icmp' || evidence.listener(to.netns, kind, port) !== 'ours') return undefined
+  const container = to.containers.find((c) => c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === kind))
+  return container && `container ${container.name} of ${to.key} declares ${port}/${kind} but does not listen there (netlab logs ${to.key})`
+}
+
+function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
+  const got = heard(answer)
+  if (answer.outcome !== 'ok') {
+    const said = verdictOf(lab, c)
+    const nobody = said?.allowed === true && isNobodys(c, question) ? `no node of the lab has ${question.address}` : undefined
+    const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c))
+    return broken(reason ? `${got}; ${reason}` : got)
+  }
+  const idle = idleContainer(c, question, evidence)
+  if (idle) return broken(idle)
+  if (c.to && answer.by !== undefined && answer.by !== nodeName(c.to)) return broken(`${got} instead of ${nodeName(c.to)}`)
+  if (c.door && answer.by !== undefined) {
+    const fate = fateOf(lab, c.from, c.door, c.family)
+    const names = [...fate.allowed.map((a) => a.name), ...fate.denied.map((d) => nodeName(d.to))]
+    if (fate.foreign.length === 0 && !names.includes(answer.by)) return broken(`${got}, which is no endpoint of ${c.door.service.key}`)
+  }
+  return held(got)
+}
+
+function serviceReason(lab: Lab, { from, door, family }: Case): string | undefined {
+  if (!door) return undefined
+  const { without, denied, allowed } = fateOf(lab, from, door, family)
+  if (without === 'refused') return `nobody is behind Service ${door.service.key}`
+  if (without === 'dropped') return `Service ${door.service.key} is Local and has no endpoint here`
+  const first = denied[0]
+  return first && allowed.length === 0 ? why(first.from, first.to, first.verdict) : undefined
+}
+
+/** Who refused, and whether that denies anything. */
+function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome {
+  const { address, kind, port, family } = question
+  if (c.door) {
+    const fate = fateOf(lab, c.from, c.door, c.family)
+    if (fate.without === 'refused') return held(`refused: nobody is behind Service ${c.door.service.key}`)
+    return broken(`${heard(answer)}, though Service ${c.door.service.key} has endpoints`)
+  }
+  if (isLoopback(address)) return held(`refused: nobody listens on ${nodeName(c.from)}'s own loopback`)
+  const ip = parseIp(address)!
+  if (lab.serviceCIDRs.some((cidr) => contains(parseCidr(cidr)!, ip)))
+    return held(`refused: no Service has ${family === 6 ? `[${address}]` : address}:${port}/${kind}`)
+  // Whoever has the address was reached: a router has no listeners of ours, nor has a host's bridge.
+  const who = c.to ? nodeName(c.to) : address
+  return broken(`refused: ${who} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
+}
+
+function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outcome {
+  const proof = evidence.proof?.(question)
+  if (proof?.by === 'rule') {
+    const host = lab.hosts.find((h) => h.netns === proof.rule.ns)?.name ?? proof.rule.ns
+    return held(`dropped on ${host} by the rule "${said(proof.rule.rule)}", which counted it`)
+  }
+  if (isNobodys(c, question)) return held(`silence: no node of the lab has ${question.address}`)
+  const lost = unproven(lab, proof)
+  if (lost !== undefined) return broken(lost)
+  const none = noWay(lab, c)
+  if (none !== undefined) return held(`silence, and no refusal was heard: ${none}, as the topology has it`)
+  if (c.door && fateOf(lab, c.from, c.door, c.family).without === 'dropped')
+    return held(`silence: Service ${c.door.service.key} is Local and has no endpoint here`)
+  return broken('silence, but nothing in the lab denies it: it got lost')
+}
+
+function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
+  const got = heard(answer)
+  const said = verdictOf(lab, c)
+  switch (answer.outcome) {
+    case 'ok':
+      if (
+        isLoopback(question.address) &&
+        question.kind !== 'icmp' &&
+        evidence.listener(question.netns, question.kind, question.port) === 'ours'
+      )
+        return held("nobody but the test itself listens on that node's loopback")
+      return broken(said ? `${got}; ${why(c.from, peerOf(lab, c)!, said)}` : got)
+    case 'refused':
+      return refused(lab, c, question, answer)
+    case 'timeout':
+      return silent(lab, c, question, evidence)
+    case 'unreachable':
+    case 'prohibited': {
+      const none = noWay(lab, c)
+      if (none !== undefined) return held(`${got}: ${none}`)
+      if (!c.isOwned && !c.door) return held(got)
+      return broken(`${got}, but nothing in the lab denies it in this way: the path is broken`)
+    }
+    default:
+      return broken(got)
+  }
+}
+
+/** Answers of all tries, the same said once. */
+function judgeCase(
+  lab: Lab,
+  entry: Expectation,
+  c: Case,
+  evidence: Evidence,
+): { readonly outcomes: readonly Outcome[]; readonly tested: number } {
+  const outcomes = c.questions.flatMap((q): Outcome[] => {
+    const answer = evidence.answer(q)
+    if (!answer) return []
+    return [entry.result === 'allow' ? allowed(lab, c, q, answer, evidence) : denied(lab, c, q, answer, evidence)]
+  })
+  return { outcomes, tested: outcomes.length }
+}
+
+function titleOf({ from, to, port, result, wire }: Expectation): string {
+  const on = port === 'icmp' ? '' : ` on ${port}`
+  const wearing = wire === undefined ? '' : wire.length === 0 ? ', bare on the underlay' : `, wearing ${wire.join(', ')} on the underlay`
+  return `${from} ${result === 'allow' ? 'reaches' : 'does not reach'} ${to}${on}${wearing}`
+}
+
+const wearing = (wire: readonly string[]): string => `seen on the underlay ${wire.length === 0 ? 'bare' : `inside ${wire.join(', ')}`}`
+
+function check(lab: Lab, { id, entry, source, cases, problem }: Expected, evidence: Evidence): Check {
+  const { from, to, port } = entry
+  const common = { id, group: 'expect', title: titleOf(entry), from, to, port, ...(source ? { source } : {}) } as const
+  if (problem !== undefined) return { ...common, status: 'failed', detail: problem, tested: 0 }
+  const results = cases.map((c) => ({ c, ...judgeCase(lab, entry, c, evidence) }))
+  const tested = results.reduce((n, r) => n + r.tested, 0)
+  if (tested === 0) return { ...common, status: 'failed', detail: 'it could not be asked', tested }
+  const bad = results.find((r) => r.outcomes.some((o) => !o.held))
+  const over = (c: Case): string => (cases.length > 1 ? `${familyName(c.family)}: ` : '')
+  if (bad) {
+    const wrong = bad.outcomes.filter((o) => !o.held)
+    const often = wrong.length < bad.outcomes.length ? `${wrong.length} of ${bad.outcomes.length} times: ` : ''
+    const detail = `${over(bad.c)}${often}${wrong[0]!.text}`
+    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, bad.c.questions[0]!) }
+  }
+  const worn = entry.wire === undefined ? [] : cases.flatMap((c) => ({ c, wrong: misworn(lab, c, entry.wire!, evidence) }))
+  const strange = worn.find((w) => w.wrong)
+  if (strange?.wrong) {
+    const detail = `${over(strange.c)}${strange.wrong.text}`
+    if (strange.wrong.isUnknown) return { ...common, status: 'skipped', detail, tested }
+    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, strange.c.questions[0]!) }
+  }
+  const texts = [...new Set(results.flatMap((r) => r.outcomes.map((o) => o.text)))]
+  return { ...common, status: 'passed', detail: [...texts, ...(worn.length > 0 ? [wearing(entry.wire!)] : [])].join('; '), tested }
+}
+
+export function judgeExpectations({ lab }: Scene, expected: readonly Expected[], evidence: Evidence): Findings {
+  return { checks: expected.map((e) => check(lab, e, evidence)) }
+}

@@ -1,0 +1,66 @@
+/** What the kernel counted while the lab was asked: fragments, packets connection tracking calls invalid, martians. */
+import type { Lab } from '../../model/lab.ts'
+import type { Check } from '../check.ts'
+import type { Scene } from '../promises.ts'
+import { growth, type Readings } from '../evidence/readings.ts'
+import { Tally } from '../evidence/tally.ts'
+
+interface Watched {
+  readonly id: string
+  readonly title: string
+  /** Names in /proc/net/snmp, snmp6, netstat, stat/nf_conntrack. */
+  readonly counters: readonly string[]
+  readonly what: string
+  /** Counters of what is counted along and is right. */
+  readonly but?: readonly string[]
+}
+
+const WATCHED: readonly Watched[] = [
+  {
+    id: 'no-fragments',
+    title: 'no node cuts packets into fragments',
+    counters: ['Ip.FragCreates', 'Ip6FragCreates'],
+    what: 'fragments were made',
+  },
+  {
+    id: 'no-invalid',
+    title: 'connection tracking finds no packet invalid',
+    counters: ['conntrack.invalid'],
+    what: 'packets belonged to no connection',
+    // Linux tracks neighbour discovery but for redirects: a host sends one where a routed pod meets itself through a
+    // Service, for that packet leaves by the device it came in on (RFC 4861, 8.2).
+    but: ['Icmp6OutRedirects'],
+  },
+  {
+    id: 'no-martians',
+    title: 'the reverse path filter drops nothing',
+    counters: ['TcpExt.IPReversePathFilter'],
+    what: 'packets came from where no route leads back',
+  },
+]
+
+/** Pods that cut their own packets make nodes do so too: connection tracking joins fragments, and they are cut again. */
+const cutThemselves = (lab: Lab, readings: Readings): boolean =>
+  lab.pods.some((p) => {
+    const node = readings.nodes.get(p.netns)
+    return node !== undefined && growth(node, 'Ip.FragCreates') + growth(node, 'Ip6FragCreates') > 0
+  })
+
+export function judgeCounters({ lab }: Scene, readings: Readings): Check[] {
+  return WATCHED.flatMap(({ id, title, counters, what, but = [] }) => {
+    const tally = new Tally('model', id, title)
+    if (id === 'no-fragments' && cutThemselves(lab, readings))
+      return tally.checks('', 'pods of this lab send packets larger than their MTU')
+    for (const host of lab.hosts) {
+      const node = readings.nodes.get(host.netns)
+      if (!node || !counters.some((c) => c in node.after)) continue
+      const sum = (of: readonly string[]): number => of.reduce((n, c) => n + growth(node, c), 0)
+      const grown = Math.max(0, sum(counters) - sum(but))
+      const reproduce = ['exec', host.name, '--', 'nstat', '-az']
+      tally.add(
+        grown === 0 ? undefined : { from: host.name, detail: `${grown} ${what} while it was tested`, source: host.source, reproduce },
+      )
+    }
+    return tally.checks('nodes', 'no node counts them')
+  })
+}

@@ -1,0 +1,180 @@
+/** What answers say about Services: knocks → checks. */
+import type { Lab } from '../../model/lab.ts'
+import { nodeName } from '../../trace/places.ts'
+import type { Check } from '../check.ts'
+import { heard, reproduce, unproven } from '../policies/judge.ts'
+import { why } from '../policies/words.ts'
+import type { Evidence, Findings, Scene } from '../promises.ts'
+import type { Answer, Question } from '../ask/question.ts'
+import { withoutPort } from './parties.ts'
+import type { Knock, Promise, ServiceQuestions } from './services.ts'
+
+interface Failure {
+  readonly id: keyof typeof TITLES
+  readonly text: string
+}
+
+const TITLES = {
+  'service-answers': 'a Service is answered by its endpoints',
+  'service-source': 'endpoints see who the client is',
+  'service-refuses': 'a Service without endpoints refuses',
+  'service-local': 'a Local Service drops what has no endpoint here',
+  'service-policy': 'policies are asked about the pod behind a Service',
+  'service-affinity': 'a client with session affinity stays with its endpoint',
+  'deny-unproven': 'what is denied is dropped by a policy, not lost on the way',
+} as const
+
+/** What one answer breaks; nothing if it keeps the promise. */
+function failureOf(lab: Lab, { from, door, fate }: Knock, question: Question, answer: Answer, evidence: Evidence): Failure | undefined {
+  const { without, allowed, denied, foreign } = fate
+  const got = heard(answer)
+  if (without === 'refused')
+    return answer.outcome === 'refused' ? undefined : { id: 'service-refuses', text: `${got}, though nobody is behind it` }
+  const isSilent = answer.outcome === 'timeout' || (from.kind === 'host' && answer.outcome === 'prohibited')
+  const lost = (): Failure | undefined => {
+    const text = answer.outcome === 'timeout' ? unproven(lab, evidence.proof?.(question)) : undefined
+    return text === undefined ? undefined : { id: 'deny-unproven', text }
+  }
+  if (without === 'dropped') {
+    const node = door.host?.name ?? (from.kind === 'pod' ? from.host : from.name)
+    return isSilent ? lost() : { id: 'service-local', text: `${got}, though ${node} has no endpoint and the Service is Local` }
+  }
+  if (answer.outcome !== 'ok') {
+    if (foreign.length > 0) return undefined
+    if (isSilent && denied.length > 0) return lost()
+    const names = allowed.map((a) => a.name).join(', ')
+    if (allowed.length === 0) return { id: 'service-policy', text: `${got}, and what policies deny is dropped without a word` }
+    return { id: 'service-answers', text: `${got}; behind it: ${names}` }
+  }
+  if (answer.by === undefined) {
+    if (allowed.length + foreign.length > 0) return undefined
+    return { id: 'service-policy', text: `answered; ${why(denied[0]!.from, denied[0]!.to, denied[0]!.verdict)}` }
+  }
+  const mine = allowed.find((a) => a.name === answer.by)
+  if (!mine) {
+    const kept = denied.find((d) => nodeName(d.to) === answer.by)
+    if (kept) return { id: 'service-policy', text: `${got}; ${why(kept.from, kept.to, kept.verdict)}` }
+    if (foreign.length > 0) return undefined
+    return {
+      id: 'service-answers',
+      text: `${got}, which is no endpoint of it; behind it: ${allowed.map((a) => a.name).join(', ') || 'nobody this client may reach'}`,
+    }
+  }
+  const seen = answer.seen === undefined ? undefined : withoutPort(answer.seen)
+  if (seen === undefined || mine.seen.includes(seen)) return undefined
+  return { id: 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }
+}
+
+const doorName = ({ door }: Knock): string => (door.host ? door.host.name : `svc/${door.service.key}`)
+
+/** A knock's answers, in words that count. */
+interface Result {
+  readonly failures: readonly Failure[]
+  readonly by: readonly string[]
+  readonly asked: number
+  readonly silent: number
+}
+
+function judgeKnock(lab: Lab, knock: Knock, evidence: Evidence): Result {
+  const failures: Failure[] = []
+  const by: string[] = []
+  let asked = 0
+  let silent = 0
+  for (const question of knock.questions) {
+    const answer = evidence.answer(question)
+    if (!answer) continue
+    asked++
+    if (answer.outcome === 'ok' && answer.by !== undefined) by.push(answer.by)
+    if (answer.outcome === 'timeout') silent++
+    const failure = failureOf(lab, knock, question, answer, evidence)
+    if (failure) failures.push(failure)
+  }
+  if (knock.door.service.affinity !== undefined && new Set(by).size > 1)
+    failures.push({ id: 'service-affinity', text: `answered by ${[...new Set(by)].join(' and ')} in turn` })
+  return { failures, by, asked, silent }
+}
+
+function failed(knock: Knock, failures: readonly Failure[], tested: number): Check[] {
+  const texts = new Map<string, { failure: Failure; times: number }>()
+  for (const failure of failures) {
+    const key = `${failure.id} ${failure.text}`
+    texts.set(key, { failure, times: (texts.get(key)?.times ?? 0) + 1 })
+  }
+  const { kind, port, family } = knock.questions[0]!
+  const [from, to] = [nodeName(knock.from), doorName(knock)]
+  return [...texts.values()].map(({ failure, times }) => ({
+    id: failure.id,
+    group: 'service',
+    title: TITLES[failure.id],
+    status: 'failed',
+    from,
+    to,
+    port: `${port}/${kind}`,
+    detail: `${times < tested && failure.id !== 'service-affinity' ? `${times} of ${tested} times: ` : ''}${failure.text}`,
+    source: knock.door.service.source,
+    tested,
+    ...reproduce(from, to, { kind, port, family }),
+  }))
+}
+
+const tally = (names: readonly string[]): string => {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, n]) => `${name} (${n})`).join(', ')
+}
+
+function judgePromise(lab: Lab, promise: Promise, evidence: Evidence): Check[] {
+  const { door, family, kind, knocks, meetsAll } = promise
+  const results = knocks.map((k) => ({ knock: k, ...judgeKnock(lab, k, evidence) }))
+  const failures = results.flatMap((r) => failed(r.knock, r.failures, r.asked))
+  const tested = results.reduce((n, r) => n + r.asked, 0)
+  const { service, port } = door
+  const l4 = port.protocol.toLowerCase()
+  const number = kind === 'node' ? port.nodePort : port.port
+  const both = service.clusterIPs.length > 1 ? ` over IPv${family}` : ''
+  const common = {
+    id: `service:${service.key}:${number}/${l4}${service.clusterIPs.length > 1 ? `:ipv${family}` : ''}`,
+    group: 'service',
+    title:
+      kind === 'node'
+        ? `node port ${number}/${l4} of Service ${service.key} answers as it should${both}`
+        : `Service ${service.key} port ${number}/${l4} answers as it should${both}`,
+    source: service.source,
+    tested,
+  } as const
+  if (failures.length > 0) return failures
+  if (tested === 0) return [{ ...common, status: 'skipped', detail: 'nobody in the lab can ask it' }]
+  const by = results.flatMap((r) => r.by)
+  const endpoints = [...new Set(port.endpoints.filter((e) => e.family === family).flatMap((e) => e.pod ?? []))]
+  const unmet = endpoints.filter((e) => !by.includes(e))
+  // Who does not say who it is cannot be missed.
+  if (meetsAll && by.length === tested && unmet.length > 0)
+    return [
+      {
+        ...common,
+        id: 'service-spreads',
+        title: 'every endpoint of a Service gets connections',
+        status: 'failed',
+        detail: `${unmet.join(', ')} got none of ${tested}: ${tally(by)}`,
+      },
+    ]
+  const foreign = knocks.some((k) => k.fate.foreign.length > 0)
+  if (foreign && by.length === 0)
+    return [
+      {
+        ...common,
+        status: 'skipped',
+        detail: `who is behind it is no pod of the lab: ${results.map((r) => `${nodeName(r.knock.from)} heard ${r.silent === r.asked ? 'silence' : 'an answer'}`).join(', ')}`,
+      },
+    ]
+  const silent = results.reduce((n, r) => n + r.silent, 0)
+  const without = knocks.find((k) => k.fate.without === 'refused') ? 'refused: nobody is behind it' : undefined
+  const words =
+    without ??
+    [by.length > 0 ? `answered by ${tally(by)}` : '', silent > 0 ? `${silent} dropped, as computed` : ''].filter(Boolean).join('; ')
+  return [{ ...common, status: 'passed', detail: words || 'answered' }]
+}
+
+export function judgeServices({ lab }: Scene, { promises, untested }: ServiceQuestions, evidence: Evidence): Findings {
+  return { checks: promises.flatMap((p) => judgePromise(lab, p, evidence)), untested }
+}
