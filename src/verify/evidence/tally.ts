@@ -7,6 +7,10 @@ export type Failing = Pick<Check, 'detail'> & Partial<Pick<Check, 'from' | 'to' 
 
 type Promised = Pick<Check, 'id' | 'group' | 'title' | 'source'>
 
+/** `addresses` → `address`, `echo replies` → `echo reply`: the first plural becomes singular. */
+export const singular = (text: string): string =>
+  text.replace(/\b([a-z]+?)(?:(ss)es|(ie)s|s)\b/, (_, stem: string, ss?: string, ie?: string) => `${stem}${ss ?? ''}${ie ? 'y' : ''}`)
+
 export class Tally {
   readonly #check: Promised
   #tested = 0
@@ -34,7 +38,14 @@ export class Tally {
   checks(counted: string, nothing: string): Check[] {
     if (this.#tested === 0) return [{ ...this.#check, status: 'skipped', detail: nothing, tested: 0 }]
     if (this.#failing.length === 0)
-      return [{ ...this.#check, status: 'passed', detail: `${this.#tested} ${counted}`, tested: this.#tested }]
+      return [
+        {
+          ...this.#check,
+          status: 'passed',
+          detail: `${this.#tested} ${this.#tested === 1 ? singular(counted) : counted}`,
+          tested: this.#tested,
+        },
+      ]
     return this.#failing.map((f) => ({ ...this.#check, status: 'failed', ...f, tested: this.#tested }))
   }
 }

@@ -68,7 +68,7 @@ function find(lab: Lab): HostPairs {
       ...(count > MOST ? [`headers, sizes and loss: ${hosts.length * reach} of ${count} ordered pairs of hosts`] : []),
       ...(denied.size > 0
         ? [
-            `headers, sizes and loss between ${[...denied].slice(0, 3).join(', ')}${denied.size > 3 ? ` and ${denied.size - 3} more` : ''}: policies let no echo through`,
+            `headers, sizes and loss from ${[...denied].slice(0, 3).join(', ')}${denied.size > 3 ? ` and ${denied.size - 3} more` : ''}: policies let no echo through`,
           ]
         : []),
     ],
