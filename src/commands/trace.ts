@@ -102,7 +102,7 @@ export async function storyOf(
     if (signal.aborted) throw new Failure(Exit.Interrupted, [])
     throw error
   } finally {
-    enter.close()
+    enter.close(true)
   }
 }
 

@@ -104,9 +104,10 @@ class Worker {
     this.#child.stdin.write(Buffer.concat(encode(id, job)))
   }
 
-  /** Nobody waits for it to be gone. */
-  end(): void {
+  /** @param abandon nobody waits for it to be gone */
+  end(abandon: boolean): void {
     this.#child.stdin.end()
+    if (!abandon) return
     this.#child.unref()
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
       (stream as unknown as { unref?: () => void }).unref?.()
@@ -203,9 +204,12 @@ export class Enter {
     return results
   }
 
-  /** Lets the workers go. */
-  close(): void {
-    for (const w of this.#workers) w.end()
+  /**
+   * Lets the workers go. netlab ends when they have ended, so that none is left in a namespace once it is done.
+   * @param abandon do not wait for that: a worker that only read is gone in a moment
+   */
+  close(abandon = false): void {
+    for (const w of this.#workers) w.end(abandon)
     this.#workers = []
   }
 }
