@@ -30,12 +30,13 @@ as_root() {
   fi
 }
 
-vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs build/test/e2e/topologies.test.mjs; }
+vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs \
+  build/test/mutation/mutation.test.mjs build/test/e2e/topologies.test.mjs; }
 
 # The virtual machine has one processor: where there are two it runs beside the kernel part and is read afterwards.
 vm_pid=
 case " $* " in
-  *' kernel '*' vm '*)
+  *' kernel vm '* | *' kernel '*' vm '*)
     if [ "$(nproc)" -gt 1 ]; then
       vm_log=$(mktemp)
       trap '[ -z "$vm_pid" ] || { kill "$vm_pid"; wait "$vm_pid"; } 2>/dev/null; rm -f "$vm_log"' EXIT

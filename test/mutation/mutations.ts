@@ -11,19 +11,28 @@ export interface Mutation {
   readonly undo?: string
 }
 
-/** One lab of each; all with two families, two hosts, a Service, a policy, and two externals. */
-export const LABS = [
+/** One lab of each; all with two families (IPIP: one), two hosts, a Service, a policy, and two externals. */
+const PLAIN = [
   { backend: 'vxlan', attach: 'bridge' },
   { backend: 'vxlan', attach: 'routed' },
   { backend: 'direct', attach: 'bridge' },
   { backend: 'direct', attach: 'routed' },
 ] as const
+/** For kernels that have such devices. */
+const TUNNELS = [
+  { backend: 'gre', attach: 'bridge' },
+  { backend: 'gre', attach: 'routed' },
+  { backend: 'ipip', attach: 'bridge' },
+  { backend: 'ipip', attach: 'routed' },
+] as const
+export const LABS = [...PLAIN, ...TUNNELS]
 export type LabKind = (typeof LABS)[number]
+export const isTunnel = (kind: LabKind): boolean => TUNNELS.some((t) => t === kind)
 
 export const topology = ({ backend, attach }: LabKind): string => `
 network:
-  podCIDR: [10.244.0.0/16, "fd00:10:244::/48"]
-  serviceCIDR: [10.96.0.0/16, "fd00:10:96::/112"]
+  podCIDR: [10.244.0.0/16${backend === 'ipip' ? '' : ', "fd00:10:244::/48"'}]
+  serviceCIDR: [10.96.0.0/16${backend === 'ipip' ? '' : ', "fd00:10:96::/112"'}]
   backend: ${backend}
   attach: ${attach}
 hosts:
@@ -374,6 +383,51 @@ a route with an MTU too small
 node-2: ip route change 10.244.0.0/24 via 192.168.50.11 dev eth0 mtu 700
 `
 
+const gre = String.raw`
+the far end of a GRE tunnel forgotten
+node-1: ip neigh del 10.244.1.0 dev gre1
+
+a GRE tunnel to a wrong host
+node-2: ip neigh replace 10.244.0.0 lladdr 192.168.50.99 dev gre1 nud permanent
+
+the far end forgotten for IPv6 alone
+node-1: ip -6 neigh del fd00:10:244:1:: dev gre1
+
+a GRE key that the other end does not have
+node-1: ip link del gre1; ip link add gre1 mtu 1476 up type gre local 192.168.50.11 key 7
+
+the GRE device down
+node-2: ip link set gre1 down
+
+the MTU of the GRE device too small
+node-1: ip link set gre1 mtu 1300
+
+GRE dropped on the underlay
+node-2: iptables -I INPUT 1 -p gre -j DROP
+undo: iptables -D INPUT -p gre -j DROP || true
+`
+
+const ipip = String.raw`
+a route through IPIP to a wrong host
+node-1: ip route replace 10.244.1.0/24 via 192.168.50.99 dev ipip1 onlink
+
+pods' packets past the IPIP device
+node-2: ip route replace 10.244.0.0/24 via 192.168.50.11 dev eth0
+
+the IPIP device down
+node-1: ip link set ipip1 down
+
+the MTU of the IPIP device too small
+node-2: ip link set ipip1 mtu 1300
+
+IPIP dropped on the underlay
+node-1: iptables -I INPUT 1 -p ipencap -j DROP
+undo: iptables -D INPUT -p ipencap -j DROP || true
+
+an IPIP device with one fixed far end
+node-2: ip link del ipip1; ip link add ipip1 mtu 1480 up type ipip local 192.168.50.12 remote 192.168.50.99
+`
+
 function parse(text: string): Mutation[] {
   return text
     .trim()
@@ -388,10 +442,20 @@ function parse(text: string): Mutation[] {
 }
 
 const EVERYWHERE = parse(always)
-const SPECIAL = { bridge: parse(bridge), routed: parse(routed), vxlan: parse(vxlan), direct: parse(direct) }
+const SPECIAL = {
+  bridge: parse(bridge),
+  routed: parse(routed),
+  vxlan: parse(vxlan),
+  direct: parse(direct),
+  gre: parse(gre),
+  ipip: parse(ipip),
+}
 
 /** All that can be broken in a lab of this kind. */
-export const mutationsOf = ({ backend, attach }: LabKind): Mutation[] => [...EVERYWHERE, ...SPECIAL[attach], ...SPECIAL[backend]]
+export function mutationsOf({ backend, attach }: LabKind): Mutation[] {
+  const all = [...EVERYWHERE, ...SPECIAL[attach], ...SPECIAL[backend]]
+  return backend === 'ipip' ? all.filter(({ title, by }) => !/IPv6|-6 |ip6|fd00/.test(`${title} ${by}`)) : all
+}
 
 /** Each once, in one lab of those that have what it breaks: dealt so that every lab gets as many. */
 export function dealt(): Map<LabKind, Mutation[]> {
@@ -402,11 +466,10 @@ export function dealt(): Map<LabKind, Mutation[]> {
       hands.get(least)!.push(mutation)
     }
   }
-  for (const [word, mutations] of Object.entries(SPECIAL))
-    deal(
-      mutations,
-      LABS.filter((l) => l.attach === word || l.backend === word),
-    )
-  deal(EVERYWHERE, LABS)
+  for (const [word, mutations] of Object.entries(SPECIAL)) {
+    const plain = PLAIN.filter((l) => l.attach === word || l.backend === word)
+    deal(mutations, plain.length > 0 ? plain : TUNNELS.filter((l) => l.backend === word))
+  }
+  deal(EVERYWHERE, PLAIN)
   return hands
 }
