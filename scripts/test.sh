@@ -30,8 +30,7 @@ as_root() {
   fi
 }
 
-vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs \
-  build/test/mutation/mutation.test.mjs build/test/e2e/topologies.test.mjs; }
+vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs build/test/e2e/topologies.test.mjs; }
 
 # The virtual machine has one processor: where there are two it runs beside the kernel part and is read afterwards.
 vm_pid=
