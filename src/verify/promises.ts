@@ -41,6 +41,8 @@ export interface Evidence {
    * responder); or why nobody can: `this kernel has no sockets for sctp`. Undefined: nobody asked to listen there.
    */
   listener(netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): 'ours' | 'container' | { readonly why: string } | undefined
+  /** SYNs that TCP sent again because their refusal was slow to come, and that were refused again. */
+  readonly lateRefusals?: number
   /** What was read of every node, before and after it was asked. */
   readonly readings?: Readings
   /** What the hosts' links to the underlay saw of {@link Promises.watched}: echoes, TCP's SYN and RST, UDP. */

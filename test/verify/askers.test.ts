@@ -1,11 +1,14 @@
 /** The processes that ask and listen: what they hear is what there is, told by whom, and as whom. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { Askers, type Put } from '../../src/verify/ask/askers.ts'
 import type { Answer, Listening, Question } from '../../src/verify/ask/question.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { sh } from '../support/run.ts'
+import { inside, output, sh } from '../support/run.ts'
 
 ownMachine()
 
@@ -79,6 +82,31 @@ pods:
       assert.equal(train!.text, '5 sent, 5 came back, 0 more than once')
     })
   }
+
+  it('each echo question is a flow of its own, and a train waits for the answer to its first', async () => {
+    const to = { kind: 'icmp', family: 4, address: address('b', 4), port: 0 } as const
+    const requests = ['-n', '-l', '-tt', '--immediate-mode', '-c', '11', '-i', 'eth0', 'icmp[icmptype] = icmp-echo']
+    const argv = inside(lab.ns('b'), ['timeout', '20', 'tcpdump', ...requests])
+    const ear = spawn(argv[0]!, argv.slice(1))
+    const ended = text(ear.stdout)
+    await once(ear.stderr, 'data')
+    assert.deepEqual(
+      (await ask('a', [to, { ...to, nth: 1 }, { ...to, count: 5 }])).map((a) => a.outcome),
+      ['ok', 'ok', 'ok'],
+    )
+    const first = '-p icmp --icmp-type echo-reply -m statistic --mode nth --every 1000 --packet 0 -j DROP'
+    const rule = (verb: string): Promise<string> => output(inside(lab.ns('a'), ['iptables', verb, 'INPUT', ...first.split(' ')]))
+    await rule('-A')
+    const [train] = await ask('a', [{ ...to, count: 4, patience: 900 }])
+    await rule('-D')
+    assert.equal(train!.text, '4 sent, 3 came back, 0 more than once')
+    const heard = [...(await ended).matchAll(/^(\S+) .* id (\d+), seq/gm)].map(([, seconds, id]) => ({ seconds: Number(seconds), id: id! }))
+    const flows = [...new Set(heard.map((h) => h.id))].map((id) => heard.filter((h) => h.id === id))
+    assert.deepEqual(flows.map((f) => f.length).toSorted(), [1, 1, 4, 5])
+    // The others may have been sent only when a third of the patience had passed in vain.
+    const [lost, next] = flows.at(-1)!
+    assert.ok(next!.seconds - lost!.seconds >= 0.3, JSON.stringify(heard))
+  })
 
   it('a source port is bound', async () => {
     const to = { family: 4, address: address('b', 4), port: 9, sourcePort: 12_345 } as const

@@ -3,7 +3,7 @@ use strict;
 use warnings;
 use Errno qw(EAGAIN EMSGSIZE ENOBUFS);
 use Socket qw(SOCK_DGRAM IPPROTO_IPV6 MSG_DONTWAIT);
-our ($IP_MTU, $IPV6_MTU, $SCTP, $SPACING, $nonce, %raw, %mark, $sequence, $next_look);
+our ($IP_MTU, $IPV6_MTU, $SCTP, $SPACING, $nonce, %raw, %mark, $sequence, $echo_id, $next_look);
 
 sub start_icmp {
     my ($q) = @_;
@@ -19,19 +19,22 @@ sub start_icmp {
             $q->{mtu} = unpack 'i', $mtu if defined $mtu;
         }
     }
+    # A flow of its own. Each packet that comes before its flow is known to conntrack is a new connection to it; of those
+    # that come in one batch, as a busy machine hands on what leaves a tunnel (ip_sublist_rcv), all but the first are
+    # dropped when they would be entered (__nf_conntrack_confirm).
+    $q->{echo} = $echo_id = ($echo_id + 1) & 0xffff;
     ready_echo($q);
-    say_icmp($q);
-    if ($q->{count} > 1) { $q->{sent} = 1; $q->{remind} = $q->{at} + $SPACING }
+    $q->{sent} = say_icmp($q);
 }
 
-# A child has one id; a number counts up, and is repeated in the payload beyond its 16 bits.
+# The payload tells one echo from any other; its 16 bit number and the id may come round again.
 sub ready_echo {
     my ($q) = @_;
     my $is_six = six($q->{to});
     my $number = ++$sequence;
     push @{ $q->{marks} }, "icmp $number";
     $mark{"icmp $number"} = $q;
-    my $body = pack('nna6NN', $nonce & 0xffff, $number & 0xffff, 'netlab', $nonce, $number);
+    my $body = pack('nna6NN', $q->{echo}, $number & 0xffff, 'netlab', $nonce, $number);
     my $headers = $is_six ? 40 : 20;
     $body .= "\0" x ($q->{size} - $headers - 4 - length $body) if $q->{size} > $headers + 4 + length $body;
     $q->{packet} = $is_six ? pack('CCn', 128, 0, 0) . $body : pack('CCn', 8, 0, checksum(pack('CCn', 8, 0, 0) . $body)) . $body;
@@ -41,14 +44,24 @@ sub settle_train {
     my ($q) = @_;
     my @times = values %{ $q->{heard} };
     my $twice = grep { $_ > 1 } @times;
-    settle($q, 'ok', ttl => $q->{ttl}, text => "$q->{count} sent, " . @times . " came back, $twice more than once");
+    settle($q, 'ok', ttl => $q->{ttl}, text => "$q->{sent} sent, " . @times . " came back, $twice more than once");
 }
 
+# How many went out: 1, or 0 where there was no room for it.
 sub say_icmp {
     my ($q) = @_;
-    return if defined send $raw{ $q->{what} }, $q->{packet}, MSG_DONTWAIT, packed($q->{to}, 0);
-    return if $! == ENOBUFS || $! == EAGAIN;
-    settle_errno($q, $! + 0, $! == EMSGSIZE && $q->{mtu} ? (text => "local mtu=$q->{mtu}") : ());
+    return 1 if defined send $raw{ $q->{what} }, $q->{packet}, MSG_DONTWAIT, packed($q->{to}, 0);
+    settle_errno($q, $! + 0, $! == EMSGSIZE && $q->{mtu} ? (text => "local mtu=$q->{mtu}") : ()) if $! != ENOBUFS && $! != EAGAIN;
+    return 0;
+}
+
+# The others of a train follow the answer to the first, which makes their flow known everywhere; or its silence.
+sub say_next {
+    my ($q, $now) = @_;
+    if ($q->{sent} == @{ $q->{marks} }) { ready_echo($q) }
+    if (say_icmp($q)) { $q->{sent}++; $q->{deadline} = $now + $q->{patience} }
+    $q->{remind} = $now + $SPACING;
+    return !$q->{settled} && $q->{sent} < $q->{count};
 }
 
 # A question by what a packet of ours carries: the echo's id, number and payload.
@@ -56,15 +69,16 @@ sub echo_question {
     my ($echo) = @_;
     return () if length $echo < 22;
     my ($id, $number, $word, $theirs, $whole) = unpack 'x4 n n a6 N N', $echo;
-    return $id == ($nonce & 0xffff) && $word eq 'netlab' && $theirs == $nonce ? ($mark{"icmp $whole"}, $whole) : ();
+    my $q = $word eq 'netlab' && $theirs == $nonce ? $mark{"icmp $whole"} : undef;
+    return $q && $id == $q->{echo} ? ($q, $whole) : ();
 }
 
 # Routers quote little: what is beyond the echo's own header may be missing.
 sub quoted_question {
     my ($echo) = @_;
     my ($type, $id, $number) = unpack 'C x3 n n', $echo;
-    return undef if !defined $number || ($type != 8 && $type != 128) || $id != ($nonce & 0xffff);
-    my ($found) = grep { /\Aicmp (\d+)/ && ($1 & 0xffff) == $number } keys %mark;
+    return undef if !defined $number || ($type != 8 && $type != 128);
+    my ($found) = grep { /\Aicmp (\d+)/ && ($1 & 0xffff) == $number && $mark{$_}{echo} == $id } keys %mark;
     return defined $found ? $mark{$found} : undef;
 }
 
@@ -79,10 +93,11 @@ sub hear_icmp {
         return settle($q, 'error', text => 'a shorter echo came back: ' . length($bytes) . ' bytes') if length $bytes != length $q->{packet};
         return settle($q, 'ok', ttl => $ttl) if $q->{count} < 2;
         # A little longer than the last one takes: what comes twice comes soon.
+        $q->{remind} = now() + $SPACING if !$q->{heard};
         $q->{heard}{$number}++;
         $q->{ttl} = $ttl;
         $q->{deadline} = now() + 3 * $SPACING if $q->{sent} == $q->{count} && keys %{ $q->{heard} } == $q->{count};
-        $next_look = $q->{deadline} if $q->{deadline} < $next_look;
+        for my $time ($q->{deadline}, $q->{sent} < $q->{count} ? $q->{remind} : ()) { $next_look = $time if $time < $next_look }
         return;
     }
     my $inner = substr $bytes, 8;

@@ -66,7 +66,7 @@ our ($rin, $win) = ('', '');
 our (%reader, %writer);     # by file descriptor: what to do
 our (@queue, %pending, $wave, @kept, @again, @young);
 our (%raw, %mark);          # raw sockets; questions by what their answer carries
-our ($sequence, $source_port) = (0, 0);
+our ($sequence, $echo_id, $source_port) = (0, 0, 0);
 our $next_look = 0;         # when silence may have lasted long enough
 
 my ($here) = $0 =~ m{\A(.*)/}s;
@@ -101,14 +101,8 @@ sub remind {
     for my $q (@again) {
         if ($q->{settled}) { next }
         if ($now < $q->{remind}) { push @later, $q; next }
-        if ($q->{sent}) {
-            ready_echo($q);
-            say_icmp($q);
-            $q->{deadline} = $now + $q->{patience};
-            if (++$q->{sent} < $q->{count}) { $q->{remind} = $now + $SPACING; push @later, $q }
-            next;
-        }
-        $q->{kind} eq 'udp' ? say_udp($q) : say_icmp($q);
+        if ($q->{count} > 1) { push @later, $q if say_next($q, $now) }
+        else { $q->{kind} eq 'udp' ? say_udp($q) : say_icmp($q) }
     }
     @again = @later;
 }
@@ -208,6 +202,7 @@ sub fork_child {
     $0 =~ s{/run/netns/}{};
     srand;
     $nonce = int rand 0xffffffff;
+    $echo_id = $nonce & 0xffff;
     $source_port = int rand 28232;
     my $failed = open(my $ns, '<', $file) ? '' : "$!";
     $failed = "setns: $!" if $failed eq '' && syscall($SETNS, fileno $ns, 0x40000000) != 0;

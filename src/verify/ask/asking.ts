@@ -27,8 +27,12 @@ export interface AskingOptions {
  * asked again to see who counts them, silence itself says nothing.
  */
 const PATIENCE = { silent: 900, answering: 2500, counted: 400 } as const
+/** TCP repeats a SYN that is not answered for so long, milliseconds (RFC 6298, 2.1). */
+const SYN_IS_REPEATED = 1000
 /** A denied SYN that is repeated is counted twice, and hides that another one was not. */
-const BEFORE_SYN_IS_REPEATED = 950
+const BEFORE_SYN_IS_REPEATED = SYN_IS_REPEATED - 50
+/** After a second, after two more, after four more (RFC 6298, 5.5). */
+const repeatedSyns = (ms: number): number => Math.floor(Math.log2(ms / SYN_IS_REPEATED + 1))
 /** Of the second time, on a machine that may be busy. */
 const LONGER = 1.6
 /** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
@@ -44,6 +48,7 @@ class Answers implements Evidence {
   readonly #answers = new Map<string, Answer>()
   readonly #first = new Map<string, Answer>()
   held: ReadonlyMap<string, Held> = new Map()
+  lateRefusals = 0
   proofs: Proofs = new Map()
   readings?: Readings
   heard?: Heard
@@ -68,6 +73,7 @@ class Answers implements Evidence {
 
   /** A later answer takes the place of the first. */
   hear(question: Question, answer: Answer): void {
+    if (question.kind === 'tcp' && answer.outcome === 'refused') this.lateRefusals += repeatedSyns(answer.ms)
     const key = questionKey(question)
     const before = this.#answers.get(key)
     if (before && !this.#first.has(key)) this.#first.set(key, before)

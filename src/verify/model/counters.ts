@@ -13,6 +13,8 @@ interface Watched {
   readonly what: string
   /** Counters of what is counted along and is right. */
   readonly but?: readonly string[]
+  /** Whether a host also counts a refusal that follows another one: the first ended the connection for conntrack. */
+  readonly countsLateRefusals?: true
 }
 
 const WATCHED: readonly Watched[] = [
@@ -30,6 +32,7 @@ const WATCHED: readonly Watched[] = [
     // Linux tracks neighbour discovery but for redirects: a host sends one where a routed pod meets itself through a
     // Service, for that packet leaves by the device it came in on (RFC 4861, 8.2).
     but: ['Icmp6OutRedirects'],
+    countsLateRefusals: true,
   },
   {
     id: 'no-martians',
@@ -46,8 +49,9 @@ const cutThemselves = (lab: Lab, readings: Readings): boolean =>
     return node !== undefined && growth(node, 'Ip.FragCreates') + growth(node, 'Ip6FragCreates') > 0
   })
 
-export function judgeCounters({ lab }: Scene, readings: Readings): Check[] {
-  return WATCHED.flatMap(({ id, title, counters, what, but = [] }) => {
+/** @param lateRefusals - how many TCP questions were refused once more, because the machine was slow */
+export function judgeCounters({ lab }: Scene, readings: Readings, lateRefusals = 0): Check[] {
+  return WATCHED.flatMap(({ id, title, counters, what, but = [], countsLateRefusals }) => {
     const tally = new Tally('model', id, title)
     if (id === 'no-fragments' && cutThemselves(lab, readings))
       return tally.checks('', 'pods of this lab send packets larger than their MTU')
@@ -55,7 +59,7 @@ export function judgeCounters({ lab }: Scene, readings: Readings): Check[] {
       const node = readings.nodes.get(host.netns)
       if (!node || !counters.some((c) => c in node.after)) continue
       const sum = (of: readonly string[]): number => of.reduce((n, c) => n + growth(node, c), 0)
-      const grown = Math.max(0, sum(counters) - sum(but))
+      const grown = Math.max(0, sum(counters) - sum(but) - (countsLateRefusals ? lateRefusals : 0))
       const reproduce = ['exec', host.name, '--', 'nstat', '-az']
       tally.add(
         grown === 0 ? undefined : { from: host.name, detail: `${grown} ${what} while it was tested`, source: host.source, reproduce },

@@ -43,7 +43,7 @@ export const model: Promises = {
         ...judgeEdge(scene, evidence),
         ...judgeSizes(scene, evidence, readings),
         ...judgeWire(scene, evidence, evidence.heard, evidence.caught),
-        ...judgeCounters(scene, readings),
+        ...judgeCounters(scene, readings, evidence.lateRefusals),
       ],
       cells: pathCells(scene, evidence),
       untested: [...hostPairs(scene).untested, ...unheard(evidence)],

@@ -7,13 +7,13 @@ import { lab as labOf } from '../model/fixture.ts'
 
 const lab = labOf('name: demo\nhosts: { node-1: {} }\npods: { a: { host: node-1 } }\n')
 const ns = lab.hosts[0]!.netns
-const judged = (after: Readonly<Record<string, number>>): Record<string, string> => {
+const judged = (after: Readonly<Record<string, number>>, lateRefusals?: number): Record<string, string> => {
   const before = Object.fromEntries(Object.keys(after).map((name) => [name, 0]))
   const readings = {
     nodes: new Map([[ns, { devices: [], routes: [], settings: {}, before, after }]]),
     containers: [],
   } as unknown as Readings
-  return Object.fromEntries(judgeCounters({ lab } as unknown as Scene, readings).map((c) => [c.id, c.status]))
+  return Object.fromEntries(judgeCounters({ lab } as unknown as Scene, readings, lateRefusals).map((c) => [c.id, c.status]))
 }
 
 describe('counters that grow', () => {
@@ -27,5 +27,10 @@ describe('counters that grow', () => {
     expect(judged({ 'conntrack.invalid': 3, Icmp6OutRedirects: 3 })).toMatchObject({ 'no-invalid': 'passed' })
     expect(judged({ 'conntrack.invalid': 4, Icmp6OutRedirects: 3 })).toMatchObject({ 'no-invalid': 'failed' })
     expect(judged({ 'conntrack.invalid': 1, Icmp6OutRedirects: 3 })).toMatchObject({ 'no-invalid': 'passed' })
+  })
+  test('but for what was refused twice, whose first RST ended the connection, and no others', () => {
+    const counted = { 'conntrack.invalid': 5, Icmp6OutRedirects: 3, 'TcpExt.IPReversePathFilter': 2 }
+    expect(judged(counted, 2)).toMatchObject({ 'no-invalid': 'passed', 'no-martians': 'failed' })
+    expect(judged(counted, 1)).toMatchObject({ 'no-invalid': 'failed' })
   })
 })
