@@ -5,7 +5,7 @@
 #
 #   unit    types, lint, unit, golden and property tests; no root
 #   kernel  real namespaces on this kernel: conformance, drift, command line, chaos, `netlab ci` on every example; root
-#   vm      conformance, policies and examples on Debian's kernel, for the devices this kernel lacks
+#   vm      conformance, policies, mutations and examples on Debian's kernel, for the devices this kernel lacks
 #
 # Kernel tests need root; an ordinary user's are run with sudo. Exit: 0 all passed, 1 a test failed,
 # 3 something is missing that cannot be installed.
@@ -30,8 +30,6 @@ as_root() {
   fi
 }
 
-vm_tests() { scripts/test-vm.sh build/test/conformance/*.test.mjs build/test/policy/tunnels.test.mjs build/test/e2e/topologies.test.mjs; }
-
 # The virtual machine has one processor: where there are two it runs beside the kernel part and is read afterwards.
 vm_pid=
 case " $* " in
@@ -53,7 +51,7 @@ for part in "$@"; do
       ;;
     kernel)
       if [ -n "${vm_log-}" ]; then
-        vm_tests >"$vm_log" 2>&1 &
+        scripts/test-vm.sh >"$vm_log" 2>&1 &
         vm_pid=$!
       fi
       # One file after the other: what one does to the processors must not look like a fault of the next.
@@ -68,7 +66,7 @@ for part in "$@"; do
         cat "$vm_log"
         [ "$code" = 0 ] || exit "$code"
       else
-        vm_tests
+        scripts/test-vm.sh
       fi
       ;;
     *)
