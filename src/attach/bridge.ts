@@ -29,7 +29,7 @@ const options = z.object({
     .describe('Name of the bridge, such as docker0.'),
 })
 
-export function bridge({ name }: z.infer<typeof options>): Attach {
+function bridge({ name }: z.infer<typeof options>): Attach {
   return {
     needs: ['bridge', 'br_netfilter'],
     objects({ host, pods, podMTU }) {

@@ -23,7 +23,7 @@ const options = z.object({})
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee'
 const GATEWAY = { 4: '169.254.1.1', 6: 'fe80::ecee:eeff:feee:eeee' } as const
 
-export function routed(): Attach {
+function routed(): Attach {
   return {
     needs: [],
     objects({ host, pods, podMTU }, lab) {

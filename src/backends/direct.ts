@@ -16,7 +16,7 @@ import { directRoutes, peersOf } from './peers.ts'
 
 const options = z.object({})
 
-export function direct(): Backend {
+function direct(): Backend {
   return {
     needs: [],
     overhead: 0,

@@ -29,7 +29,7 @@ const options = z.object({
 
 const DEV = 'gre1'
 
-export function gre({ key, tunnel }: z.infer<typeof options>): Backend {
+function gre({ key, tunnel }: z.infer<typeof options>): Backend {
   const overhead = key === undefined ? 24 : 28
   return {
     needs: ['gre'],

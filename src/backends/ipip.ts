@@ -21,7 +21,7 @@ const options = z.object({ tunnel: tunnelOption })
 const DEV = 'ipip1'
 const OVERHEAD = 20
 
-export function ipip({ tunnel }: z.infer<typeof options>): Backend {
+function ipip({ tunnel }: z.infer<typeof options>): Backend {
   return {
     needs: ['ipip'],
     overhead: OVERHEAD,

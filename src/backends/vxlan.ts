@@ -27,7 +27,7 @@ const options = z.object({
 
 const OVERHEAD = 50
 
-export function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
+function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
   const dev = `vxlan${vni}`
   return {
     needs: ['vxlan'],

@@ -12,7 +12,7 @@ import { asFailure } from './report-failure.ts'
 import { storyOf, type TraceOptions } from './trace.ts'
 
 /** A trace takes up to two seconds and 200 KB; what all failures have in common shows in the first few. */
-export const MOST_TRACES = 10
+const MOST_TRACES = 10
 
 /** A name every file system and every artifact store takes, and people can read: `shop-02-visitor-to-shop.db-5432.tcp`. */
 export function traceName(lab: string, number: number, [, from, to, ...options]: readonly string[]): string {

@@ -80,14 +80,14 @@ export function policySources(loaded: LoadedTopology): Record<string, PolicySour
  * Directions a policy isolates. The API server's default where `policyTypes` is missing or empty: Ingress always,
  * Egress if there is an egress rule. Where it is given, rules of the other direction have no effect.
  */
-export function isolates(spec: NetworkPolicySpec, direction: Direction): boolean {
+function isolates(spec: NetworkPolicySpec, direction: Direction): boolean {
   const { policyTypes = [], egress = [] } = spec
   if (policyTypes.length > 0) return policyTypes.includes(direction === 'ingress' ? 'Ingress' : 'Egress')
   return direction === 'ingress' || egress.length > 0
 }
 
 /** Every namespace anything is in, with the label Kubernetes gives it by itself. */
-export function namespaceLabels(lab: Lab): Map<string, Labels> {
+function namespaceLabels(lab: Lab): Map<string, Labels> {
   const names = new Set(['default', ...Object.keys(lab.namespaces), ...lab.pods.map((p) => p.namespace)])
   return new Map([...names].map((name) => [name, { ...lab.namespaces[name]?.labels, 'kubernetes.io/metadata.name': name }]))
 }

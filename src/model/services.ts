@@ -45,7 +45,7 @@ export interface Service {
 }
 
 /** `shop/cart` → namespace and name; a key without a slash is of the namespace default. */
-export function splitKey(key: string): [namespace: string, name: string] {
+function splitKey(key: string): [namespace: string, name: string] {
   const at = key.indexOf('/')
   return at < 0 ? ['default', key] : [key.slice(0, at), key.slice(at + 1)]
 }

@@ -90,7 +90,7 @@ function ruleAllows(rule: PolicyRule, question: Question, peer: End, peerAddress
 const byPod = new WeakMap<Lab, Record<Direction, Map<Pod, Policy[]>>>()
 
 /** The policies that isolate a pod in a direction. */
-export function isolating(lab: Lab, pod: Pod, direction: Direction): readonly Policy[] {
+function isolating(lab: Lab, pod: Pod, direction: Direction): readonly Policy[] {
   let index = byPod.get(lab)
   if (!index) {
     index = { ingress: new Map(), egress: new Map() }

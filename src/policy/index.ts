@@ -4,7 +4,7 @@ import { iptables } from './iptables.ts'
 import type { PolicyModule } from './policy.ts'
 
 /** @public */
-export const policyModules: Readonly<Record<string, PolicyModule>> = { iptables }
+const policyModules: Readonly<Record<string, PolicyModule>> = { iptables }
 
 /** Options schemas by name, for the topology schema. */
 export const policySchemas = Object.fromEntries(Object.entries(policyModules).map(([name, m]) => [name, m.options]))

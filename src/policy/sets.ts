@@ -37,7 +37,7 @@ const everywhere = new WeakMap<Lab, Map<string, readonly string[]>>()
  * A network as `ipset save` prints it: one address without its length. hash:net knows no /0 (ipset(8)), so that
  * one is two halves.
  */
-export function networks({ family, base, prefix }: Cidr): string[] {
+function networks({ family, base, prefix }: Cidr): string[] {
   if (prefix > 0) return [prefix === bits(family) ? formatIp(family, base) : `${formatIp(family, base)}/${prefix}`]
   return [`${formatIp(family, 0n)}/1`, `${formatIp(family, 1n << BigInt(bits(family) - 1))}/1`]
 }

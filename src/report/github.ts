@@ -22,7 +22,7 @@ export interface Annotation {
 }
 
 /** One workflow command. */
-export function annotationLine({ kind, title, message, file, line, column }: Annotation): string {
+function annotationLine({ kind, title, message, file, line, column }: Annotation): string {
   const at = [
     ...(file === undefined ? [] : [`file=${property(file)}`]),
     ...(file === undefined || line === undefined ? [] : [`line=${line}`]),

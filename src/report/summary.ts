@@ -12,7 +12,7 @@ const MOST_PODS = 24
 const addresses = (node: { addresses: readonly { ip: string }[] }): string => node.addresses.map((a) => a.ip).join(' ')
 
 /** Two pods to try first: on different hosts if there are any. */
-export function pair(lab: Lab): [Pod, Pod] | undefined {
+function pair(lab: Lab): [Pod, Pod] | undefined {
   const a = lab.pods[0]
   const b = lab.pods.find((p) => p.host !== a?.host) ?? lab.pods[1]
   return a && b ? [a, b] : undefined

@@ -109,7 +109,7 @@ export function countsText(checks: readonly Check[], chalk: ChalkInstance): stri
 }
 
 /** `FAILED  shop: 2 failed, 35 passed, 1204 probes in 3.1 s`. A test without a check that passed is no success. */
-export function summaryLine(run: TestRun, chalk: ChalkInstance): string {
+function summaryLine(run: TestRun, chalk: ChalkInstance): string {
   const { passed, failed } = countsOf(run.checks)
   const verdict = failed > 0 ? chalk.red.bold('FAILED') : passed > 0 ? chalk.green.bold('passed') : chalk.yellow.bold('nothing tested')
   return `${verdict}  ${run.lab}: ${countsText(run.checks, chalk)}; ${count(testedIn(run.checks), 'probe')} in ${(run.tookMs / 1000).toFixed(1)} s\n`

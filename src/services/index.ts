@@ -4,7 +4,7 @@ import { iptablesModule } from './iptables.ts'
 import type { ServiceModule, ServiceProxy } from './service.ts'
 
 /** @public */
-export const serviceModules: Readonly<Record<string, ServiceModule>> = {
+const serviceModules: Readonly<Record<string, ServiceModule>> = {
   iptables: iptablesModule,
 }
 

@@ -36,7 +36,7 @@ const familiesOf = (lab: Lab): Family[] => lab.families.filter((f) => lab.servic
 const PORTALS = comment('kubernetes service portals')
 const OUTSIDE = comment('kubernetes externally-visible service portals')
 
-export function iptables(): ServiceProxy {
+function iptables(): ServiceProxy {
   return {
     needs: (lab) => familiesOf(lab).map((f) => (f === 4 ? 'services' : 'services6')),
     plan(lab) {

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Lab } from '../model/lab.ts'
 
-export const STATE_DIR = '/run/netlab'
+const STATE_DIR = '/run/netlab'
 
 /** Names everything of a lab that outlives netlab's own process. */
 export interface Journal {

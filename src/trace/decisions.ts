@@ -17,7 +17,7 @@ const portsOf = (s: Sighting) =>
 const depth = (s: Sighting): number => s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length
 
 /** Names of the tunnels around a packet, outermost first: `vxlan 1`, `gre`, `ipip`. */
-export function tunnelsOf(layers: readonly Layer[]): string[] {
+function tunnelsOf(layers: readonly Layer[]): string[] {
   return layers.flatMap((l, i): string[] => {
     if (l.type === 'vxlan') return [`vxlan ${l.vni}`]
     if (l.type === 'gre') return [l.key === undefined ? 'gre' : `gre key ${l.key}`]

@@ -66,7 +66,7 @@ const lines = (q: RouteQuestion): string[] => {
 }
 
 /** What each line of an `ip -force -j -batch` printed: a document, or why it failed. */
-export function batchResults(count: number, stdout: string, stderr: string): (unknown[] | string)[] {
+function batchResults(count: number, stdout: string, stderr: string): (unknown[] | string)[] {
   const failed = new Map<number, string>()
   let last = ''
   for (const line of stderr.split('\n')) {

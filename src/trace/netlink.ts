@@ -26,7 +26,7 @@ const CREATE = 0x400
 const APPEND = 0x800
 const NESTED = 0x8000
 
-export const NFPROTO: Readonly<Record<number, string>> = { 0: 'any', 1: 'inet', 2: 'ip', 3: 'arp', 5: 'netdev', 7: 'bridge', 10: 'ip6' }
+const NFPROTO: Readonly<Record<number, string>> = { 0: 'any', 1: 'inet', 2: 'ip', 3: 'arp', 5: 'netdev', 7: 'bridge', 10: 'ip6' }
 export const familyNumber = (name: string): number => Number(Object.entries(NFPROTO).find(([, n]) => n === name)?.[0] ?? 0)
 
 const align = (n: number): number => (n + 3) & ~3

@@ -142,7 +142,7 @@ export class RuleTexts {
 }
 
 /** Rules of one chain as `iptables-save` prints them, `-A CHAIN` included. */
-export function chainRules(save: string, table: string, chain: string): string[] {
+function chainRules(save: string, table: string, chain: string): string[] {
   const start = save.indexOf(`*${table}\n`)
   if (start < 0) return []
   const end = save.indexOf('\nCOMMIT', start)
@@ -153,7 +153,7 @@ export function chainRules(save: string, table: string, chain: string): string[]
 }
 
 /** A rule by its handle in `nft -a list table`, without the counters that change. */
-export function nativeRule(listing: string, chain: string, handle: number): string | undefined {
+function nativeRule(listing: string, chain: string, handle: number): string | undefined {
   let here = ''
   for (const line of listing.split('\n')) {
     const named = /^\s*chain (\S+) \{/.exec(line)

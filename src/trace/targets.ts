@@ -30,13 +30,13 @@ export interface Target {
 }
 
 /** Addresses of a node that others can reach it under. A router has those of its segments; a switch has none. */
-export function addressesOf(node: Node, lab: Lab): readonly NodeAddress[] {
+function addressesOf(node: Node, lab: Lab): readonly NodeAddress[] {
   if (node.kind === 'switch') return []
   if (node.kind === 'router') return lab.segments.flatMap((s) => s.gateways)
   return node.addresses
 }
 
-export function findNode(lab: Lab, word: string): Node | undefined {
+function findNode(lab: Lab, word: string): Node | undefined {
   const nodes = nodesOf(lab)
   return nodes.find((n) => nodeName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
 }

@@ -31,7 +31,7 @@ const sameIp = (a: string, b: string): boolean => {
 }
 
 /** Addresses a host takes for its own: the underlay's, and those of its bridge and tunnel. */
-export const isLocal = (host: Host, ip: string): boolean =>
+const isLocal = (host: Host, ip: string): boolean =>
   host.addresses.some((a) => sameIp(a.ip, ip)) || host.blocks.some((b) => sameIp(b.gateway, ip) || sameIp(b.network, ip))
 
 const hasRules = (lab: Lab): boolean => lab.services.some((s) => s.clusterIPs.length > 0)

@@ -36,7 +36,7 @@ const container = z.strictObject({
   ),
 })
 
-export const podSpec = z.strictObject({
+const podSpec = z.strictObject({
   containers: z.array(container).min(1),
   nodeName: label.optional(),
   nodeSelector: labelMap.optional(),

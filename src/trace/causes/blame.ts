@@ -18,7 +18,7 @@ export const placeOf = (scene: Scene, source: Pick<Source, 'file' | 'line'>): st
   `${source.file ?? scene.parts.lab.file}:${source.line}`
 
 /** The kernel object and the line behind it, as fields of a drop. */
-export function blame(scene: Scene, object: KernelObject | undefined): Pick<Drop, 'object' | 'source'> {
+function blame(scene: Scene, object: KernelObject | undefined): Pick<Drop, 'object' | 'source'> {
   if (!object) return {}
   return { object: describe(object), ...(object.from ? { source: placeOf(scene, object.from) } : {}) }
 }

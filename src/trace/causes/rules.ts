@@ -35,7 +35,7 @@ export function chainSource(scene: Scene, ns: string, table: string, text: strin
 }
 
 /** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
-export function policyOf(text: string | undefined): string | undefined {
+function policyOf(text: string | undefined): string | undefined {
   const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/
     .exec(text ?? '')
     ?.slice(1)

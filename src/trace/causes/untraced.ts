@@ -11,7 +11,7 @@ import { ruleDrop } from './rules.ts'
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
 
 /** The rule whose counter went up, if it is one; of several, nothing says which. */
-export function countedDrop(scene: Scene, common: Common, packet: Sighting | undefined): Drop | undefined {
+function countedDrop(scene: Scene, common: Common, packet: Sighting | undefined): Drop | undefined {
   const rules = scene.details.counted.get(common.ns) ?? []
   const [rule] = rules
   if (!rule || rules.length > 1) return undefined
