@@ -3,17 +3,18 @@ import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'no
 import { dirname, resolve } from 'node:path'
 import { reachability } from '../model/reachability.ts'
 import type { Lab } from '../model/lab.ts'
+import { formatDiagnostics } from '../report/diagnostics.ts'
 import { annotations } from '../report/github.ts'
 import { junit } from '../report/junit.ts'
 import { markdown } from '../report/markdown.ts'
 import type { Outcome } from '../report/outcome.ts'
-import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
+import { chalkFor, colorLevel, writeJson, writeOut } from '../report/terminal.ts'
 import { countsOf, testDocument } from '../report/test-json.ts'
 import { testText, tracesLine } from '../report/test-text.ts'
 import { labNames, type Applied } from '../state/store.ts'
 import type { TestRun } from '../verify/check.ts'
 import { VERSION } from '../version.ts'
-import { Exit, failure } from './failure.ts'
+import { Exit, failure, type Failure } from './failure.ts'
 
 /** Options of `netlab test` and `netlab ci` that say what is reported. */
 export interface ReportOptions {
@@ -76,10 +77,11 @@ function requireWritable(file: string | undefined): void {
 
 /**
  * Writes JUnit when a file is given, annotations (on standard error: standard output may be a JSON document) and
- * the summary when GitHub asks for them.
- * @throws Failure when the JUnit file cannot be written; a summary that cannot be is said and passed over
+ * the summary when GitHub asks for them. A summary that cannot be written is said and passed over.
+ * @returns why the JUnit file could not be written. What was found out must not get lost with it: {@link admit} says it,
+ * once the report is out
  */
-export function writeReports(outcomes: readonly Outcome[], at: Date, file: string | undefined): void {
+export function writeReports(outcomes: readonly Outcome[], at: Date, file: string | undefined): Failure | undefined {
   const base = baseOf()
   if (onGitHub()) process.stderr.write(annotations(outcomes, base))
   const summary = process.env['GITHUB_STEP_SUMMARY']
@@ -90,12 +92,22 @@ export function writeReports(outcomes: readonly Outcome[], at: Date, file: strin
       process.stderr.write(`cannot write GITHUB_STEP_SUMMARY: ${(error as Error).message}\n`)
     }
   }
-  if (file === undefined) return
+  if (file === undefined) return undefined
+  const text = junit(outcomes, { base, version: VERSION, at })
   try {
-    writeFileSync(file, junit(outcomes, { base, version: VERSION, at }))
+    writeFileSync(file, text)
+    return undefined
   } catch (error) {
-    throw failure(Exit.Usage, 'cannot-write', `cannot write ${file}: ${(error as Error).message}`)
+    // It could be written when the test began: now the machine lacks something.
+    return failure(Exit.Machine, 'cannot-write', `cannot write ${file}: ${(error as Error).message}`)
   }
+}
+
+/** Says on standard error what went wrong with the reports: standard output has its document. Nothing is worse than it was. */
+export function admit(missing: Failure | undefined): void {
+  if (!missing) return
+  process.stderr.write(formatDiagnostics(missing.diagnostics, missing.sources, { color: colorLevel(process.stderr) > 0 }))
+  process.exitCode ||= missing.exit
 }
 
 /** Makes sure that all reports can be written before anything is tested. @throws Failure (exit 2) */
@@ -119,13 +131,18 @@ export async function reportTest(run: TestRun, applied: Applied, options: Report
       : []
   const outcome: Outcome = { ...about, ...result, file: run.file, run, tookMs: run.tookMs, traces }
   process.exitCode = outcome.exit
-  writeReports([outcome], at, options.junit)
-  if (options.json) return writeJson(testDocument(run, options.matrix ? about.kinds : undefined))
+  const missing = writeReports([outcome], at, options.junit)
+  await (options.json ? writeJson(testDocument(run, options.matrix ? about.kinds : undefined)) : writeText(outcome, run, options))
+  admit(missing)
+}
+
+function writeText(outcome: Outcome, run: TestRun, options: ReportOptions): Promise<void> {
+  const { kinds, traces } = outcome
   const text = testText(run, {
     chalk: chalkFor(process.stdout),
     columns: columnsOf(process.stdout),
     cwd: process.cwd(),
-    kinds: about.kinds,
+    kinds,
     matrix: options.matrix ?? false,
     isOnly: labNames().length === 1,
     isUp: true,

@@ -155,6 +155,29 @@ describe('netlab ci', { skip: unable }, () => {
     await nothingLeft()
   })
 
+  test('a JUnit file that cannot be written takes no other report with it', async () => {
+    const [good, broken] = [put(WORKS), put(BROKEN)]
+    // It can be opened, so nobody notices before the end.
+    const full = ['--junit', '/dev/full']
+    const noSpace = /error {2}cannot write \/dev\/full: .*ENOSPC[^]*\[cannot-write\]/
+    const all = await ci([good.file, ...full])
+    assert.equal(all.code, 3, told(all))
+    assert.match(all.stdout, /\npassed {2}1 lab: 1 passed; /)
+    assert.match(all.stderr, noSpace)
+    await netlab(['up', broken.file])
+    const text = await netlab(['test', broken.name, ...full])
+    // A broken promise is worse.
+    assert.equal(text.code, 1, told(text))
+    assert.match(text.stdout, /^FAILED +FROM +TO +PORT +WHY\nexpect-1 /)
+    assert.match(text.stderr, noSpace)
+    const json = await netlab(['test', broken.name, ...full, '--json', '--only', 'model'])
+    assert.equal(json.code, 3, told(json))
+    assert.equal((JSON.parse(json.stdout) as { failed: number }).failed, 0)
+    assert.match(json.stderr, noSpace)
+    await netlab(['down', broken.name])
+    await nothingLeft()
+  })
+
   test('what this machine cannot run is skipped, aloud', async (t) => {
     const doctor = JSON.parse((await netlab(['doctor', '--json'])).stdout) as { backends: { name: string; works: boolean }[] }
     const lacking = doctor.backends.find((b) => !b.works)?.name
