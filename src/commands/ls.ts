@@ -1,4 +1,5 @@
 /** `netlab ls`: the labs on this machine. */
+import { isMounted } from '../kernel/observe.ts'
 import { chalkFor, writeJson, writeOut } from '../report/terminal.ts'
 import { visible } from '../report/diagnostics.ts'
 import { table } from '../report/table.ts'
@@ -6,8 +7,11 @@ import { labNames, readApplied, readJournal, StateError } from '../state/store.t
 
 interface Row {
   readonly lab: string
-  /** `up`: it was brought up whole; `netlab status` says whether it still is. `damaged`: its records are. */
-  readonly state: 'up' | 'incomplete' | 'damaged'
+  /**
+   * `up`: it was brought up whole; `netlab status` says whether it still is. `gone`: none of its namespaces is there any
+   * more, as after a restart that kept its records. `damaged`: its records are.
+   */
+  readonly state: 'up' | 'gone' | 'incomplete' | 'damaged'
   readonly hosts?: number
   readonly pods?: number
   readonly backend?: string
@@ -21,7 +25,7 @@ function rowOf(name: string): Row {
     if (applied)
       return {
         lab: name,
-        state: 'up',
+        state: journal?.namespaces.some(isMounted) ? 'up' : 'gone',
         hosts: applied.lab.hosts.length,
         pods: applied.lab.pods.length,
         backend: applied.lab.backend.type,
@@ -39,7 +43,7 @@ export async function ls(options: { readonly json?: true }): Promise<void> {
   if (options.json) return writeJson({ labs: rows })
   if (rows.length === 0) return writeOut(['no lab is up: netlab up FILE builds one\n'])
   const chalk = chalkFor(process.stdout)
-  const state = { up: chalk.green('up'), incomplete: chalk.red('incomplete'), damaged: chalk.red('damaged') }
+  const state = { up: chalk.green('up'), gone: chalk.red('gone'), incomplete: chalk.red('incomplete'), damaged: chalk.red('damaged') }
   return writeOut([
     table(
       ['lab', 'state', 'hosts', 'pods', 'backend', 'file'],

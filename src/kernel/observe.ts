@@ -198,7 +198,7 @@ export function namespaces(): string[] {
 }
 
 /** Whether the file of this name is a namespace: `ip netns add` makes an empty file first, then mounts on it. */
-function isMounted(ns: string): boolean {
+export function isMounted(ns: string): boolean {
   try {
     return statSync(netnsFile(ns)).dev === statSync('/proc/self/ns/net').dev
   } catch {

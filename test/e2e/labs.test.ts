@@ -7,7 +7,7 @@ import { after, describe, test } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
-import { netlab, netlabJson as json, netlabOk as ok, refusal, run, told } from '../support/run.ts'
+import { netlab, netlabJson as json, netlabOk as ok, output, refusal, run, told } from '../support/run.ts'
 import { machineSnapshot, settledSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
@@ -52,6 +52,25 @@ describe('with several labs, with none', { skip: unable }, () => {
     rmSync(one.file)
     assert.match((await ok(['down', one.file])).stdout, /removed lab/)
     one.write(small)
+  })
+
+  test('ls says so when the namespaces are gone and only the records are left, as after a restart', async () => {
+    const { nodes } = await one.mustUp()
+    const state = async (): Promise<unknown> => (await json<{ labs: { state: string }[] }>(['ls'])).labs.map((l) => l.state)
+    const [first, ...others] = nodes.map((n) => n.netns)
+    for (const ns of others) await output(['ip', 'netns', 'delete', ns])
+    // What of it is missing, netlab status says.
+    assert.deepEqual(await state(), ['up'])
+    await output(['ip', 'netns', 'delete', first!])
+    assert.deepEqual(await state(), ['gone'])
+    // Where /run survives a restart, the files that namespaces were mounted on are left.
+    for (const ns of [first!, ...others]) writeFileSync(`/run/netns/${ns}`, '')
+    assert.deepEqual(await state(), ['gone'])
+    assert.match((await ok(['ls'])).stdout, new RegExp(`${one.name} +gone +1 +1 +vxlan +${one.file}`))
+    await one.mustUp()
+    assert.deepEqual(await state(), ['up'])
+    await one.mustBeHealthy()
+    await ok(['down', one.name])
   })
 
   test('a lab without a name is called after its file', async () => {
