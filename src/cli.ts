@@ -3,7 +3,7 @@
  * command costs the start-up of what it uses.
  */
 import { Command, Option } from '@commander-js/extra-typings'
-import { example, json, junit, lab, matrix, only, prove, sample, seed, traceFailures } from './cli-options.ts'
+import { asked, example, json, lab, reported } from './cli-options.ts'
 import { addTools } from './cli-tools.ts'
 import { VERSION } from './version.ts'
 
@@ -123,19 +123,11 @@ export function program() {
     )
     .action(async (from, to, options) => (await import('./commands/trace.ts')).trace(from, to, options))
 
-  netlab
+  const test = netlab
     .command('test')
     .description('Does the running lab keep its promises: the network model, its policies and Services, its `expect:`? Exit code 1 if not.')
     .argument('[lab]', 'name or file; may be left out when one lab is up')
-    .addOption(only())
-    .addOption(sample())
-    .addOption(seed())
-    .option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)')
-    .addOption(prove())
-    .addOption(matrix())
-    .addOption(junit())
-    .addOption(traceFailures())
-    .addOption(json())
+  reported(asked(test).option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)'))
     .addHelpText(
       'after',
       example(
@@ -144,22 +136,15 @@ export function program() {
     )
     .action(async (name, options) => (await import('./commands/test.ts')).test(name, options))
 
-  netlab
+  const ci = netlab
     .command('ci')
     .description('Build, test and remove each topology; one report over all. For continuous integration, and before a commit.')
     .argument('<file...>', 'topology files, directories, patterns')
     .option('--jobs <labs>', 'how many labs at a time (default: processors + 1, as far as memory allows)')
-    .addOption(only())
-    .addOption(sample())
-    .addOption(seed())
     .option('--timeout <time>', 'longest for building and testing a lab: 90s, 10m (default: 10m)')
-    .addOption(prove())
     .option('--keep', 'leave labs that failed')
     .option('--allow-skip', 'labs that this machine cannot run do not make it fail')
-    .addOption(matrix())
-    .addOption(junit())
-    .addOption(traceFailures())
-    .addOption(json())
+  reported(asked(ci))
     .addHelpText(
       'after',
       example(
