@@ -21,8 +21,9 @@ import * as startup from './bench/startup.js'
 import * as trace from './bench/trace.js'
 import { write } from './bench/stats.js'
 import * as throughput from './bench/throughput.js'
+import * as verify from './bench/verify.js'
 
-const BENCHES = { startup, plan, policies, scale, mesh, serving, trace, throughput, matrix }
+const BENCHES = { startup, plan, policies, scale, mesh, serving, trace, verify, throughput, matrix }
 
 const USAGE = `usage: node scripts/bench.js [options]
 

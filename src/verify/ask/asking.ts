@@ -5,7 +5,7 @@ import type { Lab } from '../../model/lab.ts'
 import { portKey, type Askers, type Held, type Put } from './askers.ts'
 import { neighbourTable, type NeighbourTable } from './machine.ts'
 import { questionKey, type Asked, type Evidence } from '../promises.ts'
-import type { Answer, Question } from './question.ts'
+import { isWholeTrain, type Answer, type Question } from './question.ts'
 import type { Readings } from '../evidence/readings.ts'
 import { partiesOf } from '../scene.ts'
 import type { Heard } from '../evidence/underlay.ts'
@@ -97,18 +97,25 @@ const isHesitant = (q: Asked, answer: Answer): boolean => q.kind === 'tcp' && an
 const isAsExpected = (q: Asked, answer: Answer | undefined): boolean =>
   answer !== undefined && q.expected.includes(answer.outcome) && !isHesitant(q, answer)
 
+/** One lost echo is believed at once, unless packets are known to have been lost for another reason. */
+const hasLost = ({ count }: Asked, answer: Answer | undefined): boolean =>
+  count !== undefined && answer?.outcome === 'ok' && !isWholeTrain(count, answer)
+
 export class Asking {
   readonly evidence = new Answers()
   readonly #lab: Lab
   readonly #options: AskingOptions
-  readonly #askers: Askers
-  readonly #table: NeighbourTable = neighbourTable()
+  readonly #askers: Pick<Askers, 'ask' | 'forget'>
+  readonly #readTable: () => NeighbourTable
+  readonly #table: NeighbourTable
   readonly #spaces: ReadonlyMap<string, string>
 
-  constructor(lab: Lab, askers: Askers, options: AskingOptions) {
+  constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget'>, options: AskingOptions, readTable = neighbourTable) {
     this.#lab = lab
     this.#askers = askers
     this.#options = options
+    this.#readTable = readTable
+    this.#table = readTable()
     this.#spaces = new Map(partiesOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
   }
 
@@ -140,14 +147,17 @@ export class Asking {
 
   /** Neighbours that did not fit into the machine's table since this began, whoever asked for them. */
   get refused(): number {
-    return neighbourTable().refused - this.#table.refused
+    return this.#readTable().refused - this.#table.refused
   }
 
   async #askAgain(list: readonly Asked[]): Promise<void> {
     let refused = 0
     for (let time = 1; time <= MOST_TIMES; time++) {
-      const strange = list.filter((q) => !isAsExpected(q, this.evidence.answer(q)))
       const isFull = this.refused > refused
+      const strange = list.filter((q) => {
+        const answer = this.evidence.answer(q)
+        return !isAsExpected(q, answer) || (isFull && hasLost(q, answer))
+      })
       if (strange.length === 0 || (time > 1 && !isFull)) return
       if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
       refused = this.refused
@@ -163,7 +173,7 @@ export class Asking {
 
   async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
     const { onProgress, patience = 1, signal } = this.#options
-    const table = neighbourTable()
+    const table = this.#readTable()
     const most = Math.max(LEAST_ENTRIES, Math.floor((table.most - table.taken) * SHARE_OF_TABLE))
     const rounds = waves(list, learnedBy(this.#lab), most)
     let before = 0

@@ -42,6 +42,10 @@ export interface Answer {
   readonly ms: number
 }
 
+/** Whether all echoes of a train came back, each once, in the words of asker-icmp.pl. */
+export const isWholeTrain = (count: number, answer: Answer): boolean =>
+  answer.text === `${count} sent, ${count} came back, 0 more than once`
+
 /** Who listens where while questions are asked: besides what its containers listen on already. */
 export interface Listening {
   readonly netns: string

@@ -6,6 +6,7 @@ import type { Check } from '../check.ts'
 import { hostPairs, type HostPair } from './pairs.ts'
 import { failing, noPairs } from './paths.ts'
 import type { Asked, Evidence, Scene } from '../promises.ts'
+import { isWholeTrain } from '../ask/question.ts'
 import { answerText, Tally } from '../evidence/tally.ts'
 import type { Heard } from '../evidence/underlay.ts'
 import type { Forbidden } from '../evidence/underlay-filter.ts'
@@ -58,7 +59,7 @@ function judgeTrains(scene: Scene, evidence: Evidence): Check[] {
   for (const pair of hostPairs(scene).pairs) {
     const asked = train(pair)
     const answer = evidence.answer(asked)
-    const isWhole = answer?.outcome === 'ok' && answer.text === `${TRAIN} sent, ${TRAIN} came back, 0 more than once`
+    const isWhole = answer?.outcome === 'ok' && isWholeTrain(TRAIN, answer)
     loss.add(
       isWhole ? undefined : failing({ from: pair.from, to: pair.to, asked }, answer?.outcome === 'ok' ? answer.text! : answerText(answer)),
     )
