@@ -468,8 +468,8 @@ export function dealt(): Map<LabKind, Mutation[]> {
   }
   for (const [word, mutations] of Object.entries(SPECIAL)) {
     const plain = PLAIN.filter((l) => l.attach === word || l.backend === word)
-    // In an emulated machine time is dear: of each tunnel one lab.
-    deal(mutations, plain.length > 0 ? plain : TUNNELS.filter((l) => l.backend === word && (word === 'gre') === (l.attach === 'bridge')))
+    // In an emulated machine time is dear: labs of tunnels get what is special of them.
+    deal(mutations, plain.length > 0 ? plain : TUNNELS.filter((l) => l.backend === word))
   }
   deal(EVERYWHERE, PLAIN)
   return hands
