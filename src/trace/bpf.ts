@@ -5,37 +5,27 @@
  *
  * Loads are relative to the network header (SKF_NET_OFF), so that Ethernet and raw-IP devices share one program.
  */
-
-/** One instruction: linux/filter.h `struct sock_filter`, jumps by label. */
-interface Instruction {
-  readonly code: number
-  readonly k: number
-  readonly yes?: string
-  readonly no?: string
-}
-
-const LD_IMM = 0x00
-const LD_W = 0x40
-const LD_H = 0x48
-const LD_B = 0x50
-const LDH_ABS = 0x28
-const LDX_MEM = 0x61
-const ST = 0x02
-const LD_MEM = 0x60
-const TAX = 0x07
-const ADD_K = 0x04
-const ADD_X = 0x0c
-const AND = 0x54
-const LSH = 0x64
-const JA = 0x05
-const JEQ = 0x15
-const JGE = 0x35
-const JSET = 0x45
-const RET = 0x06
-
-/** linux/filter.h: offsets from here on count from the network header; the ethertype, whatever the device. */
-const NET = -0x100000
-const PROTOCOL = -0x1000
+import {
+  Assembler,
+  LD_IMM,
+  LD_W,
+  LD_H,
+  LD_B,
+  LDH_ABS,
+  ST,
+  LD_MEM,
+  TAX,
+  ADD_K,
+  ADD_X,
+  AND,
+  LSH,
+  JEQ,
+  JGE,
+  JSET,
+  RET,
+  NET,
+  PROTOCOL,
+} from './bpf-code.ts'
 
 const ETHERTYPE = { ipv4: 0x800, ipv6: 0x86dd, arp: 0x806, bridged: 0x6558 } as const
 
@@ -61,53 +51,6 @@ export interface ProbeIdentity {
    * port away; {@link Recognizer} tells them apart afterwards.
    */
   readonly translated?: boolean
-}
-
-/** Classic BPF with labels, which lie ahead of their jumps. */
-export class Assembler {
-  readonly #code: Instruction[] = []
-  readonly #labels = new Map<string, number>()
-
-  label(name: string): this {
-    this.#labels.set(name, this.#code.length)
-    return this
-  }
-  emit(code: number, k: number): this {
-    this.#code.push({ code, k })
-    return this
-  }
-  /** A conditional jump; a missing label falls through. */
-  when(code: number, k: number, yes?: string, no?: string): this {
-    this.#code.push({ code, k, ...(yes ? { yes } : {}), ...(no ? { no } : {}) })
-    return this
-  }
-  jump(label: string): this {
-    this.#code.push({ code: JA, k: 0, yes: label })
-    return this
-  }
-  /** Loads from header `at` (a scratch slot) plus `offset`. Leaves X at the header. */
-  load(size: number, at: number, offset: number): this {
-    return this.emit(LDX_MEM, at).emit(size, NET + offset)
-  }
-
-  bytes(): Buffer {
-    const out = Buffer.alloc(this.#code.length * 8)
-    this.#code.forEach(({ code, k, yes, no }, i) => {
-      const distance = (label: string | undefined): number => {
-        if (label === undefined) return 0
-        const target = this.#labels.get(label)
-        if (target === undefined || target <= i) throw new Error(`no label ${label} ahead of instruction ${i}`)
-        return target - i - 1
-      }
-      const [t, f] = code === JA ? [0, 0] : [distance(yes), distance(no)]
-      if (t > 255 || f > 255) throw new Error(`jump too far at instruction ${i}`)
-      out.writeUInt16LE(code, i * 8)
-      out.writeUInt8(t, i * 8 + 2)
-      out.writeUInt8(f, i * 8 + 3)
-      out.writeUInt32LE((code === JA ? distance(yes) : k) >>> 0, i * 8 + 4)
-    })
-    return out
-  }
 }
 
 /** The whole program, as the bytes of an array of `struct sock_filter` (little-endian machines). */

@@ -2,18 +2,8 @@
  * The classic BPF program that watches a host's link to the underlay while the lab is asked: it lets through what must
  * never be there, so that a busy link costs nothing. Loads are relative to the network header, as in a trace's filter.
  */
-import { Assembler } from '../../trace/bpf.ts'
+import { AND, Assembler, IFINDEX, JEQ, LD_W_ABS, LDH_ABS, NET, PROTOCOL, RET } from '../../trace/bpf-code.ts'
 import { parseCidr, type Cidr } from '../../topology/address.ts'
-
-const LD_W_ABS = 0x20
-const LDH_ABS = 0x28
-const AND = 0x54
-const JEQ = 0x15
-const RET = 0x06
-/** linux/filter.h: the network header; ethertype and interface, whatever the device. */
-const NET = -0x100000
-const PROTOCOL = -0x1000
-const IFINDEX = -0x1000 + 8
 
 export interface Forbidden {
   /** Nothing from or to these: virtual addresses that are translated before they get here. */

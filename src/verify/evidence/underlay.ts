@@ -38,6 +38,7 @@ const vxlanPorts = ({ objects }: Applied): number[] => [
 export class UnderlayEar {
   readonly #ear = new Ear()
   readonly #applied: Applied
+  #heard: Promise<Heard> | undefined
 
   constructor(applied: Applied) {
     this.#applied = applied
@@ -59,7 +60,12 @@ export class UnderlayEar {
       await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, vxlanPort, translated: true }))
   }
 
-  async end(): Promise<Heard> {
+  /** What was heard. Whoever asks again, as who cleans up does, gets the same. */
+  end(): Promise<Heard> {
+    return (this.#heard ??= this.#end())
+  }
+
+  async #end(): Promise<Heard> {
     const losses = await this.#ear.end()
     const { hosts } = this.#applied.lab
     const names = new Map(hosts.map((h) => [h.netns, h.name]))
