@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Enter } from '../../kernel/enter.ts'
 import type { Lab } from '../../model/lab.ts'
+import { askInWaves } from './ask-waves.ts'
 import { portKey, type Askers, type Held, type Put } from './askers.ts'
 import { neighbourTable, type NeighbourTable } from './machine.ts'
 import { questionKey, type Asked, type Evidence } from '../promises.ts'
@@ -10,7 +11,6 @@ import type { Readings } from '../evidence/readings.ts'
 import { partiesOf } from '../scene.ts'
 import type { Heard } from '../evidence/underlay.ts'
 import { DenyWatch, type Proof, type Proofs } from '../policies/vacuity-proof.ts'
-import { learnedBy, waves } from './waves.ts'
 
 /** How patiently, and whom to tell. */
 export interface AskingOptions {
@@ -39,10 +39,6 @@ const LONGER = 1.6
 const NEIGHBOURS_AGE = 5200
 /** How often one is asked again, if the machine's table of neighbours was full each time. */
 const MOST_TIMES = 3
-/** Entries that questions may make at once, as a share of those nobody has taken yet: others learn meanwhile, too. */
-const SHARE_OF_TABLE = 1 / 2
-const LEAST_ENTRIES = 64
-
 /** What was heard so far. */
 class Answers implements Evidence {
   readonly #answers = new Map<string, Answer>()
@@ -128,7 +124,13 @@ export class Asking {
     this.evidence.proofs = await watch.end(
       list,
       (q) => this.evidence.answer(q),
-      (questions) => this.#askers.ask(questions.map((question) => ({ question, patience: PATIENCE.counted }))),
+      (questions) =>
+        askInWaves(
+          this.#lab,
+          this.#askers,
+          questions.map((question) => ({ question, patience: PATIENCE.counted })),
+          { ...this.#options, readTable: this.#readTable },
+        ),
     )
   }
 
@@ -173,26 +175,15 @@ export class Asking {
 
   async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
     const { onProgress, patience = 1, signal } = this.#options
-    const table = this.#readTable()
-    const most = Math.max(LEAST_ENTRIES, Math.floor((table.most - table.taken) * SHARE_OF_TABLE))
-    const rounds = waves(list, learnedBy(this.#lab), most)
-    let before = 0
     onProgress?.(`${phase} ${list.length} questions`)
-    for (const wave of rounds) {
-      signal?.throwIfAborted()
-      const puts = wave.map((i): Put => {
-        const question = list[i]!
-        const isSilent = question.expected.includes('timeout')
-        const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
-        const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
-        return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
-      })
-      const answers = await this.#askers.ask(puts, (count) =>
-        onProgress?.(`${phase} ${list.length} questions`, (before + count) / list.length),
-      )
-      wave.forEach((i, n) => this.evidence.hear(list[i]!, answers[n]!))
-      before += wave.length
-      await this.#askers.forget(partiesOf(this.#lab).map((p) => p.netns))
-    }
+    const puts = list.map((question): Put => {
+      const isSilent = question.expected.includes('timeout')
+      const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
+      const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
+      return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
+    })
+    const onHeard = (count: number): void => onProgress?.(`${phase} ${list.length} questions`, count / list.length)
+    const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onHeard, readTable: this.#readTable })
+    list.forEach((question, i) => this.evidence.hear(question, answers[i]!))
   }
 }

@@ -1,8 +1,10 @@
 /** Lifts each policy of a running lab in turn, measures what changes by that, and puts the lab back. */
 import { compile } from '../../compile/compile.ts'
 import { Enter } from '../../kernel/enter.ts'
+import type { Lab } from '../../model/lab.ts'
 import { tryOut } from '../../state/lift.ts'
 import type { Applied } from '../../state/store.ts'
+import { askInWaves } from '../ask/ask-waves.ts'
 import { Askers } from '../ask/askers.ts'
 import type { Check } from '../check.ts'
 import { listeners } from './policies.ts'
@@ -21,10 +23,12 @@ export interface ProveOptions extends Sampling {
 /** Milliseconds of silence, as in a test. */
 const PATIENCE = { silent: 900, answering: 2500 } as const
 
-async function ask(askers: Askers, list: readonly Asked[], longer: number): Promise<Map<string, Answer>> {
+async function ask(lab: Lab, askers: Askers, list: readonly Asked[], longer: number): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>()
   const round = async (questions: readonly Asked[]): Promise<void> => {
-    const heard = await askers.ask(
+    const heard = await askInWaves(
+      lab,
+      askers,
       questions.map((question) => ({
         question,
         patience: Math.round(longer * (question.expected.includes('timeout') ? PATIENCE.silent : PATIENCE.answering)),
@@ -72,7 +76,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
     const flips = moving.flatMap((l) => l.flips)
     await askers.listen(listeners(flips.map((f) => f.square)))
     const distinct = [...new Map(flips.map((f) => [questionKey(f.square.question), f.square.question])).values()]
-    for (const [key, answer] of await ask(first, distinct, patience)) before.set(key, answer)
+    for (const [key, answer] of await ask(applied.lab, first, distinct, patience)) before.set(key, answer)
     const variants = moving.map((l) => compile(l.lab).objects)
     const visit = async (index: number): Promise<void> => {
       const lift = moving[index]!
@@ -80,6 +84,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
       lifted.set(
         lift,
         await ask(
+          applied.lab,
           askers,
           lift.flips.map((f) => f.lifted),
           patience,

@@ -4,7 +4,11 @@ import { Asking } from '../../../src/verify/ask/asking.ts'
 import type { Put } from '../../../src/verify/ask/askers.ts'
 import type { Answer } from '../../../src/verify/ask/question.ts'
 import type { Asked } from '../../../src/verify/promises.ts'
+import type { Enter } from '../../../src/kernel/enter.ts'
+import { learnedBy } from '../../../src/verify/ask/waves.ts'
+import { policies } from '../../../src/verify/policies/policies.ts'
 import { lab as labOf } from '../model/fixture.ts'
+import { sceneOf } from './promised.ts'
 
 // Until neighbours have aged.
 vi.mock('node:timers/promises', () => ({ setTimeout: async () => {} }))
@@ -49,4 +53,46 @@ test('an echo lost of a train is believed at once, but not where the table of ne
   expect(await asked([train], [lossy, whole], [0, 5, 5])).toEqual({ rounds: 2, last: whole })
   expect(await asked([train], [lossy, lossy, lossy], [0, 5, 5, 5])).toEqual({ rounds: 2, last: lossy })
   expect(await asked([train], [lossy, lossy, lossy, lossy], [0, 5, 9, 20, 20])).toEqual({ rounds: 4, last: lossy })
+})
+
+/** A table too small for all pairs of a bridge at once. */
+const TABLE = { most: 256, taken: 0, refused: 0 }
+const denied = sceneOf(`
+name: many
+hosts: { node-1: {} }
+pods: { p: { replicas: 14 } }
+policies: { none: { podSelector: {}, ingress: [] } }
+`)
+
+test('denies that no rule counted are asked again in waves that the table of neighbours holds', async () => {
+  const learned = learnedBy(denied.lab)
+  const entries: number[] = []
+  const heard: number[] = []
+  let forgotten = 0
+  const askers = {
+    // Nobody ever answers.
+    async ask(puts: readonly Put[]) {
+      entries.push(new Set(puts.flatMap((p) => learned(p.question).entries)).size)
+      heard.push(puts.length)
+      return puts.map((): Answer => ({ outcome: 'timeout', ms: 1 }))
+    },
+    async forget() {
+      forgotten++
+    },
+  }
+  // Rules that never count anything.
+  const enter = {
+    run: async (jobs: readonly unknown[], done: (index: number, results: readonly unknown[]) => void) =>
+      jobs.forEach((_, i) => done(i, [{ code: 0, stdout: '', stderr: '' }])),
+  } as unknown as Enter
+  const list = policies.questions(denied).filter((q) => q.expected.includes('timeout'))
+  const asking = new Asking(denied.lab, askers, {}, () => TABLE)
+  await asking.ask(list, enter)
+
+  // Once to hear, once to prove; each in several waves, after each of which what was learned is forgotten.
+  expect(heard.reduce((sum, n) => sum + n, 0)).toBe(2 * list.length)
+  expect(Math.max(...entries)).toBeLessThanOrEqual(TABLE.most / 2)
+  expect(entries.length).toBeGreaterThan(3)
+  expect(forgotten).toBe(entries.length)
+  expect(new Set(list.map((q) => asking.evidence.proof(q)?.by))).toEqual(new Set(['nobody']))
 })
