@@ -11,9 +11,10 @@ import { width } from './table.ts'
 
 /**
  * `reached`, `denied`: as promised. `leaked`: reached, and should not have been. `lost`: not reached, and should have been.
+ * `unproven`: not reached, as it should be, but no policy stopped it. `elsewhere`: answered, but not by who was asked.
  * `mixed`: several pairs in one square, some reached and some not, all as promised. Absent: not measured.
  */
-export type Square = 'reached' | 'denied' | 'leaked' | 'lost' | 'mixed'
+export type Square = 'reached' | 'denied' | 'leaked' | 'lost' | 'unproven' | 'elsewhere' | 'mixed'
 
 export interface MatrixSheet {
   /** `80/tcp`, `icmp IPv6`. */
@@ -33,7 +34,15 @@ const MOST_UNFOLDED = 16
 /** A matrix larger than this is drawn only when asked for. */
 const SMALL = { lines: 16, sheets: 6 }
 
-const SIGNS: Readonly<Record<Square, string>> = { reached: '+', denied: '-', leaked: '!', lost: '✗', mixed: '±' }
+const SIGNS: Readonly<Record<Square, string>> = {
+  reached: '+',
+  denied: '-',
+  leaked: '!',
+  lost: '✗',
+  elsewhere: '≠',
+  unproven: '?',
+  mixed: '±',
+}
 const NOT_MEASURED = '·'
 
 const LEGEND: Readonly<Record<Square, string>> = {
@@ -41,12 +50,18 @@ const LEGEND: Readonly<Record<Square, string>> = {
   denied: 'denied, as promised',
   leaked: 'REACHED, SHOULD BE DENIED',
   lost: 'NOT REACHED, SHOULD BE',
+  elsewhere: 'ANSWERED, BUT NOT BY WHO WAS ASKED',
+  unproven: 'NOT REACHED, BUT NO POLICY DENIED IT',
   mixed: 'some reached and some denied, as promised',
 }
 
-export const isBroken = (square: Square | undefined): boolean => square === 'leaked' || square === 'lost'
+/** Promises broken, the worst first. */
+const BROKEN: readonly (Square | undefined)[] = ['leaked', 'lost', 'elsewhere', 'unproven']
 
-function squareOf({ expected, measured }: Cell): Square {
+export const isBroken = (square: Square | undefined): boolean => BROKEN.includes(square)
+
+function squareOf({ expected, measured, but }: Cell): Square {
+  if (but !== undefined) return but
   if (expected === measured) return expected === 'allow' ? 'reached' : 'denied'
   return measured === 'allow' ? 'leaked' : 'lost'
 }
@@ -54,8 +69,7 @@ function squareOf({ expected, measured }: Cell): Square {
 /** What two pairs come to in one square: the worse of both. */
 function joined(a: Square | undefined, b: Square): Square {
   if (a === undefined || a === b) return b
-  if (a === 'leaked' || b === 'leaked') return 'leaked'
-  return a === 'lost' || b === 'lost' ? 'lost' : 'mixed'
+  return BROKEN.find((square) => square === a || square === b) ?? 'mixed'
 }
 
 /** The lines of both sides: parties of a kind together when there are many. Ordered as `kinds` are, others follow. */
@@ -133,6 +147,8 @@ export function matrixText(matrix: Matrix, { chalk, columns: room }: MatrixStyle
     denied: chalk.blue,
     leaked: chalk.bgRed.whiteBright.bold,
     lost: chalk.red.bold,
+    elsewhere: chalk.red.bold,
+    unproven: chalk.red.bold,
     mixed: chalk.cyan,
   }
   const named = { labels: matrix.rows.map((r) => r.label), heads: matrix.columns.map((c) => c.label) }

@@ -39,6 +39,11 @@ export interface Cell {
   readonly family: 4 | 6
   readonly expected: 'allow' | 'deny'
   readonly measured: 'allow' | 'deny'
+  /**
+   * Why it is a promise broken although both are the same. `unproven`: it did not get through, but no policy dropped it;
+   * `elsewhere`: it was answered or refused, but not by who was asked.
+   */
+  readonly but?: 'unproven' | 'elsewhere'
 }
 
 export interface TestRun {

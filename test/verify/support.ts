@@ -22,6 +22,8 @@ export interface TestDocument {
   readonly skipped: number
   readonly checks: readonly CheckDocument[]
   readonly untested: readonly string[]
+  /** With `--matrix`. */
+  readonly matrix?: { readonly sheets: readonly { readonly titles: readonly string[]; readonly squares: readonly (readonly string[])[] }[] }
 }
 
 /** Runs a test; its exit code must fit what it says. */

@@ -157,9 +157,11 @@ export const pathQuestions = (scene: Scene): Asked[] => legs(scene).map((l) => l
 
 /** Who reached whom, for the matrix. UDP is asked of too few to fill one. */
 export const pathCells = (scene: Scene, evidence: Evidence): Cell[] =>
-  legs(scene).flatMap(({ from, to, asked }): Cell[] => {
+  legs(scene).flatMap((leg): Cell[] => {
+    const { from, to, asked } = leg
     const answer = evidence.answer(asked)
     if (!answer || asked.kind === 'udp') return []
     const measured = answer.outcome === 'ok' ? 'allow' : 'deny'
-    return [{ from: nodeName(from), to: nodeName(to), port: portText(asked), family: asked.family, expected: 'allow', measured }]
+    const but = measured === 'allow' && reached(leg, answer) !== undefined ? ({ but: 'elsewhere' } as const) : {}
+    return [{ from: nodeName(from), to: nodeName(to), port: portText(asked), family: asked.family, expected: 'allow', measured, ...but }]
   })

@@ -163,14 +163,10 @@ export function judgePolicies({ lab }: Scene, { squares, left }: Squares, eviden
     const failure = failureOf(lab, s, answer, evidence)
     if (failure) failures.push({ square: s, failure })
     else held.push(s)
-    cells.push({
-      from: nodeName(s.from),
-      to: nodeName(s.to),
-      port: s.port,
-      family,
-      expected: s.verdict.allowed ? 'allow' : 'deny',
-      measured: answer.outcome === 'ok' || answer.outcome === 'refused' ? 'allow' : 'deny',
-    })
+    const expected = s.verdict.allowed ? 'allow' : 'deny'
+    const measured = answer.outcome === 'ok' || answer.outcome === 'refused' ? 'allow' : 'deny'
+    const but = failure && expected === measured ? ({ but: measured === 'deny' ? 'unproven' : 'elsewhere' } as const) : {}
+    cells.push({ from: nodeName(s.from), to: nodeName(s.to), port: s.port, family, expected, measured, ...but })
   }
 
   const end = (s: Square, which: 'from' | 'to'): string =>

@@ -63,6 +63,25 @@ describe('a matrix', () => {
     expect(text).toContain('· not measured')
   })
 
+  test('what is broken although it looks as promised, before sheets where all is well', () => {
+    const strange = (from: string, expected: Cell['expected'], but: Cell['but'] & string): Cell => ({ ...cell(from, 'c', expected), but })
+    const fine = { ...cell('a', 'c', 'deny'), port: '80/tcp' }
+    const matrix = matrixOf([fine, strange('a', 'deny', 'unproven'), strange('b', 'allow', 'elsewhere')])
+    expect(matrix.sheets[0]!.squares).toEqual([['unproven'], ['elsewhere']])
+    const text = matrixText(matrix, plain)
+    expect(text).toMatch(/^icmp\nfrom \\ to {2}c\na {10}\?\nb {10}≠\n/)
+    expect(text).toContain('≠ ANSWERED, BUT NOT BY WHO WAS ASKED')
+    expect(text).toContain('? NOT REACHED, BUT NO POLICY DENIED IT')
+  })
+
+  test('a deny without proof breaks the square of its kind', () => {
+    const unproven: Cell = { ...cell('node-1', 'pod-40', 'deny'), but: 'unproven' }
+    const all = [...mesh(40).slice(0, -1), unproven]
+    expect(matrixOf(all, kinds(40)).sheets[0]!.squares[1]![0]).toBe('unproven')
+    const worse = [...all, cell('node-1', 'pod-1', 'deny', 'allow')]
+    expect(matrixOf(worse, kinds(40)).sheets[0]!.squares[1]![0]).toBe('leaked')
+  })
+
   test('tells families apart only where they differ', () => {
     const both = (to: Cell['measured']) => [cell('a', 'b', 'allow'), { ...cell('a', 'b', 'allow', to), family: 6 as const }]
     expect(matrixOf(both('allow')).sheets.map((s) => s.titles)).toEqual([['icmp']])

@@ -125,6 +125,22 @@ describe('what fails is one check a pair', () => {
   })
 })
 
+test.each([
+  ['somebody else answers', 'web', { outcome: 'ok', by: 'far' }, 'elsewhere'],
+  ['it is refused although somebody listens', 'web', { outcome: 'refused' }, 'elsewhere'],
+  ['somebody else rejects what policies drop', 'far', { outcome: 'unreachable' }, 'unproven'],
+  // Seen by what is expected and what is measured.
+  ['it is silent', 'web', { outcome: 'timeout' }, undefined],
+  ['it is answered', 'far', { outcome: 'ok', by: 'db' }, undefined],
+] as const)('a cell says why it is broken although it looks right, where %s', (_, from, answer, but) => {
+  const found = findings(policies, sceneOf(SHOP), {
+    trouble: (q, n) => (n.from === from && n.to === 'db' && q.port === 5432 ? answer : undefined),
+  })
+  expect(failed(found)).toHaveLength(1)
+  const cell = found.cells!.find((c) => c.from === from && c.to === 'db' && c.port === '5432/tcp')!
+  expect([cell.but, found.cells!.filter((c) => c.but !== undefined).length]).toEqual([but, but === undefined ? 0 : 1])
+})
+
 test('a refusal counts as reached where nobody can listen', () => {
   const found = findings(policies, sceneOf(SHOP), {
     trouble: (q, n) => (n.from === 'web' && n.to === 'db' && q.port === 5432 ? { outcome: 'refused' } : undefined),
@@ -143,11 +159,14 @@ test('silence that no rule counted is no deny', () => {
     chain: 'NETLAB-INGRESS',
     rule: '-m comment --comment "policy default/db-only: nothing else comes in" -j DROP',
   } as const
-  const checks = failed(
-    findings(policies, scene, {
-      proof: (q) => (q.netns === 'shop.far' && q.port === 5432 ? { by: 'nobody', rules: [rule], among: 1 } : undefined),
-    }),
-  )
+  const found = findings(policies, scene, {
+    proof: (q) => (q.netns === 'shop.far' && q.port === 5432 ? { by: 'nobody', rules: [rule], among: 1 } : undefined),
+  })
+  const checks = failed(found)
+  // The matrix must not show it like a good deny.
+  expect(found.cells!.filter((c) => c.but !== undefined)).toEqual([
+    { from: 'far', to: 'db', port: '5432/tcp', family: 4, expected: 'deny', measured: 'deny', but: 'unproven' },
+  ])
   expect(checks).toHaveLength(1)
   expect(checks[0]).toMatchObject({
     id: 'deny-unproven',
