@@ -98,6 +98,33 @@ const BREAKAGES: readonly Breakage[] = [
     names: /^node-1 /,
   },
   {
+    // A client that does not look for the path's MTU lets its packets be cut, and beyond the router there is hardly room for any.
+    what: 'fragments that a router makes',
+    breaks: `at client sysctl -qw net.ipv4.ip_no_pmtu_disc=1
+      at router ip route change 192.168.50.0/24 dev $(at router ip -o route get 192.168.50.11 | sed "s/.* dev \\([^ ]*\\).*/\\1/") mtu lock 68`,
+    mends: `at client sysctl -qw net.ipv4.ip_no_pmtu_disc=0
+      at router ip route change 192.168.50.0/24 dev $(at router ip -o route get 192.168.50.11 | sed "s/.* dev \\([^ ]*\\).*/\\1/")`,
+    fails: ['no-fragments'],
+    // Connection tracking of the nodes joins them, and they are cut again.
+    names: /^(router|node-[12]) /,
+    shows: 'exec router -- nstat -az',
+  },
+  {
+    what: 'a router that tracks connections, and only half of them',
+    breaks:
+      'at router iptables -t raw -A PREROUTING -p tcp --tcp-flags SYN,ACK SYN -j NOTRACK; at router iptables -A FORWARD -m conntrack --ctstate INVALID',
+    mends: 'at router iptables -t raw -F PREROUTING; at router iptables -F FORWARD',
+    fails: ['no-invalid'],
+    names: /^router /,
+  },
+  {
+    what: 'pods that show themselves to a router that filters by the way back',
+    breaks: 'at router sysctl -qw net.ipv4.conf.all.rp_filter=2; at node-1 iptables -t nat -I NETLAB-MASQ -j RETURN',
+    mends: 'at router sysctl -qw net.ipv4.conf.all.rp_filter=0; at node-1 iptables -t nat -D NETLAB-MASQ -j RETURN',
+    fails: ['no-martians'],
+    names: /^router /,
+  },
+  {
     what: 'a node that does not forward',
     breaks: 'at node-2 sysctl -qw net.ipv4.ip_forward=0',
     mends: 'at node-2 sysctl -qw net.ipv4.ip_forward=1',

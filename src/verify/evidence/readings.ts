@@ -57,7 +57,11 @@ export interface Readings {
   readonly containers: readonly ContainerReading[]
 }
 
-const SETTINGS = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding']
+const SETTINGS = [
+  'net/ipv4/ip_forward',
+  'net/ipv6/conf/all/forwarding',
+  ...['all', 'default'].map((device) => `net/ipv4/conf/${device}/rp_filter`),
+]
 const COUNTERS = ['snmp', 'snmp6', 'netstat', 'stat/nf_conntrack'].map((f) => `/proc/net/${f}`)
 const IP = { run: ['ip', '-j', '-d', '-batch', '-'], input: 'address show\nroute show table all\n' }
 
