@@ -2,6 +2,10 @@
  * JUnit XML, as Jenkins, GitLab, GitHub's and CircleCI's viewers read it: a `testsuite` for each lab, a `testcase`
  * for each check. Nobody ever standardised the format; this keeps to the elements of Jenkins' schema, and adds the
  * attributes `file` and `line` to test cases, which GitLab and CircleCI link and the others pass over.
+ *
+ * A check's `testcase` has no `time`, which the schema leaves open: all questions are asked side by side and shared, so from
+ * the first question of a check to its last answer is nearly the whole test for each, and readers who add cases up would
+ * get many times the suite's.
  */
 import type { Check, TestRun } from '../verify/check.ts'
 import type { Outcome } from './outcome.ts'

@@ -71,6 +71,13 @@ describe.skipIf(missing)('read by xmllint (needs libxml2-utils: scripts/setup.sh
     expect(ask(file, '//testsuite/system-out')).toBe('not tested: 9 000 of 9 900 pairs: --sample 900\ntrace: traces/shop-1.html')
   })
 
+  test('says how long the suite took and the lab took to come up, and invents no time for a check', () => {
+    const file = written([outcome()])
+    expect(ask(file, 'count(//testcase[@time])')).toBe('1')
+    expect(ask(file, '//testcase[@classname="shop.lab"]/@time')).toBe('0.350')
+    expect(ask(file, '//testsuite/@time')).toBe('4.000')
+  })
+
   test('counts what it holds', () => {
     const file = written([outcome(), wrong, cannot])
     const suite = (name: string, what: string): string => ask(file, `//testsuite[@name="${name}"]/@${what}`)
