@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { told } from '../support/run.ts'
+import { inside, output, told } from '../support/run.ts'
 import { tested } from './support.ts'
 
 ownMachine()
@@ -26,6 +26,7 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [{ from: 'outside', to: 'a' }, false, /^(unreachable: .*|silence); nobody has a route to pods for outside$/],
   [{ from: 'a', to: 'lazy', port: '80/tcp' }, false, /^container c of lazy declares 80\/tcp but does not listen there/],
   [{ from: 'a', to: 'svc/none', port: '80/tcp' }, false, /^refused.*; nobody is behind Service none$/],
+  [{ from: 'a', to: '10.244.1.1', port: '80/tcp' }, true, /^answered by node-2$/],
 
   [
     { from: 'a', to: 'b', port: '81/tcp', result: 'deny' },
@@ -46,6 +47,13 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
     { from: 'outside', to: '192.168.50.11', port: '30080/tcp', result: 'deny' },
     true,
     /^dropped on node-1 by the rule "default\/local has no local endpoints", which counted it$/,
+  ],
+  [{ from: 'a', to: '10.244.0.1', result: 'deny' }, false, /^answered; a node and its own pods always reach each other$/],
+  // Dropped by a rule of ours, not the lab's.
+  [
+    { from: 'a', to: '10.244.0.1', port: '4444/tcp', result: 'deny' },
+    false,
+    /^silence from 10\.244\.0\.1, an address of node-1, but nothing in the lab denies it: it got lost$/,
   ],
   [{ from: 'a', to: 'c', port: '80/tcp', result: 'deny' }, false, /^answered by c; no policy isolates either end for it$/],
   [{ from: 'a', to: 'svc/b', port: '80/tcp', result: 'deny' }, false, /^answered by b$/],
@@ -73,6 +81,7 @@ describe('expect', { skip: unable }, () => {
     const result = await lab.up()
     assert.equal(result.code, 0, told(result))
     assert.doesNotMatch(result.stderr, /acted upon/)
+    await output(inside(lab.ns('node-1'), ['iptables', '-I', 'INPUT', '-d', '10.244.0.1', '-p', 'tcp', '--dport', '4444', '-j', 'DROP']))
   })
   after(() => lab.remove())
 

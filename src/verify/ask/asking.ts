@@ -10,6 +10,7 @@ import { isWholeTrain, type Answer, type Question } from './question.ts'
 import type { Readings } from '../evidence/readings.ts'
 import { partiesOf } from '../scene.ts'
 import type { Heard } from '../evidence/underlay.ts'
+import { dropsOf } from '../policies/vacuity.ts'
 import { DenyWatch, type Proof, type Proofs } from '../policies/vacuity-proof.ts'
 
 /** How patiently, and whom to tell. */
@@ -167,6 +168,15 @@ export class Asking {
     }
   }
 
+  /**
+   * Whether silence would come as a surprise, though it is not ruled out: no rule would count it, so there is time to hear more.
+   * A refusal by ICMP that comes back while connect(2) still holds the socket is thrown away (`LockDroppedIcmps`), and
+   * only the second SYN's is heard.
+   */
+  #mayBeLate(question: Asked): boolean {
+    return question.expected.includes('refused') && dropsOf(this.#lab, question).length === 0
+  }
+
   /** Whether a listener of ours has the port, which speaks first. */
   #isOurs({ kind, address, port }: Question): boolean {
     const netns = kind === 'tcp' ? this.#spaces.get(address) : undefined
@@ -177,7 +187,7 @@ export class Asking {
     const { onProgress, patience = 1, signal } = this.#options
     onProgress?.(`${phase} ${list.length} questions`)
     const puts = list.map((question): Put => {
-      const isSilent = question.expected.includes('timeout')
+      const isSilent = question.expected.includes('timeout') && !this.#mayBeLate(question)
       const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
       const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
       return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }

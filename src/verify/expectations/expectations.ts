@@ -15,7 +15,7 @@ import type { Asked, Promises, Scene } from '../promises.ts'
 import type { Listening } from '../ask/question.ts'
 import { listenersBehind, triesFor } from '../services/services.ts'
 import { doorAt, type Door } from '../services/fate.ts'
-import { partyAt, partyIn } from '../services/parties.ts'
+import { holderOf, partyAt, partyIn } from '../services/parties.ts'
 
 export type Expectation = Lab['expect'][number]
 
@@ -23,7 +23,7 @@ export type Expectation = Lab['expect'][number]
 export interface Case {
   readonly family: Family
   readonly from: Party
-  /** The node that has the address; absent: a Service, loopback, or an address nobody has. */
+  /** The node that has the address, a host also that of its bridge; absent: a Service, loopback, or an address nobody has. */
   readonly to?: Party
   /** Whether any node has the address; the router may. */
   readonly isOwned: boolean
@@ -65,7 +65,7 @@ function caseOf(lab: Lab, entry: Expectation, family: Family): Case | undefined 
     family,
     from: sender,
     ...(node ? { to: node } : {}),
-    isOwned: to.node !== undefined,
+    isOwned: to.node !== undefined || holderOf(lab, to.address) !== undefined,
     ...(door ? { door } : {}),
     // One connection says nothing about the other endpoints.
     questions: door && endpoints > 1 ? Array.from({ length: tries }, (_, nth) => ({ ...question, nth })) : [question],

@@ -31,18 +31,24 @@ function peerOf(lab: Lab, { to, door, family, questions }: Case): Party | undefi
 function verdictOf(lab: Lab, c: Case): Verdict | undefined {
   const { from, family, questions } = c
   const to = peerOf(lab, c)
-  const { kind, port } = questions[0]!
+  const { address, kind, port } = questions[0]!
   const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP')
-  return to && verdict(lab, { from, to, family, protocol, ...(kind === 'icmp' ? {} : { port }) })
+  return to && verdict(lab, { from, to, toAddress: address, family, protocol, ...(kind === 'icmp' ? {} : { port }) })
 }
 
 /** Why there is no way between two nodes whatever policies say; undefined if there is one. */
-function noWay(lab: Lab, { from, to }: Case): string | undefined {
-  if (from.kind === 'external' && to?.kind === 'pod' && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
+function noWay(lab: Lab, { from, to, questions }: Case): string | undefined {
+  // The address of a host's bridge lies where its pods' do.
+  const isInside = to !== undefined && lab.podCIDRs.some((cidr) => contains(parseCidr(cidr)!, parseIp(questions[0]!.address)!))
+  if (from.kind === 'external' && isInside && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
   if (from.kind === 'pod' && to?.kind === 'external' && !to.podRoutes && !lab.masquerade)
     return `${to.name} has no route back to pods, and nothing is masqueraded`
   return undefined
 }
+
+/** Whose the address is, where its node is known by another one: that of a host's bridge. */
+const whose = ({ to }: Case, { address }: Question): string =>
+  to === undefined || to.addresses.some((a) => a.ip === address) ? '' : ` from ${address}, an address of ${nodeName(to)}`
 
 const isNobodys = (c: Case, { address }: Question): boolean => !c.isOwned && !c.door && !isLoopback(address)
 
@@ -59,7 +65,7 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
     const said = verdictOf(lab, c)
     const nobody = said?.allowed === true && isNobodys(c, question) ? `no node of the lab has ${question.address}` : undefined
     const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c))
-    return broken(reason ? `${got}; ${reason}` : got)
+    return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
   }
   const idle = idleContainer(c, question, evidence)
   if (idle) return broken(idle)
@@ -93,12 +99,16 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
   const ip = parseIp(address)!
   if (lab.serviceCIDRs.some((cidr) => contains(parseCidr(cidr)!, ip)))
     return held(`refused: no Service has ${family === 6 ? `[${address}]` : address}:${port}/${kind}`)
-  // Whoever has the address was reached: a router has no listeners of ours, nor has a host's bridge.
+  // Whoever has the address was reached: a router has no listeners of ours.
   const who = c.to ? nodeName(c.to) : address
-  return broken(`refused: ${who} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
+  return broken(`refused${whose(c, question)}: ${who} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
 }
 
 function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outcome {
+  const none = noWay(lab, c)
+  const noneText = `silence, and no refusal was heard: ${none}, as the topology has it`
+  // It never gets to a host: what a rule there counted was another one's.
+  if (none !== undefined && c.from.kind === 'external') return held(noneText)
   const proof = evidence.proof?.(question)
   if (proof?.by === 'rule') {
     const host = lab.hosts.find((h) => h.netns === proof.rule.ns)?.name ?? proof.rule.ns
@@ -107,11 +117,10 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
   if (isNobodys(c, question)) return held(`silence: no node of the lab has ${question.address}`)
   const lost = unproven(lab, proof)
   if (lost !== undefined) return broken(lost)
-  const none = noWay(lab, c)
-  if (none !== undefined) return held(`silence, and no refusal was heard: ${none}, as the topology has it`)
+  if (none !== undefined) return held(noneText)
   if (c.door && fateOf(lab, c.from, c.door, c.family).without === 'dropped')
     return held(`silence: Service ${c.door.service.key} is Local and has no endpoint here`)
-  return broken('silence, but nothing in the lab denies it: it got lost')
+  return broken(`silence${whose(c, question)}, but nothing in the lab denies it: it got lost`)
 }
 
 function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {

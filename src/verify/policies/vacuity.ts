@@ -21,9 +21,15 @@ export type Counts = ReadonlyMap<string, number>
 export const ruleKey = (r: DenyRule): string => `${r.ns} ${r.family} ${r.chain} ${r.rule}`
 
 /** Where policies end a packet between two parties, or nowhere. */
-function policyDrop(lab: Lab, from: Party, to: Party, { kind, port, family }: Pick<Question, 'kind' | 'port' | 'family'>): DenyRule[] {
+function policyDrop(
+  lab: Lab,
+  from: Party,
+  to: Party,
+  { kind, port, family, address }: Pick<Question, 'kind' | 'port' | 'family'> & { readonly address?: string },
+): DenyRule[] {
   const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP' | 'UDP' | 'SCTP')
-  const said = verdict(lab, { from, to, protocol, family, ...(kind === 'icmp' ? {} : { port }) })
+  const asked = address === undefined ? {} : { toAddress: address }
+  const said = verdict(lab, { from, to, ...asked, protocol, family, ...(kind === 'icmp' ? {} : { port }) })
   if (said.allowed) return []
   // Egress comes first, on the sender's host; what it drops never reaches the receiver's.
   const [pod, way] = said.egress.allowed ? ([to, 'ingress'] as const) : ([from, 'egress'] as const)

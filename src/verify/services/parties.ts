@@ -1,7 +1,8 @@
 /** Who is who: nodes that begin or answer connections, by namespace and by address. */
-import { nodesOf, type External, type Lab } from '../../model/lab.ts'
+import { compile } from '../../compile/compile.ts'
+import { nodesOf, type External, type Lab, type Node } from '../../model/lab.ts'
 import type { Party } from '../../model/verdict.ts'
-import type { Family } from '../../topology/address.ts'
+import { formatIp, parseIp, type Family } from '../../topology/address.ts'
 
 interface Directory {
   readonly byNetns: ReadonlyMap<string, Party>
@@ -9,11 +10,35 @@ interface Directory {
 }
 
 const directories = new WeakMap<Lab, Directory>()
+const holders = new WeakMap<Lab, ReadonlyMap<string, Node>>()
+
+const isParty = (node: Node): node is Party => node.kind === 'pod' || node.kind === 'host' || node.kind === 'external'
+const canonical = (address: string): string => {
+  const ip = parseIp(address)
+  return ip ? formatIp(ip.family, ip.value) : address
+}
+
+/**
+ * The node whose kernel was given an address: besides its own, a host has those of its bridge and its tunnel device,
+ * depending on the modules, and the router those of its ports.
+ */
+export function holderOf(lab: Lab, address: string): Node | undefined {
+  let found = holders.get(lab)
+  if (!found) {
+    const nodes = new Map(nodesOf(lab).map((n) => [n.netns, n]))
+    const given = compile(lab).objects.flatMap((o) => {
+      const node = o.kind === 'address' ? nodes.get(o.ns) : undefined
+      return o.kind === 'address' && node ? [[o.address.replace(/\/.*/, ''), node] as const] : []
+    })
+    holders.set(lab, (found = new Map(given)))
+  }
+  return found.get(canonical(address))
+}
 
 function directory(lab: Lab): Directory {
   let found = directories.get(lab)
   if (!found) {
-    const parties = nodesOf(lab).filter((n): n is Party => n.kind === 'pod' || n.kind === 'host' || n.kind === 'external')
+    const parties = nodesOf(lab).filter(isParty)
     found = {
       byNetns: new Map(parties.map((p) => [p.netns, p])),
       byAddress: new Map(parties.flatMap((p) => p.addresses.map((a) => [a.ip, p]))),
@@ -24,7 +49,14 @@ function directory(lab: Lab): Directory {
 }
 
 export const partyIn = (lab: Lab, netns: string): Party | undefined => directory(lab).byNetns.get(netns)
-export const partyAt = (lab: Lab, address: string): Party | undefined => directory(lab).byAddress.get(address)
+
+/** Who answers at an address: whoever is called by it, else the host that holds it too. */
+export function partyAt(lab: Lab, address: string): Party | undefined {
+  const known = directory(lab).byAddress.get(address)
+  if (known) return known
+  const holder = holderOf(lab, address)
+  return holder && isParty(holder) ? holder : undefined
+}
 
 /** Somebody at an address that no pod, host or external has: the router, or nobody. Policies judge it by the address. */
 export const strangerAt = (lab: Lab, ip: string, family: Family): External => ({

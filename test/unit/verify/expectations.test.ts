@@ -48,6 +48,12 @@ describe('allow', () => {
     ['{ from: a, to: svc/b, port: 80/tcp }', { by: 'c' }, /^answered by c, which is no endpoint of b$/],
     ['{ from: a, to: svc/none, port: 80/tcp }', { outcome: 'refused' }, /^refused; nobody is behind Service none$/],
     ['{ from: a, to: 192.0.2.7, port: 53/udp }', { outcome: 'timeout' }, /^silence; no node of the lab has 192\.0\.2\.7$/],
+    [
+      '{ from: a, to: 10.244.1.1 }',
+      { outcome: 'timeout' },
+      /^silence from 10\.244\.1\.1, an address of node-2; no policy isolates either end for it$/,
+    ],
+    ['{ from: a, to: 10.244.1.1, port: 80/tcp }', { by: 'b' }, /^answered by b instead of node-2$/],
     ['{ from: shut, to: 192.0.2.7 }', { outcome: 'timeout' }, /^silence; egress of shut is isolated by policy default\/shut/],
     [
       '{ from: outside, to: a }',
@@ -92,7 +98,23 @@ describe('deny, and what says so', () => {
       /^unreachable: no route: nobody has a route to pods for outside$/,
     ],
     [
+      '{ from: outside, to: 10.244.0.1, result: deny }',
+      { outcome: 'unreachable' },
+      /^unreachable: nobody has a route to pods for outside$/,
+    ],
+    [
+      '{ from: shut, to: 10.244.1.1, result: deny }',
+      { outcome: 'timeout' },
+      /^dropped on node-1 by the rule "policy default\/shut: nothing else goes out", which counted it$/,
+    ],
+    [
       '{ from: outside, to: a, result: deny }',
+      { outcome: 'timeout' },
+      /^silence, and no refusal was heard: nobody has a route to pods for outside, as the topology has it$/,
+    ],
+    // A rule there may have counted others' packets: these never got so far.
+    [
+      '{ from: outside, to: b, result: deny }',
       { outcome: 'timeout' },
       /^silence, and no refusal was heard: nobody has a route to pods for outside, as the topology has it$/,
     ],
@@ -109,7 +131,28 @@ describe('deny, and what says so', () => {
       { outcome: 'refused' },
       /^refused: 192\.168\.\S+ was reached, only nobody listens/,
     ],
-    ['{ from: a, to: 10.244.0.1, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: 10\.244\.0\.1 was reached/],
+    [
+      '{ from: a, to: 10.244.0.1, port: 80/tcp, result: deny }',
+      { outcome: 'refused' },
+      /^refused from 10\.244\.0\.1, an address of node-1: node-1 was reached/,
+    ],
+    // The bridge's address, and the tunnel device's: they are the host's, and silence from there is no deny.
+    [
+      '{ from: a, to: 10.244.0.1, result: deny }',
+      { outcome: 'timeout' },
+      /^silence from 10\.244\.0\.1, an address of node-1, but nothing in the lab denies it: it got lost$/,
+    ],
+    [
+      '{ from: shut, to: 10.244.0.1, result: deny }',
+      { outcome: 'timeout' },
+      /^silence from 10\.244\.0\.1, an address of node-1, but nothing in the lab denies it: it got lost$/,
+    ],
+    ['{ from: a, to: 10.244.1.0, result: deny }', { outcome: 'timeout' }, /^silence from 10\.244\.1\.0, an address of node-2, but nothing/],
+    [
+      '{ from: outside, to: 169.254.1.1, result: deny }',
+      { outcome: 'timeout' },
+      /^silence, but nothing in the lab denies it: it got lost$/,
+    ],
     ['{ from: a, to: router, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
     ['{ from: a, to: c, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
     ['{ from: friend, to: a, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
@@ -238,4 +281,10 @@ services: { b: { selector: { app: b }, ports: [{ port: 80, targetPort: 8080 }] }
 expect: [{ from: a, to: svc/b, port: 80/tcp }]
 `)
   expect(expectations.listening(scene)).toEqual([{ netns: 'e.b', name: 'b', ports: [{ protocol: 'tcp', port: 8080 }] }])
+})
+
+test("where pods are routed, no host has a gateway of theirs, and silence from its address is nobody's", () => {
+  const scene = sceneOf(`${LAB}  - { from: a, to: 10.244.0.1, result: deny }\n`.replace('name: e', 'name: e\nnetwork: { attach: routed }'))
+  const check = withId(findings(expectations, scene, { trouble: () => ({ outcome: 'timeout' }) }), 'expect-1')
+  expect(check).toMatchObject({ status: 'passed', detail: 'silence: no node of the lab has 10.244.0.1' })
 })
