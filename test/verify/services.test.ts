@@ -55,7 +55,14 @@ describe('a test of Services', { skip: unable }, () => {
       sticky: to('web', { sessionAffinity: 'ClientIP' }),
       none: to('nobody'),
       dns: to('dns', {}, { port: 53, targetPort: 'dns', protocol: 'UDP' }),
-      db: to('db', { type: 'NodePort' }, { port: 5432, nodePort: 30054 }),
+      db: to('db', { type: 'NodePort', externalIPs: ['198.51.100.7'] }, { port: 5432, nodePort: 30054 }),
+      far: to('web', { externalIPs: ['198.51.100.7'] }, { port: 8888, targetPort: 'http' }),
+      near: to(
+        'web',
+        { externalIPs: ['192.168.50.13', '192.168.50.12'], externalTrafficPolicy: 'Local' },
+        { port: 8889, targetPort: 'http' },
+      ),
+      nothing: to('nobody', { externalIPs: ['198.51.100.7'] }, { port: 99 }),
       own: to('own', {}, { port: 7000 }),
     },
     policies: {
@@ -79,6 +86,17 @@ describe('a test of Services', { skip: unable }, () => {
     assert.equal(the(document, 'service:db:30054/tcp').detail, '3 dropped, as computed')
     assert.match(the(document, 'service:dns:53/udp').detail ?? '', /^answered by dns/)
     assert.equal(the(document, 'service:own:7000/tcp').detail, 'answered')
+    // Six pods and a host; who is outside has no way there.
+    assert.match(the(document, 'service:far:8888/tcp:198.51.100.7').detail ?? '', /^answered by web-[12] \(\d+\), web-[12] \(\d+\)$/)
+    assert.match(
+      document.untested.join('\n'),
+      /from outside, where they are no host's: 198\.51\.100\.7 \(db\), .*\(far\), .*\(nothing\); nothing/,
+    )
+    // Under the address of its host web-1 is nobody to db; web-2 is on db's own host, and db meets itself.
+    assert.equal(the(document, 'service:db:5432/tcp:198.51.100.7').detail, 'answered by db (2); 5 dropped, as computed')
+    assert.match(the(document, 'service:near:8889/tcp:192.168.50.13').detail ?? '', /; 1 dropped, as computed$/)
+    assert.match(the(document, 'service:near:8889/tcp:192.168.50.12').detail ?? '', /^answered by web-[12] \(\d+\), web-[12] \(\d+\)$/)
+    assert.equal(the(document, 'service:nothing:99/tcp:198.51.100.7').detail, 'refused: nobody is behind it')
     await lab.mustBeHealthy()
   })
 
@@ -104,7 +122,27 @@ describe('a test of Services', { skip: unable }, () => {
     const save = `iptables-save -t filter > ${lab.dir}/filter`
     await damaged(lab, 'node-3', `${save}; iptables -F KUBE-EXTERNAL-SERVICES`, `iptables-restore < ${lab.dir}/filter`, async () => {
       const document = await tested(lab, ...SOON)
-      assert.deepEqual(broken(document), ['service-local outside → node-3 30090/tcp'])
+      assert.deepEqual(broken(document), ['service-local outside → 192.168.50.13 8889/tcp', 'service-local outside → node-3 30090/tcp'])
+    })
+  })
+
+  it('notices a host that does not know an external address', async () => {
+    const rule = 'KUBE-SERVICES -d 198.51.100.7 -p tcp --dport 8888 -j RETURN'
+    await damaged(lab, 'node-1', `iptables -t nat -I ${rule}`, `iptables -t nat -D ${rule}`, async () => {
+      const document = await tested(lab, ...SOON)
+      assert.deepEqual(
+        broken(document),
+        ['client', 'dns', 'node-1', 'web-1'].map((from) => `service-answers ${from} → 198.51.100.7 8888/tcp`),
+      )
+      assert.match(the(document, 'service-answers').detail ?? '', /; behind it: web-1, web-2$/)
+    })
+  })
+
+  it('notices a client that an external address does not hide', async () => {
+    const rule = 'KUBE-POSTROUTING -p tcp --dport 8080 -j RETURN'
+    await damaged(lab, 'node-3', `iptables -t nat -I ${rule}`, `iptables -t nat -D ${rule}`, async () => {
+      const found = broken(await tested(lab, ...SOON))
+      assert.ok(found.includes('service-source own → 198.51.100.7 8888/tcp'), found.join('\n'))
     })
   })
 

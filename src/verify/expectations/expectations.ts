@@ -49,7 +49,7 @@ function caseOf(lab: Lab, entry: Expectation, family: Family): Case | undefined 
   const sender = partyIn(lab, from.node.netns)
   if (!sender) throw new TargetError('no-party', `${entry.from} is a ${from.node.kind}: pods, hosts and externals are asked`)
   const [number, protocol] = entry.port === 'icmp' ? ['0', 'icmp'] : (entry.port.split('/') as [string, string])
-  const door = protocol === 'icmp' ? undefined : doorAt(lab, to.address, Number(number), protocol.toUpperCase() as 'TCP')
+  const door = protocol === 'icmp' ? undefined : doorAt(lab, sender, to.address, Number(number), protocol.toUpperCase() as 'TCP')
   const question: Asked = {
     netns: from.node.netns,
     kind: protocol as Asked['kind'],

@@ -38,16 +38,17 @@ function policyDrop(
 }
 
 /** The rule of Services that drops what is Local and has nobody here. */
-function serviceDrop(lab: Lab, from: Party, { service, port, host }: Door, { kind, family }: Question): DenyRule[] {
+function serviceDrop(lab: Lab, from: Party, { service, port, host, external }: Door, { kind, family }: Question): DenyRule[] {
   const node = host ?? lab.hosts.find((h) => h.name === (from.kind === 'pod' ? from.host : from.name))
   if (!node) return []
-  const vip = service.clusterIPs.find((a) => a.family === family)?.ip
-  const where = host ? `--dst-type LOCAL -m ${kind} --dport ${port.nodePort} ` : `-d ${vip}/${family === 4 ? 32 : 128} `
+  const vip = external ?? service.clusterIPs.find((a) => a.family === family)?.ip
+  const isNodePort = host !== undefined && external === undefined
+  const where = isNodePort ? `--dst-type LOCAL -m ${kind} --dport ${port.nodePort} ` : `-d ${vip}/${family === 4 ? 32 : 128} `
   const chain = host ? 'KUBE-EXTERNAL-SERVICES' : 'KUBE-SERVICES'
   for (const o of servicesOf(lab).plan(lab)(node)) {
     if (o.kind !== 'chain' || o.table !== 'filter' || o.family !== family || o.chain !== chain) continue
     const rule = o.rules.find(
-      (r) => r.endsWith('-j DROP') && r.includes(where) && r.includes(`-p ${kind} `) && (host || r.includes(`--dport ${port.port} `)),
+      (r) => r.endsWith('-j DROP') && r.includes(where) && r.includes(`-p ${kind} `) && (isNodePort || r.includes(`--dport ${port.port} `)),
     )
     return rule === undefined ? [] : [{ ns: node.netns, family, table: 'filter', chain, rule }]
   }
@@ -58,7 +59,8 @@ function serviceDrop(lab: Lab, from: Party, { service, port, host }: Door, { kin
 export function dropsOf(lab: Lab, question: Question): readonly DenyRule[] {
   const from = partyIn(lab, question.netns)
   if (!from) return []
-  const door = question.kind === 'icmp' ? undefined : doorAt(lab, question.address, question.port, question.kind.toUpperCase() as 'TCP')
+  const door =
+    question.kind === 'icmp' ? undefined : doorAt(lab, from, question.address, question.port, question.kind.toUpperCase() as 'TCP')
   if (door) {
     const fate = fateOf(lab, from, door, question.family)
     if (fate.without === 'dropped') return serviceDrop(lab, from, door, question)

@@ -9,16 +9,18 @@ import { localEndpoints, type Endpoint } from '../../model/endpoints.ts'
 import { addressOf, blockOf, type External, type Host, type Lab, type Pod } from '../../model/lab.ts'
 import type { Service, ServicePort } from '../../model/services.ts'
 import { verdict, type Party, type Verdict } from '../../model/verdict.ts'
-import type { Family } from '../../topology/address.ts'
+import { contains, parseCidr, parseIp, type Family } from '../../topology/address.ts'
 import { nodeName } from '../../trace/places.ts'
 import { partyAt } from './parties.ts'
 
-/** Where a Service can be knocked at: its cluster address, or its node port on a host. */
+/** Where a Service can be knocked at: its cluster address, its node port on a host, or one of its external addresses. */
 export interface Door {
   readonly service: Service
   readonly port: ServicePort
-  /** Whose node port it is; absent: the cluster address. */
+  /** Whose node port it is; of an external address: who translates it for this client. Absent: the cluster address. */
   readonly host?: Host
+  /** The external address. */
+  readonly external?: string
 }
 
 /** An endpoint that may answer. */
@@ -57,12 +59,48 @@ export function addressesOfHost(host: Host, family: Family): string[] {
   return [...(own === undefined ? [] : [own]), ...(block ? [block.network, block.gateway] : [])]
 }
 
+const hostOf = (lab: Lab, pod: Pod): Host => lab.hosts.find((h) => h.name === pod.host)!
+
+/** Whether a host has a route to an address outside the cluster. */
+function isRouted(lab: Lab, host: Host, ip: string, family: Family): boolean {
+  const segment = lab.segments.find((s) => s.segment === host.segment)
+  const onLink = segment?.cidrs.some((cidr) => contains(parseCidr(cidr)!, parseIp(ip)!)) ?? false
+  return (
+    addressOf(host, family) !== undefined && (onLink || (lab.router !== undefined && segment!.gateways.some((g) => g.family === family)))
+  )
+}
+
+/**
+ * The host that translates an external address for a client; undefined where nothing leads its packets to one. A pod's own host
+ * does before it looks for a route, and a host needs some route first. Where there are no endpoints a host lets its own
+ * packets go (`filter OUTPUT` refuses cluster addresses only), and refuses a pod's on the way out. Whoever is outside gets as
+ * far as a host only if the address is one's own: no router of the lab knows others.
+ */
+export function entrance(lab: Lab, from: Party, port: ServicePort, ip: string, family: Family): Host | undefined {
+  if (from.kind === 'external') return lab.hosts.find((h) => h.addresses.some((a) => a.ip === ip))
+  const host = from.kind === 'pod' ? hostOf(lab, from) : from
+  const [some, routed] = [port.endpoints.some((e) => e.family === family), isRouted(lab, host, ip, family)]
+  return (from.kind === 'pod' ? some || routed : some && routed) ? host : undefined
+}
+
 /** A host that knocks at another one's node port does so from its underlay address, whatever tunnels there are. */
 const asStranger = (host: Host): External => ({ ...host, kind: 'external', podRoutes: false })
 
+/**
+ * A pod at an external address that is not Local: its own host hides it, after its egress was judged. Who runs on that host too
+ * is judged by the pod's address, who runs elsewhere by the host's.
+ */
+function hidden(lab: Lab, from: Pod, host: Host, endpoint: Endpoint, to: Party, { port }: Door, family: Family): Pod | Host {
+  if (endpoint.host === host.name) return from
+  const own = verdict(lab, { from, to, port: endpoint.port, protocol: port.protocol, family })
+  return own.egress.allowed ? host : from
+}
+
 /** Who an endpoint's policies are asked about, and the addresses it may see. */
 function clientFor(
+  lab: Lab,
   from: Party,
+  to: Party,
   door: Door,
   endpoint: Endpoint,
   family: Family,
@@ -70,6 +108,10 @@ function clientFor(
   const own = addressOf(from, family)
   const itself = own === undefined ? [] : [own]
   if (!door.host) return { from, seen: from.kind === 'host' ? addressesOfHost(from, family) : itself }
+  if (door.external !== undefined && from.kind === 'pod')
+    return isLocal(door)
+      ? { from, seen: itself }
+      : { from: hidden(lab, from, door.host, endpoint, to, door, family), seen: addressesOfHost(door.host, family) }
   const isSameHost = from.kind === 'host' && from.name === door.host.name
   if (isSameHost) return { from, seen: addressesOfHost(door.host, family) }
   const stranger = from.kind === 'host' ? asStranger(from) : from
@@ -78,19 +120,19 @@ function clientFor(
   return { from: endpoint.host === door.host.name ? stranger : door.host, seen: addressesOfHost(door.host, family) }
 }
 
-const hostOf = (lab: Lab, pod: Pod): Host => lab.hosts.find((h) => h.name === pod.host)!
-
 /**
  * What must come of it.
- * @param from for a cluster address a pod or a host; for a node port a host or an external
+ * @param from for a cluster address a pod or a host; for a node port a host or an external; for an external address anybody
  */
 export function fateOf(lab: Lab, from: Party, door: Door, family: Family): Fate {
   const all = door.port.endpoints.filter((e) => e.family === family)
   const none = { allowed: [], denied: [], foreign: [] }
   if (all.length === 0) return { ...none, without: 'refused' }
   const node = door.host?.name ?? (from.kind === 'pod' ? from.host : from.name)
-  // A host at its own node port counts as inside.
-  const isInside = door.host !== undefined && from.kind === 'host' && from.name === door.host.name
+  // A host at its own node port counts as inside, and so do pods at an external address.
+  const isInside =
+    (door.host !== undefined && from.kind === 'host' && from.name === door.host.name) ||
+    (door.external !== undefined && from.kind === 'pod')
   const here = isLocal(door) && !isInside ? localEndpoints(door.port, node, family) : all
   if (here.length === 0) return { ...none, without: 'dropped' }
 
@@ -109,7 +151,7 @@ export function fateOf(lab: Lab, from: Party, door: Door, family: Family): Fate 
       allowed.push({ endpoint, name, seen: addressesOfHost(hostOf(lab, to), family) })
       continue
     }
-    const client = clientFor(from, door, endpoint, family)
+    const client = clientFor(lab, from, to, door, endpoint, family)
     const said = verdict(lab, { from: client.from, to, port: endpoint.port, protocol: door.port.protocol, family })
     if (!said.allowed) denied.push({ endpoint, to, from: client.from, verdict: said })
     else if (to.kind === 'pod') allowed.push({ endpoint, name, seen: client.seen })
@@ -123,24 +165,40 @@ export function fateOf(lab: Lab, from: Party, door: Door, family: Family): Fate 
 /** Doors of a lab by `address port/protocol`. */
 const doors = new WeakMap<Lab, ReadonlyMap<string, Door>>()
 
-/** The Service port behind an address and a port, if there is one. */
-export function doorAt(lab: Lab, address: string, port: number, protocol: ServicePort['protocol']): Door | undefined {
-  let found = doors.get(lab)
-  if (!found) {
-    const made = new Map<string, Door>()
-    for (const service of lab.services) {
-      for (const p of service.ports) {
-        for (const { ip, family } of service.clusterIPs) {
-          made.set(`${ip} ${p.port}/${p.protocol}`, { service, port: p })
-          if (p.nodePort === undefined) continue
-          for (const host of lab.hosts) {
-            const own = addressOf(host, family)
-            if (own !== undefined) made.set(`${own} ${p.nodePort}/${p.protocol}`, { service, port: p, host })
-          }
+function doorsOf(lab: Lab): Map<string, Door> {
+  const made = new Map<string, Door>()
+  const outside = new Map<string, Door>()
+  for (const service of lab.services) {
+    for (const port of service.ports) {
+      for (const { ip, family } of service.clusterIPs) {
+        made.set(`${ip} ${port.port}/${port.protocol}`, { service, port })
+        for (const external of externalAddresses(service, family)) {
+          const key = `${external} ${port.port}/${port.protocol}`
+          if (!outside.has(key)) outside.set(key, { service, port, external })
+        }
+        if (port.nodePort === undefined) continue
+        for (const host of lab.hosts) {
+          const own = addressOf(host, family)
+          if (own !== undefined) made.set(`${own} ${port.nodePort}/${port.protocol}`, { service, port, host })
         }
       }
     }
-    doors.set(lab, (found = made))
   }
-  return found.get(`${address} ${port}/${protocol}`)
+  // Node ports come last in the rules.
+  for (const [key, door] of outside) made.set(key, door)
+  return made
+}
+
+/** External addresses of a Service in a family. */
+export const externalAddresses = (service: Service, family: Family): string[] =>
+  service.externalIPs.filter((ip) => parseIp(ip)?.family === family)
+
+/** The Service port behind an address and a port for this client, if there is one. */
+export function doorAt(lab: Lab, from: Party, address: string, port: number, protocol: ServicePort['protocol']): Door | undefined {
+  let found = doors.get(lab)
+  if (!found) doors.set(lab, (found = doorsOf(lab)))
+  const door = found.get(`${address} ${port}/${protocol}`)
+  if (door?.external === undefined) return door
+  const host = entrance(lab, from, door.port, door.external, parseIp(address)!.family)
+  return host && { ...door, host }
 }

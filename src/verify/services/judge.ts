@@ -65,7 +65,7 @@ function failureOf(lab: Lab, { from, door, fate }: Knock, question: Question, an
   return { id: 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }
 }
 
-const doorName = ({ door }: Knock): string => (door.host ? door.host.name : `svc/${door.service.key}`)
+const doorName = ({ door }: Knock): string => door.external ?? (door.host ? door.host.name : `svc/${door.service.key}`)
 
 /** A knock's answers, in words that count. */
 interface Result {
@@ -133,12 +133,14 @@ function judgePromise(lab: Lab, promise: Promise, evidence: Evidence): Check[] {
   const number = kind === 'node' ? port.nodePort : port.port
   const both = service.clusterIPs.length > 1 ? ` over IPv${family}` : ''
   const common = {
-    id: `service:${service.key}:${number}/${l4}${service.clusterIPs.length > 1 ? `:ipv${family}` : ''}`,
+    id: `service:${service.key}:${number}/${l4}${door.external === undefined ? (service.clusterIPs.length > 1 ? `:ipv${family}` : '') : `:${door.external}`}`,
     group: 'service',
     title:
       kind === 'node'
         ? `node port ${number}/${l4} of Service ${service.key} answers as it should${both}`
-        : `Service ${service.key} port ${number}/${l4} answers as it should${both}`,
+        : kind === 'external'
+          ? `external address ${door.external} of Service ${service.key} answers as it should on port ${number}/${l4}`
+          : `Service ${service.key} port ${number}/${l4} answers as it should${both}`,
     source: service.source,
     tested,
   } as const

@@ -10,7 +10,7 @@ import { nodeName } from '../../trace/places.ts'
 import type { Asked, Promises, Scene } from '../promises.ts'
 import type { Listening } from '../ask/question.ts'
 import { partyAt } from './parties.ts'
-import { fateOf, type Door, type Fate } from './fate.ts'
+import { entrance, externalAddresses, fateOf, type Door, type Fate } from './fate.ts'
 import { judgeServices } from './judge.ts'
 
 /** Somebody who knocks, once or several times. */
@@ -22,11 +22,11 @@ export interface Knock {
   readonly questions: readonly Asked[]
 }
 
-/** One port of one Service in one family, at its cluster address or at its node ports. */
+/** One port of one Service in one family, at its cluster address, at its node ports, or at an external address. */
 export interface Promise {
   readonly door: Omit<Door, 'host'>
   readonly family: Family
-  readonly kind: 'cluster' | 'node'
+  readonly kind: 'cluster' | 'node' | 'external'
   readonly knocks: readonly Knock[]
   /** Enough tries that every endpoint must have been met. */
   readonly meetsAll: boolean
@@ -65,8 +65,10 @@ function expected(from: Party, { without, allowed, denied, foreign }: Fate): Ask
 }
 
 function knock(lab: Lab, from: Party, door: Door, family: Family, times: number): Knock | undefined {
-  const address = door.host ? addressOf(door.host, family) : door.service.clusterIPs.find((a) => a.family === family)?.ip
-  const port = door.host ? door.port.nodePort : door.port.port
+  const isNodePort = door.host !== undefined && door.external === undefined
+  const own = isNodePort ? addressOf(door.host!, family) : door.service.clusterIPs.find((a) => a.family === family)?.ip
+  const address = door.external ?? own
+  const port = isNodePort ? door.port.nodePort : door.port.port
   if (address === undefined || port === undefined || addressOf(from, family) === undefined) return undefined
   const fate = fateOf(lab, from, door, family)
   const question: Asked = {
@@ -129,6 +131,42 @@ function nodePromise(lab: Lab, door: Omit<Door, 'host'>, family: Family, turn: n
   return { door, family, kind: 'node', knocks, meetsAll: false }
 }
 
+/** An external address, asked by who asks the cluster address and by somebody outside, as far as they have a way to a host. */
+function externalPromise(lab: Lab, door: Omit<Door, 'host'> & { readonly external: string }, family: Family, turn: number): Promise {
+  const outside = lab.externals.find((x) => addressOf(x, family) !== undefined)
+  const everybody = [...clients(lab, door, family), ...(outside ? [outside] : [])]
+  const ways = everybody.flatMap((from) => {
+    const host = entrance(lab, from, door.port, door.external, family)
+    return host && addressOf(from, family) !== undefined ? [{ from, host }] : []
+  })
+  // The ration of refusals, again.
+  const none = door.port.endpoints.every((e) => e.family !== family)
+  const asked = none ? ways.slice(turn % Math.max(ways.length, 1)).slice(0, 1) : ways
+  const times = door.service.affinity === undefined ? 2 : RETURNS
+  const knocks = asked.flatMap(({ from, host }) => knock(lab, from, { ...door, host }, family, times) ?? [])
+  return { door, family, kind: 'external', knocks, meetsAll: false }
+}
+
+/** External addresses that somebody has no way to, in sentences. */
+function unrouted(lab: Lab): string[] {
+  const all = lab.services.flatMap((service) =>
+    service.clusterIPs.flatMap(({ family }) => externalAddresses(service, family).map((ip) => ({ service, ip, family }))),
+  )
+  const text = (list: typeof all): string => list.map(({ service, ip }) => `${ip} (${service.key})`).join(', ')
+  const foreign = all.filter(({ ip }) => !lab.hosts.some((h) => h.addresses.some((a) => a.ip === ip)))
+  const far = foreign.filter(({ service, ip, family }) =>
+    service.ports.some(
+      (p) => p.endpoints.some((e) => e.family === family) && lab.hosts.slice(0, 1).every((h) => !entrance(lab, h, p, ip, family)),
+    ),
+  )
+  return [
+    ...(foreign.length > 0
+      ? [`external addresses of Services from outside, where they are no host's: ${text(foreign)}; nothing in the lab routes them to one`]
+      : []),
+    ...(far.length > 0 ? [`external addresses of Services from hosts, which have no route to them: ${text(far)}`] : []),
+  ]
+}
+
 /** Refusals one host gives one client at once: Linux rations them (`net.ipv4.icmp_ratelimit`), six in a row, and others ask too. */
 const RATION = 4
 
@@ -160,6 +198,7 @@ export function serviceQuestions(scene: Scene): ServiceQuestions {
         service.clusterIPs.flatMap(({ family }) => [
           clusterPromise(lab, { service, port }, family, turn++, isThrifty),
           ...(port.nodePort === undefined ? [] : [nodePromise(lab, { service, port }, family, turn)]),
+          ...externalAddresses(service, family).map((external) => externalPromise(lab, { service, port, external }, family, turn)),
         ]),
       ),
     )
@@ -175,9 +214,7 @@ export function serviceQuestions(scene: Scene): ServiceQuestions {
     untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks, and one endpoint`)
   if (promises.some((p) => p.kind === 'node') && lab.hosts.length > MOST_HOSTS)
     untested.push(`node ports on every host: each Service is asked on ${MOST_HOSTS} of ${lab.hosts.length}`)
-  const external = lab.services.filter((s) => s.externalIPs.length > 0).map((s) => s.key)
-  if (external.length > 0)
-    untested.push(`external addresses of Services (${external.join(', ')}): who leads packets there is not the lab's affair`)
+  untested.push(...unrouted(lab))
   const asked = rationed(promises)
   if (asked.length < promises.length)
     untested.push(

@@ -26,7 +26,7 @@ const withPort = (ip: string): string => (ip.includes(':') ? `[${ip}]:40000` : `
 function asPromised({ lab: l }: Scene, q: Asked): Answer {
   const from = partyIn(l, q.netns)
   const own = from?.addresses.find((a) => a.family === q.family)?.ip
-  const door = q.kind === 'icmp' || !from ? undefined : doorAt(l, q.address, q.port, q.kind.toUpperCase() as 'TCP')
+  const door = q.kind === 'icmp' || !from ? undefined : doorAt(l, from, q.address, q.port, q.kind.toUpperCase() as 'TCP')
   const outcome = q.expected[0]!
   if (outcome !== 'ok') return { outcome, ms: 1 }
   if (q.kind === 'icmp') return { outcome, ms: 1, ttl: 64 }
