@@ -66,7 +66,7 @@ function expected(from: Party, { without, allowed, denied, foreign }: Fate): Ask
 
 function knock(lab: Lab, from: Party, door: Door, family: Family, times: number): Knock | undefined {
   const isNodePort = door.host !== undefined && door.external === undefined
-  const own = isNodePort ? addressOf(door.host!, family) : door.service.clusterIPs.find((a) => a.family === family)?.ip
+  const own = isNodePort ? addressOf(door.host, family) : door.service.clusterIPs.find((a) => a.family === family)?.ip
   const address = door.external ?? own
   const port = isNodePort ? door.port.nodePort : door.port.port
   if (address === undefined || port === undefined || addressOf(from, family) === undefined) return undefined
