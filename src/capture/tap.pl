@@ -19,12 +19,12 @@ use POSIX ();
 my $machine = (POSIX::uname())[4];
 my $SETNS = $machine eq 'x86_64' ? 308 : $machine =~ /^(aarch64|riscv64|loongarch64)$/ ? 268 : die "netlab: no system call numbers for $machine\n";
 my ($AF_PACKET, $SOCK_RAW, $ETH_P_ALL, $SOL_PACKET, $PACKET_STATISTICS) = (17, 3, 3, 263, 6);
-my ($SO_RCVBUFFORCE, $SIOCGSTAMPNS, $SIOCGIFNAME, $SIOCGIFINDEX) = (33, 0x8907, 0x8910, 0x8933);
+my ($SO_ATTACH_FILTER, $SO_RCVBUFFORCE, $SIOCGSTAMPNS, $SIOCGIFNAME, $SIOCGIFINDEX) = (26, 33, 0x8907, 0x8910, 0x8933);
+my $NOTHING = pack 'S C C L', 0x06, 0, 0, 0;    # classic BPF: return 0, which keeps no frame
 my ($DONTWAIT_TRUNC, $EAGAIN) = (0x40 | 0x20, 11);
 # A packet that several were joined to (GSO, BIG TCP) is longer than any on a wire.
 my $LONGEST = 1 << 18;
 my $BUFFER = 16 << 20;
-my $MOST = 50_000;    # frames read at the end: a flood must not keep us
 
 my ($commands, $out, $ended) = ('', '', 0);
 my @tap;
@@ -102,8 +102,13 @@ sub hear {
     return $count;
 }
 
-sub statistics {
+# Hears nothing new: a flood would keep us for as long as it lasts.
+sub shut { my ($tap) = @_; $tap->{shut} = setsockopt $tap->{socket}, 1, $SO_ATTACH_FILTER, pack 'S x6 P', 1, $NOTHING }
+
+# Hands over what was heard until it was shut.
+sub finish {
     my ($tap) = @_;
+    if ($tap->{shut}) { flush_out() while hear($tap) }
     my $statistics = getsockopt $tap->{socket}, $SOL_PACKET, $PACKET_STATISTICS;
     my ($packets, $lost) = defined $statistics ? unpack 'II', $statistics : (0, 0);
     record('S', pack 'n N N', $tap->{number}, $packets, $lost);
@@ -112,8 +117,8 @@ sub statistics {
 sub drop {
     my ($number) = @_;
     for my $tap (grep { $_->{number} == $number } @tap) {
-        1 while hear($tap);
-        statistics($tap);
+        shut($tap);
+        finish($tap);
         vec($rin, $tap->{fd}, 1) = 0;
         close $tap->{socket};
     }
@@ -128,25 +133,18 @@ sub obey {
     elsif ($verb eq 'END') { $ended = 1 }
 }
 
-sub listen_once {
-    my ($patience) = @_;
+while (!$ended) {
     my $ready = $rin;
-    my $n = select $ready, undef, undef, $patience;
-    return 0 if $n <= 0;
-    my $count = 0;
-    for my $tap (@tap) { $count += hear($tap) if vec $ready, $tap->{fd}, 1 }
-    if (!$ended && vec $ready, 0, 1) {
+    next if select($ready, undef, undef, undef) <= 0;
+    for my $tap (@tap) { hear($tap) if vec $ready, $tap->{fd}, 1 }
+    if (vec $ready, 0, 1) {
         my $n = sysread STDIN, $commands, 1 << 16, length $commands;
         $ended = 1 if !$n;
         while ((my $end = index $commands, "\n") >= 0) { obey(substr $commands, 0, $end); substr $commands, 0, $end + 1, '' }
     }
     flush_out();
-    return $count;
 }
-
-listen_once(undef) while !$ended;
-vec($rin, 0, 1) = 0;
-for (my $total = 0; $total < $MOST;) { my $n = listen_once(0); last if !$n; $total += $n }
-statistics($_) for @tap;
+shut($_) for @tap;
+finish($_) for @tap;
 flush_out();
 close STDOUT;
