@@ -22,7 +22,12 @@ export interface Sink {
   write(frames: readonly Frame[]): Promise<void>
   /** @param lostIn frames lost, by namespace */
   end(lostIn: ReadonlyMap<string, number>): Promise<void>
+  /** Nothing that still waits for its reader keeps netlab any longer; may end the process. */
+  abandon(): void
 }
+
+/** Node would wait until everything is read. */
+const leave = (): never => process.exit(process.exitCode ?? Exit.Done)
 
 /** Nanoseconds since 1970, as frames are stamped. */
 export const clockNow = (): bigint => BigInt(Date.now()) * 1_000_000n
@@ -50,11 +55,12 @@ function terminal(applied: Applied, widest: number, ether: boolean): Sink {
       return lines.length > 0 ? writeOut([lines.join('')]) : Promise.resolve()
     },
     end: () => Promise.resolve(),
+    abandon: leave,
   }
 }
 
 /** Frames as blocks, given to something that takes bytes. */
-function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: () => Promise<void>): Sink {
+function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: () => void, abandon: () => void): Sink {
   const stream = new PcapngStream()
   let first: Buffer | undefined = stream.start(comment)
   // Readers want to see at once that something is coming.
@@ -70,8 +76,9 @@ function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: (
     },
     end: async (lostIn) => {
       await put(Buffer.concat([...begin(), stream.end(lostIn)]))
-      await close()
+      close()
     },
+    abandon,
   }
 }
 
@@ -91,7 +98,12 @@ function file(path: string, comment: string): Sink {
       throw cannot(Exit.Machine, error)
     }
   }
-  return pcapng(comment, put, async () => closeSync(fd))
+  return pcapng(
+    comment,
+    put,
+    () => closeSync(fd),
+    () => {},
+  )
 }
 
 function pipe(comment: string): Sink {
@@ -107,7 +119,8 @@ function pipe(comment: string): Sink {
     async (bytes) => {
       if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve))
     },
-    () => Promise.resolve(),
+    () => {},
+    leave,
   )
 }
 
@@ -140,12 +153,20 @@ function wireshark(comment: string, gone: () => void): Sink {
     async (bytes) => {
       if (closed || child.stdin.write(bytes)) return
       await new Promise<void>((resolve) => {
-        child.stdin.once('drain', resolve)
-        child.once('exit', () => resolve())
+        const go = (): void => {
+          child.stdin.off('drain', go).off('close', go)
+          resolve()
+        }
+        child.stdin.on('drain', go).on('close', go)
       })
     },
-    async () => {
+    () => {
       child.stdin.end()
+      child.unref()
+    },
+    () => {
+      closed = true
+      child.stdin.destroy()
       child.unref()
     },
   )

@@ -10,6 +10,7 @@ import { Exit, failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requirePerl, requireRoot } from './machine.ts'
 import { whole } from './options.ts'
+import { onEnding } from './signals.ts'
 
 export interface CaptureOptions extends SinkOptions {
   readonly lab?: string
@@ -23,6 +24,8 @@ const TICK = 50
 /** Frames, and their bytes, that may wait for us before the kernel has to keep them. */
 const MOST_WAITING = 20_000
 const MOST_BYTES = 64 * 2 ** 20
+/** Milliseconds after Ctrl-C that a reader has for the last packets. */
+const GRACE = 500
 
 export async function capture(words: readonly string[], options: CaptureOptions): Promise<void> {
   const count = whole(options.count, 'count', 1, 1_000_000_000) ?? Infinity
@@ -36,15 +39,18 @@ export async function capture(words: readonly string[], options: CaptureOptions)
   const matches = filterFor(applied, options.filter)
 
   const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-  const sink = await sinkFor(applied, { listens, widest }, options, interrupt)
-  const timer = duration === Infinity ? undefined : setTimeout(interrupt, duration)
+  const hurry = new AbortController()
+  const done = onEnding(() => {
+    stop.abort()
+    hurry.abort()
+  })
+  const sink = await sinkFor(applied, { listens, widest }, options, () => stop.abort())
+  const timer = duration === Infinity ? undefined : setTimeout(() => stop.abort(), duration)
   try {
-    await listen({ listens, sink, matches, count, stop })
+    await listen({ listens, sink, matches, count, stop: stop.signal, hurry: hurry.signal })
   } finally {
     clearTimeout(timer)
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    done()
   }
 }
 
@@ -53,12 +59,36 @@ interface Run {
   readonly sink: Sink
   readonly matches: (frame: Frame) => boolean
   readonly count: number
-  readonly stop: AbortController
+  readonly stop: AbortSignal
+  /** From then on a reader is not waited for as long as it takes. */
+  readonly hurry: AbortSignal
+}
+
+/** Waits for the work, but not beyond the signal. @returns whether it is done @throws what the work does until then */
+async function doneBefore(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  let abort = (): void => {}
+  const aborted = new Promise<false>((resolve) => (abort = () => resolve(false)))
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work.then(() => true), aborted])
+  } finally {
+    // A capture may go on for days.
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function soonAfter(signal: AbortSignal): AbortSignal {
+  const late = new AbortController()
+  const begin = (): void => void setTimeout(() => late.abort(), GRACE).unref()
+  if (signal.aborted) begin()
+  else signal.addEventListener('abort', begin, { once: true })
+  return late.signal
 }
 
 const say = (text: string): boolean => process.stderr.write(`${text}\n`)
 
-async function listen({ listens, sink, matches, count, stop }: Run): Promise<void> {
+async function listen({ listens, sink, matches, count, stop, hurry }: Run): Promise<void> {
   const trouble = new Set<string>()
   const heard: Frame[] = []
   let seen = 0
@@ -71,6 +101,7 @@ async function listen({ listens, sink, matches, count, stop }: Run): Promise<voi
     heard.push(frame)
   })
   let isLive = false
+  let written = Promise.resolve()
   const tap = new Tap(listens, {
     onFrame: (frame) => {
       merge.push(frame)
@@ -82,24 +113,32 @@ async function listen({ listens, sink, matches, count, stop }: Run): Promise<voi
       trouble.add(`${where} ${text}`)
     },
   })
+  let broken: Error | undefined
+  tap.broken.catch((error: Error) => (broken = error))
   try {
     await tap.live()
     isLive = true
     if (trouble.size > 0) throw failure(Exit.Machine, 'cannot-listen', `cannot listen: ${[...trouble].join('; ')}`)
     say(`listening on ${listens.map(whereOf).join(', ')} (Ctrl-C ends it)`)
     const namespaces = new Lives(listens, tap)
-    while (!stop.signal.aborted && !isEnough() && namespaces.remain()) {
-      await Promise.race([sleep(TICK, undefined, { signal: stop.signal }).catch(() => {}), tap.broken])
+    while (!stop.aborted && !isEnough() && namespaces.remain()) {
+      await sleep(TICK, undefined, { signal: stop }).catch(() => {})
+      if (broken) throw broken
       merge.flush(clockNow())
-      await sink.write(heard.splice(0))
+      written = sink.write(heard.splice(0))
+      await doneBefore(written, stop)
       tap.resume()
     }
   } finally {
     const losses = await tap.end()
     merge.flush()
-    await sink.write(heard.splice(0))
-    await sink.end(lostIn(listens, losses))
+    const rest = written.then(() => sink.write(heard.splice(0))).then(() => sink.end(lostIn(listens, losses)))
+    const isWhole = await doneBefore(rest, soonAfter(hurry))
     if (isLive) say(summary(matched, seen, losses))
+    if (!isWhole) {
+      say('the reader stalled: it lacks the last of them')
+      sink.abandon()
+    }
   }
 }
 

@@ -15,6 +15,7 @@ import { hasAttempt, processDir, type Applied } from '../state/store.ts'
 import { Exit, failure, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { requireRoot } from './machine.ts'
+import { onEnding } from './signals.ts'
 
 export interface StatusOptions {
   readonly json?: true
@@ -117,9 +118,8 @@ function seconds(text: string | true): number {
 async function watchLab(first: Applied, enter: Enter, interval: number): Promise<void> {
   const { name } = first.lab
   const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
   const interrupted = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve(), { once: true }))
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const done = onEnding(() => stop.abort())
   const screen = new Screen()
   const chalk = chalkFor(process.stdout)
   try {
@@ -134,7 +134,7 @@ async function watchLab(first: Applied, enter: Enter, interval: number): Promise
     }
   } finally {
     await screen.leave()
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    done()
   }
 }
 

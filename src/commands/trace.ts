@@ -13,6 +13,7 @@ import { Exit, Failure } from './failure.ts'
 import { theLab } from './labs.ts'
 import { completePath, requirePerl, requireRoot } from './machine.ts'
 import { usage, whole } from './options.ts'
+import { onEnding } from './signals.ts'
 
 export interface TraceOptions {
   readonly lab?: string
@@ -122,8 +123,7 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
   requireRoot('trace')
   listenFirst()
   const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const done = onEnding(() => stop.abort())
   try {
     let applied: Applied | undefined
     const read = (): Applied => (applied ??= theLab(options.lab))
@@ -131,7 +131,7 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
     process.exitCode = story.outcome === 'delivered' ? Exit.Done : Exit.Broken
     await write(story, read().lab, options)
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    done()
   }
 }
 

@@ -1,7 +1,7 @@
 /** `netlab capture` on a running lab: as lines, as a file, into a pipe, and into a Wireshark that is not one. */
 import assert from 'node:assert/strict'
-import { spawnSync, type ChildProcess } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -56,6 +56,20 @@ describe('netlab capture', { skip: unable }, () => {
       },
     })
   }
+  /** Processes of this machine, which is ours alone, with a word in their command line. */
+  const running = (word: string): string[] =>
+    readdirSync('/proc').filter((pid) => {
+      try {
+        return (
+          /^\d+$/.test(pid) &&
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+            .split('\0')
+            .some((w) => w === word || w.endsWith(`/${word}`))
+        )
+      } catch {
+        return false
+      }
+    })
   const lines = (r: Run): string[] => r.stdout.split('\n').filter(Boolean)
 
   test('shows packets of several nodes as they come, in the order of their time, tunnels unfolded', async () => {
@@ -101,6 +115,62 @@ describe('netlab capture', { skip: unable }, () => {
     })
     assert.equal(result.code, 0, told(result))
     assert.equal(lines(result).filter((l) => l.includes(' ICMP ')).length, 6)
+  })
+
+  /** Type of the last block of a pcapng file: its length stands at both its ends. */
+  const lastBlock = (file: string): number => {
+    const bytes = readFileSync(file)
+    return bytes.readUInt32LE(bytes.length - bytes.readUInt32LE(bytes.length - 4))
+  }
+
+  test('a terminal that is closed ends it like Ctrl-C, and nothing stays behind', async () => {
+    const file = join(lab.dir, 'closed.pcapng')
+    const argv = ['script', '-qec', `exec ${process.execPath} ${bin} capture a --write ${file}`, '/dev/null']
+    const result = await run(argv, {
+      onStart: (terminal) => {
+        terminal.stdout!.once('data', async (data: Buffer) => {
+          assert.match(data.toString(), /listening on a/)
+          await ping(3)
+          terminal.kill('SIGKILL')
+        })
+      },
+    })
+    assert.equal(result.signal, 'SIGKILL')
+    while (running('capture').length + running('tap.pl').length > 0) await sleep(20)
+    const INTERFACE_STATISTICS = 5
+    assert.equal(lastBlock(file), INTERFACE_STATISTICS)
+  })
+
+  describe('Ctrl-C ends it although its reader stalls', () => {
+    // More than waits between two processes: the kernel keeps some hundred kilobytes.
+    const much = (): Promise<string> => output(inside(lab.ns('shop/b'), ['ping', '-q', '-f', '-c', '4000', '127.0.0.1']))
+    const interrupt = async (child: ChildProcess): Promise<void> => {
+      await much()
+      child.kill('SIGINT')
+    }
+    /** Runs it beside a reader of this number, which must still be there afterwards. */
+    async function stalled(args: readonly string[], options: Parameters<typeof capture>[2]): Promise<void> {
+      const result = await capture(['shop/b', ...args], interrupt, options)
+      assert.equal(result.code, 0, told(result))
+      assert.match(result.stderr, /^\d+ packets, .*\nthe reader stalled: it lacks the last of them$/m)
+      const reader = Number(readFileSync(join(lab.dir, 'reader'), 'utf8'))
+      // It would be gone had netlab waited for it.
+      assert.ok(process.kill(reader, 'SIGKILL'))
+      assert.deepEqual(running('tap.pl'), [])
+    }
+
+    test('Wireshark', async () => {
+      const dir = join(lab.dir, 'stalls')
+      mkdirSync(dir)
+      writeFileSync(join(dir, 'wireshark'), `#!/bin/sh\necho $$ > ${lab.dir}/reader\nexec sleep 100\n`, { mode: 0o755 })
+      await stalled(['--wireshark'], { env: { PATH: `${dir}:${process.env['PATH']}`, DISPLAY: ':9' } })
+    })
+
+    for (const args of [['--write', '-'], []])
+      test(`a pipe, ${args.length > 0 ? 'of pcapng' : 'of lines'}`, async () => {
+        const script = `cd ${lab.dir}; rm -f fifo; mkfifo fifo; sleep 100 <fifo >/dev/null 2>&1 & echo $! >${lab.dir}/reader; cd /; exec "$@" >${lab.dir}/fifo`
+        await stalled(args, { argv: ['sh', '-c', script, 'sh', process.execPath, bin, 'capture'] })
+      })
   })
 
   test('MAC addresses when asked for', async () => {
@@ -190,6 +260,28 @@ describe('netlab capture', { skip: unable }, () => {
       assert.equal(result.code, 0, told(result))
       assert.match(result.stderr, /^a is gone$/m)
       assert.match(result.stderr, /^node-1 is gone$/m)
+    } finally {
+      await other.remove()
+    }
+  })
+
+  test('a node that is deleted is let go, however much goes on in it', async () => {
+    // What runs in a namespace keeps it alive without its name.
+    const flood = `use Socket; socket S, PF_INET, SOCK_DGRAM, 0; my $to = pack_sockaddr_in 9, inet_aton '127.0.0.1'; send S, 'x', 0, $to while 1`
+    const other = new Lab(TOPOLOGY)
+    try {
+      await other.mustUp()
+      const result = await capture(['a', '--lab', other.name, '--write', '/dev/null'], async () => {
+        const argv = inside(other.ns('a'), ['perl', '-e', flood])
+        const flooding = spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' })
+        await output(['ip', 'netns', 'delete', other.ns('a')])
+        while (running('tap.pl').length > 0) await sleep(20)
+        assert.equal(flooding.exitCode, null)
+        flooding.kill('SIGKILL')
+      })
+      assert.equal(result.code, 0, told(result))
+      // All that was heard was handed over, and counted.
+      assert.match(result.stderr, /^a is gone\n\d+ packets, (?:none|\d+ more) lost/m)
     } finally {
       await other.remove()
     }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -227,6 +228,28 @@ describe('what `up` leaves alone', { skip: unable }, () => {
     assert.equal(both.code, 2)
     assert.match(both.stdout, /exactly one document/)
     await refusal(['status', lab.name, '--watch=0'], 2, /expected seconds/)
+  })
+
+  test('--watch gives the terminal back when it is told that it is gone, and told again', async () => {
+    const pid = join(lab.dir, 'pid')
+    const watch = `echo $$ >${pid}; exec ${process.execPath} ${bin} status ${lab.name} --watch=0.2`
+    const result = await run(['script', '-qec', watch, '/dev/null'], {
+      env: { TERM: 'xterm' },
+      onStart: (terminal) => {
+        let text = ''
+        let told = false
+        terminal.stdout!.on('data', (data: Buffer) => {
+          text += data.toString()
+          if (told || !text.includes('as planned')) return
+          told = true
+          for (let i = 0; i < 2; i++) process.kill(Number(readFileSync(pid, 'utf8')), 'SIGHUP')
+        })
+      },
+    })
+    assert.equal(result.code, 0, result.stdout)
+    const [entered, left] = ['\u001b[?1049h', '\u001b[?1049l'].map((code) => result.stdout.lastIndexOf(code))
+    assert.ok(entered! >= 0 && left! > entered!, JSON.stringify(result.stdout))
+    assert.match(result.stdout.slice(left), /as planned/)
   })
 
   test('a container that was stopped is told', async () => {

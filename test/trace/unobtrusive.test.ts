@@ -82,7 +82,7 @@ describe('unobtrusive', { skip: unable }, () => {
     }
   })
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const) {
     it(`leaves nothing after ${signal}, whenever it comes`, () =>
       untouched(signal, async () => {
         for (const wait of moments()) {
