@@ -96,3 +96,27 @@ test('denies that no rule counted are asked again in waves that the table of nei
   expect(forgotten).toBe(entries.length)
   expect(new Set(list.map((q) => asking.evidence.proof(q)?.by))).toEqual(new Set(['nobody']))
 })
+
+test('silence that no rule would count is waited for as an answer is: a refusal may come late', async () => {
+  const patience: number[] = []
+  const askers = {
+    ask: async (puts: readonly Put[]): Promise<Answer[]> => {
+      patience.push(...puts.map((p) => p.patience))
+      return puts.map((): Answer => ({ outcome: 'timeout', ms: 1 }))
+    },
+    forget: async (): Promise<void> => {},
+  }
+  const [from, to] = denied.lab.pods
+  const refusable: Asked['expected'] = ['timeout', 'refused']
+  const ask = (address: string, expected: Asked['expected']): Asked => ({
+    netns: from!.netns,
+    kind: 'tcp',
+    family: 4,
+    address,
+    port: 80,
+    expected,
+  })
+  const list = [ask('192.0.2.7', refusable), ask('192.0.2.7', ['timeout']), ask(to!.addresses[0]!.ip, refusable)]
+  for (const question of list) await new Asking(denied.lab, askers, {}, () => TABLE).askWatched([question])
+  expect(patience).toEqual([2500, 900, 900])
+})
