@@ -20,14 +20,9 @@ export interface SinkOptions {
 export interface Sink {
   /** Takes frames; resolves when it can take more. */
   write(frames: readonly Frame[]): Promise<void>
-  /** @param lostIn frames lost, by namespace */
+  /** Resolves when nothing waits for a reader any more. @param lostIn frames lost, by namespace */
   end(lostIn: ReadonlyMap<string, number>): Promise<void>
-  /** Nothing that still waits for its reader keeps netlab any longer; may end the process. */
-  abandon(): void
 }
-
-/** Node would wait until everything is read. */
-const leave = (): never => process.exit(process.exitCode ?? Exit.Done)
 
 /** Nanoseconds since 1970, as frames are stamped. */
 export const clockNow = (): bigint => BigInt(Date.now()) * 1_000_000n
@@ -40,6 +35,9 @@ export async function sinkFor(applied: Applied, { listens, widest }: Listens, op
   if (options.write !== undefined) return file(options.write, comment)
   return terminal(applied, widest, options.ether === true)
 }
+
+/** Resolves when the reader of standard output has it all, or a pipe. */
+const written = (): Promise<void> => new Promise((resolve) => process.stdout.write('', () => resolve()))
 
 function terminal(applied: Applied, widest: number, ether: boolean): Sink {
   const chalk = chalkFor(process.stdout)
@@ -54,13 +52,12 @@ function terminal(applied: Applied, widest: number, ether: boolean): Sink {
       })
       return lines.length > 0 ? writeOut([lines.join('')]) : Promise.resolve()
     },
-    end: () => Promise.resolve(),
-    abandon: leave,
+    end: written,
   }
 }
 
 /** Frames as blocks, given to something that takes bytes. */
-function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: () => void, abandon: () => void): Sink {
+function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: () => Promise<void>): Sink {
   const stream = new PcapngStream()
   let first: Buffer | undefined = stream.start(comment)
   // Readers want to see at once that something is coming.
@@ -76,9 +73,8 @@ function pcapng(comment: string, put: (bytes: Buffer) => Promise<void>, close: (
     },
     end: async (lostIn) => {
       await put(Buffer.concat([...begin(), stream.end(lostIn)]))
-      close()
+      await close()
     },
-    abandon,
   }
 }
 
@@ -98,12 +94,7 @@ function file(path: string, comment: string): Sink {
       throw cannot(Exit.Machine, error)
     }
   }
-  return pcapng(
-    comment,
-    put,
-    () => closeSync(fd),
-    () => {},
-  )
+  return pcapng(comment, put, async () => closeSync(fd))
 }
 
 function pipe(comment: string): Sink {
@@ -119,8 +110,7 @@ function pipe(comment: string): Sink {
     async (bytes) => {
       if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve))
     },
-    () => {},
-    leave,
+    written,
   )
 }
 
@@ -151,7 +141,7 @@ function wireshark(comment: string, gone: () => void): Sink {
   return pcapng(
     comment,
     async (bytes) => {
-      if (closed || child.stdin.write(bytes)) return
+      if (closed || child.stdin.destroyed || child.stdin.write(bytes)) return
       await new Promise<void>((resolve) => {
         const go = (): void => {
           child.stdin.off('drain', go).off('close', go)
@@ -160,14 +150,10 @@ function wireshark(comment: string, gone: () => void): Sink {
         child.stdin.on('drain', go).on('close', go)
       })
     },
-    () => {
-      child.stdin.end()
+    async () => {
       child.unref()
-    },
-    () => {
-      closed = true
-      child.stdin.destroy()
-      child.unref()
+      if (closed || child.stdin.destroyed) return
+      await new Promise<void>((resolve) => child.stdin.once('close', resolve).end(resolve))
     },
   )
 }

@@ -137,7 +137,8 @@ async function listen({ listens, sink, matches, count, stop, hurry }: Run): Prom
     if (isLive) say(summary(matched, seen, losses))
     if (!isWhole) {
       say('the reader stalled: it lacks the last of them')
-      sink.abandon()
+      // Node would wait until it has read them.
+      process.exit(process.exitCode ?? Exit.Done)
     }
   }
 }

@@ -142,14 +142,18 @@ describe('netlab capture', { skip: unable }, () => {
   })
 
   describe('Ctrl-C ends it although its reader stalls', () => {
-    // More than waits between two processes: the kernel keeps some hundred kilobytes.
-    const much = (): Promise<string> => output(inside(lab.ns('shop/b'), ['ping', '-q', '-f', '-c', '4000', '127.0.0.1']))
-    const interrupt = async (child: ChildProcess): Promise<void> => {
-      await much()
-      child.kill('SIGINT')
-    }
+    /** More than waits between two processes: the kernel keeps some hundred kilobytes. */
+    const MUCH = 4000
+    /** As lines more than the 64 KiB of a pipe, and less than what Node would take besides without a word. */
+    const LITTLE_MORE = 190
     /** Runs it beside a reader of this number, which must still be there afterwards. */
-    async function stalled(args: readonly string[], options: Parameters<typeof capture>[2]): Promise<void> {
+    async function stalled(args: readonly string[], pings: number, options: Parameters<typeof capture>[2]): Promise<void> {
+      const interrupt = async (child: ChildProcess): Promise<void> => {
+        await output(inside(lab.ns('shop/b'), ['ping', '-q', '-f', '-c', String(pings), '127.0.0.1']))
+        // Until it has given away what it can.
+        await sleep(500)
+        child.kill('SIGINT')
+      }
       const result = await capture(['shop/b', ...args], interrupt, options)
       assert.equal(result.code, 0, told(result))
       assert.match(result.stderr, /^\d+ packets, .*\nthe reader stalled: it lacks the last of them$/m)
@@ -163,13 +167,17 @@ describe('netlab capture', { skip: unable }, () => {
       const dir = join(lab.dir, 'stalls')
       mkdirSync(dir)
       writeFileSync(join(dir, 'wireshark'), `#!/bin/sh\necho $$ > ${lab.dir}/reader\nexec sleep 100\n`, { mode: 0o755 })
-      await stalled(['--wireshark'], { env: { PATH: `${dir}:${process.env['PATH']}`, DISPLAY: ':9' } })
+      await stalled(['--wireshark'], MUCH, { env: { PATH: `${dir}:${process.env['PATH']}`, DISPLAY: ':9' } })
     })
 
-    for (const args of [['--write', '-'], []])
-      test(`a pipe, ${args.length > 0 ? 'of pcapng' : 'of lines'}`, async () => {
+    for (const [what, args, pings] of [
+      ['pcapng', ['--write', '-'], MUCH],
+      ['lines', [], MUCH],
+      ['lines, with the last few in Node', [], LITTLE_MORE],
+    ] as const)
+      test(`a pipe of ${what}`, async () => {
         const script = `cd ${lab.dir}; rm -f fifo; mkfifo fifo; sleep 100 <fifo >/dev/null 2>&1 & echo $! >${lab.dir}/reader; cd /; exec "$@" >${lab.dir}/fifo`
-        await stalled(args, { argv: ['sh', '-c', script, 'sh', process.execPath, bin, 'capture'] })
+        await stalled(args, pings, { argv: ['sh', '-c', script, 'sh', process.execPath, bin, 'capture'] })
       })
   })
 
