@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import type { KernelObject } from '../kernel/objects.ts'
 import { learnedNeighbours, type Lab } from '../model/lab.ts'
-import { neighbourTable } from '../verify/ask/machine.ts'
+import { readMachine } from '../verify/ask/machine.ts'
 
 /** What a lab takes of what all labs share. */
 export interface Cost {
@@ -28,7 +28,7 @@ export function costOf(lab: Lab, objects: readonly KernelObject[]): Cost {
 
 /** What there is now. In a container the limit of its control group counts. */
 export function room(): Cost {
-  const { most, taken } = neighbourTable()
+  const { most, taken } = readMachine()
   return { memory: process.availableMemory() * 0.8, neighbours: most - taken }
 }
 

@@ -3,6 +3,7 @@ import { Enter } from '../kernel/enter.ts'
 import { addressOf, type Lab } from '../model/lab.ts'
 import type { Applied } from '../state/store.ts'
 import { Askers } from './ask/askers.ts'
+import type { MachineLosses } from './ask/machine.ts'
 import { Asking, distinct, type AskingOptions } from './ask/asking.ts'
 import type { Check, Group, TestRun } from './check.ts'
 import { forbidden } from './model/wire.ts'
@@ -93,8 +94,14 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
   }
 }
 
-const fullTable = (refused: number): string =>
-  `the machine's table of neighbours was full ${refused} times meanwhile, and packets were lost for it (docs/troubleshooting.md)`
+const lostByMachine = ({ refused, dropped }: MachineLosses): string[] => [
+  ...(refused > 0
+    ? [`the machine's table of neighbours was full ${refused} times meanwhile, and packets were lost for it (docs/troubleshooting.md)`]
+    : []),
+  ...(dropped > 0
+    ? [`the machine was too busy for ${dropped} packets of anybody's, and dropped them between two devices (docs/troubleshooting.md)`]
+    : []),
+]
 
 const NOUNS: Readonly<Record<Group, string>> = { model: 'network model', policy: 'policies', service: 'Services', expect: '`expect`' }
 
@@ -111,7 +118,7 @@ function result(
   scene: Scene,
   sources: readonly Promises[],
   asked: readonly Asked[],
-  { evidence, refused }: Asking,
+  { evidence, lost }: Asking,
   untested: readonly string[],
   started: number,
   groups: readonly Group[] | undefined,
@@ -122,7 +129,7 @@ function result(
     file: lab.file,
     checks: [somethingIsReachable(lab, asked, evidence), ...nothingToTest(groups, findings), ...findings.flatMap((f) => f.checks)],
     cells: findings.flatMap((f) => f.cells ?? []),
-    untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...(refused > 0 ? [fullTable(refused)] : [])],
+    untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...lostByMachine(lost)],
     tookMs: Math.round(performance.now() - started),
   }
 }

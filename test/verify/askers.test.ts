@@ -151,12 +151,14 @@ pods:
     assert.deepEqual(wrong.slice(0, 5), [])
   })
 
-  it('what they have learned of neighbours is forgotten when asked', async () => {
-    const count = async (): Promise<number> =>
-      Number(await sh(`nsenter --net=/run/netns/${lab.ns('a')} ip neigh show nud reachable nud stale nud delay nud probe | wc -l`))
-    assert.ok((await count()) > 0)
-    await askers.forget([lab.ns('a'), lab.ns('b')])
-    assert.equal(await count(), 0)
+  it('what they have learned of neighbours is forgotten when asked, by those that only answered, too', async () => {
+    const count = async (node: string): Promise<number> =>
+      Number(await sh(`nsenter --net=/run/netns/${lab.ns(node)} ip neigh show nud reachable nud stale nud delay nud probe | wc -l`))
+    const nodes = ['a', 'b', 'node-2']
+    for (const node of nodes) assert.ok((await count(node)) > 0, node)
+    await ask('b', [{ kind: 'icmp', family: 4, address: address('node-2', 4), port: 0 }])
+    await askers.forget(nodes.map((node) => lab.ns(node)))
+    for (const node of nodes) assert.equal(await count(node), 0, node)
   })
 })
 

@@ -2,7 +2,7 @@
 import type { Lab } from '../../model/lab.ts'
 import { partiesOf } from '../scene.ts'
 import type { Askers, Put } from './askers.ts'
-import { neighbourTable } from './machine.ts'
+import { readMachine } from './machine.ts'
 import type { Answer } from './question.ts'
 import { learnedBy, waves } from './waves.ts'
 
@@ -14,7 +14,7 @@ interface WavesOptions {
   readonly signal?: AbortSignal | undefined
   /** Called with every answer, with how many there are by then. */
   readonly onHeard?: (count: number) => void
-  readonly readTable?: typeof neighbourTable
+  readonly read?: typeof readMachine
 }
 
 /**
@@ -25,9 +25,9 @@ export async function askInWaves(
   lab: Lab,
   askers: Pick<Askers, 'ask' | 'forget'>,
   puts: readonly Put[],
-  { signal, onHeard, readTable = neighbourTable }: WavesOptions = {},
+  { signal, onHeard, read = readMachine }: WavesOptions = {},
 ): Promise<Answer[]> {
-  const table = readTable()
+  const table = read()
   const most = Math.max(LEAST_ENTRIES, Math.floor((table.most - table.taken) * SHARE_OF_TABLE))
   const rounds = waves(
     puts.map((p) => p.question),

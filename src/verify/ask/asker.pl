@@ -85,7 +85,6 @@ sub obey_all {
 sub obey {
     my ($verb, $id, @words) = split ' ', $_[0];
     if ($verb eq 'ASK') {
-        know_neighbours();
         my ($kind, $to, $port, $size, $from, $patience, $count, $speak) = @words;
         push @queue, { id => $id, kind => $kind, to => $to, port => $port, size => $size, from => $from, patience => $patience, count => $count, speak => $speak,
             family => six($to) ? AF_INET6 : AF_INET, name => packed($to, $port), peer => without_port(shown(packed($to, $port))) };
@@ -108,6 +107,8 @@ sub remind {
 }
 
 sub child {
+    # Who only answers at first learns as well.
+    know_neighbours();
     watch('r', 0, \&obey_all);
     say_it('READY', $node);
     while (1) {

@@ -4,7 +4,7 @@ import type { Enter } from '../../kernel/enter.ts'
 import type { Lab } from '../../model/lab.ts'
 import { askInWaves } from './ask-waves.ts'
 import { portKey, type Askers, type Held, type Put } from './askers.ts'
-import { neighbourTable, type NeighbourTable } from './machine.ts'
+import { readMachine, type MachineLosses, type MachineReading } from './machine.ts'
 import { questionKey, type Asked, type Evidence } from '../promises.ts'
 import { isWholeTrain, type Answer, type Question } from './question.ts'
 import type { Readings } from '../evidence/readings.ts'
@@ -38,7 +38,7 @@ const repeatedSyns = (ms: number): number => Math.floor(Math.log2(ms / SYN_IS_RE
 const LONGER = 1.6
 /** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
 const NEIGHBOURS_AGE = 5200
-/** How often one is asked again, if the machine's table of neighbours was full each time. */
+/** How often one is asked again, if the machine lost packets each time. */
 const MOST_TIMES = 3
 /** What was heard so far. */
 class Answers implements Evidence {
@@ -103,16 +103,16 @@ export class Asking {
   readonly #lab: Lab
   readonly #options: AskingOptions
   readonly #askers: Pick<Askers, 'ask' | 'forget'>
-  readonly #readTable: () => NeighbourTable
-  readonly #table: NeighbourTable
+  readonly #read: () => MachineReading
+  readonly #before: MachineReading
   readonly #spaces: ReadonlyMap<string, string>
 
-  constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget'>, options: AskingOptions, readTable = neighbourTable) {
+  constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget'>, options: AskingOptions, read = readMachine) {
     this.#lab = lab
     this.#askers = askers
     this.#options = options
-    this.#readTable = readTable
-    this.#table = readTable()
+    this.#read = read
+    this.#before = read()
     this.#spaces = new Map(partiesOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
   }
 
@@ -130,7 +130,7 @@ export class Asking {
           this.#lab,
           this.#askers,
           questions.map((question) => ({ question, patience: PATIENCE.counted })),
-          { ...this.#options, readTable: this.#readTable },
+          { ...this.#options, read: this.#read },
         ),
     )
   }
@@ -148,22 +148,25 @@ export class Asking {
     return answer !== undefined && !isAsExpected(same, answer)
   }
 
-  /** Neighbours that did not fit into the machine's table since this began, whoever asked for them. */
-  get refused(): number {
-    return this.#readTable().refused - this.#table.refused
+  /** What the machine has lost since this began, whoever sent it. */
+  get lost(): MachineLosses {
+    const now = this.#read()
+    return { refused: now.refused - this.#before.refused, dropped: now.dropped - this.#before.dropped }
   }
 
   async #askAgain(list: readonly Asked[]): Promise<void> {
-    let refused = 0
+    let before: MachineLosses = { refused: 0, dropped: 0 }
     for (let time = 1; time <= MOST_TIMES; time++) {
-      const isFull = this.refused > refused
+      const { lost } = this
+      const isFull = lost.refused > before.refused
+      const isLosing = isFull || lost.dropped > before.dropped
       const strange = list.filter((q) => {
         const answer = this.evidence.answer(q)
-        return !isAsExpected(q, answer) || (isFull && hasLost(q, answer))
+        return !isAsExpected(q, answer) || (isLosing && hasLost(q, answer))
       })
-      if (strange.length === 0 || (time > 1 && !isFull)) return
+      if (strange.length === 0 || (time > 1 && !isLosing)) return
       if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
-      refused = this.refused
+      before = this.lost
       await this.#round(strange, 'asking again', LONGER)
     }
   }
@@ -193,7 +196,7 @@ export class Asking {
       return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
     })
     const onHeard = (count: number): void => onProgress?.(`${phase} ${list.length} questions`, count / list.length)
-    const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onHeard, readTable: this.#readTable })
+    const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onHeard, read: this.#read })
     list.forEach((question, i) => this.evidence.hear(question, answers[i]!))
   }
 }

@@ -1,13 +1,20 @@
 /** What a test must know of the machine it runs on. */
 import { readFileSync } from 'node:fs'
 
-/** The table of neighbours that all namespaces share: the smaller of those of IPv4 and IPv6. */
-export interface NeighbourTable {
+/** Packets that no lab has lost: all namespaces share what was full. */
+export interface MachineLosses {
+  /** Neighbours that did not fit into the table of neighbours; packets to them are lost. */
+  readonly refused: number
+  /** Packets for which a processor had no room on their way from one device to the next (`netdev_max_backlog`). */
+  readonly dropped: number
+}
+
+/** The machine now; losses since it was started. */
+export interface MachineReading extends MachineLosses {
+  /** Entries of the table of neighbours: the smaller of those of IPv4 and IPv6. */
   readonly most: number
   /** Entries there are now, on the whole machine. */
   readonly taken: number
-  /** Neighbours that did not fit in so far, on the whole machine. */
-  readonly refused: number
 }
 
 const text = (path: string): string => {
@@ -25,13 +32,21 @@ function column(name: string, title: string): number[] {
   return lines.map((l) => Number.parseInt(l.trim().split(/\s+/)[at] ?? '0', 16) || 0)
 }
 
-export function neighbourTable(): NeighbourTable {
+const sum = (list: readonly number[]): number => list.reduce((total, n) => total + n, 0)
+
+export function readMachine(): MachineReading {
   const limits = ['ipv4', 'ipv6'].map((f) => Number(text(`/proc/sys/net/${f}/neigh/default/gc_thresh3`)) || 1024)
   const caches = ['arp_cache', 'ndisc_cache']
   return {
     most: Math.min(...limits),
     // `entries` is a number of the whole table, on every line.
     taken: Math.max(...caches.map((c) => column(c, 'entries')[0] ?? 0)),
-    refused: caches.flatMap((c) => column(c, 'table_fulls')).reduce((sum, n) => sum + n, 0),
+    refused: sum(caches.flatMap((c) => column(c, 'table_fulls'))),
+    // A line for each processor; hexadecimal, without headings (net/core/net-procfs.c).
+    dropped: sum(
+      text('/proc/net/softnet_stat')
+        .split('\n')
+        .map((line) => Number.parseInt(line.trim().split(/\s+/)[1] ?? '0', 16) || 0),
+    ),
   }
 }

@@ -20,11 +20,12 @@ const train: Asked = { ...echo, count: 20 }
 const lossy: Answer = { outcome: 'ok', text: '20 sent, 19 came back, 0 more than once', ms: 300 }
 const whole: Answer = { outcome: 'ok', text: '20 sent, 20 came back, 0 more than once', ms: 300 }
 
-/** What comes of it where answers are these, round by round, and the table of neighbours has refused so many before each. */
+/** What comes of it where answers are these, round by round, and the machine has lost so many before each. */
 async function asked(
   list: readonly Asked[],
   rounds: readonly Answer[],
-  refused: readonly number[],
+  lost: readonly number[],
+  by: 'refused' | 'dropped' = 'refused',
 ): Promise<{ last?: Answer; rounds: number }> {
   let round = 0
   const askers = {
@@ -35,8 +36,8 @@ async function asked(
     },
     forget: async (): Promise<void> => {},
   }
-  const readTable = () => ({ most: 1024, taken: 0, refused: refused[round]! })
-  const asking = new Asking(lab, askers, {}, readTable)
+  const read = () => ({ most: 1024, taken: 0, refused: 0, dropped: 0, [by]: lost[round]! })
+  const asking = new Asking(lab, askers, {}, read)
   await asking.askWatched(list)
   const last = asking.evidence.answer(list[0]!)
   return { ...(last && { last }), rounds: round }
@@ -48,15 +49,16 @@ test('what is as expected is asked once, and what is not, twice', async () => {
   expect(await asked([echo], [silent, silent, silent], [0, 0, 0, 0])).toEqual({ rounds: 2, last: silent })
 })
 
-test('an echo lost of a train is believed at once, but not where the table of neighbours lost packets', async () => {
+test('an echo lost of a train is believed at once, but not where the machine lost packets', async () => {
   expect(await asked([train], [lossy], [0, 0])).toEqual({ rounds: 1, last: lossy })
   expect(await asked([train], [lossy, whole], [0, 5, 5])).toEqual({ rounds: 2, last: whole })
+  expect(await asked([train], [lossy, whole], [0, 5, 5], 'dropped')).toEqual({ rounds: 2, last: whole })
   expect(await asked([train], [lossy, lossy, lossy], [0, 5, 5, 5])).toEqual({ rounds: 2, last: lossy })
   expect(await asked([train], [lossy, lossy, lossy, lossy], [0, 5, 9, 20, 20])).toEqual({ rounds: 4, last: lossy })
 })
 
 /** A table too small for all pairs of a bridge at once. */
-const TABLE = { most: 256, taken: 0, refused: 0 }
+const TABLE = { most: 256, taken: 0, refused: 0, dropped: 0 }
 const denied = sceneOf(`
 name: many
 hosts: { node-1: {} }
