@@ -1,4 +1,5 @@
 /** `netlab ci`: each topology up, tested and down again; one report over all. */
+import { resolve } from 'node:path'
 import { ciDocument, ciText, finishedLine } from '../report/ci-text.ts'
 import type { Outcome } from '../report/outcome.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../report/terminal.ts'
@@ -23,6 +24,8 @@ interface CiOptions extends ReportOptions, Pick<TestCommandOptions, 'sample' | '
   readonly keep?: true
   readonly allowSkip?: true
 }
+
+type Named = Pick<Outcome, 'lab' | 'file'>
 
 /** What is worse than what, by exit code: a bug or a lab that could not be built says less than a broken promise. */
 const WORST: readonly number[] = [Exit.Interrupted, BUG, Exit.Apply, Exit.Usage, Exit.Broken, Exit.Machine]
@@ -53,7 +56,8 @@ function timeoutOf(text: string | undefined): number {
     : usage(`--timeout ${text}: expected a time from a second to a day`, 'Such as 90s or 10m.')
 }
 
-function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove }: CiOptions): Trial {
+/** @param labs all topologies of the run, once the first is tried: only then is it known which share a name */
+function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove }: CiOptions, labs: readonly Named[]): Trial {
   const chosen = testOptions({ ...(sample ? { sample } : {}), ...(seed ? { seed } : {}), ...(only ? { only } : {}) })
   return {
     test: async (applied, signal) => {
@@ -66,7 +70,12 @@ function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove 
     keep: keep ?? false,
     ...(dir === undefined
       ? {}
-      : { traces: async (applied, run, signal) => (await import('./trace-failures.ts')).traceFailures(applied, run, dir, signal) }),
+      : {
+          traces: async (applied, run, signal) => {
+            const { traceFailures, tracePrefixes } = await import('./trace-failures.ts')
+            return traceFailures(applied, run, dir, signal, tracePrefixes(labs, process.cwd()).get(applied.lab.file))
+          },
+        }),
   }
 }
 
@@ -97,7 +106,8 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   const at = new Date()
   const started = performance.now()
   const doing = new Doing()
-  const trial: Trial = { ...trialOf(options), onPhase: (lab, phase) => doing.now(lab, phase) }
+  const labs: Named[] = []
+  const trial: Trial = { ...trialOf(options, labs), onPhase: (lab, phase) => doing.now(lab, phase) }
   const jobs = jobsOf(options.jobs)
   const { files, passedOver } = topologyFiles(words)
   requireRoot('ci')
@@ -119,9 +129,12 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   for (const file of files) {
     const found = candidate(file)
     for (const [name, text] of 'outcome' in found ? found.texts : found.from.texts) texts.set(name, text)
-    if ('outcome' in found) finished(file, found.outcome)
-    else {
+    if ('outcome' in found) {
+      labs.push(found.outcome)
+      finished(file, found.outcome)
+    } else {
       const { lab, objects } = found.from.compiled
+      labs.push({ lab: lab.name, file: resolve(file) })
       const run = async (): Promise<void> => finished(file, await tryLab(found, watch, signal, trial))
       tasks.push({ name: lab.name, cost: costOf(lab, objects), run })
     }

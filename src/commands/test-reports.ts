@@ -1,6 +1,6 @@
 /** Where the outcome of tests goes besides the terminal: JUnit, GitHub's annotations and its summary of a job. */
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { reachability } from '../model/reachability.ts'
 import type { Lab } from '../model/lab.ts'
 import { formatDiagnostics } from '../report/diagnostics.ts'
@@ -112,12 +112,17 @@ export function admit(missing: Failure | undefined): void {
 
 /** Makes sure that all reports can be written before anything is tested. @throws Failure (exit 2) */
 export function requireReports({ junit: file, traceFailures: dir }: ReportOptions): void {
-  requireWritable(file)
   try {
-    if (dir !== undefined) makeDirectory(resolve(dir))
+    if (dir !== undefined) {
+      makeDirectory(resolve(dir))
+      // Mode bits do not tell: root passes them, and a file system may be read-only. What is there may be a file, too.
+      rmdirSync(mkdtempSync(join(dir, '.netlab-')))
+    }
   } catch (error) {
-    throw failure(Exit.Usage, 'cannot-write', `cannot write to ${dir}: ${(error as Error).message}`)
+    throw failure(Exit.Usage, 'cannot-write', `cannot write to ${dir}: ${(error as Error).message}`, '--trace-failures takes a directory.')
   }
+  // Now: it may be named as the directory is.
+  requireWritable(file)
 }
 
 /** The end of `netlab test`: traces of failures while the lab is there, all reports, the exit code. */

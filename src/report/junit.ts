@@ -8,7 +8,7 @@
  * get many times the suite's.
  */
 import type { Check, TestRun } from '../verify/check.ts'
-import type { Outcome } from './outcome.ts'
+import { titlesOf, type Outcome } from './outcome.ts'
 import { commandOf, reasonOf, shortPath, titleOf } from './test-failures.ts'
 import { countsOf, fileOf } from './test-json.ts'
 
@@ -50,7 +50,7 @@ export interface JunitStyle {
   readonly at: Date
 }
 
-function caseOf(check: Check, run: TestRun, base: string): string[] {
+function caseOf(check: Check, run: TestRun, title: string, base: string): string[] {
   const command = commandOf(check, run.lab)
   const again = command === undefined ? '' : `\nto see it: ${command}`
   const place = check.source && `${shortPath(fileOf(check, run), base)}:${check.source.line}`
@@ -62,14 +62,14 @@ function caseOf(check: Check, run: TestRun, base: string): string[] {
         ? element('skipped', { message: reasonOf(check, base) })
         : []
   const file = shortPath(fileOf(check, run), base)
-  return element('testcase', { name: titleOf(check), classname: `${run.lab}.${check.group}`, file, line: check.source?.line }, result)
+  return element('testcase', { name: titleOf(check), classname: `${title}.${check.group}`, file, line: check.source?.line }, result)
 }
 
 /** Whether building the lab was part of it: `netlab test` finds one that is up. */
 const wasBuilt = ({ upMs, status }: Outcome): boolean => upMs !== undefined || status === 'error' || status === 'skipped'
 
 /** What came of building and removing the lab. */
-function own(outcome: Outcome, base: string): string[] {
+function own(outcome: Outcome, title: string, base: string): string[] {
   const first = outcome.diagnostics.find((d) => d.severity === 'error') ?? outcome.diagnostics[0]
   const message = first?.message ?? ''
   const text = outcome.diagnostics
@@ -83,10 +83,10 @@ function own(outcome: Outcome, base: string): string[] {
         : []
   const at = { file: shortPath(outcome.file, base), line: first?.line }
   const time = outcome.upMs === undefined ? undefined : seconds(outcome.upMs)
-  return element('testcase', { name: 'the lab comes up and goes away', classname: `${outcome.lab}.lab`, time, ...at }, result)
+  return element('testcase', { name: 'the lab comes up and goes away', classname: `${title}.lab`, time, ...at }, result)
 }
 
-function suite(outcome: Outcome, { base, version, at }: JunitStyle): string[] {
+function suite(outcome: Outcome, title: string, { base, version, at }: JunitStyle): string[] {
   const { run } = outcome
   const checks = run?.checks ?? []
   const { failed, skipped } = countsOf(checks)
@@ -95,7 +95,7 @@ function suite(outcome: Outcome, { base, version, at }: JunitStyle): string[] {
   return element(
     'testsuite',
     {
-      name: outcome.lab,
+      name: title,
       tests: checks.length + (wasBuilt(outcome) ? 1 : 0),
       failures: failed,
       errors: outcome.status === 'error' ? 1 : 0,
@@ -109,19 +109,20 @@ function suite(outcome: Outcome, { base, version, at }: JunitStyle): string[] {
         {},
         Object.entries(properties).flatMap(([name, value]) => element('property', { name, value })),
       ),
-      ...(wasBuilt(outcome) ? own(outcome, base) : []),
-      ...(run ? checks.flatMap((c) => caseOf(c, run, base)) : []),
+      ...(wasBuilt(outcome) ? own(outcome, title, base) : []),
+      ...(run ? checks.flatMap((c) => caseOf(c, run, title, base)) : []),
       ...(notes.length > 0 ? element('system-out', {}, notes.join('\n')) : []),
     ],
   )
 }
 
-/** The whole report, one suite for each lab. */
+/** The whole report, one suite for each lab; no two have one name, which viewers would take for one suite. */
 export function junit(outcomes: readonly Outcome[], style: JunitStyle): string {
   const checks = outcomes.flatMap((o) => o.run?.checks ?? [])
   const { failed } = countsOf(checks)
   const of = (status: Outcome['status']): number => outcomes.filter((o) => o.status === status).length
-  const suites = outcomes.flatMap((o) => suite(o, style))
+  const titles = titlesOf(outcomes, style.base)
+  const suites = outcomes.flatMap((o) => suite(o, titles.get(o)!, style))
   const totals = { tests: checks.length + outcomes.filter(wasBuilt).length, failures: failed, errors: of('error') }
   return `<?xml version="1.0" encoding="UTF-8"?>\n${[
     ...element('testsuites', { name: 'netlab', ...totals, time: seconds(outcomes.reduce((sum, o) => sum + o.tookMs, 0)) }, suites),

@@ -2,7 +2,7 @@
 import { Chalk } from 'chalk'
 import { count } from '../topology/words.ts'
 import { matrixOf, matrixText } from './matrix.ts'
-import type { Outcome, Status } from './outcome.ts'
+import { titlesOf, type Outcome, type Status } from './outcome.ts'
 import { commandOf, failuresOf, oneLine, pairOf, reasonOf, shortPath, someOf } from './test-failures.ts'
 import { countsOf, placeOf, testedIn } from './test-json.ts'
 import { GROUPS, groups } from './test-text.ts'
@@ -93,10 +93,10 @@ function matrix({ run, kinds }: Outcome): string {
   return drawn === '' ? '' : details('Who reached whom', `\`\`\`\`text\n${drawn}\`\`\`\`\n`)
 }
 
-function section(o: Outcome, base: string): string {
+function section(o: Outcome, title: string, base: string): string {
   const untested = (o.run?.untested ?? []).map((u) => `- not tested: ${text(u)}\n`).join('')
   const parts = [reasons(o, base), failures(o, base), untested].filter((p) => p !== '')
-  return `### ${text(o.lab)}: ${SIGNS[o.status]}\n\n${parts.map((p) => `${p}\n`).join('')}`
+  return `### ${text(title)}: ${SIGNS[o.status]}\n\n${parts.map((p) => `${p}\n`).join('')}`
 }
 
 /** @param base directory that paths are written from */
@@ -105,12 +105,13 @@ export function markdown(outcomes: readonly Outcome[], base: string): string {
   const bad = of('failed') + of('error')
   const skipped = of('skipped') > 0 ? `, ${of('skipped')} skipped` : ''
   const title = (bad > 0 ? `${bad} of ${count(outcomes.length, 'lab')} failed` : `${count(of('passed'), 'lab')} passed`) + skipped
+  const titles = titlesOf(outcomes, base)
   let page = `## netlab: ${title}\n\n${overview(outcomes, base)}\n`
   const bytes = (): number => Buffer.byteLength(page)
   const order: readonly Status[] = ['error', 'failed', 'skipped', 'passed']
   let cut = 0
   for (const o of order.flatMap((status) => outcomes.filter((each) => each.status === status))) {
-    const whole = [section(o, base), matrix(o), checks(o)]
+    const whole = [section(o, titles.get(o)!, base), matrix(o), checks(o)]
     for (const part of whole) {
       if (bytes() + Buffer.byteLength(part) <= MOST_BYTES) page += part
       else cut++

@@ -5,6 +5,7 @@
 import type { Line } from '../model/reachability.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 import type { TestRun } from '../verify/check.ts'
+import { shortPath } from './test-failures.ts'
 
 /** `error`: there was nothing to judge, because it could not be built, tested to the end, or removed. */
 export type Status = 'passed' | 'failed' | 'skipped' | 'error'
@@ -30,4 +31,20 @@ export interface Outcome {
   readonly upMs?: number
   /** Files with traces of failures. */
   readonly traces: readonly string[]
+}
+
+/** Names of labs that more than one topology gives. */
+export function sharedNames(labs: readonly Pick<Outcome, 'lab'>[]): ReadonlySet<string> {
+  const once = new Set<string>()
+  return new Set(labs.flatMap(({ lab }) => (once.has(lab) ? [lab] : (once.add(lab), []))))
+}
+
+/**
+ * What reports that are read by name call each lab: its name, or where several topologies give the same one, each with its
+ * own path, which no two share: `shop (staging/shop.yaml)`.
+ * @param base directory that paths are written from
+ */
+export function titlesOf<L extends Pick<Outcome, 'lab' | 'file'>>(labs: readonly L[], base: string): ReadonlyMap<L, string> {
+  const shared = sharedNames(labs)
+  return new Map(labs.map((l) => [l, shared.has(l.lab) ? `${l.lab} (${shortPath(l.file, base)})` : l.lab]))
 }

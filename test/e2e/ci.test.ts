@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
@@ -104,6 +104,29 @@ describe('netlab ci', { skip: unable }, () => {
     await nothingLeft()
   })
 
+  test('labs of one name are reported apart, each with its own traces', async () => {
+    const name = randomName()
+    const files = [put(`name: ${name}\n${BROKEN}`, 'iso'), put(`name: ${name}\n${BROKEN}`, 'iso2')].map((l) => l.file)
+    const [traces, junit] = [join(dir, 'traces'), join(dir, 'j.xml')]
+    const result = await ci([...files, '--trace-failures', traces, '--junit', junit, '--json'], { cwd: dir })
+    assert.equal(result.code, 1, told(result))
+    const endings = ['html', 'json', 'pcapng']
+    const expected = ['iso', 'iso2'].flatMap((file) => endings.map((e) => `${name}-${file}-01-a-to-b-icmp.${e}`))
+    assert.deepEqual(readdirSync(traces).sort(), expected)
+    const { labs } = JSON.parse(result.stdout) as CiDocument
+    assert.deepEqual(
+      labs.map((l) => l.traces.map((file) => basename(file)).sort()),
+      [expected.slice(0, 3), expected.slice(3)],
+    )
+    const suites = [...readFileSync(junit, 'utf8').matchAll(/<testsuite name="([^"]*)"/g)].map((m) => m[1])
+    assert.deepEqual(
+      suites,
+      ['iso', 'iso2'].map((file) => `${name} (${file}.yaml)`),
+    )
+    for (const left of [traces, junit]) rmSync(left, { recursive: true })
+    await nothingLeft()
+  })
+
   test('as text: failures with their reason and command, a line for each lab', async () => {
     const broken = put(BROKEN)
     const result = await ci([broken.file, put(WORKS).file], { cwd: dir })
@@ -198,6 +221,9 @@ describe('netlab ci', { skip: unable }, () => {
       [[put(WORKS).file, '--jobs', '0'], /--jobs 0/],
       [[put(WORKS).file, '--timeout', 'soon'], /--timeout soon/],
       [[put(WORKS).file, '--junit', '/proc/nowhere/x.xml'], /cannot write/],
+      [[put(WORKS).file, '--trace-failures', put(WORKS).file], /cannot write to .*\.yaml: ENOTDIR[^]*takes a directory/],
+      [[put(WORKS).file, '--trace-failures', '/sys/kernel'], /cannot write to \/sys\/kernel: /],
+      [[put(WORKS).file, '--junit', join(dir, 'both'), '--trace-failures', join(dir, 'both')], /cannot write .*both: EISDIR/],
       [[], /missing required argument/],
     ] as const) {
       const result = await ci(args)
@@ -288,25 +314,41 @@ describe('netlab ci', { skip: unable }, () => {
         what === 'github.action_path' ? action : (given[what.slice(7)] ?? inputs[what.slice(7)]!.default),
       )
     const output = join(dir, 'output')
-    const results: Run[] = []
-    for (const step of runs.steps.filter((s) => s.run !== undefined)) {
+    const github = { GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: workspace, GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: join(dir, 'page') }
+    const perform = (step: (typeof runs.steps)[number]): Promise<Run> => {
       const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([k, v]) => [k, value(v)]))
-      const github = { GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: workspace, GITHUB_OUTPUT: output, GITHUB_STEP_SUMMARY: join(dir, 'page') }
-      const result = await run(['sh', '-e', '-c', step.run!], { env: { ...env, ...github }, cwd: workspace })
-      if (step.id !== 'run') assert.equal(result.code, 0, told(result))
-      results.push(result)
+      return run(['sh', '-e', '-c', step.run!], { env: { ...env, ...github }, cwd: workspace })
     }
-    assert.equal(results.at(-1)!.code, 1, told(results.at(-1)!))
-    assert.match(results.at(-1)!.stderr, new RegExp(`^::error file=labs/${name}\\.yaml,line=6,`, 'm'))
-    const outputs = Object.fromEntries(
-      readFileSync(output, 'utf8')
-        .trim()
-        .split('\n')
-        .map((l) => l.split('=')),
-    ) as Record<string, string>
-    assert.deepEqual({ ...outputs, tests: Number(outputs['tests']) > 5 }, { found: 'true', 'exit-code': '1', tests: true, failures: '1' })
+    const outputs = (): Record<string, string> =>
+      Object.fromEntries([...readFileSync(output, 'utf8').matchAll(/^(.*?)=(.*)$/gm)].map((m) => [m[1]!, m[2]!]))
+    const scripts = runs.steps.filter((s) => s.run !== undefined)
+    const last = scripts.pop()!
+    assert.equal(last.id, 'run')
+    for (const step of scripts) {
+      const result = await perform(step)
+      assert.equal(result.code, 0, told(result))
+    }
+    const result = await perform(last)
+    assert.equal(result.code, 1, told(result))
+    assert.match(result.stderr, new RegExp(`^::error file=labs/${name}\\.yaml,line=6,`, 'm'))
+    const { tests, ...others } = outputs()
+    assert.ok(Number(tests) > 5)
+    assert.deepEqual(others, { found: 'true', 'exit-code': '1', failures: '1', errors: '0' })
     assert.equal(readdirSync(join(workspace, 'netlab-traces')).length, 3)
     assert.ok(existsSync(join(workspace, 'netlab-junit.xml')) && existsSync(join(dir, 'page')))
+    // A topology that cannot be read is no failed check, and a step that tested nothing does not report what an earlier one did.
+    writeFileSync(join(workspace, 'labs', 'wrong.yaml'), 'hosts: { a: {} }\npodz: {}\n')
+    for (const [files, code] of [
+      ['labs/wrong.yaml', '2'],
+      ['labs/nowhere.yaml', '2'],
+    ] as const) {
+      given['files'] = files
+      assert.equal((await perform(last)).code, Number(code))
+      const { 'exit-code': exit, failures, errors } = outputs()
+      assert.deepEqual([exit, failures, errors], [code, '0', '1'], files)
+    }
+    assert.equal(outputs()['tests'], '0')
+    assert.ok(!existsSync(join(workspace, 'netlab-junit.xml')))
     for (const left of ['action', 'workspace', 'output', 'page']) rmSync(join(dir, left), { recursive: true })
     await nothingLeft()
   })

@@ -7,7 +7,7 @@ import { exitOf } from '../../../src/commands/ci.ts'
 import { topologyFiles } from '../../../src/commands/ci-files.ts'
 import { schedule, type Cost, type Task } from '../../../src/commands/ci-schedule.ts'
 import { Failure } from '../../../src/commands/failure.ts'
-import { traceName } from '../../../src/commands/trace-failures.ts'
+import { traceName, tracePrefixes } from '../../../src/commands/trace-failures.ts'
 import type { Status } from '../../../src/report/outcome.ts'
 
 describe('the exit code of a run is its worst', () => {
@@ -138,4 +138,24 @@ describe('names of traces', () => {
     [['trace', '../../etc', '-x;rm -rf'], 'shop-03-.etc-to--x.rm.-rf-icmp'],
   ])('%j', (args, expected) => expect(traceName('shop', 3, args)).toBe(expected))
   test('stay short', () => expect(traceName('a'.repeat(300), 1, ['trace', 'a', 'b'])).toHaveLength(120))
+
+  const prefixes = (...labs: (readonly [string, string])[]): string[] => [
+    ...tracePrefixes(
+      labs.map(([lab, file]) => ({ lab, file })),
+      '/repo',
+    ).values(),
+  ]
+  test('begin with the lab, where several have its name also with the file', () => {
+    expect(prefixes(['x', '/repo/iso.yaml'], ['y', '/repo/y.yaml'], ['x', '/repo/labs/iso2.yml'])).toEqual(['x-iso', 'y', 'x-labs.iso2'])
+    expect(prefixes(['x', '/elsewhere/iso.yaml'], ['x', '/repo/iso.yaml'])).toEqual(['x-elsewhere.iso', 'x-iso'])
+  })
+  test('are never the same twice, however alike the files are called', () => {
+    const alike = prefixes(['x', '/repo/a/b.yaml'], ['x', '/repo/a.b.yaml'], ['x', '/repo/a.b.yml'], ['x-a.b', '/repo/c.yaml'])
+    expect(new Set(alike).size).toBe(4)
+    expect(alike[3]).toBe('x-a.b')
+    const long = prefixes(...['a', 'b'].map((end) => ['x'.repeat(63), `/repo/${end}/${'long/'.repeat(50)}lab.yaml`] as const))
+    const names = long.map((prefix) => traceName(prefix, 7, ['trace', 'a', 'b']))
+    expect(new Set(names).size).toBe(2)
+    for (const name of names) expect(name).toContain('-07-')
+  })
 })

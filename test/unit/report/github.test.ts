@@ -109,6 +109,11 @@ describe('the summary as Markdown', () => {
     expect(page.match(/<details>/g)).toHaveLength(page.match(/<\/details>/g)!.length)
   })
 
+  test('labs of one name are told apart by their files', () => {
+    const text = markdown([outcome(), outcome({ file: '/repo/staging/shop.yaml' })], '/repo')
+    expect(text.match(/^### .*/gm)).toEqual(['### shop (labs/shop.yaml): ❌ failed', '### shop (staging/shop.yaml): ❌ failed'])
+  })
+
   test('no text leaves its cell or becomes HTML', () => {
     const hostile = { ...leak, title: HOSTILE, detail: HOSTILE, from: HOSTILE }
     const text = markdown([outcome({ lab: HOSTILE, run: { ...run, checks: [hostile], cells: [], untested: [HOSTILE] } })], '/repo')

@@ -96,6 +96,17 @@ describe.skipIf(missing)('read by xmllint (needs libxml2-utils: scripts/setup.sh
     expect(ask(file, '//testsuite[1]/properties/property[@name="backend"]/@value')).toBe('vxlan')
   })
 
+  test('labs of one name are told apart by their files, others keep their names', () => {
+    const file = written([outcome(), outcome({ file: '/repo/staging/shop.yaml' }), wrong])
+    expect([1, 2, 3].map((n) => ask(file, `//testsuite[${n}]/@name`))).toEqual([
+      'shop (labs/shop.yaml)',
+      'shop (staging/shop.yaml)',
+      'wrong',
+    ])
+    expect(ask(file, '//testsuite[2]/testcase[failure]/@classname')).toBe('shop (staging/shop.yaml).policy')
+    expect(ask(file, '//testsuite[2]/testcase[1]/@classname')).toBe('shop (staging/shop.yaml).lab')
+  })
+
   test('a topology that is wrong is an error, with place and hint', () => {
     const file = written([wrong])
     expect(ask(file, '//error/@message')).toBe('unknown key "hostz"')
