@@ -6,7 +6,7 @@ import { Enter } from '../kernel/enter.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { observe } from '../kernel/observe.ts'
 import { Survey } from '../kernel/survey.ts'
-import { processStates, startedIn, unsupervised, type ProcessState } from '../process/states.ts'
+import { endingText, processStates, startedIn, unsupervised, type ProcessState } from '../process/states.ts'
 import { driftFindings, strangerFindings, type Finding } from '../report/drift.ts'
 import { Screen } from '../report/screen.ts'
 import { isHealthy, statusText, type Health } from '../report/status.ts'
@@ -23,11 +23,6 @@ export interface StatusOptions {
   readonly watch?: string | true
 }
 
-function ending(p: ProcessState): string {
-  if (p.exitCode !== undefined) return `exited with code ${p.exitCode}`
-  return p.signal === undefined ? 'is gone, and nobody saw how' : `was ended by signal ${p.signal}`
-}
-
 /** Containers that do not run. One that drifted (its namespace was deleted) is told of already. */
 function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string): Finding[] {
   return objects.flatMap((o): Finding[] => {
@@ -36,7 +31,7 @@ function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string
     const source = o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}
     const [state, detail] = p.stopped
       ? (['stopped', `process ${p.pid} was stopped by a signal`] as const)
-      : (['exited', ending(p)] as const)
+      : (['exited', endingText(p)] as const)
     return [{ state, object: describe(o), details: [detail], ...source }]
   })
 }

@@ -22,6 +22,12 @@ export interface ProcessState {
   readonly rssKiB?: number
 }
 
+/** How a container ended, as a verb: `exited with code 3`, `was ended by signal 9`. */
+export function endingText({ exitCode, signal }: Pick<ProcessState, 'exitCode' | 'signal'>): string {
+  if (exitCode !== undefined) return `exited with code ${exitCode}`
+  return signal === undefined ? 'is gone, and nobody saw how' : `was ended by signal ${signal}`
+}
+
 /** A process on record. It may have ended, and its pid may be somebody else's by now: compare `start`. */
 export interface Recorded {
   readonly id: string

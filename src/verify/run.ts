@@ -8,6 +8,7 @@ import { Asking, distinct, type AskingOptions } from './ask/asking.ts'
 import type { Check, Group, TestRun } from './check.ts'
 import { forbidden } from './model/wire.ts'
 import type { Asked, Evidence, Findings, Promises, Scene } from './promises.ts'
+import { lookAfter, readContainers } from './evidence/containers.ts'
 import { readAfter, readBefore } from './evidence/readings.ts'
 import { sceneOf, type Sampling } from './scene.ts'
 import { UnderlayEar } from './evidence/underlay.ts'
@@ -66,7 +67,10 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
     const asking = new Asking(lab, askers, options)
     const { evidence } = asking
     onProgress?.('opening listeners')
-    const [readings, held] = await Promise.all([readBefore(lab, enter), askers.listen(sources.flatMap((s) => s.listening(scene)))])
+    // Before anybody but the lab's own containers listens.
+    const states = await readContainers(lab, enter, options.patience, signal)
+    const [before, held] = await Promise.all([readBefore(lab, enter), askers.listen(sources.flatMap((s) => s.listening(scene)))])
+    const readings = { ...before, states }
     evidence.held = held
     evidence.readings = readings
     const asked = distinct([...vital(lab), ...sources.flatMap((s) => s.questions(scene))])
@@ -86,6 +90,7 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
     evidence.caught = await watch.end()
     signal?.throwIfAborted()
     await readAfter(readings, enter)
+    lookAfter(lab, states)
     return result(lab, scene, sources, asked, asking, untested, started, groups)
   } finally {
     signal?.removeEventListener('abort', abort)

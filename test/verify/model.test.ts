@@ -30,6 +30,8 @@ const LOOKED_AT = [
   'addresses-unique',
   'addresses-in-block',
   'networks-disjoint',
+  'containers-run',
+  'containers-listen',
   'pods-reach-pods',
   'nodes-reach-pods',
   'pods-reach-nodes',

@@ -8,6 +8,7 @@ import type { Lab } from '../../model/lab.ts'
 import { networkNamespace, namedNamespace } from '../../process/proc.ts'
 import { isRunning, recordedProcesses } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
+import type { ContainerState } from './containers.ts'
 
 /** An address of a device, with what the kernel thinks of it. */
 export interface LinkAddress {
@@ -55,6 +56,8 @@ export interface Readings {
   /** By network namespace; nodes whose namespace is gone are missing. */
   readonly nodes: ReadonlyMap<string, NodeReading>
   readonly containers: readonly ContainerReading[]
+  /** Every container of the topology, as it was before the test listened anywhere; whether it runs, also after it was asked. */
+  readonly states?: readonly ContainerState[]
 }
 
 const SETTINGS = [

@@ -4,6 +4,7 @@ import type { Lab } from '../../model/lab.ts'
 import { verdict, type Party, type Verdict } from '../../model/verdict.ts'
 import { nodeName } from '../../trace/places.ts'
 import type { Check } from '../check.ts'
+import { idleContainer } from '../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './expectations.ts'
 import { heard, reproduce, said, unproven } from '../policies/judge.ts'
 import { why } from '../policies/words.ts'
@@ -11,6 +12,7 @@ import { misworn } from './wire.ts'
 import type { Evidence, Findings, Scene } from '../promises.ts'
 import type { Answer, Question } from '../ask/question.ts'
 import { fateOf } from '../services/fate.ts'
+import { idleBehind } from '../services/judge.ts'
 import { isLoopback, strangerAt } from '../services/parties.ts'
 
 /** Whether an entry held in one case, and what says so. */
@@ -52,39 +54,36 @@ const whose = ({ to }: Case, { address }: Question): string =>
 
 const isNobodys = (c: Case, { address }: Question): boolean => !c.isOwned && !c.door && !isLoopback(address)
 
-/** A container that declares the port and left it to the test to listen there. */
-function idleContainer({ to }: Case, { kind, port }: Question, evidence: Evidence): string | undefined {
-  if (to?.kind !== 'pod' || kind === 'icmp' || evidence.listener(to.netns, kind, port) !== 'ours') return undefined
-  const container = to.containers.find((c) => c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === kind))
-  return container && `container ${container.name} of ${to.key} declares ${port}/${kind} but does not listen there (netlab logs ${to.key})`
-}
-
 function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
   const got = heard(answer)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
     const nobody = said?.allowed === true && isNobodys(c, question) ? `no node of the lab has ${question.address}` : undefined
-    const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c))
+    const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c, evidence))
     return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
   }
-  const idle = idleContainer(c, question, evidence)
+  const idle = idleContainer(c.to, question, evidence, true)
   if (idle) return broken(idle)
   if (c.to && answer.by !== undefined && answer.by !== nodeName(c.to)) return broken(`${got} instead of ${nodeName(c.to)}`)
   if (c.door && answer.by !== undefined) {
     const fate = fateOf(lab, c.from, c.door, c.family)
     const names = [...fate.allowed.map((a) => a.name), ...fate.denied.map((d) => nodeName(d.to))]
     if (fate.foreign.length === 0 && !names.includes(answer.by)) return broken(`${got}, which is no endpoint of ${c.door.service.key}`)
+    const behind = fate.allowed.filter((a) => a.name === answer.by)
+    const [played] = idleBehind(lab, c.door, behind, evidence, true)
+    if (played !== undefined) return broken(played)
   }
   return held(got)
 }
 
-function serviceReason(lab: Lab, { from, door, family }: Case): string | undefined {
+function serviceReason(lab: Lab, { from, door, family }: Case, evidence: Evidence): string | undefined {
   if (!door) return undefined
   const { without, denied, allowed } = fateOf(lab, from, door, family)
   if (without === 'refused') return `nobody is behind Service ${door.service.key}`
   if (without === 'dropped') return `Service ${door.service.key} is Local and has no endpoint here`
   const first = denied[0]
-  return first && allowed.length === 0 ? why(first.from, first.to, first.verdict) : undefined
+  if (first && allowed.length === 0) return why(first.from, first.to, first.verdict)
+  return idleBehind(lab, door, allowed, evidence, false).join('; ') || undefined
 }
 
 /** Who refused, and whether that denies anything. */

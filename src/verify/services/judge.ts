@@ -2,11 +2,13 @@
 import type { Lab } from '../../model/lab.ts'
 import { nodeName } from '../../trace/places.ts'
 import type { Check } from '../check.ts'
+import { idleContainer } from '../evidence/idle.ts'
 import { heard, reproduce, unproven } from '../policies/judge.ts'
 import { why } from '../policies/words.ts'
 import type { Evidence, Findings, Scene } from '../promises.ts'
 import type { Answer, Question } from '../ask/question.ts'
-import { withoutPort } from './parties.ts'
+import { partyAt, withoutPort } from './parties.ts'
+import type { Allowed, Door } from './fate.ts'
 import type { Knock, Promise, ServiceQuestions } from './services.ts'
 
 interface Failure {
@@ -23,6 +25,13 @@ const TITLES = {
   'service-affinity': 'a client with session affinity stays with its endpoint',
   'deny-unproven': 'what is denied is dropped by a policy, not lost on the way',
 } as const
+
+/** Containers of these endpoints that leave their port to nobody, or to the test. Some kernels have no sockets for SCTP. */
+export function idleBehind(lab: Lab, { port }: Door, behind: readonly Allowed[], evidence: Evidence, answered: boolean): string[] {
+  if (port.protocol === 'SCTP') return []
+  const kind = port.protocol.toLowerCase() as 'tcp' | 'udp'
+  return behind.flatMap((a) => idleContainer(partyAt(lab, a.endpoint.ip), { kind, port: a.endpoint.port }, evidence, answered) ?? [])
+}
 
 /** What one answer breaks; nothing if it keeps the promise. */
 function failureOf(lab: Lab, { from, door, fate }: Knock, question: Question, answer: Answer, evidence: Evidence): Failure | undefined {
@@ -42,9 +51,9 @@ function failureOf(lab: Lab, { from, door, fate }: Knock, question: Question, an
   if (answer.outcome !== 'ok') {
     if (foreign.length > 0) return undefined
     if (isSilent && denied.length > 0) return lost()
-    const names = allowed.map((a) => a.name).join(', ')
     if (allowed.length === 0) return { id: 'service-policy', text: `${got}, and what policies deny is dropped without a word` }
-    return { id: 'service-answers', text: `${got}; behind it: ${names}` }
+    const idle = idleBehind(lab, door, allowed, evidence, false)
+    return { id: 'service-answers', text: [`${got}; behind it: ${allowed.map((a) => a.name).join(', ')}`, ...idle].join('; ') }
   }
   if (answer.by === undefined) {
     if (allowed.length + foreign.length > 0) return undefined
@@ -60,6 +69,8 @@ function failureOf(lab: Lab, { from, door, fate }: Knock, question: Question, an
       text: `${got}, which is no endpoint of it; behind it: ${allowed.map((a) => a.name).join(', ') || 'nobody this client may reach'}`,
     }
   }
+  const [idle] = idleBehind(lab, door, [mine], evidence, true)
+  if (idle !== undefined) return { id: 'service-answers', text: idle }
   const seen = answer.seen === undefined ? undefined : withoutPort(answer.seen)
   if (seen === undefined || mine.seen.includes(seen)) return undefined
   return { id: 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }

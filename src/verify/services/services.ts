@@ -9,6 +9,7 @@ import type { Family } from '../../topology/address.ts'
 import { nodeName } from '../../trace/places.ts'
 import type { Asked, Promises, Scene } from '../promises.ts'
 import type { Listening } from '../ask/question.ts'
+import { declaring } from '../evidence/idle.ts'
 import { partyAt } from './parties.ts'
 import { entrance, externalAddresses, fateOf, type Door, type Fate } from './fate.ts'
 import { judgeServices } from './judge.ts'
@@ -224,14 +225,15 @@ export function serviceQuestions(scene: Scene): ServiceQuestions {
   return found
 }
 
-/** Endpoints answer as who they are where no container of theirs has the port. */
+/** Endpoints answer as who they are where no container of theirs declares the port: one that does must listen itself. */
 export function listenersBehind(lab: Lab, doors: readonly Door[]): Listening[] {
   const nodes = new Map<Party, Map<string, Listening['ports'][number]>>()
   for (const door of doors) {
-    const protocol = door.port.protocol.toLowerCase() as 'tcp'
+    const protocol = door.port.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp'
     for (const e of [...door.port.endpoints, ...(door.port.draining ?? [])]) {
       const node = partyAt(lab, e.ip)
-      if (!node) continue
+      // Who declares SCTP may have no sockets for it on this kernel.
+      if (!node || (protocol !== 'sctp' && declaring(node, protocol, e.port))) continue
       let ports = nodes.get(node)
       if (!ports) nodes.set(node, (ports = new Map()))
       ports.set(`${e.port}/${protocol}`, { protocol, port: e.port })

@@ -7,6 +7,7 @@ import { partyAt, partyIn } from '../../../src/verify/services/parties.ts'
 import { dropsOf } from '../../../src/verify/policies/vacuity.ts'
 import type { Proof } from '../../../src/verify/policies/vacuity-proof.ts'
 import { nodeName } from '../../../src/trace/places.ts'
+import { declaring } from '../../../src/verify/evidence/idle.ts'
 import { lab } from '../model/fixture.ts'
 
 export const sceneOf = (text: string, includes: Scene['includes'] = () => true): Scene => ({
@@ -43,8 +44,16 @@ function asPromised({ lab: l }: Scene, q: Asked): Answer {
 export interface World {
   readonly heard?: Evidence['heard']
   readonly trouble?: Trouble
+  readonly readings?: Evidence['readings']
   readonly listener?: Evidence['listener']
   readonly proof?: (question: Question) => Proof | undefined
+}
+
+/** Containers listen where they declare it, the test elsewhere. */
+function listens({ lab: l }: Scene, netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): ReturnType<Evidence['listener']> {
+  if (protocol === 'sctp') return { why: 'this kernel has no sockets for sctp' }
+  const party = partyIn(l, netns)
+  return party && declaring(party, protocol, port) ? 'container' : 'ours'
 }
 
 /** What a source of promises finds in such a lab. */
@@ -59,7 +68,8 @@ export function findings(promises: Promises, scene: Scene, world: World = {}): F
     answer: (q) => answers.get(questionKey(q)),
     first: () => undefined,
     ...(world.heard ? { heard: world.heard } : {}),
-    listener: world.listener ?? ((_, protocol) => (protocol === 'sctp' ? { why: 'this kernel has no sockets for sctp' } : 'ours')),
+    ...(world.readings ? { readings: world.readings } : {}),
+    listener: world.listener ?? ((...of) => listens(scene, ...of)),
     proof(q) {
       const rules = dropsOf(scene.lab, q)
       return world.proof?.(q) ?? (rules[0] ? { by: 'rule', rule: rules[0] } : { by: 'no-rule' })

@@ -1,0 +1,107 @@
+/** Whether containers run, and listen where they declare that they do. Read before the test itself listens anywhere. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { containers } from '../../compile/containers.ts'
+import { ABSENT, type Enter, type Job } from '../../kernel/enter.ts'
+import type { Lab, Pod } from '../../model/lab.ts'
+import { endingText, processStates } from '../../process/states.ts'
+import { processDir } from '../../state/store.ts'
+
+/** A container of the lab, whether it runs or not. */
+export interface ContainerState {
+  readonly pod: Pod
+  /** Its name in the pod. */
+  readonly name: string
+  readonly id: string
+  /** TCP and UDP ports it declares: `80/tcp`. */
+  readonly declared: readonly string[]
+  /** Why it does not run, as a verb: `exited with code 3`. As of the last reading. */
+  trouble?: string
+  /** It ended with code 0: as for `netlab status`, it did what it was there for, unless it declares ports. */
+  isDone?: boolean
+  /** Declared ports on which nobody listened in its pod, of one that ran. */
+  idle: readonly string[]
+}
+
+/** How long a container that was just started may take until it listens, milliseconds, and how often that is looked at. */
+const GRACE = 2500
+const EVERY = 100
+
+const FILES = ['tcp', 'tcp6', 'udp', 'udp6'] as const
+/** States of sockets in /proc/net (include/net/tcp_states.h): TCP listens; UDP is bound, and connected to nobody. */
+const LISTENS = { tcp: '0A', udp: '07' } as const
+
+/** Ports that somebody listens on (`80/tcp`), from the texts of /proc/net/tcp, tcp6, udp and udp6 (proc(5)). */
+export function listenedOn(texts: readonly string[]): Set<string> {
+  return new Set(
+    texts.flatMap((text, i) => {
+      const kind = FILES[i]!.startsWith('tcp') ? 'tcp' : 'udp'
+      const [, ...lines] = text === ABSENT ? [] : text.trimEnd().split('\n')
+      return lines.flatMap((line) => {
+        const [, local = '', , state] = line.trim().split(/\s+/)
+        return state === LISTENS[kind] ? [`${Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)}/${kind}`] : []
+      })
+    }),
+  )
+}
+
+const statesIn = (lab: Lab): ContainerState[] =>
+  lab.pods.flatMap((pod) =>
+    containers(pod).map(({ id, container }) => ({
+      pod,
+      name: container,
+      id,
+      declared: (pod.containers.find((c) => c.name === container)?.ports ?? [])
+        .filter((p) => p.protocol !== 'SCTP')
+        .map((p) => `${p.containerPort}/${p.protocol.toLowerCase()}`),
+      idle: [],
+    })),
+  )
+
+/** Reads once more which of them run. */
+export function lookAfter(lab: Lab, list: readonly ContainerState[]): void {
+  const processes = new Map(processStates(processDir(lab.name)).map((p) => [p.id, p]))
+  for (const each of list) {
+    const found = processes.get(each.id)
+    each.isDone = found?.state === 'exited' && found.exitCode === 0
+    if (!found) each.trouble = 'was not started'
+    else if (found.state === 'exited') each.trouble = endingText(found)
+    else if (found.stopped) each.trouble = 'was stopped by a signal'
+    else delete each.trouble
+  }
+}
+
+/** Reads where the pods of those that run are listened in. A namespace that is gone says nothing: asking it tells. */
+async function readIdle(list: readonly ContainerState[], enter: Enter): Promise<void> {
+  const spaces = [...new Set(list.map((c) => c.pod.netns))]
+  const open = new Map<string, Set<string>>()
+  await enter.run(
+    spaces.map((ns): Job => ({ ns, steps: [{ get: FILES.map((f) => `/proc/net/${f}`) }] })),
+    (index, [sockets]) => {
+      if (sockets?.code === 0) open.set(spaces[index]!, listenedOn(sockets.stdout.split('\0')))
+    },
+  )
+  for (const each of list) {
+    const found = open.get(each.pod.netns)
+    each.idle = found ? each.declared.filter((port) => !found.has(port)) : []
+  }
+}
+
+/**
+ * The state of every container. One that runs and does not listen yet is given some time.
+ * @param patience how much more of it than usual; 1 when absent
+ */
+export async function readContainers(lab: Lab, enter: Enter, patience = 1, signal?: AbortSignal): Promise<ContainerState[]> {
+  const all = statesIn(lab)
+  const end = performance.now() + GRACE * Math.max(1, patience)
+  for (let some = all.filter((c) => c.declared.length > 0); ;) {
+    lookAfter(lab, all)
+    await readIdle(
+      some.filter((c) => c.trouble === undefined),
+      enter,
+    )
+    for (const each of some) if (each.trouble !== undefined) each.idle = []
+    some = some.filter((c) => c.idle.length > 0)
+    if (some.length === 0 || performance.now() > end) return all
+    await sleep(EVERY, undefined, { signal })
+  }
+}
