@@ -48,9 +48,14 @@ function supervisor(lab: string): Finding[] {
 const PATIENCE = 1200
 
 /** Reads everything back and compares. */
-async function take({ lab, objects }: Applied, enter: Enter, patience: number, onProgress?: (share: number) => void): Promise<Health> {
+async function take(
+  { lab, objects, usual }: Applied,
+  enter: Enter,
+  patience: number,
+  onProgress?: (share: number) => void,
+): Promise<Health> {
   const states = processStates(processDir(lab.name))
-  const survey = new Survey(objects)
+  const survey = new Survey(objects, usual)
   const options = { started: startedIn(processDir(lab.name)), survey, patience, ...(onProgress ? { onProgress } : {}) }
   const observed = await observe(objects, enter, options)
   const findings = [

@@ -1,12 +1,15 @@
 /**
  * Settings that nobody asks for, because a new namespace has them right, and that stop packets when somebody changes
- * them. A device takes its own from `default` when it is made, so that is what it is compared with. Pure.
+ * them: of each device, of `default`, which a new device copies, and of `all`, which the kernel combines with each
+ * device's own (the greater of both or either, IN_DEV_MAXCONF and IN_DEV_ORCONF) or hands on to it when it is written. Pure.
  */
 import { ABSENT } from './enter.ts'
 import type { KernelObject } from './objects.ts'
 
+type Word = readonly [family: 'ipv4' | 'ipv6', word: string]
+
 /** Of each device, below net/ipv4/conf and net/ipv6/conf (ip-sysctl.rst). */
-const OF_DEVICES = [
+const OF_DEVICES: readonly Word[] = [
   ['ipv4', 'forwarding'],
   ['ipv4', 'rp_filter'],
   ['ipv4', 'arp_ignore'],
@@ -15,7 +18,14 @@ const OF_DEVICES = [
   ['ipv4', 'disable_policy'],
   ['ipv6', 'forwarding'],
   ['ipv6', 'disable_ipv6'],
-] as const
+  ['ipv6', 'hop_limit'],
+]
+
+/** Of `all` alone: devices get theirs from attachments. */
+const OF_ALL: readonly Word[] = [['ipv4', 'proxy_arp']]
+
+/** Written to `all`, these are written to `default` and to each device (ip-sysctl.rst). */
+const HANDED_ON = new Set(['forwarding', 'disable_ipv6'])
 
 /** Of a namespace: what every new one has. */
 const OF_NAMESPACES: Readonly<Record<string, string>> = {
@@ -25,26 +35,86 @@ const OF_NAMESPACES: Readonly<Record<string, string>> = {
   'net/ipv4/ip_no_pmtu_disc': '0',
 }
 
+const keyOf = ([family, word]: Word, place: string): string => `net/${family}/conf/${place}/${word}`
+
+/** What a new namespace has or copies from the machine's (net.core.devconf_inherit_init_net), and so has to be read from one. */
+export const INHERITED: readonly string[] = [
+  ...OF_DEVICES.flatMap((w) => [keyOf(w, 'all'), keyOf(w, 'default')]),
+  ...OF_ALL.map((w) => keyOf(w, 'all')),
+]
+
+/** Values that {@link INHERITED} settings had in new namespaces of a lab, by key: several where the machine's changed meanwhile. */
+export type Usual = Readonly<Record<string, readonly string[]>>
+
+/** Settings by the name that {@link INHERITED} has for them: `ip_forward` is `conf/all/forwarding`. */
+export function settingsOf(objects: readonly KernelObject[]): Map<string, string> {
+  return new Map(
+    objects.flatMap((o) =>
+      o.kind === 'sysctl' ? [[o.key === 'net/ipv4/ip_forward' ? 'net/ipv4/conf/all/forwarding' : o.key, o.value] as const] : [],
+    ),
+  )
+}
+
+/** `default` where writing the key writes that too. */
+export function handedOn(key: string): string | undefined {
+  const [, family, word] = /^net\/(ipv[46])\/conf\/all\/(\w+)$/.exec(key) ?? []
+  return word !== undefined && HANDED_ON.has(word) ? `net/${family}/conf/default/${word}` : undefined
+}
+
+interface Check {
+  /** Index of the file. */
+  readonly own: number
+  /** Values that are right, or the index of the file that has the one that is. */
+  readonly right: readonly string[] | number
+  /** Index of `all` where it may be whose value this one is, and values that are right there: then `all` is told of. */
+  readonly cause?: readonly [all: number, right: readonly string[]]
+}
+
 /** Files that {@link alteredSettings} judges. */
 export interface WatchedSettings {
   readonly files: readonly string[]
-  /** Pairs of indices into `files`: a device's setting, and the default it was made with. */
-  readonly pairs: readonly (readonly [own: number, standard: number])[]
+  readonly checks: readonly Check[]
 }
 
-/** @param objects what is asked for in one namespace @param devices those that are asked for there */
-export function watchedSettings(objects: readonly KernelObject[], devices: ReadonlySet<string>): WatchedSettings {
-  const asked = new Set(objects.flatMap((o) => (o.kind === 'sysctl' ? [o.key] : [])))
-  const files = Object.keys(OF_NAMESPACES).filter((key) => !asked.has(key))
-  const pairs: (readonly [number, number])[] = []
-  for (const [family, word] of OF_DEVICES) {
-    const key = (device: string): string => `net/${family}/conf/${device}/${word}`
-    const own = [...devices].filter((device) => device !== 'lo' && !asked.has(key(device)))
-    if (own.length === 0) continue
-    const standard = files.push(key('default')) - 1
-    for (const device of own) pairs.push([files.push(key(device)) - 1, standard])
+/**
+ * @param objects what is asked for in one namespace
+ * @param devices those that are asked for there
+ * @param usual absent: not on record, so a device is compared with `default` as it now is, and `all` with nothing
+ */
+export function watchedSettings(objects: readonly KernelObject[], devices: ReadonlySet<string>, usual?: Usual): WatchedSettings {
+  const asked = settingsOf(objects)
+  const files: string[] = []
+  const checks: Check[] = []
+  const right = (key: string): readonly string[] | undefined => {
+    const value = asked.get(key)
+    return value === undefined ? usual?.[key] : [value]
   }
-  return { files, pairs }
+  const watch = (key: string, values: Check['right'] | undefined, cause?: Check['cause']): void => {
+    if (asked.has(key) || values === undefined) return
+    checks.push({ own: files.push(key) - 1, right: values, ...(cause ? { cause } : {}) })
+  }
+  for (const [key, value] of Object.entries(OF_NAMESPACES)) watch(key, [value])
+
+  const ends = [...devices].filter((device) => device !== 'lo')
+  /** Where IPv6 is off, what else is set for it means nothing. */
+  const speaks6 = (device: string): boolean =>
+    [device, 'all', 'default'].map((place) => asked.get(keyOf(['ipv6', 'disable_ipv6'], place))).find((v) => v !== undefined) !== '1'
+  for (const w of OF_DEVICES) {
+    const [family, word] = w
+    const here = family === 'ipv6' && word !== 'disable_ipv6' ? ends.filter((device) => speaks6(device)) : ends
+    if (here.length === 0) continue
+    const [all, standard] = [keyOf(w, 'all'), keyOf(w, 'default')]
+    const rightOfAll = right(all)
+    const cause = HANDED_ON.has(word) && rightOfAll ? ([files.push(all) - 1, rightOfAll] as const) : undefined
+    watch(all, rightOfAll)
+    const values = asked.has(standard) || !HANDED_ON.has(word) || !asked.has(all) ? right(standard) : rightOfAll
+    watch(standard, values, cause)
+    const own = here.filter((device) => !asked.has(keyOf(w, device)))
+    const compared = values ?? (own.length > 0 ? files.push(standard) - 1 : undefined)
+    for (const device of own) watch(keyOf(w, device), compared, cause)
+  }
+  for (const w of OF_ALL) watch(keyOf(w, 'all'), right(keyOf(w, 'all')))
+  return { files, checks }
 }
 
 export interface AlteredSetting {
@@ -54,15 +124,14 @@ export interface AlteredSetting {
 }
 
 /** @param output values in the order of the files, NUL between them */
-export function alteredSettings({ files, pairs }: WatchedSettings, output: string): AlteredSetting[] {
-  const values = output.split('\0')
-  const differ = (index: number, expected: string | undefined): AlteredSetting[] => {
-    const value = values[index]
-    if (value === undefined || expected === undefined || value === ABSENT || expected === ABSENT || value === expected) return []
-    return [{ key: files[index]!, value, expected }]
-  }
-  return [
-    ...files.flatMap((key, index) => differ(index, OF_NAMESPACES[key])),
-    ...pairs.flatMap(([own, standard]) => differ(own, values[standard])),
-  ]
+export function alteredSettings({ files, checks }: WatchedSettings, output: string): AlteredSetting[] {
+  const values = output.split('\0').map((value) => (value === ABSENT ? undefined : value))
+  return checks.flatMap(({ own, right, cause }): AlteredSetting[] => {
+    const value = values[own]
+    const expected = typeof right === 'number' ? [values[right]].filter((v) => v !== undefined) : right
+    if (value === undefined || expected.length === 0 || expected.includes(value)) return []
+    const [all, rightOfAll] = cause ?? []
+    if (all !== undefined && values[all] === value && !rightOfAll!.includes(value)) return []
+    return [{ key: files[own]!, value, expected: expected.join(' or ') }]
+  })
 }

@@ -9,7 +9,7 @@ import type { Part } from './observe.ts'
 import { chainObjects, neighbourObjects } from './parse.ts'
 import { ruleObjects, STANDARD_RULES, type IpRule } from './parse-routes.ts'
 import { jsonLines, type IpFdb, type IpLink } from './printed.ts'
-import { watchedSettings, type WatchedSettings } from './settings.ts'
+import { watchedSettings, type Usual, type WatchedSettings } from './settings.ts'
 import {
   devicesIn,
   strangeDevices,
@@ -51,7 +51,8 @@ export class Survey {
   readonly #sites = new Map<string, Site>()
   readonly #further: Further[] = []
 
-  constructor(hints: readonly KernelObject[]) {
+  /** @param usual settings on record from when the namespaces were made */
+  constructor(hints: readonly KernelObject[], usual?: Usual) {
     const byNs = new Map<string, KernelObject[]>()
     const at = (ns: string): KernelObject[] => {
       const here = byNs.get(ns)
@@ -69,6 +70,7 @@ export class Survey {
         watched: watchedSettings(
           objects.filter((o) => o.ns === ns),
           devicesIn(ns, objects),
+          usual,
         ),
         hasBridge: objects.some((o) => o.kind === 'link' && o.type === 'bridge' && o.ns === ns),
         chains: new Set(objects.flatMap((o) => (o.kind === 'chain' ? [o.family] : []))),

@@ -12,6 +12,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KernelObject } from '../kernel/objects.ts'
+import type { Usual } from '../kernel/settings.ts'
 import type { Lab } from '../model/lab.ts'
 
 const STATE_DIR = '/run/netlab'
@@ -32,6 +33,8 @@ export interface Applied {
   readonly objects: readonly KernelObject[]
   /** Unix time, seconds. */
   readonly since: number
+  /** Settings that its namespaces have by themselves. Absent: an earlier version made the lab and kept no record. */
+  readonly usual?: Usual
 }
 
 /** A change of a running lab: on record from before its first step until it is finished or put back. */

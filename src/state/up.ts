@@ -27,6 +27,7 @@ import {
   writeJournal,
   type Applied,
 } from './store.ts'
+import { usualOf } from './usual.ts'
 
 /** What happens next, for progress lines. */
 export type Phase = 'cleaning up' | 'reading' | 'applying' | 'reading back' | 'rolling back'
@@ -158,13 +159,14 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
     applied = undefined
   }
   const before = applied ? withAttempt(applied) : []
+  const usual = await usualOf(applied, before, desired, present, enter)
   let owned: readonly KernelObject[] = []
   if (applied) {
     options.onPhase?.('reading')
     owned = ownedOf(await session.observe([...before, ...desired]), before, desired)
     const changes = diff(owned, desired)
     if (changes.length === 0) {
-      remember(compiled, applied)
+      remember(compiled, applied, usual)
       return { outcome: 'unchanged', changes }
     }
     options.onChanges?.(changes)
@@ -182,7 +184,7 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
     result = 'interrupted'
   }
   if (result !== 'interrupted' && 'changes' in result) {
-    remember(compiled, applied)
+    remember(compiled, applied, usual)
     return { outcome: applied ? 'changed' : 'created', changes: result.changes }
   }
   const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), enter, options)
@@ -194,9 +196,9 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
 }
 
 /** Saves the lab as it now is; whoever reads it later finds the lines of the newest file. */
-function remember({ lab, objects }: Compiled, applied: Applied | undefined): void {
+function remember({ lab, objects }: Compiled, applied: Applied | undefined, usual: Applied['usual']): void {
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
-  writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000) })
+  writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000), ...(usual ? { usual } : {}) })
   endAttempt(lab.name)
 }
 
@@ -242,8 +244,13 @@ async function putBack(
     return true
   }
   const owned = ownedOf(await session.observe([...applied.objects, ...touched]), touched)
+  const present = new Set(namespaces())
   const result = await session.converge(owned, touched, applied.objects)
   if (!('changes' in result)) return false
-  remember({ lab: applied.lab, objects: applied.objects, needs: [] }, applied)
+  remember(
+    { lab: applied.lab, objects: applied.objects, needs: [] },
+    applied,
+    await usualOf(applied, touched, applied.objects, present, enter),
+  )
   return true
 }

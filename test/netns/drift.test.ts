@@ -176,6 +176,24 @@ describe('what `up` leaves alone', { skip: unable }, () => {
       'changed sysctl net/ipv4/conf/eth0/forwarding',
       'node-2:',
     ],
+    ...(['shop/b', 'node-1', 'router', 'switch-lan'] as const).map(
+      (at) =>
+        [
+          at,
+          'sysctl -q net.ipv4.conf.all.arp_ignore=8',
+          'sysctl -q net.ipv4.conf.all.arp_ignore=0',
+          'changed sysctl net/ipv4/conf/all/arp_ignore',
+          undefined,
+        ] as const,
+    ),
+    // The kernel hands it on to `default` and every device.
+    [
+      'peer',
+      'sysctl -q net.ipv6.conf.all.forwarding=1',
+      'sysctl -q net.ipv6.conf.all.forwarding=0',
+      'changed sysctl net/ipv6/conf/all/forwarding',
+      'peer:',
+    ],
     [
       'node-2',
       'ip rule del priority 32766',
@@ -189,11 +207,21 @@ describe('what `up` leaves alone', { skip: unable }, () => {
       await output(inside(lab.ns(at), ['sh', '-c', by]))
       const { code, findings } = await lab.status()
       assert.deepEqual([code, ...findings.map((f) => `${f.state} ${f.object}`)], [1, `${object} in ${lab.ns(at)}`])
-      assert.equal(findings[0]!.source, `${lab.file}:${lineOf(line)}`)
+      if (line !== undefined) assert.equal(findings[0]!.source, `${lab.file}:${lineOf(line)}`)
       await output(inside(lab.ns(at), ['sh', '-c', undo]))
       await lab.mustBeHealthy()
     })
   }
+
+  test('a device whose default was changed along with it is named, and the default', async () => {
+    const set = (value: string): Promise<string> =>
+      output(inside(lab.ns('a'), ['sysctl', '-q', '-w', ...['default', 'eth0'].map((d) => `net.ipv4.conf.${d}.arp_ignore=${value}`)]))
+    await set('8')
+    const named = ['default', 'eth0'].map((d) => `changed sysctl net/ipv4/conf/${d}/arp_ignore in ${lab.ns('a')}`)
+    assert.deepEqual(await told(), [1, ...named])
+    await set('0')
+    await lab.mustBeHealthy()
+  })
 
   test('--watch prints a block a change, and ends with the code of the last state', async () => {
     const rule = (verb: string): Promise<string> => output(inside(lab.ns('shop/b'), ['iptables', verb, 'OUTPUT', '-j', 'DROP']))
@@ -285,4 +313,33 @@ describe('what `up` leaves alone', { skip: unable }, () => {
     assert.deepEqual(now.findings, [{ ...finding, source: `${lab.file}:${lineOf('a:')}` }])
     assert.equal((await lab.mustUp()).outcome, 'unchanged')
   })
+})
+
+describe('settings that stay when they are no longer asked for', { skip: unable }, () => {
+  const file = (hosts: object, externals: object, podCIDR: readonly string[]): object => ({
+    network: { podCIDR },
+    hosts: { one: {}, ...hosts },
+    pods: { a: { host: 'one' } },
+    externals,
+  })
+  const both = ['10.244.0.0/16', 'fd00:10:244::/48']
+  let lab: Lab
+  before(async () => {
+    lab = new Lab(file({ two: {} }, {}, both))
+    await lab.mustUp()
+  })
+  after(() => lab?.remove())
+
+  for (const [what, changed] of [
+    ['a host that became an external', file({}, { two: {} }, both)],
+    ['a lab that lost IPv6', file({ two: {} }, {}, both.slice(0, 1))],
+  ] as const) {
+    test(`are no drift: ${what}, and back`, async () => {
+      for (const topology of [changed, file({ two: {} }, {}, both)]) {
+        lab.write(topology)
+        await lab.mustUp()
+        await lab.mustBeHealthy()
+      }
+    })
+  }
 })

@@ -7,7 +7,7 @@ import { ABSENT } from '../../../src/kernel/enter.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
 import type { IpLink } from '../../../src/kernel/printed.ts'
 import { routeObjects, ruleObjects, type IpRoute } from '../../../src/kernel/parse-routes.ts'
-import { alteredSettings, watchedSettings } from '../../../src/kernel/settings.ts'
+import { alteredSettings, INHERITED, watchedSettings } from '../../../src/kernel/settings.ts'
 import { strangeDevices, strangeForwarding, strangeLegacyTables, strangeNeighbours } from '../../../src/kernel/strangers.ts'
 import recorded from './recorded/dumps.json' with { type: 'json' }
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
@@ -172,18 +172,67 @@ describe('dumps', () => {
 })
 
 describe('settings', () => {
-  const asked: KernelObject[] = [{ kind: 'sysctl', ns, key: 'net/ipv4/conf/p1/rp_filter', value: '1', dev: 'p1' }]
-  const watched = watchedSettings(asked, new Set(['lo', 'eth0', 'p1']))
-  const values = (change: Readonly<Record<string, string>>): string =>
-    watched.files.map((f) => change[f] ?? (f.includes('ttl') ? '64' : f.includes('forwarding') ? '1' : '0')).join('\0')
+  const sysctl = (key: string, value: string): KernelObject => ({ kind: 'sysctl', ns, key, value })
+  const usual = Object.fromEntries(INHERITED.map((k) => [k, [k.includes('hop_limit') ? '64' : k.includes('/rp_filter') ? '2' : '0']]))
+  const asked = [
+    { ...sysctl('net/ipv4/conf/p1/rp_filter', '1'), dev: 'p1' },
+    sysctl('net/ipv4/ip_forward', '1'),
+    sysctl('net/ipv4/conf/all/rp_filter', '0'),
+  ]
+  const watched = watchedSettings(asked, new Set(['lo', 'eth0', 'p1']), usual)
+  const value = (f: string): string =>
+    f.includes('ttl') || f.includes('hop_limit') ? '64' : f.includes('ipv4') && f.includes('forwarding') ? '1' : (usual[f]?.[0] ?? '0')
+  const values = (change: Readonly<Record<string, string>>, of = watched): string =>
+    of.files.map((f) => change[f] ?? (f.endsWith('eth0/rp_filter') ? '2' : value(f))).join('\0')
+  const altered = (change: Readonly<Record<string, string>>, of = watched): string[] =>
+    alteredSettings(of, values(change, of)).map((s) => `${s.key}: ${s.value}, not ${s.expected}`)
 
-  test('are as usual', () => expect(alteredSettings(watched, values({}))).toEqual([]))
+  test('are as usual', () => expect(altered({})).toEqual([]))
   test('of a device are compared with those it was made with, but for what is asked for', () => {
     expect(watched.files).not.toContain('net/ipv4/conf/p1/rp_filter')
     expect(watched.files.some((f) => f.includes('/lo/'))).toBe(false)
     const key = 'net/ipv4/conf/eth0/forwarding'
     expect(alteredSettings(watched, values({ [key]: '0' }))).toEqual([{ key, value: '0', expected: '1' }])
-    expect(alteredSettings(watched, values({ [key]: ABSENT }))).toEqual([])
+    expect(altered({ [key]: ABSENT })).toEqual([])
+    expect(altered({ 'net/ipv6/conf/p1/hop_limit': '1' })).toEqual(['net/ipv6/conf/p1/hop_limit: 1, not 64'])
+  })
+  test('of a device whose default was changed along with it are named, and the default', () => {
+    expect(altered({ 'net/ipv4/conf/default/arp_ignore': '8', 'net/ipv4/conf/eth0/arp_ignore': '8' })).toEqual([
+      'net/ipv4/conf/default/arp_ignore: 8, not 0',
+      'net/ipv4/conf/eth0/arp_ignore: 8, not 0',
+    ])
+  })
+  test('of all devices are compared with those of a new namespace, but for what is asked for', () => {
+    for (const word of ['arp_ignore', 'arp_filter', 'accept_local', 'disable_policy', 'proxy_arp'])
+      expect(altered({ [`net/ipv4/conf/all/${word}`]: '8' })).toEqual([`net/ipv4/conf/all/${word}: 8, not 0`])
+    expect(watched.files).not.toContain('net/ipv4/conf/all/rp_filter')
+    const none = watchedSettings([], new Set(['eth0']), usual)
+    expect(altered({ 'net/ipv4/conf/all/rp_filter': '1' }, none)).toContain('net/ipv4/conf/all/rp_filter: 1, not 2')
+  })
+  test('that the kernel hands on are told of once, where they were written', () => {
+    const off = Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((place) => [`net/ipv6/conf/${place}/disable_ipv6`, '1']))
+    expect(altered(off)).toEqual(['net/ipv6/conf/all/disable_ipv6: 1, not 0'])
+    // `ip_forward` is asked for: whoever compares objects tells of it.
+    expect(altered(Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((p) => [`net/ipv4/conf/${p}/forwarding`, '0'])))).toEqual([])
+    const two = { 'net/ipv6/conf/all/disable_ipv6': '1', 'net/ipv6/conf/eth0/disable_ipv6': '2' }
+    expect(altered(two)).toHaveLength(2)
+  })
+  test('may have one of several values where new namespaces had them', () => {
+    const two = watchedSettings([], new Set(['eth0']), { 'net/ipv4/conf/all/arp_ignore': ['0', '1'] })
+    const key = 'net/ipv4/conf/all/arp_ignore'
+    expect(alteredSettings(two, values({ [key]: '1' }, two))).toEqual([])
+    expect(alteredSettings(two, values({ [key]: '8' }, two))).toEqual([{ key, value: '8', expected: '0 or 1' }])
+  })
+  test('without a record of new namespaces are compared with the default as it is', () => {
+    const old = watchedSettings([], new Set(['eth0']))
+    expect(old.files.some((f) => f.includes('/all/'))).toBe(false)
+    const change = { 'net/ipv4/conf/default/arp_ignore': '8' }
+    expect(altered(change, old)).toContain('net/ipv4/conf/eth0/arp_ignore: 0, not 8')
+  })
+  test('of IPv6 are not looked at where it is off', () => {
+    const off = watchedSettings([sysctl('net/ipv6/conf/eth0/disable_ipv6', '1')], new Set(['eth0']), usual)
+    expect(off.files.some((f) => /ipv6.*(forwarding|hop_limit)/.test(f))).toBe(false)
+    expect(off.files).toContain('net/ipv6/conf/all/disable_ipv6')
   })
   test('of a namespace are compared with those of a new one', () => {
     const key = 'net/ipv4/ip_default_ttl'
