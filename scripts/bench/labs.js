@@ -31,6 +31,12 @@ export function lab(what, topology) {
   return { name, file }
 }
 
+/** Hosts, and pods that each answer on a port. */
+export const servers = (hosts, pods, port) => ({
+  hosts: { node: { replicas: hosts } },
+  pods: { pod: { replicas: pods, containers: [{ name: 'web', ports: [{ containerPort: port }] }] } },
+})
+
 /** Namespaces of a lab, whoever made them. */
 export const namespacesOf = (name) => (existsSync(NETNS_DIR) ? readdirSync(NETNS_DIR).filter((ns) => ns.startsWith(`${name}.`)) : [])
 

@@ -1,5 +1,5 @@
 // `trace` from a shell, Node's start included: across two hosts, and the same in a lab of twenty hosts and 500 pods.
-import { lab } from './labs.js'
+import { lab, servers } from './labs.js'
 import { measure } from './measure.js'
 import { ratio, summarize } from './stats.js'
 
@@ -10,14 +10,9 @@ const PORT = 80
 export const needsRoot = true
 export const title = '`trace` across hosts (vxlan, bridge)'
 
-const shape = (hosts, pods) => ({
-  hosts: { node: { replicas: hosts } },
-  pods: { pod: { replicas: pods, containers: [{ name: 'web', ports: [{ containerPort: PORT }] }] } },
-})
-
 export async function run({ netlab, runs, say, turn }) {
-  const small = lab('trace-small', shape(2, 2))
-  const large = lab('trace-large', shape(LARGE.hosts, LARGE.pods))
+  const small = lab('trace-small', servers(2, 2, PORT))
+  const large = lab('trace-large', servers(LARGE.hosts, LARGE.pods, PORT))
   const trace = (name, ...options) => [netlab, 'trace', 'pod-1', 'pod-2', '--lab', name, ...options]
   const commands = {
     node: { argv: ['-e', '0'], codes: [0] },

@@ -1,5 +1,5 @@
 // `test` from a shell, Node's start included: a full mesh of pods, how that grows with them, and one process a question.
-import { lab, namespacesOf } from './labs.js'
+import { lab, namespacesOf, servers } from './labs.js'
 import { measure } from './measure.js'
 import { ratio, summarize } from './stats.js'
 
@@ -12,11 +12,6 @@ const SAMPLE = 100
 
 export const needsRoot = true
 export const title = '`test` of every pair of pods (vxlan, bridge, 5 hosts)'
-
-const shape = (hosts, pods) => ({
-  hosts: { node: { replicas: hosts } },
-  pods: { pod: { replicas: pods, containers: [{ name: 'web', ports: [{ containerPort: PORT }] }] } },
-})
 
 /** A test that fails is measured no further. */
 function mustHold(report) {
@@ -38,9 +33,9 @@ done`
 
 export async function run({ netlab, runs, say, turn }) {
   const command = (...words) => [process.execPath, netlab, ...words]
-  const labs = SIZES.map((pods) => ({ pods, pairs: pods * (pods - 1), ...lab(`test-${pods}`, shape(HOSTS, pods)) }))
-  const small = lab('test-small', shape(2, 2))
-  const large = lab('test-large', shape(LARGE.hosts, LARGE.pods))
+  const labs = SIZES.map((pods) => ({ pods, pairs: pods * (pods - 1), ...lab(`test-${pods}`, servers(HOSTS, pods, PORT)) }))
+  const small = lab('test-small', servers(2, 2, PORT))
+  const large = lab('test-large', servers(LARGE.hosts, LARGE.pods, PORT))
   const json = async (...words) => JSON.parse((await measure(command(...words, '--json'), { stdout: true })).stdout)
 
   let nodes

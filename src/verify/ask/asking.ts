@@ -40,6 +40,7 @@ const LONGER = 1.6
 const NEIGHBOURS_AGE = 5200
 /** How often one is asked again, if the machine lost packets each time. */
 const MOST_TIMES = 3
+
 /** What was heard so far. */
 class Answers implements Evidence {
   readonly #answers = new Map<string, Answer>()

@@ -75,7 +75,7 @@ describe('the Perl programs', () => {
     for (const name of used) expect(['strict', 'warnings', 'constant', 'Errno', 'Fcntl', 'POSIX', 'Socket']).toContain(name)
   })
 
-  test.skipIf(!has('perl')).each(files)('%s compiles without a warning', (file) => {
+  test.skipIf(!has('perl')).each(files)('%s compiles without a warning (needs perl)', (file) => {
     expect(spawnSync('perl', ['-wc', file], { encoding: 'utf8' }).stderr).toBe(`${file} syntax OK\n`)
   })
 

@@ -72,7 +72,7 @@ describe('readTopology', () => {
     expect(readTopology('/proc/self/status', modules).diagnostics.map(({ code }) => code)).toContain('unknown-key')
   })
 
-  it.skipIf(process.getuid?.() === 0)('tells a missing permission', () => {
+  it.skipIf(process.getuid?.() === 0)('tells a missing permission (skipped for root, who is refused nothing)', () => {
     const path = file('secret.yaml', LAB)
     chmodSync(path, 0o000)
     expect(failure(path)).toMatch(/^file-unreadable: no permission/)
