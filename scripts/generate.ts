@@ -5,8 +5,8 @@ import { attachSchemas } from '../src/attach/index.ts'
 import { backendSchemas } from '../src/backends/index.ts'
 import { policySchemas } from '../src/policy/index.ts'
 import { serviceSchemas } from '../src/services/index.ts'
-import { jsonSchema, jsonSchemaText } from '../src/topology/json-schema.ts'
-import { referenceMarkdown } from '../src/topology/reference.ts'
+import { jsonSchema, jsonSchemaText } from '../src/topology/schema/json-schema.ts'
+import { referenceMarkdown } from '../src/topology/schema/reference.ts'
 
 const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
 const root = new URL('../', import.meta.url)

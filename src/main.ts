@@ -17,6 +17,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${VERSION}\n`)
     return
   }
-  const { run } = await import('./cli.ts')
+  const { run } = await import('./cli/program.ts')
   await run(argv)
 }

@@ -67,9 +67,9 @@ export async function run({ netlab, runs, say, turn }) {
     without: lab('free', shape({})),
   }
   const targets = { near: '10.244.0.20', far: '10.244.1.20' }
-  const rates = { near: { with: [], without: [] }, far: { with: [], without: [] }, knock: { with: [], without: [] } }
+  const rates = { near: { with: [], without: [] }, far: { with: [], without: [] }, probe: { with: [], without: [] } }
   const costs = structuredClone(rates)
-  const kinds = { far: ['far', 'send', SECONDS], near: ['near', 'send', SECONDS], knock: ['far', 'knock', 1] }
+  const kinds = { far: ['far', 'send', SECONDS], near: ['near', 'send', SECONDS], probe: ['far', 'probe', 1] }
   for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'up', l.file])
   const rules = {}
   for (const [which, l] of Object.entries(labs)) {
@@ -115,6 +115,6 @@ export async function run({ netlab, runs, say, turn }) {
     row('TCP stream to a pod of the same host', 'near', 'MB/s', true),
     cost('processor time of a gigabyte, to another host', 'far', 's', 1e9),
     cost('processor time of a gigabyte, on the same host', 'near', 's', 1e9),
-    row('connections opened a second, through half of the rules', 'knock', ''),
+    row('connections opened a second, through half of the rules', 'probe', ''),
   ]
 }

@@ -30,7 +30,7 @@ export async function run({ netlab, runs, say, turn }) {
     say(`building ${l.name}`)
     await measure([process.execPath, netlab, 'up', l.file])
   }
-  say('is what is measured a whole story?')
+  say('is what is measured a whole result?')
   for (const name of ['icmp', 'tcp', 'largeIcmp', 'largeTcp']) {
     const { stdout } = await measure([process.execPath, ...commands[name].argv, '--json'], { stdout: true })
     const { evidence } = JSON.parse(stdout)

@@ -14,7 +14,7 @@
  */
 import * as z from 'zod'
 import type { KernelObject } from '../kernel/objects.ts'
-import { mac } from '../model/names.ts'
+import { mac } from '../lab/names.ts'
 import type { Attach, AttachModule } from './attach.ts'
 
 /** Devices that netlab or kernel modules make in a host, and what /proc/sys/net has in place of a device. */

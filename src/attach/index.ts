@@ -1,5 +1,5 @@
 /** Every attach module a topology can name. A new one: one file, one line here, one page in docs/. */
-import type { ModuleChoice } from '../topology/schema.ts'
+import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import { bridgeModule } from './bridge.ts'
 import { routedModule } from './routed.ts'

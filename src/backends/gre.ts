@@ -13,7 +13,7 @@
  */
 import * as z from 'zod'
 import type { KernelObject, Link } from '../kernel/objects.ts'
-import { addressOf } from '../model/lab.ts'
+import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
 

@@ -1,5 +1,5 @@
 /** Every backend a topology can name. A new one: one file, one line here, one page in docs/. */
-import type { ModuleChoice } from '../topology/schema.ts'
+import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { directModule } from './direct.ts'
 import { greModule } from './gre.ts'

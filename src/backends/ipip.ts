@@ -12,7 +12,7 @@
  */
 import * as z from 'zod'
 import type { Link } from '../kernel/objects.ts'
-import { addressOf } from '../model/lab.ts'
+import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
 

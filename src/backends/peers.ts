@@ -1,7 +1,7 @@
 /** What the backends share: who the peers are, which of them a tunnel serves, and the routes to their blocks. */
 import * as z from 'zod'
 import type { KernelObject, Link, Route } from '../kernel/objects.ts'
-import { addressOf, type Block, type Host, type Lab } from '../model/lab.ts'
+import { addressOf, type Block, type Host, type Lab } from '../lab/lab.ts'
 
 /** The option every tunnel backend takes. */
 export const tunnelOption = z

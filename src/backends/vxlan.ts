@@ -14,8 +14,8 @@
  */
 import * as z from 'zod'
 import type { KernelObject, Link } from '../kernel/objects.ts'
-import { addressOf } from '../model/lab.ts'
-import { mac } from '../model/names.ts'
+import { addressOf } from '../lab/lab.ts'
+import { mac } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
 

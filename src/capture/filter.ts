@@ -7,7 +7,7 @@
  *   factor     = "not" factor | "(" expression ")" | primitive
  *   primitive  = PROTOCOL | [("src" | "dst")] ("host" NAME | "net" CIDR | "port" NUMBER | NAME)
  */
-import type { Layer } from '../trace/packet/layers.ts'
+import type { Layer } from '../packet/layers.ts'
 
 export type Filter = (layers: readonly Layer[]) => boolean
 

@@ -1,7 +1,7 @@
 /** The listening process (tap.pl) as the rest of a capture sees it: frames as they were heard, trouble, losses. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { netnsFile } from '../kernel/netns.ts'
+import { netnsFile } from '../netns/paths.ts'
 
 /** What to listen on. */
 export interface Listen {

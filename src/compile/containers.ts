@@ -1,6 +1,6 @@
 /** Containers: processes that share their pod's network namespace. */
 import type { Process } from '../kernel/objects.ts'
-import type { Pod } from '../model/lab.ts'
+import type { Pod } from '../lab/lab.ts'
 
 export function containers(pod: Pod): Process[] {
   return pod.containers.map((c) => ({

@@ -4,7 +4,7 @@
  * so all of those are passed by name before anything is masqueraded (Flannel's and kube-proxy's order).
  */
 import type { Chain } from '../kernel/objects.ts'
-import { addressOf, type Host, type Lab } from '../model/lab.ts'
+import { addressOf, type Host, type Lab } from '../lab/lab.ts'
 
 const CHAIN = 'NETLAB-MASQ'
 

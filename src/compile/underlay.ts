@@ -6,8 +6,8 @@
  *                                     └── eth0 client (external)
  */
 import type { KernelObject, Sysctl } from '../kernel/objects.ts'
-import { addressOf, blockOf, hasIpv6, type External, type Host, type Lab, type Segment } from '../model/lab.ts'
-import { interfaceName, mac } from '../model/names.ts'
+import { addressOf, blockOf, hasIpv6, type External, type Host, type Lab, type Segment } from '../lab/lab.ts'
+import { interfaceName, mac } from '../lab/names.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 

@@ -3,7 +3,7 @@
  * mapped back to its object, and through that to the line of YAML that asked for it.
  */
 import { toolArgv, type Batch, type Line } from './batch.ts'
-import type { Enter, Job, Step, StepResult } from './enter.ts'
+import type { NamespacePool, Job, Step, StepResult } from '../netns/namespace-pool.ts'
 import type { KernelObject, Process } from './objects.ts'
 import type { Part, ReadStep } from './observe.ts'
 
@@ -109,7 +109,7 @@ function jobOf({ ns, batches, reads, host }: Visit): Job {
 }
 
 /** Runs the batches; undefined when all of them held. Throws an AbortError when the signal fired. */
-export async function apply(batches: readonly Batch[], enter: Enter, options: ApplyOptions): Promise<ApplyFailure | undefined> {
+export async function apply(batches: readonly Batch[], pool: NamespacePool, options: ApplyOptions): Promise<ApplyFailure | undefined> {
   const total = batches.reduce((n, b) => n + b.lines.length, 0) || 1
   let done = 0
   const last = new Map(batches.flatMap((b) => (b.ns === undefined || b.removes || b.tool === 'process' ? [] : [[b.ns, b] as const])))
@@ -123,7 +123,7 @@ export async function apply(batches: readonly Batch[], enter: Enter, options: Ap
     }
     const visits = visitsOf(phase, (b) => last.get(b.ns!) === b, options.readBack)
     let failure: ApplyFailure | undefined
-    await enter.run(visits.map(jobOf), (index, results) => {
+    await pool.run(visits.map(jobOf), (index, results) => {
       const visit = visits[index]!
       const read = (part: Part, r: StepResult): void => options.onRead?.(visit.ns, part, r.stdout)
       for (const result of results) {

@@ -1,7 +1,7 @@
 /** Kernel objects in words. */
 import type { KernelObject, Route, Rule } from './objects.ts'
 
-const more = ({ beside }: Route | Rule): string => (beside === undefined ? '' : ` (${beside})`)
+const more = ({ qualifier }: Route | Rule): string => (qualifier === undefined ? '' : ` (${qualifier})`)
 
 /** One line for people: `route 10.244.1.0/24 in demo.node-1`. */
 export function describe(o: KernelObject): string {

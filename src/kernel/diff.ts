@@ -77,8 +77,8 @@ export function differences(a: object, b: object): string[] {
 
 /** Fields of devices that `ip link set` changes on a living device; any other change makes a new one. */
 const IN_PLACE = new Set([
-  'altered',
-  'peer.altered',
+  'nonDefault',
+  'peer.nonDefault',
   'down',
   'peer.down',
   'mtu',
@@ -105,7 +105,7 @@ function replaceable(before: KernelObject, object: KernelObject): boolean {
   )
     return true
   // Of a pair `port` is what the bridge does with it, of a VTEP it is the UDP port, which is chosen once.
-  const remade = object.kind === 'link' ? ['port', ...(object.type === 'bridge' ? [] : ['altered'])] : []
+  const remade = object.kind === 'link' ? ['port', ...(object.type === 'bridge' ? [] : ['nonDefault'])] : []
   return differences(before, object).every((f) => IN_PLACE.has(f) && !remade.includes(f))
 }
 
@@ -116,7 +116,7 @@ function devicesOf(o: KernelObject): string[] {
 }
 
 /** Devices on top of devices that go away: they go along, and whatever rides on them in turn. */
-function riders(objects: Iterable<KernelObject>, lost: ReadonlySet<string>): KernelObject[] {
+function stackedDevices(objects: Iterable<KernelObject>, lost: ReadonlySet<string>): KernelObject[] {
   return [...objects].filter((o) => o.kind === 'link' && o.type === 'vxlan' && lost.has(`${o.ns} ${o.dev}`))
 }
 
@@ -137,7 +137,7 @@ export function diff(current: readonly KernelObject[], desired: readonly KernelO
   const isInLostNs = (o: KernelObject): boolean => lostNs.has(o.ns) || (o.kind === 'veth' && lostNs.has(o.peer.ns))
   const lostDevices = new Set<string>()
   for (const [key, o] of have) if (isInLostNs(o) || !stays(key, o)) for (const d of devicesOf(o)) lostDevices.add(d)
-  for (const o of riders(have.values(), lostDevices)) for (const d of devicesOf(o)) lostDevices.add(d)
+  for (const o of stackedDevices(have.values(), lostDevices)) for (const d of devicesOf(o)) lostDevices.add(d)
   const isOnLostDevice = (o: KernelObject): boolean => {
     const dev = deviceOf(o)
     return dev !== undefined && lostDevices.has(`${o.ns} ${dev}`)
@@ -216,7 +216,7 @@ export function applyChanges(current: readonly KernelObject[], changes: readonly
     const gone = change.object
     state.delete(keyOf(gone))
     const devices = new Set(devicesOf(gone))
-    for (const o of riders(state.values(), devices)) for (const d of devicesOf(o)) devices.add(d)
+    for (const o of stackedDevices(state.values(), devices)) for (const d of devicesOf(o)) devices.add(d)
     for (const [key, o] of state) {
       const dev = deviceOf(o)
       const inside = gone.kind === 'netns' && (o.ns === gone.ns || (o.kind === 'veth' && o.peer.ns === gone.ns))

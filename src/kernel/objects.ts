@@ -13,14 +13,14 @@ interface Common {
   readonly from?: Source
   /** Why it is there, for readers of the script. */
   readonly note?: string
-  readonly altered?: Altered
+  readonly nonDefault?: NonDefault
 }
 
 /**
  * Only ever observed: attributes that nobody asks for because a new object has them right, and that are otherwise now,
  * in the words of iproute2 where it has any: `isolated on`, `mtu 600`, `no connected route`.
  */
-export type Altered = readonly string[]
+export type NonDefault = readonly string[]
 
 export interface Netns extends Common {
   readonly kind: 'netns'
@@ -44,7 +44,7 @@ export interface VethEnd {
   readonly port?: BridgePort
   /** Only ever observed: the device exists but was taken down. */
   readonly down?: true
-  readonly altered?: Altered
+  readonly nonDefault?: NonDefault
 }
 
 /** A veth pair. It is made from `ns`, where `name` is; `peer` appears in its own namespace at once. */
@@ -102,7 +102,7 @@ export interface Route extends Common {
   readonly dst: string
   readonly type?: 'blackhole' | 'unreachable' | 'prohibit'
   /** Only ever observed: what makes it another route to the same destination, `metric 5`. Nobody asks for such. */
-  readonly beside?: string
+  readonly qualifier?: string
   readonly via?: string
   readonly dev?: string
   /** The next hop is on the link although no address says so. */
@@ -120,7 +120,7 @@ export interface Rule extends Common {
   readonly src: string
   readonly table: number
   /** Only ever observed: further conditions, and what it does but to consult a table: `to 10.0.0.0/8 blackhole`. */
-  readonly beside?: string
+  readonly qualifier?: string
 }
 
 /** A permanent neighbour entry. On a GRE device the link-layer address is the far end's IPv4 address. */
@@ -188,13 +188,13 @@ export interface Process extends Common {
   /** The pod's addresses, for the container's environment. */
   readonly addresses: readonly string[]
   /** Only ever observed: it was started in a namespace that has been deleted since. */
-  readonly astray?: true
+  readonly inDeletedNamespace?: true
 }
 
 export type KernelObject = Netns | Veth | Link | Address | Route | Rule | Neighbour | Fdb | Sysctl | Chain | Ipset | Process
 export type Kind = KernelObject['kind']
 
-const beside = (o: Route | Rule): string => (o.beside === undefined ? '' : ` ${o.beside}`)
+const qualifier = (o: Route | Rule): string => (o.qualifier === undefined ? '' : ` ${o.qualifier}`)
 
 /** What makes an object the same object although its other fields differ. */
 export function keyOf(o: KernelObject): string {
@@ -207,9 +207,9 @@ export function keyOf(o: KernelObject): string {
     case 'address':
       return `address ${o.ns} ${o.dev} ${o.address}`
     case 'route':
-      return `route ${o.ns} ${o.family} ${o.dst} ${o.table ?? 'main'}${beside(o)}`
+      return `route ${o.ns} ${o.family} ${o.dst} ${o.table ?? 'main'}${qualifier(o)}`
     case 'rule':
-      return `rule ${o.ns} ${o.family} ${o.priority}${beside(o)}`
+      return `rule ${o.ns} ${o.family} ${o.priority}${qualifier(o)}`
     case 'neighbour':
       return `neighbour ${o.ns} ${o.dev} ${o.address}`
     case 'fdb':

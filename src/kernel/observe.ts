@@ -3,22 +3,22 @@
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
 import { readdirSync, statSync } from 'node:fs'
-import { alteredLink, lacksLinkLocal, noLinkLocal } from './altered.ts'
-import { Connected } from './connected.ts'
-import { ABSENT, type Enter, type Job, type Step } from './enter.ts'
-import { NETNS_DIR, netnsFile } from './netns.ts'
+import { nonDefaultLink, lacksLinkLocal, noLinkLocal } from './links/non-default.ts'
+import { Connected } from './kinds/connected.ts'
+import { ABSENT, type NamespacePool, type Job, type Step } from '../netns/namespace-pool.ts'
+import { NETNS_DIR, netnsFile } from '../netns/paths.ts'
 import type { KernelObject, Kind, Process, VethEnd } from './objects.ts'
-import { pairs, settle, type End } from './pairs.ts'
-import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, linkObject, neighbourObjects } from './parse.ts'
-import { jsonLines, withAltered, type IpLink } from './printed.ts'
-import type { Survey } from './survey.ts'
-import { routeObjects, ruleObjects, type IpRoute, type IpRule } from './parse-routes.ts'
+import { pairs, waitForCarrier, type End } from './links/veth-pairs.ts'
+import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, linkObject, neighbourObjects } from './kinds/parse.ts'
+import { jsonLines, withNonDefault, type IpLink } from './kinds/iproute2.ts'
+import type { Survey } from './unmanaged/survey.ts'
+import { routeObjects, ruleObjects, type IpRoute, type IpRule } from './kinds/parse-routes.ts'
 
 export interface ObserveOptions {
   /** What {@link readSteps} printed, for namespaces that were read while they were made. */
   readonly already?: ReadonlyMap<string, ReadonlyMap<Part, string>>
   /** What a container was started as, if it was (it may have ended since: containers are not restarted). */
-  readonly started?: (process: Process) => { readonly spec?: unknown; readonly astray: boolean } | undefined
+  readonly started?: (process: Process) => { readonly spec?: unknown; readonly inDeletedNamespace: boolean } | undefined
   readonly onProgress?: (share: number) => void
   /** What else to look for on the way. */
   readonly survey?: Survey
@@ -93,7 +93,7 @@ export function readSteps(hints: readonly KernelObject[]): (ns: string) => reado
  * Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw.
  * A container cannot be asked what it was started as: that is on record, and else what the first hint says.
  */
-export async function observe(hints: readonly KernelObject[], enter: Enter, options: ObserveOptions = {}): Promise<KernelObject[]> {
+export async function observe(hints: readonly KernelObject[], pool: NamespacePool, options: ObserveOptions = {}): Promise<KernelObject[]> {
   const names = new Set(namespaces())
   const named = [...byNamespace(hints)].filter(([ns]) => names.has(ns))
   const dead = new Set(named.flatMap(([ns]) => (isMounted(ns) ? [] : [ns])))
@@ -123,7 +123,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
         mtu: link.mtu,
         ...(port ? { port } : {}),
         ...(link.flags.includes('UP') ? {} : { down: true }),
-        ...withAltered([...alteredLink(link), ...mute]),
+        ...withNonDefault([...nonDefaultLink(link), ...mute]),
       }
       ends.set(`${ns} ${link.ifname}`, { link, end })
     }
@@ -151,7 +151,7 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   }
   const jobs = work.map((w): Job => ({ ns: w.ns, steps: [...w.steps.map((s) => s.step), ...(survey?.steps(w.ns) ?? [])] }))
   let done = 0
-  await enter.run(jobs, (index, results) => {
+  await pool.run(jobs, (index, results) => {
     const { ns, e, steps } = work[index]!
     for (const { step, code, stdout, stderr } of results) {
       const part = steps[step]?.part
@@ -165,15 +165,16 @@ export async function observe(hints: readonly KernelObject[], enter: Enter, opti
   })
   for (const [ns] of expected) found.push({ kind: 'netns', ns })
   for (const ns of dead) found.push({ kind: 'netns', ns, dead: true })
-  await survey?.finish(enter)
-  await settle(hints, ends, enter, options.patience)
+  await survey?.finish(pool)
+  await waitForCarrier(hints, ends, pool, options.patience)
   found.push(...pairs(hints, ends))
   const processes = new Set<string>()
   for (const o of hints) {
     if (o.kind !== 'process' || processes.has(o.id)) continue
     processes.add(o.id)
     const started = options.started?.(o)
-    if (started) found.push({ ...strip((started.spec ?? o) as Process), ...(started.astray ? { astray: true } : {}) })
+    if (started)
+      found.push({ ...strip((started.spec ?? o) as Process), ...(started.inDeletedNamespace ? { inDeletedNamespace: true } : {}) })
   }
   return survey ? survey.with(found) : found
 }

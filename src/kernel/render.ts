@@ -2,11 +2,11 @@
  * Changes → batches, grouped by namespace and tool so that a lab costs processes in proportion to its
  * namespaces, never to its objects.
  */
-import { resetLines } from './altered.ts'
+import { resetLines } from './links/non-default.ts'
 import type { Batch, Line, Piece, Tool } from './batch.ts'
 import { differences, Stage, stageOf, type Change } from './diff.ts'
 import { type BridgePort, type Chain, type Link, type Neighbour, type Route, type Rule, type Veth, type VethEnd } from './objects.ts'
-import { byTable, chainLines, detours, ipsetPieces } from './rules.ts'
+import { byTable, chainLines, detours, ipsetPieces } from './kinds/rules.ts'
 
 /** Order of tools within a namespace and stage: settings, then devices and routes, then rules. */
 const TOOLS: readonly Tool[] = ['sysctl', 'ip', 'ip -6', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'process']
@@ -52,7 +52,7 @@ function deviceReplace(before: Veth | Link, o: Veth | Link): Piece[] {
         b.port ? `link set dev ${b.name} master ${b.port.master}` : `link set dev ${b.name} nomaster`,
         ...(b.port ? [portLine(b as VethEnd)!] : []),
       )
-    if (changed.includes('altered')) texts.push(...resetLines(b as VethEnd, a.altered ?? []))
+    if (changed.includes('nonDefault')) texts.push(...resetLines(b as VethEnd, a.nonDefault ?? []))
     // Raising a device that is up already is no change, and one that went down is the commonest drift.
     texts.push(`link set dev ${b.name} up`)
     return texts.map((text) => ({ ns: b.ns, tool: 'ip', stage: Stage.Devices, text }))

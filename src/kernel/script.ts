@@ -5,7 +5,7 @@
 import type { Batch, Line } from './batch.ts'
 import { toolArgv } from './batch.ts'
 import { Stage } from './diff.ts'
-import { NETNS_DIR } from './netns.ts'
+import { NETNS_DIR } from '../netns/paths.ts'
 
 const TITLES: Readonly<Record<Stage, string>> = {
   [Stage.Namespaces]: 'Namespaces: every node (host, pod, switch, router) is a network namespace of its own',

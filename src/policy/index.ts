@@ -1,5 +1,5 @@
 /** Every policy module. A new one: one file, one line here, one page in docs/. */
-import type { Lab } from '../model/lab.ts'
+import type { Lab } from '../lab/lab.ts'
 import { iptables } from './iptables.ts'
 import type { PolicyModule } from './policy.ts'
 

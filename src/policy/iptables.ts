@@ -20,8 +20,8 @@
  */
 import * as z from 'zod'
 import type { Chain, Ipset, KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab, Pod } from '../model/lab.ts'
-import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../model/policies.ts'
+import type { Host, Lab, Pod } from '../lab/lab.ts'
+import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../lab/policy/policies.ts'
 import type { Family } from '../topology/address.ts'
 import { comment, peerMatches, portMatches } from './matches.ts'
 import type { DenyRule, PolicyModule } from './policy.ts'

@@ -1,5 +1,5 @@
 /** Policy rules as iptables matches, in the form and order `iptables-save` prints them. Each ends with a space. */
-import type { Policy, PolicyRule, Protocol } from '../model/policies.ts'
+import type { Policy, PolicyRule, Protocol } from '../lab/policy/policies.ts'
 import type { SetTable } from './sets.ts'
 
 /** xt_comment keeps 255 bytes. */
@@ -27,7 +27,7 @@ export function peerMatches({ peers }: PolicyRule, end: 'src' | 'dst', sets: Set
 }
 
 /** xt_multiport takes 15 ports; a range counts twice. */
-const MOST_PORTS = 15
+const MAX_PORTS = 15
 
 /** Ports in as few lists as they fit. */
 function lists(ranges: readonly { readonly first: number; readonly last: number }[]): string[][] {
@@ -37,7 +37,7 @@ function lists(ranges: readonly { readonly first: number; readonly last: number 
     const cost = first === last ? 1 : 2
     if (room < cost) {
       result.push([])
-      room = MOST_PORTS
+      room = MAX_PORTS
     }
     result.at(-1)!.push(first === last ? String(first) : `${first}:${last}`)
     room -= cost

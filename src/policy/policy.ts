@@ -1,9 +1,9 @@
 /** What every policy module answers: how NetworkPolicies are enforced on a host. Pure: no I/O, no clock, no randomness. */
 import type * as z from 'zod'
-import type { Feature } from '../kernel/features.ts'
+import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab, Pod } from '../model/lab.ts'
-import type { Direction } from '../model/policies.ts'
+import type { Host, Lab, Pod } from '../lab/lab.ts'
+import type { Direction } from '../lab/policy/policies.ts'
 import type { Family } from '../topology/address.ts'
 
 /** The rule that ends what no policy allows. Its packet counter tells a deny from a packet that got lost on the way. */
@@ -18,7 +18,7 @@ export interface DenyRule {
 }
 
 /**
- * Enforces the policies of a lab (see model/policies.ts for what they mean). A pod's ingress is judged on the
+ * Enforces the policies of a lab (see lab/policy/policies.ts for what they mean). A pod's ingress is judged on the
  * pod's own host, and so is its egress; packets that come from or go to the host itself are never judged.
  */
 export interface PolicyModule {

@@ -72,7 +72,7 @@ export interface Started {
   /** What it was started as, if that can still be read. */
   readonly spec?: unknown
   /** It was started in a namespace that has been deleted since, whoever has its name now. */
-  readonly astray: boolean
+  readonly inDeletedNamespace: boolean
 }
 
 /** Tells of each container what it was started as; undefined when it was never started. */
@@ -80,7 +80,7 @@ export function startedIn(dir: string): (process: { readonly id: string; readonl
   const recorded = new Map(recordedProcesses(dir).map((each) => [each.id, each]))
   return ({ id, ns }) => {
     const found = recorded.get(id)
-    return found && { ...readSpec(dir, id), astray: found.netns !== namedNamespace(ns) }
+    return found && { ...readSpec(dir, id), inDeletedNamespace: found.netns !== namedNamespace(ns) }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Every way to make Services answer. A new one: one file, one line here, one page in docs/. */
-import type { Lab } from '../model/lab.ts'
+import type { Lab } from '../lab/lab.ts'
 import { iptablesModule } from './iptables.ts'
 import type { ServiceModule, ServiceProxy } from './service.ts'
 

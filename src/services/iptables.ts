@@ -18,7 +18,7 @@
  */
 import * as z from 'zod'
 import type { Chain, KernelObject } from '../kernel/objects.ts'
-import { addressOf, type Host, type Lab } from '../model/lab.ts'
+import { addressOf, type Host, type Lab } from '../lab/lab.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 import { PortPlan, type PortRules } from './port.ts'

@@ -4,8 +4,8 @@
  * servicePortEndpointChainName). The name of `default/kubernetes:https` is KUBE-SVC-NPX46M4PTMTKRN6Y on every cluster,
  * and here.
  */
-import { sha256 } from '../model/hash.ts'
-import type { Service, ServicePort } from '../model/services.ts'
+import { sha256 } from '../lab/hash.ts'
+import type { Service, ServicePort } from '../lab/services/services.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 /** 16 characters of 5 bits each. */

@@ -3,9 +3,9 @@
  * Pure: no I/O, no clock, no randomness.
  */
 import type * as z from 'zod'
-import type { Feature } from '../kernel/features.ts'
+import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab } from '../model/lab.ts'
+import type { Host, Lab } from '../lab/lab.ts'
 
 /** Makes the lab's Services (`lab.services`) answer on every host. */
 export interface ServiceProxy {

@@ -3,8 +3,8 @@
  * the Service or nobody was there to answer. kube-proxy deletes such entries (pkg/proxy/conntrack/cleanup.go), and so
  * is done here. TCP connections are left alone: they end by themselves.
  */
-import type { Lab } from '../model/lab.ts'
-import type { Service, ServicePort } from '../model/services.ts'
+import type { Lab } from '../lab/lab.ts'
+import type { Service, ServicePort } from '../lab/services/services.ts'
 import { portName } from './names.ts'
 
 /** Entries that a change has made stale on every host. */
@@ -38,7 +38,7 @@ function udpPorts(lab: Lab): Map<string, UdpPort> {
 }
 
 /** What a client may have sent to: addresses with the port, and the node port of any address. */
-function doors({ service, port }: UdpPort): { readonly six: boolean | undefined; readonly match: readonly string[] }[] {
+function frontends({ service, port }: UdpPort): { readonly six: boolean | undefined; readonly match: readonly string[] }[] {
   const at = (ip: string): { six: boolean; match: string[] } => ({
     six: ip.includes(':'),
     match: ['--orig-dst', ip, '--orig-port-dst', String(port.port)],
@@ -61,11 +61,11 @@ export function staleFlows(before: Lab, after: Lab): StaleFlows[] {
     for (const ip of old.endpoints) {
       if (next?.endpoints.has(ip)) continue
       const isSix = ip.includes(':')
-      for (const { six, match } of doors(old)) if (six === undefined || six === isSix) add(isSix, [...match, '--dst-nat', ip])
+      for (const { six, match } of frontends(old)) if (six === undefined || six === isSix) add(isSix, [...match, '--dst-nat', ip])
     }
     if (!next || old.endpoints.size > 0 || next.endpoints.size === 0) continue
     // The first one has come: whoever asked before was sent nowhere.
-    for (const { six, match } of doors(next)) for (const is of six === undefined ? [false, true] : [six]) add(is, match)
+    for (const { six, match } of frontends(next)) for (const is of six === undefined ? [false, true] : [six]) add(is, match)
   }
   return found
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { namespaces } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { apply } from '../kernel/apply.ts'
-import type { Enter } from '../kernel/enter.ts'
+import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { endProcesses, pidsInNamespaces, stopProcesses } from '../process/stop.ts'
 import { forget, forgetApplied, processDir, readJournal, removeRemains, StateError } from './store.ts'
@@ -26,7 +26,7 @@ function commandOf(pid: number): string {
  * Ends the lab's processes and deletes its namespaces; everything else of a lab lives in them and goes along.
  * The caller holds the lab's lock. Undefined when there is no such lab. Doing it twice is fine.
  */
-export async function removeLab(lab: string, enter: Enter): Promise<Removed | undefined> {
+export async function removeLab(lab: string, pool: NamespacePool): Promise<Removed | undefined> {
   const journal = readJournal(lab)
   if (!journal) {
     removeRemains(lab)
@@ -41,7 +41,7 @@ export async function removeLab(lab: string, enter: Enter): Promise<Removed | un
   const doomed = journal.namespaces.filter((ns) => present.has(ns))
   const batches = render(doomed.map((ns) => ({ action: 'delete', object: { kind: 'netns', ns } satisfies KernelObject })))
   let refused: string | undefined
-  await apply(batches, enter, {
+  await apply(batches, pool, {
     startProcesses: async () => [],
     stopProcesses: async () => {},
     onLeft: ({ stderr }) => (refused ??= stderr),

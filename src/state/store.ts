@@ -12,8 +12,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Usual } from '../kernel/settings.ts'
-import type { Lab } from '../model/lab.ts'
+import type { SysctlBaseline } from '../kernel/unmanaged/sysctls.ts'
+import type { Lab } from '../lab/lab.ts'
 
 const STATE_DIR = '/run/netlab'
 
@@ -34,7 +34,7 @@ export interface Applied {
   /** Unix time, seconds. */
   readonly since: number
   /** Settings that its namespaces have by themselves. Absent: an earlier version made the lab and kept no record. */
-  readonly usual?: Usual
+  readonly baseline?: SysctlBaseline
 }
 
 /** A change of a running lab: on record from before its first step until it is finished or put back. */

@@ -8,7 +8,7 @@ import type { Compiled } from '../compile/compile.ts'
 import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff, type Change } from '../kernel/diff.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
-import type { Enter } from '../kernel/enter.ts'
+import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { keyOf, type KernelObject } from '../kernel/objects.ts'
 import { namespaces, observe, readSteps, type ObserveOptions, type Part } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
@@ -27,7 +27,7 @@ import {
   writeJournal,
   type Applied,
 } from './store.ts'
-import { usualOf } from './usual.ts'
+import { baselineOf } from '../kernel/unmanaged/sysctl-baseline.ts'
 
 /** What happens next, for progress lines. */
 export type Phase = 'cleaning up' | 'reading' | 'applying' | 'reading back' | 'rolling back'
@@ -58,17 +58,17 @@ type Converged = { readonly changes: readonly Change[] } | { readonly failure: A
 
 export class Session {
   readonly #lab: string
-  readonly #enter: Enter
+  readonly #pool: NamespacePool
   readonly #options: UpOptions
 
-  constructor(lab: string, enter: Enter, options: UpOptions) {
+  constructor(lab: string, pool: NamespacePool, options: UpOptions) {
     this.#lab = lab
-    this.#enter = enter
+    this.#pool = pool
     this.#options = options
   }
 
   async observe(hints: readonly KernelObject[], already?: Already): Promise<KernelObject[]> {
-    return observe(hints, this.#enter, { started: startedIn(processDir(this.#lab)), ...(already ? { already } : {}) })
+    return observe(hints, this.#pool, { started: startedIn(processDir(this.#lab)), ...(already ? { already } : {}) })
   }
 
   /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
@@ -113,7 +113,7 @@ export class Session {
               }
             : {}),
         }
-        const failure = await apply(render(changes), this.#enter, options)
+        const failure = await apply(render(changes), this.#pool, options)
         if (failure) return { failure }
       }
       this.#options.onPhase?.('reading back')
@@ -142,9 +142,9 @@ const staysBehind = (o: KernelObject): boolean => o.kind === 'sysctl' || (o.kind
 const namespacesOf = (objects: readonly KernelObject[]): string[] => objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
 
 /** Brings a lab up. The caller holds its lock and has checked the machine. */
-export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptions = {}): Promise<UpResult> {
+export async function bringUp(compiled: Compiled, pool: NamespacePool, options: UpOptions = {}): Promise<UpResult> {
   const { lab, objects: desired } = compiled
-  const session = new Session(lab.name, enter, options)
+  const session = new Session(lab.name, pool, options)
   let applied = readApplied(lab.name)
   const journal = readJournal(lab.name)
   const ours = new Set(journal?.namespaces)
@@ -155,18 +155,18 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
   if (journal && !applied) {
     // An earlier `up` was killed half-way.
     options.onPhase?.('cleaning up')
-    await removeLab(lab.name, enter)
+    await removeLab(lab.name, pool)
     applied = undefined
   }
   const before = applied ? withAttempt(applied) : []
-  const usual = await usualOf(applied, before, desired, present, enter)
+  const baseline = await baselineOf(applied, before, desired, present, pool)
   let owned: readonly KernelObject[] = []
   if (applied) {
     options.onPhase?.('reading')
     owned = ownedOf(await session.observe([...before, ...desired]), before, desired)
     const changes = diff(owned, desired)
     if (changes.length === 0) {
-      remember(compiled, applied, usual)
+      remember(compiled, applied, baseline)
       return { outcome: 'unchanged', changes }
     }
     options.onChanges?.(changes)
@@ -184,10 +184,10 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
     result = 'interrupted'
   }
   if (result !== 'interrupted' && 'changes' in result) {
-    remember(compiled, applied, usual)
+    remember(compiled, applied, baseline)
     return { outcome: applied ? 'changed' : 'created', changes: result.changes }
   }
-  const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), enter, options)
+  const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), pool, options)
   if (bug !== undefined) throw bug
   if (result === 'interrupted') return { outcome: 'interrupted', rolledBack }
   return 'failure' in result
@@ -196,9 +196,9 @@ export async function bringUp(compiled: Compiled, enter: Enter, options: UpOptio
 }
 
 /** Saves the lab as it now is; whoever reads it later finds the lines of the newest file. */
-function remember({ lab, objects }: Compiled, applied: Applied | undefined, usual: Applied['usual']): void {
+function remember({ lab, objects }: Compiled, applied: Applied | undefined, baseline: Applied['baseline']): void {
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
-  writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000), ...(usual ? { usual } : {}) })
+  writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000), ...(baseline ? { baseline } : {}) })
   endAttempt(lab.name)
 }
 
@@ -220,12 +220,12 @@ async function rollBack(
   lab: string,
   applied: Applied | undefined,
   touched: readonly KernelObject[],
-  enter: Enter,
+  pool: NamespacePool,
   options: UpOptions,
 ): Promise<boolean> {
   options.onPhase?.('rolling back')
   try {
-    return await putBack(session, lab, applied, touched, enter)
+    return await putBack(session, lab, applied, touched, pool)
   } catch {
     // What made the change fail matters more than what made the way back fail, and status shows what is left.
     return false
@@ -237,10 +237,10 @@ async function putBack(
   lab: string,
   applied: Applied | undefined,
   touched: readonly KernelObject[],
-  enter: Enter,
+  pool: NamespacePool,
 ): Promise<boolean> {
   if (!applied) {
-    await removeLab(lab, enter)
+    await removeLab(lab, pool)
     return true
   }
   const owned = ownedOf(await session.observe([...applied.objects, ...touched]), touched)
@@ -250,7 +250,7 @@ async function putBack(
   remember(
     { lab: applied.lab, objects: applied.objects, needs: [] },
     applied,
-    await usualOf(applied, touched, applied.objects, present, enter),
+    await baselineOf(applied, touched, applied.objects, present, pool),
   )
   return true
 }

@@ -1,19 +1,19 @@
 /**
- * The front door: a file, or its text, becomes a validated {@link Topology} whose every value knows
+ * The entry point: a file, or its text, becomes a validated {@link Topology} whose every value knows
  * its line and column. Whatever is wrong with it is found at once and comes back as diagnostics.
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { SHORTEST } from './complaints.ts'
+import { SHORTEST } from './schema/errors.ts'
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
-import { errorMap, explain } from './explain.ts'
-import { findManifests } from './manifest-files.ts'
-import { mergeManifests, type ManifestText } from './manifests.ts'
-import type { EndpointSlice } from './objects/endpoint-slice.ts'
-import { topologySchema, type ModuleSchemas, type Topology } from './schema.ts'
+import { errorMap, explain } from './schema/explain.ts'
+import { findManifests } from './kubernetes/manifest-files.ts'
+import { mergeManifests, type ManifestText } from './kubernetes/manifests.ts'
+import type { EndpointSlice } from './kubernetes/endpoint-slice.ts'
+import { topologySchema, type ModuleSchemas, type Topology } from './schema/schema.ts'
 import { suggest } from './suggest.ts'
-import { describeValue, formatPath } from './words.ts'
-import { parseYaml, type YamlDocument } from './yaml.ts'
+import { describeValue, formatPath } from './schema/format.ts'
+import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
 
 /** Far above the largest lab: a bigger file is not a topology. */
 const MAX_BYTES = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   const written = documents.filter((document) => !document.isEmpty)
   const document = written[0] ?? documents[0]
   if (!document) return { diagnostics }
-  const misfit = judgeWhole(written, file)
+  const misfit = evaluateWhole(written, file)
   if (misfit) return { diagnostics: [...diagnostics, misfit].sort(byPosition) }
 
   const { value, positions } = document
@@ -60,7 +60,7 @@ function schemaOf(modules: ModuleSchemas): ReturnType<typeof topologySchema> {
 }
 
 /** What is wrong with a file as a whole: it is empty, several documents, no mapping, or something else's. */
-function judgeWhole(written: readonly YamlDocument[], file: string): Diagnostic | undefined {
+function evaluateWhole(written: readonly YamlDocument[], file: string): Diagnostic | undefined {
   const error = (code: string, { line, column }: { line: number; column: number }, message: string, hint: string): Diagnostic => ({
     code,
     severity: 'error',

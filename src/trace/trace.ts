@@ -1,3 +1,3 @@
 /** What a trace needs once it listens: one chunk of the program, loaded meanwhile. */
-export { finish, gather } from './gather.ts'
-export { tell } from './tell.ts'
+export { finish, gather } from './collect/gather.ts'
+export { buildResult } from './build-result.ts'

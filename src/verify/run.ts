@@ -1,16 +1,16 @@
 /** A whole test of a running lab: who must listen listens, everything is asked, what differs is asked again, all is judged. */
-import { Enter } from '../kernel/enter.ts'
-import { addressOf, type Lab } from '../model/lab.ts'
+import { NamespacePool } from '../netns/namespace-pool.ts'
+import { addressOf, type Lab } from '../lab/lab.ts'
 import type { Applied } from '../state/store.ts'
-import { Askers } from './ask/askers.ts'
-import type { MachineLosses } from './ask/machine.ts'
-import { Asking, distinct, type AskingOptions } from './ask/asking.ts'
+import { Askers } from './probing/askers.ts'
+import type { MachineLosses } from './probing/machine.ts'
+import { Asking, distinct, type AskingOptions } from './probing/ask.ts'
 import type { Check, Group, TestRun } from './check.ts'
-import { forbidden } from './model/wire.ts'
-import type { Asked, Evidence, Findings, Promises, Scene } from './promises.ts'
+import { forbidden } from './checks/model/wire.ts'
+import type { Asked, Evidence, Findings, CheckSource, TestPlan } from './check-source.ts'
 import { lookAfter, readContainers } from './evidence/containers.ts'
 import { readAfter, readBefore } from './evidence/readings.ts'
-import { sceneOf, type Sampling } from './scene.ts'
+import { testPlanOf, type Sampling } from './test-plan.ts'
 import { UnderlayEar } from './evidence/underlay.ts'
 
 export interface TestOptions extends Sampling, AskingOptions {
@@ -52,14 +52,14 @@ function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evide
  * Tests a running lab. Leaves it as it was.
  * @throws when `signal` is aborted, and when a helper process cannot run
  */
-export async function runTest(applied: Applied, all: readonly Promises[], options: TestOptions = {}): Promise<TestRun> {
+export async function runTest(applied: Applied, all: readonly CheckSource[], options: TestOptions = {}): Promise<TestRun> {
   const started = performance.now()
   const { lab } = applied
   const { groups, signal, onProgress } = options
-  const { scene, untested } = sceneOf(lab, options)
+  const { plan, untested } = testPlanOf(lab, options)
   const sources = all.filter((s) => !groups || groups.includes(s.group))
   const askers = new Askers()
-  const enter = new Enter()
+  const pool = new NamespacePool()
   const ears: UnderlayEar[] = []
   const abort = (): void => void askers.close()
   signal?.addEventListener('abort', abort, { once: true })
@@ -68,17 +68,17 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
     const { evidence } = asking
     onProgress?.('opening listeners')
     // Before anybody but the lab's own containers listens.
-    const states = await readContainers(lab, enter, options.patience, signal)
-    const [before, held] = await Promise.all([readBefore(lab, enter), askers.listen(sources.flatMap((s) => s.listening(scene)))])
+    const states = await readContainers(lab, pool, options.patience, signal)
+    const [before, held] = await Promise.all([readBefore(lab, pool), askers.listen(sources.flatMap((s) => s.listening(plan)))])
     const readings = { ...before, states }
     evidence.held = held
     evidence.readings = readings
-    const asked = distinct([...vital(lab), ...sources.flatMap((s) => s.questions(scene))])
-    const watched = distinct(sources.flatMap((s) => s.watched?.(scene) ?? []))
+    const asked = distinct([...vital(lab), ...sources.flatMap((s) => s.questions(plan))])
+    const watched = distinct(sources.flatMap((s) => s.watched?.(plan) ?? []))
     const watch = new UnderlayEar(applied)
     ears.push(watch)
-    await watch.watch(readings, forbidden(scene))
-    await asking.ask(asked, enter)
+    await watch.watch(readings, forbidden(plan))
+    await asking.ask(asked, pool)
     signal?.throwIfAborted()
     if (watched.length > 0) {
       const ear = new UnderlayEar(applied)
@@ -89,12 +89,12 @@ export async function runTest(applied: Applied, all: readonly Promises[], option
     }
     evidence.caught = await watch.end()
     signal?.throwIfAborted()
-    await readAfter(readings, enter)
+    await readAfter(readings, pool)
     lookAfter(lab, states)
-    return result(lab, scene, sources, asked, asking, untested, started, groups)
+    return result(lab, plan, sources, asked, asking, untested, started, groups)
   } finally {
     signal?.removeEventListener('abort', abort)
-    enter.close()
+    pool.close()
     await Promise.all([askers.close(), ...ears.map((e) => e.end())])
   }
 }
@@ -120,15 +120,15 @@ function nothingToTest(groups: readonly Group[] | undefined, findings: readonly 
 
 function result(
   lab: Lab,
-  scene: Scene,
-  sources: readonly Promises[],
+  plan: TestPlan,
+  sources: readonly CheckSource[],
   asked: readonly Asked[],
   { evidence, lost }: Asking,
   untested: readonly string[],
   started: number,
   groups: readonly Group[] | undefined,
 ): TestRun {
-  const findings: Findings[] = sources.map((s) => s.judge(scene, evidence))
+  const findings: Findings[] = sources.map((s) => s.judge(plan, evidence))
   return {
     lab: lab.name,
     file: lab.file,

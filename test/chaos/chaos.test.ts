@@ -66,13 +66,13 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
   const lab = new Lab(LARGE)
   let untouched: Snapshot
   /** What an `up` takes here and now, milliseconds. */
-  let usual = 0
+  let baseline = 0
 
   before(async () => {
     untouched = await machineSnapshot()
     const started = performance.now()
     await lab.mustUp()
-    usual = performance.now() - started
+    baseline = performance.now() - started
     assert.equal((await lab.down()).code, 0)
   })
   afterEach(async () => {
@@ -81,7 +81,7 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
   })
   after(() => lab.remove())
 
-  const moment = (): number => Math.floor(random() * usual * 1.1)
+  const moment = (): number => Math.floor(random() * baseline * 1.1)
   async function nothingLeft(): Promise<void> {
     assert.deepEqual(await settledSnapshot(untouched), untouched)
   }
@@ -96,7 +96,7 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
     test(`up killed at some moment, then ${thenUp ? 'up' : 'down'} (${round})`, async (t) => {
       const ms = moment()
       const result = await interrupted(['up', lab.file], 'SIGKILL', ms)
-      t.diagnostic(`after ${ms} of ${Math.round(usual)} ms: ${result.signal ?? `exit code ${result.code}`}`)
+      t.diagnostic(`after ${ms} of ${Math.round(baseline)} ms: ${result.signal ?? `exit code ${result.code}`}`)
       if (thenUp) await arrives()
       const down = await lab.down()
       assert.equal(down.code, 0, told(down))
@@ -129,7 +129,7 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
       test(`${signal} at some moment of up (${round})`, async (t) => {
         const ms = moment()
         const result = await interrupted(['up', lab.file], signal, ms)
-        t.diagnostic(`after ${ms} of ${Math.round(usual)} ms: ${result.signal ?? `exit code ${result.code}`}`)
+        t.diagnostic(`after ${ms} of ${Math.round(baseline)} ms: ${result.signal ?? `exit code ${result.code}`}`)
         // Too late: it had succeeded.
         if (result.code === 0) return lab.mustBeHealthy()
         // Too early or too late: Node itself was just starting, or had nothing left to do but to end.

@@ -59,13 +59,20 @@ const WIRE: Readonly<Record<string, Pick<Combination, 'overhead' | 'wire'>>> = {
   direct: { overhead: 0, wire: [] },
 }
 
-const usual = { externals: true, masquerade: true, mtu: { underlay: 1500 } } as const
+const baseline = { externals: true, masquerade: true, mtu: { underlay: 1500 } } as const
 
 function* products(): Generator<Combination> {
   for (const type of ['vxlan', 'direct', 'gre', 'ipip'] as const) {
     for (const attach of ['bridge', 'routed'] as const) {
       for (const families of type === 'ipip' ? (['v4'] as const) : (['v4', 'v6', 'dual'] as const)) {
-        yield { title: `${type}, ${attach}, ${families}`, backend: { type }, attach: { type: attach }, families, ...usual, ...WIRE[type]! }
+        yield {
+          title: `${type}, ${attach}, ${families}`,
+          backend: { type },
+          attach: { type: attach },
+          families,
+          ...baseline,
+          ...WIRE[type]!,
+        }
       }
     }
   }
@@ -73,7 +80,7 @@ function* products(): Generator<Combination> {
 
 const variants: readonly Combination[] = [
   ...(['bridge', 'routed'] as const).map((attach): Combination => ({
-    ...usual,
+    ...baseline,
     title: `vxlan with another vni and port, ${attach}, dual, no router`,
     backend: { type: 'vxlan', vni: 4242, port: 4789 },
     attach: attach === 'bridge' ? { type: attach, name: 'docker0' } : { type: attach },
@@ -89,7 +96,7 @@ const variants: readonly Combination[] = [
       ['ipip', 'routed', 'v4'],
     ] as const
   ).map(([type, attach, families]): Combination => ({
-    ...usual,
+    ...baseline,
     title: `${type} across segments only, ${attach}, ${families}`,
     backend: { type, tunnel: 'cross-segment' },
     attach: { type: attach },
@@ -98,7 +105,7 @@ const variants: readonly Combination[] = [
     ...WIRE[type]!,
   })),
   ...(['vxlan', 'direct', 'ipip'] as const).map((type): Combination => ({
-    ...usual,
+    ...baseline,
     title: `${type} over links of unequal MTU, bridge, v4`,
     backend: { type },
     attach: { type: 'bridge' },
@@ -108,7 +115,7 @@ const variants: readonly Combination[] = [
     ...WIRE[type]!,
   })),
   {
-    ...usual,
+    ...baseline,
     title: 'gre with a key, bridge, dual',
     backend: { type: 'gre', key: 77 },
     attach: { type: 'bridge' },
@@ -116,7 +123,7 @@ const variants: readonly Combination[] = [
     ...WIRE['gre key']!,
   },
   {
-    ...usual,
+    ...baseline,
     title: 'vxlan without masquerade, routed, dual',
     backend: { type: 'vxlan' },
     attach: { type: 'routed' },

@@ -11,8 +11,8 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { Browser, BrowserContextOptions, BrowserType, Page } from 'playwright-core'
-import { traceHtml } from '../../src/report/trace-html.ts'
-import type { Story } from '../../src/trace/story.ts'
+import { traceHtml } from '../../src/report/trace/trace-html.ts'
+import type { TraceResult } from '../../src/trace/result.ts'
 import { root } from '../support/root.ts'
 import { delivered, hostile, lab, overIpv6, policyDrop, tooBig } from '../unit/packet/stories.ts'
 
@@ -33,7 +33,7 @@ function missing(): string | false {
   }
 }
 
-const STORIES: Readonly<Record<string, () => Story>> = { delivered, policyDrop, tooBig, overIpv6, hostile }
+const STORIES: Readonly<Record<string, () => TraceResult>> = { delivered, policyDrop, tooBig, overIpv6, hostile }
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run']
 const DESKTOP = { viewport: { width: 1280, height: 900 } }
 const TOO_WIDE = `(() => {
@@ -83,10 +83,10 @@ describe('the page of a trace', { skip: missing() }, () => {
     rmSync(dir, { recursive: true })
   })
 
-  /** Opens a story; fails when the page complains or asks the network for anything. */
-  async function open(story: Story, options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {
+  /** Opens a traced; fails when the page complains or asks the network for anything. */
+  async function open(traced: TraceResult, options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {
     const file = join(dir, 'page.html')
-    writeFileSync(file, traceHtml(story, lab()))
+    writeFileSync(file, traceHtml(traced, lab()))
     const page = await browser.newPage(options)
     const troubles: string[] = []
     page.on('console', (m) => troubles.push(`${m.type()}: ${m.text()}`))

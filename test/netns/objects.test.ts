@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
-import { compileFile } from '../../src/commands/context.ts'
+import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { apply } from '../../src/kernel/apply.ts'
 import { diff } from '../../src/kernel/diff.ts'
-import { Enter } from '../../src/kernel/enter.ts'
+import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { describe as named } from '../../src/kernel/describe.ts'
 import { deviceOf, keyOf, type KernelObject } from '../../src/kernel/objects.ts'
 import { drift } from '../../src/kernel/drift.ts'
@@ -108,17 +108,17 @@ const OBJECTS: readonly KernelObject[] = [
   { kind: 'chain', ns: one, family: 6, table: 'filter', chain: 'IDLE', builtin: false, rules: [] },
 ]
 
-const enter = new Enter()
+const pool = new NamespacePool()
 const nobody = { startProcesses: async () => [], stopProcesses: async () => {} }
 
 async function turn(from: readonly KernelObject[], to: readonly KernelObject[]): Promise<void> {
-  const failure = await apply(render(diff(from, to)), enter, nobody)
+  const failure = await apply(render(diff(from, to)), pool, nobody)
   assert.equal(failure, undefined, `${failure?.command}: ${failure?.stderr}`)
 }
 
 /** What the kernel holds of these, told in words. */
 async function lacks(objects: readonly KernelObject[]): Promise<string[]> {
-  const { missing, changed } = drift(objects, await observe(objects, enter))
+  const { missing, changed } = drift(objects, await observe(objects, pool))
   return [
     ...missing.map((o) => `missing: ${named(o)}`),
     ...changed.map((c) => `${c.fields.join(', ')} of ${named(c.object)}: ${JSON.stringify(c.observed)}`),
@@ -145,14 +145,14 @@ describe('kernel objects', { skip: unable }, () => {
   before(() => turn([], OBJECTS))
   after(async () => {
     const mine = OBJECTS.filter((o) => o.kind === 'netns')
-    await apply(render(diff(mine, [])), enter, nobody)
-    enter.close()
+    await apply(render(diff(mine, [])), pool, nobody)
+    pool.close()
   })
 
   test('what was applied is what is observed', async () => {
     assert.deepEqual(await lacks(OBJECTS), [])
     const known = new Set(OBJECTS.map(keyOf))
-    const observed = (await observe(OBJECTS, enter)).filter((o) => known.has(keyOf(o)))
+    const observed = (await observe(OBJECTS, pool)).filter((o) => known.has(keyOf(o)))
     assert.deepEqual(diff(observed, OBJECTS), [])
     assert.deepEqual(diff(OBJECTS, observed), [])
   })
@@ -163,7 +163,7 @@ describe('kernel objects', { skip: unable }, () => {
     if (o.kind === 'chain' && o.chain === 'OURS') continue
     test(`out and in again: ${named(o)}`, async () => {
       await turn(OBJECTS, without(o))
-      const now = await observe(OBJECTS, enter)
+      const now = await observe(OBJECTS, pool)
       assert.ok(!now.some((other) => keyOf(other) === keyOf(o)), 'it is still there')
       // What lived on it went along; as an observed state it comes back complete.
       const owned = now.filter((other) => OBJECTS.some((ours) => keyOf(ours) === keyOf(other)))
@@ -192,12 +192,12 @@ describe('kernel objects', { skip: unable }, () => {
       const other = OBJECTS.map(change)
       assert.notDeepEqual(other, OBJECTS)
       await turn(OBJECTS, other)
-      const now = await observe(other, enter)
+      const now = await observe(other, pool)
       const owned = now.filter((x) => other.some((ours) => keyOf(ours) === keyOf(x)))
       await turn(owned, other)
       assert.deepEqual(await lacks(other), [])
       await turn(other, OBJECTS)
-      const back = await observe(OBJECTS, enter)
+      const back = await observe(OBJECTS, pool)
       await turn(
         back.filter((x) => OBJECTS.some((ours) => keyOf(ours) === keyOf(x))),
         OBJECTS,
@@ -232,9 +232,9 @@ describe('a whole lab', { skip: unable }, () => {
       ])
       const { missing, changed, unexpected } = drift(
         objects.filter((o) => o.kind !== 'process'),
-        await observe(objects, enter),
+        await observe(objects, pool),
       )
-      enter.close()
+      pool.close()
       // Every namespace has loopback, asked for or not.
       const surprising = unexpected.filter((o) => !(o.kind === 'link' && o.type === 'loopback'))
       assert.deepEqual({ missing, changed, surprising }, { missing: [], changed: [], surprising: [] })

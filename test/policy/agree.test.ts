@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { compileFile } from '../../src/commands/context.ts'
-import { Enter } from '../../src/kernel/enter.ts'
-import { addressOf, type Lab } from '../../src/model/lab.ts'
-import { reachability } from '../../src/model/reachability.ts'
-import type { Party, Question as Asked } from '../../src/model/verdict.ts'
+import { compileFile } from '../../src/cli/commands/lab/context.ts'
+import { NamespacePool } from '../../src/netns/namespace-pool.ts'
+import { addressOf, type Lab } from '../../src/lab/lab.ts'
+import { reachability } from '../../src/lab/policy/reachability.ts'
+import type { Actor, Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -68,8 +68,8 @@ for (const [n, network] of DATAPATHS.entries()) {
 }
 
 interface Square extends Asked {
-  readonly from: Party
-  readonly to: Party
+  readonly from: Actor
+  readonly to: Actor
   readonly allowed: boolean
 }
 
@@ -77,11 +77,11 @@ const examples = readdirSync(join(root, 'topologies')).filter(
   (f) => f.endsWith('.yaml') && /^policies:/m.test(readFileSync(join(root, 'topologies', f), 'utf8')),
 )
 
-const callName = (p: Party): string => (p.kind === 'pod' ? p.key : p.name)
+const callName = (p: Actor): string => (p.kind === 'pod' ? p.key : p.name)
 
 /** Every square of the table that `netlab policy` prints, member by member; a host and its own pods besides. */
 function squares(lab: Lab): Square[] {
-  const parties = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Party] => [callName(p), p]))
+  const actors = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Actor] => [callName(p), p]))
   const { rows, columns, sheets } = reachability(lab)
   const found = sheets.flatMap(({ probes, cells }) =>
     probes.flatMap((probe) => {
@@ -91,7 +91,7 @@ function squares(lab: Lab): Square[] {
         columns.flatMap((column, j) =>
           row.members.flatMap((a) =>
             column.members.flatMap((b): Square[] => {
-              const [from, to] = [parties.get(a)!, parties.get(b)!]
+              const [from, to] = [actors.get(a)!, actors.get(b)!]
               const isOwn =
                 (from.kind === 'host' && to.kind === 'pod' && to.host === from.name) ||
                 (to.kind === 'host' && from.kind === 'pod' && from.host === to.name)
@@ -115,13 +115,13 @@ function squares(lab: Lab): Square[] {
 describe('examples', { skip: unable }, () => {
   for (const file of examples) {
     it(file, async () => {
-      const enter = new Enter()
+      const pool = new NamespacePool()
       const { compiled } = compileFile(join(root, 'topologies', file))
       const { lab } = compiled
-      const parties: Party[] = [...lab.pods, ...lab.hosts, ...lab.externals]
-      const fleet = new Fleet((name) => parties.find((p) => callName(p) === name)!.netns)
+      const actors: Actor[] = [...lab.pods, ...lab.hosts, ...lab.externals]
+      const fleet = new Fleet((name) => actors.find((p) => callName(p) === name)!.netns)
       try {
-        assert.equal((await bringUp(compiled, enter)).outcome, 'created')
+        assert.equal((await bringUp(compiled, pool)).outcome, 'created')
         await sleep(300)
         const asked = squares(lab).map(({ from, to, protocol, port, family, allowed }) => ({
           allowed,
@@ -146,8 +146,8 @@ describe('examples', { skip: unable }, () => {
         assert.ok(asked.some((a) => a.allowed) && asked.some((a) => !a.allowed))
       } finally {
         await fleet.close()
-        await removeLab(lab.name, enter)
-        enter.close()
+        await removeLab(lab.name, pool)
+        pool.close()
       }
     })
   }

@@ -76,7 +76,7 @@ describe('a change of policies', { skip: unable }, () => {
     await world.close()
   })
 
-  it('opens no window and closes no door, fifty times', async () => {
+  it('opens no window and closes nothing, fifty times', async () => {
     const questions: Question[] = PROBES.map((p) => world.question(p))
     const seen: { readonly probe: Probe; readonly answer: Answer }[] = []
     const over = new AbortController()

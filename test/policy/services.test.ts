@@ -6,10 +6,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compileFile } from '../../src/commands/context.ts'
-import { Enter } from '../../src/kernel/enter.ts'
-import type { Lab } from '../../src/model/lab.ts'
-import { serviceVerdict } from '../../src/model/service-verdict.ts'
+import { compileFile } from '../../src/cli/commands/lab/context.ts'
+import { NamespacePool } from '../../src/netns/namespace-pool.ts'
+import type { Lab } from '../../src/lab/lab.ts'
+import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -105,7 +105,7 @@ for (const attach of ['bridge', 'routed']) {
     const name = `nlpo-${randomBytes(3).toString('hex')}`
     const dir = mkdtempSync(join(tmpdir(), 'nlpo-'))
     const file = join(dir, 'lab.yaml')
-    const enter = new Enter()
+    const pool = new NamespacePool()
     const fleet = new Fleet((node) => `${name}.${node}`)
     let lab: Lab
     const up = async (policies: object): Promise<void> => {
@@ -122,7 +122,7 @@ for (const attach of ['bridge', 'routed']) {
       )
       const { compiled } = compileFile(file)
       lab = compiled.lab
-      const { outcome } = await bringUp(compiled, enter)
+      const { outcome } = await bringUp(compiled, pool)
       // A policy that selects nobody makes nothing, so taking it away changes nothing.
       assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
     }
@@ -132,8 +132,8 @@ for (const attach of ['bridge', 'routed']) {
     })
     after(async () => {
       await fleet.close()
-      await removeLab(name, enter)
-      enter.close()
+      await removeLab(name, pool)
+      pool.close()
       rmSync(dir, { recursive: true, force: true })
     })
     for (const { teaches, policies, reach, sctp = reach } of CASES) {

@@ -9,12 +9,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { compileFile } from '../../src/commands/context.ts'
-import { Enter } from '../../src/kernel/enter.ts'
-import { probe } from '../../src/kernel/probe.ts'
-import { addressOf, type Lab } from '../../src/model/lab.ts'
-import { serviceVerdict } from '../../src/model/service-verdict.ts'
-import { verdict, type Party, type Question as Asked } from '../../src/model/verdict.ts'
+import { compileFile } from '../../src/cli/commands/lab/context.ts'
+import { NamespacePool } from '../../src/netns/namespace-pool.ts'
+import { probe } from '../../src/kernel/features/probe.ts'
+import { addressOf, type Lab } from '../../src/lab/lab.ts'
+import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
+import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -94,7 +94,7 @@ const STATES: readonly State[] = [
 class Network {
   readonly name = `nlpt-${randomBytes(3).toString('hex')}`
   readonly #dir = mkdtempSync(join(tmpdir(), 'nlpt-'))
-  readonly #enter = new Enter()
+  readonly #pool = new NamespacePool()
   readonly #fleet = new Fleet((node) => `${this.name}.${node}`)
   readonly #backend: keyof typeof TUNNELS
   lab!: Lab
@@ -127,11 +127,11 @@ class Network {
     )
     const { compiled } = compileFile(file)
     this.lab = compiled.lab
-    const { outcome } = await bringUp(compiled, this.#enter)
+    const { outcome } = await bringUp(compiled, this.#pool)
     assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
   }
 
-  party(name: string): Party {
+  actor(name: string): Actor {
     return [...this.lab.pods, ...this.lab.hosts].find((p) => p.name === name)!
   }
 
@@ -152,8 +152,8 @@ class Network {
 
   async close(): Promise<void> {
     await this.#fleet.close()
-    await removeLab(this.name, this.#enter)
-    this.#enter.close()
+    await removeLab(this.name, this.#pool)
+    this.#pool.close()
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }
@@ -181,14 +181,14 @@ for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
         await network.up(policies)
         const asked = network.families.flatMap((family) =>
           PAIRS.flatMap(([from, to]) =>
-            KINDS.map(([kind, port]) => ({ from, to, kind, port, family, address: addressOf(network.party(to), family)! })),
+            KINDS.map(([kind, port]) => ({ from, to, kind, port, family, address: addressOf(network.actor(to), family)! })),
           ),
         )
         const answers = await network.ask(asked, (i) => passes(asked[i]!.from, asked[i]!.to, asked[i]!.kind))
         const wrong = asked.flatMap(({ from, to, kind, port, family }, i) => {
           const wanted = passes(from, to, kind)
           const protocol = kind.toUpperCase() as Asked['protocol']
-          const question = { from: network.party(from), to: network.party(to), protocol, ...(kind === 'icmp' ? {} : { port }), family }
+          const question = { from: network.actor(from), to: network.actor(to), protocol, ...(kind === 'icmp' ? {} : { port }), family }
           const computed = verdict(network.lab, question).allowed
           const { outcome, text } = answers[i]!
           // Hosts do not listen: they refuse, which only somebody who was reached can do.
@@ -228,7 +228,7 @@ for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
             assert.deepEqual([...new Set(own.flatMap((a) => (a.outcome === 'ok' ? [a.text.split(' ')[0]!] : [])))].sort(), by, title)
           const [service] = network.lab.services
           const port = service!.ports.find((p) => p.protocol === kind.toUpperCase())!
-          const { ways } = serviceVerdict(network.lab, network.party(from), service!, port, family)
+          const { ways } = serviceVerdict(network.lab, network.actor(from), service!, port, family)
           assert.deepEqual(ways.flatMap((w) => (w.verdict.allowed ? [w.endpoint.pod!] : [])).sort(), by, `${title}: computed`)
         }
       })

@@ -12,10 +12,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compileFile } from '../../src/commands/context.ts'
-import { Enter } from '../../src/kernel/enter.ts'
-import { addressOf, type Lab } from '../../src/model/lab.ts'
-import { verdict, type Party, type Question as Asked } from '../../src/model/verdict.ts'
+import { compileFile } from '../../src/cli/commands/lab/context.ts'
+import { NamespacePool } from '../../src/netns/namespace-pool.ts'
+import { addressOf, type Lab } from '../../src/lab/lab.ts'
+import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
 import { Fleet, type Answer, type Question } from './fleet.ts'
@@ -113,7 +113,7 @@ const PATIENT = 2500
 export class World {
   readonly name = `nlpo-${randomBytes(3).toString('hex')}`
   readonly #dir = mkdtempSync(join(tmpdir(), 'nlpo-'))
-  readonly #enter = new Enter()
+  readonly #pool = new NamespacePool()
   readonly fleet = new Fleet((node) => this.ns(node))
   lab!: Lab
 
@@ -130,7 +130,7 @@ export class World {
     writeFileSync(this.file, JSON.stringify(topology(this.name, setup)))
     const { compiled } = compileFile(this.file)
     this.lab = compiled.lab
-    const result = await bringUp(compiled, this.#enter)
+    const result = await bringUp(compiled, this.#pool)
     assert.ok(['created', 'changed', 'unchanged'].includes(result.outcome), JSON.stringify(result).slice(0, 2000))
     return result.outcome
   }
@@ -140,18 +140,18 @@ export class World {
     for (const node of ['ext', 'node-2']) this.fleet.serve(node, ['80/tcp', '81/tcp', '80/udp', '81/udp'])
   }
 
-  party(name: string): Party {
+  actor(name: string): Actor {
     return [...this.lab.pods, ...this.lab.hosts, ...this.lab.externals].find((p) => (p.kind === 'pod' ? p.key : p.name) === name)!
   }
 
   question({ to, from, kind, port, family }: Probe): Question {
-    return { from, kind, port, address: addressOf(this.party(to), family)! }
+    return { from, kind, port, address: addressOf(this.actor(to), family)! }
   }
 
   /** What the model says. */
   computed({ from, to, kind, port, family }: Probe): boolean {
     const protocol = kind.toUpperCase() as Asked['protocol']
-    return verdict(this.lab, { from: this.party(from), to: this.party(to), ...(kind === 'icmp' ? {} : { port }), protocol, family }).allowed
+    return verdict(this.lab, { from: this.actor(from), to: this.actor(to), ...(kind === 'icmp' ? {} : { port }), protocol, family }).allowed
   }
 
   /**
@@ -176,8 +176,8 @@ export class World {
 
   async close(): Promise<void> {
     await this.fleet.close()
-    await removeLab(this.name, this.#enter)
-    this.#enter.close()
+    await removeLab(this.name, this.#pool)
+    this.#pool.close()
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }

@@ -7,7 +7,7 @@ import { keyOf } from '../../src/kernel/objects.ts'
 import { render } from '../../src/kernel/render.ts'
 import { quote } from '../../src/kernel/script.ts'
 import { build } from '../unit/compile/build.ts'
-import { topology } from '../unit/model/arbitrary.ts'
+import { topology } from '../unit/lab/arbitrary.ts'
 
 const RUNS = { numRuns: 80 }
 

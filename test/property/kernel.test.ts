@@ -7,7 +7,7 @@ import { render } from '../../src/kernel/render.ts'
 import { build } from '../unit/compile/build.ts'
 import { FakeKernel } from '../unit/kernel/fake-kernel.ts'
 import { content, stateOf } from '../unit/kernel/fake-tables.ts'
-import { topology, type PlainTopology } from '../unit/model/arbitrary.ts'
+import { topology, type PlainTopology } from '../unit/lab/arbitrary.ts'
 
 const RUNS = { numRuns: 80 }
 
@@ -106,12 +106,12 @@ describe('a lab', () => {
 const DAMAGE = {
   lose: (o: KernelObject) => (o.kind === 'sysctl' || o.kind === 'netns' ? undefined : { action: 'delete', object: o }),
   alter: (o: KernelObject) => {
-    const object = altered(o)
+    const object = nonDefault(o)
     return object && { action: 'replace', object, before: o }
   },
 } satisfies Record<string, (o: KernelObject) => Change | undefined>
 
-function altered(o: KernelObject): KernelObject | undefined {
+function nonDefault(o: KernelObject): KernelObject | undefined {
   switch (o.kind) {
     case 'route':
       return o.type === undefined ? { ...o, via: o.family === 4 ? '10.255.255.1' : 'fd99::1', onlink: true } : undefined
@@ -134,7 +134,7 @@ function altered(o: KernelObject): KernelObject | undefined {
   }
 }
 
-test('a damaged lab is mended, whatever was lost or altered', () => {
+test('a damaged lab is mended, whatever was lost or changed', () => {
   let mended = 0
   fc.assert(
     fc.property(
@@ -179,7 +179,7 @@ test('diff keeps its promise on any two lists, sensible or not', () => {
     .chain((list) =>
       fc
         .array(fc.boolean(), { minLength: list.length, maxLength: list.length })
-        .map((odd) => list.map((o, i) => (odd[i] ? (altered(o) ?? o) : o))),
+        .map((odd) => list.map((o, i) => (odd[i] ? (nonDefault(o) ?? o) : o))),
     )
   fc.assert(
     fc.property(some, some, (a, b) => {

@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { compile, refusals } from '../../src/compile/compile.ts'
-import { nodesOf, type Lab } from '../../src/model/lab.ts'
-import { leasesOf } from '../../src/model/lease.ts'
-import { resolve } from '../../src/model/resolve.ts'
+import { nodesOf, type Lab } from '../../src/lab/lab.ts'
+import { leasesOf } from '../../src/lab/addressing/lease.ts'
+import { resolve } from '../../src/lab/resolve.ts'
 import { contains, overlaps, parseCidr, parseIp } from '../../src/topology/address.ts'
 import { flaws } from '../unit/compile/structure.ts'
-import { textOf, topology, type PlainTopology } from '../unit/model/arbitrary.ts'
-import { load, placeOf } from '../unit/model/fixture.ts'
+import { textOf, topology, type PlainTopology } from '../unit/lab/arbitrary.ts'
+import { load, placeOf } from '../unit/lab/fixture.ts'
 
 const RUNS = { numRuns: 100 }
 const tally = { resolved: 0, refused: 0 }

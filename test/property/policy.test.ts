@@ -2,12 +2,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../src/compile/compile.ts'
-import { addressOf, type External, type Lab, type Pod } from '../../src/model/lab.ts'
-import { reachability } from '../../src/model/reachability.ts'
-import { verdict, type Party } from '../../src/model/verdict.ts'
-import { resolve } from '../../src/model/resolve.ts'
-import { dropsOf } from '../../src/verify/policies/vacuity.ts'
-import { load } from '../unit/model/fixture.ts'
+import { addressOf, type External, type Lab, type Pod } from '../../src/lab/lab.ts'
+import { reachability } from '../../src/lab/policy/reachability.ts'
+import { verdict, type Actor } from '../../src/lab/policy/verdict.ts'
+import { resolve } from '../../src/lab/resolve.ts'
+import { dropsOf } from '../../src/verify/checks/policies/deny-counters.ts'
+import { load } from '../unit/lab/fixture.ts'
 import { labels, pick, policy } from '../unit/policy/arbitrary.ts'
 import { naivelyAllowed, type NaivePod } from '../unit/policy/naive.ts'
 import { Netfilter } from '../unit/policy/netfilter.ts'
@@ -52,9 +52,9 @@ const underlays = pick<object>(
 
 /** Squares of the table that do not say what the model says of each pair of members. */
 function misplaced(lab: Lab): string[] {
-  const parties = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Party] => [p.kind === 'pod' ? p.key : p.name, p]))
+  const actors = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Actor] => [p.kind === 'pod' ? p.key : p.name, p]))
   const { rows, columns, sheets } = reachability(lab)
-  const isOwn = (a: Party, b: Party): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
+  const isOwn = (a: Actor, b: Actor): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
   return sheets.flatMap(({ probes, cells }) =>
     probes.flatMap(({ port: text, family }) => {
       const [number, l4] = text.includes('/') ? (text.split('/') as [string, string]) : [undefined, text]
@@ -67,7 +67,7 @@ function misplaced(lab: Lab): string[] {
         columns.flatMap((column, j) =>
           row.members.flatMap((a) =>
             column.members.flatMap((b) => {
-              const [from, to] = [parties.get(a)!, parties.get(b)!]
+              const [from, to] = [actors.get(a)!, actors.get(b)!]
               if (from === to || (from.kind !== 'pod' && to.kind !== 'pod') || isOwn(from, to) || isOwn(to, from)) return []
               const says = verdict(lab, { from, to, ...probe }).allowed
               return says === cells[i]![j] ? [] : [`${a} > ${b} ${text} ${family}: model ${says}, table ${cells[i]![j]}`]
@@ -105,11 +105,11 @@ function disagreements(lab: Lab): string[] {
   )
   const naivePods = new Map(lab.pods.map((p) => [p, naive(p)]))
   const namespaces = Object.fromEntries(Object.entries(lab.namespaces).map(([name, { labels: l }]) => [name, l]))
-  const parties: (Pod | External)[] = [...lab.pods, ...lab.externals]
+  const actors: (Pod | External)[] = [...lab.pods, ...lab.externals]
   const wrong: string[] = []
   for (const family of lab.families) {
-    for (const from of parties) {
-      for (const to of parties) {
+    for (const from of actors) {
+      for (const to of actors) {
         if (from === to || (from.kind !== 'pod' && to.kind !== 'pod')) continue
         const [src, dst] = [addressOf(from, family)!, addressOf(to, family)!]
         for (const q of QUESTIONS) {

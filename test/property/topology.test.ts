@@ -1,9 +1,9 @@
 /** Whatever the text: diagnostics or a topology, never a crash, and every position within the text. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { diagnosticsJson, formatDiagnostics } from '../../src/report/diagnostics.ts'
+import { diagnosticsJson, formatDiagnostics } from '../../src/report/formats/diagnostics.ts'
 import type { Path } from '../../src/topology/diagnostics.ts'
-import { formatPath } from '../../src/topology/words.ts'
+import { formatPath } from '../../src/topology/schema/format.ts'
 import { load, loaded } from '../unit/topology/load.ts'
 import { EVERYTHING } from '../unit/topology/everything.ts'
 

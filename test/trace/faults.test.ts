@@ -12,12 +12,12 @@ import { traceDocument, type TraceDocument } from './document.ts'
 /** Only some, while working on one: a pattern. */
 const only = process.env['NETLAB_FAULT']
 
-function check(fault: Fault, code: number | null, story: TraceDocument): void {
+function check(fault: Fault, code: number | null, traced: TraceDocument): void {
   const { outcome = 'dropped' } = fault
-  const got = { node: story.drop?.node ?? '', cause: story.drop?.cause ?? '', outcome: story.outcome }
-  assert.deepEqual(got, { node: fault.node, cause: fault.cause, outcome }, JSON.stringify([story.drop, story.evidence]))
-  if (fault.device) assert.equal(story.drop?.device, fault.device, JSON.stringify(story.drop))
-  if (fault.says) assert.match(JSON.stringify([story.drop, story.notes]), fault.says)
+  const got = { node: traced.drop?.node ?? '', cause: traced.drop?.cause ?? '', outcome: traced.outcome }
+  assert.deepEqual(got, { node: fault.node, cause: fault.cause, outcome }, JSON.stringify([traced.drop, traced.evidence]))
+  if (fault.device) assert.equal(traced.drop?.device, fault.device, JSON.stringify(traced.drop))
+  if (fault.says) assert.match(JSON.stringify([traced.drop, traced.notes]), fault.says)
   assert.equal(code, outcome === 'delivered' ? 0 : 1)
 }
 
@@ -50,9 +50,9 @@ function suite(name: string, topology: string, faults: readonly Fault[], skip: s
         await script(fault.undo ?? 'true')
         const healed = await lab.up()
         assert.equal(healed.code, 0, told(healed))
-        const story = traceDocument(result)
-        if (process.env['NETLAB_TABLE']) console.log(row(fault, story, took))
-        check(fault, result.code, story)
+        const traced = traceDocument(result)
+        if (process.env['NETLAB_TABLE']) console.log(row(fault, traced, took))
+        check(fault, result.code, traced)
       })
     }
   })

@@ -69,13 +69,13 @@ for (const backend of ['vxlan', 'direct', 'gre', 'ipip'].filter((b) => only?.inc
       const check = (args: readonly string[]): void => {
         it(args.join(' '), async () => {
           const result = await netlab(['trace', ...args, '--lab', lab.name, '--json'])
-          const story = traceDocument(result)
-          const told = JSON.stringify({ drop: story.drop, differences: story.differences, evidence: story.evidence })
-          assert.equal(story.outcome, 'delivered', told)
+          const traced = traceDocument(result)
+          const told = JSON.stringify({ drop: traced.drop, differences: traced.differences, evidence: traced.evidence })
+          assert.equal(traced.outcome, 'delivered', told)
           assert.equal(result.code, 0)
-          assert.deepEqual(story.differences, [])
-          assert.deepEqual([story.evidence.captured, story.evidence.lost], [story.evidence.expected, 0], told)
-          assert.ok(story.evidence.expected > 0)
+          assert.deepEqual(traced.differences, [])
+          assert.deepEqual([traced.evidence.captured, traced.evidence.lost], [traced.evidence.expected, 0], told)
+          assert.ok(traced.evidence.expected > 0)
         })
       }
       for (const args of TRACES) check(args)

@@ -28,43 +28,43 @@ describe('objects out of manifests are blamed by the manifest', { skip: unable }
 
   it('a pod', async () => {
     await on('shop/db-0', 'ip route del default')
-    const story = await trace('shop/db-0', 'agent-node-2')
+    const traced = await trace('shop/db-0', 'agent-node-2')
     await lab.up()
     assert.deepEqual(
-      [story.drop?.node, story.drop?.cause, story.drop?.source],
+      [traced.drop?.node, traced.drop?.cause, traced.drop?.source],
       ['shop/db-0', 'no-route', lineOf('database.yaml', /^ {2}name: db$/)],
     )
   })
 
   it("a pod's interface", async () => {
     await on('agent-node-2', 'ip link set eth0 down')
-    const story = await trace('visitor', 'agent-node-2')
+    const traced = await trace('visitor', 'agent-node-2')
     await lab.up()
     assert.deepEqual(
-      [story.drop?.node, story.drop?.cause, story.drop?.source],
+      [traced.drop?.node, traced.drop?.cause, traced.drop?.source],
       ['agent-node-2', 'interface-down', lineOf('legacy.yaml', /^metadata: \{ name: agent \}/)],
     )
   })
 
   it('a policy', async () => {
-    const story = await trace('visitor', 'svc/shop/db-any')
-    assert.equal(story.drop?.cause, 'policy')
-    assert.equal(story.drop?.source, `policy shop/db-from-frontend (${lineOf('database.yaml', /db-from-frontend/)})`)
+    const traced = await trace('visitor', 'svc/shop/db-any')
+    assert.equal(traced.drop?.cause, 'policy')
+    assert.equal(traced.drop?.source, `policy shop/db-from-frontend (${lineOf('database.yaml', /db-from-frontend/)})`)
   })
 
   it("a Service's rules", async () => {
-    const story = await trace('shop/frontend-1', 'svc/shop/db-any')
-    assert.equal(story.outcome, 'delivered')
-    const chosen = story.forward.flatMap((h) => h.decisions).find((d) => d.kind === 'rule' && /-j DNAT/.test(d.text))
+    const traced = await trace('shop/frontend-1', 'svc/shop/db-any')
+    assert.equal(traced.outcome, 'delivered')
+    const chosen = traced.forward.flatMap((h) => h.decisions).find((d) => d.kind === 'rule' && /-j DNAT/.test(d.text))
     assert.equal(chosen?.source, lineOf('database.yaml', /name: db-any/))
   })
 
   it('a Service whose endpoints an EndpointSlice names', async () => {
     const text = await netlab(['trace', 'visitor', 'svc/legacy', '--lab', lab.name, '--json'])
-    const story = traceDocument(text)
+    const traced = traceDocument(text)
     // Its endpoint is a machine outside, on which nobody listens.
-    assert.deepEqual([story.drop?.node, story.drop?.cause, story.outcome], ['old-machine', 'nobody-listening', 'rejected'])
-    assert.deepEqual([story.differences, story.evidence.captured], [[], story.evidence.expected])
+    assert.deepEqual([traced.drop?.node, traced.drop?.cause, traced.outcome], ['old-machine', 'nobody-listening', 'rejected'])
+    assert.deepEqual([traced.differences, traced.evidence.captured], [[], traced.evidence.expected])
   })
 
   it('without the folders of this machine, for people', async () => {

@@ -6,12 +6,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Enter } from '../../src/kernel/enter.ts'
+import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { readApplied } from '../../src/state/store.ts'
-import type { KernelEvent } from '../../src/trace/events.ts'
-import { startCollectors, type ProbeOptions } from '../../src/trace/collectors.ts'
-import { gather } from '../../src/trace/gather.ts'
-import { resolveTargets } from '../../src/trace/targets.ts'
+import type { KernelEvent } from '../../src/trace/collect/events.ts'
+import { startCollectors, type ProbeOptions } from '../../src/trace/collect/collectors.ts'
+import { gather } from '../../src/trace/collect/gather.ts'
+import { resolveTargets } from '../../src/trace/predict/targets.ts'
 import { bin, root } from '../support/root.ts'
 import { stringify } from '../unit/trace/recording.ts'
 import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
@@ -54,17 +54,17 @@ async function record(fault: Fault): Promise<void> {
   const options = optionsOf(args)
   script(fault.inject)
   const applied = readApplied(name)!
-  const enter = new Enter()
+  const pool = new NamespacePool()
   const collectors = startCollectors(options)
   const { from, to } = resolveTargets(applied.lab, words[0], words[1], undefined)
-  const scene = await gather(applied, from, to, options, collectors, enter, new AbortController().signal)
+  const evidence = await gather(applied, from, to, options, collectors, pool, new AbortController().signal)
   await collectors.close()
-  enter.close()
+  pool.close()
   script(fault.undo ?? 'true')
   netlab('up', file)
-  const { knowledge, identity, expected } = scene.parts
+  const { liveState, identity, expected } = evidence.parts
   const snapshots = [...applied.lab.hosts, ...applied.lab.pods, ...applied.lab.segments].flatMap(({ netns }) => {
-    const s = knowledge.seen(netns)
+    const s = liveState.seen(netns)
     return s ? [[netns, { ...s, sysctls: [...s.sysctls], routes: [...s.routes] }] as const] : []
   })
   const text = stringify({
@@ -77,11 +77,11 @@ async function record(fault: Fault): Promise<void> {
     identity,
     expected,
     snapshots,
-    frames: scene.parts.ear.frames,
-    traces: scene.parts.ear.traces,
+    frames: evidence.parts.ear.frames,
+    traces: evidence.parts.ear.traces,
     events: collectors.events.events.map(plain),
-    outcomes: scene.parts.prober.outcomes,
-    texts: [...scene.texts],
+    outcomes: evidence.parts.prober.outcomes,
+    texts: [...evidence.texts],
   })
   const out = join(root, 'test/unit/trace/recorded', `${fault.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.json`)
   // Names of the machine that recorded it say nothing.

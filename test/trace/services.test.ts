@@ -112,35 +112,35 @@ for (const [backend, attach] of [
 
     for (const [args, end] of DELIVERED) {
       it(args, async () => {
-        const story = traceDocument(await trace(args, '--json'))
-        assert.equal(story.outcome, 'delivered', told(story))
-        assert.deepEqual(story.differences, [])
-        assert.deepEqual([story.evidence.captured, story.evidence.lost], [story.evidence.expected, 0], told(story))
-        const last = story.forward.at(-1)
+        const traced = traceDocument(await trace(args, '--json'))
+        assert.equal(traced.outcome, 'delivered', told(traced))
+        assert.deepEqual(traced.differences, [])
+        assert.deepEqual([traced.evidence.captured, traced.evidence.lost], [traced.evidence.expected, 0], told(traced))
+        const last = traced.forward.at(-1)
         assert.match(last?.node ?? '', end instanceof RegExp ? end : new RegExp(`^${end}$`))
         assert.equal(last?.evidence, 'captured')
         // And back to where it began.
-        assert.equal(story.reply.at(-1)?.node, args.split(' ')[0])
+        assert.equal(traced.reply.at(-1)?.node, args.split(' ')[0])
       })
     }
 
     for (const { args, node, cause, outcome, service } of REFUSED) {
       it(`${args}: ${cause}`, async () => {
         const result = await trace(args, '--json')
-        const story = traceDocument(result)
+        const traced = traceDocument(result)
         assert.deepEqual(
-          { node: story.drop?.node, cause: story.drop?.cause, outcome: story.outcome },
+          { node: traced.drop?.node, cause: traced.drop?.cause, outcome: traced.outcome },
           { node, cause, outcome },
-          told(story),
+          told(traced),
         )
-        assert.deepEqual(story.differences, [])
+        assert.deepEqual(traced.differences, [])
         assert.equal(result.code, 1)
         if (service === undefined) return
         // `name:` comes before the text: a line more.
         const lines = text.split('\n')
         const own = lines.findIndex((l, i) => i > lines.indexOf('services:') && l.startsWith(`  ${service}:`))
-        assert.equal(story.drop?.source, `${lab.file}:${own + 2}`)
-        assert.match(story.drop?.text ?? '', new RegExp(`Service default/${service}\\b`))
+        assert.equal(traced.drop?.source, `${lab.file}:${own + 2}`)
+        assert.match(traced.drop?.text ?? '', new RegExp(`Service default/${service}\\b`))
       })
     }
 
@@ -159,10 +159,10 @@ for (const [backend, attach] of [
     it('a drop behind a Service is where it happens, not at the Service', async () => {
       const on = `nsenter --net=/run/netns/${lab.ns('node-1')} iptables`
       await sh(`${on} -I FORWARD -p tcp --dport 8080 -m comment --comment mine -j DROP`)
-      const story = traceDocument(await trace('node-3 svc/solo --port 80/tcp', '--json'))
+      const traced = traceDocument(await trace('node-3 svc/solo --port 80/tcp', '--json'))
       await sh(`${on} -D FORWARD 1`)
-      assert.deepEqual([story.drop?.node, story.drop?.cause], ['node-1', 'firewall'], told(story))
-      assert.match(story.drop?.rule ?? '', /mine/)
+      assert.deepEqual([traced.drop?.node, traced.drop?.cause], ['node-1', 'firewall'], told(traced))
+      assert.match(traced.drop?.rule ?? '', /mine/)
     })
   })
 }

@@ -50,20 +50,20 @@ type Judged = 'right' | 'honest' | 'lost' | 'wrong'
 const FULL = /^(SOCKET_RCVBUFF|CPU_BACKLOG|FULL_RING|QDISC_DROP|NEIGH_CREATEFAIL|NEIGH_QUEUEFULL)$/
 const isQueueFull = ({ drop }: TraceDocument): boolean => drop?.cause === 'kernel' && FULL.test(drop.kernelReason ?? '')
 
-function judgeHealthy(story: TraceDocument): Judged {
-  const { outcome, evidence, differences } = story
-  if (outcome === 'unanswered' || story.drop?.cause === 'no-evidence') return 'honest'
-  if (outcome !== 'delivered') return isQueueFull(story) ? 'lost' : 'wrong'
+function evaluateHealthy(traced: TraceDocument): Judged {
+  const { outcome, evidence, differences } = traced
+  if (outcome === 'unanswered' || traced.drop?.cause === 'no-evidence') return 'honest'
+  if (outcome !== 'delivered') return isQueueFull(traced) ? 'lost' : 'wrong'
   if (evidence.captured === evidence.expected && evidence.lost === 0 && differences.length === 0) return 'right'
   return evidence.lost > 0 || evidence.missing.length > 0 ? 'honest' : 'wrong'
 }
 
-function judgeFault(fault: Fault, story: TraceDocument): Judged {
+function evaluateFault(fault: Fault, traced: TraceDocument): Judged {
   const { outcome = 'dropped' } = fault
-  if (story.outcome === outcome && story.drop?.node === fault.node && story.drop.cause === fault.cause) return 'right'
-  if (story.outcome === 'unanswered' || story.drop?.cause === 'no-evidence') return 'honest'
+  if (traced.outcome === outcome && traced.drop?.node === fault.node && traced.drop.cause === fault.cause) return 'right'
+  if (traced.outcome === 'unanswered' || traced.drop?.cause === 'no-evidence') return 'honest'
   // None of these is a datagram to a socket: such a drop would be somebody else's.
-  return isQueueFull(story) && story.drop?.kernelReason !== 'SOCKET_RCVBUFF' ? 'lost' : 'wrong'
+  return isQueueFull(traced) && traced.drop?.kernelReason !== 'SOCKET_RCVBUFF' ? 'lost' : 'wrong'
 }
 
 describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
@@ -75,13 +75,13 @@ describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
   const tally = new Map<string, Record<Judged, number>>()
   const wrong: string[] = []
 
-  const count = (what: string, judged: Judged, story: TraceDocument): void => {
+  const count = (what: string, judged: Judged, traced: TraceDocument): void => {
     const row = tally.get(what) ?? { right: 0, honest: 0, lost: 0, wrong: 0 }
     row[judged]++
     tally.set(what, row)
     if (judged === 'right') return
-    const { outcome, differences, evidence } = story
-    const text = `${judged}: ${what}: ${JSON.stringify({ outcome, drop: story.drop, differences, evidence })}`
+    const { outcome, differences, evidence } = traced
+    const text = `${judged}: ${what}: ${JSON.stringify({ outcome, drop: traced.drop, differences, evidence })}`
     console.log(text)
     if (judged === 'wrong') wrong.push(text)
   }
@@ -107,8 +107,8 @@ describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
         const load = flood(lab, podB)
         await sh(`sleep ${SWELL / 1000}`)
         for (const args of asked === undefined ? [TRACES[i % 3]!] : [TRACES[0]!, TRACES[1 + (round % 2)]!]) {
-          const story = await trace(lab, ['pod-a', 'pod-b', ...args])
-          count(`healthy, ${what}`, judgeHealthy(story), story)
+          const traced = await trace(lab, ['pod-a', 'pod-b', ...args])
+          count(`healthy, ${what}`, evaluateHealthy(traced), traced)
         }
         load.stop()
       }
@@ -117,7 +117,7 @@ describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
         sh(`on() { node=$1; shift; nsenter --net="/run/netns/${broken.name}.$node" "$@"; }\n${text}`)
       for (const fault of faults) {
         await script(fault.inject)
-        const story = await trace(broken, fault.args ?? ['pod-a', 'pod-b'])
+        const traced = await trace(broken, fault.args ?? ['pod-a', 'pod-b'])
         await script(fault.undo ?? 'true')
         // What is undone needs no healing.
         if (!/^(true$|on \S+ iptables )/.test(fault.inject)) {
@@ -125,7 +125,7 @@ describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
           const healed = await run(['nice', '-n', '-10', process.execPath, bin, 'up', broken.file])
           assert.equal(healed.code, 0, told(healed))
         }
-        count(fault.name, judgeFault(fault, story), story)
+        count(fault.name, evaluateFault(fault, traced), traced)
       }
       load.stop()
       assert.deepEqual(wrong.slice(before), [])

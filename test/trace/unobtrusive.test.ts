@@ -188,10 +188,10 @@ describe('unobtrusive', { skip: unable }, () => {
     })
     try {
       for (let i = 0; i < 5; i++) {
-        const story = traceDocument(await trace())
-        assert.equal(story.outcome, 'delivered')
-        assert.equal(story.evidence.captured, story.evidence.expected, JSON.stringify(story.differences))
-        assert.equal(story.evidence.lost, 0)
+        const traced = traceDocument(await trace())
+        assert.equal(traced.outcome, 'delivered')
+        assert.equal(traced.evidence.captured, traced.evidence.expected, JSON.stringify(traced.differences))
+        assert.equal(traced.evidence.lost, 0)
       }
       await netlab([
         'exec',
@@ -211,8 +211,12 @@ describe('unobtrusive', { skip: unable }, () => {
         '-j',
         'DROP',
       ])
-      const story = traceDocument(await trace())
-      assert.deepEqual([story.outcome, story.drop?.node, story.drop?.cause], ['dropped', 'node-2', 'firewall'], JSON.stringify(story.drop))
+      const traced = traceDocument(await trace())
+      assert.deepEqual(
+        [traced.outcome, traced.drop?.node, traced.drop?.cause],
+        ['dropped', 'node-2', 'firewall'],
+        JSON.stringify(traced.drop),
+      )
     } finally {
       for (const f of floods) f.kill('SIGINT')
       await netlab(['exec', 'node-2', '--lab', lab.name, '--', 'iptables', '-D', 'FORWARD', '1'])

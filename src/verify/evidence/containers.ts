@@ -1,8 +1,8 @@
 /** Whether containers run, and listen where they declare that they do. Read before the test itself listens anywhere. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { containers } from '../../compile/containers.ts'
-import { ABSENT, type Enter, type Job } from '../../kernel/enter.ts'
-import type { Lab, Pod } from '../../model/lab.ts'
+import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
+import type { Lab, Pod } from '../../lab/lab.ts'
 import { endingText, processStates } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
 
@@ -71,10 +71,10 @@ export function lookAfter(lab: Lab, list: readonly ContainerState[]): void {
 }
 
 /** Reads where the pods of those that run are listened in. A namespace that is gone says nothing: asking it tells. */
-async function readIdle(list: readonly ContainerState[], enter: Enter): Promise<void> {
+async function readIdle(list: readonly ContainerState[], pool: NamespacePool): Promise<void> {
   const spaces = [...new Set(list.map((c) => c.pod.netns))]
   const open = new Map<string, Set<string>>()
-  await enter.run(
+  await pool.run(
     spaces.map((ns): Job => ({ ns, steps: [{ get: FILES.map((f) => `/proc/net/${f}`) }] })),
     (index, [sockets]) => {
       if (sockets?.code === 0) open.set(spaces[index]!, listenedOn(sockets.stdout.split('\0')))
@@ -90,14 +90,14 @@ async function readIdle(list: readonly ContainerState[], enter: Enter): Promise<
  * The state of every container. One that runs and does not listen yet is given some time.
  * @param patience how much more of it than usual; 1 when absent
  */
-export async function readContainers(lab: Lab, enter: Enter, patience = 1, signal?: AbortSignal): Promise<ContainerState[]> {
+export async function readContainers(lab: Lab, pool: NamespacePool, patience = 1, signal?: AbortSignal): Promise<ContainerState[]> {
   const all = statesIn(lab)
   const end = performance.now() + GRACE * Math.max(1, patience)
   for (let some = all.filter((c) => c.declared.length > 0); ;) {
     lookAfter(lab, all)
     await readIdle(
       some.filter((c) => c.trouble === undefined),
-      enter,
+      pool,
     )
     for (const each of some) if (each.trouble !== undefined) each.idle = []
     some = some.filter((c) => c.idle.length > 0)

@@ -1,17 +1,17 @@
 /** Containers that do not listen where they declare that they do. */
-import type { Pod } from '../../model/lab.ts'
-import type { Party } from '../../model/verdict.ts'
-import type { Question } from '../ask/question.ts'
-import type { Evidence } from '../promises.ts'
+import type { Pod } from '../../lab/lab.ts'
+import type { Actor } from '../../lab/policy/verdict.ts'
+import type { Question } from '../probing/question.ts'
+import type { Evidence } from '../check-source.ts'
 
 /** The container of a node that declares a port. */
-export function declaring(node: Party, kind: Question['kind'], port: number): Pod['containers'][number] | undefined {
+export function declaring(node: Actor, kind: Question['kind'], port: number): Pod['containers'][number] | undefined {
   if (node.kind !== 'pod') return undefined
   return node.containers.find((c) => c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === kind))
 }
 
 /** Whether a listener of the test answers in place of a container that declares the port: the kernel let it have the port. */
-const isPlayed = (node: Party, kind: Question['kind'], port: number, evidence: Evidence): boolean =>
+const isPlayed = (node: Actor, kind: Question['kind'], port: number, evidence: Evidence): boolean =>
   kind !== 'icmp' && evidence.listener(node.netns, kind, port) === 'ours'
 
 /**
@@ -19,7 +19,7 @@ const isPlayed = (node: Party, kind: Question['kind'], port: number, evidence: E
  * @param answered who asked was answered: only a listener of the test can have done so then
  */
 export function idleContainer(
-  node: Party | undefined,
+  node: Actor | undefined,
   { kind, port }: Pick<Question, 'kind' | 'port'>,
   evidence: Evidence,
   answered: boolean,

@@ -2,9 +2,9 @@
  * What the kernel says of every node of a lab, before and after it is asked: devices, routes, settings, counters.
  */
 import { containers } from '../../compile/containers.ts'
-import { ABSENT, type Enter, type Job } from '../../kernel/enter.ts'
-import { jsonLines, type IpLink } from '../../kernel/printed.ts'
-import type { Lab } from '../../model/lab.ts'
+import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
+import { jsonLines, type IpLink } from '../../kernel/kinds/iproute2.ts'
+import type { Lab } from '../../lab/lab.ts'
 import { networkNamespace, namedNamespace } from '../../process/proc.ts'
 import { isRunning, recordedProcesses } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
@@ -108,11 +108,11 @@ const spaces = (lab: Lab): string[] => [
 ]
 
 /** What can be read of a lab before it is asked. Namespaces that are gone are left out: asking them tells. */
-export async function readBefore(lab: Lab, enter: Enter): Promise<Readings> {
+export async function readBefore(lab: Lab, pool: NamespacePool): Promise<Readings> {
   const list = spaces(lab)
   const jobs = list.map((ns): Job => ({ ns, steps: [{ get: COUNTERS }, { get: SETTINGS.map((s) => `/proc/sys/${s}`) }, IP] }))
   const nodes = new Map<string, NodeReading>()
-  await enter.run(jobs, (index, results) => {
+  await pool.run(jobs, (index, results) => {
     const [counters, settings, ip] = results
     if (!counters || !settings || !ip || results.some((r) => r.code !== 0)) return
     const [devices = [], routes = []] = jsonLines(ip.stdout)
@@ -129,9 +129,9 @@ export async function readBefore(lab: Lab, enter: Enter): Promise<Readings> {
 }
 
 /** Reads the counters once more. */
-export async function readAfter(readings: Readings, enter: Enter): Promise<void> {
+export async function readAfter(readings: Readings, pool: NamespacePool): Promise<void> {
   const list = [...readings.nodes]
-  await enter.run(
+  await pool.run(
     list.map(([ns]): Job => ({ ns, steps: [{ get: COUNTERS }] })),
     (index, [counters]) => {
       if (counters?.code === 0) list[index]![1].after = countersOf(counters.stdout.split('\0'))

@@ -1,6 +1,6 @@
 /** Counts what held and collects what did not: the checks of one promise. */
 import type { Check, Group } from '../check.ts'
-import type { Answer, Question } from '../ask/question.ts'
+import type { Answer, Question } from '../probing/question.ts'
 
 /** What failed: the pair, and why. */
 export type Failing = Pick<Check, 'detail'> & Partial<Pick<Check, 'from' | 'to' | 'port' | 'source' | 'reproduce'>>

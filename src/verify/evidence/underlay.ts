@@ -1,9 +1,9 @@
 /** Ears on the hosts' links to the underlay: one for what must never be there, one for the clothes a packet wears. */
 import type { Applied } from '../../state/store.ts'
-import { captureFilter } from '../../trace/bpf.ts'
-import { Ear, type Frame } from '../../trace/ear.ts'
-import { decode } from '../../trace/packet/decode.ts'
-import type { Layer } from '../../trace/packet/layers.ts'
+import { captureFilter } from '../../trace/collect/bpf.ts'
+import { PacketListener, type Frame } from '../../trace/collect/packet-listener.ts'
+import { decode } from '../../packet/decode.ts'
+import type { Layer } from '../../packet/layers.ts'
 import type { Readings } from './readings.ts'
 import { underlayFilter, type Forbidden } from './underlay-filter.ts'
 
@@ -27,7 +27,7 @@ const UPLINK = 'eth0'
 /** First bytes of what asker.pl puts into an echo. */
 const MARKER = Buffer.from('netl').readUInt32BE()
 /** More would only say the same. */
-const MOST_FRAMES = 20_000
+const MAX_FRAMES = 20_000
 
 /** UDP ports of the lab's VXLAN devices. */
 const vxlanPorts = ({ objects }: Applied): number[] => [
@@ -36,7 +36,7 @@ const vxlanPorts = ({ objects }: Applied): number[] => [
 
 /** Listens until it is ended; the process behind it leaves with netlab. */
 export class UnderlayEar {
-  readonly #ear = new Ear()
+  readonly #ear = new PacketListener()
   readonly #applied: Applied
   #heard: Promise<Heard> | undefined
 
@@ -81,9 +81,9 @@ export class UnderlayEar {
           ]
         : []
     return {
-      frames: this.#ear.frames.slice(0, MOST_FRAMES).flatMap(see),
+      frames: this.#ear.frames.slice(0, MAX_FRAMES).flatMap(see),
       hosts: new Set(hosts.filter((h) => this.#ear.hears(h.netns)).map((h) => h.name)),
-      lost: losses.frames + Math.max(0, this.#ear.frames.length - MOST_FRAMES),
+      lost: losses.frames + Math.max(0, this.#ear.frames.length - MAX_FRAMES),
     }
   }
 }

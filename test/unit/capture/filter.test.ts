@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FilterError, parseFilter, PROTOCOL_WORDS, type FilterWords } from '../../../src/capture/filter.ts'
-import { decode } from '../../../src/trace/packet/decode.ts'
+import { decode } from '../../../src/packet/decode.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../src/topology/address.ts'
 import * as f from '../packet/frames.ts'
 

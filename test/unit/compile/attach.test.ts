@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { attachSchemas } from '../../../src/attach/index.ts'
-import { compiled } from '../model/fixture.ts'
+import { compiled } from '../lab/fixture.ts'
 import { addresses, link, of, podVeth, racks, routes, sysctls, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { backends, backendOf } from '../../../src/backends/index.ts'
 import { attachModules } from '../../../src/attach/index.ts'
 import { podMTU } from '../../../src/compile/compile.ts'
-import { compiled } from '../model/fixture.ts'
+import { compiled } from '../lab/fixture.ts'
 import { addresses, link, mtus, of, racks, routes, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
 

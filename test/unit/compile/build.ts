@@ -1,10 +1,10 @@
 import { compile, refusals } from '../../../src/compile/compile.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { Lab } from '../../../src/model/lab.ts'
-import { leasesOf } from '../../../src/model/lease.ts'
-import { resolve } from '../../../src/model/resolve.ts'
-import { textOf, type PlainTopology } from '../model/arbitrary.ts'
-import { load } from '../model/fixture.ts'
+import type { Lab } from '../../../src/lab/lab.ts'
+import { leasesOf } from '../../../src/lab/addressing/lease.ts'
+import { resolve } from '../../../src/lab/resolve.ts'
+import { textOf, type PlainTopology } from '../lab/arbitrary.ts'
+import { load } from '../lab/fixture.ts'
 
 /** A lab that can be built, or undefined. */
 export function build(value: PlainTopology, running?: Lab): { lab: Lab; objects: readonly KernelObject[] } | undefined {

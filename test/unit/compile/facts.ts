@@ -1,7 +1,7 @@
 /** Looking things up in a compiled list. */
 import type { Chain, KernelObject, Link, Route, Veth } from '../../../src/kernel/objects.ts'
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { lab } from '../model/fixture.ts'
+import { lab } from '../lab/fixture.ts'
 
 export type Of<K extends KernelObject['kind']> = Extract<KernelObject, { kind: K }>
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compiled } from '../model/fixture.ts'
+import { compiled } from '../lab/fixture.ts'
 import { chain, of, racks } from './facts.ts'
 
 /** `10.244.0.0/16 RETURN`; `* MASQUERADE`. */

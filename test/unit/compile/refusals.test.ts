@@ -1,7 +1,7 @@
 /** What cannot work is refused with the reason, where the file asks for it. */
 import { describe, expect, test } from 'vitest'
 import { compile, refusals } from '../../../src/compile/compile.ts'
-import { lab } from '../model/fixture.ts'
+import { lab } from '../lab/fixture.ts'
 import { routes } from './facts.ts'
 import { flaws } from './structure.ts'
 

@@ -3,7 +3,7 @@
  * returns complaints in words, so that a failing test says what is wrong.
  */
 import { keyOf, type KernelObject, type VethEnd } from '../../../src/kernel/objects.ts'
-import { nodesOf, type Lab } from '../../../src/model/lab.ts'
+import { nodesOf, type Lab } from '../../../src/lab/lab.ts'
 import { contains, parseCidr, parseIp } from '../../../src/topology/address.ts'
 
 const at = (ns: string, dev: string): string => `${ns} ${dev}`

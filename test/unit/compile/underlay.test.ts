@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { hasIpv6 } from '../../../src/model/lab.ts'
-import { compiled } from '../model/fixture.ts'
+import { hasIpv6 } from '../../../src/lab/lab.ts'
+import { compiled } from '../lab/fixture.ts'
 import { addresses, mtus, of, racks, route, routes, sysctls } from './facts.ts'
 import { flaws } from './structure.ts'
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { program } from '../../../src/cli.ts'
-import { Exit } from '../../../src/commands/failure.ts'
+import { program } from '../../../src/cli/program.ts'
+import { Exit } from '../../../src/cli/failure.ts'
 import { calls, documentOf, documents, ROOT, tableRows } from './documents.ts'
 
 const commands = program().commands

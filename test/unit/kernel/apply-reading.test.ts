@@ -3,16 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { apply, type ApplyFailure, type ApplyOptions } from '../../../src/kernel/apply.ts'
 import type { Batch } from '../../../src/kernel/batch.ts'
 import { diff } from '../../../src/kernel/diff.ts'
-import type { Step } from '../../../src/kernel/enter.ts'
+import type { Step } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
 import { readSteps } from '../../../src/kernel/observe.ts'
 import { render } from '../../../src/kernel/render.ts'
-import { compiled } from '../model/fixture.ts'
-import { FakeEnter, inputOf, program, refuse } from './fake-enter.ts'
+import { compiled } from '../lab/fixture.ts'
+import { FakeNamespacePool, inputOf, program, refuse } from './fake-namespace-pool.ts'
 
 const nothing = { startProcesses: async () => [], stopProcesses: async () => {} }
-const run = (fake: FakeEnter, options: Partial<ApplyOptions>, list: readonly Batch[]): Promise<ApplyFailure | undefined> =>
-  apply(list, fake.enter, { ...nothing, ...options })
+const run = (fake: FakeNamespacePool, options: Partial<ApplyOptions>, list: readonly Batch[]): Promise<ApplyFailure | undefined> =>
+  apply(list, fake.pool, { ...nothing, ...options })
 
 describe('reading back', () => {
   const full = compiled(
@@ -23,10 +23,10 @@ describe('reading back', () => {
   const printed = (step: Step): string =>
     'get' in step ? 'values' : inputOf(step).includes('address show') ? 'addresses' : `${('run' in step && step.run.join(' ')) || ''}`
   const parts: [string, string, string][] = []
-  const fake = new FakeEnter((step) => ({ stdout: printed(step) }))
+  const fake = new FakeNamespacePool((step) => ({ stdout: printed(step) }))
 
   test('rides along with the last visit of each namespace, every part once', async () => {
-    await apply(all, fake.enter, { ...nothing, readBack: steps, onRead: (ns, part, output) => parts.push([ns, part, output]) })
+    await apply(all, fake.pool, { ...nothing, readBack: steps, onRead: (ns, part, output) => parts.push([ns, part, output]) })
     const spaces = full.objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
     for (const ns of spaces) expect(parts.filter((p) => p[0] === ns).map((p) => p[1])).toEqual(steps(ns).map((s) => s.part))
     expect(
@@ -61,8 +61,8 @@ describe('reading back', () => {
   })
 
   test('that fails is a bug of ours or the machine, not of the topology', async () => {
-    const broken = new FakeEnter((step) => ('get' in step ? { code: 1, stderr: 'no such luck' } : undefined))
-    await expect(apply(all, broken.enter, { ...nothing, readBack: steps })).rejects.toThrow(/reading lab\.\S+ back: sysctl: no such luck/)
+    const broken = new FakeNamespacePool((step) => ('get' in step ? { code: 1, stderr: 'no such luck' } : undefined))
+    await expect(apply(all, broken.pool, { ...nothing, readBack: steps })).rejects.toThrow(/reading lab\.\S+ back: sysctl: no such luck/)
   })
 })
 
@@ -71,7 +71,7 @@ describe('containers', () => {
   const list = render(diff([], c.objects))
   test('are started last, all at once', async () => {
     const started: string[][] = []
-    const fake = new FakeEnter()
+    const fake = new FakeNamespacePool()
     await run(fake, { startProcesses: async (p) => (started.push(p.map((x) => x.id)), []) }, list)
     expect(started).toEqual([['p.one', 'p.two']])
   })
@@ -79,12 +79,12 @@ describe('containers', () => {
     ['p.one', 'start sleep 1 (in lab.p)'],
     ['p.two', 'start the built-in responder (in lab.p)'],
   ])('that do not start are named: %s', async (id, command) => {
-    const failure = await run(new FakeEnter(), { startProcesses: async () => [{ id, message: 'not found' }] }, list)
+    const failure = await run(new FakeNamespacePool(), { startProcesses: async () => [{ id, message: 'not found' }] }, list)
     expect(failure).toMatchObject({ command, stderr: 'not found', object: { kind: 'process', id, from: { line: 3, path: 'pods.p' } } })
   })
   test('are ended first', async () => {
     const done: string[] = []
-    const fake = new FakeEnter((s) => void done.push(inputOf(s).split(' ')[0]!))
+    const fake = new FakeNamespacePool((s) => void done.push(inputOf(s).split(' ')[0]!))
     await run(fake, { stopProcesses: async (p) => void done.push(...p.map((x) => x.id)) }, render(diff(c.objects, [])))
     expect(done.slice(0, 3)).toEqual(['p.two', 'p.one', 'netns'])
   })

@@ -3,21 +3,24 @@ import { describe, expect, test } from 'vitest'
 import { apply, type ApplyFailure, type ApplyOptions } from '../../../src/kernel/apply.ts'
 import type { Batch } from '../../../src/kernel/batch.ts'
 import { diff } from '../../../src/kernel/diff.ts'
-import type { Job, Step } from '../../../src/kernel/enter.ts'
+import type { Job, Step } from '../../../src/netns/namespace-pool.ts'
 import { keyOf } from '../../../src/kernel/objects.ts'
 import { render } from '../../../src/kernel/render.ts'
-import { compiled } from '../model/fixture.ts'
-import { FakeEnter, inputOf, program, refuse } from './fake-enter.ts'
+import { compiled } from '../lab/fixture.ts'
+import { FakeNamespacePool, inputOf, program, refuse } from './fake-namespace-pool.ts'
 
 const nothing = { startProcesses: async () => [], stopProcesses: async () => {} }
 const lab = compiled('hosts:\n  a: {}\n  b: {}\npods:\n  p: { host: a }\n  q: { host: b }\n')
 const batches = render(diff([], lab.objects))
-const run = (fake: FakeEnter, options: Partial<ApplyOptions> = {}, list: readonly Batch[] = batches): Promise<ApplyFailure | undefined> =>
-  apply(list, fake.enter, { ...nothing, ...options })
+const run = (
+  fake: FakeNamespacePool,
+  options: Partial<ApplyOptions> = {},
+  list: readonly Batch[] = batches,
+): Promise<ApplyFailure | undefined> => apply(list, fake.pool, { ...nothing, ...options })
 
 describe('jobs', () => {
   test('are one a namespace and phase, and hold all batches of it in order', async () => {
-    const fake = new FakeEnter()
+    const fake = new FakeNamespacePool()
     expect(await run(fake)).toBeUndefined()
     const jobs = fake.jobs.map((j) => `${j.ns ?? 'machine'}: ${j.steps.map(program).join(' ')}`)
     expect(jobs[0]).toBe('machine: ip')
@@ -30,7 +33,7 @@ describe('jobs', () => {
   })
 
   test('feed the tools exactly the lines, and settings as files', async () => {
-    const fake = new FakeEnter()
+    const fake = new FakeNamespacePool()
     await run(fake)
     const fed = fake.jobs.flatMap((j) =>
       j.steps.flatMap((s) =>
@@ -43,7 +46,7 @@ describe('jobs', () => {
   })
 
   test('wait for the phase before: no device before its namespace, no address before its device', async () => {
-    const fake = new FakeEnter()
+    const fake = new FakeNamespacePool()
     await run(fake)
     const order = fake.jobs.map((j) => `${j.ns} ${j.steps.map((s) => inputOf(s).split(' ')[0] || program(s)).join()}`)
     const first = (word: string) => order.findIndex((o) => o.includes(word))
@@ -54,7 +57,7 @@ describe('jobs', () => {
 
   test('tell the share that is done', async () => {
     const shares: number[] = []
-    await run(new FakeEnter(), { onProgress: (share) => shares.push(share) })
+    await run(new FakeNamespacePool(), { onProgress: (share) => shares.push(share) })
     expect(shares.at(-1)).toBe(1)
     expect(shares).toEqual(shares.toSorted((a, b) => a - b))
     expect(shares.length).toBeGreaterThan(5)
@@ -177,20 +180,20 @@ describe('what is taken away', () => {
 })
 
 test('what is made waits until all is gone that must go', async () => {
-  const fake = new FakeEnter()
+  const fake = new FakeNamespacePool()
   await run(fake, {}, render(diff([{ kind: 'netns', ns: 'lab.old' }], [{ kind: 'netns', ns: 'lab.new' }])))
   expect(fake.jobs.map((j) => j.steps.map(inputOf))).toEqual([['netns delete lab.old\n'], ['netns add lab.new\n']])
 })
 
 describe('being interrupted', () => {
   test('before anything: nothing is done', async () => {
-    const fake = new FakeEnter()
+    const fake = new FakeNamespacePool()
     await expect(run(fake, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i)
     expect(fake.jobs).toEqual([])
   })
   test('between two jobs: what was under way is finished, no more is started', async () => {
     const control = new AbortController()
-    const fake = new FakeEnter((_, job) => {
+    const fake = new FakeNamespacePool((_, job) => {
       if (job.ns !== undefined) control.abort()
       return undefined
     })
@@ -199,7 +202,7 @@ describe('being interrupted', () => {
   })
   test('after a failure: the failure is told', async () => {
     const control = new AbortController()
-    const fake = new FakeEnter((s) => {
+    const fake = new FakeNamespacePool((s) => {
       if (!inputOf(s).startsWith('netns')) return undefined
       control.abort()
       return { code: 1, stderr: 'Command failed -:1' }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { diff, Stage } from '../../../src/kernel/diff.ts'
 import { render } from '../../../src/kernel/render.ts'
-import { compiled } from '../model/fixture.ts'
+import { compiled } from '../lab/fixture.ts'
 
 describe('batches', () => {
   const { objects } = compiled(

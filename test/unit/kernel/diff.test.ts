@@ -11,7 +11,7 @@ import {
   type Vxlan,
 } from '../../../src/kernel/objects.ts'
 import { describe as inWords } from '../../../src/kernel/describe.ts'
-import { compiled } from '../model/fixture.ts'
+import { compiled } from '../lab/fixture.ts'
 
 const ns = 'lab.a'
 const netns: KernelObject = { kind: 'netns', ns }

@@ -1,6 +1,6 @@
 /** Joining what was read from several namespaces. The printed texts are recordings, see parse.test.ts. */
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { ABSENT, type Enter, type Job, type StepResult } from '../../../src/kernel/enter.ts'
+import { ABSENT, type NamespacePool, type Job, type StepResult } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject, Veth } from '../../../src/kernel/objects.ts'
 import { observe, readSteps, type Part } from '../../../src/kernel/observe.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
@@ -38,7 +38,7 @@ type Printed = Record<string, Partial<Record<Part, string>>>
 const PRINTED: Printed = { 'lab.a': { ip: json(iproute2.address, iproute2.route) }, 'lab.p': { ip: json([podEnd], []) } }
 
 /** Answers each reading step with what was printed; `ip` first, as asked for. */
-function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []): Enter {
+function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []): NamespacePool {
   const parts = readSteps(hints)
   return {
     run: async (list: readonly Job[], onResult: (index: number, results: StepResult[]) => void) => {
@@ -50,7 +50,7 @@ function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []
         ),
       )
     },
-  } as unknown as Enter
+  } as unknown as NamespacePool
 }
 const seen = async (hints: readonly KernelObject[], printed: Printed = PRINTED): Promise<KernelObject[]> =>
   observe(hints, fake(hints, printed))
@@ -142,7 +142,7 @@ test('a reading that fails names the namespace, the part and the words', async (
     run: async (_: unknown, onResult: (i: number, r: StepResult[]) => void) =>
       onResult(0, [{ step: 0, code: 1, stdout: '', stderr: 'Operation not permitted\n' }]),
   }
-  await expect(observe([{ kind: 'netns', ns: 'lab.a' }], broken as unknown as Enter)).rejects.toThrow(
+  await expect(observe([{ kind: 'netns', ns: 'lab.a' }], broken as unknown as NamespacePool)).rejects.toThrow(
     'reading lab.a back: ip: Operation not permitted',
   )
 })

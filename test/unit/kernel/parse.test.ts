@@ -1,10 +1,10 @@
 /** What real tools printed → kernel objects. The recordings are trimmed: fields that nobody reads are gone. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import * as parse from '../../../src/kernel/parse.ts'
-import { jsonLines, type IpLink } from '../../../src/kernel/printed.ts'
-import { routeObjects, ruleObjects } from '../../../src/kernel/parse-routes.ts'
-import { compiled } from '../model/fixture.ts'
+import * as parse from '../../../src/kernel/kinds/parse.ts'
+import { jsonLines, type IpLink } from '../../../src/kernel/kinds/iproute2.ts'
+import { routeObjects, ruleObjects } from '../../../src/kernel/kinds/parse-routes.ts'
+import { compiled } from '../lab/fixture.ts'
 import { stateOf } from './fake-tables.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 import tunnels from './recorded/tunnels.json' with { type: 'json' }
@@ -126,7 +126,7 @@ test('routes are those somebody asked for, in the form they are asked for', () =
   expect(iproute2.route.length).toBeGreaterThan(8)
   // What somebody put into the kernel's own table is as much somebody's as any other route.
   expect(routeObjects(ns, [{ type: 'local', dst: '10.0.0.0/8', dev: 'lo', table: 'local', protocol: 'boot' }])).toEqual([
-    { kind: 'route', ns, family: 4, dst: '10.0.0.0/8', dev: 'lo', table: 255, beside: 'local' },
+    { kind: 'route', ns, family: 4, dst: '10.0.0.0/8', dev: 'lo', table: 255, qualifier: 'local' },
   ])
 })
 

@@ -6,10 +6,10 @@ import { diff } from '../../../src/kernel/diff.ts'
 import type { KernelObject, Process } from '../../../src/kernel/objects.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { quote, script, type ContainerScript } from '../../../src/kernel/script.ts'
-import { resolve } from '../../../src/model/resolve.ts'
+import { resolve } from '../../../src/lab/resolve.ts'
 import { shellLines, shellPrelude } from '../../../src/process/shell.ts'
 import { readTopology } from '../../../src/topology/load.ts'
-import { compiled, modules } from '../model/fixture.ts'
+import { compiled, modules } from '../lab/fixture.ts'
 
 const containers = (objects: readonly KernelObject[]): ContainerScript => ({
   prelude: () => shellPrelude(objects.filter((o): o is Process => o.kind === 'process')),

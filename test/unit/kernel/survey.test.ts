@@ -1,14 +1,14 @@
 /** What nobody asked for, found in what real tools and kernels answered. */
 import { describe, expect, test } from 'vitest'
-import { alteredLink, lacksLinkLocal, resetLines } from '../../../src/kernel/altered.ts'
-import { Connected, derives } from '../../../src/kernel/connected.ts'
-import { unusual } from '../../../src/kernel/dumps.ts'
-import { ABSENT } from '../../../src/kernel/enter.ts'
+import { nonDefaultLink, lacksLinkLocal, resetLines } from '../../../src/kernel/links/non-default.ts'
+import { Connected, derives } from '../../../src/kernel/kinds/connected.ts'
+import { nonDefaultState } from '../../../src/kernel/unmanaged/dumps.ts'
+import { ABSENT } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { IpLink } from '../../../src/kernel/printed.ts'
-import { routeObjects, ruleObjects, type IpRoute } from '../../../src/kernel/parse-routes.ts'
-import { alteredSettings, INHERITED, watchedSettings } from '../../../src/kernel/settings.ts'
-import { strangeDevices, strangeForwarding, strangeLegacyTables, strangeNeighbours } from '../../../src/kernel/strangers.ts'
+import type { IpLink } from '../../../src/kernel/kinds/iproute2.ts'
+import { routeObjects, ruleObjects, type IpRoute } from '../../../src/kernel/kinds/parse-routes.ts'
+import { nonDefaultSettings, INHERITED, watchedSettings } from '../../../src/kernel/unmanaged/sysctls.ts'
+import { strangeDevices, strangeForwarding, strangeLegacyTables, strangeNeighbours } from '../../../src/kernel/unmanaged/unmanaged-state.ts'
 import recorded from './recorded/dumps.json' with { type: 'json' }
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 import tunnels from './recorded/tunnels.json' with { type: 'json' }
@@ -29,11 +29,11 @@ const kind = (info_kind: string, info_data: Record<string, unknown>, more: Parti
   ...more,
 })
 
-describe('altered attributes of devices', () => {
+describe('nonDefault attributes of devices', () => {
   test('are none on devices as netlab makes them', () => {
-    for (const name of ['lo', 'eth0', 'cni0', 'vxlan1', 'p1-pod-a', 'p2-pod-b']) expect(alteredLink(link(name)), name).toEqual([])
+    for (const name of ['lo', 'eth0', 'cni0', 'vxlan1', 'p1-pod-a', 'p2-pod-b']) expect(nonDefaultLink(link(name)), name).toEqual([])
     const [gre1, ipip1] = ['gre1', 'ipip1'].map((name) => (tunnels.address as unknown as IpLink[]).find((l) => l.ifname === name)!)
-    expect([alteredLink(gre1!), alteredLink(ipip1!)]).toEqual([[], []])
+    expect([nonDefaultLink(gre1!), nonDefaultLink(ipip1!)]).toEqual([[], []])
   })
   test.each([
     [port({ learning: false, isolated: true, flood: true }), ['learning off', 'isolated on']],
@@ -47,7 +47,7 @@ describe('altered attributes of devices', () => {
     [kind('gre', { remote: 'any', ttl: 0 }, { flags: ['NOARP', 'UP'] }), []],
     [kind('veth', {}, { flags: ['NOARP'], master: 'vrf1', linkmode: 'DORMANT' }), ['arp off', 'master vrf1', 'mode dormant']],
     [kind('vxlan', {}, { master: 'cni0' }), ['master cni0']],
-  ])('%#: %j', (what, words) => expect(alteredLink(what as IpLink)).toEqual(words))
+  ])('%#: %j', (what, words) => expect(nonDefaultLink(what as IpLink)).toEqual(words))
 
   test('are put back one by one', () => {
     const end = { name: 'p1', mac: '02:01:00:00:00:01', port: { master: 'cni0' } }
@@ -97,14 +97,19 @@ describe('what the kernel derives from addresses', () => {
     [[local, { ...network, dev: 'eth1' }], ['no route to its network']],
     [[local, { ...network, gateway: '192.168.50.1' }], ['no route to its network']],
     [[local, { ...network, protocol: 'boot' }], []],
-  ])('%#', (list, words) => expect(connected(list).altered(link('eth0'), eth0)).toEqual(words))
+  ])('%#', (list, words) => expect(connected(list).nonDefault(link('eth0'), eth0)).toEqual(words))
 
   test('is nothing while the device is down', () => {
-    expect(connected([]).altered({ ...link('eth0'), flags: [] }, eth0)).toEqual([])
+    expect(connected([]).nonDefault({ ...link('eth0'), flags: [] }, eth0)).toEqual([])
   })
   test('addresses that age, that are somebody else’s or of a pair say so', () => {
     const a = { ...eth0, dadfailed: true, deprecated: true, valid_life_time: 900, address: '10.0.0.9' }
-    expect(connected([]).altered(link('eth0'), a)).toEqual(['duplicate address detection failed', 'deprecated', 'expires', 'peer 10.0.0.9'])
+    expect(connected([]).nonDefault(link('eth0'), a)).toEqual([
+      'duplicate address detection failed',
+      'deprecated',
+      'expires',
+      'peer 10.0.0.9',
+    ])
   })
   test('networks are compared by number', () => {
     const a = { family: 'inet6', local: 'fd00:0:0:1::b', prefixlen: 48, scope: 'global' }
@@ -112,7 +117,7 @@ describe('what the kernel derives from addresses', () => {
       { dst: 'fd00::/48', dev: 'eth0', table: 'main' },
       { type: 'local', dst: 'fd00:0:0:1::b', dev: 'eth0', table: 'local' },
     ]
-    expect(connected(list).altered(link('eth0'), a)).toEqual([])
+    expect(connected(list).nonDefault(link('eth0'), a)).toEqual([])
   })
   test('routes that claim to be the kernel’s are believed where an address explains them', () => {
     const is = derives(links)
@@ -124,31 +129,31 @@ describe('what the kernel derives from addresses', () => {
   })
 })
 
-test('routes beside those asked for, and altered ones, say how', () => {
+test('routes beside those asked for, and changed ones, say how', () => {
   const route = (r: Partial<IpRoute>) => routeObjects(ns, [{ dst: '10.1.0.0/24', dev: 'eth0', protocol: 'boot', table: 'main', ...r }])[0]
-  expect(route({ metric: 5 })).toMatchObject({ beside: 'metric 5' })
-  expect(route({ tos: '0x10' })).toMatchObject({ beside: 'tos 0x10' })
-  expect(route({ type: 'throw' })).toMatchObject({ beside: 'throw' })
+  expect(route({ metric: 5 })).toMatchObject({ qualifier: 'metric 5' })
+  expect(route({ tos: '0x10' })).toMatchObject({ qualifier: 'tos 0x10' })
+  expect(route({ type: 'throw' })).toMatchObject({ qualifier: 'throw' })
   expect(route({ dst: 'fd00::/64', metric: 1024 })).not.toHaveProperty('beside')
-  expect(route({ metrics: [{ mtu: 600 }] })).toMatchObject({ altered: ['mtu 600'] })
-  expect(route({ nexthops: [{}, {}] })).toMatchObject({ altered: ['2 next hops'] })
+  expect(route({ metrics: [{ mtu: 600 }] })).toMatchObject({ nonDefault: ['mtu 600'] })
+  expect(route({ nexthops: [{}, {}] })).toMatchObject({ nonDefault: ['2 next hops'] })
   expect(route({ via: { host: 'fe80::1' } })).toMatchObject({ via: 'fe80::1' })
 })
 
 test('rules that look at more than the source say at what', () => {
   const rule = (r: object) => ruleObjects(ns, 4, [{ priority: 5, src: 'all', ...r }])[0]
-  expect(rule({ dst: '10.0.0.0', dstlen: 8, action: 'prohibit' })).toMatchObject({ beside: 'from all to 10.0.0.0/8 prohibit', table: 0 })
-  expect(rule({ src: '10.0.0.1', iif: 'eth0', table: 'main' })).toMatchObject({ src: '10.0.0.1/32', table: 254, beside: 'iif eth0' })
+  expect(rule({ dst: '10.0.0.0', dstlen: 8, action: 'prohibit' })).toMatchObject({ qualifier: 'from all to 10.0.0.0/8 prohibit', table: 0 })
+  expect(rule({ src: '10.0.0.1', iif: 'eth0', table: 'main' })).toMatchObject({ src: '10.0.0.1/32', table: 254, qualifier: 'iif eth0' })
   expect(rule({ priority: 32_766, table: 'main', protocol: 'kernel' })).toBeUndefined()
   expect(rule({ priority: 32_766, table: '77' })).toMatchObject({ table: 77 })
 })
 
 describe('dumps', () => {
   test('of a namespace with nothing unusual', () => {
-    expect(unusual(recorded.plain)).toEqual({ rules: [], qdiscs: [], tables: [] })
+    expect(nonDefaultState(recorded.plain)).toEqual({ rules: [], qdiscs: [], tables: [] })
   })
   test('show rules, queues and tables of nftables', () => {
-    expect(unusual(recorded.unusual)).toEqual({
+    expect(nonDefaultState(recorded.unusual)).toEqual({
       rules: [4],
       qdiscs: [{ ifindex: 2, kind: 'clsact' }],
       tables: [
@@ -157,86 +162,86 @@ describe('dumps', () => {
         { family: 'ip6', name: 'nat' },
       ],
     })
-    expect(unusual(recorded.pod).tables).toEqual([
+    expect(nonDefaultState(recorded.pod).tables).toEqual([
       { family: 'ip', name: 'filter' },
       { family: 'inet', name: 'foo' },
     ])
-    expect(unusual(recorded.router).rules).toEqual([4, 6])
+    expect(nonDefaultState(recorded.router).rules).toEqual([4, 6])
   })
   test('of a kernel without IPv6 show no rules, and that is right; none where there should be some is not', () => {
     const [rules4, , ...rest] = recorded.plain.split('\0')
     const message = (type: string): string => `14000000${type}000000010000000000000000000000`
-    expect(unusual([rules4, message('0200'), ...rest].join('\0')).rules).toEqual([])
-    expect(unusual([rules4, message('0300'), ...rest].join('\0')).rules).toEqual([6])
+    expect(nonDefaultState([rules4, message('0200'), ...rest].join('\0')).rules).toEqual([])
+    expect(nonDefaultState([rules4, message('0300'), ...rest].join('\0')).rules).toEqual([6])
   })
 })
 
 describe('settings', () => {
   const sysctl = (key: string, value: string): KernelObject => ({ kind: 'sysctl', ns, key, value })
-  const usual = Object.fromEntries(INHERITED.map((k) => [k, [k.includes('hop_limit') ? '64' : k.includes('/rp_filter') ? '2' : '0']]))
+  const baseline = Object.fromEntries(INHERITED.map((k) => [k, [k.includes('hop_limit') ? '64' : k.includes('/rp_filter') ? '2' : '0']]))
   const asked = [
     { ...sysctl('net/ipv4/conf/p1/rp_filter', '1'), dev: 'p1' },
     sysctl('net/ipv4/ip_forward', '1'),
     sysctl('net/ipv4/conf/all/rp_filter', '0'),
   ]
-  const watched = watchedSettings(asked, new Set(['lo', 'eth0', 'p1']), usual)
+  const watched = watchedSettings(asked, new Set(['lo', 'eth0', 'p1']), baseline)
   const value = (f: string): string =>
-    f.includes('ttl') || f.includes('hop_limit') ? '64' : f.includes('ipv4') && f.includes('forwarding') ? '1' : (usual[f]?.[0] ?? '0')
+    f.includes('ttl') || f.includes('hop_limit') ? '64' : f.includes('ipv4') && f.includes('forwarding') ? '1' : (baseline[f]?.[0] ?? '0')
   const values = (change: Readonly<Record<string, string>>, of = watched): string =>
     of.files.map((f) => change[f] ?? (f.endsWith('eth0/rp_filter') ? '2' : value(f))).join('\0')
-  const altered = (change: Readonly<Record<string, string>>, of = watched): string[] =>
-    alteredSettings(of, values(change, of)).map((s) => `${s.key}: ${s.value}, not ${s.expected}`)
+  const nonDefault = (change: Readonly<Record<string, string>>, of = watched): string[] =>
+    nonDefaultSettings(of, values(change, of)).map((s) => `${s.key}: ${s.value}, not ${s.expected}`)
 
-  test('are as usual', () => expect(altered({})).toEqual([]))
+  test('are as usual', () => expect(nonDefault({})).toEqual([]))
   test('of a device are compared with those it was made with, but for what is asked for', () => {
     expect(watched.files).not.toContain('net/ipv4/conf/p1/rp_filter')
     expect(watched.files.some((f) => f.includes('/lo/'))).toBe(false)
     const key = 'net/ipv4/conf/eth0/forwarding'
-    expect(alteredSettings(watched, values({ [key]: '0' }))).toEqual([{ key, value: '0', expected: '1' }])
-    expect(altered({ [key]: ABSENT })).toEqual([])
-    expect(altered({ 'net/ipv6/conf/p1/hop_limit': '1' })).toEqual(['net/ipv6/conf/p1/hop_limit: 1, not 64'])
+    expect(nonDefaultSettings(watched, values({ [key]: '0' }))).toEqual([{ key, value: '0', expected: '1' }])
+    expect(nonDefault({ [key]: ABSENT })).toEqual([])
+    expect(nonDefault({ 'net/ipv6/conf/p1/hop_limit': '1' })).toEqual(['net/ipv6/conf/p1/hop_limit: 1, not 64'])
   })
   test('of a device whose default was changed along with it are named, and the default', () => {
-    expect(altered({ 'net/ipv4/conf/default/arp_ignore': '8', 'net/ipv4/conf/eth0/arp_ignore': '8' })).toEqual([
+    expect(nonDefault({ 'net/ipv4/conf/default/arp_ignore': '8', 'net/ipv4/conf/eth0/arp_ignore': '8' })).toEqual([
       'net/ipv4/conf/default/arp_ignore: 8, not 0',
       'net/ipv4/conf/eth0/arp_ignore: 8, not 0',
     ])
   })
   test('of all devices are compared with those of a new namespace, but for what is asked for', () => {
     for (const word of ['arp_ignore', 'arp_filter', 'accept_local', 'disable_policy', 'proxy_arp'])
-      expect(altered({ [`net/ipv4/conf/all/${word}`]: '8' })).toEqual([`net/ipv4/conf/all/${word}: 8, not 0`])
+      expect(nonDefault({ [`net/ipv4/conf/all/${word}`]: '8' })).toEqual([`net/ipv4/conf/all/${word}: 8, not 0`])
     expect(watched.files).not.toContain('net/ipv4/conf/all/rp_filter')
-    const none = watchedSettings([], new Set(['eth0']), usual)
-    expect(altered({ 'net/ipv4/conf/all/rp_filter': '1' }, none)).toContain('net/ipv4/conf/all/rp_filter: 1, not 2')
+    const none = watchedSettings([], new Set(['eth0']), baseline)
+    expect(nonDefault({ 'net/ipv4/conf/all/rp_filter': '1' }, none)).toContain('net/ipv4/conf/all/rp_filter: 1, not 2')
   })
   test('that the kernel hands on are told of once, where they were written', () => {
     const off = Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((place) => [`net/ipv6/conf/${place}/disable_ipv6`, '1']))
-    expect(altered(off)).toEqual(['net/ipv6/conf/all/disable_ipv6: 1, not 0'])
+    expect(nonDefault(off)).toEqual(['net/ipv6/conf/all/disable_ipv6: 1, not 0'])
     // `ip_forward` is asked for: whoever compares objects tells of it.
-    expect(altered(Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((p) => [`net/ipv4/conf/${p}/forwarding`, '0'])))).toEqual([])
+    expect(nonDefault(Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((p) => [`net/ipv4/conf/${p}/forwarding`, '0'])))).toEqual([])
     const two = { 'net/ipv6/conf/all/disable_ipv6': '1', 'net/ipv6/conf/eth0/disable_ipv6': '2' }
-    expect(altered(two)).toHaveLength(2)
+    expect(nonDefault(two)).toHaveLength(2)
   })
   test('may have one of several values where new namespaces had them', () => {
     const two = watchedSettings([], new Set(['eth0']), { 'net/ipv4/conf/all/arp_ignore': ['0', '1'] })
     const key = 'net/ipv4/conf/all/arp_ignore'
-    expect(alteredSettings(two, values({ [key]: '1' }, two))).toEqual([])
-    expect(alteredSettings(two, values({ [key]: '8' }, two))).toEqual([{ key, value: '8', expected: '0 or 1' }])
+    expect(nonDefaultSettings(two, values({ [key]: '1' }, two))).toEqual([])
+    expect(nonDefaultSettings(two, values({ [key]: '8' }, two))).toEqual([{ key, value: '8', expected: '0 or 1' }])
   })
   test('without a record of new namespaces are compared with the default as it is', () => {
     const old = watchedSettings([], new Set(['eth0']))
     expect(old.files.some((f) => f.includes('/all/'))).toBe(false)
     const change = { 'net/ipv4/conf/default/arp_ignore': '8' }
-    expect(altered(change, old)).toContain('net/ipv4/conf/eth0/arp_ignore: 0, not 8')
+    expect(nonDefault(change, old)).toContain('net/ipv4/conf/eth0/arp_ignore: 0, not 8')
   })
   test('of IPv6 are not looked at where it is off', () => {
-    const off = watchedSettings([sysctl('net/ipv6/conf/eth0/disable_ipv6', '1')], new Set(['eth0']), usual)
+    const off = watchedSettings([sysctl('net/ipv6/conf/eth0/disable_ipv6', '1')], new Set(['eth0']), baseline)
     expect(off.files.some((f) => /ipv6.*(forwarding|hop_limit)/.test(f))).toBe(false)
     expect(off.files).toContain('net/ipv6/conf/all/disable_ipv6')
   })
   test('of a namespace are compared with those of a new one', () => {
     const key = 'net/ipv4/ip_default_ttl'
-    expect(alteredSettings(watched, values({ [key]: '1' }))).toEqual([{ key, value: '1', expected: '64' }])
+    expect(nonDefaultSettings(watched, values({ [key]: '1' }))).toEqual([{ key, value: '1', expected: '64' }])
   })
 })
 

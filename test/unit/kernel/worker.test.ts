@@ -3,19 +3,19 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ABSENT, Enter, enterArgv, type Job, type Step, type StepResult } from '../../../src/kernel/enter.ts'
-import { netnsFile } from '../../../src/kernel/netns.ts'
+import { ABSENT, NamespacePool, enterArgv, type Job, type Step, type StepResult } from '../../../src/netns/namespace-pool.ts'
+import { netnsFile } from '../../../src/netns/paths.ts'
 
-let enter: Enter
-beforeEach(() => void (enter = new Enter(2)))
-afterEach(() => enter.close())
+let pool: NamespacePool
+beforeEach(() => void (pool = new NamespacePool(2)))
+afterEach(() => pool.close())
 
 let dir: string
 beforeAll(() => void (dir = mkdtempSync(join(tmpdir(), 'netlab-worker-'))))
 afterAll(() => rmSync(dir, { recursive: true }))
 
 const sh = (script: string, input?: string): Step => ({ run: ['sh', '-c', script], ...(input === undefined ? {} : { input }) })
-const one = (...steps: Step[]): Promise<StepResult[]> => enter.one({ steps })
+const one = (...steps: Step[]): Promise<StepResult[]> => pool.one({ steps })
 const MEGABYTES = 3 * 1024 * 1024
 
 describe('run', () => {
@@ -155,7 +155,7 @@ describe('jobs', () => {
   test('all end, each with its own results, whichever worker has them', async () => {
     const seen = new Map<number, string>()
     const jobs = Array.from({ length: 60 }, (_, i): Job => ({ steps: [sh(`echo ${i}`), sh('cat', `in ${i}`)] }))
-    await enter.run(jobs, (index, results) => void seen.set(index, results.map((r) => r.stdout).join('')))
+    await pool.run(jobs, (index, results) => void seen.set(index, results.map((r) => r.stdout).join('')))
     expect(seen.size).toBe(60)
     for (const [i, output] of seen) expect(output).toBe(`${i}\nin ${i}`)
   })
@@ -167,7 +167,7 @@ describe('jobs', () => {
 
   test('are not started any more once a result said so', async () => {
     const ended: number[] = []
-    await enter.run(
+    await pool.run(
       Array.from({ length: 200 }, () => ({ steps: [sh('true')] })),
       (index) => {
         ended.push(index)
@@ -180,11 +180,11 @@ describe('jobs', () => {
 
   test('without steps end as well, and so does a run without jobs', async () => {
     expect(await one()).toEqual([])
-    await enter.run([], () => expect.unreachable())
+    await pool.run([], () => expect.unreachable())
   })
 
   test('in a namespace that is not there fail at their first step', async () => {
-    const results = await enter.one({ ns: 'netlab-no-such-namespace', steps: [sh('echo never'), sh('echo never')] })
+    const results = await pool.one({ ns: 'netlab-no-such-namespace', steps: [sh('echo never'), sh('echo never')] })
     expect(results).toEqual([
       { step: 0, code: 1, stdout: '', stderr: `${netnsFile('netlab-no-such-namespace')}: No such file or directory\n` },
     ])
@@ -195,7 +195,7 @@ describe('jobs', () => {
 test('a worker that breaks down fails the run with its own last words', async () => {
   // A line that is no job: what a bug would send.
   const broken = { steps: [], ns: 'x\nGARBAGE' } as Job
-  await expect(enter.run([broken, { steps: [sh('true')] }], () => {})).rejects.toThrow(/bad job: GARBAGE/)
+  await expect(pool.run([broken, { steps: [sh('true')] }], () => {})).rejects.toThrow(/bad job: GARBAGE/)
 })
 
 test('the command line that enters a namespace keeps words apart', () => {

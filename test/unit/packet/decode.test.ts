@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decode, draftLength } from '../../../src/trace/packet/decode.ts'
-import type { Layer } from '../../../src/trace/packet/layers.ts'
-import { ip6Text } from '../../../src/trace/packet/text.ts'
+import { decode, draftLength } from '../../../src/packet/decode.ts'
+import type { Layer } from '../../../src/packet/layers.ts'
+import { ip6Text } from '../../../src/packet/text.ts'
 import { address, error4, FRAMES, hex, ip4, ping4 } from './frames.ts'
 
 const types = (layers: readonly Layer[]): string => layers.map((l) => l.type).join(' ')

@@ -1,10 +1,10 @@
 /** Stories as a trace tells them, over the lab `small`, for reporters' tests: real frames, invented times. */
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { modules } from '../../../src/commands/context.ts'
-import { resolve } from '../../../src/model/resolve.ts'
+import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { resolve } from '../../../src/lab/resolve.ts'
 import { loadTopology } from '../../../src/topology/load.ts'
-import { decode } from '../../../src/trace/packet/decode.ts'
-import type { Capture, Decision, Drop, Hop, Outcome, Story } from '../../../src/trace/story.ts'
+import { decode } from '../../../src/packet/decode.ts'
+import type { Capture, Decision, Drop, Hop, Outcome, TraceResult } from '../../../src/trace/result.ts'
 import { error4, eth, ip4, ip6, ping4, ping6, tcp, udp, vxlan } from './frames.ts'
 
 const TOPOLOGY = (network: string): string => `
@@ -146,12 +146,12 @@ interface Parts {
   readonly reply?: readonly Step[]
   readonly outcome: Outcome
   readonly drop?: Drop
-  readonly probe?: Partial<Story['probe']>
+  readonly probe?: Partial<TraceResult['probe']>
   readonly notes?: readonly string[]
   readonly differences?: readonly string[]
 }
 
-function story(parts: Parts): Story {
+function traced(parts: Parts): TraceResult {
   const captures: Capture[] = []
   const forward = walk(parts.forward, captures, 'probe')
   const error = (parts.reply?.[0]?.[3] ?? Buffer.alloc(0)).includes(Buffer.from([3, 4]))
@@ -187,11 +187,11 @@ function story(parts: Parts): Story {
 }
 
 /** An echo and its answer across two hosts. */
-export const delivered = (): Story =>
-  story({ forward: crossing(ping, false, false), reply: crossing(pong, false, true), outcome: 'delivered' })
+export const delivered = (): TraceResult =>
+  traced({ forward: crossing(ping, false, false), reply: crossing(pong, false, true), outcome: 'delivered' })
 
 /** A SYN that a policy on the far host drops in front of the pod. */
-export function policyDrop(): Story {
+export function policyDrop(): TraceResult {
   const syn = (ttl: number): Buffer =>
     ip4(POD_A.ip, CART.ip, 6, tcp(POD_A.ip, CART.ip, [40001, 8080], 7, 0, 2, { options: Buffer.from('020405a2', 'hex') }), {
       df: true,
@@ -204,7 +204,7 @@ export function policyDrop(): Story {
     ...cut[8]!.slice(0, 4),
     [...cut[8]![4]!, decision('rule', `filter FORWARD: ${rule}`, 'rule', 'policy shop/deny-all')],
   ] as unknown as Step
-  return story({
+  return traced({
     forward: [...cut, ...unreached(way.slice(9))],
     outcome: 'dropped',
     probe: { protocol: 'tcp', port: 8080, size: 44 },
@@ -226,11 +226,11 @@ export function policyDrop(): Story {
 }
 
 /** A 1472-byte echo that the tunnel cannot carry: node-1 answers with "fragmentation needed". */
-export function tooBig(): Story {
+export function tooBig(): TraceResult {
   const big = (ttl: number): Buffer => ip4(POD_A.ip, CART.ip, 1, ping4(8, 77, 1, Buffer.alloc(1472, 0x61)), { df: true, ttl, id: 5 })
   const way = crossing(big, false, false)
   const back = eth(POD_A.gateway, POD_A.mac, 0x0800, ip4('10.244.0.1', POD_A.ip, 1, error4(3, 4, big(64).subarray(0, 548), 1450)))
-  return story({
+  return traced({
     forward: [...way.slice(0, 3), ...unreached(way.slice(3))],
     reply: [
       ['node-1', 'cni0', 'out', back, [decision('icmp', 'fragmentation needed, MTU 1450, to pod-a', 'kernel')]],
@@ -256,8 +256,8 @@ export function tooBig(): Story {
 }
 
 /** Echo and answer over IPv6. */
-export const overIpv6 = (): Story =>
-  story({
+export const overIpv6 = (): TraceResult =>
+  traced({
     forward: crossing((ttl) => ip6(POD_A.ip6, CART.ip6, 58, ping6(POD_A.ip6, CART.ip6, 128, 77, 1), ttl), true, false),
     reply: crossing((ttl) => ip6(CART.ip6, POD_A.ip6, 58, ping6(CART.ip6, POD_A.ip6, 129, 77, 1), ttl), true, true),
     outcome: 'delivered',
@@ -265,8 +265,8 @@ export const overIpv6 = (): Story =>
     notes: ['Times are of IPv6.'],
   })
 
-/** A story whose every text wants to leave the page it is put in. */
-export function hostile(): Story {
+/** A traced whose every text wants to leave the page it is put in. */
+export function hostile(): TraceResult {
   const evil = '</script><script>window.evil=1</script><img src=x onerror="window.evil=2">&\u2028"\''
   const plain = policyDrop()
   return {
@@ -283,7 +283,7 @@ export function hostile(): Story {
 }
 
 /** Tunnel devices without Ethernet, as IPIP has. */
-export function overIpip(): Story {
+export function overIpip(): TraceResult {
   const base = delivered()
   const captures = base.captures.map((c): Capture => {
     if (c.device !== 'vxlan1') return c

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { policyModuleOf } from '../../../src/policy/index.ts'
-import { compiled, podOf } from '../model/fixture.ts'
+import { compiled, podOf } from '../lab/fixture.ts'
 
 const TEXT = `
 name: who

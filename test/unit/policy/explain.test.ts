@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Lab } from '../../../src/model/lab.ts'
-import { meant } from '../../../src/model/parties.ts'
-import { serviceVerdict } from '../../../src/model/service-verdict.ts'
-import { serviceOf } from '../../../src/model/services.ts'
-import { verdict, type End } from '../../../src/model/verdict.ts'
-import { serviceDocument, serviceText } from '../../../src/report/policy-explain.ts'
-import { chalkFor } from '../../../src/report/terminal.ts'
-import { lab } from '../model/fixture.ts'
+import type { Lab } from '../../../src/lab/lab.ts'
+import { resolveTarget } from '../../../src/lab/actors.ts'
+import { serviceVerdict } from '../../../src/lab/services/service-verdict.ts'
+import { serviceOf } from '../../../src/lab/services/services.ts'
+import { verdict, type End } from '../../../src/lab/policy/verdict.ts'
+import { serviceDocument, serviceText } from '../../../src/report/lab/policy-explain.ts'
+import { chalkFor } from '../../../src/report/formats/terminal.ts'
+import { lab } from '../lab/fixture.ts'
 
 const plain = chalkFor({ isTTY: false } as unknown as NodeJS.WriteStream)
 
@@ -31,14 +31,14 @@ const PORT_8080 = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [
 const PORT_80 = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [{ ports: [{ port: 80 }] }] }\n'
 const NAMED = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [{ ports: [{ port: http }] }] }\n'
 
-const party = (l: Lab, word: string): End => {
-  const found = meant(l, word)
-  if (found?.kind !== 'party') throw new Error(`${word} is nobody`)
-  return found.party
+const actor = (l: Lab, word: string): End => {
+  const found = resolveTarget(l, word)
+  if (found?.kind !== 'actor') throw new Error(`${word} is nobody`)
+  return found.actor
 }
 const ask = (l: Lab, from: string, service: string, family: 4 | 6 = 4) => {
   const s = serviceOf(l, service)!
-  return serviceVerdict(l, party(l, from), s, s.ports[0]!, family)
+  return serviceVerdict(l, actor(l, from), s, s.ports[0]!, family)
 }
 const ways = (l: Lab, from: string, service: string, family: 4 | 6 = 4): [string, boolean][] =>
   ask(l, from, service, family).ways.map((w) => [`${w.endpoint.pod} ${w.endpoint.port}`, w.verdict.allowed])
@@ -106,10 +106,10 @@ describe('an address', () => {
 `
   const l = lab(TEXT(BLOCK))
   const allowed = (from: string, to: string, family: 4 | 6 = 4): boolean => {
-    const target = meant(l, to)
-    if (target?.kind !== 'party') throw new Error(`${to} is nobody`)
+    const target = resolveTarget(l, to)
+    if (target?.kind !== 'actor') throw new Error(`${to} is nobody`)
     const toAddress = target.address === undefined ? {} : { toAddress: target.address }
-    return verdict(l, { from: party(l, from), to: target.party, ...toAddress, protocol: 'TCP', port: 8080, family }).allowed
+    return verdict(l, { from: actor(l, from), to: target.actor, ...toAddress, protocol: 'TCP', port: 8080, family }).allowed
   }
   test('of nobody is what ipBlocks are about', () => {
     expect(allowed('198.51.100.7', 'web-2')).toBe(true)
@@ -119,18 +119,19 @@ describe('an address', () => {
     expect(allowed('web-2', '2001:db9::5', 6)).toBe(false)
   })
   test("of somebody is that node's", () => {
-    expect(party(l, '10.244.0.2')).toMatchObject({ kind: 'pod', key: 'client' })
-    expect(party(l, 'fd00:10:244::2')).toMatchObject({ kind: 'pod', key: 'client' })
-    expect(party(l, '192.168.50.11')).toMatchObject({ kind: 'host', name: 'node-1' })
-    expect(party(l, '203.0.113.10')).toMatchObject({ kind: 'external', name: 'out' })
-    expect(party(l, '192.0.2.77')).toMatchObject({ kind: 'address', name: '192.0.2.77' })
+    expect(actor(l, '10.244.0.2')).toMatchObject({ kind: 'pod', key: 'client' })
+    expect(actor(l, 'fd00:10:244::2')).toMatchObject({ kind: 'pod', key: 'client' })
+    expect(actor(l, '192.168.50.11')).toMatchObject({ kind: 'host', name: 'node-1' })
+    expect(actor(l, '203.0.113.10')).toMatchObject({ kind: 'external', name: 'out' })
+    expect(actor(l, '192.0.2.77')).toMatchObject({ kind: 'address', name: '192.0.2.77' })
   })
   test('of a host may be one of several: rules see the one that is asked for', () => {
     expect(allowed('web-1', '10.244.1.0')).toBe(true)
     expect(allowed('web-1', '192.168.50.12')).toBe(false)
   })
-  test('of a Service is the Service', () => expect(meant(l, serviceOf(l, 'web')!.clusterIPs[0]!.ip)).toMatchObject({ kind: 'service' }))
+  test('of a Service is the Service', () =>
+    expect(resolveTarget(l, serviceOf(l, 'web')!.clusterIPs[0]!.ip)).toMatchObject({ kind: 'service' }))
   test('words that mean nobody', () => {
-    for (const word of ['nobody', 'svc/nobody', 'switch-lan', '10.244.0.0/24']) expect(meant(l, word)).toBeUndefined()
+    for (const word of ['nobody', 'svc/nobody', 'switch-lan', '10.244.0.0/24']) expect(resolveTarget(l, word)).toBeUndefined()
   })
 })

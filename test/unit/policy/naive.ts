@@ -2,7 +2,7 @@
  * A second opinion on NetworkPolicy, deliberately naive: straight from the specs as they were written, one question
  * at a time, nothing resolved, nothing shared with the model. Addresses are strings of bits.
  */
-import type { NetworkPolicySpec } from '../../../src/topology/kubernetes.ts'
+import type { NetworkPolicySpec } from '../../../src/topology/kubernetes/kubernetes.ts'
 
 export interface NaivePod {
   readonly key: string

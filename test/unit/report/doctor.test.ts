@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import { doctorText, installLine, judge, neighbourLimit, type Findings, type Tool } from '../../../src/report/doctor.ts'
+import { doctorText, installLine, judge, neighbourLimit, type Findings, type Tool } from '../../../src/report/lab/doctor.ts'
 
 const tool = (name: string, path: string | null, required = true): Tool => ({
   name,

@@ -1,16 +1,16 @@
 /** Finished tests, by hand: what the reporters are asked to show. */
-import type { Outcome } from '../../../src/report/outcome.ts'
+import type { Outcome } from '../../../src/report/trace/outcome.ts'
 import type { Cell, Check, TestRun } from '../../../src/verify/check.ts'
 
 export const FILE = '/repo/labs/shop.yaml'
 
-const parties = ['visitor', 'shop/web', 'shop/db']
+const actors = ['visitor', 'shop/web', 'shop/db']
 const allowed = (to: string, port: string): boolean => port === '80/tcp' && to === 'shop/web'
 
 /** Everyone reaches shop/web on 80/tcp and nothing else; but the visitor gets through to shop/db on 5432/tcp. */
 export const cells: readonly Cell[] = ['80/tcp', '5432/tcp', '9/tcp', 'icmp'].flatMap((port) =>
-  parties.flatMap((from) =>
-    parties
+  actors.flatMap((from) =>
+    actors
       .filter((to) => to !== from)
       .map((to): Cell => {
         const expected = allowed(to, port) ? 'allow' : 'deny'

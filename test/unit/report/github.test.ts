@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { annotations, group } from '../../../src/report/github.ts'
-import { markdown } from '../../../src/report/markdown.ts'
+import { annotations, group } from '../../../src/report/test/github.ts'
+import { markdown } from '../../../src/report/test/markdown.ts'
 import { cannot, HOSTILE, leak, outcome, run, wrong } from './finished.ts'
 
 /** Undoes a command as the runner does it (ActionCommand.TryParseV2). */

@@ -1,9 +1,9 @@
 import { Chalk } from 'chalk'
 import { expect, test } from 'vitest'
-import { dotString, graphDot } from '../../../src/report/graph-dot.ts'
-import { graphMermaid, mermaidLabel } from '../../../src/report/graph-mermaid.ts'
-import { graphText } from '../../../src/report/graph-text.ts'
-import { diagramLimits, picture, TEXT_LIMITS } from '../../../src/report/graph.ts'
+import { dotString, graphDot } from '../../../src/report/graph/graph-dot.ts'
+import { graphMermaid, mermaidLabel } from '../../../src/report/graph/graph-mermaid.ts'
+import { graphText } from '../../../src/report/graph/graph-text.ts'
+import { diagramLimits, picture, TEXT_LIMITS } from '../../../src/report/graph/graph.ts'
 import { labFrom, SMALL, TWO_RACKS } from './labs.ts'
 
 const plain = new Chalk({ level: 0 })

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { junit } from '../../../src/report/junit.ts'
-import type { Outcome } from '../../../src/report/outcome.ts'
+import { junit } from '../../../src/report/test/junit.ts'
+import type { Outcome } from '../../../src/report/trace/outcome.ts'
 import { cannot, checks, FILE, HOSTILE, leak, outcome, run, wrong } from './finished.ts'
 
 const XSD = join(dirname(fileURLToPath(import.meta.url)), 'junit.xsd')

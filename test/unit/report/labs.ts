@@ -1,7 +1,7 @@
 /** Labs for drawing, made from topology text as the commands make them. */
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { modules } from '../../../src/commands/context.ts'
-import { resolve } from '../../../src/model/resolve.ts'
+import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { resolve } from '../../../src/lab/resolve.ts'
 import { loadTopology } from '../../../src/topology/load.ts'
 
 export function labFrom(text: string): Compiled {

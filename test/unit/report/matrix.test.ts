@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import { isSmall, matrixOf, matrixText } from '../../../src/report/matrix.ts'
+import { isSmall, matrixOf, matrixText } from '../../../src/report/test/matrix.ts'
 import type { Cell } from '../../../src/verify/check.ts'
 import { cells } from './finished.ts'
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { pcapng } from '../../../src/report/pcapng.ts'
-import type { Story } from '../../../src/trace/story.ts'
+import { pcapng } from '../../../src/report/formats/pcapng.ts'
+import type { TraceResult } from '../../../src/trace/result.ts'
 import { noTshark, tsharkFields } from '../packet/pcap.ts'
 import { delivered, hostile, overIpip, overIpv6, policyDrop, tooBig } from '../packet/stories.ts'
 
@@ -40,24 +40,24 @@ function options(body: Buffer, at: number): Map<number, Buffer> {
   throw new Error('no end of options')
 }
 
-const STORIES: Readonly<Record<string, () => Story>> = { delivered, policyDrop, tooBig, overIpv6, overIpip, hostile }
+const STORIES: Readonly<Record<string, () => TraceResult>> = { delivered, policyDrop, tooBig, overIpv6, overIpip, hostile }
 
 describe.each(Object.entries(STORIES))('%s', (_, make) => {
-  const story = make()
-  const all = blocks(pcapng(story))
+  const traced = make()
+  const all = blocks(pcapng(traced))
 
   test('one section, its interfaces, then its packets', () => {
-    const devices = new Set(story.captures.map((c) => `${c.node}/${c.device}`))
-    expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a, ...Array.from(devices, () => 1), ...story.captures.map(() => 6)])
+    const devices = new Set(traced.captures.map((c) => `${c.node}/${c.device}`))
+    expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a, ...Array.from(devices, () => 1), ...traced.captures.map(() => 6)])
     expect(all[0]!.body.readUInt32LE(0)).toBe(0x1a2b3c4d)
     expect(options(all[0]!.body, 16).get(4)!.toString()).toMatch(/^netlab \d/)
-    expect(options(all[0]!.body, 16).get(1)!.toString()).toContain(story.drop?.text ?? story.outcome)
+    expect(options(all[0]!.body, 16).get(1)!.toString()).toContain(traced.drop?.text ?? traced.outcome)
   })
 
   test('every frame is there, byte for byte, in time, on its interface, with its direction', () => {
     const interfaces = all.filter((b) => b.type === 1).map((b) => ({ link: b.body.readUInt16LE(0), is: options(b.body, 8) }))
     for (const [i, packet] of all.filter((b) => b.type === 6).entries()) {
-      const c = story.captures[i]!
+      const c = traced.captures[i]!
       const length = packet.body.readUInt32LE(12)
       const { link, is } = interfaces[packet.body.readUInt32LE(0)]!
       expect(is.get(2)!.toString()).toBe(`${c.node}/${c.device}`)
@@ -75,29 +75,29 @@ describe.each(Object.entries(STORIES))('%s', (_, make) => {
 })
 
 test('frames heard out of order are written in order, and a cut frame keeps its length', () => {
-  const story = delivered()
-  const cut = { ...story.captures[3]!, bytes: story.captures[3]!.bytes.subarray(0, 20), length: 1500 }
-  const packets = blocks(pcapng({ ...story, captures: [story.captures[5]!, cut, story.captures[0]!] })).filter((b) => b.type === 6)
+  const traced = delivered()
+  const cut = { ...traced.captures[3]!, bytes: traced.captures[3]!.bytes.subarray(0, 20), length: 1500 }
+  const packets = blocks(pcapng({ ...traced, captures: [traced.captures[5]!, cut, traced.captures[0]!] })).filter((b) => b.type === 6)
   const at = packets.map((p) => (BigInt(p.body.readUInt32LE(4)) << 32n) + BigInt(p.body.readUInt32LE(8)))
-  expect(at).toEqual([story.captures[0]!.at, story.captures[3]!.at, story.captures[5]!.at])
+  expect(at).toEqual([traced.captures[0]!.at, traced.captures[3]!.at, traced.captures[5]!.at])
   expect([packets[1]!.body.readUInt32LE(12), packets[1]!.body.readUInt32LE(16)]).toEqual([20, 1500])
 })
 
 test('of a multipoint GRE device the packet is written, not the draft of the tunnel header around it', () => {
-  const story = overIpip()
-  const inner = story.captures.find((c) => c.hardware === 768)!
+  const traced = overIpip()
+  const inner = traced.captures.find((c) => c.hardware === 768)!
   const draft = Buffer.from('4500000000000000002f0000c0a8320bc0a8320c00000800', 'hex')
   const gre = { ...inner, hardware: 778, bytes: Buffer.concat([draft, inner.bytes]), length: inner.bytes.length + draft.length }
-  const packet = blocks(pcapng({ ...story, forward: [], reply: [], captures: [gre] })).find((b) => b.type === 6)
+  const packet = blocks(pcapng({ ...traced, forward: [], reply: [], captures: [gre] })).find((b) => b.type === 6)
   expect([packet!.body.readUInt32LE(12), packet!.body.readUInt32LE(16)]).toEqual([inner.bytes.length, inner.bytes.length])
   expect(packet!.body.subarray(20, 20 + inner.bytes.length)).toEqual(inner.bytes)
 })
 
-test('a story without frames is still a file, and a comment too long for its length is cut', () => {
-  const story = policyDrop()
+test('a traced without frames is still a file, and a comment too long for its length is cut', () => {
+  const traced = policyDrop()
   // With both parities one of them is cut in the middle of a character of two bytes.
   for (const long of ['ü'.repeat(40_000), `a${'ü'.repeat(40_000)}`]) {
-    const all = blocks(pcapng({ ...story, forward: [], captures: [], drop: { ...story.drop!, text: long } }))
+    const all = blocks(pcapng({ ...traced, forward: [], captures: [], drop: { ...traced.drop!, text: long } }))
     expect(all.map((b) => b.type)).toEqual([0x0a0d0d0a])
     const comment = options(all[0]!.body, 16).get(1)!
     expect(comment.length).toBeGreaterThan(65_000)
@@ -117,19 +117,19 @@ describe.skipIf(noTshark)(`as tshark reads it${noTshark ? `: skipped, ${noTshark
     'frame.cap_len',
     '_ws.malformed',
   ]
-  const read = (name: string, story: Story): string[][][] => {
+  const read = (name: string, traced: TraceResult): string[][][] => {
     const file = join(dir, `${name}.pcapng`)
-    writeFileSync(file, pcapng(story))
+    writeFileSync(file, pcapng(traced))
     return tsharkFields(file, FIELDS, ['-d', 'udp.port==8472,vxlan'])
   }
 
   test.each(Object.entries(STORIES))('%s: interfaces, times, directions; nothing malformed', (name, make) => {
-    const story = make()
-    const frames = read(name, story)
-    expect(frames.map((f) => f[0]![0])).toEqual(story.captures.map((c) => `${c.node}/${c.device}`))
-    expect(frames.map((f) => BigInt(f[1]![0]!.replace('.', '')))).toEqual(story.captures.map((c) => c.at))
-    expect(frames.map((f) => Number(f[2]![0]))).toEqual(story.captures.map((c) => (c.direction === 'in' ? 1 : 2)))
-    expect(frames.map((f) => Number(f[4]![0]))).toEqual(story.captures.map((c) => c.bytes.length))
+    const traced = make()
+    const frames = read(name, traced)
+    expect(frames.map((f) => f[0]![0])).toEqual(traced.captures.map((c) => `${c.node}/${c.device}`))
+    expect(frames.map((f) => BigInt(f[1]![0]!.replace('.', '')))).toEqual(traced.captures.map((c) => c.at))
+    expect(frames.map((f) => Number(f[2]![0]))).toEqual(traced.captures.map((c) => (c.direction === 'in' ? 1 : 2)))
+    expect(frames.map((f) => Number(f[4]![0]))).toEqual(traced.captures.map((c) => c.bytes.length))
     expect(frames.filter((f) => f[5]!.length > 0)).toEqual([])
   })
 

@@ -1,8 +1,8 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import type { Finding } from '../../../src/report/drift.ts'
-import { Screen } from '../../../src/report/screen.ts'
-import { isHealthy, statusText, type Health } from '../../../src/report/status.ts'
+import type { Finding } from '../../../src/report/lab/drift.ts'
+import { Screen } from '../../../src/report/formats/screen.ts'
+import { isHealthy, statusText, type Health } from '../../../src/report/lab/status.ts'
 
 const health = (...findings: Finding[]): Health => ({
   lab: 'demo',

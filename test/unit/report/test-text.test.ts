@@ -1,8 +1,8 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import { commandOf, someOf, titleOf } from '../../../src/report/test-failures.ts'
-import { testDocument, testedIn } from '../../../src/report/test-json.ts'
-import { testText, type TestStyle } from '../../../src/report/test-text.ts'
+import { commandOf, someOf, titleOf } from '../../../src/report/test/test-failures.ts'
+import { testDocument, testedIn } from '../../../src/report/test/test-json.ts'
+import { testText, type TestStyle } from '../../../src/report/test/test-text.ts'
 import { HOSTILE, leak, run } from './finished.ts'
 
 const style: TestStyle = { chalk: new Chalk({ level: 0 }), columns: 110, cwd: '/repo', kinds: [], matrix: false, isOnly: true, isUp: true }

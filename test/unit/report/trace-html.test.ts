@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 import { Script } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { traceHtml } from '../../../src/report/trace-html.ts'
-import { view, type Step } from '../../../src/report/trace-html-data.ts'
-import { compare, inWords, tunnelOf } from '../../../src/report/trace-html-layers.ts'
-import type { Story } from '../../../src/trace/story.ts'
-import { decode } from '../../../src/trace/packet/decode.ts'
+import { traceHtml } from '../../../src/report/trace/trace-html.ts'
+import { view, type Step } from '../../../src/report/trace/trace-html-data.ts'
+import { compare, inWords, tunnelOf } from '../../../src/report/trace/trace-html-layers.ts'
+import type { TraceResult } from '../../../src/trace/result.ts'
+import { decode } from '../../../src/packet/decode.ts'
 import { FRAMES } from '../packet/frames.ts'
 import { delivered, hostile, lab, overIpip, overIpv6, policyDrop, tooBig } from '../packet/stories.ts'
 
 const of = (name: string): ReturnType<typeof decode> => decode(FRAMES[name]!.bytes, FRAMES[name]!.hardware)
-const data = (html: string): { steps: Step[] } => JSON.parse(/<script type="application\/json" id="story">(.*)<\/script>/.exec(html)![1]!)
-const STORIES: Readonly<Record<string, () => Story>> = { delivered, policyDrop, tooBig, overIpv6, overIpip, hostile }
+const data = (html: string): { steps: Step[] } => JSON.parse(/<script type="application\/json" id="result">(.*)<\/script>/.exec(html)![1]!)
+const STORIES: Readonly<Record<string, () => TraceResult>> = { delivered, policyDrop, tooBig, overIpv6, overIpip, hostile }
 
 describe('what changed since the hop before', () => {
   test('a tunnel puts headers around the same packet', () => {
@@ -103,9 +103,9 @@ describe('what is drawn', () => {
   })
 
   test('an answer that comes back another way has a drawing of its own', () => {
-    const story = delivered()
-    const reply = story.reply.map((h) => (h.node === 'switch-lan' ? { ...h, node: 'router', nodeKind: 'router' as const } : h))
-    const { stages, steps } = view({ ...story, reply }, lab())
+    const traced = delivered()
+    const reply = traced.reply.map((h) => (h.node === 'switch-lan' ? { ...h, node: 'router', nodeKind: 'router' as const } : h))
+    const { stages, steps } = view({ ...traced, reply }, lab())
     expect(stages.map((s) => s.nodes.map((n) => n.name).join(' '))).toEqual([
       'pod-a node-1 switch-lan node-2 shop/cart',
       'pod-a node-1 router node-2 shop/cart',
@@ -115,18 +115,18 @@ describe('what is drawn', () => {
   })
 
   test('an answer that a firewall made begins at the firewall', () => {
-    const story = delivered()
-    const reply = story.reply.map((h, i) => (i < 3 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
-    const { steps } = view({ ...story, reply }, lab())
+    const traced = delivered()
+    const reply = traced.reply.map((h, i) => (i < 3 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
+    const { steps } = view({ ...traced, reply }, lab())
     expect(steps).toHaveLength(21)
     expect(steps[12]).toMatchObject({ leg: 'reply', node: 'node-2', device: 'vxlan1', place: [3, 1] })
   })
 
   test('a device that only the answer was seen on was reached', () => {
-    const story = delivered()
-    const forward = story.forward.map((h, i) => (i < 6 ? h : { ...h, evidence: 'predicted' as const, layers: [], at: null }))
-    expect(view({ ...story, forward, reply: [] }, lab()).stages[0]!.unreached).toHaveLength(6)
-    expect(view({ ...story, forward }, lab()).stages[0]!.unreached).toEqual([])
+    const traced = delivered()
+    const forward = traced.forward.map((h, i) => (i < 6 ? h : { ...h, evidence: 'predicted' as const, layers: [], at: null }))
+    expect(view({ ...traced, forward, reply: [] }, lab()).stages[0]!.unreached).toHaveLength(6)
+    expect(view({ ...traced, forward }, lab()).stages[0]!.unreached).toEqual([])
   })
 
   test('a node that is passed twice is drawn twice, and the answer passes it twice', () => {
@@ -139,22 +139,22 @@ describe('what is drawn', () => {
   })
 
   test('a hop between seen ones that was not seen itself is said to be so', () => {
-    const story = delivered()
-    const forward = story.forward.map((h, i) => (i === 5 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
-    const { steps } = view({ ...story, forward }, lab())
+    const traced = delivered()
+    const forward = traced.forward.map((h, i) => (i === 5 ? { ...h, evidence: 'predicted' as const, layers: [], at: null } : h))
+    const { steps } = view({ ...traced, forward }, lab())
     expect(steps[5]).toMatchObject({ text: 'not seen here; it must have passed', layers: [] })
     expect(steps[6]!.layers.every((l) => l.state === 'same')).toBe(true)
   })
 
   test('a packet that died before anything saw it still has a place', () => {
-    const story = policyDrop()
-    const drop = { ...story.drop!, node: 'pod-a', device: 'eth0', cause: 'own-firewall' as const }
-    for (const forward of [[], story.forward.map((h) => ({ ...h, evidence: 'predicted' as const, layers: [], at: null }))]) {
-      const { stages, steps } = view({ ...story, forward, captures: [], drop }, lab())
+    const traced = policyDrop()
+    const drop = { ...traced.drop!, node: 'pod-a', device: 'eth0', cause: 'own-firewall' as const }
+    for (const forward of [[], traced.forward.map((h) => ({ ...h, evidence: 'predicted' as const, layers: [], at: null }))]) {
+      const { stages, steps } = view({ ...traced, forward, captures: [], drop }, lab())
       expect(stages[0]!.drop).toEqual([0, 0])
       expect(steps).toMatchObject([{ drop: true, place: [0, 0], layers: [] }])
     }
-    const elsewhere = { ...story, drop: { ...story.drop!, node: 'node-9', device: 'x' } }
+    const elsewhere = { ...traced, drop: { ...traced.drop!, node: 'node-9', device: 'x' } }
     expect(view(elsewhere, lab()).stages[0]!.drop).toEqual([3, 1])
   })
 })
@@ -186,9 +186,13 @@ describe('the page', () => {
   })
 
   test('folders of this machine stay here', () => {
-    const story = policyDrop()
+    const traced = policyDrop()
     const html = traceHtml(
-      { ...story, file: '/home/me/lab.yaml', drop: { ...story.drop!, source: '/home/me/lab.yaml:8', hint: 'netlab up /home/me/lab.yaml' } },
+      {
+        ...traced,
+        file: '/home/me/lab.yaml',
+        drop: { ...traced.drop!, source: '/home/me/lab.yaml:8', hint: 'netlab up /home/me/lab.yaml' },
+      },
       lab(),
     )
     expect(html).not.toContain('/home/me')

@@ -3,7 +3,7 @@ import { compile } from '../../../src/compile/compile.ts'
 import type { Chain } from '../../../src/kernel/objects.ts'
 import { share } from '../../../src/services/rules.ts'
 import { staleFlows } from '../../../src/services/stale.ts'
-import { lab } from '../model/fixture.ts'
+import { lab } from '../lab/fixture.ts'
 
 const LAB = (services: string, families = '10.244.0.0/16'): string => `
 name: t

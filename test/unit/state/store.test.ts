@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as store from '../../../src/state/store.ts'
-import { compiled } from '../model/fixture.ts'
+import { compiled } from '../lab/fixture.ts'
 
 const place = vi.hoisted(() => ({ dir: '', failing: '' }))
 

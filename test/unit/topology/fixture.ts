@@ -1,6 +1,6 @@
 /** Modules as the real registries have them, so that these tests do not depend on those. */
 import * as z from 'zod'
-import type { ModuleSchemas } from '../../../src/topology/schema.ts'
+import type { ModuleSchemas } from '../../../src/topology/schema/schema.ts'
 
 const tunnel = z.enum(['always', 'cross-segment']).default('always').describe('When to encapsulate.')
 

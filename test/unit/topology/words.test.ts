@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { suggest } from '../../../src/topology/suggest.ts'
-import { describeValue, formatPath, orList, quote } from '../../../src/topology/words.ts'
+import { describeValue, formatPath, orList, quote } from '../../../src/topology/schema/format.ts'
 
 describe('suggest', () => {
   const keys = ['host', 'hosts', 'replicas', 'podCIDR', 'labels', 'masquerade', 'ip', 'mtu']

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { captureFilter, type ProbeIdentity } from '../../../src/trace/bpf.ts'
+import { captureFilter, type ProbeIdentity } from '../../../src/trace/collect/bpf.ts'
 import { filter } from '../packet/bpf.ts'
 
 const u16 = (...numbers: number[]): Buffer => Buffer.from(numbers.flatMap((n) => [n >> 8, n & 255]))

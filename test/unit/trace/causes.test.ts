@@ -7,7 +7,7 @@ import { FAULTS, TUNNEL_FAULTS } from '../../trace/faults.ts'
 import { FAULTS_6 } from '../../trace/faults6.ts'
 
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
-const union = /export type CauseId =([^/]*)/.exec(read('src/trace/story.ts'))?.[1] ?? ''
+const union = /export type CauseId =([^/]*)/.exec(read('src/trace/result.ts'))?.[1] ?? ''
 const CAUSES = [...union.matchAll(/'([a-z-]+)'/g)].map((m) => m[1]!)
 const docs = read('docs/trace.md')
 const sectionOf = (cause: string): string => docs.split(/^#{2,3} /m).find((s) => s.startsWith(`${cause}\n`)) ?? ''

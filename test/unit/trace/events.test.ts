@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { eventFilters, parseEvent } from '../../../src/trace/events.ts'
+import { eventFilters, parseEvent } from '../../../src/trace/collect/events.ts'
 
 const TAI = 37_000_000_000n
 

@@ -1,15 +1,15 @@
 /** Evidence of a real trace as a file, so that the judge can be tried on it without a kernel. Recorded by test/trace/record.ts. */
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { Lab } from '../../../src/model/lab.ts'
-import type { Frame, HeardTrace } from '../../../src/trace/ear.ts'
-import type { KernelEvent } from '../../../src/trace/events.ts'
-import type { Identity } from '../../../src/trace/identity.ts'
-import type { Knowledge, RouteAnswer, Snapshot } from '../../../src/trace/knowledge.ts'
-import { Places } from '../../../src/trace/places.ts'
-import type { Expectation } from '../../../src/trace/possible.ts'
-import type { Outcome } from '../../../src/trace/prober.ts'
-import { Scene, type SceneParts } from '../../../src/trace/scene.ts'
-import { resolveTargets } from '../../../src/trace/targets.ts'
+import type { Lab } from '../../../src/lab/lab.ts'
+import type { Frame, HeardTrace } from '../../../src/trace/collect/packet-listener.ts'
+import type { KernelEvent } from '../../../src/trace/collect/events.ts'
+import type { Identity } from '../../../src/trace/diagnose/identity.ts'
+import type { LiveState, RouteAnswer, Snapshot } from '../../../src/trace/predict/live-state.ts'
+import { Places } from '../../../src/trace/predict/places.ts'
+import type { Expectation } from '../../../src/trace/predict/probe-scope.ts'
+import type { Outcome } from '../../../src/trace/collect/prober.ts'
+import { TraceEvidence, type EvidenceParts } from '../../../src/trace/diagnose/evidence.ts'
+import { resolveTargets } from '../../../src/trace/predict/targets.ts'
 
 export interface Recording {
   readonly fault: string
@@ -17,7 +17,7 @@ export interface Recording {
   readonly words: readonly [from: string, to: string]
   readonly lab: Lab
   readonly objects: readonly KernelObject[]
-  readonly options: SceneParts['options']
+  readonly options: EvidenceParts['options']
   readonly identity: Identity
   readonly expected: Expectation
   readonly snapshots: readonly (readonly [
@@ -49,29 +49,29 @@ export const parse = (text: string): Recording =>
     return '$big' in value ? BigInt(String(value.$big)) : value
   }) as Recording
 
-/** The scene as it was when the trace ended. */
-export function sceneOf(r: Recording): Scene {
+/** The evidence as it was when the trace ended. */
+export function testPlanOf(r: Recording): TraceEvidence {
   const snapshots = new Map(
     r.snapshots.map(([ns, s]): [string, Snapshot] => [ns, { ...s, sysctls: new Map(s.sysctls), routes: new Map(s.routes) }]),
   )
-  const knowledge = {
+  const liveState = {
     seen: (ns: string) => snapshots.get(ns),
     routesTo: (ns: string, dst: string) =>
       [...(snapshots.get(ns)?.routes ?? [])].flatMap(([key, a]) => (key.startsWith(`${dst}|`) ? [a] : [])),
-  } as unknown as Knowledge
-  const scene = new Scene({
+  } as unknown as LiveState
+  const evidence = new TraceEvidence({
     ...resolveTargets(r.lab, r.words[0], r.words[1], undefined),
     lab: r.lab,
     options: r.options,
     identity: r.identity,
     expected: r.expected,
-    knowledge,
+    liveState,
     places: new Places(r.lab, r.objects),
     ear: { frames: r.frames, traces: r.traces },
     events: { events: r.events },
     prober: { outcomes: r.outcomes },
     missing: [],
   })
-  for (const [key, text] of r.texts) scene.texts.set(key, text)
-  return scene
+  for (const [key, text] of r.texts) evidence.texts.set(key, text)
+  return evidence
 }

@@ -1,8 +1,8 @@
 /** What hosts do to a connection's addresses, as rules would: by hand from kube-proxy's chains. */
 import { describe, expect, test } from 'vitest'
-import { onlyPort } from '../../../src/trace/targets.ts'
-import { choiceAt, endpointsBehind, leavesCluster, portalAt, type Portal } from '../../../src/trace/translation.ts'
-import { lab } from '../model/fixture.ts'
+import { onlyPort } from '../../../src/trace/predict/targets.ts'
+import { choiceAt, endpointsBehind, leavesCluster, portalAt, type Portal } from '../../../src/trace/predict/translation.ts'
+import { lab } from '../lab/fixture.ts'
 
 const LAB = lab(`
 name: t

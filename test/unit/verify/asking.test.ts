@@ -1,14 +1,14 @@
 /** What is asked again before it is believed. */
 import { expect, test, vi } from 'vitest'
-import { Asking } from '../../../src/verify/ask/asking.ts'
-import type { Put } from '../../../src/verify/ask/askers.ts'
-import type { Answer } from '../../../src/verify/ask/question.ts'
-import type { Asked } from '../../../src/verify/promises.ts'
-import type { Enter } from '../../../src/kernel/enter.ts'
-import { learnedBy } from '../../../src/verify/ask/waves.ts'
-import { policies } from '../../../src/verify/policies/policies.ts'
-import { lab as labOf } from '../model/fixture.ts'
-import { sceneOf } from './promised.ts'
+import { Asking } from '../../../src/verify/probing/ask.ts'
+import type { Put } from '../../../src/verify/probing/askers.ts'
+import type { Answer } from '../../../src/verify/probing/question.ts'
+import type { Asked } from '../../../src/verify/check-source.ts'
+import type { NamespacePool } from '../../../src/netns/namespace-pool.ts'
+import { learnedBy } from '../../../src/verify/probing/waves.ts'
+import { policies } from '../../../src/verify/checks/policies/policies.ts'
+import { lab as labOf } from '../lab/fixture.ts'
+import { testPlanOf } from './promised.ts'
 
 // Until neighbours have aged.
 vi.mock('node:timers/promises', () => ({ setTimeout: async () => {} }))
@@ -59,7 +59,7 @@ test('an echo lost of a train is believed at once, but not where the machine los
 
 /** A table too small for all pairs of a bridge at once. */
 const TABLE = { most: 256, taken: 0, refused: 0, dropped: 0 }
-const denied = sceneOf(`
+const denied = testPlanOf(`
 name: many
 hosts: { node-1: {} }
 pods: { p: { replicas: 14 } }
@@ -83,13 +83,13 @@ test('denies that no rule counted are asked again in waves that the table of nei
     },
   }
   // Rules that never count anything.
-  const enter = {
+  const pool = {
     run: async (jobs: readonly unknown[], done: (index: number, results: readonly unknown[]) => void) =>
       jobs.forEach((_, i) => done(i, [{ code: 0, stdout: '', stderr: '' }])),
-  } as unknown as Enter
+  } as unknown as NamespacePool
   const list = policies.questions(denied).filter((q) => q.expected.includes('timeout'))
   const asking = new Asking(denied.lab, askers, {}, () => TABLE)
-  await asking.ask(list, enter)
+  await asking.ask(list, pool)
 
   // Once to hear, once to prove; each in several waves, after each of which what was learned is forgotten.
   expect(heard.reduce((sum, n) => sum + n, 0)).toBe(2 * list.length)

@@ -1,11 +1,11 @@
 /** Who declares a port must listen there: nobody does it for him unnoticed. */
 import { describe, expect, test } from 'vitest'
-import { ABSENT } from '../../../src/kernel/enter.ts'
+import { ABSENT } from '../../../src/netns/namespace-pool.ts'
 import { listenedOn, type ContainerState } from '../../../src/verify/evidence/containers.ts'
-import { expectations } from '../../../src/verify/expectations/expectations.ts'
-import { judgeContainers } from '../../../src/verify/model/containers.ts'
-import { services } from '../../../src/verify/services/services.ts'
-import { failed, findings, sceneOf, withId, type World } from './promised.ts'
+import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
+import { evaluateContainers } from '../../../src/verify/checks/model/containers.ts'
+import { services } from '../../../src/verify/checks/services/services.ts'
+import { failed, findings, testPlanOf, withId, type World } from './promised.ts'
 
 const HEAD = '  sl  local_address rem_address   st tx_queue\n'
 const TCP = `${HEAD}   0: 0100007F:0016 00000000:0000 0A 00000000\n   1: 0200F40A:1F90 0300F40A:9C40 01 00000000\n`
@@ -17,7 +17,7 @@ test('listeners are told from connections', () => {
   expect([...listenedOn([HEAD, ABSENT, HEAD, ABSENT])]).toEqual([])
 })
 
-const scene = sceneOf(`
+const plan = testPlanOf(`
 name: s
 hosts: { node-1: {} }
 pods:
@@ -39,7 +39,7 @@ expect:
   - { from: client, to: svc/web, port: 80/tcp }
   - { from: client, to: svc/bare, port: 80/tcp }
 `)
-const web = scene.lab.pods.find((p) => p.key === 'web')!
+const web = plan.lab.pods.find((p) => p.key === 'web')!
 
 const state = (more: Partial<ContainerState> = {}): ContainerState => ({
   pod: web,
@@ -55,8 +55,8 @@ describe('an endpoint', () => {
   test('is played where no container declares the port; SCTP, which a kernel may not have, all the same', () => {
     const played = (list: ReturnType<typeof services.listening>) =>
       list.flatMap((l) => l.ports.map((p) => `${l.name} ${p.port}/${p.protocol}`)).toSorted()
-    expect(played(services.listening(scene))).toEqual(['bare 80/tcp', 'web 36412/sctp', 'web 8080/udp', 'web 8081/tcp'])
-    expect(played(expectations.listening(scene))).toEqual(['bare 80/tcp'])
+    expect(played(services.listening(plan))).toEqual(['bare 80/tcp', 'web 36412/sctp', 'web 8080/udp', 'web 8081/tcp'])
+    expect(played(expectations.listening(plan))).toEqual(['bare 80/tcp'])
   })
 
   test.each([
@@ -67,30 +67,30 @@ describe('an endpoint', () => {
       readings: reading(state(more)),
       trouble: ({ kind }: { kind: string }) => (kind === 'tcp' ? ({ outcome: 'refused' } as const) : undefined),
     }
-    const found = failed(findings(services, scene, world)).find((c) => c.to === 'svc/web')
+    const found = failed(findings(services, plan, world)).find((c) => c.to === 'svc/web')
     expect(found).toMatchObject({ id: 'service-answers', detail: `refused; behind it: web; ${why}` })
-    expect(withId(findings(expectations, scene, world), 'expect-1')).toMatchObject({ status: 'failed', detail: `refused; ${why}` })
-    expect(withId(findings(expectations, scene, world), 'expect-2').detail).not.toContain('container')
+    expect(withId(findings(expectations, plan, world), 'expect-1')).toMatchObject({ status: 'failed', detail: `refused; ${why}` })
+    expect(withId(findings(expectations, plan, world), 'expect-2').detail).not.toContain('container')
   })
 
   test('that listens elsewhere, or that is silent for another reason, is not blamed', () => {
-    const found = findings(services, scene, { readings: reading(state({ idle: ['53/udp'] })), trouble: () => ({ outcome: 'timeout' }) })
+    const found = findings(services, plan, { readings: reading(state({ idle: ['53/udp'] })), trouble: () => ({ outcome: 'timeout' }) })
     expect(failed(found).find((c) => c.to === 'svc/web')?.detail).toBe('silence; behind it: web')
   })
 
   test('that the test plays for its policies keeps no promise of a Service', () => {
     const world: World = { listener: () => 'ours', readings: reading(state({ trouble: 'was ended by signal 9' })) }
     const why = 'container c of web declares 8080/tcp but was ended by signal 9 (netlab logs web)'
-    const found = failed(findings(services, scene, world))
+    const found = failed(findings(services, plan, world))
     expect([...new Set(found.map((c) => c.to))]).toEqual(['svc/web', 'svc/dns'])
     expect(found.find((c) => c.to === 'svc/web')).toMatchObject({ id: 'service-answers', detail: why })
-    expect(withId(findings(expectations, scene, world), 'expect-1')).toMatchObject({ status: 'failed', detail: why })
-    expect(withId(findings(expectations, scene, world), 'expect-2')).toMatchObject({ status: 'passed' })
+    expect(withId(findings(expectations, plan, world), 'expect-1')).toMatchObject({ status: 'failed', detail: why })
+    expect(withId(findings(expectations, plan, world), 'expect-2')).toMatchObject({ status: 'passed' })
   })
 })
 
 describe('containers of the topology', () => {
-  const judged = (...states: ContainerState[]) => judgeContainers(states).map((c) => [c.id, c.status, c.port, c.detail])
+  const judged = (...states: ContainerState[]) => evaluateContainers(states).map((c) => [c.id, c.status, c.port, c.detail])
 
   test('run and listen', () => {
     expect(judged(state(), state({ name: 'side', declared: [] }))).toEqual([
@@ -123,7 +123,10 @@ describe('containers of the topology', () => {
       ['containers-run', 'passed', undefined, '1 container'],
       ['containers-listen', 'failed', '53/udp', 'container c declares 53/udp but does not listen there'],
     ])
-    expect(judgeContainers([state({ idle: ['53/udp'] })])[1]).toMatchObject({ from: 'web', reproduce: ['logs', 'web', '--container', 'c'] })
+    expect(evaluateContainers([state({ idle: ['53/udp'] })])[1]).toMatchObject({
+      from: 'web',
+      reproduce: ['logs', 'web', '--container', 'c'],
+    })
   })
 
   test('are none where pods have none', () => expect(judged().map(([, status]) => status)).toEqual(['skipped', 'skipped']))

@@ -1,10 +1,10 @@
 /** What the kernel counts while a lab is asked, and what of it is no fault. */
 import { describe, expect, test } from 'vitest'
-import { judgeCounters } from '../../../src/verify/model/counters.ts'
+import { evaluateCounters } from '../../../src/verify/checks/model/counters.ts'
 import type { Check } from '../../../src/verify/check.ts'
-import type { Scene } from '../../../src/verify/promises.ts'
+import type { TestPlan } from '../../../src/verify/check-source.ts'
 import type { Readings } from '../../../src/verify/evidence/readings.ts'
-import { lab as labOf } from '../model/fixture.ts'
+import { lab as labOf } from '../lab/fixture.ts'
 
 const lab = labOf('name: demo\nhosts: { node-1: {} }\npods: { a: { host: node-1 } }\nexternals: { client: {} }\n')
 
@@ -25,7 +25,7 @@ function checksOf(nodes: Readonly<Record<string, Read>>, lateRefusals?: number):
     ),
     containers: [],
   } as unknown as Readings
-  return judgeCounters({ lab } as unknown as Scene, readings, lateRefusals)
+  return evaluateCounters({ lab } as unknown as TestPlan, readings, lateRefusals)
 }
 
 /** A host tracks connections and filters. */

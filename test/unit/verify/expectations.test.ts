@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { expectations } from '../../../src/verify/expectations/expectations.ts'
-import type { Layer } from '../../../src/trace/packet/layers.ts'
-import type { Answer } from '../../../src/verify/ask/question.ts'
-import { findings, sceneOf, withId, type World } from './promised.ts'
+import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
+import type { Layer } from '../../../src/packet/layers.ts'
+import type { Answer } from '../../../src/verify/probing/question.ts'
+import { findings, testPlanOf, withId, type World } from './promised.ts'
 
 const LAB = `
 name: e
@@ -28,8 +28,8 @@ expect:
 
 /** The check of one entry, given what is heard. */
 function judged(entry: string, answer?: Partial<Answer>, world: World = {}) {
-  const scene = sceneOf(`${LAB}  - ${entry}\n`)
-  return withId(findings(expectations, scene, { ...(answer ? { trouble: () => answer } : {}), ...world }), 'expect-1')
+  const plan = testPlanOf(`${LAB}  - ${entry}\n`)
+  return withId(findings(expectations, plan, { ...(answer ? { trouble: () => answer } : {}), ...world }), 'expect-1')
 }
 
 describe('allow', () => {
@@ -75,8 +75,8 @@ describe('allow', () => {
   })
 
   test("a port that no container declares is the test's to listen on", () => {
-    const scene = sceneOf(`${LAB}  - { from: a, to: c, port: 81/tcp }\n`)
-    expect(expectations.listening(scene)).toEqual([{ netns: 'e.c', name: 'c', ports: [{ protocol: 'tcp', port: 81 }] }])
+    const plan = testPlanOf(`${LAB}  - { from: a, to: c, port: 81/tcp }\n`)
+    expect(expectations.listening(plan)).toEqual([{ netns: 'e.c', name: 'c', ports: [{ protocol: 'tcp', port: 81 }] }])
     expect(judged('{ from: a, to: c, port: 81/tcp }')).toMatchObject({ status: 'passed' })
   })
 })
@@ -184,7 +184,7 @@ describe('deny, and what says so', () => {
 
 describe('entries', () => {
   test('are asked in every family both ends have', () => {
-    const dual = sceneOf(`
+    const dual = testPlanOf(`
 name: d
 network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }
 hosts: { n: {} }
@@ -242,7 +242,7 @@ describe('wire', () => {
     ['gre', [ethernet, outer, plain('gre'), ...inner]],
     ['ipip', [ethernet, outer, ...inner]],
     ['', [ethernet, ...inner]],
-  ] as const)('[%s] holds where it is worn', (list, layers) => {
+  ] as const)('[%s] holds where it is encapsulation', (list, layers) => {
     expect(wire(list, heard(layers))).toMatchObject({ status: 'passed', detail: expect.stringMatching(/; seen on the underlay/) })
   })
 
@@ -273,18 +273,20 @@ describe('wire', () => {
 })
 
 test('an endpoint without a container is played when a Service is asked for, whatever else is tested', () => {
-  const scene = sceneOf(`
+  const plan = testPlanOf(`
 name: e
 hosts: { node-1: {} }
 pods: { a: { host: node-1 }, b: { host: node-1, labels: { app: b } } }
 services: { b: { selector: { app: b }, ports: [{ port: 80, targetPort: 8080 }] } }
 expect: [{ from: a, to: svc/b, port: 80/tcp }]
 `)
-  expect(expectations.listening(scene)).toEqual([{ netns: 'e.b', name: 'b', ports: [{ protocol: 'tcp', port: 8080 }] }])
+  expect(expectations.listening(plan)).toEqual([{ netns: 'e.b', name: 'b', ports: [{ protocol: 'tcp', port: 8080 }] }])
 })
 
 test("where pods are routed, no host has a gateway of theirs, and silence from its address is nobody's", () => {
-  const scene = sceneOf(`${LAB}  - { from: a, to: 10.244.0.1, result: deny }\n`.replace('name: e', 'name: e\nnetwork: { attach: routed }'))
-  const check = withId(findings(expectations, scene, { trouble: () => ({ outcome: 'timeout' }) }), 'expect-1')
+  const plan = testPlanOf(
+    `${LAB}  - { from: a, to: 10.244.0.1, result: deny }\n`.replace('name: e', 'name: e\nnetwork: { attach: routed }'),
+  )
+  const check = withId(findings(expectations, plan, { trouble: () => ({ outcome: 'timeout' }) }), 'expect-1')
   expect(check).toMatchObject({ status: 'passed', detail: 'silence: no node of the lab has 10.244.0.1' })
 })

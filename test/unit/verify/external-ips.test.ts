@@ -1,9 +1,9 @@
 /** External addresses of Services: who can ask them, who answers, and as whom the client is seen. */
 import { describe, expect, test } from 'vitest'
-import { dropsOf } from '../../../src/verify/policies/vacuity.ts'
-import { doorAt, fateOf } from '../../../src/verify/services/fate.ts'
-import { serviceQuestions, services } from '../../../src/verify/services/services.ts'
-import { failed, findings, sceneOf, withId } from './promised.ts'
+import { dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
+import { frontendAt, expectedOutcomeOf } from '../../../src/verify/checks/services/expected-outcome.ts'
+import { serviceQuestions, services } from '../../../src/verify/checks/services/services.ts'
+import { failed, findings, testPlanOf, withId } from './promised.ts'
 
 const FAR = '198.51.100.7'
 const NEAR = '192.168.50.13'
@@ -27,15 +27,15 @@ policies:
   db: { podSelector: { matchLabels: { app: db } }, ingress: [{ from: [{ podSelector: { matchLabels: { app: client } } }] }] }
   shut: { podSelector: { matchLabels: { app: shut } }, policyTypes: [Egress] }
 `
-const scene = sceneOf(TEXT)
-const { lab } = scene
-const party = (name: string) => [...lab.pods, ...lab.hosts, ...lab.externals].find((p) => p.name === name)!
-const fate = (from: string, ip: string, port: number) => {
-  const door = doorAt(lab, party(from), ip, port, 'TCP')
-  return door && fateOf(lab, party(from), door, 4)
+const plan = testPlanOf(TEXT)
+const { lab } = plan
+const actor = (name: string) => [...lab.pods, ...lab.hosts, ...lab.externals].find((p) => p.name === name)!
+const expectedOutcome = (from: string, ip: string, port: number) => {
+  const frontend = frontendAt(lab, actor(from), ip, port, 'TCP')
+  return frontend && expectedOutcomeOf(lab, actor(from), frontend, 4)
 }
-const allowed = (from: string, ip: string, port: number) => fate(from, ip, port)?.allowed.map((a) => [a.name, a.seen])
-const denied = (from: string, ip: string, port: number) => fate(from, ip, port)?.denied.map((d) => [d.to.name, d.from.name])
+const allowed = (from: string, ip: string, port: number) => expectedOutcome(from, ip, port)?.allowed.map((a) => [a.name, a.seen])
+const denied = (from: string, ip: string, port: number) => expectedOutcome(from, ip, port)?.denied.map((d) => [d.to.name, d.from.name])
 const NODE = { 1: ['192.168.50.11', '10.244.0.0', '10.244.0.1'], 3: ['192.168.50.13', '10.244.2.0', '10.244.2.1'] }
 
 describe('what comes of an external address', () => {
@@ -50,16 +50,16 @@ describe('what comes of an external address', () => {
     ])
   })
   test("whoever is outside meets it only where it is a host's own address", () => {
-    expect(fate('outside', FAR, 80)).toBeUndefined()
+    expect(expectedOutcome('outside', FAR, 80)).toBeUndefined()
     expect(allowed('outside', NEAR, 80)).toEqual([
       ['web-1', NODE[3]],
       ['web-2', NODE[3]],
     ])
   })
   test('with policy Local pods are seen as they are, and who comes from outside finds only pods of that host', () => {
-    expect(allowed('client', NEAR, 81)?.map((a) => a[1])).toEqual([[party('client').addresses[0]!.ip], [party('client').addresses[0]!.ip]])
+    expect(allowed('client', NEAR, 81)?.map((a) => a[1])).toEqual([[actor('client').addresses[0]!.ip], [actor('client').addresses[0]!.ip]])
     expect(allowed('node-1', NEAR, 81)?.map((a) => a[1])).toEqual([NODE[1], NODE[1]])
-    expect(fate('outside', NEAR, 81)).toMatchObject({ without: 'dropped' })
+    expect(expectedOutcome('outside', NEAR, 81)).toMatchObject({ without: 'dropped' })
   })
   test('policies see a pod where the endpoint is on its host, its host elsewhere, and its egress first', () => {
     expect([allowed('client', FAR, 5432)?.map((a) => a[0]), denied('client', FAR, 5432)]).toEqual([['near'], [['db', 'node-1']]])
@@ -69,11 +69,11 @@ describe('what comes of an external address', () => {
     ])
   })
   test('nobody behind it: pods are refused on their way out; a host that asks is on its own', () => {
-    expect(fate('client', FAR, 99)).toMatchObject({ without: 'refused' })
-    expect(fate('node-1', FAR, 99)).toBeUndefined()
+    expect(expectedOutcome('client', FAR, 99)).toMatchObject({ without: 'refused' })
+    expect(expectedOutcome('node-1', FAR, 99)).toBeUndefined()
   })
   test('what is Local and nobody is here is dropped by the rule about that address', () => {
-    const question = { netns: party('outside').netns, kind: 'tcp', family: 4, address: NEAR, port: 81 } as const
+    const question = { netns: actor('outside').netns, kind: 'tcp', family: 4, address: NEAR, port: 81 } as const
     expect(dropsOf(lab, question)).toMatchObject([
       { ns: 'x.node-3', chain: 'KUBE-EXTERNAL-SERVICES', rule: expect.stringMatching(/^-d 192\.168\.50\.13\/32 .*--dport 81 -j DROP$/) },
     ])
@@ -81,18 +81,18 @@ describe('what comes of an external address', () => {
 })
 
 describe('a test', () => {
-  const knocks = (key: string, ip: string) =>
-    serviceQuestions(scene)
-      .promises.filter((p) => p.kind === 'external' && p.door.service.key === key && p.door.external === ip)
-      .flatMap((p) => p.knocks.map((k) => k.from.name))
+  const probes = (key: string, ip: string) =>
+    serviceQuestions(plan)
+      .promises.filter((p) => p.kind === 'external' && p.frontend.service.key === key && p.frontend.external === ip)
+      .flatMap((p) => p.probes.map((k) => k.from.name))
 
   test('asks it of all who have a way to it', () => {
-    expect(knocks('web', FAR)).toEqual(['web-1', 'web-2', 'db', 'client', 'shut', 'near', 'node-1'])
-    expect(knocks('web', NEAR)).toEqual(['web-1', 'web-2', 'db', 'client', 'shut', 'near', 'node-1', 'outside'])
-    expect(knocks('none', FAR)).toHaveLength(1)
+    expect(probes('web', FAR)).toEqual(['web-1', 'web-2', 'db', 'client', 'shut', 'near', 'node-1'])
+    expect(probes('web', NEAR)).toEqual(['web-1', 'web-2', 'db', 'client', 'shut', 'near', 'node-1', 'outside'])
+    expect(probes('none', FAR)).toHaveLength(1)
   })
   test('finds it as computed, and says who has no way', () => {
-    const found = findings(services, scene)
+    const found = findings(services, plan)
     expect(failed(found)).toEqual([])
     expect(withId(found, `service:web:80/tcp:${NEAR}`)).toMatchObject({
       title: `external address ${NEAR} of Service web answers as it should on port 80/tcp`,
@@ -104,7 +104,7 @@ describe('a test', () => {
     ])
   })
   test('names the address where somebody is not answered, or seen as somebody else', () => {
-    const found = findings(services, scene, {
+    const found = findings(services, plan, {
       trouble: (q, n) =>
         q.address !== FAR || q.port !== 80
           ? undefined
@@ -121,12 +121,12 @@ describe('a test', () => {
     expect(failed(found)[0]!.reproduce).toEqual(['trace', 'web-1', FAR, '--port', '80/tcp'])
   })
   test('without a router, hosts have no route to it, and that is said', () => {
-    const alone = sceneOf(TEXT.replace('externals: { outside: {} }\n', ''))
+    const alone = testPlanOf(TEXT.replace('externals: { outside: {} }\n', ''))
     const { promises, untested } = serviceQuestions(alone)
-    const far = promises.filter((p) => p.kind === 'external' && p.door.external === FAR)
-    expect(far.flatMap((p) => p.knocks).some((k) => k.from.kind !== 'pod')).toBe(false)
+    const far = promises.filter((p) => p.kind === 'external' && p.frontend.external === FAR)
+    expect(far.flatMap((p) => p.probes).some((k) => k.from.kind !== 'pod')).toBe(false)
     // Nobody behind it, and nowhere to go: nobody can tell.
-    expect(far.find((p) => p.door.service.key === 'none')!.knocks).toEqual([])
+    expect(far.find((p) => p.frontend.service.key === 'none')!.probes).toEqual([])
     expect(untested).toContain(`external addresses of Services from hosts, which have no route to them: ${FAR} (web), ${FAR} (db)`)
   })
 })

@@ -2,17 +2,17 @@
 import { describe, expect, test } from 'vitest'
 import { podMTU } from '../../../src/compile/compile.ts'
 import { backendOf } from '../../../src/backends/index.ts'
-import { addressOf, type Lab } from '../../../src/model/lab.ts'
-import { expectedTtl } from '../../../src/verify/model/paths.ts'
-import { model } from '../../../src/verify/model/model.ts'
-import { hostPairs } from '../../../src/verify/model/pairs.ts'
-import { questionKey, type Asked, type Evidence, type Scene } from '../../../src/verify/promises.ts'
-import type { Answer } from '../../../src/verify/ask/question.ts'
+import { addressOf, type Lab } from '../../../src/lab/lab.ts'
+import { expectedTtl } from '../../../src/verify/checks/model/paths.ts'
+import { model } from '../../../src/verify/checks/model/model.ts'
+import { hostPairs } from '../../../src/verify/checks/model/pairs.ts'
+import { questionKey, type Asked, type Evidence, type TestPlan } from '../../../src/verify/check-source.ts'
+import type { Answer } from '../../../src/verify/probing/question.ts'
 import type { Device, NodeReading, Readings } from '../../../src/verify/evidence/readings.ts'
-import { partiesOf, sceneOf } from '../../../src/verify/scene.ts'
-import { nodeName } from '../../../src/trace/places.ts'
-import { misdressed, worn } from '../../../src/verify/evidence/wire.ts'
-import { lab } from '../model/fixture.ts'
+import { actorsOf, testPlanOf } from '../../../src/verify/test-plan.ts'
+import { nodeName } from '../../../src/trace/predict/places.ts'
+import { headerMismatch, encapsulation } from '../../../src/verify/evidence/headers.ts'
+import { lab } from '../lab/fixture.ts'
 
 const TEXT = `name: l
 network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }
@@ -51,9 +51,9 @@ function readingsOf(l: Lab): Readings {
 }
 
 /** What a healthy lab answers. */
-function healthy({ lab: l }: Scene, q: Asked): Answer {
-  const from = partiesOf(l).find((p) => p.netns === q.netns)!
-  const to = q.address === '127.0.0.1' ? from : partiesOf(l).find((p) => p.addresses.some((a) => a.ip === q.address))!
+function healthy({ lab: l }: TestPlan, q: Asked): Answer {
+  const from = actorsOf(l).find((p) => p.netns === q.netns)!
+  const to = q.address === '127.0.0.1' ? from : actorsOf(l).find((p) => p.addresses.some((a) => a.ip === q.address))!
   const [outcome] = q.expected
   if (outcome === 'too-long') return { outcome, ms: 1, text: `local mtu=${q.size! - 1}` }
   if (outcome !== 'ok') return { outcome: outcome!, ms: 1 }
@@ -80,21 +80,21 @@ interface Trouble {
 
 /** Ids of what fails, and whom it names. */
 function failing(trouble: Trouble, text = TEXT): string[] {
-  const { scene } = sceneOf(lab(text), {})
+  const { plan } = testPlanOf(lab(text), {})
   const answers = new Map<string, Answer>()
-  for (const q of [...model.questions(scene), ...(model.watched?.(scene) ?? [])]) {
-    const from = partiesOf(scene.lab).find((p) => p.netns === q.netns)!
-    const to = partiesOf(scene.lab).find((p) => p.addresses.some((a) => a.ip === q.address))
-    const said = healthy(scene, q)
+  for (const q of [...model.questions(plan), ...(model.watched?.(plan) ?? [])]) {
+    const from = actorsOf(plan.lab).find((p) => p.netns === q.netns)!
+    const to = actorsOf(plan.lab).find((p) => p.addresses.some((a) => a.ip === q.address))
+    const said = healthy(plan, q)
     answers.set(questionKey(q), {
       ...said,
       ...trouble.answer?.(q, `${nodeName(from)} ${to ? nodeName(to) : q.address} ${q.kind} ${q.port}`),
     })
   }
-  const readings = readingsOf(scene.lab)
-  trouble.readings?.(readings, scene.lab)
+  const readings = readingsOf(plan.lab)
+  trouble.readings?.(readings, plan.lab)
   const evidence: Evidence = { answer: (q) => answers.get(questionKey(q)), first: () => undefined, listener: () => 'ours', readings }
-  const { checks } = model.judge(scene, evidence)
+  const { checks } = model.judge(plan, evidence)
   expect(checks.filter((c) => c.status === 'passed').every((c) => c.tested > 0)).toBe(true)
   return [...new Set(checks.filter((c) => c.status === 'failed').map((c) => `${c.id} ${c.from ?? ''} ${c.to ?? ''}`.trim()))].toSorted()
 }
@@ -205,7 +205,7 @@ describe('the network model', () => {
       ['nodes-are-there a'],
     ],
     [
-      'a container astray',
+      'a container inDeletedNamespace',
       { readings: (r) => void Object.assign(r.containers[0]!, { isInItsPod: false }) },
       ['containers-share-namespace c'],
     ],
@@ -223,20 +223,20 @@ describe('the network model', () => {
   ])('%s', (_, trouble, expected) => expect(failing(trouble)).toEqual(expected))
 
   test('asks only what policies allow', () => {
-    const { scene } = sceneOf(
+    const { plan } = testPlanOf(
       lab(`${TEXT}policies: { c: { podSelector: { matchLabels: { x: y } } }, all: { podSelector: {}, policyTypes: [Ingress, Egress] } }\n`),
       {},
     )
-    const asked = model.questions(scene)
-    const pods = new Set(scene.lab.pods.flatMap((p) => p.addresses.map((a) => a.ip)))
+    const asked = model.questions(plan)
+    const pods = new Set(plan.lab.pods.flatMap((p) => p.addresses.map((a) => a.ip)))
     // A pod's own node may always, and so may it there; itself, too.
     for (const q of asked.filter((x) => pods.has(x.address) && x.expected.includes('ok'))) {
-      const from = partiesOf(scene.lab).find((p) => p.netns === q.netns)!
-      const to = scene.lab.pods.find((p) => p.addresses.some((a) => a.ip === q.address))!
+      const from = actorsOf(plan.lab).find((p) => p.netns === q.netns)!
+      const to = plan.lab.pods.find((p) => p.addresses.some((a) => a.ip === q.address))!
       expect(`${from.name} ${to.host}`).toBe(`${to.host} ${to.host}`)
     }
-    expect(hostPairs(scene).pairs).toEqual([])
-    expect(hostPairs(scene).untested).toHaveLength(1)
+    expect(hostPairs(plan).pairs).toEqual([])
+    expect(hostPairs(plan).untested).toHaveLength(1)
   })
 })
 
@@ -254,13 +254,13 @@ describe('headers on the wire', () => {
     ethernet,
     inner,
   ]
-  const judged = (text: string, layers: Parameters<typeof worn>[0]['layers']): string | undefined => {
+  const judged = (text: string, layers: Parameters<typeof encapsulation>[0]['layers']): string | undefined => {
     const l = lab(text)
-    return misdressed(l, l.hosts[0]!, l.hosts.at(-1)!, worn({ host: 'node-1', direction: 'out', layers })!)
+    return headerMismatch(l, l.hosts[0]!, l.hosts.at(-1)!, encapsulation({ host: 'node-1', direction: 'out', layers })!)
   }
   const VXLAN = 'name: l\nhosts: { node-1: {}, node-2: {} }\npods: { a: {} }\n'
   const DIRECT = VXLAN.replace('hosts', 'network: { backend: direct }\nhosts')
-  test.each<[string, string, Parameters<typeof worn>[0]['layers'], RegExp | undefined]>([
+  test.each<[string, string, Parameters<typeof encapsulation>[0]['layers'], RegExp | undefined]>([
     ['as declared', VXLAN, tunnel(), undefined],
     ['bare, as declared', DIRECT, bare, undefined],
     ['bare in a lab with tunnels', VXLAN, bare, /wears nothing .* instead of ipv4 > udp 8472 > vxlan 1 > ethernet$/],

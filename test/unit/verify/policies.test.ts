@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { policies, squaresOf } from '../../../src/verify/policies/policies.ts'
-import { failed, findings, sceneOf, withId } from './promised.ts'
+import { policies, squaresOf } from '../../../src/verify/checks/policies/policies.ts'
+import { failed, findings, testPlanOf, withId } from './promised.ts'
 
 const SHOP = `
 name: shop
@@ -22,8 +22,8 @@ policies:
 `
 
 describe('where everything is as computed', () => {
-  const scene = sceneOf(SHOP)
-  const found = findings(policies, scene)
+  const plan = testPlanOf(SHOP)
+  const found = findings(policies, plan)
 
   test('there is one check a policy, and one for what none isolates', () => {
     expect(found.checks.map((c) => [c.id, c.status])).toEqual([
@@ -45,19 +45,19 @@ describe('where everything is as computed', () => {
   })
 
   test('a stranger does not ask pods, but is asked by them', () => {
-    const asked = squaresOf(scene).squares
+    const asked = squaresOf(plan).squares
     expect(asked.some((s) => s.from.name === 'stranger')).toBe(false)
     expect(asked.some((s) => s.to.name === 'stranger')).toBe(true)
   })
 
   test('every square is a cell, measured as expected', () => {
-    expect(found.cells!.length).toBe(squaresOf(scene).squares.length)
+    expect(found.cells!.length).toBe(squaresOf(plan).squares.length)
     expect(found.cells!.filter((c) => c.expected !== c.measured)).toEqual([])
     expect(found.cells).toContainEqual({ from: 'far', to: 'db', port: '5432/tcp', family: 4, expected: 'deny', measured: 'deny' })
   })
 
   test('who must listen is told: mentioned ports and the control', () => {
-    const db = policies.listening(scene).find((l) => l.name === 'db')!
+    const db = policies.listening(plan).find((l) => l.name === 'db')!
     expect(db.ports).toEqual([
       { protocol: 'tcp', port: 5432 },
       { protocol: 'tcp', port: 9 },
@@ -66,10 +66,10 @@ describe('where everything is as computed', () => {
 })
 
 describe('what fails is one check a pair', () => {
-  const scene = sceneOf(SHOP)
+  const plan = testPlanOf(SHOP)
   const only = (from: string, to: string, port: number, answer: object) =>
     failed(
-      findings(policies, scene, {
+      findings(policies, plan, {
         trouble: (q, n) => (n.from === from && n.to === to && q.port === port && q.kind === 'tcp' ? answer : undefined),
       }),
     )
@@ -120,7 +120,7 @@ describe('what fails is one check a pair', () => {
   })
 
   test('a policy with a failure does not also pass', () => {
-    const found = findings(policies, scene, { trouble: (_, n) => (n.to === 'db' ? { outcome: 'timeout' } : undefined) })
+    const found = findings(policies, plan, { trouble: (_, n) => (n.to === 'db' ? { outcome: 'timeout' } : undefined) })
     expect(found.checks.some((c) => c.id === 'policy:default/db-only')).toBe(false)
   })
 })
@@ -133,7 +133,7 @@ test.each([
   ['it is silent', 'web', { outcome: 'timeout' }, undefined],
   ['it is answered', 'far', { outcome: 'ok', by: 'db' }, undefined],
 ] as const)('a cell says why it is broken although it looks right, where %s', (_, from, answer, but) => {
-  const found = findings(policies, sceneOf(SHOP), {
+  const found = findings(policies, testPlanOf(SHOP), {
     trouble: (q, n) => (n.from === from && n.to === 'db' && q.port === 5432 ? answer : undefined),
   })
   expect(failed(found)).toHaveLength(1)
@@ -142,7 +142,7 @@ test.each([
 })
 
 test('a refusal counts as reached where nobody can listen', () => {
-  const found = findings(policies, sceneOf(SHOP), {
+  const found = findings(policies, testPlanOf(SHOP), {
     trouble: (q, n) => (n.from === 'web' && n.to === 'db' && q.port === 5432 ? { outcome: 'refused' } : undefined),
     listener: () => ({ why: 'address in use' }),
   })
@@ -151,7 +151,7 @@ test('a refusal counts as reached where nobody can listen', () => {
 })
 
 test('silence that no rule counted is no deny', () => {
-  const scene = sceneOf(SHOP)
+  const plan = testPlanOf(SHOP)
   const rule = {
     ns: 'shop.node-2',
     family: 4,
@@ -159,7 +159,7 @@ test('silence that no rule counted is no deny', () => {
     chain: 'NETLAB-INGRESS',
     rule: '-m comment --comment "policy default/db-only: nothing else comes in" -j DROP',
   } as const
-  const found = findings(policies, scene, {
+  const found = findings(policies, plan, {
     proof: (q) => (q.netns === 'shop.far' && q.port === 5432 ? { by: 'nobody', rules: [rule], among: 1 } : undefined),
   })
   const checks = failed(found)
@@ -189,7 +189,7 @@ pods:
 policies:
   db: { podSelector: { matchLabels: { tier: db } }, ingress: [{ from: [{ podSelector: { matchLabels: { tier: web } } }] }] }
 `
-  const { squares, left } = squaresOf(sceneOf(many, () => false))
+  const { squares, left } = squaresOf(testPlanOf(many, () => false))
   const kinds = new Set(squares.map((s) => `${s.from.name.replace(/-\d+$/, '')} ${s.to.name.replace(/-\d+$/, '')}`))
   expect(kinds).toEqual(new Set(['web web', 'web db', 'db web', 'db db', 'web node', 'db node', 'node web', 'node db']))
   expect(left).toBeGreaterThan(50)
@@ -197,6 +197,6 @@ policies:
 })
 
 test('a lab without policies promises nothing about them', () => {
-  const scene = sceneOf('name: free\nhosts: { a: {} }\npods: { p: {}, q: {} }\n')
-  expect(findings(policies, scene)).toMatchObject({ checks: [], cells: [] })
+  const plan = testPlanOf('name: free\nhosts: { a: {} }\npods: { p: {}, q: {} }\n')
+  expect(findings(policies, plan)).toMatchObject({ checks: [], cells: [] })
 })

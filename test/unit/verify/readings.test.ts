@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ABSENT } from '../../../src/kernel/enter.ts'
+import { ABSENT } from '../../../src/netns/namespace-pool.ts'
 import { countersOf, growth } from '../../../src/verify/evidence/readings.ts'
 
 const SNMP = 'Ip: Forwarding DefaultTTL FragCreates\nIp: 1 64 3\nIcmp: InMsgs\nIcmp: 12'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { serviceQuestions, services, triesFor } from '../../../src/verify/services/services.ts'
-import { failed, findings, sceneOf, withId } from './promised.ts'
+import { serviceQuestions, services, triesFor } from '../../../src/verify/checks/services/services.ts'
+import { failed, findings, testPlanOf, withId } from './promised.ts'
 
 const TEXT = `
 name: s
@@ -22,11 +22,11 @@ services:
 policies:
   db: { podSelector: { matchLabels: { app: db } }, ingress: [{ from: [{ podSelector: { matchLabels: { app: web } } }] }] }
 `
-const scene = sceneOf(TEXT)
-const vip = (key: string): string => scene.lab.services.find((s) => s.key === key)!.clusterIPs[0]!.ip
+const plan = testPlanOf(TEXT)
+const vip = (key: string): string => plan.lab.services.find((s) => s.key === key)!.clusterIPs[0]!.ip
 
 describe('where everything is as it should be', () => {
-  const found = findings(services, scene)
+  const found = findings(services, plan)
 
   test('there is one check for each port, at its cluster address and at its node ports; none for a headless Service', () => {
     expect(found.checks.map((c) => [c.id, c.status])).toEqual([
@@ -49,10 +49,10 @@ describe('where everything is as it should be', () => {
   })
 
   test('who is behind a Service without two endpoints is asked once, others until each must have been met', () => {
-    const of = (key: string) => serviceQuestions(scene).promises.find((p) => p.door.service.key === key && p.kind === 'cluster')!
-    expect(of('web').knocks.reduce((n, k) => n + k.questions.length, 0)).toBeGreaterThanOrEqual(triesFor(2))
+    const of = (key: string) => serviceQuestions(plan).promises.find((p) => p.frontend.service.key === key && p.kind === 'cluster')!
+    expect(of('web').probes.reduce((n, k) => n + k.questions.length, 0)).toBeGreaterThanOrEqual(triesFor(2))
     expect(of('web').meetsAll).toBe(true)
-    expect(of('db').knocks.map((k) => k.questions.length)).toEqual([1, 1, 1, 1, 1])
+    expect(of('db').probes.map((k) => k.questions.length)).toEqual([1, 1, 1, 1, 1])
     expect(of('sticky').meetsAll).toBe(false)
   })
 })
@@ -65,7 +65,7 @@ test('tries make a false alarm rarer than one in a thousand million runs', () =>
 describe('what fails', () => {
   const when = (address: string, from: string, answer: object) =>
     failed(
-      findings(services, scene, { trouble: (q, n) => (q.address === address && (from === '' || n.from === from) ? answer : undefined) }),
+      findings(services, plan, { trouble: (q, n) => (q.address === address && (from === '' || n.from === from) ? answer : undefined) }),
     )
 
   test.each([
@@ -105,7 +105,7 @@ describe('what fails', () => {
   })
 
   test('a Local node port answers where it has no endpoint', () => {
-    const host = scene.lab.hosts[2]!.addresses[0]!.ip
+    const host = plan.lab.hosts[2]!.addresses[0]!.ip
     const checks = when(host, 'outside', { by: 'web-1', seen: '203.0.113.10:1' })
     expect(checks.find((c) => c.id === 'service-local')).toMatchObject({
       to: 'node-3',
@@ -115,7 +115,7 @@ describe('what fails', () => {
   })
 
   test('a Local node port hides who the client is', () => {
-    const host = scene.lab.hosts[0]!.addresses[0]!.ip
+    const host = plan.lab.hosts[0]!.addresses[0]!.ip
     expect(when(host, 'outside', { by: 'web-1', seen: `${host}:1` }).find((c) => c.port === '30090/tcp')).toMatchObject({
       id: 'service-source',
     })
@@ -128,7 +128,7 @@ describe('what fails', () => {
 
   test('affinity that does not hold', () => {
     const checks = failed(
-      findings(services, scene, {
+      findings(services, plan, {
         trouble: (q, n) => (q.address === vip('sticky') && n.from === 'client' ? { by: `web-${1 + (q.nth! % 2)}` } : undefined),
       }),
     )
@@ -143,7 +143,7 @@ describe('what fails', () => {
       chain: 'NETLAB-INGRESS',
       rule: '--comment "policy default/db: x" -j DROP',
     } as const
-    const found = findings(services, scene, {
+    const found = findings(services, plan, {
       proof: (q) => (q.address === vip('db') && q.netns === 's.client' ? { by: 'nobody', rules: [rule], among: 1 } : undefined),
     })
     expect(failed(found)).toMatchObject([{ id: 'deny-unproven', from: 'client', to: 'svc/db' }])
@@ -151,20 +151,20 @@ describe('what fails', () => {
 })
 
 test('a pod that meets itself is seen as its host, and nobody else is', () => {
-  const self = serviceQuestions(scene)
-    .promises.find((p) => p.door.service.key === 'db')!
-    .knocks.find((k) => k.from.name === 'db')!
-  expect(self.fate.allowed).toMatchObject([{ name: 'db', seen: expect.arrayContaining(['10.244.1.1']) }])
-  const other = serviceQuestions(scene)
-    .promises.find((p) => p.door.service.key === 'db')!
-    .knocks.find((k) => k.from.name === 'web-1')!
-  expect(other.fate.allowed).toMatchObject([{ name: 'db', seen: [other.from.addresses[0]!.ip] }])
+  const self = serviceQuestions(plan)
+    .promises.find((p) => p.frontend.service.key === 'db')!
+    .probes.find((k) => k.from.name === 'db')!
+  expect(self.expectedOutcome.allowed).toMatchObject([{ name: 'db', seen: expect.arrayContaining(['10.244.1.1']) }])
+  const other = serviceQuestions(plan)
+    .promises.find((p) => p.frontend.service.key === 'db')!
+    .probes.find((k) => k.from.name === 'web-1')!
+  expect(other.expectedOutcome.allowed).toMatchObject([{ name: 'db', seen: [other.from.addresses[0]!.ip] }])
 })
 
 test('behind a node port policies see the host, unless the pod is on it', () => {
-  const np = sceneOf(TEXT.replace('  db: { selector: { app: db }, ports', '  db: { type: NodePort, selector: { app: db }, ports'))
-  const knocks = serviceQuestions(np).promises.find((p) => p.door.service.key === 'db' && p.kind === 'node')!.knocks
-  expect(knocks.map((k) => [k.door.host!.name, k.fate.denied.map((d) => d.from.name)])).toEqual([
+  const np = testPlanOf(TEXT.replace('  db: { selector: { app: db }, ports', '  db: { type: NodePort, selector: { app: db }, ports'))
+  const probes = serviceQuestions(np).promises.find((p) => p.frontend.service.key === 'db' && p.kind === 'node')!.probes
+  expect(probes.map((k) => [k.frontend.host!.name, k.expectedOutcome.denied.map((d) => d.from.name)])).toEqual([
     ['node-1', ['node-1']],
     ['node-2', ['outside']],
     ['node-3', ['node-3']],
@@ -172,7 +172,7 @@ test('behind a node port policies see the host, unless the pod is on it', () => 
 })
 
 test('in a large lab one pod of each host asks, and that is told', () => {
-  const big = sceneOf(`
+  const big = testPlanOf(`
 name: big
 hosts: { n: { replicas: 3 } }
 pods: { p: { replicas: 30, labels: { app: p } }, last: { labels: { app: last } } }
@@ -181,23 +181,23 @@ services:
   last: { selector: { app: last }, ports: [{ port: 80 }] }
 `)
   const { promises, untested } = serviceQuestions(big)
-  expect(promises[0]!.knocks.map((k) => k.from.kind)).toEqual(['pod', 'pod', 'pod', 'host'])
+  expect(promises[0]!.probes.map((k) => k.from.kind)).toEqual(['pod', 'pod', 'pod', 'host'])
   expect(promises[0]!.meetsAll).toBe(false)
   // A pod that is the only one behind its Service meets itself.
-  expect(promises[1]!.knocks.map((k) => k.from.name)).toEqual(['p-1', 'p-2', 'p-3', 'last', 'n-1'])
+  expect(promises[1]!.probes.map((k) => k.from.name)).toEqual(['p-1', 'p-2', 'p-3', 'last', 'n-1'])
   expect(untested).toEqual(['Services from 28 pods: one pod of each host asks, and one endpoint'])
 })
 
 test('refusals are rationed: no client is refused by one host more often than Linux allows', () => {
   const services = Array.from({ length: 40 }, (_, i) => `  none-${i}: { selector: { app: x }, ports: [{ port: 80 }] }`).join('\n')
-  const { promises, untested } = serviceQuestions(sceneOf(`name: r\nhosts: { n: {} }\npods: { a: {}, b: {} }\nservices:\n${services}\n`))
-  const asked = promises.flatMap((p) => p.knocks.map((k) => k.from.name))
+  const { promises, untested } = serviceQuestions(testPlanOf(`name: r\nhosts: { n: {} }\npods: { a: {}, b: {} }\nservices:\n${services}\n`))
+  const asked = promises.flatMap((p) => p.probes.map((k) => k.from.name))
   expect(['a', 'b', 'n'].map((name) => asked.filter((x) => x === name).length)).toEqual([4, 4, 4])
   expect(untested).toEqual([expect.stringMatching(/^28 ports of Services without endpoints: Linux rations refusals/)])
 })
 
 test('where the policy is Local, a host without a ready endpoint turns to one of its own that is about to end', () => {
-  const ending = sceneOf(`
+  const ending = testPlanOf(`
 name: s
 hosts: { node-1: {}, node-2: {} }
 pods:

@@ -3,8 +3,8 @@ import type { Applied } from '../../../src/state/store.ts'
 import { UnderlayEar } from '../../../src/verify/evidence/underlay.ts'
 
 const ended = vi.hoisted(() => ({ times: 0 }))
-vi.mock('../../../src/trace/ear.ts', () => ({
-  Ear: class {
+vi.mock('../../../src/trace/collect/packet-listener.ts', () => ({
+  PacketListener: class {
     frames = []
     async end() {
       ended.times++

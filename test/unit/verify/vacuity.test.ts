@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { policies } from '../../../src/verify/policies/policies.ts'
-import { questionKey } from '../../../src/verify/promises.ts'
-import { services } from '../../../src/verify/services/services.ts'
-import type { Question } from '../../../src/verify/ask/question.ts'
-import { unproven } from '../../../src/verify/policies/judge.ts'
-import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/policies/vacuity.ts'
-import { counters, prove } from '../../../src/verify/policies/vacuity-proof.ts'
-import { sceneOf } from './promised.ts'
+import { policies } from '../../../src/verify/checks/policies/policies.ts'
+import { questionKey } from '../../../src/verify/check-source.ts'
+import { services } from '../../../src/verify/checks/services/services.ts'
+import type { Question } from '../../../src/verify/probing/question.ts'
+import { unproven } from '../../../src/verify/checks/policies/evaluate.ts'
+import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/checks/policies/deny-counters.ts'
+import { counters, prove } from '../../../src/verify/checks/policies/deny-proof.ts'
+import { testPlanOf } from './promised.ts'
 
-const scene = sceneOf(`
+const plan = testPlanOf(`
 name: v
 hosts: { node-1: {}, node-2: {} }
 pods:
@@ -21,8 +21,8 @@ policies:
   b: { podSelector: { matchLabels: { app: b } } }
   c: { podSelector: { matchLabels: { app: c } }, policyTypes: [Egress] }
 `)
-const { lab } = scene
-const denied = policies.questions(scene).filter((q) => q.expected[0] === 'timeout')
+const { lab } = plan
+const denied = policies.questions(plan).filter((q) => q.expected[0] === 'timeout')
 
 /** A kernel whose rules count everything except what is lost. */
 function kernel(isLost: (q: Question) => boolean, noise = 0) {
@@ -71,19 +71,19 @@ describe('rules that must have dropped a question', () => {
   })
 
   test('are none for what is allowed', () => {
-    const allowed = policies.questions(scene).find((q) => q.expected[0] === 'ok')
+    const allowed = policies.questions(plan).find((q) => q.expected[0] === 'ok')
     expect(dropsOf(lab, allowed!)).toEqual([])
   })
 
   test("are the Service's own where it is Local and nobody is here", () => {
-    const far = services.questions(scene).find((q) => q.netns === 'v.c')!
+    const far = services.questions(plan).find((q) => q.netns === 'v.c')!
     expect(dropsOf(lab, far)).toMatchObject([
       { ns: 'v.node-2', chain: 'KUBE-SERVICES', rule: expect.stringMatching(/no local endpoints.* -j DROP$/) },
     ])
   })
 
   test('behind a Service are those of its pods', () => {
-    const near = services.questions(scene).find((q) => q.netns === 'v.a-1')!
+    const near = services.questions(plan).find((q) => q.netns === 'v.a-1')!
     expect(dropsOf(lab, near)).toMatchObject([{ ns: 'v.node-1', chain: 'NETLAB-INGRESS' }])
   })
 
@@ -125,7 +125,7 @@ describe('denies are proven', () => {
 
   test('what nothing denies has no rule', async () => {
     const free = policies
-      .questions(scene)
+      .questions(plan)
       .filter((q) => q.expected[0] === 'ok')
       .slice(0, 2)
     const { proofs } = await proofsOf(() => false, free)

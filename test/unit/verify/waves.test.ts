@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { learnedBy, waves } from '../../../src/verify/ask/waves.ts'
-import type { Question } from '../../../src/verify/ask/question.ts'
+import { learnedBy, waves } from '../../../src/verify/probing/waves.ts'
+import type { Question } from '../../../src/verify/probing/question.ts'
 import { labFrom } from '../report/labs.ts'
 
 /** A lab of `n` pods on four hosts, and every pair of pods once. */

@@ -1,17 +1,17 @@
 /** What is made of frames that were not heard, when the one who listened may have missed them. */
 import { expect, test } from 'vitest'
-import { judgeWire } from '../../../src/verify/model/wire.ts'
-import type { Evidence } from '../../../src/verify/promises.ts'
-import { sceneOf } from './promised.ts'
+import { evaluateWire } from '../../../src/verify/checks/model/wire.ts'
+import type { Evidence } from '../../../src/verify/check-source.ts'
+import { testPlanOf } from './promised.ts'
 
-const scene = sceneOf('hosts: { h1: {}, h2: {} }\npods: { a: { host: h1 }, b: { host: h2 } }\n')
+const plan = testPlanOf('hosts: { h1: {}, h2: {} }\npods: { a: { host: h1 }, b: { host: h2 } }\n')
 const evidence: Evidence = {
   answer: () => ({ outcome: 'ok', ms: 1 }),
   first: () => undefined,
   listener: () => undefined,
 }
 const headers = (lost: number) =>
-  judgeWire(scene, evidence, { frames: [], hosts: new Set(['h1', 'h2']), lost }, undefined).filter((c) => c.id === 'wire-headers')
+  evaluateWire(plan, evidence, { frames: [], hosts: new Set(['h1', 'h2']), lost }, undefined).filter((c) => c.id === 'wire-headers')
 
 test('all was heard: a packet that came through unseen did not go where it should', () => {
   const [first] = headers(0)

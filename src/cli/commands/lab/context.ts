@@ -1,0 +1,86 @@
+/** What the commands share: exits, output modes, a topology file on its way to kernel objects. */
+import { attachSchemas } from '../../../attach/index.ts'
+import { backendSchemas } from '../../../backends/index.ts'
+import { compile, refusals, type Compiled } from '../../../compile/compile.ts'
+import { policySchemas } from '../../../policy/index.ts'
+import { serviceSchemas } from '../../../services/index.ts'
+import type { Lab } from '../../../lab/lab.ts'
+import type { Leases } from '../../../lab/addressing/lease.ts'
+import { resolve } from '../../../lab/resolve.ts'
+import { hasErrors, type Diagnostic } from '../../../topology/diagnostics.ts'
+import type { ServiceSpec } from '../../../topology/kubernetes/kubernetes.ts'
+import { readTopology, type LoadedTopology } from '../../../topology/load.ts'
+import { Exit, Failure } from '../../failure.ts'
+
+export const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
+
+/** Flags every command that reads a topology has. */
+export interface FileOptions {
+  /** Build combinations that cannot work. */
+  readonly force?: boolean
+  /** Addresses that a running lab of this name handed out. */
+  readonly leases?: (lab: string) => Leases
+}
+
+export interface FromFile {
+  readonly compiled: Compiled
+  readonly loaded: LoadedTopology
+  /** The files it was made from, by the names diagnostics give. */
+  readonly texts: ReadonlyMap<string, string>
+  readonly warnings: readonly Diagnostic[]
+}
+
+/** Reads, validates, resolves and compiles a topology. @throws Failure (exit 2) with every diagnostic of the file. */
+export function compileFile(file: string, options: FileOptions = {}): FromFile {
+  const sources = new Map<string, string>()
+  const fail = (diagnostics: readonly Diagnostic[]): never => {
+    throw new Failure(Exit.Usage, diagnostics, sources)
+  }
+  const { value: loaded, diagnostics, texts } = readTopology(file, modules)
+  for (const [name, text] of texts) sources.set(name, text)
+  if (!loaded) return fail(diagnostics)
+  let resolved = resolve(loaded)
+  if (resolved.value && options.leases) {
+    const leases = options.leases(resolved.value.name)
+    if (leases.pods.size + leases.hosts.size > 0) resolved = resolve(loaded, leases)
+  }
+  const found = [...diagnostics, ...resolved.diagnostics]
+  const lab = resolved.value
+  if (!lab || hasErrors(found)) return fail(found)
+  for (const r of refusals(lab)) {
+    const { line, column } = loaded.source(r.path)
+    const severity = r.forceable && options.force ? 'warning' : 'error'
+    found.push({ code: r.code, severity, message: r.message, file, line, column, ...(r.hint === undefined ? {} : { hint: r.hint }) })
+  }
+  if (hasErrors(found)) return fail(found)
+  found.push(...notActedUpon(lab, loaded))
+  return { compiled: compile(lab), loaded, texts: sources, warnings: found }
+}
+
+/** What is asked for and has no effect: silence would be a lie. */
+function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
+  return lab.services.flatMap((s): Diagnostic[] => {
+    const { line, column, file = loaded.file } = s.source
+    const missing = withoutEffect(loaded.topology.services[s.key]!)
+    return missing.map((what) => ({
+      code: 'not-acted-upon',
+      severity: 'warning',
+      message: `service ${s.key}: ${what}`,
+      file,
+      line,
+      column,
+    }))
+  })
+}
+
+/** What a Service asks for and a lab does not have. */
+function withoutEffect(spec: ServiceSpec): string[] {
+  return [
+    ...(spec.type === 'LoadBalancer' ? ['there is no load balancer in a lab: it answers at its cluster address and node ports'] : []),
+    ...(spec.healthCheckNodePort === undefined
+      ? []
+      : [`nobody answers at health check port ${spec.healthCheckNodePort}: it is there for a load balancer to ask`]),
+    ...(spec.type === 'ExternalName' ? ['ExternalName is an alias in DNS, and a lab has no DNS'] : []),
+    ...(spec.trafficDistribution === undefined ? [] : ['`trafficDistribution` is a preference, and is ignored']),
+  ]
+}

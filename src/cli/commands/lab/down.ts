@@ -1,0 +1,75 @@
+/** `netlab down`: remove labs. */
+import { NamespacePool } from '../../../netns/namespace-pool.ts'
+import { visible } from '../../../report/formats/diagnostics.ts'
+import { Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { removeLab, type Removed } from '../../../state/down.ts'
+import { withLock } from '../../../state/lock.ts'
+import { labNames } from '../../../state/store.ts'
+import { suggest } from '../../../topology/suggest.ts'
+import { Exit, failure, Failure } from '../../failure.ts'
+import { labOf } from './labs.ts'
+import { requireOutside, requireRoot } from './machine.ts'
+import { asFailure } from '../../report-failure.ts'
+
+interface DownOptions {
+  readonly all?: true
+  readonly json?: true
+}
+
+const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`
+
+function line(name: string, removed: Removed | undefined, known: readonly string[]): string {
+  if (!removed) {
+    const near = suggest(
+      name,
+      known.filter((k) => k !== name),
+    )
+    return `nothing to remove: there is no lab "${name}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
+  }
+  const strays = removed.strays
+    .map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`)
+    .join('')
+  return `${strays}removed lab ${name} (${plural(removed.namespaces, 'namespace')})\n`
+}
+
+export async function down(words: readonly string[], options: DownOptions): Promise<void> {
+  requireRoot('down')
+  requireOutside()
+  const all = labNames()
+  if (words.length === 0 && !options.all && all.length > 1) {
+    throw failure(Exit.Usage, 'which-lab', `${all.length} labs are up: ${all.join(', ')}`, 'Name the ones to remove, or use --all.')
+  }
+  const names = words.length > 0 ? [...new Set(words.map(labOf))] : all
+  const pool = new NamespacePool()
+  const progress = new Progress()
+  const results: { lab: string; removed: boolean; namespaces: number }[] = []
+  const lines: string[] = []
+  const failed: unknown[] = []
+  for (const name of names) {
+    try {
+      progress.phase(`removing ${name}`)
+      const removed = await withLock(
+        name,
+        () => removeLab(name, pool),
+        (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+      )
+      results.push({ lab: name, removed: removed !== undefined, namespaces: removed?.namespaces ?? 0 })
+      lines.push(line(name, removed, all))
+    } catch (error) {
+      // One lab that cannot be removed is no reason to leave the others.
+      failed.push(error)
+    }
+  }
+  progress.end()
+  pool.close()
+  // Told at the end: a reader that goes away (`| head -1`) must not stop the removing.
+  if (!options.json) await writeOut(names.length === 0 ? ['nothing to remove: no lab is up\n'] : lines)
+  const known = failed.map(asFailure)
+  if (known.length > 1 && known.every((f) => f !== undefined))
+    throw new Failure(
+      known[0]!.exit,
+      known.flatMap((f) => f.diagnostics),
+    )
+  if (failed.length > 0) throw failed[0]
+  if (options.json) await writeJson({ labs: results })
+}

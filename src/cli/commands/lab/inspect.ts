@@ -1,0 +1,40 @@
+/** `netlab inspect`: everything about a lab. */
+import { nodesOf, type Node } from '../../../lab/lab.ts'
+import { labDocument } from '../../../report/lab/inspect.ts'
+import { table } from '../../../report/formats/table.ts'
+import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { callName, theLab } from './labs.ts'
+
+export async function inspect(name: string | undefined, options: { readonly json?: true }): Promise<void> {
+  const { lab } = theLab(name)
+  if (options.json) return writeJson(labDocument(lab))
+  const chalk = chalkFor(process.stdout)
+  const color = paint(chalk)
+  const document = labDocument(lab) as Record<string, unknown>
+  const facts = (['lab', 'file', 'backend', 'attach', 'podCIDR', 'serviceCIDR', 'podMTU'] as const).map((key) => [
+    chalk.dim(key),
+    String(document[key]),
+  ])
+  const where = (n: Node): string => (n.kind === 'pod' ? n.host : n.kind === 'host' || n.kind === 'switch' ? n.segment : '')
+  const rows = nodesOf(lab).map((n) => [
+    color[n.kind](callName(n)),
+    n.kind,
+    where(n),
+    'addresses' in n ? n.addresses.map((a) => a.ip).join(' ') : '',
+    'mac' in n ? n.mac : '',
+    n.kind === 'pod' ? n.hostInterface : '',
+    n.netns,
+  ])
+  const services = lab.services.map((s) => [
+    s.key,
+    s.type,
+    s.headless ? 'None' : s.clusterIPs.map((a) => a.ip).join(' '),
+    s.ports.map((p) => `${p.port}${p.nodePort === undefined ? '' : `:${p.nodePort}`}/${p.protocol}`).join(' '),
+    String(new Set(s.ports.flatMap((p) => p.endpoints.map((e) => e.pod ?? e.ip))).size),
+  ])
+  return writeOut([
+    `${facts.map((f) => f.join('  ')).join('\n')}\n\n`,
+    table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim),
+    ...(services.length > 0 ? ['\n', table(['service', 'type', 'cluster address', 'ports', 'endpoints'], services, chalk.dim)] : []),
+  ])
+}

@@ -1,0 +1,94 @@
+/** Finds the lab and node a command line means. */
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { nodesOf, type Lab, type Node } from '../../../lab/lab.ts'
+import { labNames, readApplied, readJournal, type Applied } from '../../../state/store.ts'
+import { suggest } from '../../../topology/suggest.ts'
+import { Exit, failure } from '../../failure.ts'
+
+/** What people call a node: pods by key, everything else by name. */
+export const callName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
+
+/** The name a topology gives its lab. Read without judging the file: a broken one must not keep its lab from being removed. */
+function writtenName(path: string): string | undefined {
+  try {
+    return /^name:[ \t]*(["']?)([a-z0-9-]+)\1[ \t]*(?:#.*)?\r?$/m.exec(readFileSync(path, 'utf8'))?.[2]
+  } catch {
+    return undefined
+  }
+}
+
+/** File a lab was made from; a lab whose records are damaged hides no other. */
+function fileOf(lab: string): string | undefined {
+  try {
+    return readJournal(lab)?.file
+  } catch {
+    return undefined
+  }
+}
+
+/** Name of the lab that a word means: a lab's name, or the file it was made from. */
+export function labOf(word: string): string {
+  const names = labNames()
+  if (names.includes(word) || !/[./]/.test(word)) return word
+  const path = resolve(word)
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw failure(Exit.Usage, 'is-directory', `${word} is a directory`, 'Give the name of a lab, or the topology file it was made from.')
+  const written = writtenName(path)
+  const made = names.filter((n) => fileOf(n) === path)
+  if (made.length > 0) return written !== undefined && made.includes(written) ? written : made[0]!
+  return written ?? basename(path).replace(/\.ya?ml$/, '')
+}
+
+/** The running lab a command is about. @throws Failure when there is none, several, or not this one. */
+export function theLab(word: string | undefined): Applied {
+  const names = labNames()
+  let name: string
+  if (word !== undefined) name = labOf(word)
+  else if (names.length === 1) name = names[0]!
+  else if (names.length === 0) throw failure(Exit.Usage, 'no-lab', 'no lab is up', 'netlab up FILE builds one.')
+  else
+    throw failure(
+      Exit.Usage,
+      'which-lab',
+      `${names.length} labs are up: ${names.join(', ')}`,
+      'Say which one: by name, or with --lab NAME where the command takes node names.',
+    )
+  const applied = readApplied(name)
+  if (applied) return applied
+  if (readJournal(name))
+    throw failure(
+      Exit.Broken,
+      'lab-incomplete',
+      `lab ${name} was not brought up completely`,
+      `netlab up FILE starts over, netlab down ${name} removes what is there.`,
+    )
+  const near = suggest(name, names)
+  throw failure(
+    Exit.Usage,
+    'no-such-lab',
+    `there is no lab "${name}" on this machine`,
+    word !== name && word !== undefined && existsSync(word)
+      ? `netlab up ${word} builds it.`
+      : near
+        ? `did you mean "${near}"?`
+        : names.length > 0
+          ? `Labs: ${names.join(', ')}.`
+          : 'netlab up FILE builds one.',
+  )
+}
+
+/** The node of a lab a word means. @throws Failure with a suggestion. */
+export function theNode(lab: Lab, word: string): Node {
+  const nodes = nodesOf(lab)
+  const node = nodes.find((n) => callName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
+  if (node) return node
+  const names = nodes.map(callName)
+  const near = suggest(word, names)
+  throw failure(
+    Exit.Usage,
+    'unknown-node',
+    `lab ${lab.name} has no node "${word}"`,
+    near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`,
+  )
+}

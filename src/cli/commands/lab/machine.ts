@@ -1,0 +1,106 @@
+/** Is this machine able to run the lab? Asked before anything is created. */
+import { readFileSync } from 'node:fs'
+import type { Compiled } from '../../../compile/compile.ts'
+import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../../../kernel/features/probe.ts'
+import { namespaces } from '../../../kernel/observe.ts'
+import { quote } from '../../../kernel/script.ts'
+import { learnedNeighbours } from '../../../lab/lab.ts'
+import { namedNamespace, networkNamespace } from '../../../process/proc.ts'
+import type { Diagnostic } from '../../../topology/diagnostics.ts'
+import { Exit, Failure, failure } from '../../failure.ts'
+
+/** The directories of system programs are missing from many users' PATH. */
+export function completePath(): void {
+  const have = new Set((process.env['PATH'] ?? '').split(':'))
+  process.env['PATH'] = [...have, ...['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].filter((d) => !have.has(d))]
+    .filter(Boolean)
+    .join(':')
+}
+
+/** @throws Failure (exit 3) for anyone but root. */
+export function requireRoot(command: string): void {
+  completePath()
+  if (process.geteuid?.() === 0) return
+  throw failure(
+    Exit.Machine,
+    'not-root',
+    `netlab ${command} needs root: network namespaces are made and entered with it`,
+    `sudo ${['netlab', ...process.argv.slice(2)].map(quote).join(' ')}`,
+  )
+}
+
+/** What listens and asks inside nodes is written in Perl. @throws Failure */
+export function requirePerl(): void {
+  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+}
+
+/** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
+export function requireOutside(): void {
+  const here = networkNamespace(process.pid)
+  if (here === networkNamespace(1)) return
+  const node = namespaces().find((ns) => namedNamespace(ns) === here)
+  if (node !== undefined)
+    throw failure(
+      Exit.Usage,
+      'inside-a-node',
+      `this is inside the namespace ${node}: what is made or deleted here, the machine does not see`,
+      'Leave it first (exit).',
+    )
+}
+
+/** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */
+export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
+  const tools = [...BASE_TOOLS, ...compiled.needs.flatMap((f) => FEATURE_TOOLS[f] ?? [])]
+  const missing = [...new Set(tools)].filter((t) => !findTool(t))
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((t) => TOOL_PACKAGES[t] ?? t))].join(' ')
+    throw new Failure(
+      Exit.Machine,
+      missing.map((t) => ({
+        code: 'tool-missing',
+        severity: 'error',
+        message: `the program ${t} is not installed`,
+        hint: `sudo apt-get install ${packages}`,
+      })),
+    )
+  }
+  const lacking = probe(compiled.needs).filter((p) => !p.works)
+  if (lacking.length === 0) return
+  throw new Failure(
+    Exit.Machine,
+    lacking.map((p): Diagnostic => ({
+      code: 'feature-missing',
+      severity: 'error',
+      message: `this kernel cannot do ${p.feature}: ${p.reason}`,
+      hint: `It needs ${FEATURE_MODULES[p.feature]}. A VM with a full kernel runs the lab without changing this machine: scripts/vm-run.sh netlab up …; \`netlab doctor\` shows what works here.`,
+    })),
+  )
+}
+
+/**
+ * The table of neighbours learned by ARP and NDP is shared by all namespaces; a lab larger than the machine's
+ * limit loses packets for no visible reason ("neighbor table overflow").
+ */
+export function neighbourTableWarning({ lab }: Compiled): Diagnostic | undefined {
+  const learned = learnedNeighbours(lab.hosts.length, lab.pods.length)
+  for (const [family, path] of [
+    [4, 'ipv4'],
+    [6, 'ipv6'],
+  ] as const) {
+    if (family === 6 && !lab.families.includes(6)) continue
+    let limit: number
+    try {
+      limit = Number(readFileSync(`/proc/sys/net/${path}/neigh/default/gc_thresh3`, 'utf8'))
+    } catch {
+      continue
+    }
+    if (learned <= limit) continue
+    return {
+      code: 'neighbour-table-small',
+      severity: 'warning',
+      message: `traffic between all nodes would make about ${learned} neighbour entries, but this machine keeps ${limit} for all namespaces together`,
+      hint: `sudo sysctl -w net.${path}.neigh.default.gc_thresh3=${2 ** Math.ceil(Math.log2(learned * 2))} (netlab does not change the machine's own settings)`,
+    }
+  }
+  return undefined
+}

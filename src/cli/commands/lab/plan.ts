@@ -1,0 +1,82 @@
+/** `netlab plan`: the commands as a script, or the kernel objects as JSON. */
+import { diff } from '../../../kernel/diff.ts'
+import { render } from '../../../kernel/render.ts'
+import { quote, script, type ContainerScript } from '../../../kernel/script.ts'
+import type { KernelObject, Process } from '../../../kernel/objects.ts'
+import { shellLines, shellPrelude } from '../../../process/shell.ts'
+import { visible } from '../../../report/formats/diagnostics.ts'
+import { writeOut } from '../../../report/formats/terminal.ts'
+import { compileFile } from './context.ts'
+import { warn } from './warn.ts'
+
+interface PlanOptions {
+  readonly force?: true
+  readonly down?: true
+  readonly json?: true
+}
+
+/** Where the script's containers write; in the lab's own namespace of names, gone with the next boot. */
+const logDir = (lab: string): string => `/run/netlab-script-${lab}`
+
+function containersFor(objects: readonly KernelObject[], lab: string): ContainerScript {
+  const processes = objects.filter((o): o is Process => o.kind === 'process')
+  const dir = logDir(lab)
+  return {
+    prelude: () => `${shellPrelude(processes)}mkdir -p ${dir}\n`,
+    lines: (object) => shellLines(object as Process, dir),
+  }
+}
+
+function* jsonList(objects: readonly KernelObject[]): Generator<string> {
+  yield '{\n  "objects": ['
+  let first = true
+  for (const o of objects) {
+    yield `${first ? '' : ','}\n    ${JSON.stringify(o)}`
+    first = false
+  }
+  yield '\n  ]\n}\n'
+}
+
+/** Collects small pieces into large writes: a lab of ten thousand pods has hundreds of thousands of lines. */
+function* large(chunks: Iterable<string>): Generator<string> {
+  let buffer = ''
+  for (const chunk of chunks) {
+    buffer += chunk
+    if (buffer.length > 1 << 18) {
+      yield buffer
+      buffer = ''
+    }
+  }
+  if (buffer) yield buffer
+}
+
+export async function plan(file: string, options: PlanOptions): Promise<void> {
+  const { compiled, warnings } = compileFile(file, options)
+  warn(warnings, file)
+  const { lab, objects } = compiled
+  if (options.json) return writeOut(large(jsonList(objects)))
+  if (options.down) return writeOut(large(removal(lab.name, objects)))
+  // A line break in the file's name would end the comment it stands in.
+  const name = visible(file)
+  const header = [
+    `Builds the lab "${lab.name}" of ${name}: ${lab.hosts.length} hosts, ${lab.pods.length} pods, backend ${lab.backend.type}, attach ${lab.attach.type}.`,
+    'The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands',
+    'without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.',
+    '',
+    `To remove it again: netlab plan ${quote(name)} --down | sudo sh`,
+  ]
+  return writeOut(large(script(render(diff([], objects)), header, containersFor(objects, lab.name))))
+}
+
+/** Ends what runs in the namespaces, then deletes them; everything else lives in them and goes along. */
+function* removal(lab: string, objects: readonly KernelObject[]): Generator<string> {
+  yield `#!/bin/sh\n# Removes the lab "${lab}": its processes, then its namespaces with everything in them.\nset -u\n`
+  if (objects.some((o) => o.kind === 'process')) {
+    yield 'stop() {\n  # shellcheck disable=SC2046 # one word a process\n  set -- $(ip netns pids "$1" 2>/dev/null)\n  [ $# -eq 0 ] || kill -9 "$@"\n}\n'
+    for (const ns of new Set(objects.flatMap((o) => (o.kind === 'process' ? [o.ns] : [])))) yield `stop ${ns}\n`
+    yield `rm -rf ${logDir(lab)}\n`
+  }
+  yield "ip -force -batch - <<'EOF'\n"
+  for (const o of objects) if (o.kind === 'netns') yield `netns delete ${o.ns}\n`
+  yield 'EOF\n'
+}

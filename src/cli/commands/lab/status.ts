@@ -1,0 +1,155 @@
+/** `netlab status`: what the kernel holds against what was asked for. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe } from '../../../kernel/describe.ts'
+import { drift } from '../../../kernel/drift.ts'
+import { NamespacePool } from '../../../netns/namespace-pool.ts'
+import type { KernelObject } from '../../../kernel/objects.ts'
+import { observe } from '../../../kernel/observe.ts'
+import { Survey } from '../../../kernel/unmanaged/survey.ts'
+import { endingText, processStates, startedIn, unsupervised, type ProcessState } from '../../../process/states.ts'
+import { driftFindings, strangerFindings, type Finding } from '../../../report/lab/drift.ts'
+import { Screen } from '../../../report/formats/screen.ts'
+import { isHealthy, statusText, type Health } from '../../../report/lab/status.ts'
+import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { hasAttempt, processDir, type Applied } from '../../../state/store.ts'
+import { Exit, failure, Failure } from '../../failure.ts'
+import { theLab } from './labs.ts'
+import { requireRoot } from './machine.ts'
+import { onEnding } from '../../signals.ts'
+
+export interface StatusOptions {
+  readonly json?: true
+  /** Seconds between two readings, or without a value. */
+  readonly watch?: string | true
+}
+
+/** Containers that do not run. One that drifted (its namespace was deleted) is told of already. */
+function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string): Finding[] {
+  return objects.flatMap((o): Finding[] => {
+    const p = o.kind === 'process' ? states.get(o.id) : undefined
+    if (!p || (p.state === 'running' && !p.stopped)) return []
+    const source = o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}
+    const [state, detail] = p.stopped
+      ? (['stopped', `process ${p.pid} was stopped by a signal`] as const)
+      : (['exited', endingText(p)] as const)
+    return [{ state, object: describe(o), details: [detail], ...source }]
+  })
+}
+
+/** Whoever starts containers stays to see how they end. */
+function supervisor(lab: string): Finding[] {
+  const left = unsupervised(processDir(lab))
+  if (left.length === 0) return []
+  const shown = left.length > 3 ? `${left.slice(0, 3).join(', ')} and ${left.length - 3} more` : left.join(', ')
+  return [{ state: 'exited', object: `supervisor of ${shown}`, details: ['is gone: they run, and nobody will see how they end'] }]
+}
+
+/** Longest wait for links that are starting, milliseconds: the kernel looks after them once a second. */
+const PATIENCE = 1200
+
+/** Reads everything back and compares. */
+async function take(
+  { lab, objects, baseline }: Applied,
+  pool: NamespacePool,
+  patience: number,
+  onProgress?: (share: number) => void,
+): Promise<Health> {
+  const states = processStates(processDir(lab.name))
+  const survey = new Survey(objects, baseline)
+  const options = { started: startedIn(processDir(lab.name)), survey, patience, ...(onProgress ? { onProgress } : {}) }
+  const observed = await observe(objects, pool, options)
+  const findings = [
+    ...driftFindings(drift(objects, observed), lab.file),
+    ...strangerFindings(survey.strangers, objects, lab.file),
+    ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
+    ...supervisor(lab.name),
+  ]
+  return { lab: lab.name, file: lab.file, halfDone: hasAttempt(lab.name), checked: objects.length, findings, containers: states }
+}
+
+export async function status(name: string | undefined, options: StatusOptions): Promise<void> {
+  // `--watch demo`: an option that may have a value takes the word after it.
+  const { watch } = options
+  if (typeof watch === 'string' && name === undefined && !/^[\d.]+s?$/.test(watch)) return status(watch, { ...options, watch: true })
+  const interval = watch === undefined ? undefined : seconds(watch)
+  if (interval !== undefined && options.json)
+    throw failure(
+      Exit.Usage,
+      'watch-json',
+      '--watch and --json do not go together: --json prints exactly one document',
+      'netlab status --json as often as you need it; its exit code says whether anything drifted.',
+    )
+  const applied = theLab(name)
+  requireRoot('status')
+  const pool = new NamespacePool()
+  try {
+    if (interval !== undefined) return await watchLab(applied, pool, interval)
+    const health = await takeOnce(applied, pool)
+    process.exitCode = isHealthy(health) ? Exit.Done : Exit.Broken
+    const { lab, halfDone, checked, findings, containers } = health
+    if (options.json) return await writeJson({ lab, healthy: isHealthy(health), halfDone, checked, findings, containers })
+    return await writeOut([statusText(health, chalkFor(process.stdout))])
+  } finally {
+    pool.close()
+  }
+}
+
+async function takeOnce(applied: Applied, pool: NamespacePool): Promise<Health> {
+  const progress = new Progress()
+  try {
+    progress.phase(`reading ${applied.lab.name}`)
+    return await take(applied, pool, PATIENCE, (share) => progress.share(share))
+  } finally {
+    progress.end()
+  }
+}
+
+const LONGEST = 3600
+
+/** @throws Failure when it is no time */
+function seconds(text: string | true): number {
+  if (text === true) return 2
+  const value = Number(/^(\d+(?:\.\d+)?)s?$/.exec(text)?.[1])
+  if (value >= 0.2 && value <= LONGEST) return value
+  throw failure(Exit.Usage, 'bad-option', `--watch=${text}: expected seconds from 0.2 to ${LONGEST}`, 'Such as --watch=5.')
+}
+
+/** Reads again and again until it is interrupted; the exit code is that of the last state. */
+async function watchLab(first: Applied, pool: NamespacePool, interval: number): Promise<void> {
+  const { name } = first.lab
+  const stop = new AbortController()
+  const interrupted = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve(), { once: true }))
+  const done = onEnding(() => stop.abort())
+  const screen = new Screen()
+  const chalk = chalkFor(process.stdout)
+  try {
+    for (let patience = PATIENCE; !stop.signal.aborted; patience = 0) {
+      // What Ctrl-C finds half read counts for nothing.
+      const state = await Promise.race([reading(name, pool, patience, chalk), interrupted])
+      if (!state) break
+      process.exitCode = state.code
+      const time = new Date().toLocaleTimeString('en-GB')
+      await screen.show(chalk.dim(`netlab status ${name}, every ${interval} s: ${time}`), state.text)
+      await sleep(interval * 1000, undefined, { signal: stop.signal }).catch(() => {})
+    }
+  } finally {
+    await screen.leave()
+    done()
+  }
+}
+
+/** One state. A lab may go away and come back while it is watched, and change while it is read. */
+async function reading(
+  name: string,
+  pool: NamespacePool,
+  patience: number,
+  chalk: ReturnType<typeof chalkFor>,
+): Promise<{ readonly code: Exit; readonly text: string }> {
+  try {
+    const health = await take(theLab(name), pool, patience)
+    return { code: isHealthy(health) ? Exit.Done : Exit.Broken, text: statusText(health, chalk) }
+  } catch (error) {
+    const text = error instanceof Failure ? error.message : `changed while it was read (${(error as Error).message})`
+    return { code: Exit.Broken, text: `${chalk.red('drifted')}  ${name}: ${text}\n` }
+  }
+}

@@ -1,0 +1,146 @@
+/** `netlab up`: build the lab, or bring a running one to what the file says now. */
+import { resolve as absolute } from 'node:path'
+import { describe } from '../../../kernel/describe.ts'
+import type { KernelObject } from '../../../kernel/objects.ts'
+import { NamespacePool } from '../../../netns/namespace-pool.ts'
+import { leasesOf } from '../../../lab/addressing/lease.ts'
+import { labDocument } from '../../../report/lab/inspect.ts'
+import { summary } from '../../../report/lab/summary.ts'
+import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { withLock } from '../../../state/lock.ts'
+import { labNames, readApplied } from '../../../state/store.ts'
+import { bringUp, type UpResult } from '../../../state/up.ts'
+import { compileFile, type FromFile } from './context.ts'
+import { Exit, Failure, failure } from '../../failure.ts'
+import { forgetFlows } from '../../conntrack.ts'
+import { neighbourTableWarning, requireFeatures, requireOutside, requireRoot } from './machine.ts'
+import { warn } from './warn.ts'
+
+interface UpCommandOptions {
+  readonly force?: true
+  readonly keep?: true
+  readonly json?: true
+}
+
+/** Fires on Ctrl-C, on a polite kill and when the terminal goes away; a second signal changes nothing. */
+export function interruption(): AbortController {
+  const controller = new AbortController()
+  const reason = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'Nothing was changed.')
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort(reason))
+  return controller
+}
+
+export async function up(file: string, options: UpCommandOptions): Promise<void> {
+  const started = performance.now()
+  // Judged before anything is asked of the machine: a bad file is a bad file for everyone.
+  const first = compileFile(file, options)
+  requireRoot('up')
+  requireOutside()
+  requireFeatures(first.compiled)
+  const { signal } = interruption()
+  const progress = new Progress()
+  const pool = new NamespacePool()
+  const name = first.compiled.lab.name
+  try {
+    await withLock(
+      name,
+      async () => {
+        const running = readApplied(name)
+        const { compiled, warnings } = running ? compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
+        const { lab } = compiled
+        // The lock is held for the name the file had a moment ago.
+        if (lab.name !== name)
+          throw failure(Exit.Usage, 'file-changed', `${file} was renamed from lab ${name} to ${lab.name} meanwhile`, 'Run netlab up again.')
+        const extra = neighbourTableWarning(compiled)
+        warn(extra ? [...warnings, extra] : warnings, file)
+        const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, pool, {
+          signal,
+          keep: options.keep ?? false,
+          onPhase: (phase) => progress.phase(`${phase} ${name}`),
+          onProgress: (share) => progress.share(share),
+          onChanges: (changes) => {
+            const count = (action: string): number => changes.filter((c) => c.action === action).length
+            const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
+            process.stderr.write(
+              `changing lab ${name}${other}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`,
+            )
+          },
+        })
+        progress.end()
+        settle(result, file, first, options)
+        if (running) await forgetFlows(running.lab, lab, pool)
+        const ms = performance.now() - started
+        if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }) })
+        else await writeOut([summary(lab, result.outcome as 'created', ms, labNames().length === 1, chalkFor(process.stdout))])
+      },
+      (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+      signal,
+    )
+  } finally {
+    progress.end()
+    pool.close()
+  }
+}
+
+/** @throws Failure for every outcome but success. */
+export function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
+  const sources = from.texts
+  const after = (rolledBack: boolean): string =>
+    rolledBack
+      ? 'What had been made was rolled back.'
+      : options.keep
+        ? 'Left as it is (--keep); remove it with netlab down.'
+        : 'It could not be rolled back completely: netlab status shows what is left, netlab down removes it.'
+  const located = (object: KernelObject): { file: string; line: number; column: number } | object =>
+    object.from ? { file: object.from.file ?? file, line: object.from.line, column: object.from.column } : {}
+  switch (result.outcome) {
+    case 'foreign':
+      throw failure(
+        Exit.Apply,
+        'namespace-not-ours',
+        `${result.namespaces.length === 1 ? 'a network namespace of this name exists' : `${result.namespaces.length} network namespaces of these names exist`} already, and no netlab journal names ${result.namespaces.length === 1 ? 'it' : 'them'}: ${result.namespaces.slice(0, 3).join(', ')}`,
+        'netlab never touches what it did not make. Rename the lab (`name:`), or delete them with ip netns delete.',
+      )
+    case 'failed': {
+      const { object, command, stderr } = result.failure
+      throw new Failure(
+        Exit.Apply,
+        [
+          {
+            code: 'apply-failed',
+            severity: 'error',
+            message: `cannot make ${describe(object)}: ${stderr}\n${command}`,
+            ...located(object),
+            hint: after(result.rolledBack),
+          },
+        ],
+        sources,
+      )
+    }
+    case 'diverged': {
+      const { missing, changed, unexpected } = result.drift
+      const found = [
+        ...missing.map((object) => ({ object, message: `the kernel took ${describe(object)} but does not hold it` })),
+        ...changed.map(({ object, fields }) => ({
+          object,
+          message: `the kernel holds ${describe(object)} with another ${fields.join(', ')}`,
+        })),
+        ...unexpected.map((object) => ({ object, message: `the kernel still holds ${describe(object)}` })),
+      ]
+      throw new Failure(
+        Exit.Apply,
+        found.map(({ object, message }) => ({
+          code: 'diverged',
+          severity: 'error',
+          message,
+          ...located(object),
+          hint: after(result.rolledBack),
+        })),
+        sources,
+      )
+    }
+    case 'interrupted':
+      throw failure(Exit.Interrupted, 'interrupted', 'interrupted', after(result.rolledBack))
+    default:
+  }
+}

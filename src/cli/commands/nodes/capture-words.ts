@@ -1,0 +1,128 @@
+/** What the words of a `netlab capture` line mean: where to listen, and what to keep. */
+import { existsSync } from 'node:fs'
+import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter } from '../../../capture/filter.ts'
+import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
+import { NamespacePool } from '../../../netns/namespace-pool.ts'
+import { netnsFile } from '../../../netns/paths.ts'
+import { jsonLines } from '../../../kernel/kinds/iproute2.ts'
+import { nodesOf } from '../../../lab/lab.ts'
+import type { Applied } from '../../../state/store.ts'
+import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'
+import { suggest } from '../../../topology/suggest.ts'
+import { decode } from '../../../packet/decode.ts'
+import { callName, theNode } from '../lab/labs.ts'
+import { usage } from '../../shared-options.ts'
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+
+/** Seconds, or with a unit: `500ms`, `10s`, `2m`. @throws Failure */
+export function milliseconds(text: string): number {
+  const m = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text)
+  const value = Number(m?.[1]) * UNITS[m?.[2] ?? 's']!
+  if (m && value >= 1 && value <= 86_400_000) return value
+  throw usage('bad-option', `--duration ${text}: expected a time up to a day`, 'Such as 10s or 2m.')
+}
+
+/** Where to listen. */
+export interface Listens {
+  readonly listens: readonly Listen[]
+  /** Characters of the longest `node/device`. */
+  readonly widest: number
+}
+
+/** Where `NODE[:DEVICE]…` says to listen, each place once. @throws Failure with a suggestion */
+export async function listensFor({ lab }: Applied, words: readonly string[]): Promise<Listens> {
+  const wanted = words.map((word): Listen => {
+    const at = word.indexOf(':')
+    const [name, device] = at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)]
+    const node = theNode(lab, name)
+    if (!existsSync(netnsFile(node.netns)))
+      throw usage(
+        'node-not-running',
+        `${callName(node)} is not running: its namespace ${node.netns} is gone`,
+        `netlab up ${lab.file} makes it again.`,
+      )
+    return { node: callName(node), ns: node.netns, ...(device === undefined ? {} : { device }) }
+  })
+  const devices = await devicesOf(new Set(wanted.map((w) => w.ns)))
+  for (const { node, ns, device } of wanted) {
+    const there = devices.get(ns)!
+    if (device === undefined || there.includes(device)) continue
+    const near = suggest(device, there)
+    throw usage('unknown-device', `${node} has no device "${device}"`, near ? `did you mean "${near}"?` : `Devices: ${there.join(', ')}.`)
+  }
+  // All devices of a node include each of them.
+  const whole = new Set(wanted.filter((w) => w.device === undefined).map((w) => w.ns))
+  const chosen = wanted.filter((w) => w.device === undefined || !whole.has(w.ns))
+  const listens = [...new Map(chosen.map((w) => [`${w.ns} ${w.device ?? ''}`, w])).values()]
+  const names = listens.flatMap((l) =>
+    l.device === undefined ? devices.get(l.ns)!.map((device) => whereOf({ ...l, device })) : [whereOf(l)],
+  )
+  return { listens, widest: Math.max(...names.map((n) => n.length)) }
+}
+
+async function devicesOf(namespaces: ReadonlySet<string>): Promise<Map<string, string[]>> {
+  const list = [...namespaces]
+  const found = new Map<string, string[]>()
+  const pool = new NamespacePool()
+  try {
+    await pool.run(
+      list.map((ns) => ({ ns, steps: [{ run: ['ip', '-j', 'link', 'show'] }] })),
+      (index, [result]) => {
+        const links = (jsonLines(result?.stdout ?? '')[0] ?? []) as { readonly ifname: string }[]
+        found.set(
+          list[index]!,
+          links.map((l) => l.ifname),
+        )
+      },
+    )
+  } finally {
+    pool.close()
+  }
+  return found
+}
+
+/** UDP ports that carry VXLAN in this lab, and those that do everywhere. */
+export const vxlanPorts = ({ objects }: Applied): number[] => [
+  ...new Set([8472, 4789, ...objects.flatMap((o) => (o.kind === 'link' && o.type === 'vxlan' ? [o.port] : []))]),
+]
+
+/** Which frames to keep. @throws Failure that points at what is wrong */
+export function filterFor(applied: Applied, text: string | undefined): (frame: Frame) => boolean {
+  if (text === undefined) return () => true
+  const filter = parsed(applied, text)
+  const options = { vxlanPorts: vxlanPorts(applied) }
+  return (frame) => filter(decode(frame.bytes, frame.hardware, options))
+}
+
+function parsed({ lab }: Applied, text: string): Filter {
+  const nodes = new Map(
+    nodesOf(lab).flatMap((n): [string, string[]][] => ('addresses' in n ? [[callName(n), n.addresses.map((a) => a.ip)]] : [])),
+  )
+  try {
+    return parseFilter(text, {
+      addresses: (name) => nodes.get(name),
+      address: (word) => {
+        const ip = parseIp(word)
+        return ip && formatIp(ip.family, ip.value)
+      },
+      network: (word) => {
+        const cidr = parseCidr(word)
+        if (!cidr) return undefined
+        return (address) => {
+          const ip = parseIp(address)
+          return ip !== undefined && contains(cidr, ip)
+        }
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    const word = /^[^\s()!]*/.exec(text.slice(error.column - 1))![0]
+    const near = word === '' ? undefined : suggest(word, [...PROTOCOL_WORDS, 'host', 'net', 'port', 'src', 'dst', ...nodes.keys()])
+    throw usage(
+      'bad-filter',
+      `--filter, column ${error.column}: ${error.message}`,
+      near ? `did you mean "${near}"?` : `Such as "tcp port 80", "host pod-a and not arp". Protocols: ${PROTOCOL_WORDS.join(', ')}.`,
+    )
+  }
+}

@@ -1,0 +1,193 @@
+/** `netlab policy`: what the NetworkPolicies of a file or a running lab come to. Needs no root: the model knows. */
+import { existsSync } from 'node:fs'
+import type { Lab } from '../../../lab/lab.ts'
+import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'
+import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
+import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
+import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
+import type { Service, ServicePort } from '../../../lab/services/services.ts'
+import { sourceAddress, verdict } from '../../../lab/policy/verdict.ts'
+import {
+  explanationDocument,
+  explanationText,
+  partyName,
+  serviceDocument,
+  serviceText,
+  type Explained,
+  type ExplainedService,
+} from '../../../report/lab/policy-explain.ts'
+import { policyDocument, policyText } from '../../../report/lab/policy.ts'
+import { chalkFor, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { labNames } from '../../../state/store.ts'
+import { parseIp, type Family } from '../../../topology/address.ts'
+import { suggest } from '../../../topology/suggest.ts'
+import { compileFile } from '../lab/context.ts'
+import { Exit, failure } from '../../failure.ts'
+import { theLab, theNode } from '../lab/labs.ts'
+import { warn } from '../lab/warn.ts'
+
+interface PolicyOptions {
+  readonly port?: readonly string[]
+  readonly json?: true
+}
+
+interface ExplainOptions {
+  readonly lab?: string
+  readonly port?: string
+  readonly family?: '4' | '6'
+  readonly json?: true
+}
+
+/** A word is a running lab's name, or else a file; what looks like a path is never taken for a lab. */
+function subject(word: string | undefined): Lab {
+  const isFile = word !== undefined && (/[./]/.test(word) || (!labNames().includes(word) && existsSync(word)))
+  if (!isFile) return theLab(word).lab
+  const { compiled, warnings } = compileFile(word, { force: true })
+  warn(warnings, word)
+  return compiled.lab
+}
+
+function portOf(text: string): PortProbe {
+  if (text.toLowerCase() === 'icmp') return { protocol: 'ICMP' }
+  const m = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i.exec(text)
+  const port = Number(m?.[1])
+  if (!m || port < 1 || port > 65_535)
+    throw failure(Exit.Usage, 'bad-port', `--port ${text}: expected a port and a protocol, or icmp`, 'Such as 80/tcp, 53/udp or icmp.')
+  return { protocol: (m[2] ?? 'tcp').toUpperCase() as Protocol, port }
+}
+
+export async function policy(word: string | undefined, options: PolicyOptions): Promise<void> {
+  const lab = subject(word)
+  const policies = policiesOf(lab)
+  const result = options.port ? reachability(lab, options.port.map(portOf)) : reachability(lab)
+  if (options.json) return writeJson(policyDocument(lab.name, policies, result))
+  return writeOut([policyText(policies, result, chalkFor(process.stdout))])
+}
+
+/** Who a word means. @throws Failure with a suggestion. */
+function whoIs(lab: Lab, word: string): ResolvedTarget {
+  const found = resolveTarget(lab, word)
+  if (found) return found
+  if (word.startsWith('svc/')) {
+    const names = lab.services.map((s) => `svc/${s.key}`)
+    const near = suggest(word, names)
+    const list = names.length > 0 ? `Services: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.` : 'It has no Services.'
+    throw failure(
+      Exit.Usage,
+      'unknown-service',
+      `lab ${lab.name} has no Service "${word.slice(4)}"`,
+      near ? `did you mean "${near}"?` : list,
+    )
+  }
+  const node = theNode(lab, word)
+  throw failure(Exit.Usage, 'no-actor', `${word} is a ${node.kind}: policies are about pods, and hosts and externals that talk to them`)
+}
+
+/** The families an end may be asked in: that of the address it was called by, else all of its own. */
+function familiesOf({ address, ...who }: ResolvedTarget): Family[] {
+  if (address !== undefined) return [parseIp(address)!.family]
+  const addresses = who.kind === 'actor' ? who.actor.addresses : who.service.clusterIPs
+  return addresses.map((a) => a.family)
+}
+
+function senderOf(lab: Lab, word: string): Extract<ResolvedTarget, { kind: 'actor' }> {
+  const found = whoIs(lab, word)
+  if (found.kind === 'actor') return found
+  throw failure(Exit.Usage, 'from-service', `${word} is a Service, which sends nothing`, 'Name a pod, a host, an external or an address.')
+}
+
+/** A family both ends have. */
+function familyOf(from: string, to: string, ends: readonly ResolvedTarget[], asked: string | undefined): Family {
+  const families = asked === undefined ? ([4, 6] as const) : [Number(asked) as Family]
+  const [sender] = ends
+  // A host also speaks from addresses of its pod block, which may be its only ones of a family.
+  const blocks = sender?.kind === 'actor' && sender.actor.kind === 'host' && sender.address === undefined ? sender.actor.blocks : []
+  const family = families.find((f) =>
+    ends.every((end) => familiesOf(end).includes(f) || (end === sender && blocks.some((b) => b.family === f))),
+  )
+  if (family === undefined)
+    throw failure(
+      Exit.Usage,
+      'no-common-family',
+      `${from} and ${to} have no address of the same family${asked === undefined ? '' : `, IPv${asked}`}`,
+    )
+  return family
+}
+
+/** The port of a Service that is meant: the one it has, if nothing is said. */
+function servicePortOf(service: Service, asked: string | undefined): ServicePort {
+  const names = service.ports.map((p) => probeText(p)).join(', ')
+  const say = `Ports of ${service.key}: ${names}.`
+  if (asked === undefined) {
+    if (service.ports.length === 1) return service.ports[0]!
+    throw failure(Exit.Usage, 'which-port', `svc/${service.key} has ${service.ports.length} ports: say which with --port`, say)
+  }
+  const { protocol, port } = portOf(asked)
+  const found = service.ports.find((p) => p.port === port && p.protocol === protocol)
+  if (found) return found
+  throw failure(Exit.Usage, 'no-such-port', `svc/${service.key} has no port ${asked}: nobody answers there`, say)
+}
+
+async function explainService(
+  lab: Lab,
+  sender: Extract<ResolvedTarget, { kind: 'actor' }>,
+  target: Extract<ResolvedTarget, { kind: 'service' }>,
+  options: ExplainOptions,
+): Promise<void> {
+  const { actor: from } = sender
+  const { service } = target
+  const name = `svc/${service.key}`
+  if (service.clusterIPs.length === 0)
+    throw failure(
+      Exit.Usage,
+      'no-address',
+      service.headless ? `${name} is headless: it has no address to connect to` : `${name} has no address: it is a name for somebody else`,
+      'Ask for the pods themselves.',
+    )
+  if (from.kind === 'external' || from.kind === 'address')
+    throw failure(
+      Exit.Usage,
+      'from-outside',
+      `${partyName(from)} is outside the cluster: it does not know cluster addresses`,
+      [
+        'It comes in by a node port or an external address. With externalTrafficPolicy Cluster the pod then sees an address of the host',
+        "that was asked, with Local the client's own.",
+      ].join(' '),
+    )
+  const port = servicePortOf(service, options.port)
+  const family = familyOf(sender.address ?? partyName(from), target.address ?? name, [sender, target], options.family)
+  const asked: ExplainedService = {
+    from: partyName(from),
+    to: name,
+    port: probeText(port),
+    family,
+    address: service.clusterIPs.find((a) => a.family === family)!.ip,
+    verdict: serviceVerdict(lab, from, service, port, family),
+  }
+  if (!asked.verdict.allowed) process.exitCode = Exit.Broken
+  if (options.json) return writeJson(serviceDocument(asked))
+  return writeOut([serviceText(asked, chalkFor(process.stdout))])
+}
+
+/** Ends with exit code 1 when the answer is no. */
+export async function explain(fromWord: string, toWord: string, options: ExplainOptions): Promise<void> {
+  const lab = subject(options.lab)
+  const sender = senderOf(lab, fromWord)
+  const target = whoIs(lab, toWord)
+  if (target.kind === 'service') return explainService(lab, sender, target, options)
+  const [from, to] = [sender.actor, target.actor]
+  const probe = portOf(options.port ?? 'icmp')
+  const family = familyOf(fromWord, toWord, [sender, target], options.family)
+  const toAddress = target.address === undefined ? {} : { toAddress: target.address }
+  const explained: Explained = {
+    from: partyName(from),
+    to: partyName(to),
+    port: probeText(probe),
+    family,
+    ...(from.kind === 'host' && to.kind === 'pod' && to.host !== from.name ? { source: sourceAddress(lab, from, to, family) } : {}),
+    verdict: verdict(lab, { from, to, ...toAddress, ...probe, family }),
+  }
+  if (!explained.verdict.allowed) process.exitCode = Exit.Broken
+  if (options.json) return writeJson(explanationDocument(explained))
+  return writeOut([explanationText(explained, chalkFor(process.stdout))])
+}

@@ -1,0 +1,140 @@
+/** `netlab test`: does the running lab keep its promises? */
+import { Progress } from '../../../report/formats/terminal.ts'
+import { withLock } from '../../../state/lock.ts'
+import type { Check, Group, TestRun } from '../../../verify/check.ts'
+import { proveAll } from '../../../verify/checks/policies/prove-run.ts'
+import { runTest, type TestOptions } from '../../../verify/run.ts'
+import { sources } from '../../../verify/check-sources.ts'
+import { hasAttempt, lastChange, readApplied, type Applied } from '../../../state/store.ts'
+import { Exit, failure, Failure } from '../../failure.ts'
+import { theLab } from '../lab/labs.ts'
+import { requirePerl, requireRoot } from '../lab/machine.ts'
+import { usage, whole } from '../../shared-options.ts'
+import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
+
+export interface TestCommandOptions extends ReportOptions {
+  readonly sample?: string
+  readonly seed?: string
+  readonly only?: readonly Group[]
+  readonly timeout?: string
+  readonly prove?: true
+}
+
+/** How many times as long as usual silence must last: the option gives the time for an answer that is expected. */
+function patience(text: string | undefined): number {
+  if (text === undefined) return 1
+  const m = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text)
+  const value = Number(m?.[1]) * (m?.[2] === 'ms' ? 1 : 1000)
+  if (!m || value < 100 || value > 60_000)
+    throw usage('bad-option', `--timeout ${text}: expected a time from 100ms to a minute`, 'Such as 5s.')
+  return value / DEFAULT_TIMEOUT
+}
+
+/** Milliseconds for an answer that is expected. */
+const DEFAULT_TIMEOUT = 2500
+
+export const testOptions = (o: TestCommandOptions): Omit<TestOptions, 'signal' | 'onProgress'> => {
+  const [sample, seed] = [whole(o.sample, 'sample', 1, 100_000_000), whole(o.seed, 'seed', 0, 1_000_000)]
+  return {
+    patience: patience(o.timeout),
+    ...(sample === undefined ? {} : { sample }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(o.only === undefined ? {} : { groups: o.only }),
+  }
+}
+
+/** Runs something that Ctrl-C, a polite kill or the end of the terminal ends. @throws Failure (130) when it was */
+async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt)
+  try {
+    return await work(stop.signal)
+  } catch (error) {
+    if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
+    throw error
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt)
+  }
+}
+
+/** What was true of one lab says little about two, or about none. @throws Failure when the lab is gone */
+async function unchanged({ lab }: Applied, work: () => Promise<TestRun>): Promise<TestRun> {
+  const requirePresence = (): void => {
+    if (readApplied(lab.name)) return
+    throw failure(Exit.Broken, 'lab-removed', `lab ${lab.name} was removed while it was tested`, `netlab up ${lab.file} builds it again.`)
+  }
+  const before = lastChange(lab.name)
+  const wasHalfDone = hasAttempt(lab.name)
+  const run = await work().catch((error: unknown) => {
+    // Whoever removes a lab ends what runs in it: that is no fault of the helpers.
+    if (!(error instanceof Failure)) requirePresence()
+    throw error
+  })
+  requirePresence()
+  const notes = [
+    ...(lastChange(lab.name) === before ? [] : ['the lab at rest: another netlab changed it meanwhile, so test it again']),
+    ...(wasHalfDone ? [`the lab as asked for: a change of it is under way or was interrupted; netlab up ${lab.file} puts it back`] : []),
+  ]
+  return { ...run, untested: [...notes, ...run.untested] }
+}
+
+/** Runs a test with progress on standard error. @throws Failure (130) when it is interrupted. */
+async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<TestRun> {
+  const progress = new Progress()
+  let phase = ''
+  const onProgress = (text: string, share?: number): void => {
+    if (text !== phase) progress.phase((phase = text))
+    progress.share(share)
+  }
+  try {
+    return await unchanged(applied, () => interruptible((signal) => runTest(applied, sources, { ...options, signal, onProgress })))
+  } finally {
+    progress.end()
+  }
+}
+
+/**
+ * Lifts each policy in turn once the test is over, while nobody else may change the lab. A signal ends it, and the lab is
+ * put back first.
+ */
+async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<readonly Check[]> {
+  const progress = new Progress()
+  // A second signal must not stop what puts the lab back.
+  const patient = (): void => {}
+  process.on('SIGINT', patient).on('SIGTERM', patient).on('SIGHUP', patient)
+  try {
+    return await interruptible((signal) =>
+      withLock(
+        applied.lab.name,
+        () =>
+          // Somebody may have changed it since.
+          proveAll(readApplied(applied.lab.name) ?? applied, {
+            ...options,
+            signal,
+            onProgress: (text, share) => {
+              progress.phase(text)
+              progress.share(share)
+            },
+          }),
+        (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${applied.lab.name}\n`),
+        signal,
+      ),
+    )
+  } finally {
+    process.off('SIGINT', patient).off('SIGTERM', patient).off('SIGHUP', patient)
+    progress.end()
+  }
+}
+
+export async function test(name: string | undefined, options: TestCommandOptions): Promise<void> {
+  const chosen = testOptions(options)
+  const applied = theLab(name)
+  requireRoot('test')
+  requirePerl()
+  requireReports(options)
+  const at = new Date()
+  const tested = await testLab(applied, chosen)
+  const run = options.prove ? { ...tested, checks: [...tested.checks, ...(await proveLab(applied, chosen))] } : tested
+  return interruptible((signal) => reportTest(run, applied, options, at, signal))
+}

@@ -1,0 +1,148 @@
+/**
+ * The resolved model: every node, address, MAC and interface name decided, from the file alone.
+ * Plain data (it survives JSON), so that a running lab remembers what it was made from.
+ */
+import type { Family } from '../topology/address.ts'
+import type { Source } from '../topology/diagnostics.ts'
+import type { ContainerSpec, ModuleChoice, Topology } from '../topology/schema/schema.ts'
+import type { Service } from './services/services.ts'
+
+/** An address of a node, and the prefix length of the network it lies in. */
+export interface NodeAddress {
+  readonly family: Family
+  readonly ip: string
+  readonly prefix: number
+}
+
+/** The part of the pod network that one host owns. */
+export interface Block {
+  readonly family: Family
+  /** `10.244.0.0/24`. */
+  readonly cidr: string
+  /** First address of the block: the host's own on tunnel devices, as in Flannel. */
+  readonly network: string
+  /** Second address: the pods' gateway where there is a bridge. */
+  readonly gateway: string
+  readonly prefix: number
+}
+
+interface NodeCommon {
+  readonly name: string
+  /** Name of the node's network namespace. */
+  readonly netns: string
+  readonly source: Source
+}
+
+/** One L2 broadcast domain of the underlay and the switch that makes it. */
+export interface Segment extends NodeCommon {
+  readonly kind: 'switch'
+  readonly segment: string
+  readonly index: number
+  /** One network per family; IPv4 always. */
+  readonly cidrs: readonly string[]
+  /** The router's addresses on this segment; reserved even where there is no router. */
+  readonly gateways: readonly NodeAddress[]
+  /** Bytes; the smallest of the links plugged in. */
+  readonly mtu: number
+}
+
+export interface Host extends NodeCommon {
+  readonly kind: 'host'
+  readonly index: number
+  readonly segment: string
+  readonly addresses: readonly NodeAddress[]
+  readonly blocks: readonly Block[]
+  readonly mac: string
+  /** MTU of the underlay link, bytes. */
+  readonly mtu: number
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface Pod extends NodeCommon {
+  readonly kind: 'pod'
+  /** As the topology calls it: `pod-a`, `shop/cart`. */
+  readonly key: string
+  readonly namespace: string
+  readonly host: string
+  /** Number of the pod on its host, from 1: part of its MAC and interface name. */
+  readonly ordinal: number
+  readonly addresses: readonly NodeAddress[]
+  readonly mac: string
+  readonly hostMac: string
+  readonly hostInterface: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly containers: readonly ContainerSpec[]
+  /** Whether Services send it anything. */
+  readonly ready: boolean
+  /** About to end: Services turn to it only when nobody else is ready. */
+  readonly terminating?: true
+}
+
+export interface External extends NodeCommon {
+  readonly kind: 'external'
+  readonly index: number
+  readonly addresses: readonly NodeAddress[]
+  readonly mac: string
+  readonly podRoutes: boolean
+}
+
+/** Joins segments to each other and to the externals. */
+export interface Router extends NodeCommon {
+  readonly kind: 'router'
+}
+
+export type Node = Segment | Router | Host | Pod | External
+
+/** Where a NetworkPolicy stands, and each of its rules. */
+export interface PolicySource extends Source {
+  /** Absent: the topology itself. */
+  readonly file?: string
+  readonly ingress: readonly Source[]
+  readonly egress: readonly Source[]
+}
+
+export interface Lab {
+  readonly name: string
+  readonly file: string
+  readonly families: readonly Family[]
+  readonly podCIDRs: readonly string[]
+  readonly serviceCIDRs: readonly string[]
+  readonly backend: ModuleChoice
+  readonly attach: ModuleChoice
+  /** What makes Services answer and what enforces policies; absent in labs that an older netlab made. */
+  readonly modules?: { readonly services: ModuleChoice; readonly policy: ModuleChoice }
+  readonly masquerade: boolean
+  readonly segments: readonly Segment[]
+  readonly router?: Router
+  readonly hosts: readonly Host[]
+  readonly pods: readonly Pod[]
+  readonly externals: readonly External[]
+  readonly namespaces: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>
+  readonly services: readonly Service[]
+  readonly policies: Topology['policies']
+  /** By the keys of `policies`; absent in labs that an older netlab made. */
+  readonly policySources?: Readonly<Record<string, PolicySource>>
+  readonly expect: Topology['expect']
+  /** Where the entries of `expect` stand, in their order; absent in labs that an older netlab made. */
+  readonly expectSources?: readonly Source[]
+  readonly manifests: readonly string[]
+}
+
+/** Every node of the lab, in the order people read them. */
+export function nodesOf(lab: Lab): Node[] {
+  return [...lab.segments, ...(lab.router ? [lab.router] : []), ...lab.hosts, ...lab.pods, ...lab.externals]
+}
+
+export const addressOf = (node: { readonly addresses: readonly NodeAddress[] }, family: Family): string | undefined =>
+  node.addresses.find((a) => a.family === family)?.ip
+
+/** Whether anything speaks IPv6: pods, or hosts on a segment with an IPv6 network. */
+export const hasIpv6 = (lab: Lab): boolean => lab.families.includes(6) || lab.segments.some((s) => s.cidrs.some((c) => c.includes(':')))
+
+export const blockOf = (host: Host, family: Family): Block | undefined => host.blocks.find((b) => b.family === family)
+
+/**
+ * Neighbour entries that traffic between all nodes makes in all namespaces together: each host learns every
+ * other host, and each pod and its host learn each other.
+ */
+export const learnedNeighbours = (hosts: number, pods: number): number => hosts * (hosts - 1) + 2 * pods

@@ -1,0 +1,160 @@
+/**
+ * Who reaches whom on every port that policies speak of, and on one that none does. Pods that no selector, block or
+ * port name can tell apart have one line: a lab of a thousand replicas has as many lines as it has kinds of pods.
+ * Hosts are there too, as far as policies have a say in what they do: with the pods of other hosts.
+ */
+import { contains, familyName, parseIp, type Family } from '../../topology/address.ts'
+import { addressOf, type Lab } from '../lab.ts'
+import { namedPorts, policiesOf, type IpBlock, type PortMatch, type Protocol } from './policies.ts'
+import { verdict, type Actor } from './verdict.ts'
+
+/** Parties that policies treat alike. */
+export interface Line {
+  readonly label: string
+  readonly members: readonly string[]
+}
+
+export interface PortProbe {
+  readonly protocol: Protocol | 'ICMP'
+  readonly port?: number
+}
+
+/** One table, and everything it holds for. */
+export interface Sheet {
+  readonly titles: readonly string[]
+  readonly probes: readonly { readonly port: string; readonly family: Family }[]
+  /** By row and column; undefined: no pair that policies have a say in, such as a pod and itself, or its own host. */
+  readonly cells: readonly (readonly (boolean | undefined)[])[]
+}
+
+export interface Reachability {
+  readonly rows: readonly Line[]
+  readonly columns: readonly Line[]
+  readonly sheets: readonly Sheet[]
+}
+
+export const probeText = ({ protocol, port }: PortProbe): string =>
+  port === undefined ? protocol.toLowerCase() : `${port}/${protocol.toLowerCase()}`
+
+/** Ports that rules mention; one of each protocol that they mention whole; and one nobody speaks of, the control. */
+export function mentionedPorts(lab: Lab): PortProbe[] {
+  const matches = policiesOf(lab).flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])].flatMap((r) => r.ports ?? []))
+  const numbers = (m: PortMatch): number[] => {
+    if (m.kind === 'range') return [...new Set([m.first, m.last])]
+    return m.kind === 'named' ? [...new Set(lab.pods.flatMap((pod) => namedPorts(pod, m.name, m.protocol)))] : [1]
+  }
+  const found = new Map(
+    matches.flatMap((m) => numbers(m).map((port): [string, PortProbe] => [`${port}/${m.protocol}`, { protocol: m.protocol, port }])),
+  )
+  const isFree = (port: number): boolean =>
+    !matches.some((m) => m.protocol === 'TCP' && (m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))) &&
+    !found.has(`${port}/TCP`)
+  const control = [9, 99, 999, 9999, 49_999].find(isFree)
+  const order = ['TCP', 'UDP', 'SCTP']
+  const sorted = [...found.values()].sort((a, b) => order.indexOf(a.protocol) - order.indexOf(b.protocol) || a.port! - b.port!)
+  return [...sorted, ...(control === undefined ? [] : [{ protocol: 'TCP' as const, port: control }]), { protocol: 'ICMP' }]
+}
+
+/** What policies can see of an actor, as text: equal for pods, and for hosts, that they cannot tell apart. */
+export function kindsOf(lab: Lab): (actor: Actor) => string {
+  const policies = policiesOf(lab)
+  const rules = policies.flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])])
+  const groups = [...new Set([...policies.map((p) => p.selected), ...rules.flatMap((r) => r.peers?.groups ?? [])])]
+  const blocks: IpBlock[] = rules.flatMap((r) => r.peers?.blocks ?? [])
+  const names = [
+    ...new Set(rules.flatMap((r) => (r.ports ?? []).flatMap((m) => (m.kind === 'named' ? [`${m.protocol} ${m.name}`] : [])))),
+  ].map((n) => n.split(' ') as [Protocol, string])
+  const inBlocks = (texts: readonly string[]): string => {
+    const ips = texts.map((ip) => parseIp(ip)!)
+    return blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0)).join('')
+  }
+  // Where only some pairs of hosts have a tunnel between them, a host has the one address for some and the other for others.
+  const isMixed = blocks.length > 0 && lab.segments.length > 1 && lab.backend['tunnel'] === 'cross-segment'
+  const segments = new Map(lab.hosts.map((h) => [h.name, h.segment]))
+  const segmentOf = (host: string): string => (isMixed ? segments.get(host)! : '')
+  return (actor) => {
+    if (actor.kind === 'external') return actor.name
+    if (actor.kind === 'host') {
+      // Beyond a tunnel a host is seen by the first address of its block.
+      const seen = [...actor.addresses.map((a) => a.ip), ...actor.blocks.map((b) => b.network)]
+      return ['host', ...seen.map((ip) => inBlocks([ip])), segmentOf(actor.name)].join(' ')
+    }
+    return [
+      actor.namespace,
+      groups.map((g) => (g.pods.has(actor) ? 1 : 0)).join(''),
+      inBlocks(actor.addresses.map((a) => a.ip)),
+      segmentOf(actor.host),
+      names.map(([protocol, name]) => namedPorts(actor, name, protocol).join('+')).join(','),
+    ].join(' ')
+  }
+}
+
+interface Class extends Line {
+  readonly all: readonly Actor[]
+}
+
+function classes(lab: Lab, actors: readonly Actor[]): Class[] {
+  const kindOf = kindsOf(lab)
+  const found = new Map<string, Actor[]>()
+  for (const p of actors) {
+    const kind = kindOf(p)
+    const list = found.get(kind)
+    if (list) list.push(p)
+    else found.set(kind, [p])
+  }
+  const nameOf = (p: Actor): string => (p.kind === 'pod' ? p.key : p.name)
+  return [...found.values()].map((members) => ({
+    label: `${nameOf(members[0]!)}${members.length > 1 ? ` (+${members.length - 1})` : ''}`,
+    members: members.map(nameOf),
+    all: members,
+  }))
+}
+
+/** Whether policies have a say in it: one of the two is a pod, and the other neither itself nor its own host. */
+function isJudged(a: Actor, b: Actor): boolean {
+  if (a === b) return false
+  if (a.kind === 'pod') return b.kind !== 'host' || a.host !== b.name
+  return b.kind === 'pod' && (a.kind !== 'host' || b.host !== a.name)
+}
+
+/** Any such pair stands for all: members of a class are treated alike. */
+function pairOf(from: Class, to: Class): readonly [Actor, Actor] | undefined {
+  for (const a of from.all) for (const b of to.all) if (isJudged(a, b)) return [a, b]
+  return undefined
+}
+
+export function reachability(lab: Lab, ports: readonly PortProbe[] = mentionedPorts(lab)): Reachability {
+  // An external without routes to pods cannot send to them whatever policies say.
+  const hosts = lab.hosts.filter((h) => lab.pods.some((p) => p.host !== h.name))
+  const rows = classes(lab, [...lab.pods, ...hosts, ...lab.externals.filter((x) => x.podRoutes)])
+  const columns = classes(lab, [...lab.pods, ...hosts, ...lab.externals])
+  const pairs = rows.map((r) => columns.map((c) => pairOf(r, c)))
+  const sheets = new Map<string, { titles: Map<string, Family[]>; probes: Sheet['probes'][number][]; cells: (boolean | undefined)[][] }>()
+  for (const { protocol, port } of ports) {
+    for (const family of lab.families) {
+      const cell = ([from, to]: readonly [Actor, Actor] | readonly [] = []): boolean | undefined => {
+        if (!from || !to || !addressOf(from, family) || !addressOf(to, family)) return undefined
+        return verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family }).allowed
+      }
+      const cells = pairs.map((row) => row.map((pair) => cell(pair)))
+      const key = JSON.stringify(cells)
+      let sheet = sheets.get(key)
+      if (!sheet) sheets.set(key, (sheet = { titles: new Map(), probes: [], cells }))
+      const title = probeText({ protocol, ...(port === undefined ? {} : { port }) })
+      sheet.probes.push({ port: title, family })
+      sheet.titles.set(title, [...(sheet.titles.get(title) ?? []), family])
+    }
+  }
+  const lineOf = ({ label, members }: Class): Line => ({ label, members })
+  return {
+    rows: rows.map(lineOf),
+    columns: columns.map(lineOf),
+    sheets: [...sheets.values()].map(({ titles, probes, cells }) => ({
+      titles: [...titles].map(([title, families]) =>
+        families.length === lab.families.length ? title : `${title} ${families.map(familyName).join(' ')}`,
+      ),
+      probes,
+      cells,
+    })),
+  }
+}

@@ -1,0 +1,129 @@
+/** Diagnostics for people (located, with a code frame) and for programs (JSON). */
+import { Chalk, type ChalkInstance } from 'chalk'
+import type { Diagnostic, Severity } from '../../topology/diagnostics.ts'
+import { count } from '../../topology/schema/format.ts'
+
+/** The first mistakes explain the rest more often than not. */
+const MAX_SHOWN = 20
+const LINES_BEFORE = 2
+/** Columns of a source line that are shown; of a longer one, the part around the caret. */
+const FRAME_WIDTH = 120
+
+export interface FormatOptions {
+  readonly color: boolean
+}
+
+/**
+ * The diagnostics as text, each with the lines it is about, ending in a count.
+ * @param sources texts of the files, by the name the diagnostics give
+ */
+export function formatDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+  { color }: FormatOptions,
+): string {
+  if (diagnostics.length === 0) return ''
+  const chalk = new Chalk({ level: color ? 1 : 0 })
+  const lines = new Map<string, string[]>()
+  const linesOf = (file: string) => {
+    const text = sources.get(file)
+    if (text !== undefined && !lines.has(file)) lines.set(file, text.replace(/^\uFEFF/, '').split('\n'))
+    return lines.get(file) ?? []
+  }
+  const blocks = diagnostics.slice(0, MAX_SHOWN).map((diagnostic) => {
+    const frame = diagnostic.file === undefined ? [] : codeFrame(linesOf(diagnostic.file), diagnostic, chalk)
+    return [heading(diagnostic, chalk), ...frame, ...hintLines(diagnostic, chalk)].join('\n')
+  })
+  const hidden = diagnostics.length - MAX_SHOWN
+  return [...blocks, ...(hidden > 0 ? [`… and ${hidden} more`] : []), chalk.bold(summary(diagnostics))].join('\n\n') + '\n'
+}
+
+/** What the JSON output holds for one diagnostic: every key is always there. */
+export interface JsonDiagnostic {
+  readonly code: string
+  readonly message: string
+  readonly file: string | null
+  readonly line: number | null
+  readonly column: number | null
+  readonly hint: string | null
+}
+
+/** The `--json` document: all errors, and the warnings if there are any. */
+export function diagnosticsJson(diagnostics: readonly Diagnostic[]): { errors: JsonDiagnostic[]; warnings?: JsonDiagnostic[] } {
+  const of = (severity: Severity) =>
+    diagnostics
+      .filter((diagnostic) => diagnostic.severity === severity)
+      .map(({ code, message, file = null, line = null, column = null, hint = null }) => ({ code, message, file, line, column, hint }))
+  const warnings = of('warning')
+  return { errors: of('error'), ...(warnings.length > 0 ? { warnings } : {}) }
+}
+
+function heading({ severity, code, message, file, line, column }: Diagnostic, chalk: ChalkInstance): string {
+  const place = [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':')
+  const label = severity === 'error' ? chalk.red.bold('error') : chalk.yellow.bold('warning')
+  return [...(place ? [chalk.cyan(visible(place))] : []), label, chalk.bold(shown(message)), chalk.dim(`[${visible(code)}]`)].join('  ')
+}
+
+function hintLines({ hint }: Diagnostic, chalk: ChalkInstance): string[] {
+  return hint === undefined ? [] : [`  ${chalk.green('hint:')} ${shown(hint)}`]
+}
+
+function summary(diagnostics: readonly Diagnostic[]): string {
+  const of = (severity: Severity) => diagnostics.filter((diagnostic) => diagnostic.severity === severity).length
+  const counted = (n: number, noun: string) => (n === 0 ? [] : [count(n, noun)])
+  return [...counted(of('error'), 'error'), ...counted(of('warning'), 'warning')].join(', ')
+}
+
+/** The line in question, the two before it, and a caret under the column. Empty if the file does not have that line. */
+function codeFrame(lines: readonly string[], { line, column = 1 }: Diagnostic, chalk: ChalkInstance): string[] {
+  const last = line === undefined ? undefined : lines[line - 1]
+  if (line === undefined || last === undefined) return []
+  const from = Math.max(1, line - LINES_BEFORE)
+  const gutter = String(line).length
+  // All lines are cut alike, or their columns would not match.
+  const cut = column > FRAME_WIDTH - 20 ? column - FRAME_WIDTH / 2 : 0
+  const frame: string[] = []
+  for (let n = from; n <= line; n++) {
+    const number = `${n === line ? '>' : ' '} ${String(n).padStart(gutter)} |`
+    const text = visible(window(lines[n - 1]!.replace(/\r$/, ''), cut))
+    frame.push(`  ${n === line ? chalk.bold(number) : chalk.dim(number)} ${text}`.trimEnd())
+  }
+  const before = (cut > 0 ? '…' : '') + last.slice(cut, column - 1)
+  frame.push(`    ${' '.repeat(gutter)} ${chalk.dim('|')} ${' '.repeat(width(visible(before)))}${chalk.red.bold('^')}`)
+  return frame
+}
+
+function window(text: string, cut: number): string {
+  const part = text.slice(cut, cut + FRAME_WIDTH)
+  return (cut > 0 && text.length > 0 ? '…' : '') + part + (text.length > cut + FRAME_WIDTH ? '…' : '')
+}
+
+/** A text of several lines, such as a tool's own words, keeps them, set off from what is not part of it. */
+const shown = (text: string): string => text.trimEnd().split('\n').map(visible).join('\n    ')
+
+/**
+ * Text whose every character shows and none acts: control characters could move the cursor or recolour
+ * the terminal, bidirectional ones reorder the line. They are written as escapes, a tab as two spaces.
+ */
+export function visible(text: string): string {
+  return text.replaceAll('\t', '  ').replaceAll(ACTING, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+  })
+}
+
+// C0, DEL, C1; Arabic letter mark, zero-width and directional marks, separators, overrides and isolates, BOM; lone surrogates.
+const ACTING =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+/** Columns a terminal needs: two for East Asian wide characters and emoji, none for what combines with the one before. */
+function width(text: string): number {
+  let columns = 0
+  for (const character of text) columns += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1
+  return columns
+}
+
+const COMBINING = /^(?:\p{Mn}|\p{Me}|\u200d)$/u // variation selectors are Mn
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]$/u

@@ -1,0 +1,76 @@
+/** Drift in words: what is wrong with each object, and which line of YAML asked for it. */
+import { describe } from '../../kernel/describe.ts'
+import type { KernelObject } from '../../kernel/objects.ts'
+import type { Drift } from '../../kernel/drift.ts'
+import { AUTOMATIC, type UnmanagedObject } from '../../kernel/unmanaged/unmanaged-state.ts'
+
+export interface Finding {
+  readonly state: 'missing' | 'changed' | 'unexpected' | 'exited' | 'stopped'
+  readonly object: string
+  readonly details: readonly string[]
+  /** `file:line` of what asked for it. */
+  readonly source?: string
+  /** `netlab up` puts it back. */
+  readonly repair?: true
+}
+
+/** Whether an object nobody asked for is somebody's doing: settings, loopback and automatic devices are not. */
+function isSomebodys(o: KernelObject): boolean {
+  if (o.kind === 'sysctl' || o.kind === 'netns' || o.kind === 'process') return false
+  return o.kind !== 'link' || (o.type !== 'loopback' && !AUTOMATIC.test(o.name))
+}
+
+const valueAt = (o: object, field: string): unknown =>
+  field.split('.').reduce<unknown>((v, key) => (v as Record<string, unknown> | undefined)?.[key], o)
+const show = (value: unknown): string => (value === undefined ? 'none' : typeof value === 'string' ? value : JSON.stringify(value))
+
+/** `rules` and `members` are lists: what is gone and what came is all that matters. */
+function listChange(word: string, now: readonly string[], asked: readonly string[]): string[] {
+  const gone = asked.filter((r) => !now.includes(r)).map((r) => `${word} gone: ${r}`)
+  const added = now.filter((r) => !asked.includes(r)).map((r) => `${word} added: ${r}`)
+  return gone.length + added.length > 0 ? [...gone, ...added] : [`${word}s stand in another order`]
+}
+
+function changes(object: KernelObject, now: KernelObject, fields: readonly string[]): string[] {
+  if (fields.includes('peer.ns')) return ['its other end is not where it should be']
+  return fields.flatMap((field) => {
+    if (field === 'down') return [`${object.kind === 'veth' ? object.name : 'the device'} is down`]
+    if (field === 'dead') return ['there is a file of that name, but no namespace behind it']
+    if (field === 'inDeletedNamespace') return ['it was started in a namespace that has been deleted since']
+    if (field === 'peer.down') return [`the other end is down`]
+    if (field === 'nonDefault') return (now.nonDefault ?? []).map((what) => (object.kind === 'veth' ? `${object.name}: ${what}` : what))
+    if (field === 'peer.nonDefault' && now.kind === 'veth') return (now.peer.nonDefault ?? []).map((what) => `the other end: ${what}`)
+    const [was, asked] = [valueAt(now, field), valueAt(object, field)]
+    if (Array.isArray(was) && Array.isArray(asked)) return listChange(field.replace(/s$/, ''), was as string[], asked as string[])
+    return [`${field} is ${show(was)}, asked for ${show(asked)}`]
+  })
+}
+
+/** @param file what the lab was made from, for `file:line` */
+export function driftFindings({ missing, changed, unexpected }: Drift, file: string): Finding[] {
+  const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {})
+  return [
+    ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o), repair: true })),
+    ...changed.map(({ object, observed, fields }): Finding => ({
+      state: 'changed',
+      object: describe(object),
+      details: changes(object, observed, fields),
+      ...source(object),
+      repair: true,
+    })),
+    ...unexpected.filter(isSomebodys).map((o): Finding => ({
+      state: 'unexpected',
+      object: describe(o),
+      details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [],
+    })),
+  ]
+}
+
+/** What was found beside the objects. @param objects for the lines of the namespaces that it was found in */
+export function strangerFindings(strangers: readonly UnmanagedObject[], objects: readonly KernelObject[], file: string): Finding[] {
+  const nodes = new Map(objects.flatMap((o) => (o.kind === 'netns' ? [[o.ns, o.from] as const] : [])))
+  return strangers.map(({ state, ns, object, details }) => {
+    const from = state === 'unexpected' ? undefined : nodes.get(ns)
+    return { state, object, details, ...(from ? { source: `${from.file ?? file}:${from.line}` } : {}) }
+  })
+}

@@ -1,0 +1,84 @@
+/** `netlab inspect --json`: the documented shape of a lab. */
+import { backendOf } from '../../backends/index.ts'
+import { podMTU } from '../../compile/compile.ts'
+import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
+import { policiesOf } from '../../lab/policy/policies.ts'
+import type { Service } from '../../lab/services/services.ts'
+
+const one = (list: readonly string[]): string | readonly string[] | undefined => (list.length > 1 ? list : list[0])
+
+function nodeDocument(node: Node, lab: Lab): object {
+  const common = { name: node.name, kind: node.kind }
+  switch (node.kind) {
+    case 'host':
+      return {
+        ...common,
+        netns: node.netns,
+        segment: node.segment,
+        addresses: node.addresses.map((a) => a.ip),
+        podCIDR: one(node.blocks.map((b) => b.cidr)),
+        mac: node.mac,
+        mtu: node.mtu,
+        podMTU: podMTU(node, backendOf(lab.backend)),
+        labels: node.labels,
+        interface: 'eth0',
+      }
+    case 'pod':
+      return {
+        ...common,
+        namespace: node.namespace,
+        host: node.host,
+        netns: node.netns,
+        addresses: node.addresses.map((a) => a.ip),
+        mac: node.mac,
+        labels: node.labels,
+        interface: 'eth0',
+        hostInterface: node.hostInterface,
+        containers: node.containers.map((c) => c.name),
+      }
+    case 'external':
+      return { ...common, netns: node.netns, addresses: node.addresses.map((a) => a.ip), mac: node.mac, podRoutes: node.podRoutes }
+    case 'switch':
+      return { ...common, netns: node.netns, segment: node.segment, cidrs: node.cidrs, mtu: node.mtu }
+    case 'router':
+      return { ...common, netns: node.netns, addresses: lab.segments.flatMap((s) => s.gateways.map((g) => g.ip)) }
+  }
+}
+
+function serviceDocument(s: Service): object {
+  const places = s.ports.flatMap((p) => p.endpoints.map((e) => (e.family === 4 ? `${e.ip}:${e.port}` : `[${e.ip}]:${e.port}`)))
+  return {
+    name: s.name,
+    namespace: s.namespace,
+    type: s.type,
+    clusterIP: s.headless ? 'None' : (s.clusterIPs[0]?.ip ?? null),
+    clusterIPs: s.headless ? ['None'] : s.clusterIPs.map((a) => a.ip),
+    externalIPs: s.externalIPs,
+    ports: s.ports.map((p) => ({
+      ...(p.name === undefined ? {} : { name: p.name }),
+      port: p.port,
+      protocol: p.protocol,
+      targetPort: p.targetPort,
+      ...(p.nodePort === undefined ? {} : { nodePort: p.nodePort }),
+    })),
+    endpoints: [...new Set(places)],
+  }
+}
+
+/** The lab's pods can have several MTUs when links differ; the smallest is the one every pod can rely on. */
+const smallestPodMTU = (lab: Lab): number => Math.min(...lab.hosts.map((h) => podMTU(h, backendOf(lab.backend))))
+
+export function labDocument(lab: Lab): object {
+  return {
+    lab: lab.name,
+    file: lab.file,
+    backend: lab.backend.type,
+    attach: lab.attach.type,
+    podMTU: smallestPodMTU(lab),
+    podCIDR: one(lab.podCIDRs),
+    serviceCIDR: one(lab.serviceCIDRs),
+    nodes: nodesOf(lab).map((n) => nodeDocument(n, lab)),
+    services: lab.services.map(serviceDocument),
+    policies: policiesOf(lab).map((p) => ({ name: p.name, namespace: p.namespace, selects: [...p.selected.pods].map((pod) => pod.key) })),
+  }
+}

@@ -1,0 +1,114 @@
+/** Why policies allow or deny, for people and programs: `netlab policy explain`. */
+import type { ChalkInstance } from 'chalk'
+import { ruleText } from '../../lab/policy/policies.ts'
+import type { ServiceVerdict, Way } from '../../lab/services/service-verdict.ts'
+import type { Judgement, End, Verdict } from '../../lab/policy/verdict.ts'
+import { familyName, type Family } from '../../topology/address.ts'
+import { placeOf } from './policy.ts'
+
+export interface Explained {
+  readonly from: string
+  readonly to: string
+  /** `80/tcp`, `icmp`. */
+  readonly port: string
+  readonly family: Family
+  /** Address a host sends from. */
+  readonly source?: string | undefined
+  readonly verdict: Verdict
+}
+
+/** What people call an end: pods by key, everything else by name. */
+export const partyName = (p: End): string => (p.kind === 'pod' ? p.key : p.name)
+
+function side(way: 'egress' | 'ingress', name: string, j: Judgement, chalk: ChalkInstance): string[] {
+  const mark = j.allowed ? chalk.green('yes') : chalk.red('no ')
+  if (j.isolating.length === 0) return [`  ${mark}  ${way} of ${name}: not isolated, no policy selects it for ${way}`]
+  const by = j.isolating.map((p) => `         policy ${chalk.bold(p.title)} ${chalk.dim(placeOf(p))}`)
+  const allowing = j.allowing.map(
+    ({ policy, rule }) => `         policy ${chalk.bold(policy.title)} ${ruleText(rule, way)} ${chalk.dim(placeOf(policy, rule.source))}`,
+  )
+  return [
+    `  ${mark}  ${way} of ${name}: isolated by`,
+    ...by,
+    ...(allowing.length > 0
+      ? ['       and allowed by', ...allowing]
+      : [`       and no rule of ${j.isolating.length === 1 ? 'it' : 'theirs'} allows this`]),
+  ]
+}
+
+const EXEMPT = { self: 'a pod always reaches itself', 'own-node': 'a node and its own pods always reach each other' } as const
+
+const resultText = (allowed: boolean, chalk: ChalkInstance): string => (allowed ? chalk.green.bold('allowed') : chalk.red.bold('denied'))
+
+function reasons(verdict: Verdict, from: string, to: string, chalk: ChalkInstance): string[] {
+  if (verdict.exempt) return [`  ${EXEMPT[verdict.exempt]}`]
+  return [...side('egress', from, verdict.egress, chalk), ...side('ingress', to, verdict.ingress, chalk)]
+}
+
+export function explanationText({ from, to, port, family, source, verdict }: Explained, chalk: ChalkInstance): string {
+  const sender = source === undefined ? from : `${from} (from ${source})`
+  const head = `${sender} → ${to}, ${port}, ${familyName(family)}: ${resultText(verdict.allowed, chalk)}`
+  return `${[head, ...reasons(verdict, from, to, chalk)].join('\n')}\n`
+}
+
+function verdictDocument(verdict: Verdict): object {
+  const judgement = (way: 'egress' | 'ingress'): object => ({
+    allowed: verdict[way].allowed,
+    isolatedBy: verdict[way].isolating.map((p) => ({ policy: p.title, source: placeOf(p) })),
+    allowedBy: verdict[way].allowing.map(({ policy, rule }) => ({
+      policy: policy.title,
+      rule: `${way}[${rule.index}]`,
+      text: ruleText(rule, way),
+      source: placeOf(policy, rule.source),
+    })),
+  })
+  return {
+    allowed: verdict.allowed,
+    ...(verdict.exempt ? { exempt: verdict.exempt } : {}),
+    egress: judgement('egress'),
+    ingress: judgement('ingress'),
+  }
+}
+
+export const explanationDocument = ({ verdict, ...asked }: Explained): object => ({ ...asked, ...verdictDocument(verdict) })
+
+export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> {
+  /** The Service's own, in this family. */
+  readonly address: string
+  readonly verdict: ServiceVerdict
+}
+
+const UNKNOWN_PEER = {
+  refused: 'nobody is ready behind it: the client is refused, and no policy is asked',
+  dropped: "internalTrafficPolicy is Local and nobody is ready on the client's host: dropped, and no policy is asked",
+} as const
+
+const wayName = ({ endpoint, actor }: Way): string => {
+  const ip = endpoint.family === 4 ? endpoint.ip : `[${endpoint.ip}]`
+  const name = partyName(actor)
+  return name === endpoint.ip ? `${ip}:${endpoint.port}` : `${name} ${ip}:${endpoint.port}`
+}
+
+export function serviceText({ from, to, port, family, address, verdict }: ExplainedService, chalk: ChalkInstance): string {
+  const { ways, allowed, nobody } = verdict
+  const open = ways.filter((w) => w.verdict.allowed).length
+  const result = allowed || open === 0 ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
+  const head = `${from} → ${to} (${address}), ${port}, ${familyName(family)}: ${result}`
+  if (nobody) return `${head}\n  ${UNKNOWN_PEER[nobody]}\n`
+  const why = `Policies are asked after the Service has chosen: about the pod that answers and its port, not about ${port}.`
+  const each = ways.flatMap((w) => [
+    `${wayName(w)}: ${resultText(w.verdict.allowed, chalk)}`,
+    ...reasons(w.verdict, from, partyName(w.actor), chalk),
+  ])
+  return `${[head, chalk.dim(why), '', ...each].join('\n')}\n`
+}
+
+export function serviceDocument({ verdict: { ways, allowed, nobody }, ...asked }: ExplainedService): object {
+  const endpoints = ways.map(({ endpoint, verdict, actor }) => ({
+    ...(actor.kind === 'address' ? {} : { node: partyName(actor) }),
+    address: endpoint.ip,
+    port: endpoint.port,
+    ...verdictDocument(verdict),
+  }))
+  return { ...asked, allowed, ...(nobody ? { withoutEndpoints: nobody } : {}), endpoints }
+}

@@ -1,0 +1,54 @@
+/** The health of a lab for people: one block, however often it is shown. */
+import type { ChalkInstance } from 'chalk'
+import type { Finding } from './drift.ts'
+import { table } from '../formats/table.ts'
+
+/** What a reading of a lab came to. */
+export interface Health {
+  readonly lab: string
+  readonly file: string
+  /** A change is under way or was interrupted. */
+  readonly halfDone: boolean
+  /** Number of kernel objects compared. */
+  readonly checked: number
+  readonly findings: readonly Finding[]
+  readonly containers: readonly { readonly state: string; readonly stopped?: true }[]
+}
+
+/** A container that ended well did what it was there for. */
+const isBroken = (f: Finding): boolean => f.state !== 'exited' || f.details[0] !== 'exited with code 0'
+
+export const isHealthy = ({ halfDone, findings }: Health): boolean => !halfDone && !findings.some(isBroken)
+
+/** Lines of details under a finding before the rest is counted. */
+const MAX_DETAILS = 6
+
+function* advice({ findings, file, halfDone }: Health): Generator<string> {
+  const some = (...states: Finding['state'][]): boolean => findings.some((f) => states.includes(f.state))
+  if (halfDone) yield `\nA change of this lab is under way or was interrupted: netlab up ${file} puts it back as that file says.\n`
+  if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && f.repair))
+    yield `\nnetlab up ${file} puts back what is missing or changed.\n`
+  if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && !f.repair))
+    yield '\nWhat is not part of the lab and was changed all the same, netlab does not put back: whoever changed it can.\n'
+  if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
+  if (some('exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
+  if (some('stopped')) yield '\nA stopped container goes on with kill -CONT PID.\n'
+}
+
+/** The whole block: verdict, table of findings, what to do. */
+export function statusText(health: Health, chalk: ChalkInstance): string {
+  const { lab, checked, findings, containers } = health
+  const running = containers.filter((c) => c.state === 'running' && !c.stopped).length
+  const head = `${checked} kernel objects read back${containers.length > 0 ? `, ${running} of ${containers.length} containers running` : ''}`
+  const color = { missing: chalk.red, changed: chalk.yellow, unexpected: chalk.magenta, exited: chalk.dim, stopped: chalk.yellow }
+  const rows = findings.flatMap((f) => {
+    const { length } = f.details
+    const details = length > MAX_DETAILS ? [...f.details.slice(0, MAX_DETAILS), `… and ${length - MAX_DETAILS} more`] : f.details
+    return [[color[f.state](f.state), f.source ?? '', f.object], ...details.map((d) => ['', '', chalk.dim(`  ${d}`)])]
+  })
+  return [
+    `${isHealthy(health) ? chalk.green('as planned') : chalk.red('drifted')}  ${lab}: ${head}\n`,
+    ...(findings.length > 0 ? ['\n', table(['state', 'asked for by', 'object'], rows, chalk.dim)] : []),
+    ...advice(health),
+  ].join('')
+}

@@ -1,0 +1,53 @@
+/** What `netlab up` prints when it is done. */
+import type { ChalkInstance } from 'chalk'
+import { backendOf } from '../../backends/index.ts'
+import { podMTU } from '../../compile/compile.ts'
+import type { Lab, Pod } from '../../lab/lab.ts'
+import { table } from '../formats/table.ts'
+import { paint } from '../formats/terminal.ts'
+
+/** Above this many pods a list of them helps nobody. */
+const MAX_PODS = 24
+
+const addresses = (node: { addresses: readonly { ip: string }[] }): string => node.addresses.map((a) => a.ip).join(' ')
+
+/** Two pods to try first: on different hosts if there are any. */
+function pair(lab: Lab): [Pod, Pod] | undefined {
+  const a = lab.pods[0]
+  const b = lab.pods.find((p) => p.host !== a?.host) ?? lab.pods[1]
+  return a && b ? [a, b] : undefined
+}
+
+/** @param isOnly whether no other lab is up: commands then need not be told which one */
+export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', ms: number, isOnly: boolean, chalk: ChalkInstance): string {
+  const color = paint(chalk)
+  const backend = backendOf(lab.backend)
+  const verb = { created: 'is up', changed: 'was changed', unchanged: 'is up already, nothing to change' }[outcome]
+  const head = `${chalk.bold(`Lab ${lab.name}`)} ${verb}: ${lab.hosts.length} hosts, ${lab.pods.length} pods, ${lab.backend.type} over ${lab.attach.type}, read back from the kernel ${chalk.dim(`(${(ms / 1000).toFixed(1)} s)`)}\n`
+  const counts = new Map<string, number>()
+  for (const p of lab.pods) counts.set(p.host, (counts.get(p.host) ?? 0) + 1)
+  const hosts = lab.hosts.map((h) => [
+    color.host(h.name),
+    h.segment,
+    addresses(h),
+    h.blocks.map((b) => b.cidr).join(' '),
+    String(podMTU(h, backend)),
+    String(counts.get(h.name) ?? 0),
+  ])
+  const parts = [head, table(['host', 'segment', 'address', 'pod block', 'pod mtu', 'pods'], hosts.slice(0, MAX_PODS), chalk.dim)]
+  if (hosts.length > MAX_PODS) parts.push(chalk.dim(`… and ${hosts.length - MAX_PODS} more hosts\n`))
+  const others = [
+    ...lab.pods.slice(0, MAX_PODS).map((p) => [color.pod(p.key), p.host, addresses(p), p.netns]),
+    ...lab.externals.map((x) => [color.external(x.name), 'outside', addresses(x), x.netns]),
+  ]
+  if (others.length > 0) parts.push(table(['pod', 'on', 'address', 'namespace'], others, chalk.dim))
+  if (lab.pods.length > MAX_PODS) parts.push(chalk.dim(`… and ${lab.pods.length - MAX_PODS} more pods: netlab inspect ${lab.name}\n`))
+  const two = pair(lab)
+  const tries = [
+    ...(two ? [`netlab exec ${isOnly ? '' : `--lab ${lab.name} `}${two[0].key} -- ping -c1 ${two[1].addresses[0]!.ip}`] : []),
+    `netlab graph ${lab.name}`,
+    `netlab down ${lab.name}`,
+  ]
+  parts.push(`${chalk.dim('Try next:')}\n${tries.map((t) => `  ${t}\n`).join('')}`)
+  return parts.join('\n')
+}

@@ -1,0 +1,92 @@
+/**
+ * What GitHub Actions reads from the output of a step: annotations at a line of the topology, and folded groups.
+ * Source: docs.github.com, "Workflow commands for GitHub Actions"; escapes as the runner's ActionCommand undoes them.
+ */
+import { fileOf } from './test-json.ts'
+import type { Outcome } from '../trace/outcome.ts'
+import { commandOf, failuresOf, reasonOf, shortPath, someOf, titleOf } from './test-failures.ts'
+
+/** GitHub shows ten annotations of each kind in a step and drops the others silently. */
+const MOST = 10
+
+const data = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+const property = (text: string): string => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
+
+export interface Annotation {
+  readonly kind: 'error' | 'warning'
+  readonly title: string
+  readonly message: string
+  readonly file?: string
+  readonly line?: number
+  readonly column?: number
+}
+
+/** One workflow command. */
+function annotationLine({ kind, title, message, file, line, column }: Annotation): string {
+  const at = [
+    ...(file === undefined ? [] : [`file=${property(file)}`]),
+    ...(file === undefined || line === undefined ? [] : [`line=${line}`]),
+    ...(file === undefined || column === undefined ? [] : [`col=${column}`]),
+    `title=${property(title)}`,
+  ]
+  return `::${kind} ${at.join(',')}::${data(message)}\n`
+}
+
+function ofOutcome(outcome: Outcome, base: string): Annotation[] {
+  const { run, lab } = outcome
+  const checks = run
+    ? someOf(failuresOf(run), MOST).shown.map((c): Annotation => {
+        const command = commandOf(c, lab)
+        return {
+          kind: 'error',
+          title: `${lab}: ${titleOf(c)}`,
+          message: `${reasonOf(c, base)}${command === undefined ? '' : `\n${command}`}`,
+          file: fileOf(c, run),
+          line: c.source?.line ?? 1,
+          ...(c.source ? { column: c.source.column } : {}),
+        }
+      })
+    : []
+  const own = outcome.diagnostics.map((d): Annotation => ({
+    kind: outcome.status === 'skipped' || d.severity === 'warning' ? 'warning' : 'error',
+    title: `${lab}: ${outcome.status === 'skipped' ? 'skipped' : d.code}`,
+    message: [d.message, ...(d.hint === undefined ? [] : [d.hint])].join('\n'),
+    file: d.file ?? outcome.file,
+    line: d.line ?? 1,
+    ...(d.column === undefined ? {} : { column: d.column }),
+  }))
+  return [...own, ...checks]
+}
+
+/** Failures that an annotation was not made for, because their lab has too many. */
+const unshown = ({ run }: Outcome): number => (run ? failuresOf(run).length - someOf(failuresOf(run), MOST).shown.length : 0)
+
+/** In turns: every lab has its first before any has its second. */
+function inTurns<T>(lists: readonly (readonly T[])[]): T[] {
+  const longest = lists.reduce((most, l) => Math.max(most, l.length), 0)
+  return Array.from({ length: longest }, (_, i) => lists.flatMap((l) => l.slice(i, i + 1))).flat()
+}
+
+/**
+ * At most ten lines of each kind; when there are more, the tenth says how many.
+ * @param workspace GITHUB_WORKSPACE: paths are written from there
+ */
+export function annotations(outcomes: readonly Outcome[], workspace: string): string {
+  const all = inTurns(outcomes.map((o) => ofOutcome(o, workspace)))
+  const more = { error: outcomes.reduce((sum, o) => sum + unshown(o), 0), warning: 0 }
+  return (['error', 'warning'] as const)
+    .flatMap((kind) => {
+      const own = all.filter((a) => a.kind === kind)
+      const total = own.length + more[kind]
+      const shown = own.slice(0, total > MOST ? MOST - 1 : MOST)
+      const rest: Annotation[] =
+        total > shown.length
+          ? [{ kind, title: 'netlab', message: `${total - shown.length} more ${kind}s: the log of this step and its summary have them` }]
+          : []
+      return [...shown, ...rest].map((a) => annotationLine(a.file === undefined ? a : { ...a, file: shortPath(a.file, workspace) }))
+    })
+    .join('')
+}
+
+/** Lines that GitHub's log folds under a title; elsewhere the text as it is. */
+export const group = (title: string, text: string): string => `::group::${data(title)}\n${text}::endgroup::\n`

@@ -1,0 +1,192 @@
+/** The small value types of the topology format. */
+import * as z from 'zod'
+import { formatCidr, parseCidr, parseIp, type Cidr } from '../address.ts'
+import { quote } from './format.ts'
+import { textRule, wording, type Verdict } from './messages.ts'
+
+/** RFC 1123 label: what Kubernetes accepts as the name of a node, namespace or container. */
+export const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+const NAMESPACED = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/
+const LABEL_RULE = 'lower-case letters, digits and "-", at most 63, beginning and ending with a letter or digit'
+
+/** The nearest name that would do: `Web_1` → `web-1`. */
+function asLabel(text: string): string {
+  const cleaned = text.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+  return cleaned.slice(0, 63).replaceAll(/^-+|-+$/g, '')
+}
+
+function badName(text: string, fixed: string, rule: string): Verdict {
+  const isLong = text.split('/').some((part) => part.length > 63)
+  const message = isLong ? `${quote(text)} is too long for a name` : `${quote(text)} is not a valid name`
+  const hint = fixed !== '' && !isLong ? `did you mean \`${fixed}\`? Names are ${rule}` : `names are ${rule}`
+  return { code: 'invalid-name', message, hint }
+}
+
+export const label = textRule({
+  title: 'DNS label',
+  description: 'DNS label (RFC 1123).',
+  expected: 'a name',
+  pattern: LABEL,
+  judge: (text) => (LABEL.test(text) ? undefined : badName(text, asLabel(text), LABEL_RULE)),
+})
+
+/** `name` (namespace default) or `namespace/name`. */
+export const namespacedName = textRule({
+  title: 'namespaced name',
+  description: '`name` or `namespace/name`.',
+  expected: '`name` or `namespace/name`',
+  pattern: NAMESPACED,
+  judge: (text) => {
+    if (NAMESPACED.test(text)) return undefined
+    const parts = text.split('/').map(asLabel)
+    const fixed = parts.length <= 2 && parts.every((part) => part !== '') ? parts.join('/') : ''
+    return badName(text, fixed, `\`name\` or \`namespace/name\`: ${LABEL_RULE}`)
+  },
+})
+
+/** RFC 1123 subdomain: labels joined by dots. */
+const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+/** Kubernetes' "qualified name": `app`, `app.kubernetes.io/name`. */
+const QUALIFIED = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+
+function evaluateLabelKey(text: string): Verdict | undefined {
+  const [prefix] = text.split('/')
+  if (QUALIFIED.test(text) && (!text.includes('/') || DNS_SUBDOMAIN.test(prefix!))) return undefined
+  const hint = 'a label key is [domain/]name; the name has at most 63 letters, digits, "-", "_" and "."'
+  return { code: 'invalid-label', message: `${quote(text)} is not a valid label key`, hint }
+}
+
+/** A host name such as an ExternalName service points to. */
+export const domainName = textRule({
+  title: 'DNS name',
+  description: 'DNS name (RFC 1123).',
+  expected: 'a DNS name',
+  pattern: DNS_SUBDOMAIN,
+  judge: (text) =>
+    DNS_SUBDOMAIN.test(text)
+      ? undefined
+      : { code: 'invalid-name', message: `${quote(text)} is not a DNS name`, hint: 'such as db.example.com' },
+})
+
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
+
+/** A qualified name: label keys and what Kubernetes names alike. */
+export const labelKey = textRule({
+  title: 'label key',
+  description: 'Label key.',
+  expected: 'a label key',
+  pattern: QUALIFIED,
+  judge: evaluateLabelKey,
+})
+
+export const labelValue = textRule({
+  title: 'label value',
+  description: 'Label value.',
+  expected: 'text',
+  pattern: LABEL_VALUE,
+  judge: (text) => {
+    if (LABEL_VALUE.test(text)) return undefined
+    const hint = 'a label value has at most 63 letters, digits, "-", "_" and ".", and begins and ends with a letter or digit'
+    return { code: 'invalid-label', message: `${quote(text)} is not a valid label value`, hint }
+  },
+})
+
+/** Label keys to values: labels themselves and selectors. YAML's unquoted `true` or `1` is refused, as Kubernetes does. */
+export const labelMap = z.record(labelKey, labelValue)
+export const labels = labelMap.default({}).describe('Labels: strings to strings.')
+
+export const portNumber = z.int().min(1).max(65_535).describe('Port number.').register(wording, { expected: 'a port number (1 to 65535)' })
+
+/** IANA service name (RFC 6335): what a container calls a port, and what `targetPort` and policies may refer to. */
+const PORT_NAME = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/
+const PORT_NAME_RULE = 'a port name has at most 15 lower-case letters, digits and single "-", and at least one letter'
+
+export const portName = textRule({
+  title: 'port name',
+  description: 'Name of a port (RFC 6335).',
+  expected: 'the name of a port',
+  pattern: PORT_NAME,
+  judge: (text) => {
+    if (PORT_NAME.test(text)) return undefined
+    const hint = /^\d+$/.test(text) ? 'remove the quotes: in quotes it is the name of a port' : PORT_NAME_RULE
+    return { code: 'invalid-name', message: `${quote(text)} is not a valid port name`, hint }
+  },
+})
+
+/** A port of a pod: its number, or the name its container gave it. */
+export const portOrName = z.union([portNumber, portName]).register(wording, { expected: 'a port number, or the name of a port' })
+export const protocol = z.enum(['TCP', 'UDP', 'SCTP']).describe('Transport protocol.')
+
+export const ip = textRule({
+  title: 'IP address',
+  description: 'IP address.',
+  expected: 'an IP address such as 10.244.0.10',
+  judge: (text) => {
+    if (parseIp(text)) return undefined
+    const address = text.split('/')[0]!
+    const hint = text.includes('/') && parseIp(address) ? `leave out the prefix length: ${address}` : ipHint(text)
+    return { code: 'invalid-address', message: `${quote(text)} is not an IP address`, hint }
+  },
+})
+
+function ipHint(text: string): string {
+  if (/^\d+(\.\d+){3}$/.test(text)) {
+    return text.split('.').some((part) => Number(part) > 255)
+      ? 'each of the four numbers is at most 255'
+      : 'write the numbers without leading zeros: some tools read those as octal'
+  }
+  return 'an address looks like 10.244.0.10 or fd00:10:244::10'
+}
+
+/** Why a text is no network, or undefined. Host bits are a matter of their own. */
+function evaluateNetwork(text: string): Verdict | undefined {
+  if (parseCidr(text)) return undefined
+  const message = `${quote(text)} is not a network`
+  const ip = parseIp(text)
+  if (ip) return { code: 'invalid-network', message, hint: `add the prefix length, for example ${text}/${ip.family === 4 ? 24 : 64}` }
+  const [address = '', length = ''] = text.split('/')
+  const base = parseIp(address)
+  const hint =
+    base && /^\d+$/.test(length)
+      ? `the prefix length is at most ${base.family === 4 ? 32 : 128}`
+      : 'a network looks like 10.244.0.0/16 or fd00:10:244::/48'
+  return { code: 'invalid-network', message, hint }
+}
+
+const NETWORK = 'a network such as 10.244.0.0/16 or fd00:10:244::/48'
+
+/** A network whose host bits may be set, as Kubernetes allows in an `ipBlock`. */
+export const lenientCidr = textRule({
+  title: 'CIDR',
+  description: 'IP network in CIDR notation.',
+  expected: NETWORK,
+  judge: evaluateNetwork,
+})
+
+const cidr = textRule({
+  title: 'CIDR',
+  description: 'IP network in CIDR notation.',
+  expected: NETWORK,
+  judge: (text) => evaluateNetwork(text) ?? evaluateHostBits(text, parseCidr(text)!),
+})
+
+function evaluateHostBits(text: string, network: Cidr): Verdict | undefined {
+  if (parseIp(text.split('/')[0]!)?.value === network.base) return undefined
+  const message = `${quote(text)} has bits set beyond its prefix length`
+  return { code: 'host-bits', message, hint: `did you mean ${formatCidr(network)}?` }
+}
+
+/** One value, or one per family; always a list afterwards. */
+const byFamily = (item: z.ZodString, expected: string, family: (s: string) => number | undefined) =>
+  z
+    .union([item.transform((one) => [one]), z.array(item).min(1).max(2)])
+    .superRefine((list, context) => {
+      const families = list.map(family).filter((known) => known !== undefined) // the others have been complained about
+      if (new Set(families).size === families.length) return
+      const hint = 'two values are for dual stack: one IPv4 and one IPv6'
+      context.addIssue({ code: 'custom', message: 'both are of the same family', params: { code: 'same-family', hint } })
+    })
+    .register(wording, { expected })
+
+export const ipByFamily = byFamily(ip, 'an IP address, or a list of one IPv4 and one IPv6 address', (s) => parseIp(s)?.family)
+export const cidrByFamily = byFamily(cidr, `${NETWORK}, or a list of one IPv4 and one IPv6 network`, (s) => parseCidr(s)?.family)

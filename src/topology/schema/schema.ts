@@ -1,0 +1,230 @@
+/**
+ * The one description of the topology format. The TypeScript types, the JSON Schema
+ * (`netlab schema`, `topology.schema.json`) and the reference in `docs/topology.md` all derive
+ * from it. It judges shapes only: what needs more than one value to decide (references,
+ * overlaps, capacity) is judged by the model.
+ *
+ * Modules (backends, attach, services, policy) keep the schema of their options beside their code and hand it in
+ * as {@link ModuleSchemas}, so that a new module changes nothing here.
+ */
+import * as z from 'zod'
+import { networkPolicySpec, serviceSpec } from '../kubernetes/kubernetes.ts'
+import { cidrByFamily, ipByFamily, label, labelMap, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
+import { orList, quote } from './format.ts'
+import { customIssue, textRule, wording, type Wording } from './messages.ts'
+
+/** Most replicas one entry may ask for: far above what one machine can carry. */
+export const MAX_REPLICAS = 50_000
+
+/** Options schemas of the modules a topology can name, keyed by the name used in `type:`. */
+export interface ModuleSchemas {
+  readonly backends: Readonly<Record<string, z.ZodObject>>
+  readonly attach: Readonly<Record<string, z.ZodObject>>
+  readonly services: Readonly<Record<string, z.ZodObject>>
+  readonly policy: Readonly<Record<string, z.ZodObject>>
+}
+
+/** A module and its options, as the topology gives them. The module's own schema has checked and completed them. */
+export interface ModuleChoice {
+  readonly type: string
+  readonly [option: string]: unknown
+}
+
+const mtu = z.int().min(576).max(65_535).describe('Bytes of IP packet the link carries (RFC 791: at least 576).')
+
+/** How to complain about a module that does not exist. */
+type Unknown = Required<Pick<Wording, 'code' | 'noun'>>
+
+/** `vxlan` or `{ type: vxlan, vni: 7 }`: both end as an object with every option filled in. */
+function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], fallback: string, { code, noun }: Unknown, what: string) {
+  const names = Object.keys(schemas) as [string, ...string[]]
+  const unknown = { noun, code, expected: `${orList(names)}, or a mapping with \`type\`` }
+  const objects = names.map((name) => {
+    const description = schemas[name]!.description ?? `Options of ${name}.`
+    return schemas[name]!.safeExtend({ type: z.literal(name).describe('Which one.') })
+      .strict()
+      .meta({ title: name, description })
+  })
+  const choice = z
+    .discriminatedUnion('type', objects as unknown as [z.ZodObject<{ type: z.ZodLiteral<string> }>])
+    .register(wording, unknown) as unknown as z.ZodType<ModuleChoice, ModuleChoice>
+  const byName = z.enum(names).register(wording, unknown)
+  return z
+    .union([byName.transform((type) => ({ type })).pipe(choice), choice])
+    .register(wording, unknown)
+    .prefault(names.includes(fallback) ? fallback : names[0])
+    .describe(`${what}: a name, or an object with \`type\` and options.`)
+}
+
+/** Ports of a container are told apart by name. */
+function uniqueNames(items: readonly { readonly name?: string | undefined }[], context: z.RefinementCtx) {
+  const seen = new Set<string>()
+  for (const [i, { name }] of items.entries()) {
+    if (name === undefined || !seen.has(name)) seen.add(name ?? '')
+    else
+      context.addIssue(
+        customIssue({ code: 'duplicate-name', message: `${quote(name)} is taken`, hint: 'give each a name of its own' }, [i, 'name']),
+      )
+  }
+}
+
+const container = z
+  .strictObject({
+    name: label.describe('Unique in its pod.'),
+    command: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Program and arguments to run. Without it the built-in responder answers on every declared port.'),
+    ports: z
+      .array(
+        z.strictObject({
+          name: portName.optional().describe('What `targetPort` and policies may call this port.'),
+          containerPort: portNumber.describe('Port the container listens on.'),
+          protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
+        }),
+      )
+      .superRefine(uniqueNames)
+      .default([])
+      .describe('Declared ports.'),
+  })
+  .meta({ title: 'container', description: 'A process of a pod.' })
+
+const host = z
+  .strictObject({
+    segment: label.optional().describe('Underlay segment the host is plugged into. Default: dealt round-robin over the segments.'),
+    address: ipByFamily.optional().describe('Pinned underlay address: one, or one per family.'),
+    podCIDR: cidrByFamily.optional().describe('Pinned pod block of this host: one, or one per family; inside `network.podCIDR`.'),
+    labels: labels.describe('Node labels.'),
+    mtu: mtu.optional().describe("MTU of this host's underlay link. Default: `underlay.mtu`."),
+    replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
+  })
+  .meta({ title: 'host', description: 'A simulated node.' })
+
+const pod = z
+  .strictObject({
+    host: label.optional().describe('Host the pod runs on. Default: dealt round-robin over the hosts.'),
+    labels: labels.describe('What selectors of services and policies match.'),
+    ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
+    containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
+    ready: z.boolean().default(true).describe('Whether Services send it anything: what a readiness probe would say.'),
+    terminating: z.boolean().default(false).describe('It is about to end: Services send it something only where no other pod is ready.'),
+    nodeSelector: labelMap.optional().describe('Labels a host must have for the pod to be dealt to it.'),
+    replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
+  })
+  .meta({ title: 'pod', description: 'A network namespace with an address of its own, on a host.' })
+
+const external = z
+  .strictObject({
+    address: ipByFamily.optional().describe('Pinned address: one, or one per family. Default: from 203.0.113.0/24 and 2001:db8:ffff::/64.'),
+    podRoutes: z.boolean().default(false).describe('Route pod blocks to it without NAT, as BGP to a top-of-rack switch would.'),
+  })
+  .meta({ title: 'external', description: 'A machine outside the cluster.' })
+
+const probedPort = textRule({
+  title: 'PORT/PROTOCOL',
+  description: 'PORT/PROTOCOL, or icmp.',
+  expected: 'PORT/PROTOCOL such as 80/tcp, or icmp',
+  pattern: /^(\d{1,5}\/(tcp|udp|sctp)|icmp)$/,
+  examples: ['80/tcp', '53/udp', 'icmp'],
+  judge: (text) => {
+    const port = /^(\d{1,5})\/(tcp|udp|sctp)$/.exec(text)?.[1]
+    if (text === 'icmp' || (port && Number(port) >= 1 && Number(port) <= 65_535)) return undefined
+    const hint = port ? 'ports are 1 to 65535' : 'write a port number and tcp, udp or sctp, such as 80/tcp; or icmp'
+    return { code: 'invalid-port', message: `${quote(text)} is not a port to probe`, hint }
+  },
+})
+
+const expectation = z
+  .strictObject({
+    from: z.string().min(1).describe('Node the probe leaves from.'),
+    to: z.string().min(1).describe('Node, `svc/name`, `svc/namespace/name` or IP address.'),
+    port: probedPort.default('icmp').describe('`80/tcp`, `53/udp`; default ICMP.'),
+    result: z.enum(['allow', 'deny']).default('allow').describe('What must come of it.'),
+    wire: z.array(z.string()).optional().describe('Headers the packet must wear on the underlay, outermost first.'),
+  })
+  .meta({ title: 'expectation', description: 'A promise, checked with a probe.' })
+
+const atLeastOne = (code: string, what: string, hint: string) => (entries: Record<string, unknown>, context: z.RefinementCtx) => {
+  if (Object.keys(entries).length === 0) context.addIssue(customIssue({ code, message: `there is no ${what}`, hint }))
+}
+
+/** Builds the schema for a given set of modules. */
+export const topologySchema = (modules: ModuleSchemas) =>
+  z.strictObject({
+    name: label.optional().describe("Name of the lab. Default: the file's base name."),
+    network: z
+      .strictObject({
+        podCIDR: cidrByFamily.prefault('10.244.0.0/16').describe('Pod network: IPv4, IPv6, or one of each; split into one block a host.'),
+        hostPrefix: z
+          .union([
+            z.int().min(1).max(128),
+            z.strictObject({
+              ipv4: z.int().min(8).max(30).optional().describe('Of the IPv4 block. Default: 24.'),
+              ipv6: z.int().min(16).max(126).optional().describe('Of the IPv6 block. Default: 64.'),
+            }),
+          ])
+          .default({})
+          .describe("Prefix length of a host's block: a number, or one per family. Default: 24 and 64."),
+        serviceCIDR: cidrByFamily
+          .optional()
+          .describe('Network of Service addresses. Default: 10.96.0.0/16 and fd00:10:96::/112, by the families of `podCIDR`.'),
+        backend: moduleChoice(modules.backends, 'vxlan', { code: 'unknown-backend', noun: 'backend' }, 'How packets get from host to host'),
+        attach: moduleChoice(
+          modules.attach,
+          'bridge',
+          { code: 'unknown-attach', noun: 'attach module' },
+          'How a pod is connected to its host',
+        ),
+        services: moduleChoice(
+          modules.services,
+          'iptables',
+          { code: 'unknown-services', noun: 'services module' },
+          "How a Service's address becomes a pod's",
+        ),
+        policy: moduleChoice(
+          modules.policy,
+          'iptables',
+          { code: 'unknown-policy', noun: 'policy module' },
+          'How NetworkPolicies are enforced',
+        ),
+        masquerade: z.boolean().default(true).describe('SNAT what leaves the cluster, never what stays in it.'),
+      })
+      .prefault({})
+      .describe('The pod network.'),
+    underlay: z
+      .strictObject({
+        mtu: mtu.default(1500).describe('MTU of the links between hosts.'),
+        segments: z
+          .record(label, cidrByFamily)
+          .superRefine(atLeastOne('no-segments', 'segment', 'remove the key for the default, or name one: `lan: 192.168.50.0/24`'))
+          .meta({ minProperties: 1 })
+          .prefault({ lan: '192.168.50.0/24' })
+          .describe('L2 segments by name. Two or more are joined by a router.'),
+      })
+      .prefault({})
+      .describe('The network the hosts are plugged into.'),
+    hosts: z
+      .record(label, host)
+      .superRefine(atLeastOne('no-hosts', 'host', 'a lab needs at least one: `hosts: { node-1: {} }`'))
+      .meta({ minProperties: 1 })
+      .describe('Simulated nodes, by name.'),
+    namespaces: z.record(label, z.strictObject({ labels })).default({}).describe('Kubernetes namespaces; only needed for labels.'),
+    pods: z.record(namespacedName, pod).describe('Pods by `name` or `namespace/name`.'),
+    externals: z.record(label, external).default({}).describe('Machines outside the cluster, beyond the router.'),
+    services: z.record(namespacedName, serviceSpec).default({}).describe('Kubernetes ServiceSpecs by `name` or `namespace/name`.'),
+    policies: z
+      .record(namespacedName, networkPolicySpec)
+      .default({})
+      .describe('Kubernetes NetworkPolicySpecs by `name` or `namespace/name`.'),
+    manifests: z.array(z.string().min(1)).default([]).describe('Kubernetes manifests: files, globs, directories.'),
+    expect: z.array(expectation).default([]).describe('Promises the lab must keep.'),
+  })
+
+/** A topology as the user wrote it, validated and with defaults filled in. */
+export type Topology = z.infer<ReturnType<typeof topologySchema>>
+export type HostSpec = Topology['hosts'][string]
+export type PodSpec = Topology['pods'][string]
+export type ContainerSpec = PodSpec['containers'][number]
+/** @public */
+export type ExternalSpec = Topology['externals'][string]

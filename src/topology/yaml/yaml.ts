@@ -1,0 +1,139 @@
+/**
+ * YAML text → plain JavaScript values, with every complaint located.
+ *
+ * The `yaml` package lexes, parses and composes; what its defaults leave open to a hostile or
+ * merely huge file is decided here: nesting is limited while parsing (its composer recurses),
+ * duplicate keys are found by hashing (its own check compares every key with every other), and
+ * aliases are shared rather than copied (see `values.ts`).
+ */
+import { Composer, Lexer, LineCounter, Parser, type Document } from 'yaml'
+import { byPosition, type Diagnostic } from '../diagnostics.ts'
+import { Positions } from './positions.ts'
+import { toValue } from './values.ts'
+
+/** Levels a document may have: deeper than any topology or Kubernetes object, far shallower than the stack. */
+const MAX_DEPTH = 100
+/** Lexical pieces a text may have: twice what 50 000 pods on a line each need, and at most some 1.5 GB while it is read. */
+const MAX_LEXEMES = 4_000_000
+/** One slip of the pen derails the rest of the file: after so many complaints the next ones say nothing new. */
+const MAX_SYNTAX_ERRORS = 20
+/** Complaints of other kinds do not follow from one another, but nobody reads more. */
+const MAX_DIAGNOSTICS = 10_000
+
+export interface YamlDocument {
+  /** Plain objects, arrays, strings, numbers, booleans and null. */
+  readonly value: unknown
+  readonly positions: Positions
+  /** True if the document says nothing at all, like what follows a last `---`. */
+  readonly isEmpty: boolean
+  /** Where its content begins. */
+  readonly line: number
+  readonly column: number
+}
+
+export interface ParsedYaml {
+  /** Empty if the text is not YAML. */
+  readonly documents: readonly YamlDocument[]
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text. */
+export function parseYaml(text: string, file: string): ParsedYaml {
+  const lines = countLines(text)
+  const diagnostics: Diagnostic[] = []
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length))
+    return { line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  const report = (severity: Diagnostic['severity'], code: string, offset: number, message: string, hint?: string) => {
+    if (diagnostics.length >= MAX_DIAGNOSTICS) return
+    diagnostics.push({ code, severity, message, file, ...at(offset), ...(hint === undefined ? {} : { hint }) })
+  }
+
+  const composed = compose(text)
+  if (!Array.isArray(composed)) {
+    report('error', composed.code, composed.at, composed.message, 'no topology needs that')
+    return { documents: [], diagnostics }
+  }
+
+  const errors = composed.flatMap((document) => document.errors).sort((a, b) => a.pos[0] - b.pos[0])
+  let nextLine = 0 // further errors on a line follow from the first
+  for (const { code, message, pos } of errors) {
+    if (pos[0] < nextLine) continue
+    if (diagnostics.length >= MAX_SYNTAX_ERRORS) break
+    report('error', 'yaml-syntax', pos[0], oneLine(message), SYNTAX_HINTS[code])
+    nextLine = lines.lineStarts[at(pos[0]).line] ?? Infinity
+  }
+  for (const { code, message, pos } of composed.flatMap((document) => document.warnings)) {
+    const hint = code === 'TAG_RESOLVE_FAILED' ? 'tags (!something) mean nothing in a topology: remove it' : SYNTAX_HINTS[code]
+    report('warning', code === 'TAG_RESOLVE_FAILED' ? 'unknown-tag' : 'yaml-syntax', pos[0], oneLine(message), hint)
+  }
+  if (errors.length > 0) return { documents: [], diagnostics: diagnostics.sort(byPosition) }
+
+  const documents = composed.map((document): YamlDocument => {
+    const { value, targets, merged } = toValue(document.contents, (...finding) => report('error', ...finding))
+    const start = document.contents?.range?.[0] ?? document.range?.[0] ?? 0
+    const isEmpty = value === null && !text.slice(start, document.contents?.range?.[1] ?? start).trim()
+    return { value, positions: new Positions(document.contents, lines, targets, merged), isEmpty, ...at(start) }
+  })
+  return { documents, diagnostics: diagnostics.sort(byPosition) }
+}
+
+/** Where lines begin. Counted here, because the parser loses count in texts that are broken. */
+function countLines(text: string): LineCounter {
+  const lines = new LineCounter()
+  lines.addNewLine(0)
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1)
+  return lines
+}
+
+/** Why a text is not even parsed to its end. */
+interface Refusal {
+  readonly code: string
+  readonly at: number
+  readonly message: string
+}
+
+/** The composed documents (at least one, empty for an empty text), or why the text is refused. */
+function compose(text: string): Document.Parsed[] | Refusal {
+  const parser = new Parser()
+  const tokens = []
+  let lexemes = 0
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token)
+    const at = parser.offset - lexeme.length
+    if (parser.stack.length > MAX_DEPTH + 1) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
+    if (++lexemes > MAX_LEXEMES) return { code: 'file-too-large', at, message: `more than ${MAX_LEXEMES} words and signs up to here` }
+  }
+  for (const token of parser.end()) tokens.push(token)
+  const composer = new Composer({ uniqueKeys: false, schema: 'core', resolveKnownTags: false, logLevel: 'silent' })
+  // Each complaint is an Error, and nobody looks at its stack: without it a hopeless text costs a tenth.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return [...composer.compose(tokens, true, text.length)] as Document.Parsed[]
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+/** yaml's message without what surrounds it when it quotes a piece of the file. */
+function oneLine(message: string): string {
+  const line = message.split('\n', 1)[0]!.trim()
+  const short = line.length > 120 ? `${line.slice(0, 120)}…` : line
+  return short.charAt(0).toLowerCase() + short.slice(1)
+}
+
+/** What the author of a topology most likely did, by yaml's error code. */
+const SYNTAX_HINTS: Readonly<Record<string, string>> = {
+  BAD_ALIAS: 'quote a text that begins with "*" or "&"',
+  BAD_DQ_ESCAPE: 'in double quotes a backslash begins an escape: use single quotes, or \\\\',
+  BAD_INDENT: 'entries of one mapping or list must begin in the same column',
+  BAD_SCALAR_START: 'quote the text',
+  BLOCK_AS_IMPLICIT_KEY: 'begin a new line after "key:", or quote a text that holds ": "',
+  BLOCK_IN_FLOW: 'inside { } and [ ] everything is written with { } and [ ]',
+  MISSING_CHAR: 'is there a ":" , a quote or a closing bracket missing?',
+  MULTILINE_IMPLICIT_KEY: 'is there a ":" missing at the end of the line, or is the next line indented too far?',
+  TAB_AS_INDENT: 'indent with spaces',
+  UNEXPECTED_TOKEN: 'is there a bracket or a quote too many, or one missing before?',
+}

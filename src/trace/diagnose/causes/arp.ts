@@ -1,0 +1,178 @@
+/** Somebody asks "who has …?" and nobody answers. */
+import { isIcmp, type Sighting } from '../identity.ts'
+import type { TraceEvidence } from '../evidence.ts'
+import type { Drop } from '../../result.ts'
+import { askedRoute, deviceTrouble, dropped, interfaceDown, type DropParts, type Maybe } from './drop-builder.ts'
+import { fdbWrong } from './layer2.ts'
+import { explainLinkPeer } from './silence.ts'
+
+/** Milliseconds without an answer after which it counts: ARP asks again after a second only. */
+const PATIENCE = 300
+
+interface Question {
+  readonly asked: Sighting
+  readonly target: string
+}
+
+function questionOf(s: Sighting): string | undefined {
+  const last = s.layers.findLast((l) => l.type !== 'payload')
+  if (last?.type === 'arp' && last.kind === 'request' && last.senderIp !== last.targetIp) return last.targetIp
+  if (last && isIcmp(last) && last.icmpType === 135) return last.target
+  return undefined
+}
+
+function senderOf(s: Sighting): string | undefined {
+  const last = s.layers.findLast((l) => l.type !== 'payload')
+  return last?.type === 'arp' ? last.senderIp : s.layers.find((l) => l.type === 'ipv6')?.src
+}
+
+function answered(evidence: TraceEvidence, q: Question): boolean {
+  return evidence.neighbours.some((s) => {
+    const last = s.layers.findLast((l) => l.type !== 'payload')
+    const says =
+      last?.type === 'arp' && last.kind === 'reply'
+        ? last.senderIp
+        : last && isIcmp(last) && last.icmpType === 136
+          ? last.target
+          : undefined
+    // It must have come back to whoever asked.
+    return says === q.target && s.netns === q.asked.netns && s.direction === 'in' && s.at >= q.asked.at
+  })
+}
+
+/** Whom a node may have to ask for to send the packet on: its destination, its gateway, the far end of its tunnel. */
+function nextHops(evidence: TraceEvidence, ns: string): Set<string> {
+  const { to, expected, liveState } = evidence.parts
+  const hops = new Set<string>()
+  const add = (dst: string): void => {
+    hops.add(dst)
+    for (const r of liveState.routesTo(ns, dst)) if (r.via !== undefined) hops.add(r.via)
+  }
+  add(to.address)
+  add(expected.source)
+  // Translated on the way.
+  for (const s of [...evidence.forward, ...evidence.reply]) for (const l of s.layers) if (l.type === 'ipv4' || l.type === 'ipv6') add(l.dst)
+  const snapshot = liveState.seen(ns)
+  const macs = new Set(
+    [...evidence.forward, ...evidence.reply].flatMap((s) =>
+      s.netns === ns ? s.layers.flatMap((l) => (l.type === 'ethernet' ? [l.dst] : [])) : [],
+    ),
+  )
+  for (const f of snapshot?.fdb ?? []) if (f.dst !== undefined && macs.has(f.mac)) add(f.dst)
+  for (const n of snapshot?.neighbours ?? []) if (n.lladdr !== undefined && hops.has(n.dst) && /^[\d.]+$/.test(n.lladdr)) add(n.lladdr)
+  for (const h of Array.from(hops)) add(h)
+  return hops
+}
+
+export function byArp(evidence: TraceEvidence): Maybe | undefined {
+  const last = evidence.reply.at(-1) ?? evidence.forward.at(-1)
+  const here = last?.netns ?? evidence.parts.from.node.netns
+  for (const asked of evidence.neighbours) {
+    const target = questionOf(asked)
+    if (target === undefined || asked.direction !== 'out' || asked.netns !== here) continue
+    const q = { asked, target }
+    // A bridge passes on what its pods ask.
+    const asker = evidence.parts.places.ownerOfAddress(senderOf(asked) ?? '')
+    if (asker && asker.ns !== here) continue
+    // Somebody else's packet may wait for somebody else's neighbour.
+    if (!nextHops(evidence, here).has(target) || answered(evidence, q)) continue
+    const waited = Date.now() - Number(asked.at / 1_000_000n)
+    return { drop: explain(evidence, q), certain: waited >= PATIENCE }
+  }
+  return undefined
+}
+
+/** Whether the packet was last seen entering a GRE or IPIP device here. */
+function inTunnel(evidence: TraceEvidence, ns: string): boolean {
+  const last = (evidence.reply.length > 0 ? evidence.reply : evidence.forward).at(-1)
+  const kind = last && evidence.parts.liveState.seen(ns)?.links.find((l) => l.ifname === last.device)?.linkinfo?.info_kind
+  return last?.netns === ns && (kind === 'gre' || kind === 'ipip')
+}
+
+/** On a link of two the other end answers for every address, where it was told to. */
+function proxyOf(evidence: TraceEvidence, { netns, device }: Sighting): Pick<DropParts, 'object' | 'text' | 'hint'> | undefined {
+  const { places } = evidence.parts
+  const peer = places.peer(netns, device)
+  const object = peer && places.at(peer.ns).find((o) => o.kind === 'sysctl' && new RegExp(`/${peer.device}/proxy_(?:arp|ndp)$`).test(o.key))
+  if (!peer || object?.kind !== 'sysctl') return undefined
+  const other = places.name(peer.ns)
+  return {
+    object,
+    text: `${places.name(netns)} asks on ${device} for its next hop; ${other} at the other end should answer for every address, and does not`,
+    hint: `netlab exec ${other} -- sysctl ${object.key.replaceAll('/', '.')}`,
+  }
+}
+
+function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
+  const { places, to, expected, liveState } = evidence.parts
+  const ns = asked.netns
+  const name = places.name(ns)
+  const device = asked.device
+  const leg: Drop['leg'] = evidence.reply.length > 0 || evidence.arrived ? 'reply' : 'forward'
+  const common = { leg, ns, device, evidence: 'captured', kernelReason: 'NEIGH_FAILED' } as const
+  const what = target.includes(':') ? 'a neighbour solicitation' : 'an ARP request'
+  const kind = liveState.seen(ns)?.links.find((l) => l.ifname === device)?.linkinfo?.info_kind
+  if (kind === 'vxlan' || kind === 'gre') {
+    const object = places.at(ns).find((o) => o.kind === 'neighbour' && o.dev === device && o.address === target)
+    return dropped(evidence, {
+      ...common,
+      cause: 'neighbour-missing',
+      object,
+      text: `${name} asks on ${device} who has ${target}; nobody answers in a tunnel without broadcast: the permanent neighbour entry is missing`,
+      hint:
+        object?.kind === 'neighbour'
+          ? `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`
+          : undefined,
+    })
+  }
+  const wrong = fdbWrong(evidence, leg === 'forward' ? evidence.forward : evidence.reply)
+  if (wrong) return { ...wrong, evidence: 'captured', kernelReason: 'NEIGH_FAILED' }
+  const owner = places.ownerOfAddress(target)
+  if (!owner && target !== to.address && inTunnel(evidence, ns)) {
+    return dropped(evidence, {
+      ...common,
+      cause: 'tunnel-peer',
+      text: `${name} asks who has ${target}, the far end of the tunnel; nobody in the lab has this address`,
+      object: askedRoute(evidence, ns, to.address),
+      hint: `netlab exec ${name} -- ip route get ${to.address}`,
+    })
+  }
+  const proxy = proxyOf(evidence, asked)
+  if (!owner && proxy) return dropped(evidence, { ...common, cause: 'no-such-address', ...proxy })
+  if (!owner) {
+    const route = askedRoute(evidence, ns, to.address)
+    return dropped(evidence, {
+      ...common,
+      cause: 'no-such-address',
+      object: target === to.address ? undefined : route,
+      text: `${name} asks who has ${target} (${what} on ${device}); nobody in the lab has this address`,
+      hint:
+        target === to.address ? 'netlab inspect lists the addresses of every node.' : `${target} is the next hop of a route in ${name}.`,
+    })
+  }
+  const ownerName = places.name(owner.ns)
+  const trouble = deviceTrouble(evidence, owner.ns, owner.device)
+  const words = `${name} asks who has ${target} (${what} on ${device}), and ${ownerName} cannot answer`
+  if (trouble)
+    return interfaceDown(evidence, leg, owner.ns, owner.device, { evidence: 'inferred', text: `${words}: its ${owner.device} ${trouble}` })
+  const plug = explainLinkPeer(evidence, leg, owner)
+  if (plug) return { ...plug, text: `${words}: ${plug.text}` }
+  const has = liveState.seen(owner.ns)?.links.some((l) => l.addr_info?.some((a) => a.local === target))
+  const object = places.at(owner.ns).find((o) => o.kind === 'address' && o.address.startsWith(`${target}/`))
+  if (has === false)
+    return dropped(evidence, {
+      ...common,
+      cause: 'no-such-address',
+      object,
+      text: `${name} asks who has ${target}: ${ownerName} should, but the address is not on its ${owner.device}`,
+      hint: `netlab up ${evidence.parts.lab.file} puts it back.`,
+    })
+  void expected
+  return dropped(evidence, {
+    ...common,
+    cause: 'no-such-address',
+    object,
+    text: `${words}, though its ${owner.device} is up and has the address`,
+    hint: `netlab exec ${ownerName} -- ip -s link; ebtables or arptables rules would do this.`,
+  })
+}

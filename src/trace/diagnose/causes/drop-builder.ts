@@ -1,0 +1,124 @@
+/** Who asked for it: the kernel object, and the line of the topology behind it. And small questions about live devices. */
+import { describe } from '../../../kernel/describe.ts'
+import type { KernelObject, Route } from '../../../kernel/objects.ts'
+import type { IpLink } from '../../../kernel/kinds/iproute2.ts'
+import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
+import type { Source } from '../../../topology/diagnostics.ts'
+import type { Sighting } from '../identity.ts'
+import type { TraceEvidence } from '../evidence.ts'
+import type { CauseId, Drop, Evidence } from '../../result.ts'
+
+export interface Maybe {
+  readonly drop: Drop
+  readonly certain: boolean
+}
+
+/** `lab.yaml:12`, or the manifest's own file and line. */
+export const placeOf = (evidence: TraceEvidence, source: Pick<Source, 'file' | 'line'>): string =>
+  `${source.file ?? evidence.parts.lab.file}:${source.line}`
+
+/** The kernel object and the line behind it, as fields of a drop. */
+function blame(evidence: TraceEvidence, object: KernelObject | undefined): Pick<Drop, 'object' | 'source'> {
+  if (!object) return {}
+  return { object: describe(object), ...(object.from ? { source: placeOf(evidence, object.from) } : {}) }
+}
+
+export interface DropParts {
+  readonly leg: Drop['leg']
+  readonly ns: string
+  readonly device: string
+  readonly cause: CauseId
+  readonly text: string
+  readonly evidence: Evidence
+  readonly kernelReason?: string | undefined
+  readonly rule?: string | undefined
+  readonly hint?: string | undefined
+  readonly object?: KernelObject | undefined
+  /** Overrides what the object gives. */
+  readonly source?: string | undefined
+}
+
+export function dropped(evidence: TraceEvidence, p: DropParts): Drop {
+  return {
+    leg: p.leg,
+    node: evidence.parts.places.name(p.ns),
+    device: p.device,
+    cause: p.cause,
+    text: p.text,
+    evidence: p.evidence,
+    ...blame(evidence, p.object),
+    ...(p.kernelReason === undefined ? {} : { kernelReason: p.kernelReason }),
+    ...(p.rule === undefined ? {} : { rule: p.rule }),
+    ...(p.hint === undefined ? {} : { hint: p.hint }),
+    ...(p.source === undefined ? {} : { source: p.source }),
+  }
+}
+
+/** Which way a sighted packet was going; an ICMP error goes the way of the answer. */
+export const legOf = (s: Sighting): Drop['leg'] => (s.role === 'probe' ? 'forward' : 'reply')
+
+export const linkOf = (evidence: TraceEvidence, ns: string, device: string): IpLink | undefined =>
+  evidence.parts.liveState.seen(ns)?.links.find((l) => l.ifname === device)
+
+export const isUp = (link: IpLink | undefined): boolean => link?.flags.includes('UP') === true
+
+/** Innermost addresses of a packet. */
+export function innerAddresses(s: Sighting): { readonly src: string; readonly dst: string } | undefined {
+  const ip = s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  return ip && { src: ip.src, dst: ip.dst }
+}
+
+/** Destination port of the innermost packet: behind a Service not the one that was asked for. */
+export function portOf(s: Sighting): number | undefined {
+  const l4 = s.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
+  return l4?.dstPort
+}
+
+/** Addresses of the outermost IP header. */
+export function outerAddresses(s: Sighting): { readonly src: string; readonly dst: string } | undefined {
+  const ip = s.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  return ip && { src: ip.src, dst: ip.dst }
+}
+
+export const isTunnelled = (s: Sighting): boolean =>
+  s.layers.some((l) => l.type === 'vxlan' || l.type === 'gre') || s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length > 1
+
+/** The most specific route the lab asked for in a namespace towards an address. */
+export function askedRoute(evidence: TraceEvidence, ns: string, address: string): Route | undefined {
+  const ip = parseIp(address)
+  if (!ip) return undefined
+  const length = (dst: string): number => (dst === 'default' ? 0 : Number(dst.split('/')[1]))
+  return evidence.parts.places
+    .at(ns)
+    .filter((o): o is Route => o.kind === 'route' && o.table === undefined && o.family === ip.family)
+    .filter((o) => o.dst === 'default' || contains(parseCidr(o.dst)!, ip))
+    .sort((a, b) => length(b.dst) - length(a.dst))[0]
+}
+
+/** Whether a device that the lab made is gone or down now, in words. */
+export function deviceTrouble(evidence: TraceEvidence, ns: string, device: string): string | undefined {
+  const snapshot = evidence.parts.liveState.seen(ns)
+  if (!snapshot || snapshot.links.length === 0 || !deviceObject(evidence, ns, device)) return undefined
+  const link = linkOf(evidence, ns, device)
+  if (!link) return 'is gone'
+  return isUp(link) ? undefined : 'is down'
+}
+
+/** The object that made a device. */
+export function deviceObject(evidence: TraceEvidence, ns: string, device: string): KernelObject | undefined {
+  const { places } = evidence.parts
+  return places.at(ns).find((o) => o.kind === 'link' && o.name === device) ?? places.veth(ns, device)
+}
+
+export const interfaceDown = (evidence: TraceEvidence, leg: Drop['leg'], ns: string, device: string, more: Partial<DropParts> = {}): Drop =>
+  dropped(evidence, {
+    leg,
+    ns,
+    device,
+    cause: 'interface-down',
+    evidence: 'inferred',
+    text: `${device} in ${evidence.parts.places.name(ns)} ${deviceTrouble(evidence, ns, device) ?? 'is down'}`,
+    hint: `netlab exec ${evidence.parts.places.name(ns)} -- ip link set ${device} up`,
+    object: deviceObject(evidence, ns, device),
+    ...more,
+  })

@@ -1,0 +1,91 @@
+/** An ICMP error about the probe was captured: the fallback where there are no kernel events, and for IPv6. */
+import type { IcmpLayer } from '../../../packet/layers.ts'
+import { isIcmp, type Sighting } from '../identity.ts'
+import type { TraceEvidence } from '../evidence.ts'
+import type { Drop } from '../../result.ts'
+import { byArp } from './arp.ts'
+import { dropped, portOf, type DropParts } from './drop-builder.ts'
+import { forwardingOff, tooBig, ttlExceeded } from './forwarding.ts'
+import { entryMissing } from './layer2.ts'
+import { routeFailure } from './routes.ts'
+
+/** The error a node made: its first sighting, and the packet it is about, last seen there. */
+export function byError(evidence: TraceEvidence): Drop | undefined {
+  const first = evidence.errors[0]
+  const error = first?.layers.findLast(isIcmp)
+  if (!first || !error) return undefined
+  const { places } = evidence.parts
+  const sender = first.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')?.src
+  const maker = (sender === undefined ? undefined : places.ownerOfAddress(sender)?.ns) ?? first.netns
+  const dead = evidence.forward.findLast((s) => s.netns === maker) ?? evidence.forward.at(-1)
+  if (!dead) return undefined
+  return inWords(evidence, error, dead, maker)
+}
+
+function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: string): Drop {
+  const { to, options, places, expected } = evidence.parts
+  const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = {
+    leg: 'forward',
+    ns,
+    device: s.device,
+    evidence: 'captured',
+    kernelReason: `ICMP ${error.icmpType}/${error.code}`,
+  }
+  const six = error.type === 'icmpv6'
+  const is = (four: readonly [number, number?], sixth: readonly [number, number?]): boolean => {
+    const [type, code] = six ? sixth : four
+    return error.icmpType === type && (code === undefined || error.code === code)
+  }
+  if (is([3, 4], [2])) return tooBig(evidence, s, common)
+  if (is([11], [3])) return ttlExceeded(evidence, s, common)
+  if (is([3, 3], [1, 4])) {
+    // A port is closed, or a rule says so.
+    if (ns === evidence.destination && options.protocol !== 'icmp')
+      return dropped(evidence, {
+        ...common,
+        cause: 'nobody-listening',
+        text: `nobody in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
+        hint: `netlab exec ${places.name(ns)} -- ss -lnptu`,
+      })
+    return dropped(evidence, {
+      ...common,
+      cause: 'firewall',
+      text: `${places.name(ns)} answered "port unreachable": a REJECT rule`,
+      hint: `netlab exec ${places.name(ns)} -- iptables-save -c`,
+    })
+  }
+  const { error: lookup, entry } = expected.forward.at === ns ? (expected.forward.failed ?? {}) : {}
+  if (is([3, 13], [1, 1])) {
+    if (lookup !== undefined)
+      return routeFailure(evidence, { ...common, dst: to.address, error: 'Permission denied', ...(entry === undefined ? {} : { entry }) })
+    return dropped(evidence, {
+      ...common,
+      cause: 'firewall',
+      text: `${places.name(ns)} answered "administratively prohibited": a REJECT rule or a prohibit route`,
+    })
+  }
+  if (is([3, 1], [1, 3])) {
+    const off = forwardingOff(evidence, s, common)
+    if (off) return off
+    const missing = entryMissing(evidence, 'forward', ns)
+    if (missing) return { ...missing, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    // It says that nobody answered; who was asked for tells more.
+    const asked = byArp(evidence)?.drop
+    if (asked?.node === places.name(ns)) return { ...asked, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    if (lookup === undefined)
+      return dropped(evidence, {
+        ...common,
+        cause: 'no-such-address',
+        text: `${places.name(ns)} found nobody with the address ${to.address}`,
+      })
+  }
+  return (
+    forwardingOff(evidence, s, common) ??
+    routeFailure(evidence, {
+      ...common,
+      dst: to.address,
+      ...(lookup === undefined ? {} : { error: lookup }),
+      ...(entry === undefined ? {} : { entry }),
+    })
+  )
+}

@@ -1,0 +1,122 @@
+/** Route lookups that end badly, in words. */
+import { describe } from '../../../kernel/describe.ts'
+import type { KernelObject } from '../../../kernel/objects.ts'
+import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
+import type { TraceEvidence } from '../evidence.ts'
+import type { CauseId, Drop, Evidence } from '../../result.ts'
+import { askedRoute, deviceTrouble, dropped, interfaceDown } from './drop-builder.ts'
+
+export interface RouteFailure {
+  readonly leg: Drop['leg']
+  readonly ns: string
+  readonly device: string
+  readonly evidence: Evidence
+  readonly kernelReason?: string | undefined
+  readonly dst: string
+  /** The kernel's word for it. */
+  readonly error?: string | undefined
+  /** FIB entry that matched. */
+  readonly entry?: string | undefined
+}
+
+/** fib_table_lookup's and rtnetlink's errors (net/ipv4/fib_semantics.c: fib_props). */
+function kindOf(
+  error: string | undefined,
+  entry: string | undefined,
+): Extract<CauseId, 'blackhole' | 'prohibit' | 'unreachable-route' | 'no-route'> {
+  if (entry?.startsWith('blackhole') || /Invalid argument/.test(error ?? '')) return 'blackhole'
+  if (entry?.startsWith('prohibit') || /Permission denied/.test(error ?? '')) return 'prohibit'
+  // Forwarding that is off gives the same error; whoever asks has looked at that first.
+  if (entry?.startsWith('unreachable') || /No route to host/.test(error ?? '')) return 'unreachable-route'
+  return 'no-route'
+}
+
+/** The device whose own network an address lies in, as the lab asked for it. */
+function connectedDevice(evidence: TraceEvidence, ns: string, address: string): string | undefined {
+  const ip = parseIp(address)
+  const object = evidence.parts.places.at(ns).find((o) => o.kind === 'address' && ip && contains(parseCidr(o.address)!, ip))
+  return object?.kind === 'address' ? object.dev : undefined
+}
+
+/** A route of the lab's own that ends packets for an address. */
+function isLeft(o: KernelObject, kind: string, address: string): boolean {
+  const ip = parseIp(address)
+  return (
+    o.kind === 'route' &&
+    o.type === (kind === 'unreachable-route' ? 'unreachable' : kind) &&
+    o.dst !== 'default' &&
+    ip !== undefined &&
+    contains(parseCidr(o.dst)!, ip)
+  )
+}
+
+/** The packet reached the node the address belongs to, and the node does not have it any more: it is routed like a stranger's. */
+function lostAddress(evidence: TraceEvidence, f: RouteFailure): Drop | undefined {
+  const { places, liveState } = evidence.parts
+  const owner = places.ownerOfAddress(f.dst)
+  const links = liveState.seen(f.ns)?.links ?? []
+  if (owner?.ns !== f.ns || links.length === 0 || links.some((l) => l.addr_info?.some((a) => a.local === f.dst))) return undefined
+  if (deviceTrouble(evidence, f.ns, owner.device)) return undefined
+  return dropped(evidence, {
+    leg: f.leg,
+    ns: f.ns,
+    device: f.device,
+    evidence: f.evidence,
+    kernelReason: f.kernelReason,
+    cause: 'no-such-address',
+    object: places.at(f.ns).find((o) => o.kind === 'address' && o.address.startsWith(`${f.dst}/`)),
+    text: `${places.name(f.ns)} should have the address ${f.dst}, but it is not on its ${owner.device}`,
+    hint: `netlab up ${evidence.parts.lab.file} puts it back.`,
+  })
+}
+
+export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
+  const { places } = evidence.parts
+  const name = places.name(f.ns)
+  const said = kindOf(f.error, f.entry)
+  const asked = askedRoute(evidence, f.ns, f.dst)
+  // A host's block is a blackhole but for its pods: who falls into it has lost the route of its own.
+  const block = asked?.type === undefined && said !== 'no-route' ? places.at(f.ns).find((o) => isLeft(o, said, f.dst)) : undefined
+  const kind = block ? 'no-route' : said
+  const lost = lostAddress(evidence, f)
+  if (lost) return lost
+  const common = { leg: f.leg, ns: f.ns, device: f.device, evidence: f.evidence, kernelReason: f.kernelReason } as const
+  if (kind === 'no-route') {
+    const onLink = connectedDevice(evidence, f.ns, f.dst)
+    if (onLink !== undefined && deviceTrouble(evidence, f.ns, onLink)) {
+      return interfaceDown(evidence, f.leg, f.ns, onLink, {
+        evidence: f.evidence,
+        kernelReason: f.kernelReason,
+        text: `${onLink} in ${name} ${deviceTrouble(evidence, f.ns, onLink)}, and with it the network of ${f.dst}`,
+      })
+    }
+    if (asked?.dev !== undefined && deviceTrouble(evidence, f.ns, asked.dev)) {
+      return interfaceDown(evidence, f.leg, f.ns, asked.dev, {
+        evidence: f.evidence,
+        kernelReason: f.kernelReason,
+        text: `${asked.dev} in ${name} ${deviceTrouble(evidence, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}`,
+      })
+    }
+    const left = block ? `: what is left is ${describe(block)}` : ''
+    const wanted = asked
+      ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}`
+      : ''
+    return dropped(evidence, {
+      ...common,
+      object: asked,
+      cause: f.leg === 'reply' ? 'no-route-back' : 'no-route',
+      text:
+        f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}${left}` : `${name} has no route to ${f.dst}${wanted}${left}`,
+      hint: asked ? `netlab up ${evidence.parts.lab.file} puts the route back.` : `netlab exec ${name} -- ip route get ${f.dst}`,
+    })
+  }
+  const word = kind === 'unreachable-route' ? 'unreachable' : kind
+  const live = asked?.type === word ? asked : undefined
+  return dropped(evidence, {
+    ...common,
+    cause: kind,
+    object: live ?? asked,
+    text: `${word === 'unreachable' ? 'an' : 'a'} ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}`,
+    hint: live ? `${f.dst} is in the host's block, but no pod has it.` : `netlab exec ${name} -- ip route show type ${word}`,
+  })
+}

@@ -1,0 +1,143 @@
+/** A netfilter rule (or a chain's policy) ended it. */
+import type { KernelObject } from '../../../kernel/objects.ts'
+import { verdictOf, isDrop } from '../rules.ts'
+import type { DiagnosedGroup, TraceEvidence } from '../evidence.ts'
+import type { Drop } from '../../result.ts'
+import { dropped, isTunnelled, legOf, placeOf } from './drop-builder.ts'
+
+/** The packet of a dropping group is dead unless it was seen somewhere afterwards. */
+function isLast(evidence: TraceEvidence, { packet }: DiagnosedGroup): boolean {
+  if (!packet) return true
+  const chain = packet.role === 'probe' ? evidence.forward : packet.role === 'reply' ? evidence.reply : evidence.errors
+  return !chain.some((s) => s.at > packet.at && s.netns !== packet.netns)
+}
+
+export function byRule(evidence: TraceEvidence): Drop | undefined {
+  const dead = evidence.rules.filter((j) => isDrop(j.group) && isLast(evidence, j))
+  // Of request and answer it is the answer's end that counts; an ICMP error dropped on its way explains nothing by itself.
+  const judged = dead.findLast((j) => j.packet?.role !== 'error')
+  return judged && ruleDrop(evidence, judged)
+}
+
+/** The chain the lab asked for that holds this rule. */
+function chainOf(evidence: TraceEvidence, ns: string, table: string, text: string | undefined): KernelObject | undefined {
+  const m = /^-A (\S+) (.*)$/.exec(text ?? '')
+  if (!m) return undefined
+  return evidence.parts.places.at(ns).find((o) => o.kind === 'chain' && o.table === table && o.chain === m[1] && o.rules.includes(m[2]!))
+}
+
+/** Who wrote a rule: the policy its comment names, else the line of the topology behind its chain. */
+export function chainSource(evidence: TraceEvidence, ns: string, table: string, text: string): string | undefined {
+  const policy = policyOf(text)
+  if (policy) return `policy ${policy}`
+  const object = chainOf(evidence, ns, table, text)
+  return object?.from && placeOf(evidence, object.from)
+}
+
+/** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
+function policyOf(text: string | undefined): string | undefined {
+  const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/
+    .exec(text ?? '')
+    ?.slice(1)
+    .find(Boolean)
+  return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]
+}
+
+/** Where the named policies stand in the topology: ` (lab.yaml:9)`; nothing when the lab does not know. */
+function policyLines(evidence: TraceEvidence, names: string): string {
+  const { lab } = evidence.parts
+  const places = names.split(', ').flatMap((name) => {
+    const source = lab.policySources?.[name] ?? lab.policySources?.[name.replace(/^default\//, '')]
+    return source ? [placeOf(evidence, source)] : []
+  })
+  return places.length > 0 ? ` (${places.join(', ')})` : ''
+}
+
+/** The line of a Service by kube-proxy's name for one of its ports: `shop/cart:web`. */
+function serviceSource(evidence: TraceEvidence, port: string): { readonly source?: string } {
+  const found = evidence.parts.lab.services.find((s) => `${s.namespace}/${s.name}` === port.replace(/:.*/, ''))
+  return found ? { source: placeOf(evidence, found.source) } : {}
+}
+
+export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGroup): Drop {
+  const last = verdictOf(group)!
+  const text = evidence.textOf(last)
+  const { places, from, to } = evidence.parts
+  const node = places.node(group.ns)
+  const name = places.name(group.ns)
+  const snapshot = evidence.parts.liveState.seen(group.ns)
+  const device = (index: number | undefined): string | undefined => snapshot?.links.find((l) => l.ifindex === index)?.ifname
+  const isReply = packet ? packet.role !== 'probe' : group.ns === evidence.destination && group.ns !== from.node.netns
+  const leg: Drop['leg'] = packet ? legOf(packet) : isReply ? 'reply' : 'forward'
+  const base = group.base.toUpperCase()
+  const chain = last.chain === group.base ? group.base : `${group.base} → ${last.chain}`
+  const object = chainOf(evidence, group.ns, group.table, text)
+  const policy = policyOf(text)
+  const common = {
+    leg,
+    ns: group.ns,
+    device: device(group.iif) ?? device(group.oif) ?? packet?.device ?? '',
+    evidence: 'rule',
+    kernelReason: 'NETFILTER_DROP',
+    object,
+    rule: text ?? (last.kind === 'policy' ? `policy of ${group.family} ${group.table} ${group.base}: drop` : undefined),
+  } as const
+  const said =
+    text === undefined
+      ? last.kind === 'policy'
+        ? 'the chain policy drops it'
+        : 'a rule drops it'
+      : /REJECT|reject/.test(text)
+        ? 'a rule rejects it'
+        : 'a rule drops it'
+  const where = `${said} in ${group.table} ${chain} of ${name}`
+  const served = /comment "(\S+) has no (local )?endpoints"/.exec(text ?? '')
+  if (served) {
+    const [, service, local] = served
+    return dropped(evidence, {
+      ...common,
+      cause: 'no-endpoints',
+      text: local
+        ? `Service ${service} has no endpoint on ${name}, and its traffic policy Local allows no other: ${where}`
+        : `Service ${service} has no endpoints that could answer: ${where}`,
+      hint: local
+        ? 'Ask a host that runs one of its pods, or set the policy to Cluster.'
+        : 'No ready pod has the labels of its selector and the target port.',
+      ...serviceSource(evidence, service!),
+    })
+  }
+  if (policy)
+    return dropped(evidence, {
+      ...common,
+      cause: 'policy',
+      source: `policy ${policy}${policyLines(evidence, policy)}`,
+      text: `policy ${policy} does not allow it: ${where}`,
+      hint: 'The rule names the policy; what it selects and allows is in the topology.',
+    })
+  const inTunnel = packet ? isTunnelled(packet) : evidence.isTunnelHeader(group)
+  const tunnelled = inTunnel && /INPUT|OUTPUT|ROUTING/.test(base) && node.kind === 'host'
+  if (tunnelled)
+    return dropped(evidence, {
+      ...common,
+      cause: 'tunnel-firewall',
+      text: `${name} throws the tunnel packet away before it is unpacked: ${where}`,
+      hint: 'The underlay firewall must let the tunnel in: its protocol or UDP port, from every host.',
+    })
+  const own = base.includes('OUTPUT') && (group.ns === from.node.netns || group.ns === to.node?.netns || group.ns === evidence.destination)
+  if (own)
+    return dropped(evidence, {
+      ...common,
+      device: common.device,
+      cause: 'own-firewall',
+      text: `${name} itself drops what it sends: ${where}`,
+      hint: `netlab exec ${name} -- iptables -S OUTPUT`,
+    })
+  return dropped(evidence, {
+    ...common,
+    cause: 'firewall',
+    text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`,
+    hint: object
+      ? 'netlab wrote this rule; the line of the topology is named.'
+      : 'netlab did not write this rule; netlab status lists what was added by somebody else.',
+  })
+}

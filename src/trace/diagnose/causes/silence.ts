@@ -1,0 +1,178 @@
+/** The trail ends and nobody said why: what the state of devices, ports and tables on the way explains. */
+import type { Sighting } from '../identity.ts'
+import type { Place } from '../../predict/places.ts'
+import type { TraceEvidence } from '../evidence.ts'
+import type { Drop } from '../../result.ts'
+import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './drop-builder.ts'
+import { entryMissing, fdbWrong, neighbourTrouble } from './layer2.ts'
+import { heldInQueue } from './queues.ts'
+import { tunnelState } from './tunnels.ts'
+import { routeFailure } from './routes.ts'
+
+/** Milliseconds in which nothing more came: a packet in namespaces takes microseconds a device. */
+const QUIET = 250
+
+export function bySilence(evidence: TraceEvidence): Maybe | undefined {
+  const last = evidence.reply.at(-1) ?? evidence.forward.at(-1)
+  if (!last) return atSource(evidence)
+  const found = explainLastHop(evidence, last)
+  return found && { ...found, certain: Date.now() - Number(last.at / 1_000_000n) >= QUIET }
+}
+
+/** It never left: its own device, or nothing at all. */
+function atSource(evidence: TraceEvidence): Maybe | undefined {
+  const { from, expected } = evidence.parts
+  const sent = evidence.outcome().sent
+  const step = expected.forward.steps[0]
+  if (sent === undefined || !step) return undefined
+  const waited = Date.now() - Number(sent / 1_000_000n)
+  const trouble = deviceTrouble(evidence, step.ns, step.device)
+  if (trouble) return { drop: interfaceDown(evidence, 'forward', step.ns, step.device), certain: waited >= QUIET }
+  const found = explainLinkPeer(evidence, 'forward', { ns: from.node.netns, device: step.device }) ?? heldInQueue(evidence, 'forward', step)
+  return found && { drop: found, certain: waited >= QUIET }
+}
+
+/** What is wrong where a node's device is plugged in: the far end, or its place on a bridge. */
+export function explainLinkPeer(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop | undefined {
+  const { places } = evidence.parts
+  const peer = places.peer(at.ns, at.device)
+  if (!peer) return undefined
+  if (deviceTrouble(evidence, peer.ns, peer.device)) return interfaceDown(evidence, leg, peer.ns, peer.device)
+  return offBridge(evidence, leg, peer)
+}
+
+/** A port the lab put on a bridge that is on none, or on another, or does not forward; or a bridge that is down. */
+function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop | undefined {
+  const { places } = evidence.parts
+  const end = places.end(at.ns, at.device)
+  const link = linkOf(evidence, at.ns, at.device)
+  if (!end?.port || !link) return undefined
+  const { master } = end.port
+  const name = places.name(at.ns)
+  if (link.master !== master) {
+    return dropped(evidence, {
+      leg,
+      ns: at.ns,
+      device: at.device,
+      cause: 'not-on-bridge',
+      evidence: 'inferred',
+      object: places.veth(at.ns, at.device),
+      text: `${at.device} of ${name} is not on bridge ${master}${link.master === undefined ? '' : ` but on ${link.master}`}: frames that come in there go nowhere`,
+      hint: `netlab exec ${name} -- ip link set ${at.device} master ${master}`,
+    })
+  }
+  if (deviceTrouble(evidence, at.ns, master)) return interfaceDown(evidence, leg, at.ns, master)
+  const state = link.linkinfo?.info_slave_data?.state
+  if (state !== undefined && state !== 'forwarding') {
+    // Without a carrier a port is disabled: the far end is to blame.
+    const far = places.peer(at.ns, at.device)
+    if (far && deviceTrouble(evidence, far.ns, far.device)) return interfaceDown(evidence, leg, far.ns, far.device)
+    return dropped(evidence, {
+      leg,
+      ns: at.ns,
+      device: at.device,
+      cause: 'interface-down',
+      evidence: 'inferred',
+      object: places.veth(at.ns, at.device),
+      text: `port ${at.device} of bridge ${master} in ${name} is ${state}, not forwarding`,
+      hint: `netlab exec ${name} -- bridge link set dev ${at.device} state 3`,
+    })
+  }
+  return undefined
+}
+
+/** The far end of the link a frame left by: down, gone, or narrower than the frame. */
+export function peerTrouble(evidence: TraceEvidence, s: Sighting): Drop | undefined {
+  const { places } = evidence.parts
+  const leg = legOf(s)
+  if (s.direction !== 'out') return undefined
+  const peer = places.peer(s.netns, s.device)
+  if (!peer) return undefined
+  if (deviceTrouble(evidence, peer.ns, peer.device)) return interfaceDown(evidence, leg, peer.ns, peer.device)
+  const mtu = linkOf(evidence, peer.ns, peer.device)?.mtu
+  // A frame longer than the receiver's MTU (with its header and a VLAN tag) is refused without a word.
+  if (mtu !== undefined && s.length > mtu + 18) {
+    return dropped(evidence, {
+      leg,
+      ns: peer.ns,
+      device: peer.device,
+      cause: 'mtu',
+      evidence: 'inferred',
+      object: places.veth(peer.ns, peer.device),
+      text: `${s.length - 14} bytes do not fit through ${peer.device} of ${places.name(peer.ns)}, whose MTU is ${mtu}; inside one link nobody says so`,
+      hint: `Both ends of a link must have one MTU: netlab exec ${places.name(peer.ns)} -- ip link set ${peer.device} mtu ${s.length - 14}`,
+    })
+  }
+  return undefined
+}
+
+/** A bridge port that is narrower than the frame: bridges do not answer, they drop. */
+function tooNarrow(evidence: TraceEvidence, s: Sighting, next: Place): Drop | undefined {
+  const { places } = evidence.parts
+  const mtu = linkOf(evidence, next.ns, next.device)?.mtu
+  if (next.ns !== s.netns || !places.end(next.ns, next.device)?.port || mtu === undefined || s.length - 14 <= mtu) return undefined
+  return dropped(evidence, {
+    leg: legOf(s),
+    ns: next.ns,
+    device: next.device,
+    cause: 'mtu',
+    evidence: 'inferred',
+    object: places.veth(next.ns, next.device),
+    text: `${s.length - 14} bytes do not fit through ${next.device} of ${places.name(next.ns)}, whose MTU is ${mtu}; a bridge does not say so`,
+    hint: `netlab exec ${places.name(next.ns)} -- ip link set ${next.device} mtu ${s.length - 14}`,
+  })
+}
+
+/** Whatever explains that a packet was last seen here. */
+export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly drop: Drop } | undefined {
+  const { places, expected, liveState } = evidence.parts
+  const leg = legOf(s)
+  const chain = leg === 'forward' ? evidence.forward : evidence.reply
+  const wrap = (drop: Drop | undefined): { readonly drop: Drop } | undefined => drop && { drop }
+  const wrong = fdbWrong(evidence, chain)
+  if (wrong) return wrap(wrong)
+  const peer = peerTrouble(evidence, s)
+  if (peer) return wrap(peer)
+  if (s.direction === 'in') {
+    const port = offBridge(evidence, leg, { ns: s.netns, device: s.device })
+    if (port) return wrap(port)
+  }
+  const tunnel = tunnelState(evidence, s)
+  if (tunnel) return wrap(tunnel)
+  const neighbour = neighbourTrouble(evidence, s)
+  if (neighbour) return wrap(neighbour)
+  const path = leg === 'forward' ? expected.forward : expected.back
+  const steps = path?.steps ?? []
+  const at = steps.findLastIndex((x) => x.ns === s.netns && x.device === s.device && x.direction === s.direction)
+  // What should have come next, up to the next node.
+  for (const next of steps.slice(at + 1, at + 4)) {
+    if (at < 0) break
+    if (deviceTrouble(evidence, next.ns, next.device)) return wrap(interfaceDown(evidence, leg, next.ns, next.device))
+    const off = offBridge(evidence, leg, next)
+    if (off) return wrap(off)
+    const held = next.direction === 'out' ? heldInQueue(evidence, leg, next) : undefined
+    if (held) return wrap(held)
+    const narrow = tooNarrow(evidence, s, next)
+    if (narrow) return wrap(narrow)
+  }
+  if (path && at === steps.length - 1 && at >= 0 && path.end === 'no-route' && path.at === s.netns) {
+    return wrap(
+      routeFailure(evidence, {
+        leg,
+        ns: s.netns,
+        device: s.device,
+        evidence: 'inferred',
+        dst: leg === 'forward' ? evidence.parts.to.address : expected.source,
+        error: path.failed?.error,
+        entry: path.failed?.entry,
+      }),
+    )
+  }
+  const missing = entryMissing(evidence, leg, s.netns)
+  if (missing) return wrap(missing)
+  if (!isTunnelled(s) && at >= 0 && path?.end === 'not-for-us') {
+    const down = liveState.seen(s.netns)?.links.find((l) => places.end(s.netns, l.ifname) && !l.flags.includes('UP'))
+    if (down) return wrap(interfaceDown(evidence, leg, s.netns, down.ifname))
+  }
+  return undefined
+}

@@ -1,0 +1,38 @@
+/** What is read once the probe is dead, to name what did it: rules that are not traced, queues and filters of a device. */
+import type { NamespacePool } from '../../netns/namespace-pool.ts'
+import { untracedRules, type CountedRule, type LegacyCounters, type NativeRule } from '../collect/counters.ts'
+import { diagnose } from './diagnose.ts'
+import type { TraceEvidence } from './evidence.ts'
+
+export interface Details {
+  /** By namespace: rules of iptables-legacy that ended packets meanwhile. */
+  readonly counted: ReadonlyMap<string, readonly CountedRule[]>
+  /** By namespace: rules of nftables that cannot be traced and end packets. */
+  readonly native: ReadonlyMap<string, readonly NativeRule[]>
+  /** By namespace and device: queueing disciplines and filters, in tc's words. */
+  readonly queues: ReadonlyMap<string, string>
+}
+
+/** Fills in `evidence.details` as far as the verdict needs them. */
+export async function readDetails(evidence: TraceEvidence, legacy: LegacyCounters, pool: NamespacePool): Promise<void> {
+  evidence.details = { ...evidence.details, counted: await legacy.moved() }
+  const { drop } = diagnose(evidence)
+  const ns = [...evidence.parts.places.nodes].find(([netns]) => evidence.parts.places.name(netns) === drop?.node)?.[0]
+  if (!drop || ns === undefined) return
+  if (drop.kernelReason === 'NETFILTER_DROP' && drop.rule === undefined) {
+    const [result] = await pool.one({ ns, steps: [{ run: ['nft', 'list', 'ruleset'] }] })
+    evidence.details = { ...evidence.details, native: new Map([[ns, untracedRules(result?.stdout ?? '')]]) }
+  }
+  if (drop.cause === 'traffic-control') {
+    const text = await queuesOf(pool, ns, drop.device, drop.kernelReason)
+    evidence.details = { ...evidence.details, queues: new Map([[`${ns} ${drop.device}`, text]]) }
+  }
+}
+
+/** Filters for a drop by a filter, else the queueing disciplines. Nothing where there is no `tc`. */
+async function queuesOf(pool: NamespacePool, ns: string, device: string, reason = ''): Promise<string> {
+  const hook = reason === 'TC_EGRESS' ? 'egress' : 'ingress'
+  const argv = reason.startsWith('TC_') ? ['tc', 'filter', 'show', 'dev', device, hook] : ['tc', 'qdisc', 'show', 'dev', device]
+  const [result] = await pool.one({ ns, steps: [{ run: argv }] })
+  return (result?.stdout ?? '').replaceAll(/\s+/g, ' ').trim()
+}

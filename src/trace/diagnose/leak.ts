@@ -1,0 +1,35 @@
+/** What arrives although policies deny it: no drop to explain, so the rules that are not there must be. */
+import { addressOf, type Node } from '../../lab/lab.ts'
+import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
+import { placeOf } from './causes/drop-builder.ts'
+import { nodeName } from '../predict/places.ts'
+import type { TraceEvidence } from './evidence.ts'
+
+const PROTOCOLS = { icmp: 'ICMP', tcp: 'TCP', udp: 'UDP' } as const
+
+/**
+ * Names the policies that deny a probe which got to its end all the same; undefined when none does. What was translated so that
+ * its receiver does not see who sent it is not judged: policies saw it as something else on the way.
+ */
+export function leak(evidence: TraceEvidence): string | undefined {
+  const { lab, from, options } = evidence.parts
+  const last = evidence.forward.at(-1)
+  const ip = last?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  if (!last || !ip || last.direction !== 'in') return undefined
+  const { family } = from
+  const actor = (has: (node: Node) => boolean): Actor | undefined => [...lab.pods, ...lab.hosts, ...lab.externals].find(has)
+  const sender = actor((n) => n.netns === from.node.netns)
+  const receiver = actor((n) => n.netns === last.netns)
+  if (!sender || !receiver || sender === receiver || addressOf(receiver, family) !== ip.dst) return undefined
+  if (receiver.kind === 'pod' && sourceAddress(lab, sender, receiver, family) !== ip.src) return undefined
+  const transport = last.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
+  const port = options.protocol === 'icmp' || !transport ? {} : { port: transport.dstPort }
+  const said = verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port })
+  if (said.allowed) return undefined
+  const [way, end, { isolating }] = said.egress.allowed
+    ? (['ingress', receiver, said.ingress] as const)
+    : (['egress', sender, said.egress] as const)
+  const names = isolating.map((p) => (p.source ? `${p.title} (${placeOf(evidence, { file: p.file, ...p.source })})` : p.title))
+  const deny = names.length === 1 ? `policy ${names[0]} denies` : `policies ${names.join(', ')} deny`
+  return `${deny} this (${way} of ${nodeName(end)}), but nothing dropped it: netlab status ${lab.name} names rules that are not as they were asked for`
+}

@@ -1,0 +1,95 @@
+/** What a node decided about the probe between two hops: predicted lookups that the next hop confirmed, rules, translation, tunnels. */
+import { chainSource } from '../diagnose/causes/rules.ts'
+import { keyOfStep } from '../diagnose/chain.ts'
+import type { Sighting } from '../diagnose/identity.ts'
+import type { PredictedPath } from './path.ts'
+import { verdictOf } from '../diagnose/rules.ts'
+import type { TraceEvidence } from '../diagnose/evidence.ts'
+import type { Decision } from '../result.ts'
+import type { Layer } from '../../packet/layers.ts'
+
+const ipOf = (s: Sighting) => s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
+/** Ports of the innermost packet; those of a tunnel around it are the tunnel's own business. */
+const portsOf = (s: Sighting) =>
+  s.layers
+    .slice(s.layers.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6'))
+    .findLast((l) => l.type === 'tcp' || l.type === 'udp')
+const depth = (s: Sighting): number => s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length
+
+/** Names of the tunnels around a packet, outermost first: `vxlan 1`, `gre`, `ipip`. */
+function tunnelsOf(layers: readonly Layer[]): string[] {
+  return layers.flatMap((l, i): string[] => {
+    if (l.type === 'vxlan') return [`vxlan ${l.vni}`]
+    if (l.type === 'gre') return [l.key === undefined ? 'gre' : `gre key ${l.key}`]
+    const next = layers[i + 1]
+    return (l.type === 'ipv4' || l.type === 'ipv6') && (next?.type === 'ipv4' || next?.type === 'ipv6') ? ['ipip'] : []
+  })
+}
+
+/** An end of the packet, with its port where it has one. */
+const end = (s: Sighting, side: 'src' | 'dst'): string => {
+  const port = portsOf(s)
+  return `${ipOf(s)?.[side] ?? '?'}${port ? `:${side === 'src' ? port.srcPort : port.dstPort}` : ''}`
+}
+
+export function decisionsOf(evidence: TraceEvidence, s: Sighting, next: Sighting | undefined, path: PredictedPath | undefined): Decision[] {
+  const step = path?.steps.find((x) => keyOfStep(x) === keyOfStep({ ns: s.netns, device: s.device, direction: s.direction }))
+  const decided = (step?.decisions ?? []).filter((d) => d.kind !== 'encap' && d.kind !== 'decap')
+  return [...beforeLeaving(evidence, s), ...rules(evidence, s), ...decided, ...(next && next.netns === s.netns ? between(s, next) : [])]
+}
+
+/** What a host sends to a Service is translated before it is on any device. */
+function beforeLeaving({ forward, parts: { to, options, expected } }: TraceEvidence, s: Sighting): Decision[] {
+  if (s !== forward[0] || ipOf(s)?.dst === to.address) return []
+  const became = (side: 'src' | 'dst', was: string): string =>
+    `${was}${options.port && side === 'dst' ? `:${options.port}` : ''} became ${end(s, side)}`
+  const list: Decision[] = [{ kind: 'nat', text: `destination ${became('dst', to.address)} before it left`, evidence: 'captured' }]
+  if (ipOf(s)?.src !== expected.source)
+    list.push({ kind: 'nat', text: `source ${became('src', expected.source)} before it left`, evidence: 'captured' })
+  return list
+}
+
+function between(s: Sighting, next: Sighting): Decision[] {
+  const list: Decision[] = []
+  for (const [side, word] of [
+    ['src', 'source'],
+    ['dst', 'destination'],
+  ] as const) {
+    if (ipOf(s) && ipOf(next) && end(s, side) !== end(next, side))
+      list.push({ kind: 'nat', text: `${word} ${end(s, side)} becomes ${end(next, side)}`, evidence: 'captured' })
+  }
+  const outer = (x: Sighting) => x.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  if (depth(next) > depth(s))
+    list.push({
+      kind: 'encap',
+      text: `into ${tunnelsOf(next.layers)[0] ?? 'a tunnel'}: ${outer(next)?.src} > ${outer(next)?.dst}`,
+      evidence: 'captured',
+    })
+  if (depth(next) < depth(s)) list.push({ kind: 'decap', text: `out of ${tunnelsOf(s.layers)[0] ?? 'the tunnel'}`, evidence: 'captured' })
+  return list
+}
+
+/** Rules that matched the packet after this hop. */
+function rules(evidence: TraceEvidence, s: Sighting): Decision[] {
+  return evidence.rules
+    .filter(({ at }) => at === s)
+    .flatMap(({ group }): Decision[] => {
+      const last = verdictOf(group)
+      return group.steps.flatMap((t): Decision[] => {
+        const text = evidence.textOf(t)
+        if (t.kind === 'policy' || text === undefined)
+          return t === last && last.verdict === 'drop'
+            ? [{ kind: 'rule', text: `${group.table} ${group.base}: policy drop`, evidence: 'rule' }]
+            : []
+        const source = chainSource(evidence, group.ns, group.table, text)
+        return [
+          {
+            kind: 'rule',
+            text: `${group.table} ${text.replace(/^-A /, '')}`,
+            evidence: 'rule',
+            ...(source === undefined ? {} : { source }),
+          },
+        ]
+      })
+    })
+}

@@ -1,0 +1,94 @@
+/** Where things are in a lab: which node a namespace is, what a device is plugged into, who owns an address or a MAC. */
+import type { KernelObject, Veth, VethEnd } from '../../kernel/objects.ts'
+import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
+
+/** What people call a node: pods by key, everything else by name. */
+export const nodeName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
+
+export interface Place {
+  readonly ns: string
+  readonly device: string
+}
+
+export class Places {
+  readonly nodes: ReadonlyMap<string, Node>
+  readonly #peers = new Map<string, Place>()
+  readonly #ends = new Map<string, VethEnd>()
+  readonly #byAddress = new Map<string, Place>()
+  readonly #byMac = new Map<string, Place>()
+  readonly #byNs = new Map<string, KernelObject[]>()
+
+  constructor(
+    readonly lab: Lab,
+    readonly objects: readonly KernelObject[],
+  ) {
+    this.nodes = new Map(nodesOf(lab).map((n) => [n.netns, n]))
+    const end = (e: VethEnd, other: VethEnd): void => {
+      this.#peers.set(`${e.ns} ${e.name}`, { ns: other.ns, device: other.name })
+      this.#ends.set(`${e.ns} ${e.name}`, e)
+      this.#byMac.set(e.mac, { ns: e.ns, device: e.name })
+    }
+    for (const o of objects) {
+      let here = this.#byNs.get(o.ns)
+      if (!here) this.#byNs.set(o.ns, (here = []))
+      here.push(o)
+      if (o.kind === 'veth') {
+        end(o, o.peer)
+        end(o.peer, o)
+      } else if (o.kind === 'address') this.#byAddress.set(o.address.replace(/\/.*/, ''), { ns: o.ns, device: o.dev })
+      else if (o.kind === 'link' && 'mac' in o) this.#byMac.set(o.mac, { ns: o.ns, device: o.name })
+    }
+  }
+
+  node(ns: string): Node {
+    const node = this.nodes.get(ns)
+    if (!node) throw new Error(`no node has the namespace ${ns}`)
+    return node
+  }
+
+  /** What people call the node of a namespace. */
+  name(ns: string): string {
+    const node = this.nodes.get(ns)
+    return node ? nodeName(node) : ns
+  }
+
+  /** The other end of a veth, as it was made. */
+  peer(ns: string, device: string): Place | undefined {
+    return this.#peers.get(`${ns} ${device}`)
+  }
+
+  /** A veth end as it was asked for. */
+  end(ns: string, device: string): VethEnd | undefined {
+    return this.#ends.get(`${ns} ${device}`)
+  }
+
+  veth(ns: string, device: string): Veth | undefined {
+    const is = (e: VethEnd): boolean => e.ns === ns && e.name === device
+    const peer = this.peer(ns, device)
+    return [...this.at(ns), ...(peer ? this.at(peer.ns) : [])].find((o): o is Veth => o.kind === 'veth' && (is(o) || is(o.peer)))
+  }
+
+  ownerOfAddress(address: string): Place | undefined {
+    return this.#byAddress.get(address)
+  }
+
+  ownerOfMac(mac: string): Place | undefined {
+    return this.#byMac.get(mac)
+  }
+
+  /** Kernel objects asked for in a namespace. */
+  at(ns: string): readonly KernelObject[] {
+    return this.#byNs.get(ns) ?? []
+  }
+
+  /** Devices of a namespace that packets are routed in and out of: no bridge ports, no loopback. */
+  routedDevices(ns: string): string[] {
+    const devices = new Set<string>()
+    for (const o of this.at(ns)) {
+      if (o.kind === 'link' && o.type !== 'loopback') devices.add(o.name)
+      if (o.kind === 'veth' && o.port === undefined) devices.add(o.name)
+    }
+    for (const [key, e] of this.#ends) if (e.ns === ns && e.port === undefined) devices.add(key.slice(ns.length + 1))
+    return [...devices]
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The way a packet should take, found by walking from node to node with the kernel's own answers: where would you
+ * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
+ */
+import type { IpLink } from '../../kernel/kinds/iproute2.ts'
+import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
+import type { Decision } from '../result.ts'
+import type { LiveState, RouteAnswer } from './live-state.ts'
+import type { Place, Places } from './places.ts'
+import { choiceAt, leavesCluster, portalAt } from './translation.ts'
+
+const familyName = (ip: string): string => (ip.includes(':') ? 'inet6' : 'inet')
+
+/** More devices than any lab has on a path: a loop. */
+const LONGEST = 80
+
+/** A field of a device's own data, as text. */
+export function dataOf(link: IpLink | undefined, field: string): string {
+  const value = link?.linkinfo?.info_data?.[field]
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
+
+const predicted = (kind: Decision['kind'], text: string): Decision => ({ kind, text, evidence: 'predicted' })
+
+export class Walk {
+  readonly steps: Step[] = []
+  readonly #before: Decision[] = []
+
+  constructor(
+    private readonly places: Places,
+    private readonly liveState: LiveState,
+    private readonly way: Way = {},
+  ) {}
+
+  /** Addresses the packet had at the end, and who translated them on the way. */
+  packet: Packet = { src: '', dst: '' }
+  readonly masqueraded: Masqueraded[] = []
+
+  /** From a node that makes the packet itself. `source`: the address it is sent from, where that is not the node's choice. */
+  async run(ns: string, src: string, to: string, source?: string): Promise<PredictedPath> {
+    const { dst, masquerade } = this.#translate(ns, { src, dst: to })
+    if (dst === undefined) return this.#end(ns, 'refused')
+    const answer = await this.liveState.route(ns, { dst, ...(source === undefined ? {} : { src: source }) })
+    if (answer.local) {
+      this.#step(ns, 'lo', 'out')
+      this.#step(ns, 'lo', 'in')
+    }
+    return this.#routed(ns, answer, await this.#masquerade(ns, answer, { src, dst }, masquerade), `to ${dst}`)
+  }
+
+  /** Hosts translate Service addresses of what comes in and of what they send; pods do not. No `dst`: refused. */
+  #translate(ns: string, { src, dst, outer }: Packet): { readonly dst: string | undefined; readonly masquerade: boolean } {
+    const node = this.places.node(ns)
+    const { flow, endpoint, back } = this.way
+    const untouched = { dst, masquerade: false }
+    if (outer || node.kind !== 'host') return untouched
+    const own = back?.find((m) => m.ns === ns && m.address === dst)
+    if (own) return { dst: own.client, masquerade: false }
+    const portal = flow && portalAt(this.places.lab, node, dst, flow)
+    if (!portal) return untouched
+    if (portal === 'nobody') return { dst: undefined, masquerade: false }
+    const choice = choiceAt(this.places.lab, node, portal, src)
+    const chosen = choice.endpoints.find((e) => e.ip === endpoint)?.ip
+    // A pod that reaches itself this way is masqueraded, or it would answer itself.
+    return { dst: chosen, masquerade: choice.masquerade || chosen === src }
+  }
+
+  /** The packet as it leaves a host: under an address of the device it leaves by, where the host hides its sender. */
+  async #masquerade(ns: string, answer: RouteAnswer, packet: Packet, isMarked: boolean): Promise<Packet> {
+    if (answer.dev === undefined || answer.local || packet.outer || this.places.node(ns).kind !== 'host' || this.way.back) return packet
+    if (!isMarked && !leavesCluster(this.places.lab, packet.src, packet.dst)) return packet
+    const own = (await this.#link(ns, answer.dev))?.addr_info?.filter((a) => a.scope === 'global' && a.family === familyName(packet.dst))
+    const src = own?.[0]?.local ?? (await this.liveState.route(ns, { dst: packet.dst })).src
+    if (src === undefined) return packet
+    this.masqueraded.push({ ns, address: src, client: packet.src })
+    return { ...packet, src }
+  }
+
+  #end(ns: string, end: PredictedPath['end'], failed?: PredictedPath['failed']): PredictedPath {
+    return { steps: this.steps, end, at: ns, before: this.#before, ...(failed ? { failed } : {}) }
+  }
+
+  #decide(d: Decision): void {
+    const last = this.steps.at(-1)
+    if (last) last.decisions.push(d)
+    else this.#before.push(d)
+  }
+
+  #step(ns: string, device: string, direction: 'in' | 'out'): void {
+    this.steps.push({ ns, device, direction, decisions: [] })
+  }
+
+  async #link(ns: string, device: string): Promise<IpLink | undefined> {
+    return (await this.liveState.at(ns)).links.find((l) => l.ifname === device)
+  }
+
+  async #routed(ns: string, answer: RouteAnswer, packet: Packet, question: string): Promise<PredictedPath> {
+    if (answer.error !== undefined) return this.#end(ns, 'no-route', { ...answer, question })
+    if (answer.local) return this.#local(ns, packet)
+    if (answer.dev === undefined) return this.#end(ns, 'lost')
+    this.#decide(predicted('route', answer.entry ?? `${packet.dst} dev ${answer.dev}`))
+    return this.#transmit(ns, answer.dev, answer.via ?? packet.dst, packet)
+  }
+
+  async #local(ns: string, packet: Packet): Promise<PredictedPath> {
+    if (!packet.outer) {
+      this.packet = packet
+      return this.#end(ns, 'delivered')
+    }
+    const { type, inner, vni } = packet.outer
+    const links = (await this.liveState.at(ns)).links
+    const ends = links.filter((l) => l.linkinfo?.info_kind === type && (type !== 'vxlan' || l.linkinfo.info_data?.['id'] === vni))
+    // The devices that come with the modules (gre0, tunl0) take what no other takes.
+    const end = ends.find((l) => dataOf(l, 'local') === packet.dst) ?? ends.find((l) => !/^(?:gre0|tunl0)$/.test(l.ifname))
+    if (!end) return this.#end(ns, 'lost')
+    this.#decide(predicted('decap', `${type} out of ${packet.src} > ${packet.dst}`))
+    return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)
+  }
+
+  /** MAC of a next hop: what the neighbour table says, else whoever owns the address. */
+  async #macOf(ns: string, device: string, nextHop: string): Promise<string | undefined> {
+    const { neighbours } = await this.liveState.at(ns)
+    const known = neighbours.find((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
+    if (known?.lladdr) {
+      if (known.state?.includes('PERMANENT')) this.#decide(predicted('neighbour', `${nextHop} is ${known.lladdr} (permanent)`))
+      return known.lladdr
+    }
+    // On a link of two, whoever answers is the other end, for whatever address (proxy ARP).
+    const peer = this.places.peer(ns, device)
+    const alone = peer && this.places.end(peer.ns, peer.device)?.port === undefined
+    const owner = alone ? { ns: peer.ns, device: peer.device } : this.places.ownerOfAddress(nextHop)
+    if (!owner) return undefined
+    const link = await this.#link(owner.ns, owner.device)
+    return link?.address
+  }
+
+  async #transmit(ns: string, device: string, nextHop: string, packet: Packet): Promise<PredictedPath> {
+    if (this.steps.length > LONGEST) return this.#end(ns, 'loop')
+    this.#step(ns, device, 'out')
+    const link = await this.#link(ns, device)
+    const kind = link?.linkinfo?.info_kind
+    if (kind === 'vxlan') return this.#intoVxlan(ns, device, nextHop, packet, link!)
+    if (kind === 'gre' || kind === 'ipip') {
+      const local = dataOf(link, 'local')
+      // GRE asks its neighbour table for the far end, IPIP takes the next hop itself.
+      const far =
+        kind === 'gre' ? (await this.liveState.at(ns)).neighbours.find((n) => n.dev === device && n.dst === nextHop)?.lladdr : nextHop
+      if (far === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
+      if (kind === 'gre') this.#decide(predicted('neighbour', `${nextHop} is behind ${far}`))
+      this.#decide(predicted('encap', `${kind} ${local} > ${far}`))
+      return this.#outer(ns, { src: local, dst: far, outer: { type: kind, device, inner: packet } })
+    }
+    const mac = await this.#macOf(ns, device, nextHop)
+    if (kind === 'bridge') return this.#bridged(ns, device, mac, nextHop, packet)
+    const peer = this.places.peer(ns, device)
+    return peer ? this.#received(peer, packet, mac) : this.#end(ns, 'lost')
+  }
+
+  async #intoVxlan(ns: string, device: string, nextHop: string, packet: Packet, link: IpLink): Promise<PredictedPath> {
+    const { fdb, neighbours } = await this.liveState.at(ns)
+    // Nobody can be asked where nothing is flooded: who is not in the table is not found.
+    const floods = fdb.some((f) => f.ifname === device && f.mac === '00:00:00:00:00:00')
+    const isKnown = neighbours.some((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
+    const mac = isKnown || floods ? await this.#macOf(ns, device, nextHop) : undefined
+    if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
+    const entry = fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)
+    if (!entry?.dst) return this.#end(ns, 'no-fdb')
+    const vni = Number(link.linkinfo?.info_data?.['id'])
+    const local = dataOf(link, 'local')
+    this.#decide(predicted('fdb', `${mac} is behind ${entry.dst}`))
+    this.#decide(predicted('encap', `vxlan ${vni}, ${local} > ${entry.dst}`))
+    return this.#outer(ns, { src: local, dst: entry.dst, outer: { type: 'vxlan', device, inner: packet, mac, vni } })
+  }
+
+  async #outer(ns: string, packet: Packet): Promise<PredictedPath> {
+    return this.#routed(ns, await this.liveState.route(ns, { dst: packet.dst, src: packet.src }), packet, `to ${packet.dst}`)
+  }
+
+  /** Out of a bridge's own port: the node itself is the sender. */
+  async #bridged(ns: string, bridge: string, mac: string | undefined, nextHop: string, packet: Packet): Promise<PredictedPath> {
+    if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
+    const port = (await this.#portOf(ns, bridge, mac)) ?? this.#portOfAddress(ns, nextHop)
+    if (port === undefined) return this.#end(ns, 'lost')
+    return this.#leavePort(ns, port, mac, packet)
+  }
+
+  #portOfAddress(ns: string, address: string): string | undefined {
+    const owner = this.places.ownerOfAddress(address)
+    const peer = owner && this.places.peer(owner.ns, owner.device)
+    return peer?.ns === ns ? peer.device : undefined
+  }
+
+  /** What a bridge knows of a MAC, or where it would be found by flooding. */
+  async #portOf(ns: string, bridge: string, mac: string): Promise<string | undefined> {
+    const { fdb } = await this.liveState.at(ns)
+    const known = fdb.find((f) => f.mac === mac && f.master === bridge)
+    if (known) return known.ifname
+    const owner = this.places.ownerOfMac(mac)
+    const peer = owner && this.places.peer(owner.ns, owner.device)
+    return peer?.ns === ns ? peer.device : undefined
+  }
+
+  async #leavePort(ns: string, port: string, mac: string | undefined, packet: Packet): Promise<PredictedPath> {
+    this.#step(ns, port, 'out')
+    const peer = this.places.peer(ns, port)
+    return peer ? this.#received(peer, packet, mac) : this.#end(ns, 'lost')
+  }
+
+  async #received(at: Place, packet: Packet, mac: string | undefined): Promise<PredictedPath> {
+    const { ns } = at
+    if (this.steps.length > LONGEST) return this.#end(ns, 'loop')
+    this.#step(ns, at.device, 'in')
+    const link = await this.#link(ns, at.device)
+    if (!link) return this.#end(ns, 'lost')
+    const bridge = link.master
+    if (bridge !== undefined && mac !== undefined) {
+      const own = (await this.#link(ns, bridge))?.address
+      if (mac !== own) {
+        const port = await this.#portOf(ns, bridge, mac)
+        if (port === undefined || port === bridge) return this.#end(ns, 'not-for-us')
+        this.#decide(predicted('fdb', `${mac} is at port ${port}`))
+        return this.#leavePort(ns, port, mac, packet)
+      }
+      this.#step(ns, bridge, 'in')
+      return this.#forward(ns, bridge, packet)
+    }
+    if (mac !== undefined && link.address !== undefined && mac !== link.address) return this.#end(ns, 'not-for-us')
+    return this.#forward(ns, at.device, packet)
+  }
+
+  async #forward(ns: string, iif: string, arrived: Packet): Promise<PredictedPath> {
+    const { dst, masquerade } = this.#translate(ns, arrived)
+    if (dst === undefined) return this.#end(ns, 'refused')
+    const answer = await this.liveState.route(ns, { dst, src: arrived.src, iif })
+    const packet = await this.#masquerade(ns, answer, { ...arrived, dst }, masquerade)
+    // Translated to a pod of the same bridge, it is bridged on and never comes up to the bridge's own device.
+    const isBridged = dst !== arrived.dst && answer.dev === iif && (await this.#link(ns, iif))?.linkinfo?.info_kind === 'bridge'
+    if (isBridged) this.steps.pop()
+    const at = this.steps.length
+    const path = await this.#routed(ns, answer, packet, `to ${dst} from ${packet.src}, in on ${iif}`)
+    const out = this.steps[at]
+    if (isBridged && out) out.optional = true
+    return path
+  }
+}

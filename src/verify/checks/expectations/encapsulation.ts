@@ -1,0 +1,86 @@
+/**
+ * `wire:` of an expectation: what a packet must wear on the underlay, outermost first, as tunnels (`vxlan`, `gre`, `ipip`)
+ * or header by header (`ipv4`, `udp`, `vxlan`, `ethernet`); nothing at all is `[]`. It is asked once more while the
+ * hosts' links to the underlay are listened at.
+ */
+import type { Lab } from '../../../lab/lab.ts'
+import type { Layer } from '../../../packet/layers.ts'
+import type { Case } from './expectations.ts'
+import type { Asked, Evidence } from '../../check-source.ts'
+import { addressesOfHost, expectedOutcomeOf } from '../services/expected-outcome.ts'
+import { withoutPort } from '../services/actors.ts'
+import { headersText, seenBetween, type Encapsulation } from '../../evidence/headers.ts'
+
+/** The question of a case that is listened for; a Service may answer it from another pod than the one before. */
+export const watchedOf = ({ questions }: Case): Asked => ({ ...questions[0]!, nth: 1000 })
+
+/** Headers around a packet as the tunnels they are. */
+export function tunnels(headers: readonly Pick<Layer, 'type'>[]): string[] {
+  const isIp = (i: number): boolean => headers[i]?.type === 'ipv4' || headers[i]?.type === 'ipv6'
+  return headers.flatMap(({ type }, i) => {
+    if (type === 'vxlan' || type === 'gre') return [type]
+    // An IP header right around another one, or around the packet itself.
+    return isIp(i) && (i === headers.length - 1 || isIp(i + 1)) ? ['ipip'] : []
+  })
+}
+
+const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((x, i) => x === b[i])
+
+const hostOf = (lab: Lab, { kind, name, ...rest }: Case['from']): string => (kind === 'pod' && 'host' in rest ? rest.host : name)
+
+/** Addresses the packet may carry on the underlay: translated already, if it is at all. */
+function ends(
+  lab: Lab,
+  c: Case,
+  evidence: Evidence,
+  question: Asked,
+): { readonly src: readonly string[]; readonly dst: readonly string[] } {
+  const { from, to, frontend, family } = c
+  const self = evidence.answer(question)?.self
+  const own = self === undefined ? from.addresses.filter((a) => a.family === family).map((a) => a.ip) : [withoutPort(self)]
+  const node = lab.hosts.find((h) => h.name === hostOf(lab, from))
+  // On its way out of the cluster a pod's packet gets its host's address; behind a node port any client's does.
+  const isTranslated = (to?.kind === 'external' && !to.podRoutes && lab.masquerade) || from.kind === 'host'
+  const src = [
+    ...own,
+    ...(isTranslated && node ? addressesOfHost(node, family) : []),
+    ...(frontend?.host ? addressesOfHost(frontend.host, family) : []),
+  ]
+  // The address of a Service is never on the underlay, a node's only outside the cluster: what counts is the way to the pod.
+  const dst = frontend ? expectedOutcomeOf(lab, from, frontend, family).allowed.map((a) => a.endpoint.ip) : [question.address]
+  return { src, dst }
+}
+
+/** What a case's packet wore, against what it must wear; undefined where it is as promised. */
+export function encapsulationMismatch(
+  lab: Lab,
+  c: Case,
+  wire: readonly string[],
+  evidence: Evidence,
+): { readonly text: string; readonly isUnknown: boolean } | undefined {
+  const question = watchedOf(c)
+  const { heard } = evidence
+  if (!heard || heard.hosts.size === 0) return { text: "nobody could listen at the hosts' links to the underlay", isUnknown: true }
+  const { src, dst } = ends(lab, c, evidence, question)
+  const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(heard, s, d)))
+  if (seen.length === 0) {
+    if (heard.lost > 0)
+      return { text: `not seen on the underlay, where ${heard.lost} frames came too fast to be looked at`, isUnknown: true }
+    const [near, far] = [hostOf(lab, c.from), c.to && c.to.kind !== 'external' ? hostOf(lab, c.to) : undefined]
+    if (near === far) return { text: `both are on ${near}: no packet between them crosses the underlay`, isUnknown: false }
+    return { text: 'not seen on the underlay', isUnknown: false }
+  }
+  const wrong = seen.find(
+    ({ headers }) =>
+      !same(tunnels(headers), wire) &&
+      !same(
+        headers.map((h) => h.type),
+        wire,
+      ),
+  )
+  if (!wrong) return undefined
+  return {
+    text: `wears ${headersText(wrong.headers)} on the underlay of ${wrong.host} instead of ${wire.join(' > ') || 'nothing'}`,
+    isUnknown: false,
+  }
+}

@@ -1,0 +1,206 @@
+/** What answers say about `expect:` entries: one check each. */
+import { contains, familyName, parseCidr, parseIp } from '../../../topology/address.ts'
+import type { Lab } from '../../../lab/lab.ts'
+import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
+import { nodeName } from '../../../trace/predict/places.ts'
+import type { Check } from '../../check.ts'
+import { idleContainer } from '../../evidence/idle.ts'
+import type { Case, Expectation, Expected } from './expectations.ts'
+import { heard, reproduce, said, unproven } from '../policies/evaluate.ts'
+import { why } from '../policies/titles.ts'
+import { encapsulationMismatch } from './encapsulation.ts'
+import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
+import type { Answer, Question } from '../../probing/question.ts'
+import { expectedOutcomeOf } from '../services/expected-outcome.ts'
+import { idleBehind } from '../services/evaluate.ts'
+import { isLoopback, unknownActorAt } from '../services/actors.ts'
+
+/** Whether an entry held in one case, and what says so. */
+interface Outcome {
+  readonly held: boolean
+  readonly text: string
+}
+
+const held = (text: string): Outcome => ({ held: true, text })
+const broken = (text: string): Outcome => ({ held: false, text })
+
+/** Whom policies judge at the far end: for want of a node, whoever has the address. */
+function peerOf(lab: Lab, { to, frontend, family, questions }: Case): Actor | undefined {
+  const { address } = questions[0]!
+  return to ?? (frontend || isLoopback(address) ? undefined : unknownActorAt(lab, address, family))
+}
+
+function verdictOf(lab: Lab, c: Case): Verdict | undefined {
+  const { from, family, questions } = c
+  const to = peerOf(lab, c)
+  const { address, kind, port } = questions[0]!
+  const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP')
+  return to && verdict(lab, { from, to, toAddress: address, family, protocol, ...(kind === 'icmp' ? {} : { port }) })
+}
+
+/** Why there is no way between two nodes whatever policies say; undefined if there is one. */
+function noWay(lab: Lab, { from, to, questions }: Case): string | undefined {
+  // The address of a host's bridge lies where its pods' do.
+  const isInside = to !== undefined && lab.podCIDRs.some((cidr) => contains(parseCidr(cidr)!, parseIp(questions[0]!.address)!))
+  if (from.kind === 'external' && isInside && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
+  if (from.kind === 'pod' && to?.kind === 'external' && !to.podRoutes && !lab.masquerade)
+    return `${to.name} has no route back to pods, and nothing is masqueraded`
+  return undefined
+}
+
+/** Whose the address is, where its node is known by another one: that of a host's bridge. */
+const whose = ({ to }: Case, { address }: Question): string =>
+  to === undefined || to.addresses.some((a) => a.ip === address) ? '' : ` from ${address}, an address of ${nodeName(to)}`
+
+const isNobodys = (c: Case, { address }: Question): boolean => !c.isOwned && !c.frontend && !isLoopback(address)
+
+function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
+  const got = heard(answer)
+  if (answer.outcome !== 'ok') {
+    const said = verdictOf(lab, c)
+    const nobody = said?.allowed === true && isNobodys(c, question) ? `no node of the lab has ${question.address}` : undefined
+    const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c, evidence))
+    return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
+  }
+  const idle = idleContainer(c.to, question, evidence, true)
+  if (idle) return broken(idle)
+  if (c.to && answer.by !== undefined && answer.by !== nodeName(c.to)) return broken(`${got} instead of ${nodeName(c.to)}`)
+  if (c.frontend && answer.by !== undefined) {
+    const expectedOutcome = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
+    const names = [...expectedOutcome.allowed.map((a) => a.name), ...expectedOutcome.denied.map((d) => nodeName(d.to))]
+    if (expectedOutcome.foreign.length === 0 && !names.includes(answer.by))
+      return broken(`${got}, which is no endpoint of ${c.frontend.service.key}`)
+    const behind = expectedOutcome.allowed.filter((a) => a.name === answer.by)
+    const [played] = idleBehind(lab, c.frontend, behind, evidence, true)
+    if (played !== undefined) return broken(played)
+  }
+  return held(got)
+}
+
+function serviceReason(lab: Lab, { from, frontend, family }: Case, evidence: Evidence): string | undefined {
+  if (!frontend) return undefined
+  const { without, denied, allowed } = expectedOutcomeOf(lab, from, frontend, family)
+  if (without === 'refused') return `nobody is behind Service ${frontend.service.key}`
+  if (without === 'dropped') return `Service ${frontend.service.key} is Local and has no endpoint here`
+  const first = denied[0]
+  if (first && allowed.length === 0) return why(first.from, first.to, first.verdict)
+  return idleBehind(lab, frontend, allowed, evidence, false).join('; ') || undefined
+}
+
+/** Who refused, and whether that denies anything. */
+function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome {
+  const { address, kind, port, family } = question
+  if (c.frontend) {
+    const expectedOutcome = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
+    if (expectedOutcome.without === 'refused') return held(`refused: nobody is behind Service ${c.frontend.service.key}`)
+    return broken(`${heard(answer)}, though Service ${c.frontend.service.key} has endpoints`)
+  }
+  if (isLoopback(address)) return held(`refused: nobody listens on ${nodeName(c.from)}'s own loopback`)
+  const ip = parseIp(address)!
+  if (lab.serviceCIDRs.some((cidr) => contains(parseCidr(cidr)!, ip)))
+    return held(`refused: no Service has ${family === 6 ? `[${address}]` : address}:${port}/${kind}`)
+  // Whoever has the address was reached: a router has no listeners of ours.
+  const who = c.to ? nodeName(c.to) : address
+  return broken(`refused${whose(c, question)}: ${who} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
+}
+
+function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outcome {
+  const none = noWay(lab, c)
+  const noneText = `silence, and no refusal was heard: ${none}, as the topology has it`
+  // It never gets to a host: what a rule there counted was another one's.
+  if (none !== undefined && c.from.kind === 'external') return held(noneText)
+  const proof = evidence.proof?.(question)
+  if (proof?.by === 'rule') {
+    const host = lab.hosts.find((h) => h.netns === proof.rule.ns)?.name ?? proof.rule.ns
+    return held(`dropped on ${host} by the rule "${said(proof.rule.rule)}", which counted it`)
+  }
+  if (isNobodys(c, question)) return held(`silence: no node of the lab has ${question.address}`)
+  const lost = unproven(lab, proof)
+  if (lost !== undefined) return broken(lost)
+  if (none !== undefined) return held(noneText)
+  if (c.frontend && expectedOutcomeOf(lab, c.from, c.frontend, c.family).without === 'dropped')
+    return held(`silence: Service ${c.frontend.service.key} is Local and has no endpoint here`)
+  return broken(`silence${whose(c, question)}, but nothing in the lab denies it: it got lost`)
+}
+
+function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
+  const got = heard(answer)
+  const said = verdictOf(lab, c)
+  switch (answer.outcome) {
+    case 'ok':
+      if (
+        isLoopback(question.address) &&
+        question.kind !== 'icmp' &&
+        evidence.listener(question.netns, question.kind, question.port) === 'ours'
+      )
+        return held("nobody but the test itself listens on that node's loopback")
+      return broken(said ? `${got}; ${why(c.from, peerOf(lab, c)!, said)}` : got)
+    case 'refused':
+      return refused(lab, c, question, answer)
+    case 'timeout':
+      return silent(lab, c, question, evidence)
+    case 'unreachable':
+    case 'prohibited': {
+      const none = noWay(lab, c)
+      if (none !== undefined) return held(`${got}: ${none}`)
+      if (!c.isOwned && !c.frontend) return held(got)
+      return broken(`${got}, but nothing in the lab denies it in this way: the path is broken`)
+    }
+    default:
+      return broken(got)
+  }
+}
+
+/** Answers of all tries, the same said once. */
+function evaluateCase(
+  lab: Lab,
+  entry: Expectation,
+  c: Case,
+  evidence: Evidence,
+): { readonly outcomes: readonly Outcome[]; readonly tested: number } {
+  const outcomes = c.questions.flatMap((q): Outcome[] => {
+    const answer = evidence.answer(q)
+    if (!answer) return []
+    return [entry.result === 'allow' ? allowed(lab, c, q, answer, evidence) : denied(lab, c, q, answer, evidence)]
+  })
+  return { outcomes, tested: outcomes.length }
+}
+
+function titleOf({ from, to, port, result, wire }: Expectation): string {
+  const on = port === 'icmp' ? '' : ` on ${port}`
+  const wearing = wire === undefined ? '' : wire.length === 0 ? ', bare on the underlay' : `, wearing ${wire.join(', ')} on the underlay`
+  return `${from} ${result === 'allow' ? 'reaches' : 'does not reach'} ${to}${on}${wearing}`
+}
+
+const wearing = (wire: readonly string[]): string => `seen on the underlay ${wire.length === 0 ? 'bare' : `inside ${wire.join(', ')}`}`
+
+function check(lab: Lab, { id, entry, source, cases, problem }: Expected, evidence: Evidence): Check {
+  const { from, to, port } = entry
+  const common = { id, group: 'expect', title: titleOf(entry), from, to, port, ...(source ? { source } : {}) } as const
+  if (problem !== undefined) return { ...common, status: 'failed', detail: problem, tested: 0 }
+  const results = cases.map((c) => ({ c, ...evaluateCase(lab, entry, c, evidence) }))
+  const tested = results.reduce((n, r) => n + r.tested, 0)
+  if (tested === 0) return { ...common, status: 'failed', detail: 'it could not be asked', tested }
+  const bad = results.find((r) => r.outcomes.some((o) => !o.held))
+  const over = (c: Case): string => (cases.length > 1 ? `${familyName(c.family)}: ` : '')
+  if (bad) {
+    const wrong = bad.outcomes.filter((o) => !o.held)
+    const often = wrong.length < bad.outcomes.length ? `${wrong.length} of ${bad.outcomes.length} times: ` : ''
+    const detail = `${over(bad.c)}${often}${wrong[0]!.text}`
+    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, bad.c.questions[0]!) }
+  }
+  const encapsulation =
+    entry.wire === undefined ? [] : cases.flatMap((c) => ({ c, wrong: encapsulationMismatch(lab, c, entry.wire!, evidence) }))
+  const strange = encapsulation.find((w) => w.wrong)
+  if (strange?.wrong) {
+    const detail = `${over(strange.c)}${strange.wrong.text}`
+    if (strange.wrong.isUnknown) return { ...common, status: 'skipped', detail, tested }
+    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, strange.c.questions[0]!) }
+  }
+  const texts = [...new Set(results.flatMap((r) => r.outcomes.map((o) => o.text)))]
+  return { ...common, status: 'passed', detail: [...texts, ...(encapsulation.length > 0 ? [wearing(entry.wire!)] : [])].join('; '), tested }
+}
+
+export function evaluateExpectations({ lab }: TestPlan, expected: readonly Expected[], evidence: Evidence): Findings {
+  return { checks: expected.map((e) => check(lab, e, evidence)) }
+}

@@ -1,0 +1,33 @@
+/** Every container of the topology runs or ended well, and listens on the ports that it declares. */
+import type { ContainerState } from '../../evidence/containers.ts'
+import { Tally, type Failing } from '../../evidence/tally.ts'
+import type { Check } from '../../check.ts'
+
+const failing = ({ pod, name }: ContainerState, what: string): Failing => ({
+  from: pod.key,
+  detail: `container ${name} ${what}`,
+  source: pod.source,
+  reproduce: ['logs', pod.key, '--container', name],
+})
+
+export function evaluateContainers(states: readonly ContainerState[]): Check[] {
+  const run = new Tally('model', 'containers-run', 'every container runs, or ended with code 0')
+  const listen = new Tally('model', 'containers-listen', 'a container listens on the TCP and UDP ports it declares')
+  for (const state of states) {
+    const { trouble, isDone } = state
+    run.add(trouble === undefined || isDone ? undefined : failing(state, trouble))
+    // Of one that crashed there is nothing more to say.
+    if (trouble !== undefined && !isDone) continue
+    for (const port of state.declared)
+      listen.add(
+        trouble !== undefined || state.idle.includes(port)
+          ? { ...failing(state, `declares ${port} but ${trouble ?? 'does not listen there'}`), port }
+          : undefined,
+      )
+  }
+  const done = states.filter((s) => s.isDone).length
+  return [
+    ...run.checks(done > 0 ? `containers, ${done} of them ended with code 0` : 'containers', 'no pod has containers'),
+    ...listen.checks('ports', 'no container that is well declares a TCP or UDP port'),
+  ]
+}

@@ -1,0 +1,55 @@
+/**
+ * The invariants of the container network model, as promises about a running lab: addresses, containers, paths without NAT,
+ * closed ports, the cluster's edge, MTU, headers on the wire, and that nothing odd was counted meanwhile.
+ */
+import { evaluateAddresses } from './addresses.ts'
+import { closedQuestions, evaluateClosed } from './closed.ts'
+import { evaluateContainers } from './containers.ts'
+import { evaluateCounters } from './counters.ts'
+import { edgeQuestions, evaluateEdge } from './edge.ts'
+import { hostPairs } from './pairs.ts'
+import { controlListeners, evaluatePaths, pathCells, pathQuestions } from './paths.ts'
+import { evaluateSizes, sizeQuestions } from './sizes.ts'
+import { evaluateWire, trainQuestions, wireQuestions } from './wire.ts'
+import type { Readings } from '../../evidence/readings.ts'
+import type { Evidence, CheckSource } from '../../check-source.ts'
+
+const NO_READINGS: Readings = { nodes: new Map(), containers: [] }
+
+/** What a busy machine kept who listens from hearing. */
+const unheard = ({ heard }: Evidence): string[] =>
+  heard !== undefined && heard.lost > 0
+    ? [
+        `${heard.lost} frames on the underlay came too fast for who listened there: pairs of which none was heard are not judged by their headers`,
+      ]
+    : []
+
+export const model: CheckSource = {
+  group: 'model',
+  listening: controlListeners,
+  questions: (plan) => [
+    ...pathQuestions(plan),
+    ...closedQuestions(plan),
+    ...edgeQuestions(plan),
+    ...sizeQuestions(plan),
+    ...trainQuestions(plan),
+  ],
+  watched: wireQuestions,
+  judge: (plan, evidence) => {
+    const readings = evidence.readings ?? NO_READINGS
+    return {
+      checks: [
+        ...evaluateAddresses(plan, readings),
+        ...evaluateContainers(readings.states ?? []),
+        ...evaluatePaths(plan, evidence),
+        ...evaluateClosed(plan, evidence, readings),
+        ...evaluateEdge(plan, evidence),
+        ...evaluateSizes(plan, evidence, readings),
+        ...evaluateWire(plan, evidence, evidence.heard, evidence.caught),
+        ...evaluateCounters(plan, readings, evidence.lateRefusals),
+      ],
+      cells: pathCells(plan, evidence),
+      untested: [...hostPairs(plan).untested, ...unheard(evidence)],
+    }
+  },
+}

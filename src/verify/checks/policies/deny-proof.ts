@@ -1,0 +1,177 @@
+/**
+ * Proves denies: compares what rules counted with what was asked, and where a rule counted too little asks parts of
+ * it again until the question is found that no rule ever met.
+ */
+import type { NamespacePool, Job } from '../../../netns/namespace-pool.ts'
+import type { Lab } from '../../../lab/lab.ts'
+import type { DenyRule } from '../../../policy/policy.ts'
+import { questionKey, type Asked } from '../../check-source.ts'
+import type { Answer, Question } from '../../probing/question.ts'
+import { buckets, counted, readCounts, type Bucket, type Counts } from './deny-counters.ts'
+
+/** What stands behind a silence. */
+export type Proof =
+  /** The rule that had to drop it counted it. */
+  | { readonly by: 'rule'; readonly rule: DenyRule }
+  /** No rule did: it was lost somewhere else. `among`: one of so many it is, and asking again did not tell which. */
+  | { readonly by: 'nobody'; readonly rules: readonly DenyRule[]; readonly among: number }
+  /** It was asked again, and this came back: whatever kept it silent the first time, it was no rule. */
+  | { readonly by: 'answer'; readonly answer: Answer }
+  /** Nobody knows: the counters of a host could not be read. */
+  | { readonly by: 'unread'; readonly why: string }
+  /** Nothing in the lab denies it: silence is no promise kept. */
+  | { readonly by: 'no-rule' }
+
+/** By {@link questionKey}. */
+export type Proofs = ReadonlyMap<string, Proof>
+
+/** How a proof reaches the machine. */
+export interface Means {
+  /** Asks again, all at once; answers in the order of the questions. */
+  ask(questions: readonly Question[]): Promise<readonly Answer[]>
+  count(): Promise<Counts>
+}
+
+/** Rounds of asking again before a group stays a group. */
+const ROUNDS = 16
+
+/** Packets of a question that stays silent: the asker says datagrams twice, and the first SYN is repeated after a second. */
+const packets = (q: Question): number => (q.kind === 'tcp' ? 1 : 2)
+
+const sum = (questions: readonly Question[]): number => questions.reduce((n, q) => n + packets(q), 0)
+
+/** Whether silence may be what was wanted; two promises that contradict each other expect nothing at all of a question. */
+const mayBeSilent = (q: Asked): boolean => q.expected.length === 0 || q.expected.includes('timeout')
+
+const wayOf = (q: Question): string => `${q.netns} ${q.address} ${questionKey(q)}`
+
+/** A host's counters of one family. */
+interface Place {
+  readonly ns: string
+  readonly family: 4 | 6
+}
+
+/** Where the rules are that must silence these questions. */
+export function counters(lab: Lab, questions: readonly Question[]): Place[] {
+  const found = new Map(buckets(lab, questions).flatMap((b) => b.rules.map((r) => [`${r.ns} ${r.family}`, { ns: r.ns, family: r.family }])))
+  return [...found.values()]
+}
+
+const placeKey = ({ ns, family }: Place): string => `${ns} ${family}`
+
+/** Why counters could not be read, by {@link placeKey}. */
+type Unread = Map<string, string>
+
+/** Reads the counters of hosts: one process a host and family. A host that is gone is another check's business. */
+async function count(places: readonly Place[], pool: NamespacePool, unread: Unread): Promise<Counts> {
+  const counts = new Map<string, number>()
+  const tool = { 4: 'iptables-save', 6: 'ip6tables-save' } as const
+  const jobs = places.map(({ ns, family }): Job => ({ ns, steps: [{ run: [tool[family], '-c', '-t', 'filter'] }] }))
+  await pool.run(jobs, (index, [result]) => {
+    const place = places[index]!
+    const { ns, family } = place
+    if (result?.code !== 0) return void unread.set(placeKey(place), result?.stderr.trim() ?? 'no answer')
+    readCounts(ns, family, result.stdout, counts)
+  })
+  return counts
+}
+
+/**
+ * What stands behind each silent question.
+ * @param silent questions that heard nothing, each asked once between the two readings
+ * @param unread why counters could not be read, by `namespace family`
+ */
+export async function prove(
+  lab: Lab,
+  silent: readonly Asked[],
+  before: Counts,
+  after: Counts,
+  means: Means,
+  unread: ReadonlyMap<string, string> = new Map(),
+): Promise<Proofs> {
+  const proofs = new Map<string, Proof>(silent.map((q) => [questionKey(q), { by: 'no-rule' }]))
+  const expected = new Map(silent.map((q) => [questionKey(q), q.expected]))
+  const set = (b: Bucket, proof: (q: Question) => Proof): void => {
+    for (const q of b.questions) proofs.set(questionKey(q), proof(q))
+  }
+  const dropped = (b: Bucket): void => set(b, () => ({ by: 'rule', rule: b.rules[0]! }))
+  const lost = (b: Bucket): void => set(b, () => ({ by: 'nobody', rules: b.rules, among: 1 }))
+
+  /** Groups in doubt, one list a bucket: of each list one is asked in a round, so that rules are not shared. */
+  let doubts: Bucket[][] = []
+  for (const b of buckets(lab, silent)) {
+    const why = b.rules.map((r) => unread.get(placeKey(r))).find((w) => w !== undefined)
+    if (why !== undefined) set(b, () => ({ by: 'unread', why }))
+    else if (counted(b, before, after) >= sum(b.questions)) dropped(b)
+    // What is lost together, for want of a way from one node or to one, stands together.
+    else doubts.push([{ ...b, questions: b.questions.toSorted((x, y) => wayOf(x).localeCompare(wayOf(y))) }])
+  }
+  for (let round = 0; doubts.length > 0 && round < ROUNDS; round++) {
+    const asked = doubts.map((groups) => groups[0]!)
+    const start = await means.count()
+    const answers = await means.ask(asked.flatMap((b) => b.questions))
+    const end = await means.count()
+    let at = 0
+    doubts = doubts.flatMap((groups) => {
+      const [b, ...rest] = groups as [Bucket, ...Bucket[]]
+      const still: Question[] = []
+      for (const q of b.questions) {
+        const answer = answers[at++]
+        if (answer?.outcome === 'timeout') still.push(q)
+        // Behind a Service another endpoint may answer, and well so: that says nothing about the first.
+        else if (answer && !expected.get(questionKey(q))!.includes(answer.outcome)) proofs.set(questionKey(q), { by: 'answer', answer })
+        else proofs.set(questionKey(q), { by: 'rule', rule: b.rules[0]! })
+      }
+      const n = counted(b, start, end)
+      const now = { ...b, questions: still }
+      if (still.length === 0) return rest.length > 0 ? [rest] : []
+      // Less than nothing: the host was there before.
+      if (n <= 0) lost(now)
+      else if (n >= sum(still) || still.length === 1) dropped(now)
+      else {
+        const half = Math.ceil(still.length / 2)
+        rest.unshift({ ...b, questions: still.slice(0, half) }, { ...b, questions: still.slice(half) })
+      }
+      return rest.length > 0 ? [rest] : []
+    })
+  }
+  for (const groups of doubts) {
+    const questions = groups.flatMap((b) => b.questions)
+    for (const b of groups) set(b, () => ({ by: 'nobody', rules: b.rules, among: questions.length }))
+  }
+  return proofs
+}
+
+/** Watches the rules that deny while questions are asked: made before, told afterwards what was heard. */
+export class DenyWatch {
+  readonly #lab: Lab
+  readonly #pool: NamespacePool
+  readonly #places: readonly Place[]
+  readonly #before: Counts
+  readonly #unread: Unread
+
+  private constructor(lab: Lab, pool: NamespacePool, places: readonly Place[], before: Counts, unread: Unread) {
+    this.#unread = unread
+    this.#lab = lab
+    this.#pool = pool
+    this.#places = places
+    this.#before = before
+  }
+
+  /** @param asked everything that is about to be asked */
+  static async start(lab: Lab, asked: readonly Asked[], pool: NamespacePool): Promise<DenyWatch> {
+    const places = counters(lab, asked.filter(mayBeSilent))
+    const unread: Unread = new Map()
+    return new DenyWatch(lab, pool, places, await count(places, pool, unread), unread)
+  }
+
+  /**
+   * What stands behind every silence.
+   * @param ask asks again, each question once
+   */
+  async end(asked: readonly Asked[], answer: (q: Question) => Answer | undefined, ask: Means['ask']): Promise<Proofs> {
+    const silent = asked.filter((q) => mayBeSilent(q) && answer(q)?.outcome === 'timeout')
+    const again = (): Promise<Counts> => count(this.#places, this.#pool, this.#unread)
+    return prove(this.#lab, silent, this.#before, await again(), { ask, count: again }, this.#unread)
+  }
+}

@@ -1,0 +1,206 @@
+/** What answers say about Services: probes → checks. */
+import type { Lab } from '../../../lab/lab.ts'
+import { nodeName } from '../../../trace/predict/places.ts'
+import type { Check } from '../../check.ts'
+import { idleContainer } from '../../evidence/idle.ts'
+import { heard, reproduce, unproven } from '../policies/evaluate.ts'
+import { why } from '../policies/titles.ts'
+import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
+import type { Answer, Question } from '../../probing/question.ts'
+import { actorAt, withoutPort } from './actors.ts'
+import type { Allowed, ServiceFrontend } from './expected-outcome.ts'
+import type { ServiceProbe, Promise, ServiceQuestions } from './services.ts'
+
+interface Failure {
+  readonly id: keyof typeof TITLES
+  readonly text: string
+}
+
+const TITLES = {
+  'service-answers': 'a Service is answered by its endpoints',
+  'service-source': 'endpoints see who the client is',
+  'service-refuses': 'a Service without endpoints refuses',
+  'service-local': 'a Local Service drops what has no endpoint here',
+  'service-policy': 'policies are asked about the pod behind a Service',
+  'service-affinity': 'a client with session affinity stays with its endpoint',
+  'deny-unproven': 'what is denied is dropped by a policy, not lost on the way',
+} as const
+
+/** Containers of these endpoints that leave their port to nobody, or to the test. Some kernels have no sockets for SCTP. */
+export function idleBehind(
+  lab: Lab,
+  { port }: ServiceFrontend,
+  behind: readonly Allowed[],
+  evidence: Evidence,
+  answered: boolean,
+): string[] {
+  if (port.protocol === 'SCTP') return []
+  const kind = port.protocol.toLowerCase() as 'tcp' | 'udp'
+  return behind.flatMap((a) => idleContainer(actorAt(lab, a.endpoint.ip), { kind, port: a.endpoint.port }, evidence, answered) ?? [])
+}
+
+/** What one answer breaks; nothing if it keeps the promise. */
+function failureOf(
+  lab: Lab,
+  { from, frontend, expectedOutcome }: ServiceProbe,
+  question: Question,
+  answer: Answer,
+  evidence: Evidence,
+): Failure | undefined {
+  const { without, allowed, denied, foreign } = expectedOutcome
+  const got = heard(answer)
+  if (without === 'refused')
+    return answer.outcome === 'refused' ? undefined : { id: 'service-refuses', text: `${got}, though nobody is behind it` }
+  const isSilent = answer.outcome === 'timeout' || (from.kind === 'host' && answer.outcome === 'prohibited')
+  const lost = (): Failure | undefined => {
+    const text = answer.outcome === 'timeout' ? unproven(lab, evidence.proof?.(question)) : undefined
+    return text === undefined ? undefined : { id: 'deny-unproven', text }
+  }
+  if (without === 'dropped') {
+    const node = frontend.host?.name ?? (from.kind === 'pod' ? from.host : from.name)
+    return isSilent ? lost() : { id: 'service-local', text: `${got}, though ${node} has no endpoint and the Service is Local` }
+  }
+  if (answer.outcome !== 'ok') {
+    if (foreign.length > 0) return undefined
+    if (isSilent && denied.length > 0) return lost()
+    if (allowed.length === 0) return { id: 'service-policy', text: `${got}, and what policies deny is dropped without a word` }
+    const idle = idleBehind(lab, frontend, allowed, evidence, false)
+    return { id: 'service-answers', text: [`${got}; behind it: ${allowed.map((a) => a.name).join(', ')}`, ...idle].join('; ') }
+  }
+  if (answer.by === undefined) {
+    if (allowed.length + foreign.length > 0) return undefined
+    return { id: 'service-policy', text: `answered; ${why(denied[0]!.from, denied[0]!.to, denied[0]!.verdict)}` }
+  }
+  const mine = allowed.find((a) => a.name === answer.by)
+  if (!mine) {
+    const kept = denied.find((d) => nodeName(d.to) === answer.by)
+    if (kept) return { id: 'service-policy', text: `${got}; ${why(kept.from, kept.to, kept.verdict)}` }
+    if (foreign.length > 0) return undefined
+    return {
+      id: 'service-answers',
+      text: `${got}, which is no endpoint of it; behind it: ${allowed.map((a) => a.name).join(', ') || 'nobody this client may reach'}`,
+    }
+  }
+  const [idle] = idleBehind(lab, frontend, [mine], evidence, true)
+  if (idle !== undefined) return { id: 'service-answers', text: idle }
+  const seen = answer.seen === undefined ? undefined : withoutPort(answer.seen)
+  if (seen === undefined || mine.seen.includes(seen)) return undefined
+  return { id: 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }
+}
+
+const doorName = ({ frontend }: ServiceProbe): string =>
+  frontend.external ?? (frontend.host ? frontend.host.name : `svc/${frontend.service.key}`)
+
+/** A probe's answers, in words that count. */
+interface Result {
+  readonly failures: readonly Failure[]
+  readonly by: readonly string[]
+  readonly asked: number
+  readonly silent: number
+}
+
+function evaluateKnock(lab: Lab, probe: ServiceProbe, evidence: Evidence): Result {
+  const failures: Failure[] = []
+  const by: string[] = []
+  let asked = 0
+  let silent = 0
+  for (const question of probe.questions) {
+    const answer = evidence.answer(question)
+    if (!answer) continue
+    asked++
+    if (answer.outcome === 'ok' && answer.by !== undefined) by.push(answer.by)
+    if (answer.outcome === 'timeout') silent++
+    const failure = failureOf(lab, probe, question, answer, evidence)
+    if (failure) failures.push(failure)
+  }
+  if (probe.frontend.service.affinity !== undefined && new Set(by).size > 1)
+    failures.push({ id: 'service-affinity', text: `answered by ${[...new Set(by)].join(' and ')} in turn` })
+  return { failures, by, asked, silent }
+}
+
+function failed(probe: ServiceProbe, failures: readonly Failure[], tested: number): Check[] {
+  const texts = new Map<string, { failure: Failure; times: number }>()
+  for (const failure of failures) {
+    const key = `${failure.id} ${failure.text}`
+    texts.set(key, { failure, times: (texts.get(key)?.times ?? 0) + 1 })
+  }
+  const { kind, port, family } = probe.questions[0]!
+  const [from, to] = [nodeName(probe.from), doorName(probe)]
+  return [...texts.values()].map(({ failure, times }) => ({
+    id: failure.id,
+    group: 'service',
+    title: TITLES[failure.id],
+    status: 'failed',
+    from,
+    to,
+    port: `${port}/${kind}`,
+    detail: `${times < tested && failure.id !== 'service-affinity' ? `${times} of ${tested} times: ` : ''}${failure.text}`,
+    source: probe.frontend.service.source,
+    tested,
+    ...reproduce(from, to, { kind, port, family }),
+  }))
+}
+
+const tally = (names: readonly string[]): string => {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, n]) => `${name} (${n})`).join(', ')
+}
+
+function evaluatePromise(lab: Lab, promise: Promise, evidence: Evidence): Check[] {
+  const { frontend, family, kind, probes, meetsAll } = promise
+  const results = probes.map((k) => ({ probe: k, ...evaluateKnock(lab, k, evidence) }))
+  const failures = results.flatMap((r) => failed(r.probe, r.failures, r.asked))
+  const tested = results.reduce((n, r) => n + r.asked, 0)
+  const { service, port } = frontend
+  const l4 = port.protocol.toLowerCase()
+  const number = kind === 'node' ? port.nodePort : port.port
+  const both = service.clusterIPs.length > 1 ? ` over IPv${family}` : ''
+  const common = {
+    id: `service:${service.key}:${number}/${l4}${frontend.external === undefined ? (service.clusterIPs.length > 1 ? `:ipv${family}` : '') : `:${frontend.external}`}`,
+    group: 'service',
+    title:
+      kind === 'node'
+        ? `node port ${number}/${l4} of Service ${service.key} answers as it should${both}`
+        : kind === 'external'
+          ? `external address ${frontend.external} of Service ${service.key} answers as it should on port ${number}/${l4}`
+          : `Service ${service.key} port ${number}/${l4} answers as it should${both}`,
+    source: service.source,
+    tested,
+  } as const
+  if (failures.length > 0) return failures
+  if (tested === 0) return [{ ...common, status: 'skipped', detail: 'nobody in the lab can ask it' }]
+  const by = results.flatMap((r) => r.by)
+  const endpoints = [...new Set(port.endpoints.filter((e) => e.family === family).flatMap((e) => e.pod ?? []))]
+  const unmet = endpoints.filter((e) => !by.includes(e))
+  // Who does not say who it is cannot be missed.
+  if (meetsAll && by.length === tested && unmet.length > 0)
+    return [
+      {
+        ...common,
+        id: 'service-spreads',
+        title: 'every endpoint of a Service gets connections',
+        status: 'failed',
+        detail: `${unmet.join(', ')} got none of ${tested}: ${tally(by)}`,
+      },
+    ]
+  const foreign = probes.some((k) => k.expectedOutcome.foreign.length > 0)
+  if (foreign && by.length === 0)
+    return [
+      {
+        ...common,
+        status: 'skipped',
+        detail: `who is behind it is no pod of the lab: ${results.map((r) => `${nodeName(r.probe.from)} heard ${r.silent === r.asked ? 'silence' : 'an answer'}`).join(', ')}`,
+      },
+    ]
+  const silent = results.reduce((n, r) => n + r.silent, 0)
+  const without = probes.find((k) => k.expectedOutcome.without === 'refused') ? 'refused: nobody is behind it' : undefined
+  const words =
+    without ??
+    [by.length > 0 ? `answered by ${tally(by)}` : '', silent > 0 ? `${silent} dropped, as computed` : ''].filter(Boolean).join('; ')
+  return [{ ...common, status: 'passed', detail: words || 'answered' }]
+}
+
+export function evaluateServices({ lab }: TestPlan, { promises, untested }: ServiceQuestions, evidence: Evidence): Findings {
+  return { checks: promises.flatMap((p) => evaluatePromise(lab, p, evidence)), untested }
+}

@@ -1,0 +1,267 @@
+/**
+ * What the lab's Services promise: who connects to a cluster address or a node port is answered by one of the
+ * endpoints, seen as itself where the API says so; refused where nobody is behind it; left waiting where the Service is
+ * Local and nobody is here, or where policies deny every endpoint.
+ */
+import { addressOf, type External, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
+import type { Actor } from '../../../lab/policy/verdict.ts'
+import type { Family } from '../../../topology/address.ts'
+import { nodeName } from '../../../trace/predict/places.ts'
+import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
+import type { Listening } from '../../probing/question.ts'
+import { declaring } from '../../evidence/idle.ts'
+import { actorAt } from './actors.ts'
+import { entrance, externalAddresses, expectedOutcomeOf, type ServiceFrontend, type ExpectedOutcome } from './expected-outcome.ts'
+import { evaluateServices } from './evaluate.ts'
+
+/** Somebody who probes, once or several times. */
+export interface ServiceProbe {
+  readonly from: Actor
+  readonly frontend: ServiceFrontend
+  readonly family: Family
+  readonly expectedOutcome: ExpectedOutcome
+  readonly questions: readonly Asked[]
+}
+
+/** One port of one Service in one family, at its cluster address, at its node ports, or at an external address. */
+export interface Promise {
+  readonly frontend: Omit<ServiceFrontend, 'host'>
+  readonly family: Family
+  readonly kind: 'cluster' | 'node' | 'external'
+  readonly probes: readonly ServiceProbe[]
+  /** Enough tries that every endpoint must have been met. */
+  readonly meetsAll: boolean
+}
+
+export interface ServiceQuestions {
+  readonly promises: readonly Promise[]
+  readonly untested: readonly string[]
+}
+
+/** Labs of up to so many pods ask from every pod; others from one of each host. */
+const SMALL = 12
+/** Node ports are asked on so many hosts of each Service port, dealt round. */
+const MAX_HOSTS = 8
+/** More tries than this to meet every endpoint are not worth it: from six endpoints on they are only counted. */
+const MAX_TRIES = 100
+/** Questions about Services in one run, beyond which each asker tries once. */
+const BUDGET = 4000
+/** Times a client with session affinity comes back. */
+const RETURNS = 4
+
+/**
+ * Tries after which one of `n` equally likely endpoints has not been met once in 10^9 runs:
+ * n (1 - 1/n)^t < 10^-9.
+ */
+export const triesFor = (n: number): number => (n < 2 ? 1 : Math.ceil(Math.log(n * 1e9) / -Math.log(1 - 1 / n)))
+
+/** Outcomes that keep the promise. */
+function expected(from: Actor, { without, allowed, denied, foreign }: ExpectedOutcome): Asked['expected'] {
+  if (without === 'refused') return ['refused']
+  // A host that may not send is told so by its own kernel.
+  const silence: Asked['expected'] = from.kind === 'host' ? ['timeout', 'prohibited'] : ['timeout']
+  if (without === 'dropped') return silence
+  if (foreign.length > 0) return ['ok', 'refused', 'timeout', 'unreachable', 'prohibited']
+  return [...(allowed.length > 0 ? (['ok'] as const) : []), ...(denied.length > 0 ? silence : [])]
+}
+
+function probe(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family, times: number): ServiceProbe | undefined {
+  const isNodePort = frontend.host !== undefined && frontend.external === undefined
+  const own = isNodePort ? addressOf(frontend.host, family) : frontend.service.clusterIPs.find((a) => a.family === family)?.ip
+  const address = frontend.external ?? own
+  const port = isNodePort ? frontend.port.nodePort : frontend.port.port
+  if (address === undefined || port === undefined || addressOf(from, family) === undefined) return undefined
+  const expectedOutcome = expectedOutcomeOf(lab, from, frontend, family)
+  const question: Asked = {
+    netns: from.netns,
+    kind: frontend.port.protocol.toLowerCase() as Asked['kind'],
+    family,
+    address,
+    port,
+    expected: expected(from, expectedOutcome),
+  }
+  // One try says all where chance has no part in it.
+  const chance = expectedOutcome.allowed.length + expectedOutcome.denied.length > 1
+  const count = chance ? times : 1
+  return { from, frontend, family, expectedOutcome, questions: Array.from({ length: count }, (_, nth) => ({ ...question, nth })) }
+}
+
+/** Pods that ask: all, or one a host. */
+function askers(lab: Lab): Pod[] {
+  if (lab.pods.length <= SMALL) return [...lab.pods]
+  return lab.hosts.flatMap((h) => lab.pods.find((p) => p.host === h.name) ?? [])
+}
+
+/** Who asks a cluster address: those, one of its own endpoints, which may meet itself, and a host. */
+function clients(lab: Lab, { port }: Omit<ServiceFrontend, 'host'>, family: Family): Actor[] {
+  const own = port.endpoints.find((e) => e.family === family && e.pod !== undefined)
+  const pod = own && lab.pods.find((p) => p.key === own.pod)
+  return [...new Set([...askers(lab), ...(pod ? [pod] : [])]), ...lab.hosts.slice(0, 1)]
+}
+
+/** Whether every endpoint may answer everybody who asks: then each must be met. */
+const isEven = (probes: readonly ServiceProbe[], n: number): boolean =>
+  probes.every(
+    (k) => k.expectedOutcome.allowed.length === n && k.expectedOutcome.denied.length === 0 && k.expectedOutcome.foreign.length === 0,
+  )
+
+function clusterPromise(lab: Lab, frontend: Omit<ServiceFrontend, 'host'>, family: Family, turn: number, isThrifty: boolean): Promise {
+  const everybody = clients(lab, frontend, family)
+  const n = frontend.port.endpoints.filter((e) => e.family === family).length
+  const tries = triesFor(n)
+  const wanted = isThrifty || tries > MAX_TRIES ? 1 : Math.ceil(tries / Math.max(everybody.length, 1))
+  const times = frontend.service.affinity === undefined ? wanted : RETURNS
+  // Linux rations refusals, six in a row for one client: they are dealt over those who ask.
+  const from = n === 0 ? everybody.slice(turn % everybody.length).slice(0, 1) : everybody
+  const probes = from.flatMap((p) => probe(lab, p, frontend, family, times) ?? [])
+  const asked = probes.reduce((sum, k) => sum + k.questions.length, 0)
+  return {
+    frontend,
+    family,
+    kind: 'cluster',
+    probes,
+    meetsAll: frontend.service.affinity === undefined && asked >= tries && isEven(probes, n),
+  }
+}
+
+/** Who asks a host's node port: somebody outside, else another host, else the host itself. */
+function outsider(lab: Lab, host: Host, family: Family): External | Host {
+  return lab.externals.find((x) => addressOf(x, family) !== undefined) ?? lab.hosts.find((h) => h !== host && addressOf(h, family)) ?? host
+}
+
+function nodePromise(lab: Lab, frontend: Omit<ServiceFrontend, 'host'>, family: Family, turn: number): Promise {
+  const n = lab.hosts.length
+  const hosts = n <= MAX_HOSTS ? lab.hosts : Array.from({ length: MAX_HOSTS }, (_, i) => lab.hosts[(turn * MAX_HOSTS + i) % n]!)
+  // The ration of refusals is one for all hosts' answers to one client, and nobody is behind any of them.
+  const none = frontend.port.endpoints.every((e) => e.family !== family)
+  const asked = none ? [hosts[turn % hosts.length]!] : hosts
+  const times = frontend.service.affinity === undefined ? 2 : RETURNS
+  const probes = asked.flatMap((host) => probe(lab, outsider(lab, host, family), { ...frontend, host }, family, times) ?? [])
+  return { frontend, family, kind: 'node', probes, meetsAll: false }
+}
+
+/** An external address, asked by who asks the cluster address and by somebody outside, as far as they have a way to a host. */
+function externalPromise(
+  lab: Lab,
+  frontend: Omit<ServiceFrontend, 'host'> & { readonly external: string },
+  family: Family,
+  turn: number,
+): Promise {
+  const outside = lab.externals.find((x) => addressOf(x, family) !== undefined)
+  const everybody = [...clients(lab, frontend, family), ...(outside ? [outside] : [])]
+  const ways = everybody.flatMap((from) => {
+    const host = entrance(lab, from, frontend.port, frontend.external, family)
+    return host && addressOf(from, family) !== undefined ? [{ from, host }] : []
+  })
+  // The ration of refusals, again.
+  const none = frontend.port.endpoints.every((e) => e.family !== family)
+  const asked = none ? ways.slice(turn % Math.max(ways.length, 1)).slice(0, 1) : ways
+  const times = frontend.service.affinity === undefined ? 2 : RETURNS
+  const probes = asked.flatMap(({ from, host }) => probe(lab, from, { ...frontend, host }, family, times) ?? [])
+  return { frontend, family, kind: 'external', probes, meetsAll: false }
+}
+
+/** External addresses that somebody has no way to, in sentences. */
+function unrouted(lab: Lab): string[] {
+  const all = lab.services.flatMap((service) =>
+    service.clusterIPs.flatMap(({ family }) => externalAddresses(service, family).map((ip) => ({ service, ip, family }))),
+  )
+  const text = (list: typeof all): string => list.map(({ service, ip }) => `${ip} (${service.key})`).join(', ')
+  const foreign = all.filter(({ ip }) => !lab.hosts.some((h) => h.addresses.some((a) => a.ip === ip)))
+  const far = foreign.filter(({ service, ip, family }) =>
+    service.ports.some(
+      (p) => p.endpoints.some((e) => e.family === family) && lab.hosts.slice(0, 1).every((h) => !entrance(lab, h, p, ip, family)),
+    ),
+  )
+  return [
+    ...(foreign.length > 0
+      ? [`external addresses of Services from outside, where they are no host's: ${text(foreign)}; nothing in the lab routes them to one`]
+      : []),
+    ...(far.length > 0 ? [`external addresses of Services from hosts, which have no route to them: ${text(far)}`] : []),
+  ]
+}
+
+/** Refusals one host gives one client at once: Linux rations them (`net.ipv4.icmp_ratelimit`), six in a row, and others ask too. */
+const RATION = 4
+
+/** Leaves out Services without endpoints that nobody would be refused by any more. */
+function rationed(promises: readonly Promise[]): Promise[] {
+  const given = new Map<string, number>()
+  return promises.filter(({ probes }) => {
+    const [probe] = probes
+    if (probe?.expectedOutcome.without !== 'refused') return true
+    const host = probe.frontend.host?.name ?? (probe.from.kind === 'pod' ? probe.from.host : probe.from.name)
+    const key = `${host} ${probe.from.netns}`
+    given.set(key, (given.get(key) ?? 0) + 1)
+    return given.get(key)! <= RATION
+  })
+}
+
+const made = new WeakMap<TestPlan, ServiceQuestions>()
+
+/** Every question about Services. */
+export function serviceQuestions(plan: TestPlan): ServiceQuestions {
+  let found = made.get(plan)
+  if (found) return found
+  const { lab } = plan
+  const untested: string[] = []
+  const build = (isThrifty: boolean): Promise[] => {
+    let turn = 0
+    return lab.services.flatMap((service) =>
+      service.ports.flatMap((port) =>
+        service.clusterIPs.flatMap(({ family }) => [
+          clusterPromise(lab, { service, port }, family, turn++, isThrifty),
+          ...(port.nodePort === undefined ? [] : [nodePromise(lab, { service, port }, family, turn)]),
+          ...externalAddresses(service, family).map((external) => externalPromise(lab, { service, port, external }, family, turn)),
+        ]),
+      ),
+    )
+  }
+  const size = (promises: readonly Promise[]): number =>
+    promises.reduce((n, p) => n + p.probes.reduce((m, k) => m + k.questions.length, 0), 0)
+  let promises = build(false)
+  if (size(promises) > BUDGET) {
+    promises = build(true)
+    untested.push('that every endpoint of a Service is met: there are too many Services to ask each that often')
+  }
+  if (promises.length > 0 && lab.pods.length > SMALL)
+    untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks, and one endpoint`)
+  if (promises.some((p) => p.kind === 'node') && lab.hosts.length > MAX_HOSTS)
+    untested.push(`node ports on every host: each Service is asked on ${MAX_HOSTS} of ${lab.hosts.length}`)
+  untested.push(...unrouted(lab))
+  const asked = rationed(promises)
+  if (asked.length < promises.length)
+    untested.push(
+      `${promises.length - asked.length} ports of Services without endpoints: Linux rations refusals, and more at once would look like silence`,
+    )
+  made.set(plan, (found = { promises: asked, untested }))
+  return found
+}
+
+/** Endpoints answer as who they are where no container of theirs declares the port: one that does must listen itself. */
+export function listenersBehind(lab: Lab, frontends: readonly ServiceFrontend[]): Listening[] {
+  const nodes = new Map<Actor, Map<string, Listening['ports'][number]>>()
+  for (const frontend of frontends) {
+    const protocol = frontend.port.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp'
+    for (const e of [...frontend.port.endpoints, ...(frontend.port.draining ?? [])]) {
+      const node = actorAt(lab, e.ip)
+      // Who declares SCTP may have no sockets for it on this kernel.
+      if (!node || (protocol !== 'sctp' && declaring(node, protocol, e.port))) continue
+      let ports = nodes.get(node)
+      if (!ports) nodes.set(node, (ports = new Map()))
+      ports.set(`${e.port}/${protocol}`, { protocol, port: e.port })
+    }
+  }
+  return [...nodes].map(([node, ports]) => ({ netns: node.netns, name: nodeName(node), ports: [...ports.values()] }))
+}
+
+export const services: CheckSource = {
+  group: 'service',
+  listening: (plan) =>
+    listenersBehind(
+      plan.lab,
+      serviceQuestions(plan).promises.map((p) => p.frontend),
+    ),
+  questions: (plan) => serviceQuestions(plan).promises.flatMap((p) => p.probes.flatMap((k) => k.questions)),
+  judge: (plan, evidence) => evaluateServices(plan, serviceQuestions(plan), evidence),
+}

@@ -1,0 +1,91 @@
+/** What a packet wears on the underlay, as captured; pure. */
+import type { HeaderPattern } from '../../backends/backend.ts'
+import { backendOf } from '../../backends/index.ts'
+import type { Host, Lab } from '../../lab/lab.ts'
+import type { Layer } from '../../packet/layers.ts'
+import type { Heard, Seen } from './underlay.ts'
+
+/** Headers around a packet: those between the underlay's Ethernet header and the packet's own IP header. */
+export interface Encapsulation {
+  readonly host: string
+  readonly direction: 'in' | 'out'
+  readonly headers: readonly Layer[]
+  /** Bytes the headers add to the IP packet on the link. */
+  readonly bytes: number
+  readonly src: string
+  readonly dst: string
+  readonly layers: readonly Layer[]
+}
+
+type IpLayer = Extract<Layer, { type: 'ipv4' | 'ipv6' }>
+const isIp = (l: Layer | undefined): l is IpLayer => l?.type === 'ipv4' || l?.type === 'ipv6'
+
+/** A frame taken apart; undefined for what is not IP. */
+export function encapsulation({ host, direction, layers }: Seen): Encapsulation | undefined {
+  const inner = layers.findLastIndex(isIp)
+  const packet = layers[inner]
+  if (!isIp(packet)) return undefined
+  const start = layers[0]?.type === 'ethernet' ? 1 : 0
+  const outer = layers[start]
+  const bytes = isIp(outer) ? outer.length - packet.length : 0
+  return { host, direction, headers: layers.slice(start, inner), bytes, src: packet.src, dst: packet.dst, layers: layers.slice(inner) }
+}
+
+/** Frames that carry packets between two addresses, in this order, wherever they were seen. */
+export function seenBetween(heard: Heard, src: string, dst: string): Encapsulation[] {
+  return heard.frames.flatMap((f) => {
+    const w = encapsulation(f)
+    return w?.src === src && w.dst === dst ? [w] : []
+  })
+}
+
+/** Whether packets between two hosts take the tunnel. */
+export function isTunnelled(lab: Lab, from: Host, to: Host): boolean {
+  const backend = backendOf(lab.backend)
+  return backend.wire.length > 0 && (!backend.crossSegmentOnly || from.segment !== to.segment)
+}
+
+/** The headers a pod packet must wear between two hosts, outermost first. */
+export const declared = (lab: Lab, from: Host, to: Host): readonly HeaderPattern[] =>
+  isTunnelled(lab, from, to) ? backendOf(lab.backend).wire : []
+
+const fits = (layer: Layer | undefined, { type, fields = {} }: HeaderPattern): boolean =>
+  layer?.type === type && Object.entries(fields).every(([field, value]) => (layer as unknown as Record<string, unknown>)[field] === value)
+
+/** `ipv4 > udp 8472 > vxlan 1 > ethernet`, or `nothing`. */
+export function headersText(headers: readonly Layer[]): string {
+  if (headers.length === 0) return 'nothing'
+  const more = (l: Layer): string =>
+    l.type === 'udp' ? ` ${l.dstPort}` : l.type === 'vxlan' ? ` ${l.vni}` : l.type === 'gre' && l.key !== undefined ? ` ${l.key}` : ''
+  return headers.map((l) => `${l.type}${more(l)}`).join(' > ')
+}
+
+const patternText = (pattern: readonly HeaderPattern[]): string =>
+  pattern.length === 0
+    ? 'nothing'
+    : pattern
+        .map(
+          (p) =>
+            `${p.type}${
+              ['udp', 'vxlan', 'gre'].includes(p.type)
+                ? Object.values(p.fields ?? {})
+                    .map((v) => ` ${v}`)
+                    .join('')
+                : ''
+            }`,
+        )
+        .join(' > ')
+
+/** Why a packet wears something else than declared; undefined if it does not. */
+export function headerMismatch(lab: Lab, from: Host, to: Host, w: Encapsulation): string | undefined {
+  const pattern = declared(lab, from, to)
+  const wears = `wears ${headersText(w.headers)} on the underlay of ${w.host}`
+  if (w.headers.length !== pattern.length || !pattern.every((p, i) => fits(w.headers[i], p)))
+    return `${wears} instead of ${patternText(pattern)}`
+  const bytes = pattern.length > 0 ? backendOf(lab.backend).overhead : 0
+  if (w.bytes !== bytes) return `${wears}: ${w.bytes} bytes instead of ${bytes}`
+  const [outer] = w.headers
+  if (!isIp(outer)) return undefined
+  const ends = [from, to].map((h) => h.addresses.map((a) => a.ip))
+  return ends[0]!.includes(outer.src) && ends[1]!.includes(outer.dst) ? undefined : `${wears} from ${outer.src} to ${outer.dst}`
+}

@@ -1,0 +1,203 @@
+/** Questions of a whole test, asked in rounds: what comes out differently is asked again before anybody believes it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { NamespacePool } from '../../netns/namespace-pool.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { askInWaves } from './ask-waves.ts'
+import { portKey, type Askers, type Held, type Put } from './askers.ts'
+import { readMachine, type MachineLosses, type MachineReading } from './machine.ts'
+import { questionKey, type Asked, type Evidence } from '../check-source.ts'
+import { isWholeTrain, type Answer, type Question } from './question.ts'
+import type { Readings } from '../evidence/readings.ts'
+import { actorsOf } from '../test-plan.ts'
+import type { Heard } from '../evidence/underlay.ts'
+import { dropsOf } from '../checks/policies/deny-counters.ts'
+import { DenyWatch, type Proof, type Proofs } from '../checks/policies/deny-proof.ts'
+
+/** How patiently, and whom to tell. */
+export interface AskingOptions {
+  readonly signal?: AbortSignal
+  /** What is going on, and how far it is, from 0 to 1. */
+  readonly onProgress?: (phase: string, share?: number) => void
+  /** How much longer than usual silence must last before it is an answer; 1 when absent. */
+  readonly patience?: number
+}
+
+/**
+ * Milliseconds of silence. What should be silent is believed sooner: the rest costs nothing where all is well. And
+ * before a second is over, when a SYN would be repeated: rules that deny count packets, not questions. When they are
+ * asked again to see who counts them, silence itself says nothing.
+ */
+const PATIENCE = { silent: 900, answering: 2500, counted: 400 } as const
+/** TCP repeats a SYN that is not answered for so long, milliseconds (RFC 6298, 2.1). */
+const SYN_IS_REPEATED = 1000
+/** A denied SYN that is repeated is counted twice, and hides that another one was not. */
+const BEFORE_SYN_IS_REPEATED = SYN_IS_REPEATED - 50
+/** After a second, after two more, after four more (RFC 6298, 5.5). */
+const repeatedSyns = (ms: number): number => Math.floor(Math.log2(ms / SYN_IS_REPEATED + 1))
+/** Of the second time, on a machine that may be busy. */
+const LONGER = 1.6
+/** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
+const NEIGHBOURS_AGE = 5200
+/** How often one is asked again, if the machine lost packets each time. */
+const MAX_TIMES = 3
+
+/** What was heard so far. */
+class Answers implements Evidence {
+  readonly #answers = new Map<string, Answer>()
+  readonly #first = new Map<string, Answer>()
+  held: ReadonlyMap<string, Held> = new Map()
+  lateRefusals = 0
+  proofs: Proofs = new Map()
+  readings?: Readings
+  heard?: Heard
+  caught?: Heard
+
+  proof(question: Question): Proof | undefined {
+    return this.proofs.get(questionKey(question))
+  }
+
+  answer(question: Question): Answer | undefined {
+    return this.#answers.get(questionKey(question))
+  }
+
+  first(question: Question): Answer | undefined {
+    return this.#first.get(questionKey(question))
+  }
+
+  listener(netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): ReturnType<Evidence['listener']> {
+    const held = this.held.get(portKey(netns, protocol, port))
+    return held === 'busy' ? 'container' : held
+  }
+
+  /** A later answer takes the place of the first. */
+  hear(question: Question, answer: Answer): void {
+    if (question.kind === 'tcp' && answer.outcome === 'refused') this.lateRefusals += repeatedSyns(answer.ms)
+    const key = questionKey(question)
+    const before = this.#answers.get(key)
+    if (before && !this.#first.has(key)) this.#first.set(key, before)
+    this.#answers.set(key, answer)
+  }
+}
+
+/** Each distinct question once; what any source expects of it is expected of it. */
+export function distinct(list: readonly Asked[]): Asked[] {
+  const byKey = new Map<string, Asked>()
+  for (const q of list) {
+    const key = questionKey(q)
+    const before = byKey.get(key)
+    byKey.set(key, before ? { ...before, expected: before.expected.filter((o) => q.expected.includes(o)) } : q)
+  }
+  return [...byKey.values()]
+}
+
+/** Somebody who accepts a connection and says nothing may only be busy: asker.pl's words. */
+const isHesitant = (q: Asked, answer: Answer): boolean => q.kind === 'tcp' && answer.text === 'connected, and it said nothing'
+const isAsExpected = (q: Asked, answer: Answer | undefined): boolean =>
+  answer !== undefined && q.expected.includes(answer.outcome) && !isHesitant(q, answer)
+
+/** One lost echo is believed at once, unless packets are known to have been lost for another reason. */
+const hasLost = ({ count }: Asked, answer: Answer | undefined): boolean =>
+  count !== undefined && answer?.outcome === 'ok' && !isWholeTrain(count, answer)
+
+export class Asking {
+  readonly evidence = new Answers()
+  readonly #lab: Lab
+  readonly #options: AskingOptions
+  readonly #askers: Pick<Askers, 'ask' | 'forget'>
+  readonly #read: () => MachineReading
+  readonly #before: MachineReading
+  readonly #spaces: ReadonlyMap<string, string>
+
+  constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget'>, options: AskingOptions, read = readMachine) {
+    this.#lab = lab
+    this.#askers = askers
+    this.#options = options
+    this.#read = read
+    this.#before = read()
+    this.#spaces = new Map(actorsOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
+  }
+
+  /** Asks all, once more what came out differently, and proves what stayed silent. */
+  async ask(list: readonly Asked[], pool: NamespacePool): Promise<void> {
+    const watch = await DenyWatch.start(this.#lab, list, pool)
+    await this.#round(list, 'asking', 1)
+    await this.#askAgain(list)
+    this.#options.onProgress?.('reading what was denied')
+    this.evidence.proofs = await watch.end(
+      list,
+      (q) => this.evidence.answer(q),
+      (questions) =>
+        askInWaves(
+          this.#lab,
+          this.#askers,
+          questions.map((question) => ({ question, patience: PATIENCE.counted })),
+          { ...this.#options, read: this.#read },
+        ),
+    )
+  }
+
+  /** Asks while somebody listens. */
+  async askWatched(list: readonly Asked[]): Promise<void> {
+    await this.#round(list, 'watching the underlay', 1)
+    // What got no answer before, however patiently it was asked, gets none now.
+    await this.#askAgain(list.filter((q) => !this.#isHopeless(q)))
+  }
+
+  /** Whether the same question has been asked before, when nobody listened, and in vain. */
+  #isHopeless({ nth: _nth, ...same }: Asked): boolean {
+    const answer = this.evidence.answer(same)
+    return answer !== undefined && !isAsExpected(same, answer)
+  }
+
+  /** What the machine has lost since this began, whoever sent it. */
+  get lost(): MachineLosses {
+    const now = this.#read()
+    return { refused: now.refused - this.#before.refused, dropped: now.dropped - this.#before.dropped }
+  }
+
+  async #askAgain(list: readonly Asked[]): Promise<void> {
+    let before: MachineLosses = { refused: 0, dropped: 0 }
+    for (let time = 1; time <= MAX_TIMES; time++) {
+      const { lost } = this
+      const isFull = lost.refused > before.refused
+      const isLosing = isFull || lost.dropped > before.dropped
+      const strange = list.filter((q) => {
+        const answer = this.evidence.answer(q)
+        return !isAsExpected(q, answer) || (isLosing && hasLost(q, answer))
+      })
+      if (strange.length === 0 || (time > 1 && !isLosing)) return
+      if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
+      before = this.lost
+      await this.#round(strange, 'asking again', LONGER)
+    }
+  }
+
+  /**
+   * Whether silence would come as a surprise, though it is not ruled out: no rule would count it, so there is time to hear more.
+   * A refusal by ICMP that comes back while connect(2) still holds the socket is thrown away (`LockDroppedIcmps`), and
+   * only the second SYN's is heard.
+   */
+  #mayBeLate(question: Asked): boolean {
+    return question.expected.includes('refused') && dropsOf(this.#lab, question).length === 0
+  }
+
+  /** Whether a listener of ours has the port, which speaks first. */
+  #isOurs({ kind, address, port }: Question): boolean {
+    const netns = kind === 'tcp' ? this.#spaces.get(address) : undefined
+    return netns !== undefined && this.evidence.listener(netns, 'tcp', port) === 'ours'
+  }
+
+  async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
+    const { onProgress, patience = 1, signal } = this.#options
+    onProgress?.(`${phase} ${list.length} questions`)
+    const puts = list.map((question): Put => {
+      const isSilent = question.expected.includes('timeout') && !this.#mayBeLate(question)
+      const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
+      const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
+      return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
+    })
+    const onHeard = (count: number): void => onProgress?.(`${phase} ${list.length} questions`, count / list.length)
+    const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onHeard, read: this.#read })
+    list.forEach((question, i) => this.evidence.hear(question, answers[i]!))
+  }
+}

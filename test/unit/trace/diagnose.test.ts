@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { diagnose } from '../../../src/trace/diagnose/diagnose.ts'
+import { buildResult } from '../../../src/trace/build-result.ts'
+import { traceText } from '../../../src/report/trace/trace-text.ts'
+import { Chalk } from 'chalk'
+import { parse, testPlanOf } from './recording.ts'
+
+const dir = join(import.meta.dirname, 'recorded')
+
+describe('diagnose, on recorded evidence', () => {
+  for (const name of readdirSync(dir)) {
+    const recording = parse(readFileSync(join(dir, name), 'utf8'))
+    it(recording.fault, () => {
+      const evidence = testPlanOf(recording).refresh(0)
+      const { outcome, drop } = diagnose(evidence)
+      expect({ node: drop?.node ?? '', cause: drop?.cause ?? '', outcome }).toEqual(recording.expect)
+    })
+    it(`${recording.fault}: told on one screen`, () => {
+      const traced = buildResult(testPlanOf(recording), { frames: 0, overflows: 0, events: 0 })
+      const text = traceText(traced, { chalk: new Chalk({ level: 0 }), reply: false, columns: 120 })
+      expect(text).toContain(traced.outcome)
+      if (traced.drop) expect(text).toContain(traced.drop.text)
+      expect(text).not.toContain('\u001b')
+      expect(text.split('\n').length).toBeLessThan(70)
+      for (const hop of [...traced.forward, ...traced.reply]) expect(hop.evidence === 'captured').toBe(hop.at !== null)
+    })
+  }
+})
