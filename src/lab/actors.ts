@@ -1,7 +1,8 @@
 /** Who a word of the command line means, where policies are asked: a node, an address, a Service. */
 import { formatIp, parseIp } from '../topology/address.ts'
 import { nodesOf, type Lab } from './lab.ts'
-import { serviceOf, type Service } from './services/services.ts'
+import { serviceOf } from './services/services.ts'
+import type { Service } from './services/service.ts'
 import type { Address, End, Actor } from './policy/verdict.ts'
 
 /** One end of a question, and the address it was called by, if it was. */

@@ -1,7 +1,7 @@
 /** Hosts: replicas expanded, plugged into segments, addressed, each with its block of the pod network. */
 import { contains, familyName, formatCidr, formatIp, parseCidr, parseIp, sizeOf, type Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
-import type { LoadedTopology } from '../topology/load.ts'
+import type { LoadedTopology } from '../topology/loaded.ts'
 import type { HostSpec } from '../topology/schema/schema.ts'
 import { suggest } from '../topology/suggest.ts'
 import { assignBlocks } from './addressing/blocks.ts'

@@ -5,7 +5,7 @@
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 import type { ContainerSpec, ModuleChoice, Topology } from '../topology/schema/schema.ts'
-import type { Service } from './services/services.ts'
+import type { Service } from './services/service.ts'
 
 /** An address of a node, and the prefix length of the network it lies in. */
 export interface NodeAddress {

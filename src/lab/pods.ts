@@ -1,6 +1,6 @@
 /** Pods: replicas expanded, dealt over the hosts, addressed from their host's block. */
 import { contains, formatIp, parseCidr, parseIp, type Cidr } from '../topology/address.ts'
-import type { LoadedTopology } from '../topology/load.ts'
+import type { LoadedTopology } from '../topology/loaded.ts'
 import type { PodSpec } from '../topology/schema/schema.ts'
 import { suggest } from '../topology/suggest.ts'
 import { expand, type Entry } from './expand.ts'

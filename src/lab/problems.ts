@@ -1,6 +1,6 @@
 /** Collects what is wrong with a topology while it is resolved, located by path. */
 import type { Diagnostic, Path, Position, Severity } from '../topology/diagnostics.ts'
-import type { LoadedTopology } from '../topology/load.ts'
+import type { LoadedTopology } from '../topology/loaded.ts'
 
 export class Problems {
   readonly diagnostics: Diagnostic[] = []

@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { formatCidr, formatIp, parseIp } from '../topology/address.ts'
 import { hasErrors, type Outcome } from '../topology/diagnostics.ts'
-import type { LoadedTopology } from '../topology/load.ts'
+import type { LoadedTopology } from '../topology/loaded.ts'
 import { LABEL } from '../topology/schema/scalars.ts'
 import { suggest } from '../topology/suggest.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'

@@ -5,7 +5,7 @@
  * and here.
  */
 import { sha256 } from '../lab/hash.ts'
-import type { Service, ServicePort } from '../lab/services/services.ts'
+import type { Service, ServicePort } from '../lab/services/service.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 /** 16 characters of 5 bits each. */

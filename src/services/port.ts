@@ -7,8 +7,9 @@
  *        └── KUBE-NODEPORTS ── node port ────→ KUBE-EXT
  *   KUBE-SVC, KUBE-SVL ── a pod, by chance ──→ KUBE-SEP → DNAT
  */
-import { localEndpoints, type Endpoint } from '../lab/services/endpoints.ts'
-import type { Service, ServicePort } from '../lab/services/services.ts'
+import { localEndpoints } from '../lab/services/endpoints.ts'
+import type { Endpoint } from '../lab/services/service.ts'
+import type { Service, ServicePort } from '../lab/services/service.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 import { endpointHash, portHash, portName } from './names.ts'

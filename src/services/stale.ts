@@ -4,7 +4,7 @@
  * is done here. TCP connections are left alone: they end by themselves.
  */
 import type { Lab } from '../lab/lab.ts'
-import type { Service, ServicePort } from '../lab/services/services.ts'
+import type { Service, ServicePort } from '../lab/services/service.ts'
 import { portName } from './names.ts'
 
 /** Entries that a change has made stale on every host. */

@@ -9,25 +9,14 @@ import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type S
 import { errorMap, explain } from './schema/explain.ts'
 import { findManifests } from './kubernetes/manifest-files.ts'
 import { mergeManifests, type ManifestText } from './kubernetes/manifests.ts'
-import type { EndpointSlice } from './kubernetes/endpoint-slice.ts'
-import { topologySchema, type ModuleSchemas, type Topology } from './schema/schema.ts'
+import type { LoadedTopology } from './loaded.ts'
+import { topologySchema, type ModuleSchemas } from './schema/schema.ts'
 import { suggest } from './suggest.ts'
 import { describeValue, formatPath } from './schema/format.ts'
 import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
 
 /** Far above the largest lab: a bigger file is not a topology. */
 const MAX_BYTES = 16 * 1024 * 1024
-
-export interface LoadedTopology {
-  readonly topology: Topology
-  readonly file: string
-  /** The text the positions count in, for code frames. */
-  readonly text: string
-  /** Those that manifests brought, once these have been read: a topology cannot say them itself. */
-  readonly endpointSlices?: readonly EndpointSlice[]
-  /** Where a value stands: its key, or the list item. A default is where its nearest written ancestor is. */
-  readonly source: (path: Path) => Source
-}
 
 /** Validates the text of a topology. Pure; `file` only names it. */
 export function loadTopology(text: string, file: string, modules: ModuleSchemas): Outcome<LoadedTopology> {

@@ -5,7 +5,7 @@
  */
 import { formatCidr, parseCidr, type Cidr } from '../../topology/address.ts'
 import type { Source } from '../../topology/diagnostics.ts'
-import type { LoadedTopology } from '../../topology/load.ts'
+import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { LabelSelector, NetworkPolicyPeer, NetworkPolicySpec } from '../../topology/kubernetes/kubernetes.ts'
 import type { Lab, Pod, PolicySource } from '../lab.ts'
 import { selects, selectorText, type Labels } from './selectors.ts'

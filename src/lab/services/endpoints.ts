@@ -5,29 +5,12 @@
  * answer are turned to only where nobody is ready, as kube-proxy does (KEP-1669, pkg/proxy/topology.go).
  */
 import type { Family } from '../../topology/address.ts'
-import type { LoadedTopology } from '../../topology/load.ts'
+import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { EndpointSlice } from '../../topology/kubernetes/endpoint-slice.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
 import { addressOf, type Host, type Pod } from '../lab.ts'
 import type { Problems } from '../problems.ts'
-
-export interface Endpoint {
-  readonly family: Family
-  readonly ip: string
-  readonly port: number
-  /** The host it runs on; absent: none of the lab's. */
-  readonly host?: string
-  /** The pod as the topology calls it; absent: an address of an EndpointSlice. */
-  readonly pod?: string
-}
-
-/** Everybody who can answer on a port of a Service. */
-export interface Answering {
-  /** Ready ones; of a family without any: those about to end. */
-  readonly endpoints: readonly Endpoint[]
-  /** About to end, but serving. Where a policy is Local, a host without ready ones turns to its own of these. */
-  readonly draining: readonly Endpoint[]
-}
+import type { Answering, Endpoint } from './service.ts'
 
 /** The endpoints a policy Local leaves a host, in one family. */
 export function localEndpoints(

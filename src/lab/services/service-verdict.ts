@@ -3,10 +3,11 @@
  * about the endpoint's own address and port.
  */
 import type { Family } from '../../topology/address.ts'
-import { localEndpoints, type Endpoint } from './endpoints.ts'
+import { localEndpoints } from './endpoints.ts'
+import type { Endpoint } from './service.ts'
 import type { Lab } from '../lab.ts'
 import { resolveTarget } from '../actors.ts'
-import type { Service, ServicePort } from './services.ts'
+import type { Service, ServicePort } from './service.ts'
 import { verdict, type End, type Verdict } from '../policy/verdict.ts'
 
 /** One endpoint the connection may end at. */

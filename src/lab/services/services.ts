@@ -4,45 +4,15 @@
  * (https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/).
  */
 import { familyName, type Family } from '../../topology/address.ts'
-import type { Source } from '../../topology/diagnostics.ts'
-import type { LoadedTopology } from '../../topology/load.ts'
+import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
-import { EndpointFinder, type Answering, type Endpoint } from './endpoints.ts'
+import { EndpointFinder } from './endpoints.ts'
 import type { Host, Lab, Pod } from '../lab.ts'
 import type { Leases } from '../addressing/lease.ts'
 import type { Networks } from '../addressing/networks.ts'
 import type { Problems } from '../problems.ts'
+import type { Answering, Service, ServicePort } from './service.ts'
 import { ClusterIPs, NodePorts, type Wanted } from './service-addresses.ts'
-
-export interface ServicePort {
-  readonly name?: string
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP'
-  readonly port: number
-  readonly targetPort: number | string
-  readonly nodePort?: number
-  /** Of every family of the Service: ready ones, or where nobody is ready those that are about to end. */
-  readonly endpoints: readonly Endpoint[]
-  /** Those about to end that still answer; absent: none. */
-  readonly draining?: readonly Endpoint[]
-}
-
-export interface Service {
-  readonly name: string
-  readonly namespace: string
-  /** As the topology calls it: `web`, `shop/cart`. */
-  readonly key: string
-  readonly type: ServiceSpec['type']
-  /** One a family; none of a headless Service and of an ExternalName. */
-  readonly clusterIPs: readonly { readonly family: Family; readonly ip: string }[]
-  readonly headless: boolean
-  readonly externalIPs: readonly string[]
-  readonly ports: readonly ServicePort[]
-  /** Seconds a client keeps its pod; absent: no affinity. */
-  readonly affinity?: number
-  readonly internalTrafficPolicy: 'Cluster' | 'Local'
-  readonly externalTrafficPolicy: 'Cluster' | 'Local'
-  readonly source: Source
-}
 
 /** `shop/cart` → namespace and name; a key without a slash is of the namespace default. */
 function splitKey(key: string): [namespace: string, name: string] {

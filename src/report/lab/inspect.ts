@@ -3,7 +3,7 @@ import { backendOf } from '../../backends/index.ts'
 import { podMTU } from '../../compile/compile.ts'
 import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
 import { policiesOf } from '../../lab/policy/policies.ts'
-import type { Service } from '../../lab/services/services.ts'
+import type { Service } from '../../lab/services/service.ts'
 
 const one = (list: readonly string[]): string | readonly string[] | undefined => (list.length > 1 ? list : list[0])
 

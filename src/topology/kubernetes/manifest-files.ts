@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import type { Diagnostic } from '../diagnostics.ts'
-import type { LoadedTopology } from '../load.ts'
+import type { LoadedTopology } from '../loaded.ts'
 import { suggest } from '../suggest.ts'
 
 /** What `kubectl` takes for a manifest in a directory. */

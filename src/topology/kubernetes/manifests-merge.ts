@@ -1,6 +1,6 @@
 /** Objects of manifests on their way into a topology: what each becomes, and what happens when a name is there already. */
 import type { Diagnostic, Path } from '../diagnostics.ts'
-import type { LoadedTopology } from '../load.ts'
+import type { LoadedTopology } from '../loaded.ts'
 import type { NetworkPolicySpec, ServiceSpec } from './kubernetes.ts'
 import type { KINDS, ManifestPodSpec, WorkloadSpec } from './workloads.ts'
 import type { ContainerSpec, PodSpec, Topology } from '../schema/schema.ts'

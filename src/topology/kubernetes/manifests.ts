@@ -8,7 +8,7 @@
  */
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from '../diagnostics.ts'
 import { errorMap, explain } from '../schema/explain.ts'
-import type { LoadedTopology } from '../load.ts'
+import type { LoadedTopology } from '../loaded.ts'
 import { Merge, type Origin } from './manifests-merge.ts'
 import { ENDPOINT_SLICE, endpointSlice, type EndpointSlice } from './endpoint-slice.ts'
 import { KINDS } from './workloads.ts'

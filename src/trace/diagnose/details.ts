@@ -1,17 +1,8 @@
 /** What is read once the probe is dead, to name what did it: rules that are not traced, queues and filters of a device. */
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
-import { untracedRules, type CountedRule, type LegacyCounters, type NativeRule } from '../collect/counters.ts'
+import { untracedRules, type LegacyCounters } from '../collect/counters.ts'
 import { diagnose } from './diagnose.ts'
 import type { TraceEvidence } from './evidence.ts'
-
-export interface Details {
-  /** By namespace: rules of iptables-legacy that ended packets meanwhile. */
-  readonly counted: ReadonlyMap<string, readonly CountedRule[]>
-  /** By namespace: rules of nftables that cannot be traced and end packets. */
-  readonly native: ReadonlyMap<string, readonly NativeRule[]>
-  /** By namespace and device: queueing disciplines and filters, in tc's words. */
-  readonly queues: ReadonlyMap<string, string>
-}
 
 /** Fills in `evidence.details` as far as the verdict needs them. */
 export async function readDetails(evidence: TraceEvidence, legacy: LegacyCounters, pool: NamespacePool): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Lab, Node } from '../../lab/lab.ts'
 import { attribute, type Attribution } from './attribute.ts'
 import { chain } from './chain.ts'
-import type { Details } from './details.ts'
+import type { CountedRule, NativeRule } from '../collect/counters.ts'
 import type { Frame, HeardTrace } from '../collect/packet-listener.ts'
 import type { KernelEvent } from '../collect/events.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
@@ -14,6 +14,16 @@ import { groupTraces, isDrop, packetOf, verdictOf, type RuleGroup, type RuleText
 import type { Target } from '../predict/targets.ts'
 
 /** What a evidence is made of. Collectors go on filling their lists. */
+/** What is read after the probe was dropped, to name the cause. */
+export interface Details {
+  /** By namespace: rules of iptables-legacy that ended packets meanwhile. */
+  readonly counted: ReadonlyMap<string, readonly CountedRule[]>
+  /** By namespace: rules of nftables that cannot be traced and end packets. */
+  readonly native: ReadonlyMap<string, readonly NativeRule[]>
+  /** By namespace and device: queueing disciplines and filters, in tc's words. */
+  readonly queues: ReadonlyMap<string, string>
+}
+
 export interface EvidenceParts {
   readonly lab: Lab
   readonly from: Target & { readonly node: Node }

@@ -1,6 +1,7 @@
 /** FROM and TO of a trace: words of the command line → nodes and addresses. */
 import { nodesOf, type Lab, type Node, type NodeAddress } from '../../lab/lab.ts'
-import { serviceAddress, serviceOf, type Service } from '../../lab/services/services.ts'
+import { serviceAddress, serviceOf } from '../../lab/services/services.ts'
+import type { Service } from '../../lab/services/service.ts'
 import { parseIp, type Family } from '../../topology/address.ts'
 import { suggest } from '../../topology/suggest.ts'
 import { nodeName } from './places.ts'

@@ -2,9 +2,10 @@
  * What hosts do to the addresses of a connection's first packet, from the model: kube-proxy's chains (services/port.ts)
  * and the masquerade at the cluster's edge (compile/masquerade.ts), in words of addresses instead of rules. Pure.
  */
-import { localEndpoints, type Endpoint } from '../../lab/services/endpoints.ts'
+import { localEndpoints } from '../../lab/services/endpoints.ts'
+import type { Endpoint } from '../../lab/services/service.ts'
 import type { Host, Lab } from '../../lab/lab.ts'
-import type { Service, ServicePort } from '../../lab/services/services.ts'
+import type { Service, ServicePort } from '../../lab/services/service.ts'
 import { contains, parseCidr, parseIp } from '../../topology/address.ts'
 
 /** What a connection is for: a Service is found by it. */

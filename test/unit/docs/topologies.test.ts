@@ -8,7 +8,8 @@ import { diff } from '../../../src/kernel/diff.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import type { Outcome } from '../../../src/topology/diagnostics.ts'
-import { loadTopology, readTopology, type LoadedTopology } from '../../../src/topology/load.ts'
+import { loadTopology, readTopology } from '../../../src/topology/load.ts'
+import type { LoadedTopology } from '../../../src/topology/loaded.ts'
 import { documentOf, documents, links, ROOT, topologies } from './documents.ts'
 
 const compiled = (text: string, file: string): Compiled => compileLoaded(loadTopology(text, file, modules))

@@ -5,7 +5,8 @@ import { leasesOf, type Leases } from '../../../src/lab/addressing/lease.ts'
 import type { Host, Lab, Pod } from '../../../src/lab/lab.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import type { Diagnostic } from '../../../src/topology/diagnostics.ts'
-import { loadTopology, type LoadedTopology } from '../../../src/topology/load.ts'
+import { loadTopology } from '../../../src/topology/load.ts'
+import type { LoadedTopology } from '../../../src/topology/loaded.ts'
 
 export { modules }
 

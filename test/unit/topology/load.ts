@@ -1,5 +1,6 @@
 /** Shorthands of the loader's tests. */
-import { loadTopology, type LoadedTopology } from '../../../src/topology/load.ts'
+import { loadTopology } from '../../../src/topology/load.ts'
+import type { LoadedTopology } from '../../../src/topology/loaded.ts'
 import type { Diagnostic } from '../../../src/topology/diagnostics.ts'
 import { modules } from './fixture.ts'
 

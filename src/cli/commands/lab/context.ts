@@ -9,7 +9,8 @@ import type { Leases } from '../../../lab/addressing/lease.ts'
 import { resolve } from '../../../lab/resolve.ts'
 import { hasErrors, type Diagnostic } from '../../../topology/diagnostics.ts'
 import type { ServiceSpec } from '../../../topology/kubernetes/kubernetes.ts'
-import { readTopology, type LoadedTopology } from '../../../topology/load.ts'
+import { readTopology } from '../../../topology/load.ts'
+import type { LoadedTopology } from '../../../topology/loaded.ts'
 import { Exit, Failure } from '../../failure.ts'
 
 export const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }

@@ -5,7 +5,7 @@ import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'
 import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
-import type { Service, ServicePort } from '../../../lab/services/services.ts'
+import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { sourceAddress, verdict } from '../../../lab/policy/verdict.ts'
 import {
   explanationDocument,

@@ -5,9 +5,10 @@
  * https://kubernetes.io/docs/tutorials/services/source-ip/; policies are asked after the translation, so they see
  * the pod that was chosen and its own port.
  */
-import { localEndpoints, type Endpoint } from '../../../lab/services/endpoints.ts'
+import { localEndpoints } from '../../../lab/services/endpoints.ts'
+import type { Endpoint } from '../../../lab/services/service.ts'
 import { addressOf, blockOf, type External, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
-import type { Service, ServicePort } from '../../../lab/services/services.ts'
+import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
 import { contains, parseCidr, parseIp, type Family } from '../../../topology/address.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
