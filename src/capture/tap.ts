@@ -102,7 +102,7 @@ export class Tap {
     this.#child.stdout.resume()
   }
 
-  /** Lets go of a namespace that was deleted: it lives on as long as anybody listens in it. */
+  /** Lets go of a namespace that was deleted: it lives on as long as a socket is open in it. */
   drop(index: number): void {
     this.#child.stdin.write(`DROP ${index}\n`)
   }

@@ -174,7 +174,7 @@ export function program() {
 
   const policy = netlab
     .command('policy')
-    .description('What NetworkPolicies come to: whom they select, and who reaches whom. Needs no root.')
+    .description('What the NetworkPolicies add up to: whom they select, and who reaches whom. Needs no root.')
     .argument('[file-or-lab]', 'topology file, or name of a running lab')
     .option('--port <port...>', 'only these: 80/tcp, 53/udp, icmp (default: the ports that policies mention, and one more)')
     .addOption(json())

@@ -1,5 +1,5 @@
 /**
- * Hooks belong to nobody: Services, policies and masquerading all want to be called from the same built-in
+ * Hooks are shared: Services, policies and masquerading all want to be called from the same built-in
  * chains, and the kernel has one of each. A module says what it wants there as a built-in `Chain` object with its
  * own jumps, as if it were alone; here those of one hook become one object, the jumps in the order of the modules.
  *
@@ -26,7 +26,7 @@ export function joinHooks(objects: readonly KernelObject[]): KernelObject[] {
     if (o.kind !== 'chain' || !o.builtin) return [o]
     const key = keyOf(o)
     const joined = rules.get(key)!
-    // A hook nobody hangs anything on exists by itself and is never read back.
+    // A hook without rules exists by itself and is never read back.
     return first.get(key) === o && joined.length > 0 ? [{ ...o, rules: joined }] : []
   })
 }

@@ -19,7 +19,7 @@ function ownerOf(lab: Lab, ip: string): Actor | undefined {
   return [...lab.pods, ...lab.hosts, ...lab.externals].find(has)
 }
 
-/** What a word means: a node, `svc/…`, an address of somebody or of nobody. Undefined: none of these. */
+/** What a word means: a node, `svc/…`, an address, of a node or of none. Undefined: none of these. */
 export function resolveTarget(lab: Lab, word: string): ResolvedTarget | undefined {
   const node =
     nodesOf(lab).find((n) => (n.kind === 'pod' ? n.key : n.name) === word) ?? lab.pods.find((p) => `${p.namespace}/${p.name}` === word)
@@ -33,6 +33,6 @@ export function resolveTarget(lab: Lab, word: string): ResolvedTarget | undefine
   const text = formatIp(ip.family, ip.value)
   const behind = lab.services.find((s) => s.clusterIPs.some((a) => a.ip === text))
   if (behind) return { kind: 'service', service: behind, address: text }
-  const nobody: Address = { kind: 'address', name: text, addresses: [{ family: ip.family, ip: text, prefix: ip.family === 4 ? 32 : 128 }] }
-  return { kind: 'actor', actor: ownerOf(lab, text) ?? nobody, address: text }
+  const unowned: Address = { kind: 'address', name: text, addresses: [{ family: ip.family, ip: text, prefix: ip.family === 4 ? 32 : 128 }] }
+  return { kind: 'actor', actor: ownerOf(lab, text) ?? unowned, address: text }
 }

@@ -74,7 +74,7 @@ export interface Pod extends NodeCommon {
   readonly containers: readonly ContainerSpec[]
   /** Whether Services send it anything. */
   readonly ready: boolean
-  /** About to end: Services turn to it only when nobody else is ready. */
+  /** About to end: Services turn to it only when no other endpoint is ready. */
   readonly terminating?: true
 }
 

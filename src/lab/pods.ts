@@ -231,7 +231,7 @@ function assign(
   }
 }
 
-/** Nobody who stays is moved for somebody who comes. */
+/** A pod that stays is never moved for a new one. */
 function takenInRunningLab(comes: Placed, stays: Placed, ip: string, problems: Problems): void {
   problems.error(
     [...comes.path, 'ip'],

@@ -155,7 +155,7 @@ function checkNames(lab: Lab, problems: Problems): void {
 
 /**
  * What `expect` calls its ends: nodes, Services or addresses of the lab.
- * @param unread whether there are manifests that nobody has read: they may know more
+ * @param unread whether there are manifests that were not read: they may know more
  */
 function checkExpectations(lab: Lab, unread: boolean, problems: Problems): void {
   const names = new Set(nodesOf(lab).map((n) => (n.kind === 'pod' ? n.key : n.name)))

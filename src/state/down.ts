@@ -46,7 +46,7 @@ export async function removeLab(lab: string, pool: NamespacePool): Promise<Remov
     stopProcesses: async () => {},
     onLeft: ({ stderr }) => (refused ??= stderr),
   })
-  // Somebody may have deleted one of them just now; what counts is that none is left.
+  // One of them may have been deleted just now by another program; what counts is that none is left.
   const left = namespaces().filter((ns) => doomed.includes(ns))
   if (left.length > 0)
     throw new StateError(

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const nameOf = (lab: string): string => `\0netlab/${lab}`
 
-/** Milliseconds to wait for whoever holds the lock. */
+/** Milliseconds to wait for the holder of the lock. */
 const PATIENCE = 10_000
 
 function tryBind(lab: string): Promise<Server | undefined> {
@@ -18,7 +18,7 @@ function tryBind(lab: string): Promise<Server | undefined> {
   })
 }
 
-/** Asks whoever holds the lock for its pid. Any user can bind the name, so the answer is believed only if it is a number. */
+/** Asks the holder of the lock for its pid. Any user can bind the name, so the answer is believed only if it is a number. */
 function holder(lab: string): Promise<string> {
   return new Promise((resolve) => {
     let pid = ''
@@ -34,7 +34,7 @@ export class LabBusy extends Error {}
 
 /**
  * Runs `work` while holding the lab's lock.
- * @param onWait called once, with the holder's pid, when somebody else has it
+ * @param onWait called once, with the holder's pid, when another process has it
  * @param signal ends the waiting
  * @throws LabBusy after ten seconds; the signal's reason
  */

@@ -93,7 +93,7 @@ function read<T extends { version: number }>(lab: string, name: string, fits: (v
   throw new StateError(`${path} is damaged`, damageHint(lab, name))
 }
 
-/** Without a journal nobody can say what is the lab's, so netlab deletes nothing. */
+/** Without a journal there is no telling what is the lab's, so netlab deletes nothing. */
 function damageHint(lab: string, name: string): string {
   if (name !== 'journal.json') return `netlab down ${lab} removes the lab all the same; then bring it up again.`
   return `Its namespaces are called ${lab}.NODE (ip netns list). End what runs in them, delete them with ip netns delete, then rm -r ${labDir(lab)}`
@@ -126,10 +126,10 @@ export const hasAttempt = (lab: string): boolean => existsSync(join(labDir(lab),
 /** When what is recorded of a lab last changed, nanoseconds since 1970: every change of a lab begins and ends with that. */
 export const lastChange = (lab: string): bigint | undefined => statSync(labDir(lab), { bigint: true, throwIfNoEntry: false })?.mtimeNs
 
-/** From now on the lab counts as incomplete: it is about to be taken apart, and nobody may call it up again. */
+/** From now on the lab counts as incomplete: it is about to be taken apart, and must not be reported as up. */
 export const forgetApplied = (lab: string): void => rmSync(join(labDir(lab), 'applied.json'), { force: true })
 
-/** Forgets a lab; whatever it made must be gone. The journal goes last, so that a lab forgotten half-way is still found. */
+/** Forgets a lab; all that it made must be gone. The journal goes last, so that a lab forgotten half-way is still found. */
 export function forget(lab: string): void {
   if (!isLabName(lab)) return
   forgetApplied(lab)

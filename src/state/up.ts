@@ -118,7 +118,7 @@ export class Session {
       }
       this.#options.onPhase?.('reading back')
       const observed = await this.observe([...applied, ...desired], already)
-      // Whoever pressed Ctrl-C meanwhile was told that it is undone.
+      // A user who pressed Ctrl-C meanwhile was told that it is undone.
       signal?.throwIfAborted()
       const now = drift(desired, observed)
       const known = new Set(applied.map(keyOf))
@@ -195,7 +195,7 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
     : { outcome: 'diverged', drift: (result as { drift: Drift }).drift, rolledBack }
 }
 
-/** Saves the lab as it now is; whoever reads it later finds the lines of the newest file. */
+/** Saves the lab as it now is; a later reader finds the lines of the newest file. */
 function remember({ lab, objects }: Compiled, applied: Applied | undefined, baseline: Applied['baseline']): void {
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
   writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000), ...(baseline ? { baseline } : {}) })

@@ -1,6 +1,6 @@
 /**
  * The entry point: a file, or its text, becomes a validated {@link Topology} whose every value knows
- * its line and column. Whatever is wrong with it is found at once and comes back as diagnostics.
+ * its line and column. All that is wrong with it is found at once and comes back as diagnostics.
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -39,7 +39,7 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
 }
 
-/** Building the schema takes longer than validating a small file, which matters to whoever loads many. */
+/** Building the schema takes longer than validating a small file, which matters where many are loaded. */
 const schemas = new WeakMap<ModuleSchemas, ReturnType<typeof topologySchema>>()
 
 function schemaOf(modules: ModuleSchemas): ReturnType<typeof topologySchema> {

@@ -1,4 +1,4 @@
-/** What a running lab already handed out: survives changes of the file, so that nobody moves. */
+/** What a running lab already handed out: survives changes of the file, so that no address moves. */
 import type { Lab } from '../lab.ts'
 
 export interface Lease {

@@ -15,7 +15,7 @@ const RESERVED = Object.entries({
   '224.0.0.0/4': 'multicast (RFC 5771)',
   '255.255.255.255/32': 'broadcast (RFC 919)',
   '::/127': 'loopback and unspecified (RFC 4291)',
-  '::ffff:0:0/96': 'IPv4 in IPv6 clothes (RFC 4291)',
+  '::ffff:0:0/96': 'IPv4-mapped addresses (RFC 4291)',
   'fe80::/10': 'link-local (RFC 4291)',
   'ff00::/8': 'multicast (RFC 4291)',
 }).map(([text, meaning]) => ({ text, meaning, cidr: parseCidr(text)! }))

@@ -36,7 +36,7 @@ export interface Reachability {
 export const probeText = ({ protocol, port }: PortProbe): string =>
   port === undefined ? protocol.toLowerCase() : `${port}/${protocol.toLowerCase()}`
 
-/** Ports that rules mention; one of each protocol that they mention whole; and one nobody speaks of, the control. */
+/** Ports that rules mention; one of each protocol that they mention whole; and one that no rule mentions, the control. */
 export function mentionedPorts(lab: Lab): PortProbe[] {
   const matches = policiesOf(lab).flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])].flatMap((r) => r.ports ?? []))
   const numbers = (m: PortMatch): number[] => {

@@ -2,7 +2,7 @@
  * Who answers for a Service: the ready pods its selector selects, as the EndpointSlice controller lists them, and
  * the EndpointSlices that manifests bring
  * (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/). Those that are about to end but still
- * answer are turned to only where nobody is ready, as kube-proxy does (KEP-1669, pkg/proxy/topology.go).
+ * answer are turned to only where no endpoint is ready, as kube-proxy does (KEP-1669, pkg/proxy/topology.go).
  */
 import type { Family } from '../../topology/address.ts'
 import type { LoadedTopology } from '../../topology/loaded.ts'
@@ -30,7 +30,7 @@ interface Asking {
   readonly families: readonly Family[]
 }
 
-/** Somebody who answers: ready, or about to end. */
+/** An endpoint that answers: ready, or about to end. */
 interface Candidate {
   readonly endpoint: Endpoint
   readonly ready: boolean
@@ -85,7 +85,7 @@ export class EndpointFinder {
     let pods = this.#selected.get(spec)
     if (pods) return pods
     const wanted = Object.entries(spec.selector ?? {})
-    // An empty selector is none: such endpoints are somebody else's to list.
+    // An empty selector is none: such endpoints are listed by EndpointSlices.
     const lists = wanted.map(([key, value]) => this.#pods.get(`${namespace} ${key}=${value}`) ?? [])
     const fewest = lists.reduce<Pod[] | undefined>((best, list) => (!best || list.length < best.length ? list : best), undefined) ?? []
     pods = fewest.filter((pod) => wanted.every(([key, value]) => Object.hasOwn(pod.labels, key) && pod.labels[key] === value))

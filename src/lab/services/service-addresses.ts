@@ -3,7 +3,7 @@
  * upper part of their range, as Kubernetes does, so that low numbers stay free to be pinned later
  * (https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/,
  * https://kubernetes.io/docs/concepts/services-networking/service/#avoid-nodeport-collisions). A Service added at
- * the end of a file, or one that leaves a running lab, moves nobody.
+ * the end of a file, or one that leaves a running lab, moves no address.
  */
 import { contains, formatCidr, formatIp, parseIp, sizeOf, type Cidr, type Family } from '../../topology/address.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
@@ -65,7 +65,7 @@ export class ClusterIPs {
     }
   }
 
-  /** Books what a running lab gave a Service, as far as nobody has pinned it since. */
+  /** Books what a running lab gave a Service, as far as no Service has pinned it since. */
   keep(key: string, ips: readonly string[]): void {
     for (const text of ips) {
       const ip = parseIp(text)!
@@ -115,7 +115,7 @@ export class NodePorts {
           ['services', key, 'healthCheckNodePort'],
           'port-taken',
           `service ${key}: node port ${spec.healthCheckNodePort} already belongs to ${owner}`,
-          'Leave `healthCheckNodePort` out: nobody asks it in a lab.',
+          'Leave `healthCheckNodePort` out: no load balancer asks it in a lab.',
         )
     }
     for (const [i, p] of spec.ports.entries()) {

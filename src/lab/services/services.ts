@@ -103,7 +103,7 @@ export function resolveServices(
   })
 }
 
-/** An ExternalName is a name for somebody else: nobody answers for it. */
+/** An ExternalName is a DNS alias: no endpoint answers for it. */
 function answering({ type }: ServiceSpec, { endpoints, draining }: Answering): Pick<ServicePort, 'endpoints' | 'draining'> {
   if (type === 'ExternalName') return { endpoints: [] }
   return { endpoints, ...(draining.length > 0 ? { draining } : {}) }
@@ -172,7 +172,7 @@ function checkExternalIPs(key: string, spec: ServiceSpec, networks: Networks, pr
       problems.warning(
         ['services', key, 'externalIPs', i],
         'family-unavailable',
-        `service ${key}: no pod has an address of the family of ${text}: nobody will answer there`,
+        `service ${key}: no pod has an address of the family of ${text}: it will have no endpoints`,
       )
     }
     if (/^(127\.|169\.254\.|0\.|22[4-9]\.|23\d\.|::1$|fe80:|ff)/.test(text)) {
@@ -180,7 +180,7 @@ function checkExternalIPs(key: string, spec: ServiceSpec, networks: Networks, pr
         ['services', key, 'externalIPs', i],
         'address-reserved',
         `service ${key}: ${text} cannot be an external address`,
-        'Loopback, link-local, multicast and unspecified addresses belong to nobody in particular.',
+        'Loopback, link-local, multicast and unspecified addresses belong to no particular node.',
       )
     }
   }

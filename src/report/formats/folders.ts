@@ -1,4 +1,4 @@
-/** Where files are on this machine is of no use to a reader, and nobody else's business. */
+/** Where files are on this machine is of no use to a reader, and private. */
 import { basename, dirname } from 'node:path'
 
 /** `/home/me/lab/k8s/web.yaml:3` → `k8s/web.yaml:3`, for a topology `/home/me/lab/lab.yaml`. */

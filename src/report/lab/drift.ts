@@ -14,8 +14,8 @@ export interface Finding {
   readonly repair?: true
 }
 
-/** Whether an object nobody asked for is somebody's doing: settings, loopback and automatic devices are not. */
-function isSomebodys(o: KernelObject): boolean {
+/** Whether an unexpected object was added by hand: settings, loopback and automatic devices are not. */
+function isAddedByHand(o: KernelObject): boolean {
   if (o.kind === 'sysctl' || o.kind === 'netns' || o.kind === 'process') return false
   return o.kind !== 'link' || (o.type !== 'loopback' && !AUTOMATIC.test(o.name))
 }
@@ -58,7 +58,7 @@ export function driftFindings({ missing, changed, unexpected }: Drift, file: str
       ...source(object),
       repair: true,
     })),
-    ...unexpected.filter(isSomebodys).map((o): Finding => ({
+    ...unexpected.filter(isAddedByHand).map((o): Finding => ({
       state: 'unexpected',
       object: describe(o),
       details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [],
@@ -67,9 +67,9 @@ export function driftFindings({ missing, changed, unexpected }: Drift, file: str
 }
 
 /** What was found beside the objects. @param objects for the lines of the namespaces that it was found in */
-export function strangerFindings(strangers: readonly UnmanagedObject[], objects: readonly KernelObject[], file: string): Finding[] {
+export function unmanagedFindings(unmanaged: readonly UnmanagedObject[], objects: readonly KernelObject[], file: string): Finding[] {
   const nodes = new Map(objects.flatMap((o) => (o.kind === 'netns' ? [[o.ns, o.from] as const] : [])))
-  return strangers.map(({ state, ns, object, details }) => {
+  return unmanaged.map(({ state, ns, object, details }) => {
     const from = state === 'unexpected' ? undefined : nodes.get(ns)
     return { state, object, details, ...(from ? { source: `${from.file ?? file}:${from.line}` } : {}) }
   })

@@ -79,8 +79,8 @@ export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> 
 }
 
 const UNKNOWN_PEER = {
-  refused: 'nobody is ready behind it: the client is refused, and no policy is asked',
-  dropped: "internalTrafficPolicy is Local and nobody is ready on the client's host: dropped, and no policy is asked",
+  refused: 'no endpoint is ready: the client is refused, and no policy is consulted',
+  dropped: "internalTrafficPolicy is Local and no endpoint is ready on the client's host: dropped, and no policy is consulted",
 } as const
 
 const wayName = ({ endpoint, actor }: Way): string => {
@@ -95,7 +95,7 @@ export function serviceText({ from, to, port, family, address, verdict }: Explai
   const result = allowed || open === 0 ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
   const head = `${from} → ${to} (${address}), ${port}, ${familyName(family)}: ${result}`
   if (nobody) return `${head}\n  ${UNKNOWN_PEER[nobody]}\n`
-  const why = `Policies are asked after the Service has chosen: about the pod that answers and its port, not about ${port}.`
+  const why = `policies see the chosen pod and its port, after DNAT: about the pod that answers and its port, not about ${port}.`
   const each = ways.flatMap((w) => [
     `${wayName(w)}: ${resultText(w.verdict.allowed, chalk)}`,
     ...reasons(w.verdict, from, partyName(w.actor), chalk),

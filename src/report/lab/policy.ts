@@ -12,7 +12,7 @@ function selection(policies: readonly Policy[], chalk: ChalkInstance): string {
   const rows = policies.map((p) => {
     const pods = [...p.selected.pods].map((pod) => pod.key)
     const shown = pods.length > 6 ? `${pods.slice(0, 5).join(' ')} and ${pods.length - 5} more` : pods.join(' ')
-    return [chalk.bold(p.title), types(p), shown || chalk.yellow('nobody'), chalk.dim(placeOf(p))]
+    return [chalk.bold(p.title), types(p), shown || chalk.yellow('no pod'), chalk.dim(placeOf(p))]
   })
   return table(['policy', 'isolates for', 'selects', 'where'], rows, chalk.dim)
 }
@@ -29,7 +29,7 @@ function sheetText({ titles, cells }: Sheet, { rows, columns }: Reachability, ch
 export function policyText(policies: readonly Policy[], reachability: Reachability, chalk: ChalkInstance): string {
   if (policies.length === 0) return 'No NetworkPolicies: every pod reaches every pod.\n'
   const notes = [
-    'What policies say, not whether anybody listens. Pods that no policy tells apart share a line.',
+    'What policies say, not whether a port is listening. Pods that no policy tells apart share a line.',
     'A host always reaches its own pods, and they reach it: its lines are about the pods of other hosts.',
   ]
   return `${[selection(policies, chalk), ...reachability.sheets.map((s) => sheetText(s, reachability, chalk))].join('\n')}\n${chalk.dim(`${notes.join('\n')}\n`)}`

@@ -29,8 +29,8 @@ function* advice({ findings, file, halfDone }: Health): Generator<string> {
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && f.repair))
     yield `\nnetlab up ${file} puts back what is missing or changed.\n`
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && !f.repair))
-    yield '\nWhat is not part of the lab and was changed all the same, netlab does not put back: whoever changed it can.\n'
-  if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was added by somebody else: netlab leaves it alone.\n'
+    yield '\nnetlab does not restore settings it did not make; undo them by hand.\n'
+  if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was not added by netlab, which leaves it alone.\n'
   if (some('exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
   if (some('stopped')) yield '\nA stopped container goes on with kill -CONT PID.\n'
 }

@@ -6,7 +6,7 @@ import type { Lab, Pod } from '../../lab/lab.ts'
 import { table } from '../formats/table.ts'
 import { paint } from '../formats/terminal.ts'
 
-/** Above this many pods a list of them helps nobody. */
+/** Above this many pods a list of them is too long to help. */
 const MAX_PODS = 24
 
 const addresses = (node: { addresses: readonly { ip: string }[] }): string => node.addresses.map((a) => a.ip).join(' ')

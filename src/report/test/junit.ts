@@ -1,6 +1,6 @@
 /**
  * JUnit XML, as Jenkins, GitLab, GitHub's and CircleCI's viewers read it: a `testsuite` for each lab, a `testcase`
- * for each check. Nobody ever standardised the format; this keeps to the elements of Jenkins' schema, and adds the
+ * for each check. The format was never standardised; this keeps to the elements of Jenkins' schema, and adds the
  * attributes `file` and `line` to test cases, which GitLab and CircleCI link and the others pass over.
  *
  * A check's `testcase` has no `time`, which the schema leaves open: all questions are asked side by side and shared, so from

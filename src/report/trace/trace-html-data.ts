@@ -162,7 +162,7 @@ export function view(result: TraceResult, lab: Lab): View {
     visits: readonly Visit[],
   ): Place | null => {
     const reached = seenPart(hops)
-    // An answer that somebody on the way made, as a RST of a firewall, begins there and not where it was expected to.
+    // An answer made on the way, as a RST of a firewall, begins there and not where it was expected to.
     const begins =
       name === 'reply'
         ? Math.max(

@@ -139,7 +139,7 @@ function more(result: TraceResult): string {
     .join('')
 }
 
-/** The page may be passed on: where the file is on this machine is nobody's business. */
+/** The page may be passed on: the file's path on this machine stays private. */
 function anywhere(result: TraceResult): TraceResult {
   const short = (text: string): string => withoutFolders(text, result.file)
   const source = <T extends { readonly source?: string }>(x: T): T => (x.source === undefined ? x : { ...x, source: short(x.source) })

@@ -51,7 +51,7 @@ export class Merge {
     this.#diagnostics = diagnostics
   }
 
-  /** What the file says itself comes first: nobody's address moves when a manifest is added. */
+  /** What the file says itself comes first: no address moves when a manifest is added. */
   topology(): Topology {
     const { topology } = this.#loaded
     const { namespaces, pods, services, policies } = this.#added

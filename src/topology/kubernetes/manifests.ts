@@ -1,6 +1,6 @@
 /**
  * Genuine Kubernetes objects become part of a topology: the texts of manifests are validated as an API server would,
- * object by object, and merged into what the topology says. Whatever is said of them later (an address that is
+ * object by object, and merged into what the topology says. What is said of them later (an address that is
  * taken, a policy that drops a packet) names the manifest's own file and line.
  *
  * Pods of a Deployment or ReplicaSet `web` are called web-1, web-2, … (a cluster would draw lots), of a StatefulSet

@@ -61,7 +61,7 @@ const peer = z
     }
     if (Object.keys(value).length === 0) {
       const hint = '`podSelector: {}` means all pods of the namespace; without the whole list everything is meant'
-      context.addIssue(customIssue({ code: 'empty-peer', message: 'this names nobody', hint }))
+      context.addIssue(customIssue({ code: 'empty-peer', message: 'a peer needs podSelector, namespaceSelector or ipBlock', hint }))
     }
   })
   .meta({ id: 'NetworkPolicyPeer', description: 'Who is meant: pods or addresses.' })

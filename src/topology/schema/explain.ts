@@ -37,7 +37,7 @@ function knownKeys(schema: unknown): Known {
   return { keys, deeper }
 }
 
-/** Nobody reads more, and finding out what each of a million keys could have meant takes its time. */
+/** No reader gets further, and finding out what each of a million keys could have meant takes its time. */
 const MAX_ISSUES = 10_000
 
 /** The located diagnostics for the issues zod raised about `value`, in zod's order. */

@@ -2,7 +2,7 @@
  * A composed YAML document → plain JavaScript values.
  *
  * An alias becomes the very object its anchor became, so that a file of nested aliases (a "billion
- * laughs") costs nothing here; what it would cost whoever walks the value is counted and refused.
+ * laughs") costs nothing here; what it would cost to walk the value is counted and refused.
  * Merge keys (`<<: *base`) work as users of anchors expect: own keys win, then the first source.
  */
 import { isAlias, isMap, isScalar, isSeq, type Alias, type Node, type YAMLMap, type YAMLSeq } from 'yaml'

@@ -17,7 +17,7 @@ const MAX_DEPTH = 100
 const MAX_LEXEMES = 4_000_000
 /** One slip of the pen derails the rest of the file: after so many complaints the next ones say nothing new. */
 const MAX_SYNTAX_ERRORS = 20
-/** Complaints of other kinds do not follow from one another, but nobody reads more. */
+/** Errors of other kinds do not follow from one another, but no reader gets further. */
 const MAX_DIAGNOSTICS = 10_000
 
 export interface YamlDocument {
@@ -107,7 +107,7 @@ function compose(text: string): Document.Parsed[] | Refusal {
   }
   for (const token of parser.end()) tokens.push(token)
   const composer = new Composer({ uniqueKeys: false, schema: 'core', resolveKnownTags: false, logLevel: 'silent' })
-  // Each complaint is an Error, and nobody looks at its stack: without it a hopeless text costs a tenth.
+  // Each error is an Error object whose stack is never used: without it a hopeless text costs a tenth.
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {

@@ -43,7 +43,7 @@ describe('without a running lab', () => {
     ['a pod', `${HOSTS}pods: { a: {}, b: {}, c: { host: node-1 }`, ', last: {} }'],
     ['replicas of a pod', `${HOSTS}pods: { a: {}, b: {}, c: { host: node-1 }`, ', last: { replicas: 5 } }'],
     ['an external', `${HOSTS}pods: { a: {} }\nexternals: { x: {}`, ', y: {} }'],
-  ])('%s at the end moves nobody', (_, head, added) => {
+  ])('%s at the end moves no address', (_, head, added) => {
     const before = lab(`${head} }`)
     const after = lab(`${head}${added}`)
     for (const host of before.hosts) expect(placeOf(hostOf(after, host.name))).toEqual(placeOf(host))

@@ -40,7 +40,7 @@ describe('cluster addresses', () => {
     const l = made('  x: { ports: [{ port: 1 }] }\n  y: { clusterIP: 10.96.1.1, ports: [{ port: 1 }] }\n')
     expect(addresses(l)).toEqual({ x: '10.96.1.2', y: '10.96.1.1' })
   })
-  test('a service added at the end moves nobody, in a running lab not even one in front', () => {
+  test('a service added at the end moves no address, in a running lab not even one in front', () => {
     const one = made('  x: { type: NodePort, ports: [{ port: 1 }] }\n')
     const more = labAfter(one, with_('  a: { type: NodePort, ports: [{ port: 1 }] }\n  x: { type: NodePort, ports: [{ port: 1 }] }\n'))
     expect(addresses(more)).toEqual({ a: '10.96.1.2', x: '10.96.1.1' })

@@ -29,7 +29,7 @@ describe('health', () => {
     expect(text(health(finding('missing', { repair: true, source: 'lab.yaml:3' })))).toMatch(
       /lab\.yaml:3 .*route x\n\nnetlab up \/lab\.yaml puts back/,
     )
-    expect(text(health(finding('changed')))).toMatch(/netlab does not put back/)
+    expect(text(health(finding('changed')))).toMatch(/netlab does not restore settings it did not make/)
     expect(text(health(finding('changed')))).not.toMatch(/netlab up/)
     expect(text({ ...health(), containers: [{ state: 'running' }, { state: 'running', stopped: true }, { state: 'exited' }] })).toMatch(
       /1 of 3 containers running/,

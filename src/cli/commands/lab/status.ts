@@ -7,7 +7,7 @@ import type { KernelObject } from '../../../kernel/objects.ts'
 import { observe } from '../../../kernel/observe.ts'
 import { Survey } from '../../../kernel/unmanaged/survey.ts'
 import { endingText, processStates, startedIn, unsupervised, type ProcessState } from '../../../process/states.ts'
-import { driftFindings, strangerFindings, type Finding } from '../../../report/lab/drift.ts'
+import { driftFindings, unmanagedFindings, type Finding } from '../../../report/lab/drift.ts'
 import { Screen } from '../../../report/formats/screen.ts'
 import { isHealthy, statusText, type Health } from '../../../report/lab/status.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
@@ -60,7 +60,7 @@ async function take(
   const observed = await observe(objects, pool, options)
   const findings = [
     ...driftFindings(drift(objects, observed), lab.file),
-    ...strangerFindings(survey.strangers, objects, lab.file),
+    ...unmanagedFindings(survey.strangers, objects, lab.file),
     ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
     ...supervisor(lab.name),
   ]
