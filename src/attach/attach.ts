@@ -14,6 +14,12 @@ export interface Local {
 /** Connects pods to their host. */
 export interface Attach {
   readonly needs: readonly Feature[]
+  /** Times the TTL of a packet between two pods of one host is decreased. */
+  readonly hops: number
+  /** Whether all pods of a host are neighbours on one link. */
+  readonly sharesL2: boolean
+  /** Devices it makes on every host, beside the pods' own ends: what pods are plugged into. */
+  readonly devices: readonly string[]
   /** Everything on the host and in its pods that connects the two. */
   objects(local: Local, lab: Lab): KernelObject[]
 }

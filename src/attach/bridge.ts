@@ -17,8 +17,8 @@ import type { KernelObject } from '../kernel/objects.ts'
 import { mac } from '../lab/names.ts'
 import type { Attach, AttachModule } from './attach.ts'
 
-/** Devices that netlab or kernel modules make in a host, and what /proc/sys/net has in place of a device. */
-const TAKEN = /^(lo|eth\d+|(vxlan|gre|ipip|p)\d*|(tunl|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
+/** Devices of every host, those that kernel modules make, and what /proc/sys/net has in place of a device. */
+const TAKEN = /^(lo|eth\d+|p\d*|(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
 
 const options = z.object({
   name: z
@@ -32,6 +32,9 @@ const options = z.object({
 function bridge({ name }: z.infer<typeof options>): Attach {
   return {
     needs: ['bridge', 'br_netfilter'],
+    hops: 0,
+    sharesL2: true,
+    devices: [name],
     objects({ host, pods, podMTU }) {
       const here = { ns: host.netns, from: host.source }
       const objects: KernelObject[] = [

@@ -12,7 +12,11 @@ export const attachModules: Readonly<Record<string, AttachModule>> = {
 /** Options schemas by name, for the topology schema. */
 export const attachSchemas = Object.fromEntries(Object.entries(attachModules).map(([name, m]) => [name, m.options]))
 
+const created = new WeakMap<ModuleChoice, Attach>()
+
 /** The attach module a validated topology chose. */
 export function attachOf(choice: ModuleChoice): Attach {
-  return attachModules[choice.type]!.create(choice)
+  let attach = created.get(choice)
+  if (!attach) created.set(choice, (attach = attachModules[choice.type]!.create(choice)))
+  return attach
 }

@@ -26,6 +26,9 @@ const GATEWAY = { 4: '169.254.1.1', 6: 'fe80::ecee:eeff:feee:eeee' } as const
 function routed(): Attach {
   return {
     needs: [],
+    hops: 1,
+    sharesL2: false,
+    devices: [],
     objects({ host, pods, podMTU }, lab) {
       const here = { ns: host.netns, from: host.source }
       const objects: KernelObject[] = host.blocks.map((b) => ({

@@ -6,13 +6,31 @@ import type * as z from 'zod'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab } from '../lab/lab.ts'
+import type { Layer } from '../packet/layers.ts'
+import type { Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
 
-/** One header a pod packet wears on the underlay, outermost first, as a packet decoder names it. */
+/** One header around a pod's packet, as a packet decoder names it. */
 export interface HeaderPattern {
-  readonly type: 'ipv4' | 'udp' | 'vxlan' | 'gre' | 'ethernet'
+  readonly type: Layer['type']
   /** Fields that are fixed: `{ dstPort: 8472 }`, `{ vni: 1 }`, `{ protocol: 4 }`. */
   readonly fields?: Readonly<Record<string, number>>
+}
+
+/** How packets get from one host's pods to another's. */
+export interface Carriage {
+  /** What a capture on the underlay finds around the packet, outermost first. Empty: the bare packet. */
+  readonly headers: readonly HeaderPattern[]
+  /** Bytes the headers add to the IP packet. */
+  readonly overhead: number
+  /** Device of the sending host that the route to the other's pods leads through. */
+  readonly device: string
+  /** Hosts and routers that take one from the TTL between the two pods. */
+  readonly hops: number
+  /** The address of the sending host that the far side sees on the host's own packets to pods. */
+  readonly source: Readonly<Partial<Record<Family, string>>>
+  /** Whether pods of both hosts are neighbours on one link. */
+  readonly sharesL2: boolean
 }
 
 /** Why this backend cannot carry this lab. */
@@ -29,15 +47,13 @@ export interface Refusal {
 export interface Backend {
   /** Probed before anything is created; `doctor` explains each. */
   readonly needs: readonly Feature[]
-  /** Bytes added to a packet on the wire: pod MTU = link MTU − overhead. */
-  readonly overhead: number
-  /** What a capture on the underlay finds around a pod packet. Empty: the bare packet. */
-  readonly wire: readonly HeaderPattern[]
-  /** Bare next-hop routes inside a segment; tunnels only across segments. */
-  readonly crossSegmentOnly: boolean
+  /** Bytes that pods' MTU leaves free, whether or not there is another host yet: the most any {@link Carriage} adds. */
+  readonly reserve: number
   refuse(lab: Lab): readonly Refusal[]
   /** Everything this host needs to reach every other host's pods. */
   objects(host: Host, lab: Lab): KernelObject[]
+  /** How packets get from the pods of one host to those of another. */
+  carriage(from: Host, to: Host, lab: Lab): Carriage
 }
 
 /** A backend that can be named in a topology. */

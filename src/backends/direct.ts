@@ -12,16 +12,14 @@
  */
 import * as z from 'zod'
 import type { Backend, BackendModule } from './backend.ts'
-import { directRoutes, peersOf } from './peers.ts'
+import { directCarriage, directRoutes, peersOf } from './peers.ts'
 
 const options = z.object({})
 
 function direct(): Backend {
   return {
     needs: [],
-    overhead: 0,
-    wire: [],
-    crossSegmentOnly: false,
+    reserve: 0,
     refuse(lab) {
       const used = [...new Set(lab.hosts.map((h) => h.segment))]
       if (used.length < 2) return []
@@ -36,6 +34,7 @@ function direct(): Backend {
       ]
     },
     objects: (host, lab) => peersOf(host, lab).flatMap((peer) => directRoutes(host, peer, `pods of ${peer.name}`)),
+    carriage: directCarriage,
   }
 }
 

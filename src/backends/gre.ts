@@ -15,7 +15,7 @@ import * as z from 'zod'
 import type { KernelObject, Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
-import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
+import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 
 const options = z.object({
   key: z
@@ -33,13 +33,16 @@ function gre({ key, tunnel }: z.infer<typeof options>): Backend {
   const overhead = key === undefined ? 24 : 28
   return {
     needs: ['gre'],
-    overhead,
-    wire: [
-      { type: 'ipv4', fields: { protocol: 47 } },
-      { type: 'gre', ...(key === undefined ? {} : { fields: { key } }) },
-    ],
-    crossSegmentOnly: tunnel === 'cross-segment',
+    reserve: overhead,
     refuse: () => [],
+    carriage: tunnelCarriage(tunnel, {
+      device: DEV,
+      overhead,
+      headers: [
+        { type: 'ipv4', fields: { protocol: 47 } },
+        { type: 'gre', ...(key === undefined ? {} : { fields: { key } }) },
+      ],
+    }),
     objects(host, lab) {
       const device: Link = {
         kind: 'link',

@@ -1,6 +1,8 @@
 /** Every backend a topology can name. A new one: one file, one line here, one page in docs/. */
 import type { ModuleChoice } from '../topology/schema/schema.ts'
-import type { Backend, BackendModule } from './backend.ts'
+import type { Host, Lab } from '../lab/lab.ts'
+import type { Family } from '../topology/address.ts'
+import type { Backend, BackendModule, Carriage } from './backend.ts'
 import { directModule } from './direct.ts'
 import { greModule } from './gre.ts'
 import { ipipModule } from './ipip.ts'
@@ -16,7 +18,25 @@ export const backends: Readonly<Record<string, BackendModule>> = {
 /** Options schemas by name, for the topology schema. */
 export const backendSchemas = Object.fromEntries(Object.entries(backends).map(([name, m]) => [name, m.options]))
 
+const created = new WeakMap<ModuleChoice, Backend>()
+
 /** The backend a validated topology chose. */
 export function backendOf(choice: ModuleChoice): Backend {
-  return backends[choice.type]!.create(choice)
+  let backend = created.get(choice)
+  if (!backend) created.set(choice, (backend = backends[choice.type]!.create(choice)))
+  return backend
 }
+
+/** How packets get from the pods of one host to those of another. */
+export const carriage = (lab: Lab, from: Host, to: Host): Carriage => backendOf(lab.backend).carriage(from, to, lab)
+
+/** How packets get from each host to each other. */
+export function* carriages(lab: Lab): Generator<Carriage> {
+  for (const from of lab.hosts) for (const to of lab.hosts) if (from !== to) yield carriage(lab, from, to)
+}
+
+/** MTU of a host's pods, bytes: what its link carries less what the backend may add. */
+export const podMTU = (lab: Lab, host: Host): number => host.mtu - backendOf(lab.backend).reserve
+
+/** The address that another host's pods see on a host's own packets. */
+export const hostSource = (lab: Lab, from: Host, to: Host, family: Family): string | undefined => carriage(lab, from, to).source[family]

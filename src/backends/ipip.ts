@@ -14,7 +14,7 @@ import * as z from 'zod'
 import type { Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
-import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
+import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 
 const options = z.object({ tunnel: tunnelOption })
 
@@ -24,9 +24,8 @@ const OVERHEAD = 20
 function ipip({ tunnel }: z.infer<typeof options>): Backend {
   return {
     needs: ['ipip'],
-    overhead: OVERHEAD,
-    wire: [{ type: 'ipv4', fields: { protocol: 4 } }],
-    crossSegmentOnly: tunnel === 'cross-segment',
+    reserve: OVERHEAD,
+    carriage: tunnelCarriage(tunnel, { device: DEV, overhead: OVERHEAD, headers: [{ type: 'ipv4', fields: { protocol: 4 } }] }),
     refuse: (lab) =>
       lab.families.includes(6)
         ? [

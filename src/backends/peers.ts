@@ -1,7 +1,8 @@
 /** What the backends share: who the peers are, which of them a tunnel serves, and the routes to their blocks. */
 import * as z from 'zod'
 import type { KernelObject, Link, Route } from '../kernel/objects.ts'
-import { addressOf, type Block, type Host, type Lab } from '../lab/lab.ts'
+import { addressOf, UPLINK, type Block, type Host, type Lab } from '../lab/lab.ts'
+import type { Carriage } from './backend.ts'
 
 /** The option every tunnel backend takes. */
 export const tunnelOption = z
@@ -30,10 +31,31 @@ export function directRoutes(host: Host, peer: Host, note: string): Route[] {
     family: block.family,
     dst: block.cidr,
     via: addressOf(peer, block.family) ?? addressOf(peer, 4)!,
-    dev: 'eth0',
+    dev: UPLINK,
     ...(onLink ? {} : { onlink: true }),
   }))
 }
+
+/** How bare packets get to another host: routed by both hosts, and the host's own packets have its own address. */
+export const directCarriage = (from: Host): Carriage => ({
+  headers: [],
+  overhead: 0,
+  device: UPLINK,
+  hops: 2,
+  source: Object.fromEntries(from.addresses.map((a) => [a.family, a.ip])),
+  sharesL2: false,
+})
+
+/**
+ * How packets get to another host where pairs of hosts have a tunnel: routed into it by one host and out of it by the other.
+ * The host's own packets have the address of its tunnel device.
+ */
+export const tunnelCarriage =
+  (tunnel: TunnelOption, through: Pick<Carriage, 'headers' | 'overhead' | 'device'>) =>
+  (from: Host, to: Host): Carriage =>
+    tunnelled(from, to, tunnel)
+      ? { ...through, hops: 2, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }
+      : directCarriage(from)
 
 /** The peer's block through the tunnel device. `onlink`: no address makes the next hop a neighbour, but it is one. */
 export function tunnelRoute(host: Host, peer: Host, block: Block, dev: string, via: string): Route {

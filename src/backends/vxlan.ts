@@ -17,7 +17,7 @@ import type { KernelObject, Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import { mac } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
-import { overTunnel, tunnelOption, tunnelRoute } from './peers.ts'
+import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 
 const options = z.object({
   vni: z.int().min(1).max(16_777_215).default(1).describe('VXLAN network identifier.'),
@@ -31,15 +31,18 @@ function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
   const dev = `vxlan${vni}`
   return {
     needs: ['vxlan'],
-    overhead: OVERHEAD,
-    wire: [
-      { type: 'ipv4', fields: { protocol: 17 } },
-      { type: 'udp', fields: { dstPort: port } },
-      { type: 'vxlan', fields: { vni } },
-      { type: 'ethernet' },
-    ],
-    crossSegmentOnly: tunnel === 'cross-segment',
+    reserve: OVERHEAD,
     refuse: () => [],
+    carriage: tunnelCarriage(tunnel, {
+      device: dev,
+      overhead: OVERHEAD,
+      headers: [
+        { type: 'ipv4', fields: { protocol: 17 } },
+        { type: 'udp', fields: { dstPort: port } },
+        { type: 'vxlan', fields: { vni } },
+        { type: 'ethernet' },
+      ],
+    }),
     objects(host, lab) {
       const common = { ns: host.netns, from: host.source }
       const device: Link = {

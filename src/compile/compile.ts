@@ -1,10 +1,10 @@
 /** Lab → kernel objects: everything the lab needs, as one list that all commands read. */
 import { attachOf } from '../attach/index.ts'
-import type { Backend, Refusal } from '../backends/backend.ts'
-import { backendOf } from '../backends/index.ts'
+import type { Refusal } from '../backends/backend.ts'
+import { backendOf, podMTU } from '../backends/index.ts'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import { hasIpv6, type Host, type Lab, type Pod } from '../lab/lab.ts'
+import { hasIpv6, type Lab, type Pod } from '../lab/lab.ts'
 import { policyModuleOf } from '../policy/index.ts'
 import { servicesOf } from '../services/index.ts'
 import { containers } from './containers.ts'
@@ -20,21 +20,19 @@ export interface Compiled {
   readonly needs: readonly Feature[]
 }
 
-/** MTU of a host's pods, bytes: what its link carries less what the backend adds. */
-export const podMTU = (host: Host, backend: Backend): number => host.mtu - backend.overhead
-
 /** Least MTU of a link that carries this family: RFC 8200, RFC 791. */
 const LEAST = { 4: 576, 6: 1280 } as const
 
 /** The first host whose link, or what the backend leaves of it, is too small for what it must carry. */
-function tooSmall(lab: Lab, backend: Backend): Refusal[] {
+function tooSmall(lab: Lab): Refusal[] {
+  const { reserve } = backendOf(lab.backend)
   const inPods = lab.families.includes(6) ? 6 : 4
   const onLink = hasIpv6(lab) ? 6 : 4
-  const need = Math.max(LEAST[inPods] + backend.overhead, LEAST[onLink])
+  const need = Math.max(LEAST[inPods] + reserve, LEAST[onLink])
   const host = lab.hosts.find((h) => h.mtu < need)
   if (!host) return []
-  const left = podMTU(host, backend)
-  const what = left < LEAST[inPods] ? `less ${backend.overhead} bytes of ${lab.backend.type} leaves pods ${left}` : 'is small'
+  const left = podMTU(lab, host)
+  const what = left < LEAST[inPods] ? `less ${reserve} bytes of ${lab.backend.type} leaves pods ${left}` : 'is small'
   const least = left < LEAST[inPods] ? inPods : onLink
   return [
     {
@@ -47,10 +45,30 @@ function tooSmall(lab: Lab, backend: Backend): Refusal[] {
   ]
 }
 
+/** A device of the attach module that has the name of one of the backend's. */
+function nameTaken(lab: Lab): Refusal[] {
+  const own = attachOf(lab.attach).devices
+  const [host] = lab.hosts
+  if (!host || own.length === 0) return []
+  const taken = backendOf(lab.backend)
+    .objects(host, lab)
+    .find((o) => o.kind === 'link' && own.includes(o.name))
+  if (!taken) return []
+  return [
+    {
+      path: ['network', 'attach', 'name'],
+      code: 'device-name-taken',
+      message: `backend ${lab.backend.type} makes a device ${own[0]} in every host`,
+      hint: 'Choose another name.',
+      forceable: false,
+    },
+  ]
+}
+
 /** The reasons the chosen modules give against this lab. */
 export function refusals(lab: Lab): readonly Refusal[] {
   const backend = backendOf(lab.backend)
-  return [...tooSmall(lab, backend), ...backend.refuse(lab)]
+  return [...tooSmall(lab), ...nameTaken(lab), ...backend.refuse(lab)]
 }
 
 /** Compiles a lab. Pure; the same lab gives the same list. */
@@ -76,7 +94,7 @@ export function compile(lab: Lab): Compiled {
     const pods = podsOf.get(host.name)!
     objects.push(...forwarder(host.netns, host.source, lab, HOST_RP_FILTER), ...hostUplink(host, lab))
     for (const pod of pods) objects.push(...endNode(pod.netns, pod.source, lab.families))
-    for (const o of attach.objects({ host, pods, podMTU: podMTU(host, backend) }, lab)) objects.push(o)
+    for (const o of attach.objects({ host, pods, podMTU: podMTU(lab, host) }, lab)) objects.push(o)
     for (const o of backend.objects(host, lab)) objects.push(o)
     // In this order they hang on the hooks they share. Policies come first: in FORWARD, Services let through what they
     // marked for masquerading, and nothing may be let through that was not judged. The edge of the cluster comes last.

@@ -46,6 +46,9 @@ export interface Segment extends NodeCommon {
   readonly mtu: number
 }
 
+/** What a host's, pod's and external's link to the others is called. */
+export const UPLINK = 'eth0'
+
 export interface Host extends NodeCommon {
   readonly kind: 'host'
   readonly index: number
@@ -138,6 +141,16 @@ export const addressOf = (node: { readonly addresses: readonly NodeAddress[] }, 
 
 /** Whether anything speaks IPv6: pods, or hosts on a segment with an IPv6 network. */
 export const hasIpv6 = (lab: Lab): boolean => lab.families.includes(6) || lab.segments.some((s) => s.cidrs.some((c) => c.includes(':')))
+
+const hostsByName = new WeakMap<Lab, ReadonlyMap<string, Host>>()
+
+/** The host a pod runs on; a host itself. */
+export function hostOf(lab: Lab, node: Pod | Host): Host {
+  if (node.kind === 'host') return node
+  let hosts = hostsByName.get(lab)
+  if (!hosts) hostsByName.set(lab, (hosts = new Map(lab.hosts.map((h) => [h.name, h]))))
+  return hosts.get(node.host)!
+}
 
 export const blockOf = (host: Host, family: Family): Block | undefined => host.blocks.find((b) => b.family === family)
 

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { backendOf } from '../../src/backends/index.ts'
-import { backends } from '../../src/backends/index.ts'
+import { carriages, podMTU } from '../../src/backends/index.ts'
+import { readApplied } from '../../src/state/store.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { labSnapshot, machineSnapshot, ruleCounters, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
 import { told } from '../support/run.ts'
@@ -31,9 +31,11 @@ forEachCombination((c, lacking) => {
     after(() => lab?.remove())
 
     test('the backend declares what the RFCs say', () => {
-      const declared = backendOf({ ...backends[c.backend.type]!.options.parse(c.backend), type: c.backend.type })
-      assert.equal(declared.overhead, c.overhead)
-      assert.deepEqual(declared.wire, c.wire)
+      const model = readApplied(lab.name)!.lab
+      assert.equal(model.hosts[0]!.mtu - podMTU(model, model.hosts[0]!), c.overhead)
+      const [most] = [...carriages(model)].toSorted((a, b) => b.headers.length - a.headers.length)
+      assert.equal(most!.overhead, c.overhead)
+      assert.deepEqual(most!.headers, c.wire)
     })
 
     test('every pod reaches every pod by ping, TCP and UDP: the right one answers and sees the own address', () => {

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
+import { hostSource } from '../../src/backends/index.ts'
 import { reachability } from '../../src/lab/policy/reachability.ts'
 import type { Actor, Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
@@ -82,7 +83,7 @@ const callName = (p: Actor): string => (p.kind === 'pod' ? p.key : p.name)
 /** Every square of the table that `netlab policy` prints, member by member; a host and its own pods besides. */
 function squares(lab: Lab): Square[] {
   const actors = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Actor] => [callName(p), p]))
-  const { rows, columns, sheets } = reachability(lab)
+  const { rows, columns, sheets } = reachability(lab, hostSource)
   const found = sheets.flatMap(({ probes, cells }) =>
     probes.flatMap((probe) => {
       const [port, l4] = probe.port.includes('/') ? (probe.port.split('/') as [string, string]) : [undefined, probe.port]

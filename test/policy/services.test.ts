@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import type { Lab } from '../../src/lab/lab.ts'
+import { hostSource } from '../../src/backends/index.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
@@ -172,6 +173,7 @@ for (const attach of ['bridge', 'routed']) {
             service!,
             port,
             q.family,
+            hostSource,
           ).allowed
         }
         assert.deepEqual(

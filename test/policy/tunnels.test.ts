@@ -13,6 +13,7 @@ import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { probe } from '../../src/kernel/features/probe.ts'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
+import { hostSource } from '../../src/backends/index.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
@@ -189,7 +190,7 @@ for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
           const wanted = passes(from, to, kind)
           const protocol = kind.toUpperCase() as Asked['protocol']
           const question = { from: network.actor(from), to: network.actor(to), protocol, ...(kind === 'icmp' ? {} : { port }), family }
-          const computed = verdict(network.lab, question).allowed
+          const computed = verdict(network.lab, question, hostSource).allowed
           const { outcome, text } = answers[i]!
           // Hosts do not listen: they refuse, which only somebody who was reached can do.
           const isRight = wanted
@@ -228,7 +229,7 @@ for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
             assert.deepEqual([...new Set(own.flatMap((a) => (a.outcome === 'ok' ? [a.text.split(' ')[0]!] : [])))].sort(), by, title)
           const [service] = network.lab.services
           const port = service!.ports.find((p) => p.protocol === kind.toUpperCase())!
-          const { ways } = serviceVerdict(network.lab, network.actor(from), service!, port, family)
+          const { ways } = serviceVerdict(network.lab, network.actor(from), service!, port, family, hostSource)
           assert.deepEqual(ways.flatMap((w) => (w.verdict.allowed ? [w.endpoint.pod!] : [])).sort(), by, `${title}: computed`)
         }
       })

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
+import { hostSource } from '../../src/backends/index.ts'
 import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
@@ -151,7 +152,11 @@ export class World {
   /** What the model says. */
   computed({ from, to, kind, port, family }: Probe): boolean {
     const protocol = kind.toUpperCase() as Asked['protocol']
-    return verdict(this.lab, { from: this.actor(from), to: this.actor(to), ...(kind === 'icmp' ? {} : { port }), protocol, family }).allowed
+    return verdict(
+      this.lab,
+      { from: this.actor(from), to: this.actor(to), ...(kind === 'icmp' ? {} : { port }), protocol, family },
+      hostSource,
+    ).allowed
   }
 
   /**

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../src/compile/compile.ts'
 import { addressOf, type External, type Lab, type Pod } from '../../src/lab/lab.ts'
+import { hostSource } from '../../src/backends/index.ts'
 import { reachability } from '../../src/lab/policy/reachability.ts'
 import { verdict, type Actor } from '../../src/lab/policy/verdict.ts'
 import { resolve } from '../../src/lab/resolve.ts'
@@ -53,7 +54,7 @@ const underlays = pick<object>(
 /** Squares of the table that do not say what the model says of each pair of members. */
 function misplaced(lab: Lab): string[] {
   const actors = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Actor] => [p.kind === 'pod' ? p.key : p.name, p]))
-  const { rows, columns, sheets } = reachability(lab)
+  const { rows, columns, sheets } = reachability(lab, hostSource)
   const isOwn = (a: Actor, b: Actor): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
   return sheets.flatMap(({ probes, cells }) =>
     probes.flatMap(({ port: text, family }) => {
@@ -69,7 +70,7 @@ function misplaced(lab: Lab): string[] {
             column.members.flatMap((b) => {
               const [from, to] = [actors.get(a)!, actors.get(b)!]
               if (from === to || (from.kind !== 'pod' && to.kind !== 'pod') || isOwn(from, to) || isOwn(to, from)) return []
-              const says = verdict(lab, { from, to, ...probe }).allowed
+              const says = verdict(lab, { from, to, ...probe }, hostSource).allowed
               return says === cells[i]![j] ? [] : [`${a} > ${b} ${text} ${family}: model ${says}, table ${cells[i]![j]}`]
             }),
           ),
@@ -113,7 +114,7 @@ function disagreements(lab: Lab): string[] {
         if (from === to || (from.kind !== 'pod' && to.kind !== 'pod')) continue
         const [src, dst] = [addressOf(from, family)!, addressOf(to, family)!]
         for (const q of QUESTIONS) {
-          const says = verdict(lab, { from, to, ...q, family }).allowed
+          const says = verdict(lab, { from, to, ...q, family }, hostSource).allowed
           const naively = naivelyAllowed(
             { namespaces, policies: lab.policies },
             {

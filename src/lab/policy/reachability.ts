@@ -4,9 +4,9 @@
  * Hosts are there too, as far as policies have a say in what they do: with the pods of other hosts.
  */
 import { contains, familyName, parseIp, type Family } from '../../topology/address.ts'
-import { addressOf, type Lab } from '../lab.ts'
+import { addressOf, type Host, type Lab } from '../lab.ts'
 import { namedPorts, policiesOf, type IpBlock, type PortMatch, type Protocol } from './policies.ts'
-import { verdict, type Actor } from './verdict.ts'
+import { verdict, type Actor, type HostSource } from './verdict.ts'
 
 /** Parties that policies treat alike. */
 export interface Line {
@@ -55,8 +55,35 @@ export function mentionedPorts(lab: Lab): PortProbe[] {
   return [...sorted, ...(control === undefined ? [] : [{ protocol: 'TCP' as const, port: control }]), { protocol: 'ICMP' }]
 }
 
+/**
+ * What policies can see of the addresses that hosts send from, as text. A host may have one address for some hosts' pods and
+ * another for others': then it also counts which hosts' pods see which.
+ */
+function hostViews(
+  lab: Lab,
+  inBlocks: (ips: readonly string[]) => string,
+  hostSource: HostSource,
+): Readonly<Record<'asSource' | 'asTarget', (host: string) => string>> {
+  const known = new Map<string, string>()
+  const seen = (from: Host, to: Host): string => {
+    // Among pods of its own host policies have no say in what a host does.
+    const ips = lab.families.flatMap((f) => (from === to ? addressOf(from, f) : hostSource(lab, from, to, f)) ?? [])
+    let bits = known.get(ips.join())
+    if (bits === undefined) known.set(ips.join(), (bits = ips.map((ip) => inBlocks([ip])).join('/')))
+    return bits
+  }
+  const views = new Map(lab.hosts.map((from) => [from.name, lab.hosts.map((to) => seen(from, to))]))
+  const abroad = lab.hosts.map((_, i) => new Set(views.get(lab.hosts[i]!.name)!.filter((_, j) => i !== j)))
+  const isMixed = abroad.some((views) => views.size > 1)
+  const index = new Map(lab.hosts.map((h, i) => [h.name, i]))
+  return {
+    asSource: (host) => (isMixed ? views.get(host)! : [...abroad[index.get(host)!]!]).join(' '),
+    asTarget: (host) => (isMixed ? lab.hosts.map((from) => views.get(from.name)![index.get(host)!]).join(' ') : ''),
+  }
+}
+
 /** What policies can see of an actor, as text: equal for pods, and for hosts, that they cannot tell apart. */
-export function kindsOf(lab: Lab): (actor: Actor) => string {
+export function kindsOf(lab: Lab, hostSource: HostSource): (actor: Actor) => string {
   const policies = policiesOf(lab)
   const rules = policies.flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])])
   const groups = [...new Set([...policies.map((p) => p.selected), ...rules.flatMap((r) => r.peers?.groups ?? [])])]
@@ -68,22 +95,17 @@ export function kindsOf(lab: Lab): (actor: Actor) => string {
     const ips = texts.map((ip) => parseIp(ip)!)
     return blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0)).join('')
   }
-  // Where only some pairs of hosts have a tunnel between them, a host has the one address for some and the other for others.
-  const isMixed = blocks.length > 0 && lab.segments.length > 1 && lab.backend['tunnel'] === 'cross-segment'
-  const segments = new Map(lab.hosts.map((h) => [h.name, h.segment]))
-  const segmentOf = (host: string): string => (isMixed ? segments.get(host)! : '')
+  const { asSource, asTarget } = hostViews(lab, blocks.length === 0 ? () => '' : inBlocks, hostSource)
   return (actor) => {
     if (actor.kind === 'external') return actor.name
     if (actor.kind === 'host') {
-      // Beyond a tunnel a host is seen by the first address of its block.
-      const seen = [...actor.addresses.map((a) => a.ip), ...actor.blocks.map((b) => b.network)]
-      return ['host', ...seen.map((ip) => inBlocks([ip])), segmentOf(actor.name)].join(' ')
+      return ['host', ...actor.addresses.map((a) => inBlocks([a.ip])), asSource(actor.name)].join(' ')
     }
     return [
       actor.namespace,
       groups.map((g) => (g.pods.has(actor) ? 1 : 0)).join(''),
       inBlocks(actor.addresses.map((a) => a.ip)),
-      segmentOf(actor.host),
+      asTarget(actor.host),
       names.map(([protocol, name]) => namedPorts(actor, name, protocol).join('+')).join(','),
     ].join(' ')
   }
@@ -93,8 +115,8 @@ interface Class extends Line {
   readonly all: readonly Actor[]
 }
 
-function classes(lab: Lab, actors: readonly Actor[]): Class[] {
-  const kindOf = kindsOf(lab)
+function classes(lab: Lab, actors: readonly Actor[], hostSource: HostSource): Class[] {
+  const kindOf = kindsOf(lab, hostSource)
   const found = new Map<string, Actor[]>()
   for (const p of actors) {
     const kind = kindOf(p)
@@ -123,18 +145,19 @@ function pairOf(from: Class, to: Class): readonly [Actor, Actor] | undefined {
   return undefined
 }
 
-export function reachability(lab: Lab, ports: readonly PortProbe[] = mentionedPorts(lab)): Reachability {
+/** @param hostSource the backend's answer, as `backends/` gives it */
+export function reachability(lab: Lab, hostSource: HostSource, ports: readonly PortProbe[] = mentionedPorts(lab)): Reachability {
   // An external without routes to pods cannot send to them whatever policies say.
   const hosts = lab.hosts.filter((h) => lab.pods.some((p) => p.host !== h.name))
-  const rows = classes(lab, [...lab.pods, ...hosts, ...lab.externals.filter((x) => x.podRoutes)])
-  const columns = classes(lab, [...lab.pods, ...hosts, ...lab.externals])
+  const rows = classes(lab, [...lab.pods, ...hosts, ...lab.externals.filter((x) => x.podRoutes)], hostSource)
+  const columns = classes(lab, [...lab.pods, ...hosts, ...lab.externals], hostSource)
   const pairs = rows.map((r) => columns.map((c) => pairOf(r, c)))
   const sheets = new Map<string, { titles: Map<string, Family[]>; probes: Sheet['probes'][number][]; cells: (boolean | undefined)[][] }>()
   for (const { protocol, port } of ports) {
     for (const family of lab.families) {
       const cell = ([from, to]: readonly [Actor, Actor] | readonly [] = []): boolean | undefined => {
         if (!from || !to || !addressOf(from, family) || !addressOf(to, family)) return undefined
-        return verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family }).allowed
+        return verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family }, hostSource).allowed
       }
       const cells = pairs.map((row) => row.map((pair) => cell(pair)))
       const key = JSON.stringify(cells)

@@ -59,15 +59,13 @@ export interface Question {
 
 const FREE: Judgement = { isolating: [], allowing: [], allowed: true }
 
-/**
- * The address an actor sends from. A host sends to pods beyond a tunnel from the tunnel device's address, the
- * first of its block.
- */
-export function sourceAddress(lab: Lab, from: End, to: End, family: Family): string | undefined {
-  if (from.kind !== 'host' || to.kind !== 'pod' || to.host === from.name) return addressOf(from, family)
-  const far = lab.hosts.find((h) => h.name === to.host)
-  const isDirect = lab.backend.type === 'direct' || (lab.backend['tunnel'] === 'cross-segment' && far?.segment === from.segment)
-  return isDirect ? addressOf(from, family) : from.blocks.find((b) => b.family === family)?.network
+/** The address that pods of another host see on a host's own packets: the backend's to answer. */
+export type HostSource = (lab: Lab, from: Host, to: Host, family: Family) => string | undefined
+
+/** The address an actor sends from. */
+export function sourceAddress(lab: Lab, from: End, to: End, family: Family, hostSource: HostSource): string | undefined {
+  const far = from.kind === 'host' && to.kind === 'pod' && to.host !== from.name && lab.hosts.find((h) => h.name === to.host)
+  return far ? hostSource(lab, from, far, family) : addressOf(from, family)
 }
 
 function portMatches(match: PortMatch, { port, protocol, to }: Question): boolean {
@@ -104,13 +102,13 @@ function isolating(lab: Lab, pod: Pod, direction: Direction): readonly Policy[] 
   return index[direction].get(pod) ?? []
 }
 
-function judge(lab: Lab, direction: Direction, question: Question): Judgement {
+function judge(lab: Lab, direction: Direction, question: Question, hostSource: HostSource): Judgement {
   const [subject, peer] = direction === 'egress' ? [question.from, question.to] : [question.to, question.from]
   if (subject.kind !== 'pod') return FREE
   const policies = isolating(lab, subject, direction)
   if (policies.length === 0) return FREE
   const asked = question.toAddress ?? addressOf(peer, question.family)
-  const address = direction === 'egress' ? asked : sourceAddress(lab, peer, subject, question.family)
+  const address = direction === 'egress' ? asked : sourceAddress(lab, peer, subject, question.family, hostSource)
   const allowing = policies.flatMap((policy) =>
     policy[direction]!.filter((rule) => ruleAllows(rule, question, peer, address)).map((rule) => ({ policy, rule })),
   )
@@ -119,12 +117,16 @@ function judge(lab: Lab, direction: Direction, question: Question): Judgement {
 
 const isOwnNode = (a: End, b: End): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name
 
-/** What policies say to a new connection. Whether there is a way at all (routes, listeners) is not their business. */
-export function verdict(lab: Lab, question: Question): Verdict {
+/**
+ * What policies say to a new connection. Whether there is a way at all (routes, listeners) is not their business.
+ *
+ * @param hostSource the backend's answer, as `backends/` gives it
+ */
+export function verdict(lab: Lab, question: Question, hostSource: HostSource): Verdict {
   const { from, to } = question
   if (from === to) return { allowed: true, exempt: 'self', egress: FREE, ingress: FREE }
   if (isOwnNode(from, to) || isOwnNode(to, from)) return { allowed: true, exempt: 'own-node', egress: FREE, ingress: FREE }
-  const egress = judge(lab, 'egress', question)
-  const ingress = judge(lab, 'ingress', question)
+  const egress = judge(lab, 'egress', question, hostSource)
+  const ingress = judge(lab, 'ingress', question, hostSource)
   return { allowed: egress.allowed && ingress.allowed, egress, ingress }
 }

@@ -8,7 +8,7 @@ import type { Endpoint } from './service.ts'
 import type { Lab } from '../lab.ts'
 import { resolveTarget } from '../actors.ts'
 import type { Service, ServicePort } from './service.ts'
-import { verdict, type End, type Verdict } from '../policy/verdict.ts'
+import { verdict, type End, type HostSource, type Verdict } from '../policy/verdict.ts'
 
 /** One endpoint the connection may end at. */
 export interface Way {
@@ -28,8 +28,15 @@ export interface ServiceVerdict {
 /** The client's own host: where its packets meet the Service. */
 const hostOf = (from: End): string | undefined => (from.kind === 'pod' ? from.host : from.kind === 'host' ? from.name : undefined)
 
-/** @param from a pod or host: whoever else comes in by a host, under a host's address */
-export function serviceVerdict(lab: Lab, from: End, service: Service, port: ServicePort, family: Family): ServiceVerdict {
+/** @param from a pod or host: other clients come in by a host, under a host's address */
+export function serviceVerdict(
+  lab: Lab,
+  from: End,
+  service: Service,
+  port: ServicePort,
+  family: Family,
+  hostSource: HostSource,
+): ServiceVerdict {
   const all = port.endpoints.filter((e) => e.family === family)
   const host = hostOf(from)
   const used = service.internalTrafficPolicy === 'Local' && host !== undefined ? localEndpoints(port, host, family) : all
@@ -38,7 +45,7 @@ export function serviceVerdict(lab: Lab, from: End, service: Service, port: Serv
     const found = endpoint.pod === undefined ? resolveTarget(lab, endpoint.ip) : undefined
     const actor = found?.kind === 'actor' ? found.actor : lab.pods.find((p) => p.key === endpoint.pod)!
     const question = { from, to: actor, toAddress: endpoint.ip, protocol: port.protocol, port: endpoint.port, family }
-    return { endpoint, actor, verdict: verdict(lab, question) }
+    return { endpoint, actor, verdict: verdict(lab, question, hostSource) }
   })
   return { ways, allowed: ways.every((w) => w.verdict.allowed) }
 }

@@ -2,10 +2,10 @@
  * What a drawing of a lab shows, whatever it is drawn with: segments, their hosts, the hosts' pods and
  * devices, and how much was left out. Layout and syntax are the renderers' (graph-text, graph-mermaid, graph-dot).
  */
-import { backendOf } from '../../backends/index.ts'
-import { podMTU } from '../../compile/compile.ts'
+import { attachOf } from '../../attach/index.ts'
+import { carriage, carriages, podMTU } from '../../backends/index.ts'
 import type { KernelObject, Link } from '../../kernel/objects.ts'
-import type { External, Host, Lab, Pod, Segment } from '../../lab/lab.ts'
+import { UPLINK, type External, type Host, type Lab, type Pod, type Segment } from '../../lab/lab.ts'
 
 export interface HostPicture {
   readonly host: Host
@@ -89,22 +89,23 @@ function device(link: Link): string {
 
 /** Decides what is drawn. `objects` are the lab's own: devices are read from them, not guessed from options. */
 export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limits): Picture {
-  const backend = backendOf(lab.backend)
   const podsOf = new Map<string, Pod[]>(lab.hosts.map((h) => [h.name, []]))
   for (const pod of lab.pods) podsOf.get(pod.host)!.push(pod)
   const linksOf = new Map<string, Link[]>(lab.hosts.map((h) => [h.netns, []]))
   for (const o of objects) if (o.kind === 'link' && o.type !== 'loopback') linksOf.get(o.ns)?.push(o)
 
+  const isMixed = [...carriages(lab)].some((c) => c.device === UPLINK)
   const drawHost = (host: Host): HostPicture => {
     const links = linksOf.get(host.netns)!
-    const tunnels = links.filter((l) => l.type !== 'bridge').map(device)
-    const channel = tunnels.length > 0 ? tunnels.join(', ') + (backend.crossSegmentOnly ? ' across segments' : '') : 'direct routes'
+    const out = lab.hosts.flatMap((far) => (far === host ? [] : carriage(lab, host, far).device))
+    const tunnels = links.filter((l) => out.includes(l.name)).map(device)
+    const channel = tunnels.length > 0 ? tunnels.join(', ') + (isMixed ? ' across segments' : '') : 'direct routes'
     const { shown, rest } = cut(podsOf.get(host.name)!, limits.podsPerHost)
     return {
       host,
       ...(lab.hosts.length > 1 ? { channel } : {}),
-      access: links.find((l) => l.type === 'bridge')?.name ?? `${lab.attach.type} pods`,
-      podMTU: podMTU(host, backend),
+      access: attachOf(lab.attach).devices[0] ?? `${lab.attach.type} pods`,
+      podMTU: podMTU(lab, host),
       pods: shown,
       hidden: rest.length,
     }
@@ -120,7 +121,7 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
       hidden: { hosts: rest.length, pods: rest.reduce((sum, h) => sum + podsOf.get(h.name)!.length, 0) },
     }
   })
-  const mtus = [...new Set(lab.hosts.map((h) => podMTU(h, backend)))]
+  const mtus = [...new Set(lab.hosts.map((h) => podMTU(lab, h)))]
   const facts = [
     `${lab.backend.type} over ${lab.attach.type}`,
     plural(lab.hosts.length, 'host'),

@@ -1,6 +1,5 @@
 /** `netlab inspect --json`: the documented shape of a lab. */
-import { backendOf } from '../../backends/index.ts'
-import { podMTU } from '../../compile/compile.ts'
+import { podMTU } from '../../backends/index.ts'
 import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
 import { policiesOf } from '../../lab/policy/policies.ts'
 import type { Service } from '../../lab/services/service.ts'
@@ -19,7 +18,7 @@ function nodeDocument(node: Node, lab: Lab): object {
         podCIDR: one(node.blocks.map((b) => b.cidr)),
         mac: node.mac,
         mtu: node.mtu,
-        podMTU: podMTU(node, backendOf(lab.backend)),
+        podMTU: podMTU(lab, node),
         labels: node.labels,
         interface: 'eth0',
       }
@@ -66,7 +65,7 @@ function serviceDocument(s: Service): object {
 }
 
 /** The lab's pods can have several MTUs when links differ; the smallest is the one every pod can rely on. */
-const smallestPodMTU = (lab: Lab): number => Math.min(...lab.hosts.map((h) => podMTU(h, backendOf(lab.backend))))
+const smallestPodMTU = (lab: Lab): number => Math.min(...lab.hosts.map((h) => podMTU(lab, h)))
 
 export function labDocument(lab: Lab): object {
   return {

@@ -1,7 +1,6 @@
 /** What `netlab up` prints when it is done. */
 import type { ChalkInstance } from 'chalk'
-import { backendOf } from '../../backends/index.ts'
-import { podMTU } from '../../compile/compile.ts'
+import { podMTU } from '../../backends/index.ts'
 import type { Lab, Pod } from '../../lab/lab.ts'
 import { table } from '../formats/table.ts'
 import { paint } from '../formats/terminal.ts'
@@ -21,7 +20,6 @@ function pair(lab: Lab): [Pod, Pod] | undefined {
 /** @param isOnly whether no other lab is up: commands then need not be told which one */
 export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', ms: number, isOnly: boolean, chalk: ChalkInstance): string {
   const color = paint(chalk)
-  const backend = backendOf(lab.backend)
   const verb = { created: 'is up', changed: 'was changed', unchanged: 'is up already, nothing to change' }[outcome]
   const head = `${chalk.bold(`Lab ${lab.name}`)} ${verb}: ${lab.hosts.length} hosts, ${lab.pods.length} pods, ${lab.backend.type} over ${lab.attach.type}, read back from the kernel ${chalk.dim(`(${(ms / 1000).toFixed(1)} s)`)}\n`
   const counts = new Map<string, number>()
@@ -31,7 +29,7 @@ export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', 
     h.segment,
     addresses(h),
     h.blocks.map((b) => b.cidr).join(' '),
-    String(podMTU(h, backend)),
+    String(podMTU(lab, h)),
     String(counts.get(h.name) ?? 0),
   ])
   const parts = [head, table(['host', 'segment', 'address', 'pod block', 'pod mtu', 'pods'], hosts.slice(0, MAX_PODS), chalk.dim)]

@@ -1,5 +1,6 @@
 /** What arrives although policies deny it: no drop to explain, so the rules that are not there must be. */
 import { addressOf, type Node } from '../../lab/lab.ts'
+import { hostSource } from '../../backends/index.ts'
 import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
 import { placeOf } from './causes/drop-builder.ts'
 import { nodeName } from '../predict/places.ts'
@@ -21,10 +22,10 @@ export function leak(evidence: TraceEvidence): string | undefined {
   const sender = actor((n) => n.netns === from.node.netns)
   const receiver = actor((n) => n.netns === last.netns)
   if (!sender || !receiver || sender === receiver || addressOf(receiver, family) !== ip.dst) return undefined
-  if (receiver.kind === 'pod' && sourceAddress(lab, sender, receiver, family) !== ip.src) return undefined
+  if (receiver.kind === 'pod' && sourceAddress(lab, sender, receiver, family, hostSource) !== ip.src) return undefined
   const transport = last.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
   const port = options.protocol === 'icmp' || !transport ? {} : { port: transport.dstPort }
-  const said = verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port })
+  const said = verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port }, hostSource)
   if (said.allowed) return undefined
   const [way, end, { isolating }] = said.egress.allowed
     ? (['ingress', receiver, said.ingress] as const)

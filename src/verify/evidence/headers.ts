@@ -1,6 +1,6 @@
 /** What a packet wears on the underlay, as captured; pure. */
 import type { HeaderPattern } from '../../backends/backend.ts'
-import { backendOf } from '../../backends/index.ts'
+import { carriage } from '../../backends/index.ts'
 import type { Host, Lab } from '../../lab/lab.ts'
 import type { Layer } from '../../packet/layers.ts'
 import type { Heard, Seen } from './underlay.ts'
@@ -39,16 +39,6 @@ export function seenBetween(heard: Heard, src: string, dst: string): Encapsulati
   })
 }
 
-/** Whether packets between two hosts take the tunnel. */
-export function isTunnelled(lab: Lab, from: Host, to: Host): boolean {
-  const backend = backendOf(lab.backend)
-  return backend.wire.length > 0 && (!backend.crossSegmentOnly || from.segment !== to.segment)
-}
-
-/** The headers a pod packet must wear between two hosts, outermost first. */
-export const declared = (lab: Lab, from: Host, to: Host): readonly HeaderPattern[] =>
-  isTunnelled(lab, from, to) ? backendOf(lab.backend).wire : []
-
 const fits = (layer: Layer | undefined, { type, fields = {} }: HeaderPattern): boolean =>
   layer?.type === type && Object.entries(fields).every(([field, value]) => (layer as unknown as Record<string, unknown>)[field] === value)
 
@@ -78,12 +68,11 @@ const patternText = (pattern: readonly HeaderPattern[]): string =>
 
 /** Why a packet wears something else than declared; undefined if it does not. */
 export function headerMismatch(lab: Lab, from: Host, to: Host, w: Encapsulation): string | undefined {
-  const pattern = declared(lab, from, to)
+  const { headers: pattern, overhead } = carriage(lab, from, to)
   const wears = `wears ${headersText(w.headers)} on the underlay of ${w.host}`
   if (w.headers.length !== pattern.length || !pattern.every((p, i) => fits(w.headers[i], p)))
     return `${wears} instead of ${patternText(pattern)}`
-  const bytes = pattern.length > 0 ? backendOf(lab.backend).overhead : 0
-  if (w.bytes !== bytes) return `${wears}: ${w.bytes} bytes instead of ${bytes}`
+  if (w.bytes !== overhead) return `${wears}: ${w.bytes} bytes instead of ${overhead}`
   const [outer] = w.headers
   if (!isIp(outer)) return undefined
   const ends = [from, to].map((h) => h.addresses.map((a) => a.ip))

@@ -1,4 +1,5 @@
 /** Ears on the hosts' links to the underlay: one for what must never be there, one for the clothes a packet wears. */
+import { UPLINK } from '../../lab/lab.ts'
 import type { Applied } from '../../state/store.ts'
 import { captureFilter } from '../../trace/collect/bpf.ts'
 import { PacketListener, type Frame } from '../../trace/collect/packet-listener.ts'
@@ -23,7 +24,6 @@ export interface Heard {
   readonly lost: number
 }
 
-const UPLINK = 'eth0'
 /** First bytes of what asker.pl puts into an echo. */
 const MARKER = Buffer.from('netl').readUInt32BE()
 /** More would only say the same. */

@@ -1,10 +1,12 @@
 /**
  * Questions in waves that the machine's neighbour table can hold. Who sends to whom on a link learns it, and the
  * kernel keeps 1 024 such entries for all namespaces together (`gc_thresh3`); packets to who does not fit in are dropped.
- * Pods of one bridge learn each other, so a full mesh of fifty makes 2 450 entries; any pod and its host learn each
+ * Pods of one link learn each other, so a full mesh of fifty makes 2 450 entries; any pod and its host learn each
  * other, so a thousand pods make 2 000.
  */
-import type { Lab, Pod } from '../../lab/lab.ts'
+import { attachOf } from '../../attach/index.ts'
+import { carriage } from '../../backends/index.ts'
+import { hostOf, type Lab, type Pod } from '../../lab/lab.ts'
 import type { Question } from './question.ts'
 
 /** The entries a question makes, each named by who learns whom, and the pods that it is about. */
@@ -19,13 +21,15 @@ export function learnedBy(lab: Lab): (q: Question) => Learned {
   const at = new Map(lab.pods.map((p, i) => [p, i]))
   const byAddress = new Map(lab.pods.flatMap((p) => p.addresses.map((a) => [a.ip, p] as const)))
   const byNetns = new Map(lab.pods.map((p) => [p.netns, p]))
+  const { sharesL2 } = attachOf(lab.attach)
+  const areNeighbours = (a: Pod, b: Pod): boolean => (a.host === b.host ? sharesL2 : carriage(lab, hostOf(lab, a), hostOf(lab, b)).sharesL2)
   const nothing = { entries: [], pods: [] }
   return (q) => {
     const [from, to] = [byNetns.get(q.netns), byAddress.get(q.address)]
     if (from === to) return nothing
     const pods = [from, to].filter((p): p is Pod => p !== undefined)
-    const isLocal = lab.attach.type === 'bridge' && pods.length === 2 && from!.host === to!.host
-    const entries = isLocal
+    const isNeighbour = pods.length === 2 && areNeighbours(from!, to!)
+    const entries = isNeighbour
       ? [`${q.family} ${from!.netns} ${to!.netns}`, `${q.family} ${to!.netns} ${from!.netns}`]
       : pods.flatMap((p) => [`${q.family} ${p.netns} gateway`, `${q.family} host ${p.netns}`])
     return { entries, pods: pods.map((p) => at.get(p)!) }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { attachSchemas } from '../../../src/attach/index.ts'
-import { compiled } from '../lab/fixture.ts'
+import { refusals } from '../../../src/compile/compile.ts'
+import { compiled, lab as labOf } from '../lab/fixture.ts'
 import { addresses, link, of, podVeth, racks, routes, sysctls, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
 
@@ -62,27 +63,18 @@ test.each<[string, boolean]>([
   ['br 0', false],
   ['br0;reboot', false],
   ['', false],
-  ...[
-    'eth0',
-    'eth12',
-    'lo',
-    'vxlan1',
-    'vxlan',
-    'gre1',
-    'ipip1',
-    'p1',
-    'gre0',
-    'gretap0',
-    'erspan0',
-    'tunl0',
-    'sit0',
-    'ip6tnl0',
-    'ip6gre0',
-    'all',
-    'default',
-  ].map((n): [string, boolean] => [n, false]),
+  ...['eth0', 'eth12', 'lo', 'p1', 'gre0', 'gretap0', 'erspan0', 'tunl0', 'sit0', 'ip6tnl0', 'ip6gre0', 'all', 'default'].map(
+    (n): [string, boolean] => [n, false],
+  ),
 ])('%j as name of the bridge: %s', (name, fine) => {
   expect(attachSchemas['bridge']!.safeParse({ name }).success).toBe(fine)
+})
+
+test.each(['vxlan', 'gre', 'ipip'])('the bridge cannot have the name of the %s device', (backend) => {
+  const text = (name: string) =>
+    `network: { backend: ${backend}, attach: { type: bridge, name: ${name} } }\nhosts: { a: {}, b: {} }\npods: { p: { host: a } }`
+  expect(refusals(labOf(text(`${backend}1`))).map((r) => r.code)).toEqual(['device-name-taken'])
+  expect(refusals(labOf(text(`${backend}2`)))).toEqual([])
 })
 
 describe.each(FAMILIES)('routed, %s', (family) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { backends, backendOf } from '../../../src/backends/index.ts'
+import { backends, carriage, podMTU } from '../../../src/backends/index.ts'
 import { attachModules } from '../../../src/attach/index.ts'
-import { podMTU } from '../../../src/compile/compile.ts'
+import type { Host } from '../../../src/lab/lab.ts'
 import { compiled } from '../lab/fixture.ts'
 import { addresses, link, mtus, of, racks, routes, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
@@ -44,7 +44,7 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
     }
     expect(all['switch-r1 br0']).toBe(1400)
     expect(all['switch-r2 br0']).toBe(9000)
-    expect(c.lab.hosts.map((h) => podMTU(h, backendOf(c.lab.backend)))).toEqual([1500 - bytes, 1400 - bytes, 9000 - bytes])
+    expect(c.lab.hosts.map((h) => podMTU(c.lab, h))).toEqual([1500 - bytes, 1400 - bytes, 9000 - bytes])
   })
 
   test('every host has one route to each block of every other', () => {
@@ -186,23 +186,37 @@ describe('tunnel: cross-segment', () => {
   })
 })
 
-describe('what a backend says of itself', () => {
+describe('how a backend carries', () => {
+  const between = (options: string) => {
+    const { lab } = compiled(`network: { backend: ${options} }\nhosts: { a: {}, b: {} }\npods: { p: { host: a } }`)
+    return carriage(lab, lab.hosts[0]!, lab.hosts[1]!)
+  }
   test.each([
-    ['vxlan', { type: 'vxlan', vni: 7, port: 4789, tunnel: 'always' }, ['ipv4', 'udp', 'vxlan', 'ethernet'], { vni: 7 }],
-    ['gre', { type: 'gre', tunnel: 'always' }, ['ipv4', 'gre'], undefined],
-    ['gre with a key', { type: 'gre', key: 5, tunnel: 'always' }, ['ipv4', 'gre'], { key: 5 }],
-    ['ipip', { type: 'ipip', tunnel: 'always' }, ['ipv4'], undefined],
-    ['direct', { type: 'direct' }, [], undefined],
-  ])('%s: headers on the wire', (_, choice, headers, inner) => {
-    const { wire, overhead } = backendOf(choice)
-    expect(wire.map((h) => h.type)).toEqual(headers)
-    expect(wire.find((h) => h.type === 'vxlan' || h.type === 'gre')?.fields).toEqual(inner)
-    const bytes = { ipv4: 20, udp: 8, vxlan: 8, ethernet: 14, gre: 4 }
-    expect(wire.reduce((n, h) => n + bytes[h.type] + (h.fields?.['key'] === undefined ? 0 : 4), 0)).toBe(overhead)
+    ['{ type: vxlan, vni: 7, port: 4789 }', ['ipv4', 'udp', 'vxlan', 'ethernet'], { vni: 7 }],
+    ['gre', ['ipv4', 'gre'], undefined],
+    ['{ type: gre, key: 5 }', ['ipv4', 'gre'], { key: 5 }],
+    ['ipip', ['ipv4'], { protocol: 4 }],
+    ['direct', [], undefined],
+  ])('%s: headers and their bytes', (options, headers, fields) => {
+    const { headers: found, overhead } = between(options)
+    expect(found.map((h) => h.type)).toEqual(headers)
+    expect(found.findLast((h) => h.type !== 'ethernet')?.fields).toEqual(fields)
+    const bytes: Readonly<Record<string, number>> = { ipv4: 20, udp: 8, vxlan: 8, ethernet: 14, gre: 4 }
+    expect(found.reduce((n, h) => n + bytes[h.type]! + (h.fields?.['key'] === undefined ? 0 : 4), 0)).toBe(overhead)
   })
 
   test('the outer protocol tells tunnels apart', () => {
-    const protocol = (type: string) => backendOf({ type, port: 8472, vni: 1 }).wire[0]?.fields?.['protocol']
-    expect([protocol('vxlan'), protocol('gre'), protocol('ipip')]).toEqual([17, 47, 4])
+    expect(['vxlan', 'gre', 'ipip'].map((b) => between(b).headers[0]?.fields?.['protocol'])).toEqual([17, 47, 4])
+  })
+
+  test('only between segments, where asked: the same pods have the same MTU towards both', () => {
+    const { lab } = racks('{ type: vxlan, tunnel: cross-segment }', 'bridge', 'dual')
+    const [a, b, c] = lab.hosts as [Host, Host, Host]
+    const of = (from: Host, to: Host) => {
+      const { headers, overhead, device, source } = carriage(lab, from, to)
+      return [headers.length, overhead, device, source[4]]
+    }
+    expect(of(a, b)).toEqual([0, 0, 'eth0', a.addresses[0]!.ip])
+    expect(of(a, c)).toEqual([4, 50, 'vxlan1', a.blocks[0]!.network])
   })
 })

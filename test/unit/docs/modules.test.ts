@@ -29,11 +29,11 @@ describe.each(Object.entries(backends))('backend %s', (name, module) => {
   it('has a page, and README says what it adds', () => {
     expect(documentOf(page), `${page} is missing`).toBeDefined()
     const row = tableRows(readme, 'backend').find(([cell]) => cell === `[${name}](${page})`)
-    expect(row?.[1]).toMatch(new RegExp(`^${defaults(module).overhead}\\b`))
+    expect(row?.[1]).toMatch(new RegExp(`^${defaults(module).reserve}\\b`))
   })
 
   it('has a page that says what it adds and what pods are left with', () => {
-    const { overhead } = defaults(module)
+    const { reserve: overhead } = defaults(module)
     expect(facts(page).get('overhead')).toContain(`${overhead} bytes: pod MTU ${1500 - overhead} on a 1500 byte link`)
   })
 
@@ -44,7 +44,7 @@ describe.each(Object.entries(backends))('backend %s', (name, module) => {
 })
 
 it('a GRE key costs what README and the page say', () => {
-  const { overhead } = backends['gre']!.create(backends['gre']!.options.parse({ key: 1 }))
+  const { reserve: overhead } = backends['gre']!.create(backends['gre']!.options.parse({ key: 1 }))
   expect(tableRows(readme, 'backend').find(([cell]) => cell!.startsWith('[gre]'))![1]).toContain(`with \`key\` ${overhead}`)
   expect(facts('docs/backends/gre.md').get('overhead')).toContain(`with a key ${overhead}: pod MTU ${1500 - overhead}`)
 })

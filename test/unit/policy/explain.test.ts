@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Lab } from '../../../src/lab/lab.ts'
 import { resolveTarget } from '../../../src/lab/actors.ts'
+import { hostSource } from '../../../src/backends/index.ts'
 import { serviceVerdict } from '../../../src/lab/services/service-verdict.ts'
 import { serviceOf } from '../../../src/lab/services/services.ts'
 import { verdict, type End } from '../../../src/lab/policy/verdict.ts'
@@ -38,7 +39,7 @@ const actor = (l: Lab, word: string): End => {
 }
 const ask = (l: Lab, from: string, service: string, family: 4 | 6 = 4) => {
   const s = serviceOf(l, service)!
-  return serviceVerdict(l, actor(l, from), s, s.ports[0]!, family)
+  return serviceVerdict(l, actor(l, from), s, s.ports[0]!, family, hostSource)
 }
 const ways = (l: Lab, from: string, service: string, family: 4 | 6 = 4): [string, boolean][] =>
   ask(l, from, service, family).ways.map((w) => [`${w.endpoint.pod} ${w.endpoint.port}`, w.verdict.allowed])
@@ -109,7 +110,7 @@ describe('an address', () => {
     const target = resolveTarget(l, to)
     if (target?.kind !== 'actor') throw new Error(`${to} is nobody`)
     const toAddress = target.address === undefined ? {} : { toAddress: target.address }
-    return verdict(l, { from: actor(l, from), to: target.actor, ...toAddress, protocol: 'TCP', port: 8080, family }).allowed
+    return verdict(l, { from: actor(l, from), to: target.actor, ...toAddress, protocol: 'TCP', port: 8080, family }, hostSource).allowed
   }
   test('of nobody is what ipBlocks are about', () => {
     expect(allowed('198.51.100.7', 'web-2')).toBe(true)

@@ -1,7 +1,6 @@
 /** The model's invariants as pure judgement: what is healthy passes, and each trouble fails the check that is about it. */
 import { describe, expect, test } from 'vitest'
-import { podMTU } from '../../../src/compile/compile.ts'
-import { backendOf } from '../../../src/backends/index.ts'
+import { podMTU } from '../../../src/backends/index.ts'
 import { addressOf, type Lab } from '../../../src/lab/lab.ts'
 import { expectedTtl } from '../../../src/verify/checks/model/paths.ts'
 import { model } from '../../../src/verify/checks/model/model.ts'
@@ -38,7 +37,7 @@ function readingsOf(l: Lab): Readings {
       after: { 'Ip.FragCreates': 1, 'conntrack.invalid': 0, 'TcpExt.IPReversePathFilter': 2 },
     })
   for (const h of l.hosts) {
-    const mtu = podMTU(h, backendOf(l.backend))
+    const mtu = podMTU(l, h)
     const ends = l.pods.filter((p) => p.host === h.name).map((p) => device(p.hostInterface, mtu, { master: 'cni0' }))
     add(h.netns, [device('eth0', h.mtu), device('cni0', mtu), device('vxlan1', mtu, { linkinfo: { info_kind: 'vxlan' } }), ...ends])
     for (const p of l.pods.filter((x) => x.host === h.name)) {

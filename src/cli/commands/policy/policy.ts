@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { Lab } from '../../../lab/lab.ts'
 import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'
+import { hostSource } from '../../../backends/index.ts'
 import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
@@ -59,7 +60,7 @@ function portOf(text: string): PortProbe {
 export async function policy(word: string | undefined, options: PolicyOptions): Promise<void> {
   const lab = subject(word)
   const policies = policiesOf(lab)
-  const result = options.port ? reachability(lab, options.port.map(portOf)) : reachability(lab)
+  const result = options.port ? reachability(lab, hostSource, options.port.map(portOf)) : reachability(lab, hostSource)
   if (options.json) return writeJson(policyDocument(lab.name, policies, result))
   return writeOut([policyText(policies, result, chalkFor(process.stdout))])
 }
@@ -162,7 +163,7 @@ async function explainService(
     port: probeText(port),
     family,
     address: service.clusterIPs.find((a) => a.family === family)!.ip,
-    verdict: serviceVerdict(lab, from, service, port, family),
+    verdict: serviceVerdict(lab, from, service, port, family, hostSource),
   }
   if (!asked.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(serviceDocument(asked))
@@ -184,8 +185,10 @@ export async function explain(fromWord: string, toWord: string, options: Explain
     to: partyName(to),
     port: probeText(probe),
     family,
-    ...(from.kind === 'host' && to.kind === 'pod' && to.host !== from.name ? { source: sourceAddress(lab, from, to, family) } : {}),
-    verdict: verdict(lab, { from, to, ...toAddress, ...probe, family }),
+    ...(from.kind === 'host' && to.kind === 'pod' && to.host !== from.name
+      ? { source: sourceAddress(lab, from, to, family, hostSource) }
+      : {}),
+    verdict: verdict(lab, { from, to, ...toAddress, ...probe, family }, hostSource),
   }
   if (!explained.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(explanationDocument(explained))

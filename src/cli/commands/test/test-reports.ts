@@ -1,6 +1,7 @@
 /** Where the outcome of tests goes besides the terminal: JUnit, GitHub's annotations and its summary of a job. */
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { hostSource } from '../../../backends/index.ts'
 import { reachability } from '../../../lab/policy/reachability.ts'
 import type { Lab } from '../../../lab/lab.ts'
 import { formatDiagnostics } from '../../../report/formats/diagnostics.ts'
@@ -39,7 +40,7 @@ export function judged(run: TestRun): Pick<Outcome, 'status' | 'exit' | 'diagnos
 /** What every report says about a lab, however its test went. */
 export const aboutLab = (lab: Lab): Pick<Outcome, 'lab' | 'kinds' | 'properties'> => ({
   lab: lab.name,
-  kinds: reachability(lab, []).columns,
+  kinds: reachability(lab, hostSource, []).columns,
   properties: {
     backend: lab.backend.type,
     attach: lab.attach.type,

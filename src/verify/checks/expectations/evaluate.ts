@@ -1,6 +1,7 @@
 /** What answers say about `expect:` entries: one check each. */
 import { contains, familyName, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Lab } from '../../../lab/lab.ts'
+import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
@@ -35,7 +36,7 @@ function verdictOf(lab: Lab, c: Case): Verdict | undefined {
   const to = peerOf(lab, c)
   const { address, kind, port } = questions[0]!
   const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP')
-  return to && verdict(lab, { from, to, toAddress: address, family, protocol, ...(kind === 'icmp' ? {} : { port }) })
+  return to && verdict(lab, { from, to, toAddress: address, family, protocol, ...(kind === 'icmp' ? {} : { port }) }, hostSource)
 }
 
 /** Why there is no way between two nodes whatever policies say; undefined if there is one. */

@@ -3,7 +3,9 @@
  * (https://kubernetes.io/docs/concepts/services-networking/#the-kubernetes-network-model). Asked only of pairs that
  * policies allow: what they deny is for others to prove.
  */
-import { addressOf, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
+import { attachOf } from '../../../attach/index.ts'
+import { carriage, hostSource } from '../../../backends/index.ts'
+import { addressOf, hostOf, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import type { Family } from '../../../topology/address.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
@@ -26,13 +28,17 @@ const UDP_SHARE = 10
 
 /** Whether policies let a question pass. */
 export const isAllowed = (lab: Lab, from: Actor, to: Actor, family: Family, kind: 'icmp' | 'tcp' | 'udp', port: number): boolean =>
-  verdict(lab, {
-    from,
-    to,
-    family,
-    protocol: kind === 'icmp' ? 'ICMP' : kind === 'tcp' ? 'TCP' : 'UDP',
-    ...(kind === 'icmp' ? {} : { port }),
-  }).allowed
+  verdict(
+    lab,
+    {
+      from,
+      to,
+      family,
+      protocol: kind === 'icmp' ? 'ICMP' : kind === 'tcp' ? 'TCP' : 'UDP',
+      ...(kind === 'icmp' ? {} : { port }),
+    },
+    hostSource,
+  ).allowed
 
 const known = new WeakMap<TestPlan, readonly Leg[]>()
 
@@ -76,13 +82,14 @@ export function controlListeners({ lab, control, loopback }: TestPlan): Listenin
   }))
 }
 
-const hostOf = (actor: Actor): string => (actor.kind === 'pod' ? actor.host : actor.name)
+/** What Linux sends with (net.ipv4.ip_default_ttl, net.ipv6.conf.all.hop_limit). */
+const FIRST_TTL = 64
 
-/** Of the reply, as who asked sees it: one less for every host it was routed by; a tunnel's far side counts as one hop. */
+/** Of the reply, as the asker sees it: one less for every node it was routed by. A host does not route what it sends or takes itself. */
 export function expectedTtl(lab: Lab, from: Pod | Host, to: Pod | Host): number {
-  const isNear = hostOf(from) === hostOf(to)
-  if (from.kind === 'pod' && to.kind === 'pod') return isNear ? (lab.attach.type === 'routed' ? 63 : 64) : 62
-  return isNear ? 64 : 63
+  const [near, far] = [hostOf(lab, from), hostOf(lab, to)]
+  const hops = near === far ? attachOf(lab.attach).hops : carriage(lab, far, near).hops
+  return FIRST_TTL - (from.kind === 'pod' && to.kind === 'pod' ? hops : Math.max(0, hops - 1))
 }
 
 /** A failing question as a line of a report. */

@@ -1,7 +1,6 @@
 /** Pod MTU = link MTU − overhead, on every device of the way and no byte more or less in a packet. */
-import { backendOf } from '../../../backends/index.ts'
-import { podMTU } from '../../../compile/compile.ts'
-import type { Host, Lab } from '../../../lab/lab.ts'
+import { carriage, podMTU } from '../../../backends/index.ts'
+import { UPLINK, type Host, type Lab } from '../../../lab/lab.ts'
 import type { Check } from '../../check.ts'
 import { hostPairs, type HostPair } from './pairs.ts'
 import { failing, noPairs } from './paths.ts'
@@ -9,15 +8,12 @@ import type { Asked, Evidence, TestPlan } from '../../check-source.ts'
 import type { Device, Readings } from '../../evidence/readings.ts'
 import { answerText, Tally } from '../../evidence/tally.ts'
 
-const mtuOf = (lab: Lab, host: Host): number => podMTU(host, backendOf(lab.backend))
-
 /** The largest packet from one host's pods to another's: no link of the way carries less. */
 function fullSize(lab: Lab, { near, far }: HostPair): number {
-  const { overhead } = backendOf(lab.backend)
+  if (near === far) return podMTU(lab, near)
   const segment = (h: Host): number => lab.segments.find((s) => s.segment === h.segment)?.mtu ?? h.mtu
-  const links =
-    near === far ? [near.mtu] : near.segment === far.segment ? [near.mtu, far.mtu] : [near.mtu, segment(near), segment(far), far.mtu]
-  return Math.min(...links) - overhead
+  const links = near.segment === far.segment ? [near.mtu, far.mtu] : [near.mtu, segment(near), segment(far), far.mtu]
+  return Math.min(podMTU(lab, near), podMTU(lab, far), Math.min(...links) - carriage(lab, near, far).overhead)
 }
 
 const ask = (pair: HostPair, size: number, expected: Asked['expected']): Asked => ({
@@ -31,12 +27,13 @@ const ask = (pair: HostPair, size: number, expected: Asked['expected']): Asked =
 })
 
 const full = (lab: Lab, pair: HostPair): Asked => ask(pair, fullSize(lab, pair), ['ok'])
-const beyond = (lab: Lab, pair: HostPair): Asked => ask(pair, mtuOf(lab, pair.near) + 1, ['too-long'])
+const beyond = (lab: Lab, pair: HostPair): Asked => ask(pair, podMTU(lab, pair.near) + 1, ['too-long'])
 
 export const sizeQuestions = (plan: TestPlan): Asked[] => hostPairs(plan).pairs.flatMap((p) => [full(plan.lab, p), beyond(plan.lab, p)])
 
-const TUNNELS = ['vxlan', 'gre', 'ipip', 'geneve', 'wireguard']
-const isTunnel = (d: Device): boolean => TUNNELS.includes(d.linkinfo?.info_kind ?? '') && d.flags.includes('UP')
+/** Devices of a host that packets to other hosts' pods are routed into, its link to the underlay aside. */
+const tunnelsOf = (lab: Lab, host: Host): Set<string> =>
+  new Set(lab.hosts.flatMap((far) => (far === host ? [] : carriage(lab, host, far).device)).filter((name) => name !== UPLINK))
 
 /** Devices of a host and its pods, with the MTU each must have. */
 function* devices(
@@ -44,12 +41,15 @@ function* devices(
   readings: Readings,
   host: Host,
 ): Generator<{ where: string; device: Device | undefined; name: string; mtu: number; pod?: string }> {
-  const inside = mtuOf(lab, host)
+  const inside = podMTU(lab, host)
   const node = readings.nodes.get(host.netns)
   if (!node) return
   const named = (name: string): Device | undefined => node.devices.find((d) => d.ifname === name)
-  yield { where: host.name, name: 'eth0', device: named('eth0'), mtu: host.mtu }
-  for (const device of node.devices.filter(isTunnel)) yield { where: host.name, name: device.ifname, device, mtu: inside }
+  yield { where: host.name, name: UPLINK, device: named(UPLINK), mtu: host.mtu }
+  for (const name of tunnelsOf(lab, host)) {
+    const device = named(name)
+    if (device?.flags.includes('UP')) yield { where: host.name, name, device, mtu: inside }
+  }
   const bridges = new Set<string>()
   for (const pod of lab.pods) {
     if (pod.host !== host.name) continue
@@ -64,11 +64,11 @@ function* devices(
 
 export function evaluateSizes(plan: TestPlan, evidence: Evidence, readings: Readings): Check[] {
   const { lab } = plan
-  const { overhead, wire } = backendOf(lab.backend)
+  const reserved = lab.hosts[0] ? lab.hosts[0].mtu - podMTU(lab, lab.hosts[0]) : 0
   const devs = new Tally(
     'model',
     'mtu-everywhere',
-    `every device on a pod's way has the link MTU less the ${overhead} bytes of ${lab.backend.type}`,
+    `every device on a pod's way has the link MTU less the ${reserved} bytes of ${lab.backend.type}`,
   )
   for (const host of lab.hosts) {
     for (const { where, name, device, mtu } of devices(lab, readings, host)) {
@@ -89,14 +89,14 @@ export function evaluateSizes(plan: TestPlan, evidence: Evidence, readings: Read
     passes.add(answer?.outcome === 'ok' ? undefined : failing(leg(largest), `${largest.size} bytes: ${answerText(answer)}`))
     const over = beyond(lab, pair)
     const said = evidence.answer(over)
-    const mtu = mtuOf(lab, pair.near)
+    const mtu = podMTU(lab, pair.near)
     const isRight = said?.outcome === 'too-long' && said.text === `local mtu=${mtu}`
     fails.add(isRight ? undefined : failing(leg(over), `${over.size} bytes: ${answerText(said)}; the MTU is ${mtu}`))
   }
   const nothing = noPairs(lab, 'policies let no echo through')
-  const without = wire.length === 0 ? 'devices' : 'devices, tunnels among them'
+  const what = lab.hosts.some((h) => tunnelsOf(lab, h).size > 0) ? 'devices, tunnels among them' : 'devices'
   return [
-    ...devs.checks(without, 'no namespace could be read'),
+    ...devs.checks(what, 'no namespace could be read'),
     ...passes.checks('pairs of hosts', nothing),
     ...fails.checks('pairs of hosts', nothing),
   ]

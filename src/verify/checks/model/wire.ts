@@ -1,5 +1,5 @@
 /** What the underlay sees: pod packets in the declared headers, nothing of pods outside them, no virtual address. */
-import { backendOf } from '../../../backends/index.ts'
+import { carriages } from '../../../backends/index.ts'
 import { addressOf } from '../../../lab/lab.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Check } from '../../check.ts'
@@ -46,11 +46,11 @@ const MAX_SERVICES = 150
 
 /** What must not cross the underlay, whatever is asked. */
 export function forbidden({ lab }: TestPlan): Forbidden {
-  const { wire, crossSegmentOnly } = backendOf(lab.backend)
+  const all = [...carriages(lab)]
   const virtual = lab.services.flatMap((s) => s.clusterIPs.map((c) => `${c.ip}/${c.family === 4 ? 32 : 128}`))
   return {
     anywhere: virtual.length > MAX_SERVICES ? lab.serviceCIDRs : virtual,
-    between: wire.length > 0 && !crossSegmentOnly && lab.hosts.length > 1 ? lab.podCIDRs : [],
+    between: all.length > 0 && all.every((c) => c.headers.length > 0) ? lab.podCIDRs : [],
   }
 }
 
@@ -69,8 +69,8 @@ function evaluateTrains(plan: TestPlan, evidence: Evidence): Check[] {
 
 function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Check[] {
   const { lab } = plan
-  const { wire } = backendOf(lab.backend)
-  const what = wire.length > 0 ? wire.map((w) => w.type).join(', ') : 'nothing'
+  const [most] = [...carriages(lab)].map((c) => c.headers).toSorted((a, b) => b.length - a.length)
+  const what = most?.map((w) => w.type).join(', ') || 'nothing'
   const headers = new Tally('model', 'wire-headers', `between hosts a pod's packet wears what ${lab.backend.type} declares: ${what}`)
   for (const pair of across(plan)) {
     const { near, far, from, to, family, address } = pair

@@ -7,6 +7,7 @@
  * have missed a packet. Which one it was is found by asking parts of them again (see vacuity-proof.ts).
  */
 import type { Lab } from '../../../lab/lab.ts'
+import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { policyModuleOf } from '../../../policy/index.ts'
 import type { DenyRule } from '../../../policy/policy.ts'
@@ -29,7 +30,7 @@ function policyDrop(
 ): DenyRule[] {
   const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP' | 'UDP' | 'SCTP')
   const asked = address === undefined ? {} : { toAddress: address }
-  const said = verdict(lab, { from, to, ...asked, protocol, family, ...(kind === 'icmp' ? {} : { port }) })
+  const said = verdict(lab, { from, to, ...asked, protocol, family, ...(kind === 'icmp' ? {} : { port }) }, hostSource)
   if (said.allowed) return []
   // Egress comes first, on the sender's host; what it drops never reaches the receiver's.
   const [pod, way] = said.egress.allowed ? ([to, 'ingress'] as const) : ([from, 'egress'] as const)

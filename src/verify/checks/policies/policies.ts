@@ -6,6 +6,7 @@
 import { addressOf, type Lab } from '../../../lab/lab.ts'
 import { policiesOf } from '../../../lab/policy/policies.ts'
 import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../../../lab/policy/reachability.ts'
+import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Family } from '../../../topology/address.ts'
@@ -43,7 +44,7 @@ function isConnected(lab: Lab, from: Actor, to: Actor): boolean {
 function pairs(plan: TestPlan): { readonly asked: readonly (readonly [Actor, Actor])[]; readonly left: number } {
   const { lab } = plan
   const actors = actorsOf(lab)
-  const kindOf = kindsOf(lab)
+  const kindOf = kindsOf(lab, hostSource)
   const kind = new Map(actors.map((p) => [p, kindOf(p)]))
   const place = (p: Actor): string => (p.kind === 'pod' ? p.host : p.name)
   const seen = new Set<string>()
@@ -70,7 +71,7 @@ export function square(lab: Lab, from: Actor, to: Actor, probe: PortProbe, famil
   const address = addressOf(to, family)
   if (address === undefined || addressOf(from, family) === undefined) return undefined
   const { protocol, port } = probe
-  const said = verdict(lab, { from, to, protocol, family, ...(port === undefined ? {} : { port }) })
+  const said = verdict(lab, { from, to, protocol, family, ...(port === undefined ? {} : { port }) }, hostSource)
   const kind = protocol.toLowerCase() as Asked['kind']
   // Whoever cannot listen refuses, and so was reached; whether it could is known when it is judged.
   const expected: Asked['expected'] = said.allowed ? (kind === 'sctp' ? ['ok', 'refused'] : ['ok']) : ['timeout']

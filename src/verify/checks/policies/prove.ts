@@ -4,6 +4,7 @@
  */
 import type { Lab } from '../../../lab/lab.ts'
 import { policiesOf, type Policy } from '../../../lab/policy/policies.ts'
+import { hostSource } from '../../../backends/index.ts'
 import { verdict } from '../../../lab/policy/verdict.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
@@ -44,13 +45,17 @@ const spread = <T>(list: readonly T[], most: number): T[] =>
   list.length <= most ? [...list] : Array.from({ length: most }, (_, i) => list[Math.floor((i * list.length) / most)]!)
 
 function isAllowed(lab: Lab, { from, to, probe, question }: Square): ReturnType<typeof verdict> {
-  return verdict(lab, {
-    from,
-    to,
-    protocol: probe.protocol,
-    family: question.family,
-    ...(probe.port === undefined ? {} : { port: probe.port }),
-  })
+  return verdict(
+    lab,
+    {
+      from,
+      to,
+      protocol: probe.protocol,
+      family: question.family,
+      ...(probe.port === undefined ? {} : { port: probe.port }),
+    },
+    hostSource,
+  )
 }
 
 /** Why lifting a policy changes nothing. */

@@ -9,6 +9,7 @@ import { localEndpoints } from '../../../lab/services/endpoints.ts'
 import type { Endpoint } from '../../../lab/services/service.ts'
 import { addressOf, blockOf, type External, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
+import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
 import { contains, parseCidr, parseIp, type Family } from '../../../topology/address.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
@@ -94,7 +95,7 @@ const asStranger = (host: Host): External => ({ ...host, kind: 'external', podRo
  */
 function hidden(lab: Lab, from: Pod, host: Host, endpoint: Endpoint, to: Actor, { port }: ServiceFrontend, family: Family): Pod | Host {
   if (endpoint.host === host.name) return from
-  const own = verdict(lab, { from, to, port: endpoint.port, protocol: port.protocol, family })
+  const own = verdict(lab, { from, to, port: endpoint.port, protocol: port.protocol, family }, hostSource)
   return own.egress.allowed ? host : from
 }
 
@@ -154,7 +155,7 @@ export function expectedOutcomeOf(lab: Lab, from: Actor, frontend: ServiceFronte
       continue
     }
     const client = clientFor(lab, from, to, frontend, endpoint, family)
-    const said = verdict(lab, { from: client.from, to, port: endpoint.port, protocol: frontend.port.protocol, family })
+    const said = verdict(lab, { from: client.from, to, port: endpoint.port, protocol: frontend.port.protocol, family }, hostSource)
     if (!said.allowed) denied.push({ endpoint, to, from: client.from, verdict: said })
     else if (to.kind === 'pod') allowed.push({ endpoint, name, seen: client.seen })
     else if (from.kind === 'pod' && !frontend.host && lab.masquerade && to.kind === 'external')
