@@ -8,7 +8,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 file=topologies/quickstart.yaml
 
 scripts/setup.sh run
-node scripts/build.js
+npm run --silent build
 
 # Network namespaces take root; the build above does not, so only the rest gets it.
 as_root() {

@@ -16,8 +16,8 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 [ $# -gt 0 ] || set -- unit kernel vm
 
 scripts/setup.sh test vm
-node scripts/build.js
-node scripts/build-tests.js
+npm run --silent build
+npm run --silent build:tests
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then

@@ -1,7 +1,8 @@
 // `test` from a shell, Node's start included: a full mesh of pods, how that grows with them, and one process a question.
-import { lab, namespacesOf, servers } from './labs.js'
-import { measure } from './measure.js'
-import { ratio, summarize } from './stats.js'
+import type { Row, Setting } from './benchmark.ts'
+import { lab, namespacesOf, servers } from './labs.ts'
+import { measure, type Sample } from './measure.ts'
+import { ratio, summarize } from './stats.ts'
 
 const HOSTS = 5
 const SIZES = [50, 100]
@@ -13,9 +14,29 @@ const SAMPLE = 100
 export const needsRoot = true
 export const title = '`test` of every pair of pods (vxlan, bridge, 5 hosts)'
 
+/** What `test --json` prints, as far as it is read here. */
+interface Report {
+  readonly checks: readonly {
+    readonly id: string
+    readonly status: string
+    readonly from?: string
+    readonly to?: string
+    readonly detail?: string
+    readonly tested?: number
+  }[]
+  readonly untested: readonly string[]
+}
+
+/** A node as `up --json` prints it. */
+interface Node {
+  readonly kind: string
+  readonly name: string
+  readonly addresses: readonly string[]
+}
+
 /** A test that fails is measured no further. */
-function mustHold(report) {
-  const { checks, untested } = JSON.parse(report)
+function mustHold(report: string): void {
+  const { checks, untested } = JSON.parse(report) as Report
   const first = checks.find((c) => c.status === 'failed')
   if (first) throw new Error(`${first.id}, ${first.from} to ${first.to}: ${first.detail}\n${untested.join('\n')}`)
 }
@@ -31,22 +52,23 @@ for from in "$@"; do
   done
 done`
 
-export async function run({ netlab, runs, say, turn }) {
-  const command = (...words) => [process.execPath, netlab, ...words]
+export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> {
+  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
   const labs = SIZES.map((pods) => ({ pods, pairs: pods * (pods - 1), ...lab(`test-${pods}`, servers(HOSTS, pods, PORT)) }))
   const small = lab('test-small', servers(2, 2, PORT))
   const large = lab('test-large', servers(LARGE.hosts, LARGE.pods, PORT))
-  const json = async (...words) => JSON.parse((await measure(command(...words, '--json'), { stdout: true })).stdout)
+  const json = async <T>(...words: string[]): Promise<T> =>
+    JSON.parse((await measure(command(...words, '--json'), { stdout: true })).stdout) as T
 
-  let nodes
+  let nodes: readonly Node[] = []
   for (const l of [small, large, ...labs]) {
     say(`building ${l.name}`)
-    ;({ nodes } = await json('up', l.file))
+    ;({ nodes } = await json<{ nodes: readonly Node[] }>('up', l.file))
   }
   say('is every pair tested?')
-  const mesh = labs.at(-1)
-  const { checks } = await json('test', mesh.name)
-  const asked = checks.find((c) => c.id === 'pods-reach-pods').tested
+  const [half, mesh] = labs as [(typeof labs)[0], (typeof labs)[0]]
+  const { checks } = await json<Report>('test', mesh.name)
+  const asked = checks.find((c) => c.id === 'pods-reach-pods')?.tested ?? 0
   if (asked < 2 * mesh.pairs) throw new Error(`only ${asked} questions asked between pods`)
   const pods = nodes.filter((n) => n.kind === 'pod')
   const addresses = pods.map((p) => p.addresses.find((a) => !a.includes(':')))
@@ -54,7 +76,7 @@ export async function run({ netlab, runs, say, turn }) {
   const commands = {
     node: [process.execPath, '-e', '0'],
     small: command('test', small.name, '--json'),
-    half: command('test', labs[0].name, '--json'),
+    half: command('test', half.name, '--json'),
     mesh: command('test', mesh.name, '--json'),
     sampled: command('test', large.name, '--json', '--sample', String(LARGE.sample)),
     hand: [
@@ -67,13 +89,14 @@ export async function run({ netlab, runs, say, turn }) {
       ...namespacesOf(mesh.name).filter((ns) => pods.some((p) => ns.endsWith(`.${p.name}`))),
     ],
   }
-  const names = Object.keys(commands)
-  const samples = Object.fromEntries(names.map((name) => [name, []]))
+  type Name = keyof typeof commands
+  const names = Object.keys(commands) as Name[]
+  const samples: Record<Name, Sample[]> = { node: [], small: [], half: [], mesh: [], sampled: [], hand: [] }
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
     await turn(async () => {
       for (let i = 0; i < names.length; i++) {
-        const name = names[(i + round) % names.length]
+        const name = names[(i + round) % names.length]!
         const sample = await measure(commands[name], { stdout: true, codes: [0, 1] })
         if (commands[name][2] === 'test') mustHold(sample.stdout)
         samples[name].push(sample)
@@ -82,9 +105,9 @@ export async function run({ netlab, runs, say, turn }) {
   }
   for (const l of [small, ...labs, large]) await measure(command('down', l.name))
 
-  const of = (name, what = 'wall') => samples[name].map((s) => s[what])
+  const of = (name: Name, what: 'wall' | 'cpu' | 'rss' = 'wall'): number[] => samples[name].map((s) => s[what])
   const byHand = of('hand').map((wall) => (wall / SAMPLE) * mesh.pairs)
-  const before = { name: `${labs[0].pods} pods, ${labs[0].pairs} pairs`, value: summarize(of('half')) }
+  const before = { name: `${half.pods} pods, ${half.pairs} pairs`, value: summarize(of('half')) }
   return [
     {
       what: '2 hosts, 2 pods',

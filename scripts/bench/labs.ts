@@ -1,30 +1,36 @@
 // The labs that are measured: their topology files, and the promise that nothing of them stays.
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 
 const NETNS_DIR = '/run/netns'
 const id = randomBytes(2).toString('hex')
-const labs = new Set()
-let dir
+const labs = new Set<string>()
+let dir: string | undefined
 
 /** A file or directory of this run. */
-export function scratch(name) {
+export function scratch(name: string): string {
   dir ??= mkdtempSync(join(tmpdir(), 'netlab-bench-'))
   return join(dir, name)
 }
 
 /** Reserves a name for a lab: whatever carries it is removed at the end. */
-export function labName(what) {
+export function labName(what: string): string {
   const name = `bench-${id}-${what}`
   labs.add(name)
   return name
 }
 
+/** A topology that has been written to a file. */
+export interface LabFile {
+  readonly name: string
+  readonly file: string
+}
+
 /** Writes a topology and returns the lab's name and file. JSON is YAML. */
-export function lab(what, topology) {
+export function lab(what: string, topology: object): LabFile {
   const name = labName(what)
   const file = scratch(`${what}.yaml`)
   writeFileSync(file, JSON.stringify({ name, ...topology }, undefined, 2))
@@ -32,29 +38,32 @@ export function lab(what, topology) {
 }
 
 /** Hosts, and pods that each answer on a port. */
-export const servers = (hosts, pods, port) => ({
+export const servers = (hosts: number, pods: number, port: number): object => ({
   hosts: { node: { replicas: hosts } },
   pods: { pod: { replicas: pods, containers: [{ name: 'web', ports: [{ containerPort: port }] }] } },
 })
 
-/** Namespaces of a lab, whoever made them. */
-export const namespacesOf = (name) => (existsSync(NETNS_DIR) ? readdirSync(NETNS_DIR).filter((ns) => ns.startsWith(`${name}.`)) : [])
+/** Namespaces of a lab, made by netlab or by a script. */
+export const namespacesOf = (name: string): string[] =>
+  existsSync(NETNS_DIR) ? readdirSync(NETNS_DIR).filter((ns) => ns.startsWith(`${name}.`)) : []
 
 /** Deletes the namespaces of a lab in one batch. */
-export function deleteNamespaces(name) {
+export async function deleteNamespaces(name: string): Promise<void> {
   const doomed = namespacesOf(name)
   if (doomed.length > 0)
-    spawnSync('ip', ['-force', '-batch', '-'], {
+    await execa('ip', ['-force', '-batch', '-'], {
       input: doomed.map((ns) => `netns delete ${ns}\n`).join(''),
-      stdio: ['pipe', 'ignore', 'inherit'],
+      stdout: 'ignore',
+      stderr: 'inherit',
+      reject: false,
     })
 }
 
 /** Removes everything this run made. */
-export function cleanUp(netlab) {
+export async function cleanUp(netlab: string): Promise<void> {
   for (const name of labs) {
-    if (existsSync(`/run/netlab/${name}`)) spawnSync(process.execPath, [netlab, 'down', name], { stdio: 'ignore' })
-    deleteNamespaces(name)
+    if (existsSync(`/run/netlab/${name}`)) await execa(process.execPath, [netlab, 'down', name], { stdio: 'ignore', reject: false })
+    await deleteNamespaces(name)
   }
   if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
 }

@@ -1,8 +1,8 @@
 // Waits until the kernel has taken deleted namespaces apart. Deleting returns at once; the work goes on in the
 // background and makes whatever is measured meanwhile up to twice as slow.
-import { spawnSync } from 'node:child_process'
-import { deleteNamespaces, labName } from './labs.js'
-import { run } from './measure.js'
+import { execa } from 'execa'
+import { deleteNamespaces, labName } from './labs.ts'
+import { run } from './measure.ts'
 
 /**
  * The kernel takes namespaces apart in the order of deletion, all that wait at the time in one go, one go after
@@ -10,7 +10,7 @@ import { run } from './measure.js'
  * end has vanished, this go has come to devices. A second one then says that the first has ended, a third that
  * what the first left to be freed has been freed (the count in /proc/slabinfo agrees).
  */
-export async function drained() {
+export async function drained(): Promise<void> {
   const name = labName('drain')
   for (let i = 0; i < 3; i++) {
     const [gone, stays] = [`${name}.gone`, `${name}.stays`]
@@ -20,9 +20,8 @@ export async function drained() {
       `link add d0 netns ${gone} type veth peer name d1 netns ${stays}`,
       `netns delete ${gone}`,
     ]
-    const { status, stderr } = spawnSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n`, encoding: 'utf8' })
-    if (status !== 0) throw new Error(`cannot make namespaces: ${stderr}`)
+    await execa('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` })
     await run(['nsenter', `--net=/run/netns/${stays}`, 'sh', '-c', 'while grep -q d1: /proc/self/net/dev; do sleep 0.02; done'])
-    deleteNamespaces(name)
+    await deleteNamespaces(name)
   }
 }

@@ -1,9 +1,10 @@
 // Policies and Services at size: what compiling them takes, and what hundreds of policies in force take from a stream.
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { lab, scratch } from './labs.js'
-import { measure } from './measure.js'
-import { summarize } from './stats.js'
+import type { Row, Setting } from './benchmark.ts'
+import { lab } from './labs.ts'
+import { measure } from './measure.ts'
+import { bundled } from './program.ts'
+import type { Steps } from './programs/compiler.ts'
+import { summarize } from './stats.ts'
 
 const SIZE = { hosts: 20, pods: 1000, policies: 500, services: 200 }
 const NAMESPACES = 20
@@ -12,11 +13,11 @@ const APPS = 25
 export const needsRoot = false
 export const title = `${SIZE.pods} pods × ${SIZE.policies} policies × ${SIZE.services} Services on ${SIZE.hosts} hosts`
 
-const app = (n) => `app-${n % APPS}`
-const label = (n) => ({ matchLabels: { app: app(n) } })
+const app = (n: number): string => `app-${n % APPS}`
+const label = (n: number) => ({ matchLabels: { app: app(n) } })
 
 /** A mix of what people write: peers by pods, by namespaces, by both, blocks with holes, ports by number, range and name. */
-export function somePolicy(n) {
+function somePolicy(n: number): object {
   const peers = [
     [{ podSelector: label(n + 1) }],
     [{ namespaceSelector: { matchLabels: { team: `team-${n % 5}` } } }, { podSelector: label(n + 2) }],
@@ -26,17 +27,21 @@ export function somePolicy(n) {
   const ports = [[{ port: 8080 }], [{ port: 'http' }, { port: 53, protocol: 'UDP' }], [{ port: 8000, endPort: 8100 }], undefined][
     (n >> 2) % 4
   ]
-  const rule = (key) => [{ [key]: peers, ...(ports ? { ports } : {}) }]
+  const rule = (key: string) => [{ [key]: peers, ...(ports ? { ports } : {}) }]
   const spec = { podSelector: n % 10 === 0 ? {} : label(n), ingress: rule('from') }
   return n % 7 === 0 ? { ...spec, policyTypes: ['Ingress', 'Egress'], egress: rule('to') } : spec
 }
 
 /** As a cluster would have it: every namespace on every host, apps with Services, policies of all kinds. */
-export function cluster({ hosts, pods, policies, services }) {
-  const each = (count, key, value) => Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), value(n)]))
+function cluster({ hosts, pods, policies, services }: typeof SIZE): object {
+  const each = (count: number, key: (n: number) => string, value: (n: number) => object): object =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [key(n), value(n)]))
   const crowd = Math.ceil(pods / NAMESPACES)
   /** The n-th thing of a namespace, namespaces taking turns. */
-  const turn = (n) => ({ space: `ns-${n % NAMESPACES}`, nth: Math.floor(n / NAMESPACES) })
+  const turn = (n: number): { readonly space: string; readonly nth: number } => ({
+    space: `ns-${n % NAMESPACES}`,
+    nth: Math.floor(n / NAMESPACES),
+  })
   return {
     hosts: { node: { replicas: hosts } },
     namespaces: each(
@@ -73,51 +78,21 @@ export function cluster({ hosts, pods, policies, services }) {
   }
 }
 
-/** The steps of the compiler one by one, timed inside its own process. */
-const STEPS = `
-import { compile } from './compile/compile.ts'
-import { modules } from './commands/context.ts'
-import { resolve } from './model/resolve.ts'
-import { readTopology } from './topology/load.ts'
-const [file] = process.argv.slice(2)
-const took = {}
-const timed = (name, f) => { const from = performance.now(); const result = f(); took[name] = (performance.now() - from) / 1000; return result }
-const { value } = timed('read', () => readTopology(file, modules))
-const lab = timed('resolve', () => resolve(value)).value
-const { objects } = timed('compile', () => compile(lab))
-console.log(JSON.stringify({ ...took, objects: objects.length }))
-`
-
-async function compiler() {
-  const file = scratch('steps.mjs')
-  await build({
-    stdin: { contents: STEPS, resolveDir: fileURLToPath(new URL('../../src', import.meta.url)), loader: 'ts' },
-    outfile: file,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'error',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-  })
-  return file
-}
-
-export async function run({ netlab, runs, say, turn }) {
+export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> {
   const { file } = lab('policies', cluster(SIZE))
-  const steps = await compiler()
-  const took = { read: [], resolve: [], compile: [], plan: [], cpu: [] }
+  const steps = await bundled('compiler')
+  const took: Record<'read' | 'resolve' | 'compile' | 'plan' | 'cpu', number[]> = { read: [], resolve: [], compile: [], plan: [], cpu: [] }
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
     const sample = await turn(async () => {
       const { stdout } = await measure([process.execPath, steps, file], { stdout: true })
-      const parts = JSON.parse(stdout)
+      const parts = JSON.parse(stdout) as Steps
       const plan = await measure([process.execPath, netlab, 'plan', file])
       return { ...parts, plan: plan.wall, cpu: plan.cpu }
     })
-    for (const name of Object.keys(took)) took[name].push(sample[name])
+    for (const name of ['read', 'resolve', 'compile', 'plan', 'cpu'] as const) took[name].push(sample[name])
   }
-  const goal = { text: '≤ 2 s', met: (r) => r.value <= 2 }
+  const goal = { text: '≤ 2 s', met: (r: { readonly value: number }) => r.value <= 2 }
   return [
     { what: 'reading and checking the file', value: summarize(took.read), unit: 's' },
     { what: 'every name and address decided', value: summarize(took.resolve), unit: 's' },

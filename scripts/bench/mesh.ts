@@ -1,9 +1,10 @@
 // A full mesh of VXLAN hosts: each has a route, a neighbour and an FDB entry for every other. Twice the hosts are
 // four times the entries; what matters is that processes only double.
-import { spawnSync } from 'node:child_process'
-import { lab, namespacesOf } from './labs.js'
-import { measure } from './measure.js'
-import { ratio, summarize } from './stats.js'
+import { execa } from 'execa'
+import type { Row, Setting } from './benchmark.ts'
+import { lab, namespacesOf } from './labs.ts'
+import { measure } from './measure.ts'
+import { ratio, summarize, type Summary } from './stats.ts'
 
 const SIZES = [50, 100]
 /** How many entries the counter-example makes, one process each. */
@@ -16,7 +17,7 @@ export const title = 'full mesh of 100 hosts (vxlan), one pod each'
  * How many processes (and threads: Linux numbers both) a command starts. In a PID namespace of its own they are
  * numbered from 1, so the number of the next one tells, and nobody else on the machine is counted.
  */
-async function tasks(argv) {
+async function tasks(argv: readonly string[]): Promise<number> {
   const { stdout } = await measure(
     ['unshare', '--pid', '--fork', 'sh', '-c', '"$@" >/dev/null || exit; sh -c \'echo $$\'', 'sh', ...argv],
     { stdout: true },
@@ -24,14 +25,14 @@ async function tasks(argv) {
   return Number(stdout.trim())
 }
 
-export async function run({ netlab, runs, say, drained, drainedTurn }) {
-  const command = (...words) => [process.execPath, netlab, ...words]
+export async function run({ netlab, runs, say, drained, drainedTurn }: Setting): Promise<Row[]> {
+  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
   const labs = SIZES.map((hosts) => ({
     hosts,
     pairs: hosts * (hosts - 1),
     ...lab(`mesh-${hosts}`, { hosts: { node: { replicas: hosts } }, pods: { pod: { replicas: hosts } } }),
   }))
-  const took = labs.map(() => [])
+  const took: [number[], number[]] = [[], []]
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
     for (const [i, l] of labs.entries()) {
@@ -40,24 +41,23 @@ export async function run({ netlab, runs, say, drained, drainedTurn }) {
         await measure(command('down', l.name))
         return up
       })
-      took[i].push(wall)
+      took[i]!.push(wall)
     }
   }
 
   say('counting processes')
   const node = await tasks([process.execPath, '-e', '0'])
-  const counts = []
+  const counts: number[] = []
   for (const l of labs) {
     await drained()
     counts.push((await tasks(command('up', l.file))) - node)
-    if (l !== labs.at(-1)) await measure(command('down', l.name))
+    if (l.hosts < Math.max(...SIZES)) await measure(command('down', l.name))
   }
-  const large = labs.at(-1)
+  const [small, large] = labs as [(typeof labs)[0], (typeof labs)[0]]
   const entries = 3 * large.pairs
-  const ns = namespacesOf(large.name).find((n) => n.endsWith('node-1'))
-  const route = spawnSync('nsenter', [`--net=/run/netns/${ns}`, 'ip', 'route', 'show', 'dev', 'vxlan1'], { encoding: 'utf8' })
-    .stdout.split('\n')[0]
-    .trim()
+  const ns = namespacesOf(large.name).find((n) => n.endsWith('node-1'))!
+  const { stdout } = await execa('nsenter', [`--net=/run/netns/${ns}`, 'ip', 'route', 'show', 'dev', 'vxlan1'])
+  const route = stdout.split('\n')[0]!.trim()
   const one = await measure([
     'sh',
     '-c',
@@ -65,13 +65,13 @@ export async function run({ netlab, runs, say, drained, drainedTurn }) {
   ])
   await measure(command('down', large.name))
 
-  const fixed = (value) => summarize([value])
+  const fixed = (value: number): Summary => summarize([value])
   return [
     {
       what: `\`up\`, ${large.hosts} hosts, ${large.pairs} pairs, ${entries} entries`,
       value: summarize(took[1]),
       unit: 's',
-      than: { name: `${labs[0].hosts} hosts, ${labs[0].pairs} pairs`, value: summarize(took[0]) },
+      than: { name: `${small.hosts} hosts, ${small.pairs} pairs`, value: summarize(took[0]) },
       ratio: ratio(took[1], took[0]),
     },
     {
@@ -86,18 +86,18 @@ export async function run({ netlab, runs, say, drained, drainedTurn }) {
     },
     {
       what: 'processes started, beyond those of bare Node',
-      value: fixed(counts[1]),
+      value: fixed(counts[1]!),
       unit: '',
-      than: { name: `${labs[0].hosts} hosts`, value: fixed(counts[0]) },
-      ratio: ratio([counts[1]], [counts[0]]),
+      than: { name: `${small.hosts} hosts`, value: fixed(counts[0]!) },
+      ratio: ratio([counts[1]!], [counts[0]!]),
       goal: { text: '≤ 2.2 × (as namespaces, not as pairs)', met: (r) => r.ratio <= 2.2 },
     },
     {
       what: 'namespaces',
       value: fixed(2 * large.hosts + 1),
       unit: '',
-      than: { name: `${labs[0].hosts} hosts`, value: fixed(2 * labs[0].hosts + 1) },
-      ratio: ratio([2 * large.hosts + 1], [2 * labs[0].hosts + 1]),
+      than: { name: `${small.hosts} hosts`, value: fixed(2 * small.hosts + 1) },
+      ratio: ratio([2 * large.hosts + 1], [2 * small.hosts + 1]),
     },
   ]
 }

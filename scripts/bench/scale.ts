@@ -1,11 +1,12 @@
 // A thousand pods on twenty hosts: `up` against hand-written scripts and Mininet, `down`, a second `up`, `status`.
 import { existsSync, readFileSync } from 'node:fs'
-import { floor, WORKERS } from './floor.js'
-import { deleteNamespaces, lab, labName } from './labs.js'
-import { measure } from './measure.js'
-import { HOW_TO_INSTALL, installed, mininet } from './mininet.js'
-import { difference, size, snapshot } from './same.js'
-import { median, ratio, summarize } from './stats.js'
+import type { Goal, Row, Setting } from './benchmark.ts'
+import { floor, WORKERS } from './floor.ts'
+import { deleteNamespaces, lab, labName } from './labs.ts'
+import { measure, type Sample } from './measure.ts'
+import { HOW_TO_INSTALL, installed, mininet } from './mininet.ts'
+import { difference, size, snapshot } from './same.ts'
+import { median, ratio, summarize } from './stats.ts'
 
 const HOSTS = 20
 const PODS = 1000
@@ -14,13 +15,13 @@ export const needsRoot = true
 export const title = `${PODS} pods on ${HOSTS} hosts (vxlan, bridge)`
 
 /** Watches a process and its children; resolves with the peak memory of each child that lives on, in bytes. */
-function watchWorkers(wrapper) {
-  const peaks = new Map()
-  const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
-  const children = (pid) => read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
-  const look = () => {
+function watchWorkers(wrapper: number): () => number[] {
+  const peaks = new Map<string, number>()
+  const read = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+  const children = (pid: string): string[] => read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
+  const look = (): void => {
     try {
-      for (const netlab of children(wrapper)) {
+      for (const netlab of children(`${wrapper}`)) {
         for (const pid of children(netlab)) {
           if (!read(`/proc/${pid}/cmdline`).includes('worker')) continue
           const peak = /VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))
@@ -38,13 +39,13 @@ function watchWorkers(wrapper) {
   }
 }
 
-/** One lab that can be built and removed. */
-function contenders(netlab) {
+/** The same lab three times, built by netlab and by scripts, and how each is removed. */
+function contenders(netlab: string) {
   const ours = lab('scale', { hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS } } })
-  const command = (...words) => [process.execPath, netlab, ...words]
-  const script = (variant) => {
+  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
+  const script = (variant: 'same' | 'bare') => {
     const name = labName(variant)
-    return { name, up: floor(variant, name, HOSTS, PODS), down: () => void deleteNamespaces(name) }
+    return { name, up: floor(variant, name, HOSTS, PODS), down: () => deleteNamespaces(name) }
   }
   return {
     ours: {
@@ -59,35 +60,32 @@ function contenders(netlab) {
   }
 }
 
-export async function run({ netlab, runs, mininetRuns, say, drained, drainedTurn }) {
+/** What is measured, by the names of the samples. */
+type Measuring = 'up' | 'down' | 'again' | 'status' | 'same' | 'bare'
+
+export async function run(setting: Setting): Promise<Row[]> {
+  const { netlab, runs, say, drained, drainedTurn } = setting
   const { ours, same, bare } = contenders(netlab)
-  const took = { up: [], down: [], again: [], status: [], same: [], bare: [] }
-  const cpu = { up: [], same: [] }
-  const peak = { up: [], again: [], status: [] }
-  const keep = (name, { wall, rss, cpu: seconds }) => {
-    took[name].push(wall)
-    peak[name]?.push(rss)
-    cpu[name]?.push(seconds)
-  }
-  const rows = []
+  const samples: Record<Measuring, Sample[]> = { up: [], down: [], again: [], status: [], same: [], bare: [] }
+  const rows: Row[] = []
 
   say('is the hand-written script the same lab?')
   await drained()
-  let workers
+  let workers: ReturnType<typeof watchWorkers> | undefined
   await measure(ours.up, { onStart: (pid) => void (workers = watchWorkers(pid)) })
-  const workerPeaks = workers()
+  const workerPeaks = workers?.() ?? []
   const observed = await snapshot(ours.name)
   await measure(ours.down)
   await drained()
   await measure(same.up)
   const differs = difference(observed, await snapshot(same.name))
-  same.down()
+  await same.down()
   rows.push({
     what: 'hand-written script builds the same lab',
     text: differs === undefined ? `yes: ${size(observed)} lines read back are equal` : `NO: ${differs}`,
   })
 
-  const turns = [
+  const turns: (() => Promise<Partial<Record<Measuring, Sample>>>)[] = [
     async () => ({
       up: await measure(ours.up),
       again: await measure(ours.again),
@@ -96,84 +94,92 @@ export async function run({ netlab, runs, mininetRuns, say, drained, drainedTurn
     }),
     async () => {
       const sample = await measure(same.up)
-      same.down()
+      await same.down()
       return { same: sample }
     },
     async () => {
       const sample = await measure(bare.up)
-      bare.down()
+      await bare.down()
       return { bare: sample }
     },
   ]
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
-    // Whoever comes first in one round comes last in the next.
+    // What comes first in one round comes last in the next.
     for (let i = 0; i < turns.length; i++) {
-      const samples = await drainedTurn(turns[(i + round) % turns.length])
-      for (const [name, sample] of Object.entries(samples)) keep(name, sample)
+      const taken = await drainedTurn(turns[(i + round) % turns.length]!)
+      for (const [name, sample] of Object.entries(taken)) samples[name as Measuring].push(sample)
     }
   }
+  const took = (name: Measuring): number[] => samples[name].map((s) => s.wall)
+  const cpu = (name: Measuring): number[] => samples[name].map((s) => s.cpu)
   const scripts = `batch script, ${WORKERS} shells`
   rows.push(
     {
       what: '`up`',
-      value: summarize(took.up),
+      value: summarize(took('up')),
       unit: 's',
-      than: { name: `${scripts}, same objects`, value: summarize(took.same) },
-      ratio: ratio(took.up, took.same),
+      than: { name: `${scripts}, same objects`, value: summarize(took('same')) },
+      ratio: ratio(took('up'), took('same')),
       goal: { text: '≤ 1.2 ×', met: (r) => r.ratio <= 1.2 },
     },
     {
       what: '`up`, processor time',
-      value: summarize(cpu.up),
+      value: summarize(cpu('up')),
       unit: 's',
-      than: { name: `${scripts}, same objects`, value: summarize(cpu.same) },
-      ratio: ratio(cpu.up, cpu.same),
+      than: { name: `${scripts}, same objects`, value: summarize(cpu('same')) },
+      ratio: ratio(cpu('up'), cpu('same')),
     },
     {
       what: '`up`',
-      value: summarize(took.up),
+      value: summarize(took('up')),
       unit: 's',
-      than: { name: `${scripts}, only bridges, addresses, routes`, value: summarize(took.bare) },
-      ratio: ratio(took.up, took.bare),
+      than: { name: `${scripts}, only bridges, addresses, routes`, value: summarize(took('bare')) },
+      ratio: ratio(took('up'), took('bare')),
     },
-    { what: '`down`', value: summarize(took.down), unit: 's', goal: { text: '≤ 0.3 s', met: (r) => r.value <= 0.3 } },
+    { what: '`down`', value: summarize(took('down')), unit: 's', goal: { text: '≤ 0.3 s', met: (r) => r.value <= 0.3 } },
     {
       what: '`up` again, nothing to do',
-      value: summarize(took.again),
+      value: summarize(took('again')),
       unit: 's',
-      than: { name: 'first `up`', value: summarize(took.up) },
-      ratio: ratio(took.again, took.up),
+      than: { name: 'first `up`', value: summarize(took('up')) },
+      ratio: ratio(took('again'), took('up')),
     },
     {
       what: '`status`',
-      value: summarize(took.status),
+      value: summarize(took('status')),
       unit: 's',
-      than: { name: 'first `up`', value: summarize(took.up) },
-      ratio: ratio(took.status, took.up),
+      than: { name: 'first `up`', value: summarize(took('up')) },
+      ratio: ratio(took('status'), took('up')),
     },
-    ...Object.entries({ up: '`up`', again: '`up` again', status: '`status`' }).map(([name, what]) => ({
+    ...(
+      [
+        ['up', '`up`'],
+        ['again', '`up` again'],
+        ['status', '`status`'],
+      ] as const
+    ).map(([name, what]): Row => ({
       what: `peak memory of netlab, ${what}`,
-      value: summarize(peak[name]),
+      value: summarize(samples[name].map((s) => s.rss)),
       unit: 'MB',
       goal: { text: '≤ 200 MB', met: (r) => r.value <= 200e6 },
     })),
   )
   if (workerPeaks.length > 0)
     rows.push({ what: `peak memory of each of its ${workerPeaks.length} workers`, value: summarize(workerPeaks), unit: 'MB' })
-  rows.push(...(await peers(median(took.up), median(took.down), mininetRuns, say, drainedTurn)))
+  rows.push(...(await peers(median(took('up')), median(took('down')), setting)))
   return rows
 }
 
-async function peers(up, down, runs, say, drainedTurn) {
+async function peers(up: number, down: number, { mininetRuns: runs, say, drainedTurn }: Setting): Promise<Row[]> {
   if (runs === 0) return []
   if (!installed()) return [{ what: '`up` against Mininet', text: `not measured: Mininet is not installed (${HOW_TO_INSTALL})` }]
-  const theirs = []
+  const theirs: Awaited<ReturnType<typeof mininet>>[] = []
   for (let i = 0; i < runs; i++) {
     say(`Mininet, ${i + 1} of ${runs}`)
     theirs.push(await drainedTurn(() => mininet(PODS, HOSTS)))
   }
-  const speed = (name, ours, goal) => {
+  const speed = (name: 'up' | 'down', ours: number, goal?: Goal): Row => {
     const values = theirs.map((t) => t[name])
     return {
       what: `Mininet, ${PODS} hosts on ${HOSTS} Linux bridges: ${name}`,

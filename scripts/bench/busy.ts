@@ -1,14 +1,12 @@
 // How busy the machine is with other things: what makes times long and untrue.
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { interruption } from './interrupt.js'
+import { interruption } from './interrupt.ts'
 
 /** Processor time of the whole machine since it started, in seconds. */
-export function machineTime() {
-  const [user, nice, system, idle, wait, irq, softirq] = /^cpu +(.*)/
-    .exec(readFileSync('/proc/stat', 'utf8'))[1]
-    .split(' ')
-    .map((ticks) => Number(ticks) / 100)
+export function machineTime(): { used: number; total: number } {
+  const [, ticks] = /^cpu +(.*)/.exec(readFileSync('/proc/stat', 'utf8'))!
+  const [user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softirq = 0] = ticks!.split(' ').map((n) => Number(n) / 100)
   const used = user + nice + system + irq + softirq
   return { used, total: used + idle + wait }
 }
@@ -17,7 +15,7 @@ const WINDOW = 600
 const LONGEST = 60_000
 
 /** Waits until the processors are at least 85 % idle; goes on after a minute. */
-export async function quiet() {
+export async function quiet(): Promise<void> {
   const deadline = Date.now() + LONGEST
   let before = machineTime()
   while (Date.now() < deadline) {

@@ -1,8 +1,9 @@
 // Five hundred pods that answer on a port: what one costs in memory, and how long they take to come up.
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { lab, namespacesOf } from './labs.js'
-import { measure } from './measure.js'
-import { ratio, summarize } from './stats.js'
+import type { Row, Setting } from './benchmark.ts'
+import { lab, namespacesOf } from './labs.ts'
+import { measure } from './measure.ts'
+import { ratio, summarize } from './stats.ts'
 
 const HOSTS = 10
 const PODS = 500
@@ -11,12 +12,12 @@ const PORT = 80
 export const needsRoot = true
 export const title = `${PODS} serving pods on ${HOSTS} hosts`
 
-const number = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0)
+const number = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0)
 
 /** Processes inside the lab's namespaces, and what started them: the supervisor stays outside. */
-function processesOf(name) {
+function processesOf(name: string): string[] {
   const inodes = new Set(namespacesOf(name).map((ns) => statSync(`/run/netns/${ns}`).ino))
-  const parents = new Set()
+  const parents = new Set<string>()
   const inside = readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false
     try {
@@ -32,25 +33,25 @@ function processesOf(name) {
 }
 
 /** Memory of processes, pages that several share divided among them (PSS), bytes. */
-const proportional = (pids) =>
+const proportional = (pids: readonly string[]): number =>
   pids.reduce((sum, pid) => sum + number(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), /^Pss:\s+(\d+)/m) * 1024, 0)
 
 /** Asks the last pod from the first; throws when it does not answer with its name. */
-async function ask(netlab, name) {
+async function ask(netlab: string, name: string): Promise<void> {
   const { stdout } = await measure([process.execPath, netlab, 'inspect', name, '--json'], { stdout: true })
-  const address = /"(10\.244\.[\d.]+)"/.exec(stdout.slice(stdout.indexOf(`pod-${PODS}"`)))[1]
+  const [, address] = /"(10\.244\.[\d.]+)"/.exec(stdout.slice(stdout.indexOf(`pod-${PODS}"`)))!
   const client = `use IO::Socket::INET; my $s = IO::Socket::INET->new("${address}:${PORT}") or die "$!\\n"; print <$s>`
   const answer = await measure([process.execPath, netlab, 'exec', '--lab', name, 'pod-1', '--', 'perl', '-e', client], { stdout: true })
   if (!answer.stdout.includes(`pod-${PODS}`)) throw new Error(`pod-${PODS} answered ${JSON.stringify(answer.stdout)}`)
 }
 
-export async function run({ netlab, runs, say, drainedTurn }) {
-  const command = (...words) => [process.execPath, netlab, ...words]
-  const shape = (containers) => ({ hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS, ...containers } } })
+export async function run({ netlab, runs, say, drainedTurn }: Setting): Promise<Row[]> {
+  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
+  const shape = (containers: object): object => ({ hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS, ...containers } } })
   const serving = lab('serving', shape({ containers: [{ name: 'web', ports: [{ containerPort: PORT }] }] }))
   const silent = lab('silent', shape({}))
-  const took = { serving: [], silent: [], down: [] }
-  const memory = []
+  const took: Record<'serving' | 'silent' | 'down', number[]> = { serving: [], silent: [], down: [] }
+  const memory: number[] = []
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
     const without = await drainedTurn(async () => {

@@ -1,7 +1,8 @@
 // `plan` of very large labs: the compiler alone, no root and no kernel.
-import { lab } from './labs.js'
-import { measure } from './measure.js'
-import { ratio, summarize } from './stats.js'
+import type { Row, Setting } from './benchmark.ts'
+import { lab } from './labs.ts'
+import { measure, type Sample } from './measure.ts'
+import { ratio, summarize } from './stats.ts'
 
 const HOSTS = 200
 const SIZES = [10_000, 20_000]
@@ -9,14 +10,14 @@ const SIZES = [10_000, 20_000]
 export const needsRoot = false
 export const title = `\`plan\` of ${HOSTS} hosts`
 
-export async function run({ netlab, runs, say, turn }) {
+export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> {
   const labs = SIZES.map((pods) => lab(`plan-${pods}`, { hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: pods } } }))
-  const samples = labs.map(() => [])
+  const samples: Sample[][] = labs.map(() => [])
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
-    for (const [i, { file }] of labs.entries()) samples[i].push(await turn(() => measure([process.execPath, netlab, 'plan', file])))
+    for (const [i, { file }] of labs.entries()) samples[i]!.push(await turn(() => measure([process.execPath, netlab, 'plan', file])))
   }
-  const [small, large] = samples.map((list) => list.map((s) => s.wall))
+  const [small, large] = samples.map((list) => list.map((s) => s.wall)) as [number[], number[]]
   const words = SIZES.map((n) => n.toLocaleString('en').replace(',', ' '))
   return [
     { what: `${words[0]} pods`, value: summarize(small), unit: 's', goal: { text: '≤ 2 s', met: (r) => r.value <= 2 } },
@@ -28,6 +29,6 @@ export async function run({ netlab, runs, say, turn }) {
       ratio: ratio(large, small),
       goal: { text: '≤ 2.2 ×', met: (r) => r.ratio <= 2.2 },
     },
-    ...samples.map((list, i) => ({ what: `peak memory, ${words[i]} pods`, value: summarize(list.map((s) => s.rss)), unit: 'MB' })),
+    ...samples.map((list, i): Row => ({ what: `peak memory, ${words[i]} pods`, value: summarize(list.map((s) => s.rss)), unit: 'MB' })),
   ]
 }

@@ -1,11 +1,11 @@
 // Are two labs the same to the kernel? Reads every namespace of both with the tools alone and compares what they
 // print, but for what must differ: names of the labs, MAC and interface numbers, order.
 import { writeFileSync } from 'node:fs'
-import { namespacesOf, scratch } from './labs.js'
-import { run } from './measure.js'
+import { namespacesOf, scratch } from './labs.ts'
+import { run } from './measure.ts'
 
 /** What a visit to a namespace prints. Hosts and switches are asked for more; there are few of them. */
-const visit = (ns, host) => `echo '== ${ns.slice(ns.indexOf('.') + 1)}'
+const visit = (ns: string, host: boolean): string => `echo '== ${ns.slice(ns.indexOf('.') + 1)}'
 nsenter --net=/run/netns/${ns} sh -c '
 ip -oneline -details -batch - <<END
 link show
@@ -21,7 +21,7 @@ const CHANCE =
   /\b(link-netnsid|link-netns|ifindex|master_ifindex|valid_lft|preferred_lft|\w*timer|designated_port|port_no|port_id|bridge_id|designated_bridge|designated_root|root_port|path_cost|root_path_cost)\s+\S+/g
 
 /** A namespace's lines without what is the kernel's own choice. */
-function normalize(text) {
+function normalize(text: string): string[] {
   return text
     .split('\n')
     .filter((line) => !/scope host|table local|^#|^:|\bvlan \d+ /.test(line))
@@ -40,8 +40,11 @@ function normalize(text) {
     .toSorted()
 }
 
+/** What the tools print of each node, in lines. */
+type Snapshot = ReadonlyMap<string, readonly string[]>
+
 /** Everything in a lab's namespaces, by the node's name. */
-export async function snapshot(name) {
+export async function snapshot(name: string): Promise<Snapshot> {
   const file = scratch(`${name}.snapshot.sh`)
   writeFileSync(
     file,
@@ -62,7 +65,7 @@ export async function snapshot(name) {
 }
 
 /** The first difference in words; undefined where there is none. */
-export function difference(a, b) {
+export function difference(a: Snapshot, b: Snapshot): string | undefined {
   for (const node of new Set([...a.keys(), ...b.keys()])) {
     const [x, y] = [a.get(node), b.get(node)]
     if (!x || !y) return `${node} is only in ${x ? 'the first' : 'the second'}`
@@ -73,4 +76,4 @@ export function difference(a, b) {
 }
 
 /** How many lines were compared. */
-export const size = (snapshot) => [...snapshot.values()].reduce((n, lines) => n + lines.length, 0)
+export const size = (snapshot: Snapshot): number => [...snapshot.values()].reduce((n, lines) => n + lines.length, 0)

@@ -1,31 +1,31 @@
-#!/usr/bin/env node
-// Measures netlab on this machine and compares it, in the same run, with what a person could do by hand.
-import { spawn } from 'node:child_process'
+// Measures netlab on this machine and compares it, in the same run, with what can be done by hand.
 import { existsSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import * as busy from './bench/busy.js'
-import * as drain from './bench/drain.js'
-import { interruption } from './bench/interrupt.js'
-import { cleanUp } from './bench/labs.js'
-import { othersShare, undisturbed } from './bench/measure.js'
-import * as matrix from './bench/matrix.js'
-import * as mesh from './bench/mesh.js'
-import * as plan from './bench/plan.js'
-import * as policies from './bench/policies.js'
-import * as scale from './bench/scale.js'
-import * as serving from './bench/serving.js'
-import * as startup from './bench/startup.js'
-import * as trace from './bench/trace.js'
-import { write } from './bench/stats.js'
-import * as throughput from './bench/throughput.js'
-import * as verify from './bench/verify.js'
+import { execa } from 'execa'
+import type { Benchmark, Goal, Measured, Row } from './bench/benchmark.ts'
+import * as busy from './bench/busy.ts'
+import * as drain from './bench/drain.ts'
+import { interruption } from './bench/interrupt.ts'
+import { cleanUp } from './bench/labs.ts'
+import { othersShare, undisturbed } from './bench/measure.ts'
+import * as matrix from './bench/matrix.ts'
+import * as mesh from './bench/mesh.ts'
+import * as plan from './bench/plan.ts'
+import * as policies from './bench/policies.ts'
+import * as scale from './bench/scale.ts'
+import * as serving from './bench/serving.ts'
+import * as startup from './bench/startup.ts'
+import * as trace from './bench/trace.ts'
+import { write } from './bench/stats.ts'
+import * as throughput from './bench/throughput.ts'
+import * as verify from './bench/verify.ts'
 
-const BENCHES = { startup, plan, policies, scale, mesh, serving, trace, verify, throughput, matrix }
+const BENCHES: Readonly<Record<string, Benchmark>> = { startup, plan, policies, scale, mesh, serving, trace, verify, throughput, matrix }
 
-const USAGE = `usage: node scripts/bench.js [options]
+const USAGE = `usage: npm run bench -- [options]
 
   --runs N            runs of everything that is compared (default 5; start-up: at least 15)
   --mininet-runs N    runs of Mininet, which take a minute each (default 1; 0: none)
@@ -35,8 +35,17 @@ const USAGE = `usage: node scripts/bench.js [options]
   --json              print one JSON document
   --markdown          print the table as Markdown
 
-All but startup and plan need root. Build first (node scripts/build.js); keep the machine quiet meanwhile.
+All but startup and plan need root. Build first (npm run build); keep the machine quiet meanwhile.
 `
+
+/** A row, and whether it meets its goal. */
+interface Judged extends Partial<Omit<Measured, 'goal'>> {
+  readonly bench: string
+  readonly what: string
+  readonly text?: string
+  readonly goal?: string
+  readonly met?: boolean
+}
 
 function options() {
   const { values } = parseArgs({
@@ -51,7 +60,7 @@ function options() {
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  const count = (name, least) => {
+  const count = (name: 'runs' | 'mininet-runs', least: number): number => {
     const n = Number(values[name])
     if (!Number.isInteger(n) || n < least) throw new Error(`--${name} wants a number from ${least}`)
     return n
@@ -59,46 +68,52 @@ function options() {
   const only = values.only.split(',')
   for (const name of only) if (!Object.hasOwn(BENCHES, name)) throw new Error(`there is no benchmark "${name}"`)
   const netlab = resolve(values.netlab)
-  if (!existsSync(resolve(netlab, '../../dist/main.js'))) throw new Error(`${netlab} is not built: node scripts/build.js`)
+  if (!existsSync(resolve(netlab, '../../dist/main.js'))) throw new Error(`${netlab} is not built: npm run build`)
   return { ...values, only, netlab, runs: count('runs', 1), mininetRuns: count('mininet-runs', 0) }
 }
 
 /** The machine, in one line. */
-function machine() {
+function machine(): string {
   const [cpu] = cpus()
   return `Linux ${release()}, ${availableParallelism()} × ${cpu?.model.trim() ?? 'processor'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`
 }
 
 /** Judges a row's goal by its medians. */
-function finish(bench, row) {
-  const met = row.goal?.met({ value: row.value.median, ratio: row.ratio?.median })
-  return { bench, ...row, ...(row.goal ? { goal: row.goal.text, met } : {}) }
+function finish(bench: string, row: Row): Judged {
+  if ('text' in row) return { bench, ...row }
+  const { goal, ...rest } = row
+  const judge = ({ text, met }: Goal) => ({ goal: text, met: met({ value: row.value.median, ratio: row.ratio?.median ?? Number.NaN }) })
+  return { bench, ...rest, ...(goal ? judge(goal) : {}) }
 }
 
 const HEADINGS = ['what', 'median (min–max)', 'compared with', 'ratio', 'goal', 'met']
-function cells(row) {
-  if (row.text !== undefined) return [row.what, row.text, '', '', '', '']
-  const than = row.than ? `${row.than.name}: ${write(row.than.value, row.unit)}` : ''
-  const met = { true: 'yes', false: 'NO' }[row.met] ?? ''
-  return [row.what, write(row.value, row.unit), than, row.ratio ? write(row.ratio, '×') : '', row.goal ?? '', met]
+function cells(row: Judged): string[] {
+  const { value, unit } = row
+  if (value === undefined || unit === undefined) return [row.what, row.text ?? '', '', '', '', '']
+  const than = row.than ? `${row.than.name}: ${write(row.than.value, unit)}` : ''
+  const met = row.met === undefined ? '' : row.met ? 'yes' : 'NO'
+  return [row.what, write(value, unit), than, row.ratio ? write(row.ratio, '×') : '', row.goal ?? '', met]
 }
 
-function asText(rows) {
-  const lines = []
+function asText(rows: readonly Judged[]): string {
+  const lines: string[] = []
   for (const name of new Set(rows.map((r) => r.bench))) {
     const table = [HEADINGS, ...rows.filter((r) => r.bench === name).map(cells)]
     const shown = table.filter((line) => line.slice(2).some(Boolean))
-    const widths = HEADINGS.map((_, i) => Math.max(...shown.map((line) => line[i].length)))
-    lines.push('', BENCHES[name].title, ...table.map((line) => `  ${line.map((cell, i) => cell.padEnd(widths[i])).join('  ')}`.trimEnd()))
+    const widths = HEADINGS.map((_, i) => Math.max(...shown.map((line) => line[i]!.length)))
+    lines.push('', BENCHES[name]!.title, ...table.map((line) => `  ${line.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd()))
   }
   return lines.join('\n')
 }
 
-function asMarkdown(rows) {
-  const line = (list) => `| ${list.join(' | ')} |`
+function asMarkdown(rows: readonly Judged[]): string {
+  const line = (list: readonly string[]): string => `| ${list.join(' | ')} |`
   const lines = [line(HEADINGS), line(HEADINGS.map(() => '---'))]
   for (const name of new Set(rows.map((r) => r.bench))) {
-    lines.push(line([`**${BENCHES[name].title}**`, '', '', '', '', '']), ...rows.filter((r) => r.bench === name).map((r) => line(cells(r))))
+    lines.push(
+      line([`**${BENCHES[name]!.title}**`, '', '', '', '', '']),
+      ...rows.filter((r) => r.bench === name).map((r) => line(cells(r))),
+    )
   }
   return lines.join('\n')
 }
@@ -107,31 +122,42 @@ function asMarkdown(rows) {
  * Runs this program again with a /run of its own, in memory. Names of namespaces are files there: on a machine that
  * keeps /run on disk, making a thousand of them would measure the file system. And whatever happens, nothing is left.
  */
-function inside() {
+async function inside(): Promise<number> {
   const script = 'mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"'
-  const argv = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', process.execPath, ...process.argv.slice(1)]
-  const child = spawn('unshare', argv, { stdio: 'inherit', env: { ...process.env, NETLAB_BENCH_INSIDE: '1' } })
+  const argv = [
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ]
+  const child = execa('unshare', argv, { stdio: 'inherit', env: { NETLAB_BENCH_INSIDE: '1' }, reject: false })
   interruption.addEventListener('abort', () => child.kill('SIGTERM'))
-  return new Promise((resolve, reject) => child.on('error', reject).on('close', (code) => resolve(code ?? 130)))
+  return (await child).exitCode ?? 130
 }
 
-async function main() {
-  let chosen
+async function main(): Promise<number> {
+  let chosen: ReturnType<typeof options>
   try {
     chosen = options()
   } catch (error) {
-    process.stderr.write(`bench: ${error.message}\n\n${USAGE}`)
+    process.stderr.write(`bench: ${(error as Error).message}\n\n${USAGE}`)
     return 2
   }
   if (chosen.help) {
     process.stdout.write(USAGE)
     return 0
   }
-  if (process.geteuid() === 0 && process.env.NETLAB_BENCH_INSIDE === undefined) return inside()
+  if (process.geteuid!() === 0 && process.env.NETLAB_BENCH_INSIDE === undefined) return inside()
   const head = machine()
-  if (loadavg()[0] > 0.5 && !chosen.patient)
+  if (loadavg()[0]! > 0.5 && !chosen.patient)
     process.stderr.write('bench: this machine is busy: trust ratios, not times, or use --patient\n')
-  const how = (before) => ({
+  const how = (before: () => Promise<void>) => ({
     patient: chosen.patient,
     async prepare() {
       await before()
@@ -141,31 +167,31 @@ async function main() {
   const turns = {
     drained: drain.drained,
     /** Measures with the machine as it is. */
-    turn: (measuring) =>
+    turn: <T>(measuring: () => Promise<T>) =>
       undisturbed(
         how(async () => {}),
         measuring,
       ),
     /** Measures once the kernel has nothing left to take apart. */
-    drainedTurn: (measuring) => undisturbed(how(drain.drained), measuring),
+    drainedTurn: <T>(measuring: () => Promise<T>) => undisturbed(how(drain.drained), measuring),
   }
-  const rows = []
+  const rows: Judged[] = []
   let exit = 0
   try {
     for (const name of chosen.only) {
-      const bench = BENCHES[name]
-      if (bench.needsRoot && process.geteuid() !== 0) {
+      const bench = BENCHES[name]!
+      if (bench.needsRoot && process.geteuid!() !== 0) {
         process.stderr.write(`${name}: left out, it needs root\n`)
         continue
       }
-      const say = (what) => process.stderr.write(`${name}: ${what}\n`)
+      const say = (what: string): void => void process.stderr.write(`${name}: ${what}\n`)
       rows.push(...(await bench.run({ ...chosen, ...turns, say })).map((row) => finish(name, row)))
     }
   } catch (error) {
-    process.stderr.write(interruption.aborted ? `bench: ${interruption.reason.message}\n` : `bench: ${error.stack}\n`)
+    process.stderr.write(interruption.aborted ? `bench: ${(interruption.reason as Error).message}\n` : `bench: ${(error as Error).stack}\n`)
     exit = interruption.aborted ? 130 : 1
   } finally {
-    cleanUp(chosen.netlab)
+    await cleanUp(chosen.netlab)
   }
   if (chosen.json)
     process.stdout.write(`${JSON.stringify({ machine: head, runs: chosen.runs, others: othersShare(), rows }, undefined, 2)}\n`)

@@ -5,23 +5,23 @@
 // Namespaces in one `ip -batch`; then workers side by side, one for each processor; in them one visit to each host and
 // one to each pod, with nsenter, whose cost does not grow with the number of namespaces as that of
 // `ip netns exec` and `ip -n` does.
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { scratch } from './labs.js'
+import { execaSync } from 'execa'
+import { scratch } from './labs.ts'
 
-const range = (n) => Array.from({ length: n }, (_, i) => i)
-const hex = (n) => n.toString(16).padStart(2, '0')
-const mac = (kind, host, index = 0) => `02:be:${hex(kind)}:${hex(host)}:${hex(index >> 8)}:${hex(index & 255)}`
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+const hex = (n: number): string => n.toString(16).padStart(2, '0')
+const mac = (kind: number, host: number, index = 0): string => `02:be:${hex(kind)}:${hex(host)}:${hex(index >> 8)}:${hex(index & 255)}`
 
 /** As many as netlab has workers. */
 export const WORKERS = Math.min(availableParallelism(), 8)
-const SHELL = execFileSync('sh', ['-c', 'command -v dash || echo sh'], { encoding: 'utf8' }).trim()
+const SHELL = execaSync('sh', ['-c', 'command -v dash || echo sh']).stdout
 
-const heredoc = (command, lines, end = 'E') => [`${command} <<'${end}'`, ...lines, end]
-const inNs = (ns, command) => `nsenter --net=/run/netns/${ns} ${command}`
-const set = (key, value) => `echo ${value} >/proc/sys/net/${key}`
+const heredoc = (command: string, lines: readonly string[], end = 'E'): string[] => [`${command} <<'${end}'`, ...lines, end]
+const inNs = (ns: string, command: string): string => `nsenter --net=/run/netns/${ns} ${command}`
+const set = (key: string, value: number): string => `echo ${value} >/proc/sys/net/${key}`
 
 /** The masquerade rules of a host, as `iptables-save` would print them. */
 const NAT = [
@@ -36,18 +36,26 @@ const NAT = [
   'COMMIT',
 ]
 
+/** A script for a lab, in parts: those of hosts run side by side. */
+interface Script {
+  readonly namespaces: readonly string[]
+  readonly before: string
+  readonly host: (h: number) => string[]
+  readonly after: string
+}
+
 /**
  * The whole lab, object for object what netlab makes of it: switch, bridges, VXLAN with its entries, pods,
  * settings, masquerade.
  */
-function same(name, hosts, pods) {
-  const node = (h) => `${name}.node-${h + 1}`
-  const pod = (p) => `${name}.pod-${p + 1}`
+function same(name: string, hosts: number, pods: number): Script {
+  const node = (h: number): string => `${name}.node-${h + 1}`
+  const pod = (p: number): string => `${name}.pod-${p + 1}`
   const lan = `${name}.switch-lan`
-  const port = (h) => `h${h + 1}-node-${h + 1}`
-  const underlay = (h) => `192.168.50.${11 + h}`
+  const port = (h: number): string => `h${h + 1}-node-${h + 1}`
+  const underlay = (h: number): string => `192.168.50.${11 + h}`
 
-  const host = (h) => {
+  const host = (h: number): string[] => {
     const own = range(pods).filter((p) => p % hosts === h)
     const peers = range(hosts).filter((peer) => peer !== h)
     const settings = [
@@ -108,10 +116,10 @@ function same(name, hosts, pods) {
 }
 
 /** Pods, bridges, addresses and default routes only: hosts know nothing of each other, nothing is set or filtered. */
-function bare(name, hosts, pods) {
-  const node = (h) => `${name}.node-${h + 1}`
-  const pod = (p) => `${name}.pod-${p + 1}`
-  const host = (h) => {
+function bare(name: string, hosts: number, pods: number): Script {
+  const node = (h: number): string => `${name}.node-${h + 1}`
+  const pod = (p: number): string => `${name}.pod-${p + 1}`
+  const host = (h: number): string[] => {
     const own = range(pods).filter((p) => p % hosts === h)
     return [
       ...heredoc(inNs(node(h), 'ip -batch -'), [
@@ -134,7 +142,7 @@ function bare(name, hosts, pods) {
 }
 
 /** Writes the script for a lab; returns the command that builds it. */
-export function floor(variant, name, hosts, pods) {
+export function floor(variant: 'same' | 'bare', name: string, hosts: number, pods: number): string[] {
   const { namespaces, before, host, after } = (variant === 'same' ? same : bare)(name, hosts, pods)
   const dir = scratch(name)
   mkdirSync(dir)

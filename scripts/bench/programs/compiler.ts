@@ -1,0 +1,31 @@
+// The steps of the compiler one by one, timed inside their own process. Usage: compiler.mjs FILE
+import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { compile } from '../../../src/compile/compile.ts'
+import { resolve } from '../../../src/lab/resolve.ts'
+import { readTopology } from '../../../src/topology/load.ts'
+
+/** Seconds of each step, and how many objects came of it. */
+export interface Steps {
+  readonly read: number
+  readonly resolve: number
+  readonly compile: number
+  readonly objects: number
+}
+
+function timed<T>(step: () => T): { readonly seconds: number; readonly result: T } {
+  const from = performance.now()
+  const result = step()
+  return { seconds: (performance.now() - from) / 1000, result }
+}
+
+const [file] = process.argv.slice(2)
+const read = timed(() => readTopology(file!, modules))
+const resolved = timed(() => resolve(read.result.value!))
+const compiled = timed(() => compile(resolved.result.value!))
+const steps: Steps = {
+  read: read.seconds,
+  resolve: resolved.seconds,
+  compile: compiled.seconds,
+  objects: compiled.result.objects.length,
+}
+console.log(JSON.stringify(steps))
