@@ -13,7 +13,7 @@ import { startCollectors, type ProbeOptions } from '../../src/trace/collect/coll
 import { gather } from '../../src/trace/collect/gather.ts'
 import { resolveTargets } from '../../src/trace/predict/targets.ts'
 import { bin, root } from '../support/root.ts'
-import { stringify } from '../unit/trace/recording.ts'
+import { RECORDED_LAB, write } from '../unit/trace/recording.ts'
 import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
 
 const CHOSEN =
@@ -67,12 +67,10 @@ async function record(fault: Fault): Promise<void> {
     const s = liveState.seen(netns)
     return s ? [[netns, { ...s, sysctls: [...s.sysctls], routes: [...s.routes] }] as const] : []
   })
-  const text = stringify({
+  const text = write({
     fault: fault.name,
     expect: { node: fault.node, cause: fault.cause, outcome: fault.outcome ?? 'dropped' },
     words,
-    lab: applied.lab,
-    objects: applied.objects,
     options,
     identity,
     expected,
@@ -83,9 +81,9 @@ async function record(fault: Fault): Promise<void> {
     outcomes: evidence.parts.prober.outcomes,
     texts: [...evidence.texts],
   })
-  const out = join(root, 'test/unit/trace/recorded', `${fault.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.json`)
+  const out = join(root, 'test/unit/trace/recorded', `${fault.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.jsonl`)
   // Names of the machine that recorded it say nothing.
-  writeFileSync(out, `${text.replaceAll(file, 'lab.yaml').replaceAll(name, 'demo')}\n`)
+  writeFileSync(out, text.replaceAll(file, 'lab.yaml').replaceAll(name, RECORDED_LAB))
   console.log(fault.name)
 }
 

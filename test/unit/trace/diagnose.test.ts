@@ -5,20 +5,20 @@ import { diagnose } from '../../../src/trace/diagnose/diagnose.ts'
 import { buildResult } from '../../../src/trace/build-result.ts'
 import { traceText } from '../../../src/report/trace/trace-text.ts'
 import { Chalk } from 'chalk'
-import { parse, testPlanOf } from './recording.ts'
+import { evidenceOf, read } from './recording.ts'
 
 const dir = join(import.meta.dirname, 'recorded')
 
 describe('diagnose, on recorded evidence', () => {
   for (const name of readdirSync(dir)) {
-    const recording = parse(readFileSync(join(dir, name), 'utf8'))
+    const recording = read(readFileSync(join(dir, name), 'utf8'))
     it(recording.fault, () => {
-      const evidence = testPlanOf(recording).refresh(0)
+      const evidence = evidenceOf(recording).refresh(0)
       const { outcome, drop } = diagnose(evidence)
       expect({ node: drop?.node ?? '', cause: drop?.cause ?? '', outcome }).toEqual(recording.expect)
     })
-    it(`${recording.fault}: told on one screen`, () => {
-      const traced = buildResult(testPlanOf(recording), { frames: 0, overflows: 0, events: 0 })
+    it(`${recording.fault}: fits on one screen`, () => {
+      const traced = buildResult(evidenceOf(recording), { frames: 0, overflows: 0, events: 0 })
       const text = traceText(traced, { chalk: new Chalk({ level: 0 }), reply: false, columns: 120 })
       expect(text).toContain(traced.outcome)
       if (traced.drop) expect(text).toContain(traced.drop.text)

@@ -1,6 +1,10 @@
-/** Evidence of a real trace as a file, so that the judge can be tried on it without a kernel. Recorded by test/trace/record.ts. */
-import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { Lab } from '../../../src/lab/lab.ts'
+/**
+ * Evidence of a real trace as a file, so that the diagnosis can be tested without a kernel. Recorded by test/trace/record.ts.
+ *
+ * A file has one JSON document a line: first what was traced and what must come of it, then one line for each snapshot,
+ * frame, rule trace, kernel event, outcome and text, each named by its key. The lab itself is not recorded: all recordings
+ * are of the same topology, which compiles to the same lab every time.
+ */
 import type { Frame, HeardTrace } from '../../../src/trace/collect/packet-listener.ts'
 import type { KernelEvent } from '../../../src/trace/collect/events.ts'
 import type { Identity } from '../../../src/trace/diagnose/identity.ts'
@@ -10,16 +14,23 @@ import type { Expectation } from '../../../src/trace/predict/probe-scope.ts'
 import type { Outcome } from '../../../src/trace/collect/prober.ts'
 import { TraceEvidence, type EvidenceParts } from '../../../src/trace/diagnose/evidence.ts'
 import { resolveTargets } from '../../../src/trace/predict/targets.ts'
+import { TOPOLOGY } from '../../trace/faults.ts'
+import { compiled } from '../lab/fixture.ts'
 
-export interface Recording {
+/** What the lab of a recording is called; `lab.yaml` is its file. */
+export const RECORDED_LAB = 'demo'
+const { lab, objects } = compiled(`name: ${RECORDED_LAB}\n${TOPOLOGY}`)
+
+interface Header {
   readonly fault: string
   readonly expect: { readonly node: string; readonly cause: string; readonly outcome: string }
   readonly words: readonly [from: string, to: string]
-  readonly lab: Lab
-  readonly objects: readonly KernelObject[]
   readonly options: EvidenceParts['options']
   readonly identity: Identity
   readonly expected: Expectation
+}
+
+export interface Recording extends Header {
   readonly snapshots: readonly (readonly [
     ns: string,
     snapshot: Omit<Snapshot, 'sysctls' | 'routes'> & {
@@ -34,23 +45,42 @@ export interface Recording {
   readonly texts: readonly (readonly [string, string])[]
 }
 
+const LISTS = ['snapshots', 'frames', 'traces', 'events', 'outcomes', 'texts'] as const
+
 /** JSON with buffers and big integers. */
-export const stringify = (r: Recording): string =>
-  JSON.stringify(r, function (this: Record<string, unknown>, key, value: unknown) {
+const stringify = (part: unknown): string =>
+  JSON.stringify(part, function (this: Record<string, unknown>, key, value: unknown) {
     const raw = this[key]
     if (Buffer.isBuffer(raw)) return { $hex: raw.toString('hex') }
     return typeof raw === 'bigint' ? { $big: String(raw) } : value
   })
 
-export const parse = (text: string): Recording =>
-  JSON.parse(text, (_, value: unknown) => {
-    if (typeof value !== 'object' || value === null) return value
-    if ('$hex' in value) return Buffer.from(String(value.$hex), 'hex')
-    return '$big' in value ? BigInt(String(value.$big)) : value
-  }) as Recording
+const revive = (_: string, value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value
+  if ('$hex' in value) return Buffer.from(String(value.$hex), 'hex')
+  return '$big' in value ? BigInt(String(value.$big)) : value
+}
+
+/** The text of a recording's file. */
+export function write(r: Recording): string {
+  const { fault, expect, words, options, identity, expected } = r
+  const header: Header = { fault, expect, words, options, identity, expected }
+  const lines = LISTS.flatMap((list) => r[list].map((item) => ({ [list]: item })))
+  return [header, ...lines].map((line) => `${stringify(line)}\n`).join('')
+}
+
+/** The recording of a file's text. */
+export function read(text: string): Recording {
+  const [header, ...lines] = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line, revive) as Record<string, unknown>)
+  const of = (list: string): unknown[] => lines.filter((line) => list in line).map((line) => line[list])
+  return { ...header, ...Object.fromEntries(LISTS.map((list) => [list, of(list)])) } as unknown as Recording
+}
 
 /** The evidence as it was when the trace ended. */
-export function testPlanOf(r: Recording): TraceEvidence {
+export function evidenceOf(r: Recording): TraceEvidence {
   const snapshots = new Map(
     r.snapshots.map(([ns, s]): [string, Snapshot] => [ns, { ...s, sysctls: new Map(s.sysctls), routes: new Map(s.routes) }]),
   )
@@ -60,13 +90,13 @@ export function testPlanOf(r: Recording): TraceEvidence {
       [...(snapshots.get(ns)?.routes ?? [])].flatMap(([key, a]) => (key.startsWith(`${dst}|`) ? [a] : [])),
   } as unknown as LiveState
   const evidence = new TraceEvidence({
-    ...resolveTargets(r.lab, r.words[0], r.words[1], undefined),
-    lab: r.lab,
+    ...resolveTargets(lab, r.words[0], r.words[1], undefined),
+    lab,
     options: r.options,
     identity: r.identity,
     expected: r.expected,
     liveState,
-    places: new Places(r.lab, r.objects),
+    places: new Places(lab, objects),
     ear: { frames: r.frames, traces: r.traces },
     events: { events: r.events },
     prober: { outcomes: r.outcomes },
