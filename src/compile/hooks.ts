@@ -6,7 +6,9 @@
  * The order matters in `nat POSTROUTING`: what Services marked is masqueraded before the edge of the cluster looks at it.
  */
 import type { Chain, KernelObject } from '../kernel/objects.ts'
-import { keyOf } from '../kernel/objects.ts'
+
+/** One hook of one namespace. */
+const hookOf = (o: Chain): string => `${o.ns} ${o.family} ${o.table} ${o.chain}`
 
 /** The objects of all modules of one host, in the modules' order, with one object a hook: where the first one stood. */
 export function joinHooks(objects: readonly KernelObject[]): KernelObject[] {
@@ -14,7 +16,7 @@ export function joinHooks(objects: readonly KernelObject[]): KernelObject[] {
   const first = new Map<string, Chain>()
   for (const o of objects) {
     if (o.kind !== 'chain' || !o.builtin) continue
-    const key = keyOf(o)
+    const key = hookOf(o)
     const known = rules.get(key)
     if (known) known.push(...o.rules)
     else {
@@ -24,7 +26,7 @@ export function joinHooks(objects: readonly KernelObject[]): KernelObject[] {
   }
   return objects.flatMap((o): KernelObject[] => {
     if (o.kind !== 'chain' || !o.builtin) return [o]
-    const key = keyOf(o)
+    const key = hookOf(o)
     const joined = rules.get(key)!
     // A hook without rules exists by itself and is never read back.
     return first.get(key) === o && joined.length > 0 ? [{ ...o, rules: joined }] : []

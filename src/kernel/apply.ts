@@ -2,7 +2,8 @@
  * Batches → the kernel. Stage after stage, namespaces side by side; the first failing line stops it and is
  * mapped back to its object, and through that to the line of YAML that asked for it.
  */
-import { toolArgv, type Batch, type Line } from './batch.ts'
+import type { Batch, Line } from './batch.ts'
+import { toolArgv } from './tools.ts'
 import type { NamespacePool, Job, Step, StepResult } from '../netns/namespace-pool.ts'
 import type { KernelObject, Process } from './objects.ts'
 import type { Part, ReadStep } from './observe.ts'
@@ -154,5 +155,6 @@ async function applyProcesses(phase: readonly Batch[], options: ApplyOptions): P
   const [failed] = await options.startProcesses(processes)
   if (!failed) return undefined
   const object = processes.find((p) => p.id === failed.id) ?? processes[0]!
-  return { object, command: `start ${object.command?.join(' ') ?? 'the built-in responder'} (in ${object.ns})`, stderr: failed.message }
+  const line = phase.flatMap((b) => b.lines).find((l) => l.object === object)
+  return { object, command: `${line?.text} (in ${object.ns})`, stderr: failed.message }
 }

@@ -1,6 +1,7 @@
 /** The difference between what was asked for and what the kernel holds, for people: `diff` says what to do about it. */
-import { differences } from './diff.ts'
-import { keyOf, type KernelObject } from './objects.ts'
+import { differences } from './kinds/differences.ts'
+import { keyOf } from './kinds/index.ts'
+import type { KernelObject } from './objects.ts'
 
 /** What drifted between what was asked for and what the kernel holds. */
 export interface Drift {

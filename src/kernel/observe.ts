@@ -3,14 +3,16 @@
  * `diff(observed, desired)` tells what is missing, changed or unexpected.
  */
 import { readdirSync, statSync } from 'node:fs'
-import { nonDefaultLink, lacksLinkLocal, noLinkLocal } from './links/non-default.ts'
+import { lacksLinkLocal } from './links/attributes.ts'
+import { linkObject } from './kinds/link.ts'
+import { vethEnd } from './kinds/veth.ts'
 import { Connected } from './kinds/connected.ts'
 import { ABSENT, type NamespacePool, type Job, type Step } from '../netns/namespace-pool.ts'
 import { NETNS_DIR, netnsFile } from '../netns/paths.ts'
-import type { KernelObject, Kind, Process, VethEnd } from './objects.ts'
+import type { KernelObject, Kind, Process } from './objects.ts'
 import { pairs, waitForCarrier, type End } from './links/veth-pairs.ts'
-import { addressObjects, bridgePort, chainObjects, fdbObjects, ipsetObjects, linkObject, neighbourObjects } from './kinds/parse.ts'
-import { jsonLines, withNonDefault, type IpLink } from './kinds/iproute2.ts'
+import { addressObjects, chainObjects, fdbObjects, ipsetObjects, neighbourObjects } from './kinds/parse.ts'
+import { jsonLines, type IpLink } from './kinds/iproute2.ts'
 import type { Survey } from './unmanaged/survey.ts'
 import { routeObjects, ruleObjects, type IpRoute, type IpRule } from './kinds/parse-routes.ts'
 
@@ -111,21 +113,11 @@ export async function observe(hints: readonly KernelObject[], pool: NamespacePoo
     const { speaks6 } = connected
     for (const link of links as IpLink[]) {
       found.push(...addressObjects(ns, link, (a) => ours.has(`${link.ifname} ${a}`), connected))
-      const mute = lacksLinkLocal(link, speaks6) ? noLinkLocal : []
+      const mute = lacksLinkLocal(link, speaks6)
       const object = linkObject(ns, link, mute)
       if (object) found.push(object)
       if (link.linkinfo?.info_kind !== 'veth') continue
-      const port = bridgePort(link)
-      const end: VethEnd = {
-        ns,
-        name: link.ifname,
-        mac: link.address ?? '',
-        mtu: link.mtu,
-        ...(port ? { port } : {}),
-        ...(link.flags.includes('UP') ? {} : { down: true }),
-        ...withNonDefault([...nonDefaultLink(link), ...mute]),
-      }
-      ends.set(`${ns} ${link.ifname}`, { link, end })
+      ends.set(`${ns} ${link.ifname}`, { link, end: vethEnd(ns, link, mute) })
     }
     found.push(...routeObjects(ns, routes as IpRoute[], links as IpLink[]))
     if (e.kinds.has('neighbour')) found.push(...neighbourObjects(ns, (rest.shift() ?? []) as Parameters<typeof neighbourObjects>[1]))

@@ -3,8 +3,8 @@
  * feed to the same tools, so what a learner runs by hand is what `netlab up` runs.
  */
 import type { Batch, Line } from './batch.ts'
-import { toolArgv } from './batch.ts'
-import { Stage } from './diff.ts'
+import { toolArgv } from './tools.ts'
+import { Stage } from './kinds/kind.ts'
 import { NETNS_DIR } from '../netns/paths.ts'
 
 const TITLES: Readonly<Record<Stage, string>> = {

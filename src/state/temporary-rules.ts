@@ -4,9 +4,9 @@
  * is killed is put back by the next `up`, and `status` says meanwhile that a change is under way.
  */
 import { diff } from '../kernel/diff.ts'
+import { describe, keyOf } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
-import { describe } from '../kernel/describe.ts'
-import { keyOf, type KernelObject } from '../kernel/objects.ts'
+import type { KernelObject } from '../kernel/objects.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { endAttempt, hasAttempt, writeAttempt, type Applied } from './store.ts'
 import { ownedOf, Session, union } from './up.ts'

@@ -6,10 +6,11 @@
  */
 import type { Compiled } from '../compile/compile.ts'
 import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
-import { diff, type Change } from '../kernel/diff.ts'
+import { diff } from '../kernel/diff.ts'
+import { keyOf, kindOf, type Change } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
-import { keyOf, type KernelObject } from '../kernel/objects.ts'
+import type { KernelObject } from '../kernel/objects.ts'
 import { namespaces, observe, readSteps, type ObserveOptions, type Part } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { startedIn } from '../process/states.ts'
@@ -122,7 +123,7 @@ export class Session {
       signal?.throwIfAborted()
       const now = drift(desired, observed)
       const known = new Set(applied.map(keyOf))
-      const leftover = now.unexpected.filter((o) => known.has(keyOf(o)) && !staysBehind(o))
+      const leftover = now.unexpected.filter((o) => known.has(keyOf(o)) && !kindOf(o).builtin?.(o))
       if (now.missing.length + now.changed.length + leftover.length === 0) return { changes: all }
       if (round === ROUNDS) return { drift: { ...now, unexpected: leftover } }
       current = ownedOf(observed, applied, desired)
@@ -135,9 +136,6 @@ export function ownedOf(observed: readonly KernelObject[], ...declared: readonly
   const keys = new Set(declared.flatMap((list) => list.map(keyOf)))
   return observed.filter((o) => keys.has(keyOf(o)))
 }
-
-/** Settings and loopback cannot be taken away, only left as they are. */
-const staysBehind = (o: KernelObject): boolean => o.kind === 'sysctl' || (o.kind === 'link' && o.type === 'loopback')
 
 const namespacesOf = (objects: readonly KernelObject[]): string[] => objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
 

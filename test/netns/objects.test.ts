@@ -8,9 +8,9 @@ import { after, before, describe, test } from 'node:test'
 import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { apply } from '../../src/kernel/apply.ts'
 import { diff } from '../../src/kernel/diff.ts'
+import { describe as named, deviceOf, keyOf } from '../../src/kernel/kinds/index.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
-import { describe as named } from '../../src/kernel/describe.ts'
-import { deviceOf, keyOf, type KernelObject } from '../../src/kernel/objects.ts'
+import type { KernelObject } from '../../src/kernel/objects.ts'
 import { drift } from '../../src/kernel/drift.ts'
 import { observe } from '../../src/kernel/observe.ts'
 import { render } from '../../src/kernel/render.ts'
@@ -133,7 +133,7 @@ function without(gone: KernelObject): KernelObject[] {
   const needs = (o: KernelObject): string[] =>
     o.kind === 'veth'
       ? [o.port && `${o.ns} ${o.port.master}`, o.peer.port && `${o.peer.ns} ${o.peer.port.master}`].filter((d) => d !== undefined)
-      : [`${o.ns} ${deviceOf(o)}`]
+      : [deviceOf(o)!]
   return OBJECTS.filter((o) => {
     if (o !== gone && !needs(o).some((d) => lost.has(d))) return true
     for (const d of devices(o)) lost.add(d)

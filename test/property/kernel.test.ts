@@ -1,8 +1,9 @@
 /** diff and render on random labs, on labs that change while they run, and on labs somebody has damaged. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { applyChanges, diff, type Change } from '../../src/kernel/diff.ts'
-import { deviceOf, keyOf, type KernelObject } from '../../src/kernel/objects.ts'
+import { applyChanges, diff } from '../../src/kernel/diff.ts'
+import { type Change, deviceOf, keyOf } from '../../src/kernel/kinds/index.ts'
+import type { KernelObject } from '../../src/kernel/objects.ts'
 import { render } from '../../src/kernel/render.ts'
 import { build } from '../unit/compile/build.ts'
 import { FakeKernel } from '../unit/kernel/fake-kernel.ts'
@@ -45,7 +46,7 @@ function expectNoWaste(changes: readonly Change[]): void {
     if (o.kind !== 'netns' && o.kind !== 'process' && !reachesOut)
       expect(spaces.has(o.ns), `${keyOf(o)} goes with its namespace`).toBe(false)
     const dev = deviceOf(o)
-    if (dev !== undefined) expect(devices.has(`${o.ns} ${dev}`), `${keyOf(o)} goes with ${dev}`).toBe(false)
+    if (dev !== undefined) expect(devices.has(dev), `${keyOf(o)} goes with ${dev}`).toBe(false)
   }
 }
 

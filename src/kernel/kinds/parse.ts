@@ -1,13 +1,7 @@
 /** What `ip -j -d`, `bridge -j` and `iptables-save` print → kernel objects. Pure. */
-import { nonDefaultLink } from '../links/non-default.ts'
 import type { Connected } from './connected.ts'
-import type { Address, NonDefault, BridgePort, Chain, Fdb, Ipset, KernelObject, Neighbour } from '../objects.ts'
-import { text, withNonDefault, type IpFdb, type IpLink } from './iproute2.ts'
-
-export function bridgePort(link: IpLink): BridgePort | undefined {
-  if (link.linkinfo?.info_slave_kind !== 'bridge' || link.master === undefined) return undefined
-  return { master: link.master, ...(link.linkinfo.info_slave_data?.hairpin ? { hairpin: true } : {}) }
-}
+import type { Address, Chain, Fdb, Ipset, Neighbour } from '../objects.ts'
+import { withNonDefault, type IpFdb, type IpLink } from './iproute2.ts'
 
 /**
  * Whether frames pass already. A device whose other end came up later is activated, and a bridge port starts
@@ -17,53 +11,6 @@ export function operational(link: IpLink): boolean {
   if (link.linkinfo?.info_slave_kind === 'bridge' && link.linkinfo.info_slave_data?.state !== 'forwarding') return false
   return link.operstate === 'UP'
 }
-
-/** Everything but veth ends, which need the other namespace to make a pair. Unknown device types give nothing. */
-export function linkObject(ns: string, link: IpLink, nonDefault: NonDefault = []): KernelObject | undefined {
-  const common = {
-    kind: 'link',
-    ns,
-    name: link.ifname,
-    ...(link.flags.includes('UP') ? {} : { down: true as const }),
-    ...withNonDefault([...nonDefaultLink(link), ...nonDefault]),
-  } as const
-  const data = link.linkinfo?.info_data ?? {}
-  const mac = link.address ?? ''
-  switch (link.linkinfo?.info_kind) {
-    case 'bridge':
-      return { ...common, type: 'bridge', mac, mtu: link.mtu }
-    case 'vxlan':
-      return {
-        ...common,
-        type: 'vxlan',
-        mac,
-        mtu: link.mtu,
-        vni: Number(data['id']),
-        port: Number(data['port']),
-        local: text(data['local']),
-        dev: text(data['link'] ?? link.link),
-      }
-    case 'gre':
-    case 'ipip': {
-      const key = data['okey'] ?? data['ikey']
-      return {
-        ...common,
-        type: link.linkinfo.info_kind,
-        mtu: link.mtu,
-        local: text(data['local']),
-        ...(key === undefined ? {} : { key: keyNumber(text(key)) }),
-      }
-    }
-    case undefined:
-      return link.flags.includes('LOOPBACK') ? { ...common, type: 'loopback' } : undefined
-    default:
-      return undefined
-  }
-}
-
-/** GRE keys are printed as a number or, by older iproute2, as a dotted quad. */
-const keyNumber = (text: string): number =>
-  text.includes('.') ? text.split('.').reduce((n, part) => n * 256 + Number(part), 0) : Number(text)
 
 /** Addresses of a device. Loopback's own and automatic IPv6 link-local ones are the kernel's, not ours. */
 export function addressObjects(ns: string, link: IpLink, isOurs: (address: string) => boolean, connected?: Connected): Address[] {

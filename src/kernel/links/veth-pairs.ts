@@ -1,8 +1,9 @@
 /** Veth ends → pairs that carry frames. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { carriesNothing } from './non-default.ts'
+import { NO_CARRIER } from './attributes.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import type { KernelObject, Veth, VethEnd } from '../objects.ts'
+import { UNKNOWN_PEER } from '../kinds/veth.ts'
 import { operational } from '../kinds/parse.ts'
 import { jsonLines, type IpLink } from '../kinds/iproute2.ts'
 
@@ -55,7 +56,7 @@ export async function waitForCarrier(
   }
   for (const key of waiting) {
     const { link, end } = ends.get(key)!
-    ends.set(key, { link, end: { ...end, nonDefault: [...(end.nonDefault ?? []), ...carriesNothing] } })
+    ends.set(key, { link, end: { ...end, nonDefault: [...(end.nonDefault ?? []), NO_CARRIER] } })
   }
 }
 
@@ -77,6 +78,3 @@ export function pairs(hints: readonly KernelObject[], ends: Map<string, End>): V
   for (const { end } of ends.values()) result.push({ kind: 'veth', ...end, peer: UNKNOWN_PEER })
   return result
 }
-
-/** The other end of a veth that is not the one asked for. */
-const UNKNOWN_PEER: VethEnd = { ns: '', name: '', mac: '', mtu: 0 }

@@ -4,7 +4,8 @@
  */
 import { dumps } from './dumps.ts'
 import { ABSENT, type NamespacePool, type Step } from '../../netns/namespace-pool.ts'
-import { keyOf, type KernelObject } from '../objects.ts'
+import type { KernelObject } from '../objects.ts'
+import { keyOf } from '../kinds/index.ts'
 import type { Part } from '../observe.ts'
 import { chainObjects, neighbourObjects } from '../kinds/parse.ts'
 import { ruleObjects, STANDARD_RULES, type IpRule } from '../kinds/parse-routes.ts'

@@ -6,6 +6,7 @@
 import { nonDefaultState, type NonDefaultState } from './dumps.ts'
 import type { KernelObject } from '../objects.ts'
 import type { IpFdb, IpLink } from '../kinds/iproute2.ts'
+import { isAutomatic, shownType } from '../links/index.ts'
 import { nonDefaultSettings, type WatchedSettings } from './sysctls.ts'
 
 export interface UnmanagedObject {
@@ -15,11 +16,8 @@ export interface UnmanagedObject {
   readonly details: readonly string[]
 }
 
-/** Devices that tunnel modules put into every namespace by themselves. */
-export const AUTOMATIC = /^(tunl0|gre0|gretap0|erspan0|sit0|ip6tnl0|ip6gre0|ip_vti0|ip6_vti0|teql0)$/
-
-/** Kinds of devices that are kernel objects. */
-const KNOWN = new Set(['veth', 'bridge', 'vxlan', 'gre', 'ipip'])
+/** Devices that modules put into every namespace by themselves, beside those of the types netlab makes. */
+const AUTOMATIC = /^(sit0|ip6tnl0|ip6gre0|ip_vti0|ip6_vti0|teql0)$/
 
 const unexpected = (ns: string, object: string, details: readonly string[] = []): UnmanagedObject => ({
   state: 'unexpected',
@@ -32,9 +30,9 @@ const unexpected = (ns: string, object: string, details: readonly string[] = [])
 export function strangeDevices(ns: string, links: readonly IpLink[]): UnmanagedObject[] {
   return links.flatMap((link): UnmanagedObject[] => {
     const kind = link.linkinfo?.info_kind
-    const isKnown = kind === undefined ? link.flags.includes('LOOPBACK') : KNOWN.has(kind)
+    const isKnown = kind === 'veth' || shownType(link) !== undefined || isAutomatic(link.ifname) || AUTOMATIC.test(link.ifname)
     return [
-      ...(isKnown || AUTOMATIC.test(link.ifname) ? [] : [unexpected(ns, `${kind ?? 'unknown'} device ${link.ifname}`)]),
+      ...(isKnown ? [] : [unexpected(ns, `${kind ?? 'unknown'} device ${link.ifname}`)]),
       ...(link.xdp ? [unexpected(ns, `XDP program on ${link.ifname}`)] : []),
     ]
   })

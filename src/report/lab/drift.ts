@@ -1,8 +1,8 @@
 /** Drift in words: what is wrong with each object, and which line of YAML asked for it. */
-import { describe } from '../../kernel/describe.ts'
+import { describe, kindOf } from '../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../kernel/objects.ts'
 import type { Drift } from '../../kernel/drift.ts'
-import { AUTOMATIC, type UnmanagedObject } from '../../kernel/unmanaged/unmanaged-state.ts'
+import type { UnmanagedObject } from '../../kernel/unmanaged/unmanaged-state.ts'
 
 export interface Finding {
   readonly state: 'missing' | 'changed' | 'unexpected' | 'exited' | 'stopped'
@@ -12,12 +12,6 @@ export interface Finding {
   readonly source?: string
   /** `netlab up` puts it back. */
   readonly repair?: true
-}
-
-/** Whether an unexpected object was added by hand: settings, loopback and automatic devices are not. */
-function isAddedByHand(o: KernelObject): boolean {
-  if (o.kind === 'sysctl' || o.kind === 'netns' || o.kind === 'process') return false
-  return o.kind !== 'link' || (o.type !== 'loopback' && !AUTOMATIC.test(o.name))
 }
 
 const valueAt = (o: object, field: string): unknown =>
@@ -32,14 +26,10 @@ function listChange(word: string, now: readonly string[], asked: readonly string
 }
 
 function changes(object: KernelObject, now: KernelObject, fields: readonly string[]): string[] {
-  if (fields.includes('peer.ns')) return ['its other end is not where it should be']
   return fields.flatMap((field) => {
-    if (field === 'down') return [`${object.kind === 'veth' ? object.name : 'the device'} is down`]
-    if (field === 'dead') return ['there is a file of that name, but no namespace behind it']
-    if (field === 'inDeletedNamespace') return ['it was started in a namespace that has been deleted since']
-    if (field === 'peer.down') return [`the other end is down`]
-    if (field === 'nonDefault') return (now.nonDefault ?? []).map((what) => (object.kind === 'veth' ? `${object.name}: ${what}` : what))
-    if (field === 'peer.nonDefault' && now.kind === 'veth') return (now.peer.nonDefault ?? []).map((what) => `the other end: ${what}`)
+    const explained = kindOf(now).explain?.(field, now)
+    if (explained) return explained
+    if (field === 'nonDefault') return now.nonDefault ?? []
     const [was, asked] = [valueAt(now, field), valueAt(object, field)]
     if (Array.isArray(was) && Array.isArray(asked)) return listChange(field.replace(/s$/, ''), was as string[], asked as string[])
     return [`${field} is ${show(was)}, asked for ${show(asked)}`]
@@ -58,11 +48,13 @@ export function driftFindings({ missing, changed, unexpected }: Drift, file: str
       ...source(object),
       repair: true,
     })),
-    ...unexpected.filter(isAddedByHand).map((o): Finding => ({
-      state: 'unexpected',
-      object: describe(o),
-      details: o.kind === 'chain' ? [...(o.policy ? [`policy is ${o.policy}`] : []), ...o.rules.map((r) => `rule added: ${r}`)] : [],
-    })),
+    ...unexpected
+      .filter((o) => !kindOf(o).builtin?.(o))
+      .map((o): Finding => ({
+        state: 'unexpected',
+        object: describe(o),
+        details: kindOf(o).details?.(o) ?? [],
+      })),
   ]
 }
 

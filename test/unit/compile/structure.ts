@@ -2,7 +2,8 @@
  * What holds of every compiled lab whatever it is made of: the list could be handed to a kernel. Each function
  * returns complaints in words, so that a failing test says what is wrong.
  */
-import { keyOf, type KernelObject, type VethEnd } from '../../../src/kernel/objects.ts'
+import type { KernelObject, VethEnd } from '../../../src/kernel/objects.ts'
+import { keyOf } from '../../../src/kernel/kinds/index.ts'
 import { nodesOf, type Lab } from '../../../src/lab/lab.ts'
 import { contains, parseCidr, parseIp } from '../../../src/topology/address.ts'
 

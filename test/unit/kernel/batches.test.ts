@@ -1,6 +1,7 @@
 /** How the lines of a whole lab are gathered. */
 import { describe, expect, test } from 'vitest'
-import { diff, Stage } from '../../../src/kernel/diff.ts'
+import { diff } from '../../../src/kernel/diff.ts'
+import { Stage } from '../../../src/kernel/kinds/kind.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { compiled } from '../lab/fixture.ts'
 

@@ -1,16 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { applyChanges, diff, differences, Stage, stageOf, type Change } from '../../../src/kernel/diff.ts'
-import {
-  deviceOf,
-  keyOf,
-  type Chain,
-  type Ipset,
-  type KernelObject,
-  type Route,
-  type Veth,
-  type Vxlan,
-} from '../../../src/kernel/objects.ts'
-import { describe as inWords } from '../../../src/kernel/describe.ts'
+import { applyChanges, diff } from '../../../src/kernel/diff.ts'
+import { differences } from '../../../src/kernel/kinds/differences.ts'
+import { Stage } from '../../../src/kernel/kinds/kind.ts'
+import { stageOf, type Change, deviceOf, keyOf, describe as inWords } from '../../../src/kernel/kinds/index.ts'
+import type { Chain, Ipset, KernelObject, Route, Veth } from '../../../src/kernel/objects.ts'
+import type { Vxlan } from '../../../src/kernel/links/vxlan.ts'
 import { compiled } from '../lab/fixture.ts'
 
 const ns = 'lab.a'
@@ -233,7 +227,7 @@ test('every kind has a key, words for people, and (most) a device', () => {
     expect(inWords(o)).not.toMatch(/undefined|\[object/)
   }
   expect(new Set(objects.map((o) => o.kind)).size).toBe(11)
-  expect([deviceOf(vxlan), deviceOf(veth), deviceOf(route), deviceOf(chain)]).toEqual(['eth0', undefined, 'vxlan1', undefined])
+  expect([deviceOf(vxlan), deviceOf(veth), deviceOf(route), deviceOf(chain)]).toEqual([`${ns} eth0`, undefined, `${ns} vxlan1`, undefined])
 })
 
 test('routes to one network in different tables, and of different families, are different', () => {

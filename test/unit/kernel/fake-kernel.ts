@@ -5,17 +5,8 @@
  * the end are kernel objects again.
  */
 import type { Batch } from '../../../src/kernel/batch.ts'
-import {
-  deviceOf,
-  keyOf,
-  type BridgePort,
-  type Chain,
-  type Ipset,
-  type KernelObject,
-  type Link,
-  type Veth,
-  type VethEnd,
-} from '../../../src/kernel/objects.ts'
+import { deviceOf, keyOf } from '../../../src/kernel/kinds/index.ts'
+import type { BridgePort, Chain, Ipset, KernelObject, Link, Veth, VethEnd } from '../../../src/kernel/objects.ts'
 import { must, rules, sets, type Things } from './fake-tables.ts'
 
 type Device = {
@@ -145,7 +136,7 @@ export class FakeKernel {
 
   /** Objects whose one line says it all: what matters is whether it can be done now. */
   #thing(verb: string | undefined, o: KernelObject, text: string): void {
-    const dev = deviceOf(o)
+    const dev = 'dev' in o ? o.dev : undefined
     if (verb === 'delete') return must(this.#things.delete(keyOf(o)), 'there is none')
     if (dev !== undefined) {
       must(this.#device(o.ns, dev).up || o.kind === 'sysctl' || o.kind === 'address', `${dev} is down`)
@@ -215,7 +206,7 @@ export class FakeKernel {
   /** A device goes, and with it its other end, what rides on it, and what lives on any of them. */
   #gone(d: Device): void {
     if (!this.#devices.delete(`${d.ns} ${d.name}`)) return
-    for (const [key, o] of this.#things) if (o.ns === d.ns && deviceOf(o) === d.name) this.#things.delete(key)
+    for (const [key, o] of this.#things) if (deviceOf(o) === `${d.ns} ${d.name}`) this.#things.delete(key)
     for (const other of this.#devices.values()) {
       if (other.ns !== d.ns) continue
       if (other.port?.master === d.name) delete other.port

@@ -1,5 +1,6 @@
 /** What a fake kernel does with the lines of `iptables-restore` and `ipset restore`, and how states are compared. */
-import { keyOf, type Chain, type Ipset, type KernelObject } from '../../../src/kernel/objects.ts'
+import type { Chain, Ipset, KernelObject } from '../../../src/kernel/objects.ts'
+import { keyOf } from '../../../src/kernel/kinds/index.ts'
 
 /** What is there, by key. */
 export type Things = Map<string, KernelObject>

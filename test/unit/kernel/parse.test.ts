@@ -1,6 +1,8 @@
 /** What real tools printed → kernel objects. The recordings are trimmed: fields that nobody reads are gone. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { linkObject } from '../../../src/kernel/kinds/link.ts'
+import { bridgePort } from '../../../src/kernel/links/attributes.ts'
 import * as parse from '../../../src/kernel/kinds/parse.ts'
 import { jsonLines, type IpLink } from '../../../src/kernel/kinds/iproute2.ts'
 import { routeObjects, ruleObjects } from '../../../src/kernel/kinds/parse-routes.ts'
@@ -35,18 +37,18 @@ describe('devices', () => {
       },
     ],
   ])('%s', (name, object) => {
-    expect(parse.linkObject(ns, link(name))).toEqual(object)
+    expect(linkObject(ns, link(name))).toEqual(object)
   })
 
   test('that are down say so', () => {
-    expect(parse.linkObject(ns, { ...link('cni0'), flags: ['BROADCAST'] })).toMatchObject({ down: true })
-    expect(parse.linkObject(ns, { ...link('lo'), flags: ['LOOPBACK'] })).toMatchObject({ type: 'loopback', down: true })
+    expect(linkObject(ns, { ...link('cni0'), flags: ['BROADCAST'] })).toMatchObject({ down: true })
+    expect(linkObject(ns, { ...link('lo'), flags: ['LOOPBACK'] })).toMatchObject({ type: 'loopback', down: true })
   })
 
   test('of types netlab does not make are nothing, and so is one end of a pair', () => {
-    for (const name of ['u-macvlan', 'u-ifb', 'tap0', 'eth0', 'p1-pod-a']) expect(parse.linkObject(ns, link(name)), name).toBeUndefined()
-    for (const name of ['eth9', 'gretap0', 'erspan0']) expect(parse.linkObject(ns, link(name, tunnels.address)), name).toBeUndefined()
-    expect(parse.linkObject(ns, { ifindex: 9, ifname: 'x', flags: [], mtu: 1500 })).toBeUndefined()
+    for (const name of ['u-macvlan', 'u-ifb', 'tap0', 'eth0', 'p1-pod-a']) expect(linkObject(ns, link(name)), name).toBeUndefined()
+    for (const name of ['eth9', 'gretap0', 'erspan0']) expect(linkObject(ns, link(name, tunnels.address)), name).toBeUndefined()
+    expect(linkObject(ns, { ifindex: 9, ifname: 'x', flags: [], mtu: 1500 })).toBeUndefined()
   })
 
   test.each([
@@ -55,7 +57,7 @@ describe('devices', () => {
     ['gre3', { type: 'gre', mtu: 1472, local: '192.168.50.11', key: 4_294_967_295, down: true }],
     ['ipip1', { type: 'ipip', mtu: 1480, local: '192.168.50.11' }],
   ])('%s, whose key iproute2 prints dotted', (name, fields) => {
-    expect(parse.linkObject(ns, link(name, tunnels.address))).toEqual({ kind: 'link', ns, name, ...fields })
+    expect(linkObject(ns, link(name, tunnels.address))).toEqual({ kind: 'link', ns, name, ...fields })
   })
 
   test.each([
@@ -72,14 +74,14 @@ describe('devices', () => {
       mtu: 1472,
       linkinfo: { info_kind: 'gre', info_data: { local: '10.0.0.1', okey } },
     }
-    expect(parse.linkObject(ns, gre)).toMatchObject({ key })
+    expect(linkObject(ns, gre)).toMatchObject({ key })
   })
 
   test('ports of a bridge', () => {
-    expect(parse.bridgePort(link('p1-pod-a'))).toEqual({ master: 'cni0', hairpin: true })
-    expect(parse.bridgePort(link('p2-pod-b'))).toEqual({ master: 'cni0' })
-    expect(parse.bridgePort(link('eth0'))).toBeUndefined()
-    expect(parse.bridgePort(link('cni0'))).toBeUndefined()
+    expect(bridgePort(link('p1-pod-a'))).toEqual({ master: 'cni0', hairpin: true })
+    expect(bridgePort(link('p2-pod-b'))).toEqual({ master: 'cni0' })
+    expect(bridgePort(link('eth0'))).toBeUndefined()
+    expect(bridgePort(link('cni0'))).toBeUndefined()
   })
 
   test('carry frames when they are up and, as a port, forward', () => {

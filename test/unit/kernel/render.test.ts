@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { toolArgv, type Batch } from '../../../src/kernel/batch.ts'
-import { diff, Stage } from '../../../src/kernel/diff.ts'
+import type { Batch } from '../../../src/kernel/batch.ts'
+import { toolArgv } from '../../../src/kernel/tools.ts'
+import { Stage } from '../../../src/kernel/kinds/kind.ts'
+import { diff } from '../../../src/kernel/diff.ts'
 import type { Chain, Ipset, KernelObject, Veth } from '../../../src/kernel/objects.ts'
 import { render } from '../../../src/kernel/render.ts'
 
@@ -133,8 +135,8 @@ describe('one object, one line (or few)', () => {
     ],
     [
       { kind: 'process', ns, id: 'a.c', hostname: 'a', pod: 'a', container: 'c', listen: [], addresses: [] },
-      ['lab.a process: '],
-      ['lab.a process: '],
+      ['lab.a process: start the built-in responder'],
+      ['lab.a process: stop the built-in responder'],
     ],
   ])('%j', (object, made, removed) => {
     expect(create(object)).toEqual(made)

@@ -1,6 +1,9 @@
 /** What nobody asked for, found in what real tools and kernels answered. */
 import { describe, expect, test } from 'vitest'
-import { nonDefaultLink, lacksLinkLocal, resetLines } from '../../../src/kernel/links/non-default.ts'
+import { lacksLinkLocal, resetLines } from '../../../src/kernel/links/attributes.ts'
+import { bridge } from '../../../src/kernel/links/bridge.ts'
+import { linkObject } from '../../../src/kernel/kinds/link.ts'
+import { vethEnd } from '../../../src/kernel/kinds/veth.ts'
 import { Connected, derives } from '../../../src/kernel/kinds/connected.ts'
 import { nonDefaultState } from '../../../src/kernel/unmanaged/dumps.ts'
 import { ABSENT } from '../../../src/netns/namespace-pool.ts'
@@ -29,11 +32,14 @@ const kind = (info_kind: string, info_data: Record<string, unknown>, more: Parti
   ...more,
 })
 
-describe('nonDefault attributes of devices', () => {
+describe('attributes of devices that are not as on a new one', () => {
+  const nonDefault = (l: IpLink): readonly string[] =>
+    (l.linkinfo?.info_kind === 'veth' ? vethEnd(ns, l, []) : linkObject(ns, l))?.nonDefault ?? []
+
   test('are none on devices as netlab makes them', () => {
-    for (const name of ['lo', 'eth0', 'cni0', 'vxlan1', 'p1-pod-a', 'p2-pod-b']) expect(nonDefaultLink(link(name)), name).toEqual([])
+    for (const name of ['lo', 'eth0', 'cni0', 'vxlan1', 'p1-pod-a', 'p2-pod-b']) expect(nonDefault(link(name)), name).toEqual([])
     const [gre1, ipip1] = ['gre1', 'ipip1'].map((name) => (tunnels.address as unknown as IpLink[]).find((l) => l.ifname === name)!)
-    expect([nonDefaultLink(gre1!), nonDefaultLink(ipip1!)]).toEqual([[], []])
+    expect([nonDefault(gre1!), nonDefault(ipip1!)]).toEqual([[], []])
   })
   test.each([
     [port({ learning: false, isolated: true, flood: true }), ['learning off', 'isolated on']],
@@ -47,7 +53,7 @@ describe('nonDefault attributes of devices', () => {
     [kind('gre', { remote: 'any', ttl: 0 }, { flags: ['NOARP', 'UP'] }), []],
     [kind('veth', {}, { flags: ['NOARP'], master: 'vrf1', linkmode: 'DORMANT' }), ['arp off', 'master vrf1', 'mode dormant']],
     [kind('vxlan', {}, { master: 'cni0' }), ['master cni0']],
-  ])('%#: %j', (what, words) => expect(nonDefaultLink(what as IpLink)).toEqual(words))
+  ])('%#: %j', (what, words) => expect(nonDefault(what as IpLink)).toEqual(words))
 
   test('are put back one by one', () => {
     const end = { name: 'p1', mac: '02:01:00:00:00:01', port: { master: 'cni0' } }
@@ -61,7 +67,7 @@ describe('nonDefault attributes of devices', () => {
       'mode dormant',
       'ageing_time 0',
     ]
-    expect(resetLines(end, words)).toEqual([
+    expect(resetLines({ ns, ...end }, words, { name: 'bridge', defaults: bridge.defaults! })).toEqual([
       'link set dev p1 type bridge_slave isolated off',
       'link set dev p1 type bridge_slave learning on',
       'link set dev p1 type bridge_slave state 3',
@@ -71,15 +77,15 @@ describe('nonDefault attributes of devices', () => {
       'link set dev p1 mode default',
       'link set dev p1 type bridge ageing_time 30000',
     ])
-    expect(resetLines({ name: 'eth0', mac: end.mac }, ['carries no frames'])).toEqual(['link set dev eth0 down'])
+    expect(resetLines({ ns, name: 'eth0', mac: end.mac }, ['carries no frames'])).toEqual(['link set dev eth0 down'])
   })
 
   test('include a missing link-local address, where the device works', () => {
     const on = new Set(links.map((l) => l.ifname))
-    expect(links.filter((l) => lacksLinkLocal(l, on)).map((l) => l.ifname)).toEqual([])
-    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [] }, on)).toBe(true)
-    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [] }, new Set())).toBe(false)
-    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [], operstate: 'DOWN' }, on)).toBe(false)
+    expect(links.flatMap((l) => lacksLinkLocal(l, on))).toEqual([])
+    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [] }, on)).toEqual(['no link-local address'])
+    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [] }, new Set())).toEqual([])
+    expect(lacksLinkLocal({ ...link('eth0'), addr_info: [], operstate: 'DOWN' }, on)).toEqual([])
   })
 })
 

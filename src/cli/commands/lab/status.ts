@@ -1,6 +1,6 @@
 /** `netlab status`: what the kernel holds against what was asked for. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe } from '../../../kernel/describe.ts'
+import { describe } from '../../../kernel/kinds/index.ts'
 import { drift } from '../../../kernel/drift.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'

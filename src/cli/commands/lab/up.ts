@@ -1,6 +1,6 @@
 /** `netlab up`: build the lab, or bring a running one to what the file says now. */
 import { resolve as absolute } from 'node:path'
-import { describe } from '../../../kernel/describe.ts'
+import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { leasesOf } from '../../../lab/addressing/lease.ts'

@@ -1,5 +1,5 @@
 /** Who asked for it: the kernel object, and the line of the topology behind it. And small questions about live devices. */
-import { describe } from '../../../kernel/describe.ts'
+import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject, Route } from '../../../kernel/objects.ts'
 import type { IpLink } from '../../../kernel/kinds/iproute2.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'

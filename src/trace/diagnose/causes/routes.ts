@@ -1,5 +1,5 @@
 /** Route lookups that end badly, in words. */
-import { describe } from '../../../kernel/describe.ts'
+import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { TraceEvidence } from '../evidence.ts'

@@ -1,0 +1,70 @@
+import type { Family } from '../../topology/address.ts'
+import { Stage, type Common, type ObjectKind, type Piece } from './kind.ts'
+
+/** A set of addresses (and ports) that rules match in one step however many members it has. */
+export interface Ipset extends Common {
+  readonly kind: 'ipset'
+  readonly family: Family
+  /** At most 31 characters (IPSET_MAXNAMELEN less the terminating NUL). */
+  readonly name: string
+  readonly type: 'hash:ip' | 'hash:net' | 'hash:ip,port'
+  /** Sorted, as `ipset save` prints them: `10.244.0.2`, `10.0.0.0/8`, `10.1.0.0/16 nomatch`, `10.244.0.2,tcp:80`. */
+  readonly members: readonly string[]
+}
+
+/** Identity of a set, for rules that name it. */
+export const ipsetKey = (ns: string, name: string): string => `ipset ${ns} ${name}`
+
+/** The name a changed set is filled under before the swap: unique in its namespace for that moment. */
+const NEXT = 'netlab-next'
+
+const create = (o: Ipset, name: string): string => `create ${name} ${o.type} family ${o.family === 4 ? 'inet' : 'inet6'}`
+
+const filled = new WeakMap<Ipset['members'], { readonly name: string; readonly lines: readonly string[] }>()
+
+/** The lines that fill a set. Hosts share the members of most sets, so they share these lines, too. */
+function fillLines({ name, members }: Ipset): readonly string[] {
+  const known = filled.get(members)
+  if (known?.name === name) return known.lines
+  const lines = members.map((m) => `add ${name} ${m}`)
+  filled.set(members, { name, lines })
+  return lines
+}
+
+/** The set that rules match while this one changes. */
+const standIn = (o: Ipset): string => `${o.name.slice(0, 30)}~`
+
+export const ipset: ObjectKind<Ipset> = {
+  kind: 'ipset',
+  key: (o) => ipsetKey(o.ns, o.name),
+  describe: (o) => `ipset ${o.name} in ${o.ns}`,
+  stage: () => Stage.Config,
+  replaceable: (before, after) => before.type === after.type && before.family === after.family,
+  render(change) {
+    const { object: o } = change
+    const piece = (stage: Stage, text: string, more: readonly string[] = []): Piece => ({
+      ns: o.ns,
+      tool: 'ipset',
+      stage,
+      text,
+      more,
+      removes: false,
+    })
+    // One that goes away waits until the rules that matched it are gone.
+    if (change.action === 'delete') return [piece(Stage.Cleanup, `destroy ${o.name}`)]
+    if (change.action === 'create') return [piece(Stage.Config, create(o, o.name), fillLines(o))]
+    const fill = (name: string): string[] => o.members.map((m) => `add ${name} ${m}`)
+    // A set that changes alone is filled beside the old one and swapped in, so that no packet meets it half full.
+    if (!change.readers) return [piece(Stage.Config, create(o, NEXT), [...fill(NEXT), `swap ${NEXT} ${o.name}`, `destroy ${NEXT}`])]
+    // Several sets cannot be swapped at once, but rules can be led to other sets at once: those are filled, the chains
+    // commit with them in place of these (all readers in one transaction), these are filled while nothing reads them,
+    // and the chains come back. `-exist`: an earlier change may have been killed half-way.
+    const other = standIn(o)
+    return [
+      piece(Stage.Config, `${create(o, other)} -exist`, [`flush ${other}`, ...fill(other)]),
+      piece(Stage.Settle, `flush ${o.name}`, fill(o.name)),
+      piece(Stage.Cleanup, `destroy ${other}`),
+    ]
+  },
+  atomic: { group: (o) => `${o.ns} ${o.family}`, standIn },
+}

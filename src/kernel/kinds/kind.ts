@@ -1,0 +1,117 @@
+/** What is known about one kind of kernel object: everything that differs from kind to kind is a field or method here. */
+import type { Source } from '../../topology/diagnostics.ts'
+import type { Tool } from '../tools.ts'
+
+/** What every kernel object has. */
+export interface Common {
+  /** Full name of the network namespace that holds the object (for `netns`: the namespace itself). */
+  readonly ns: string
+  /** What in the topology asked for it. Absent on objects read back from the kernel. */
+  readonly from?: Source
+  /** Why it is there, for readers of the script. */
+  readonly note?: string
+  readonly nonDefault?: NonDefault
+}
+
+/**
+ * Only ever observed: attributes that are not asked for because a new object has them right, and that are otherwise now,
+ * in the words of iproute2 where it has any: `isolated on`, `mtu 600`, `no connected route`.
+ */
+export type NonDefault = readonly string[]
+
+/** A namespace, by its name, or a device: `ns name`. */
+export type Place = string
+
+/**
+ * Where an object stands in the order of creation. Objects of one stage do not depend on each other,
+ * except that links are made in list order.
+ */
+export enum Stage {
+  /** Namespaces. */
+  Namespaces,
+  /** Settings that new devices inherit. */
+  Settings,
+  /** Devices. */
+  Devices,
+  /** What lives on devices: addresses, routes, entries, rules. */
+  Config,
+  /** What is put under its own name again, after rules were led around it while it changed. */
+  Settle,
+  /** What goes away only when nothing refers to it any more: sets that rules matched. */
+  Cleanup,
+  /** Containers. */
+  Processes,
+}
+
+export type Change<O> =
+  | { readonly action: 'create'; readonly object: O }
+  | { readonly action: 'delete'; readonly object: O }
+  /** Same identity, other content, and the kernel can change it in place. */
+  | {
+      readonly action: 'replace'
+      readonly object: O
+      readonly before: O
+      /** Of an object that changes together with others of its {@link Atomic} group: who reads it, and must see all of it change at once. */
+      readonly readers?: readonly Common[]
+    }
+
+/** One line of one tool in one namespace, and when it is due. */
+export interface Piece {
+  /** Absent: the machine's own namespace. */
+  readonly ns?: string
+  readonly tool: Tool
+  readonly stage: Stage
+  readonly text: string
+  /** Lines that follow it in the same place: a set may have thousands of members. */
+  readonly more?: readonly string[]
+  /** Part of the tool's input that it belongs to: a table of iptables. */
+  readonly section?: string
+  /** Whether it belongs to the batches that take things away before anything is made. Default: when the change is a delete. */
+  readonly removes?: boolean
+}
+
+/** How objects that packets consult together change at once: rules and the sets they match. */
+export interface Atomic<O> {
+  /** Objects of one group are consulted together. */
+  group(o: O): string
+  /** Keys of the objects it reads. */
+  reads?(o: O): readonly string[]
+  /** It, reading other objects instead of those: names by key. */
+  redirect?(o: O, standIns: ReadonlyMap<string, string>): O
+  /** Name of the copy that stands in for it while it changes. Its `render` makes that copy when a change has `readers`. */
+  standIn?(o: O): string
+}
+
+export interface ObjectKind<O extends Common & { readonly kind: string }> {
+  readonly kind: O['kind']
+  /** What makes an object the same object although its other fields differ. */
+  key(o: O): string
+  /** One line for people: `route 10.244.1.0/24 in demo.node-1`. */
+  describe(o: O): string
+  stage(o: O): Stage
+  /** Namespaces and devices it makes: what stands on them goes with them. */
+  provides?(o: O): readonly Place[]
+  /** The device it stands on, in its own namespace: it vanishes and comes back with it. */
+  device?(o: O): string | undefined
+  /** The namespace it reaches into beyond its own: it goes when either goes, and by itself when both do. */
+  reaches?(o: O): string
+  /** Never goes by itself: it is deleted by name even where its namespace goes. */
+  readonly outlives?: true
+  /** Whether it is there without being asked for and cannot be taken away, only left as it is. */
+  builtin?(o: O): boolean
+  /** Whether the kernel can change `before` into `after` in place. `fields`: those in which they differ. */
+  replaceable(before: O, after: O, fields: readonly string[]): boolean
+  /** The lines that make the change. */
+  render(change: Change<O>): readonly Piece[]
+  readonly atomic?: Atomic<O>
+  /** What a difference in a field means, where it is more than one value in place of another. */
+  explain?(field: string, observed: O): readonly string[] | undefined
+  /** What to tell of an object that was not asked for, beyond that it is there. */
+  details?(o: O): readonly string[]
+}
+
+/** A word and its value, where there is one: ` via 10.0.0.1`. */
+export const option = (word: string, value: string | number | undefined): string => (value === undefined ? '' : ` ${word} ${value}`)
+
+/** Lines for `ip -batch` in the object's namespace. */
+export const ipLine = (ns: string, stage: Stage, text: string): Piece[] => [{ ns, tool: 'ip', stage, text }]

@@ -1,0 +1,65 @@
+import { changeDevice, nonDefaultAttributes, differing, type Device } from '../links/attributes.ts'
+import { isAutomatic, linkType, shownType, type Link } from '../links/index.ts'
+import { differences } from './differences.ts'
+import { withNonDefault, type IpLink } from './iproute2.ts'
+import { ipLine, Stage, type NonDefault, type ObjectKind } from './kind.ts'
+
+const stage = (o: Link): Stage => (linkType(o).add ? Stage.Devices : Stage.Config)
+
+/** Its attributes that every type has: of a VTEP, `port` is the UDP port. */
+const device = ({ ns, name, nonDefault, ...o }: Link): Device => ({
+  ns,
+  name,
+  ...('mac' in o ? { mac: o.mac } : {}),
+  ...('mtu' in o ? { mtu: o.mtu } : {}),
+  ...(nonDefault ? { nonDefault } : {}),
+})
+
+/** A device as the kernel shows it; undefined where its type is none of netlab's. @param more what else is not as on a new one */
+export function linkObject(ns: string, shown: IpLink, more: NonDefault = []): Link | undefined {
+  const type = shownType(shown)
+  if (!type) return undefined
+  const data = shown.linkinfo?.info_data ?? {}
+  const own = [
+    ...differing(data, type.defaults ?? {}).map(([word, value]) => `${word} ${String(value)}`),
+    ...(type.nonDefault?.(data) ?? []),
+  ]
+  return {
+    kind: 'link',
+    ns,
+    name: shown.ifname,
+    type: type.type,
+    ...type.read(shown),
+    ...(shown.flags.includes('UP') ? {} : { down: true }),
+    ...withNonDefault([...nonDefaultAttributes(shown, own, type), ...more]),
+  } as Link
+}
+
+/** Devices of the types in `links/`. */
+export const link: ObjectKind<Link> = {
+  kind: 'link',
+  key: (o) => `device ${o.ns} ${o.name}`,
+  describe: (o) => `${o.type} device ${o.name} in ${o.ns}`,
+  stage,
+  provides: (o) => (linkType(o).add ? [`${o.ns} ${o.name}`] : []),
+  device: (o) => linkType(o).lower?.(o),
+  builtin: (o) => !linkType(o).add || isAutomatic(o.name),
+  replaceable: (_, after, fields) => {
+    const inPlace: readonly string[] = linkType(after).inPlace
+    return fields.every((f) => f === 'down' || inPlace.includes(f))
+  },
+  render(change) {
+    const { action, object: o } = change
+    const type = linkType(o)
+    if (!type.add) return action === 'delete' ? [] : ipLine(o.ns, stage(o), `link set ${o.name} up`)
+    if (action === 'delete') return ipLine(o.ns, stage(o), `link delete dev ${o.name}`)
+    if (action === 'create') return ipLine(o.ns, stage(o), type.add(o))
+    return changeDevice(
+      device(change.before),
+      device(o),
+      differences(change.before, o),
+      type.defaults && { name: type.type, defaults: type.defaults },
+    )
+  },
+  explain: (field) => (field === 'down' ? ['the device is down'] : undefined),
+}

@@ -1,0 +1,22 @@
+import { Stage, type Common, type ObjectKind } from './kind.ts'
+
+/** A named network namespace. */
+export interface Netns extends Common {
+  readonly kind: 'netns'
+  /** Only ever observed: the name is there but no namespace behind it, as when `ip netns add` was killed. */
+  readonly dead?: true
+}
+
+export const netns: ObjectKind<Netns> = {
+  kind: 'netns',
+  key: (o) => `netns ${o.ns}`,
+  describe: (o) => `namespace ${o.ns}`,
+  stage: () => Stage.Namespaces,
+  provides: (o) => [o.ns],
+  outlives: true,
+  replaceable: () => false,
+  render: ({ action, object: o }) => [
+    { tool: 'ip', stage: Stage.Namespaces, text: `netns ${action === 'delete' ? 'delete' : 'add'} ${o.ns}` },
+  ],
+  explain: (field) => (field === 'dead' ? ['there is a file of that name, but no namespace behind it'] : undefined),
+}

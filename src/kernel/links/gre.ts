@@ -1,0 +1,27 @@
+import { nonDefaultTunnel } from './ip-tunnel.ts'
+import { text, type LinkObject, type LinkType } from './link-type.ts'
+
+/** A multipoint GRE tunnel (RFC 2784): no remote, so the neighbour entry of each next hop picks the far end. */
+export interface Gre extends LinkObject {
+  readonly type: 'gre'
+  readonly mtu: number
+  readonly local: string
+  readonly key?: number
+}
+
+/** GRE keys are printed as a number or, by older iproute2, as a dotted quad. */
+const keyNumber = (key: string): number => (key.includes('.') ? key.split('.').reduce((n, part) => n * 256 + Number(part), 0) : Number(key))
+
+export const gre: LinkType<Gre> = {
+  type: 'gre',
+  add: (o) => `link add ${o.name} mtu ${o.mtu} up type gre local ${o.local}${o.key === undefined ? '' : ` key ${o.key}`}`,
+  read(link) {
+    const data = link.linkinfo?.info_data ?? {}
+    const key = data['okey'] ?? data['ikey']
+    return { mtu: link.mtu, local: text(data['local']), ...(key === undefined ? {} : { key: keyNumber(text(key)) }) }
+  },
+  inPlace: ['mtu'],
+  ethernet: false,
+  nonDefault: nonDefaultTunnel,
+  automatic: ['gre0', 'gretap0', 'erspan0'],
+}

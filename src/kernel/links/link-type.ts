@@ -1,0 +1,37 @@
+/** What is known about one type of device: everything that differs from type to type is a field or method here. */
+import type { IpLink } from '../kinds/iproute2.ts'
+import type { Common, NonDefault } from '../kinds/kind.ts'
+import type { Defaults } from './attributes.ts'
+
+/** What every device has. It is up. */
+export interface LinkObject extends Common {
+  readonly kind: 'link'
+  readonly type: string
+  readonly name: string
+  /** Only ever observed: the device exists but was taken down. */
+  readonly down?: true
+}
+
+export interface LinkType<L extends LinkObject> {
+  /** As `ip link add … type` has it. */
+  readonly type: L['type']
+  /** The line of `ip` that makes one, up. Absent: it exists in every namespace by itself, and is only taken up. */
+  add?(o: L): string
+  /** Its own fields in what `ip -j -d` shows. */
+  read(link: IpLink): Omit<L, keyof LinkObject>
+  /** Fields that `ip link set` changes on a living device; any other change makes a new one. `nonDefault`: attributes are put back one by one. */
+  readonly inPlace: readonly ('mtu' | 'mac' | 'nonDefault')[]
+  /** Whether it has Ethernet addresses, so that `arp off` is somebody's doing. */
+  readonly ethernet: boolean
+  /** What a new one has of attributes that are not asked for, by word of `ip link set … type`. */
+  readonly defaults?: Defaults
+  /** Other attributes that are not asked for and not as on a new one, in words. */
+  nonDefault?(data: Readonly<Record<string, unknown>>): NonDefault
+  /** The device below it, which takes it along when it goes. */
+  lower?(o: L): string
+  /** Devices that its kernel module puts into every namespace by itself. */
+  readonly automatic?: readonly string[]
+}
+
+/** iproute2 prints the same field as a number or as text, depending on its version. */
+export const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))

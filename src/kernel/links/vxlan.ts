@@ -1,0 +1,45 @@
+import { text, type LinkObject, type LinkType } from './link-type.ts'
+
+/** A VTEP without learning (RFC 7348): the control plane (that is, the compiler) fills FDB and neighbour table. */
+export interface Vxlan extends LinkObject {
+  readonly type: 'vxlan'
+  readonly mac: string
+  readonly mtu: number
+  readonly vni: number
+  readonly port: number
+  readonly local: string
+  readonly dev: string
+}
+
+/** Words that netlab never uses. */
+const OTHERS = ['remote', 'remote6', 'group', 'group6', 'external', 'gbp', 'gpe', 'proxy', 'rsc', 'l2miss', 'l3miss', 'tos', 'limit']
+
+export const vxlan: LinkType<Vxlan> = {
+  type: 'vxlan',
+  add: (o) =>
+    `link add ${o.name} address ${o.mac} mtu ${o.mtu} up type vxlan id ${o.vni} dev ${o.dev} local ${o.local} dstport ${o.port} nolearning`,
+  read(link) {
+    const data = link.linkinfo?.info_data ?? {}
+    return {
+      mac: link.address ?? '',
+      mtu: link.mtu,
+      vni: Number(data['id']),
+      port: Number(data['port']),
+      local: text(data['local']),
+      dev: text(data['link'] ?? link.link),
+    }
+  },
+  inPlace: ['mtu', 'mac'],
+  ethernet: true,
+  nonDefault(data) {
+    const ttl = data['ttl'] === undefined || data['ttl'] === 0 || data['ttl'] === 'inherit'
+    return [
+      ...(data['learning'] === true ? ['learning on'] : []),
+      ...OTHERS.filter((word) => data[word] !== undefined && data[word] !== false).map((word) =>
+        data[word] === true ? word : `${word} ${String(data[word])}`,
+      ),
+      ...(ttl ? [] : [`ttl ${String(data['ttl'])}`]),
+    ]
+  },
+  lower: (o) => o.dev,
+}
