@@ -6,7 +6,8 @@ import type { Batch, Line } from './batch.ts'
 import { toolArgv } from './tools.ts'
 import type { NamespacePool, Job, Step, StepResult } from '../netns/namespace-pool.ts'
 import type { KernelObject, Process } from './objects.ts'
-import type { Part, ReadStep } from './observe.ts'
+import { decoded, type ReadStep } from './dumps/take.ts'
+import type { Dumps } from './dumps/content.ts'
 
 /** Why a line was refused. */
 export interface ApplyFailure {
@@ -29,8 +30,8 @@ export interface ApplyOptions {
   readonly stopProcesses: (processes: readonly Process[]) => Promise<void>
   /** Reads each namespace back right after its last batch, while a worker is inside anyway. */
   readonly readBack?: (ns: string) => readonly ReadStep[]
-  /** Receives what the reading printed. */
-  readonly onRead?: (ns: string, part: Part, output: string) => void
+  /** Receives what was read, part by part. */
+  readonly onRead?: (ns: string, dumps: Partial<Dumps>) => void
 }
 
 /** Splits batches into phases: one phase has one stage and runs in parallel over namespaces. */
@@ -126,15 +127,17 @@ export async function apply(batches: readonly Batch[], pool: NamespacePool, opti
     let failure: ApplyFailure | undefined
     await pool.run(visits.map(jobOf), (index, results) => {
       const visit = visits[index]!
-      const read = (part: Part, r: StepResult): void => options.onRead?.(visit.ns, part, r.stdout)
+      const read = (step: ReadStep, result: StepResult): void => {
+        const dumps = decoded(visit.ns, step, result)
+        options.onRead?.(visit.ns, dumps)
+      }
       for (const result of results) {
         const batch = visit.batches[result.step]
         const reading = batch ? undefined : visit.reads[result.step - visit.batches.length + (visit.host >= 0 ? 1 : 0)]
-        if (reading && result.code !== 0) throw new Error(`reading ${visit.ns} back: ${reading.part}: ${result.stderr.trim()}`)
-        if (reading) read(reading.part, result)
+        if (reading) read(reading, result)
         else if (result.code !== 0 && batch!.removes) options.onLeft?.(failureOf(batch!, result))
         else if (result.code !== 0) failure ??= failureOf(batch!, result)
-        else if (result.step === visit.host) read('ip', result)
+        else if (result.step === visit.host) read(visit.reads[0]!, result)
       }
       done += visit.batches.reduce((n, b) => n + b.lines.length, 0)
       options.onProgress?.(done / total)

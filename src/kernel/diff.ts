@@ -6,6 +6,7 @@ import { withReaders } from './atomic.ts'
 import { differences } from './kinds/differences.ts'
 import { deviceOf, keyOf, kindOf, namespacesOf, providedBy, stageOf, type Change, type KernelObject } from './kinds/index.ts'
 import { Stage, type Place } from './kinds/kind.ts'
+import { within, type Scope } from './scope.ts'
 
 /** Adds the devices that stand on what is lost, and those that stand on them in turn. */
 function addStacked(lost: Set<Place>, objects: Iterable<KernelObject>): void {
@@ -25,8 +26,10 @@ const isIn = (lost: ReadonlySet<Place>, o: KernelObject): boolean => lost.size >
 /**
  * Turns `current` into `desired`. Whatever lives in a namespace or on a device that goes away goes with
  * it, so it is neither deleted by name nor taken for existing.
+ * @param scope the namespaces to look at; absent: all
  */
-export function diff(current: readonly KernelObject[], desired: readonly KernelObject[]): Change[] {
+export function diff(current: readonly KernelObject[], desired: readonly KernelObject[], scope?: Scope): Change[] {
+  if (scope) return diff(within(current, scope), within(desired, scope))
   if (current.length === 0) return order(desired.map((object) => ({ action: 'create', object })))
   const want = new Map(desired.map((o) => [keyOf(o), o]))
   const have = new Map(current.map((o) => [keyOf(o), o]))

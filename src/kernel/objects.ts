@@ -3,16 +3,11 @@
  * state ("this route exists"), never a command; `diff`, `render`, `observe` and every command that
  * reports on a lab read the same list. Types only: what is known about each kind is in `kinds/`.
  */
-export type { KernelObject, Kind } from './kinds/index.ts'
-export type { NonDefault } from './kinds/kind.ts'
-export type { Address } from './kinds/address.ts'
+export type { KernelObject } from './kinds/index.ts'
 export type { Chain } from './kinds/chain.ts'
-export type { Fdb } from './kinds/fdb.ts'
 export type { Ipset } from './kinds/ipset.ts'
-export type { Neighbour } from './kinds/neighbour.ts'
 export type { Process } from './kinds/process.ts'
 export type { Route } from './kinds/route.ts'
-export type { Rule } from './kinds/rule.ts'
 export type { Sysctl } from './kinds/sysctl.ts'
 export type { Veth, VethEnd } from './kinds/veth.ts'
 export type { BridgePort } from './links/attributes.ts'

@@ -11,7 +11,8 @@ import { keyOf, kindOf, type Change } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import { namespaces, observe, readSteps, type ObserveOptions, type Part } from '../kernel/observe.ts'
+import type { Dumps } from '../kernel/dumps/content.ts'
+import { namespaces, observe, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
@@ -85,7 +86,7 @@ export class Session {
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
       all ??= changes
-      const already = new Map<string, Map<Part, string>>()
+      const already = new Map<string, Partial<Dumps>>()
       if (changes.length > 0) {
         this.#options.onPhase?.(signal || !this.#options.signal ? 'applying' : 'rolling back')
         const options: ApplyOptions = {
@@ -109,8 +110,8 @@ export class Session {
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
           ...(current.length === 0
             ? {
-                readBack: readSteps(desired),
-                onRead: (ns: string, part: Part, output: string) => void already.set(ns, (already.get(ns) ?? new Map()).set(part, output)),
+                readBack: stepsFor(desired),
+                onRead: (ns: string, dumps: Partial<Dumps>) => void already.set(ns, { ...already.get(ns), ...dumps }),
               }
             : {}),
         }

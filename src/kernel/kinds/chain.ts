@@ -28,12 +28,47 @@ function lines(o: Chain, remove: boolean, before?: Chain): string[] {
   return [...policy, clear, ...(remove ? [] : o.rules.map((rule) => `-A ${o.chain} ${rule}`))]
 }
 
+const TABLES = new Set(['filter', 'nat', 'mangle', 'raw'])
+
+/** Chains as `iptables-save` prints them, with or without counters. Built-in chains that do nothing are left out: they always exist. */
+export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
+  const chains: Chain[] = []
+  let table = ''
+  let here = new Map<string, { builtin: boolean; policy?: 'DROP'; rules: string[] }>()
+  for (const printed of save.split('\n')) {
+    const line = printed.replace(/^\[\d+:\d+\] /, '')
+    if (line.startsWith('*')) {
+      table = line.slice(1).trim()
+      here = new Map()
+    } else if (line.startsWith(':')) {
+      const [chain, policy] = line.slice(1).split(' ') as [string, string]
+      here.set(chain, { builtin: policy !== '-', ...(policy === 'DROP' ? { policy } : {}), rules: [] })
+    } else if (line.startsWith('-A ')) {
+      const end = line.indexOf(' ', 3)
+      here.get(line.slice(3, end))?.rules.push(line.slice(end + 1).trimEnd())
+    } else if (line.startsWith('COMMIT') && TABLES.has(table)) {
+      for (const [chain, content] of here) {
+        const acts = !content.builtin || content.rules.length > 0 || content.policy !== undefined
+        if (acts) chains.push({ kind: 'chain', ns, family, table: table as Chain['table'], chain, ...content })
+      }
+    }
+  }
+  return chains
+}
+
 export const chain: ObjectKind<Chain> = {
   kind: 'chain',
   key: (o) => `chain ${o.ns} ${o.family} ${o.table} ${o.chain}`,
   describe: (o) => `${o.family === 4 ? 'iptables' : 'ip6tables'} chain ${o.table}/${o.chain} in ${o.ns}`,
   stage: () => Stage.Config,
   replaceable: () => true,
+  wants: (asked) => [
+    ...(asked.some((o) => o.family === 4) ? (['chains4'] as const) : []),
+    ...(asked.some((o) => o.family === 6) ? (['chains6'] as const) : []),
+  ],
+  reader: () => ({
+    namespace: ({ ns, chains4 = '', chains6 = '' }) => [...chainObjects(ns, 4, chains4), ...chainObjects(ns, 6, chains6)],
+  }),
   render(change) {
     const { action, object: o } = change
     const [text, ...more] = lines(o, action === 'delete', action === 'replace' ? change.before : undefined) as [string, ...string[]]

@@ -2,9 +2,8 @@
  * What the kernel derives from an address: the route to its network and its entry in the local table. Nobody asks for
  * these, and without them the address is worth nothing. Pure.
  */
-import type { NonDefault } from '../objects.ts'
-import type { IpRoute } from './parse-routes.ts'
-import type { IpAddress, IpLink } from './iproute2.ts'
+import type { IpAddress, IpLink, IpRoute } from '../dumps/content.ts'
+import type { NonDefault } from './kind.ts'
 
 /** IPv4, and IPv6 as the kernel prints it, as a number. */
 function numberOf(ip: string): bigint {
@@ -65,6 +64,15 @@ export class Connected {
       ...(has(this.#locals, bits) ? [] : ['not in the local table']),
     ]
   }
+}
+
+const known = new WeakMap<readonly IpRoute[], Connected>()
+
+/** What these routes lead to; several kinds of objects ask. */
+export function connectedBy(routes: readonly IpRoute[]): Connected {
+  let connected = known.get(routes)
+  if (!connected) known.set(routes, (connected = new Connected(routes)))
+  return connected
 }
 
 /** What `ip` prints for a lifetime without end. */

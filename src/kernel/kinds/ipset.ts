@@ -34,12 +34,29 @@ function fillLines({ name, members }: Ipset): readonly string[] {
 /** The set that rules match while this one changes. */
 const standIn = (o: Ipset): string => `${o.name.slice(0, 30)}~`
 
+/** Sets as `ipset save` prints them. Types netlab does not make are left out. */
+export function ipsetObjects(ns: string, save: string): Ipset[] {
+  const sets = new Map<string, Ipset & { members: string[] }>()
+  for (const line of save.split('\n')) {
+    const [verb, name, ...rest] = line.split(' ')
+    if (verb === 'create' && name !== undefined) {
+      const type = rest[0]
+      if (type !== 'hash:ip' && type !== 'hash:net' && type !== 'hash:ip,port') continue
+      sets.set(name, { kind: 'ipset', ns, name, type, family: rest[rest.indexOf('family') + 1] === 'inet6' ? 6 : 4, members: [] })
+    } else if (verb === 'add' && name !== undefined) sets.get(name)?.members.push(rest.join(' '))
+  }
+  for (const set of sets.values()) set.members.sort()
+  return [...sets.values()]
+}
+
 export const ipset: ObjectKind<Ipset> = {
   kind: 'ipset',
   key: (o) => ipsetKey(o.ns, o.name),
   describe: (o) => `ipset ${o.name} in ${o.ns}`,
   stage: () => Stage.Config,
   replaceable: (before, after) => before.type === after.type && before.family === after.family,
+  wants: () => ['ipsets'],
+  reader: () => ({ namespace: ({ ns, ipsets = '' }) => ipsetObjects(ns, ipsets) }),
   render(change) {
     const { object: o } = change
     const piece = (stage: Stage, text: string, more: readonly string[] = []): Piece => ({

@@ -1,5 +1,6 @@
 /** What is known about one kind of kernel object: everything that differs from kind to kind is a field or method here. */
 import type { Source } from '../../topology/diagnostics.ts'
+import type { IpLink, NamespaceDumps, Wanted } from '../dumps/content.ts'
 import type { Tool } from '../tools.ts'
 
 /** What every kernel object has. */
@@ -82,6 +83,30 @@ export interface Atomic<O> {
   standIn?(o: O): string
 }
 
+/** What is on record of a container that was started; undefined when it never was. */
+export type Started = (
+  process: Common & { readonly id: string },
+) => { readonly spec?: unknown; readonly inDeletedNamespace: boolean } | undefined
+
+/** What is at hand once all namespaces were read. */
+export interface ReadContext {
+  /** Namespaces that were to be read. `dead`: the name is there but no namespace behind it. */
+  readonly namespaces: readonly { readonly ns: string; readonly dead: boolean }[]
+  /** Reads the devices of namespaces again. */
+  links(spaces: readonly string[], onLinks: (ns: string, links: readonly IpLink[]) => void): Promise<void>
+  /** Longest wait for links that are starting, milliseconds. */
+  readonly patience?: number
+  readonly started?: Started
+}
+
+/** Reads objects of one kind back; lives for one observation. */
+export interface Reader<O> {
+  /** The objects in one namespace, asked for or not. Any dump may be there, wanted or not. */
+  namespace?(dumps: NamespaceDumps): readonly O[]
+  /** The objects that show only once all namespaces were read, or elsewhere. */
+  finish?(context: ReadContext): readonly O[] | Promise<readonly O[]>
+}
+
 export interface ObjectKind<O extends Common & { readonly kind: string }> {
   readonly kind: O['kind']
   /** What makes an object the same object although its other fields differ. */
@@ -104,6 +129,12 @@ export interface ObjectKind<O extends Common & { readonly kind: string }> {
   /** The lines that make the change. */
   render(change: Change<O>): readonly Piece[]
   readonly atomic?: Atomic<O>
+  /** What to read of a namespace where these are asked for, beyond its devices and routes. */
+  wants?(asked: readonly O[]): readonly Wanted[]
+  /** Whether a device is one of its objects. */
+  shows?(link: IpLink): boolean
+  /** @param asked those asked for, in all namespaces */
+  reader?(asked: readonly O[]): Reader<O>
   /** What a difference in a field means, where it is more than one value in place of another. */
   explain?(field: string, observed: O): readonly string[] | undefined
   /** What to tell of an object that was not asked for, beyond that it is there. */
@@ -115,3 +146,6 @@ export const option = (word: string, value: string | number | undefined): string
 
 /** Lines for `ip -batch` in the object's namespace. */
 export const ipLine = (ns: string, stage: Stage, text: string): Piece[] => [{ ns, tool: 'ip', stage, text }]
+
+/** As part of an object; nothing where everything is as on a new one. */
+export const withNonDefault = (nonDefault: NonDefault): { nonDefault?: NonDefault } => (nonDefault.length > 0 ? { nonDefault } : {})

@@ -1,8 +1,9 @@
-import { changeDevice, nonDefaultAttributes, differing, type Device } from '../links/attributes.ts'
+import type { IpLink } from '../dumps/content.ts'
+import { changeDevice, differing, lacksLinkLocal, nonDefaultAttributes, type Device } from '../links/attributes.ts'
 import { isAutomatic, linkType, shownType, type Link } from '../links/index.ts'
 import { differences } from './differences.ts'
-import { withNonDefault, type IpLink } from './iproute2.ts'
-import { ipLine, Stage, type NonDefault, type ObjectKind } from './kind.ts'
+import { connectedBy } from './connected.ts'
+import { ipLine, Stage, withNonDefault, type NonDefault, type ObjectKind } from './kind.ts'
 
 const stage = (o: Link): Stage => (linkType(o).add ? Stage.Devices : Stage.Config)
 
@@ -61,5 +62,12 @@ export const link: ObjectKind<Link> = {
       type.defaults && { name: type.type, defaults: type.defaults },
     )
   },
+  shows: (shown) => shownType(shown) !== undefined,
+  reader: () => ({
+    namespace({ ns, links = [], routes = [] }) {
+      const { speaks6 } = connectedBy(routes)
+      return links.flatMap((shown) => linkObject(ns, shown, lacksLinkLocal(shown, speaks6)) ?? [])
+    },
+  }),
   explain: (field) => (field === 'down' ? ['the device is down'] : undefined),
 }

@@ -14,6 +14,9 @@ export const netns: ObjectKind<Netns> = {
   stage: () => Stage.Namespaces,
   provides: (o) => [o.ns],
   outlives: true,
+  reader: () => ({
+    finish: ({ namespaces }) => namespaces.map(({ ns, dead }): Netns => ({ kind: 'netns', ns, ...(dead ? { dead: true } : {}) })),
+  }),
   replaceable: () => false,
   render: ({ action, object: o }) => [
     { tool: 'ip', stage: Stage.Namespaces, text: `netns ${action === 'delete' ? 'delete' : 'add'} ${o.ns}` },

@@ -26,6 +26,15 @@ export const process: ObjectKind<Process> = {
   outlives: true,
   replaceable: () => false,
   // Its line is for messages: what starts it is the object itself.
+  reader: (asked) => ({
+    finish: ({ started }) =>
+      [...new Map(asked.toReversed().map((o) => [o.id, o])).values()].flatMap((o): Process[] => {
+        const record = started?.(o)
+        if (!record) return []
+        const { from: _from, note: _note, ...spec } = (record.spec ?? o) as Process
+        return [{ ...spec, ...(record.inDeletedNamespace ? { inDeletedNamespace: true } : {}) }]
+      }),
+  }),
   render: ({ action, object: o }) => [
     {
       ns: o.ns,

@@ -1,5 +1,7 @@
 import type { Family } from '../../topology/address.ts'
-import { ipLine, option, Stage, type Common, type ObjectKind } from './kind.ts'
+import type { IpLink, IpRoute } from '../dumps/content.ts'
+import { derives } from './connected.ts'
+import { ipLine, option, Stage, withNonDefault, type Common, type ObjectKind } from './kind.ts'
 
 /** A route as in iproute2: to a destination, in a table. */
 export interface Route extends Common {
@@ -19,6 +21,53 @@ export interface Route extends Common {
   readonly table?: number
 }
 
+/** A destination with prefix, even for one address. */
+export const withPrefix = (dst: string): string => (dst === 'default' || dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`)
+
+/** Tables that have a name; routes of the local one come from addresses, unless they were made by hand. */
+const TABLE_NUMBERS: Readonly<Record<string, number>> = { default: 253, main: 254, local: 255 }
+export const tableNumber = (table: string): number => TABLE_NUMBERS[table] ?? Number(table)
+
+/** What the kernel gives a route that names no metric: an IPv4 route none, an IPv6 route IP6_RT_PRIO_USER. */
+const DEFAULT_METRIC: Readonly<Record<Family, number>> = { 4: 0, 6: 1024 }
+
+/** Routes that were asked for; those the kernel derives from addresses are left out. */
+export function routeObjects(ns: string, routes: readonly IpRoute[], links?: readonly IpLink[]): Route[] {
+  const isDerived = links ? derives(links) : (r: IpRoute): boolean => r.protocol === 'kernel'
+  return routes.flatMap((r): Route[] => {
+    if (isDerived(r)) return []
+    const gateway = r.gateway ?? r.via?.host
+    const family = r.dst.includes(':') || r.gateway?.includes(':') ? 6 : 4
+    const special = r.type === 'blackhole' || r.type === 'unreachable' || r.type === 'prohibit' ? r.type : undefined
+    const qualifier = [
+      ...(r.metric === undefined || r.metric === DEFAULT_METRIC[family] ? [] : [`metric ${r.metric}`]),
+      ...(r.tos === undefined ? [] : [`tos ${r.tos}`]),
+      ...(r.type === undefined || r.type === 'unicast' || special ? [] : [r.type]),
+    ].join(' ')
+    const nonDefault = [
+      ...(r.metrics ?? []).flatMap((m) => Object.entries(m).map(([word, value]) => `${word} ${String(value)}`)),
+      ...(r.nexthops ? [`${r.nexthops.length} next hops`] : []),
+      ...(r.encap === undefined ? [] : [`encap ${r.encap}`]),
+    ]
+    return [
+      {
+        kind: 'route',
+        ns,
+        family,
+        dst: withPrefix(r.dst),
+        ...(special ? { type: special } : {}),
+        ...(qualifier ? { qualifier } : {}),
+        ...(gateway === undefined ? {} : { via: gateway }),
+        ...(r.dev === undefined || special ? {} : { dev: r.dev }),
+        ...(r.flags?.includes('onlink') ? { onlink: true } : {}),
+        ...(r.prefsrc === undefined ? {} : { src: r.prefsrc }),
+        ...(r.table === undefined || r.table === 'main' ? {} : { table: tableNumber(r.table) }),
+        ...withNonDefault(nonDefault),
+      },
+    ]
+  })
+}
+
 export const route: ObjectKind<Route> = {
   kind: 'route',
   key: (o) => `route ${o.ns} ${o.family} ${o.dst} ${o.table ?? 'main'}${o.qualifier === undefined ? '' : ` ${o.qualifier}`}`,
@@ -26,6 +75,7 @@ export const route: ObjectKind<Route> = {
   stage: () => Stage.Config,
   device: (o) => o.dev,
   replaceable: () => true,
+  reader: () => ({ namespace: ({ ns, routes = [], links }) => routeObjects(ns, routes, links) }),
   render({ action, object: o }) {
     // A batch line cannot carry -6: the family shows in the destination or, for `default`, in the next hop.
     const target = o.type ? `${o.type} ${o.dst}` : o.dst

@@ -10,6 +10,8 @@ export interface Sysctl extends Common {
   readonly dev?: string
 }
 
+const fileOf = (o: Sysctl): `/${string}` => `/proc/sys/${o.key}`
+
 const stage = (o: Sysctl): Stage => (o.dev === undefined ? Stage.Settings : Stage.Config)
 
 export const sysctl: ObjectKind<Sysctl> = {
@@ -20,6 +22,23 @@ export const sysctl: ObjectKind<Sysctl> = {
   device: (o) => o.dev,
   builtin: () => true,
   replaceable: () => true,
+  wants: (asked) => asked.map(fileOf),
+  reader(asked) {
+    const byNs = new Map<string, Map<string, Sysctl>>()
+    for (const o of asked) {
+      let here = byNs.get(o.ns)
+      if (!here) byNs.set(o.ns, (here = new Map()))
+      here.set(o.key, o)
+    }
+    return {
+      // A file that is not there gives no object.
+      namespace: ({ ns, files }) =>
+        [...(byNs.get(ns)?.values() ?? [])].flatMap((o): Sysctl[] => {
+          const value = files?.get(fileOf(o))
+          return value === undefined ? [] : [{ kind: 'sysctl', ns, key: o.key, value, ...(o.dev === undefined ? {} : { dev: o.dev }) }]
+        }),
+    }
+  },
   // A setting has no "absent": one that is not asked for any more stays as it is.
   render: ({ action, object: o }) =>
     action === 'delete' ? [] : [{ ns: o.ns, tool: 'sysctl', stage: stage(o), text: `${o.key} = ${o.value}` }],

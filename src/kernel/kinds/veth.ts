@@ -1,7 +1,27 @@
-import { bridgePort, changeDevice, nonDefaultAttributes, portLine, type BridgePort } from '../links/attributes.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { IpLink } from '../dumps/content.ts'
+import {
+  bridgePort,
+  changeDevice,
+  lacksLinkLocal,
+  NO_CARRIER,
+  nonDefaultAttributes,
+  portLine,
+  type BridgePort,
+} from '../links/attributes.ts'
+import { connectedBy } from './connected.ts'
 import { differences } from './differences.ts'
-import { withNonDefault, type IpLink } from './iproute2.ts'
-import { option, Stage, type Common, type NonDefault, type ObjectKind, type Piece } from './kind.ts'
+import {
+  option,
+  Stage,
+  withNonDefault,
+  type Common,
+  type NonDefault,
+  type ObjectKind,
+  type Piece,
+  type ReadContext,
+  type Reader,
+} from './kind.ts'
 
 /** One end of a veth pair. Both ends are up. */
 export interface VethEnd {
@@ -21,11 +41,8 @@ export interface Veth extends Common, VethEnd {
   readonly peer: VethEnd
 }
 
-/** The other end of a veth that is not the one asked for. */
-export const UNKNOWN_PEER: VethEnd = { ns: '', name: '', mac: '', mtu: 0 }
-
 /** One end as the kernel shows it. @param more what else is not as on a new one */
-export function vethEnd(ns: string, shown: IpLink, more: NonDefault): VethEnd {
+export function vethEnd(ns: string, shown: IpLink, more: NonDefault = []): VethEnd {
   const port = bridgePort(shown)
   return {
     ns,
@@ -35,6 +52,100 @@ export function vethEnd(ns: string, shown: IpLink, more: NonDefault): VethEnd {
     ...(port ? { port } : {}),
     ...(shown.flags.includes('UP') ? {} : { down: true }),
     ...withNonDefault([...nonDefaultAttributes(shown, [], { ethernet: true, port: true }), ...more]),
+  }
+}
+
+/** Whether a device is one end of a pair. */
+const isVeth = (link: IpLink): boolean => link.linkinfo?.info_kind === 'veth'
+
+interface End {
+  readonly link: IpLink
+  readonly end: VethEnd
+}
+
+/** The other end of a veth that is not the one asked for. */
+const UNKNOWN_PEER: VethEnd = { ns: '', name: '', mac: '', mtu: 0 }
+
+/** Longest wait for links to carry frames, and between two looks, milliseconds. */
+const SETTLE = { patience: 3000, pause: 15 }
+
+/**
+ * Whether frames pass already. A device whose other end came up later is activated, and a bridge port starts
+ * to forward, only when the kernel's link watch gets to it: up to a second later (net/core/link_watch.c).
+ */
+export function operational(link: IpLink): boolean {
+  if (link.linkinfo?.info_slave_kind === 'bridge' && link.linkinfo.info_slave_data?.state !== 'forwarding') return false
+  return link.operstate === 'UP'
+}
+
+const keyOf = ({ ns, name }: { readonly ns: string; readonly name: string }): string => `${ns} ${name}`
+
+/**
+ * Waits until pairs whose ends are both up carry frames, so that what is sent next does not fall victim to a link
+ * that is still starting. Only ends that were up first, and bridge ports, can be late. What does not get there
+ * is marked as non-default.
+ */
+async function waitForCarrier(asked: readonly Veth[], ends: Map<string, End>, context: ReadContext): Promise<void> {
+  const pairsUp = asked.flatMap((o): [string, string][] => {
+    const [near, far] = [keyOf(o), keyOf(o.peer)]
+    const bothUp = [near, far].every((key) => ends.get(key)?.link.flags.includes('UP'))
+    return bothUp ? [[near, far]] : []
+  })
+  const late = (): string[] =>
+    pairsUp.flatMap(([near, far]) => {
+      const other = ends.get(far)!
+      return [...(operational(ends.get(near)!.link) ? [] : [near]), ...(other.end.port && !operational(other.link) ? [far] : [])]
+    })
+  const deadline = Date.now() + (context.patience ?? SETTLE.patience)
+  let waiting = late()
+  while (waiting.length > 0 && Date.now() < deadline) {
+    await sleep(SETTLE.pause)
+    await context.links([...new Set(waiting.map((key) => ends.get(key)!.end.ns))], (ns, now) => {
+      for (const link of now) {
+        const before = ends.get(`${ns} ${link.ifname}`)
+        if (before) ends.set(`${ns} ${link.ifname}`, { ...before, link })
+      }
+    })
+    waiting = late()
+  }
+  for (const key of waiting) {
+    const { link, end } = ends.get(key)!
+    ends.set(key, { link, end: { ...end, nonDefault: [...(end.nonDefault ?? []), NO_CARRIER] } })
+  }
+}
+
+/**
+ * Joins veth ends to pairs. The kernel names the other end by index only, so the pairing asked for is
+ * accepted when the indices of both ends agree. Ends that are left over come as pairs with {@link UNKNOWN_PEER}.
+ */
+function pairs(asked: readonly Veth[], ends: Map<string, End>): Veth[] {
+  const result: Veth[] = []
+  for (const o of asked) {
+    const near = ends.get(keyOf(o))
+    const far = ends.get(keyOf(o.peer))
+    if (!near || !far || near.link.link_index !== far.link.ifindex || far.link.link_index !== near.link.ifindex) continue
+    result.push({ kind: 'veth', ...near.end, peer: far.end })
+    ends.delete(keyOf(o))
+    ends.delete(keyOf(o.peer))
+  }
+  for (const { end } of ends.values()) result.push({ kind: 'veth', ...end, peer: UNKNOWN_PEER })
+  return result
+}
+
+/** Ends are read namespace by namespace, and joined when all of them are known. */
+function reader(asked: readonly Veth[]): Reader<Veth> {
+  const ends = new Map<string, End>()
+  return {
+    namespace({ ns, links = [], routes = [] }) {
+      const { speaks6 } = connectedBy(routes)
+      for (const link of links)
+        if (isVeth(link)) ends.set(`${ns} ${link.ifname}`, { link, end: vethEnd(ns, link, lacksLinkLocal(link, speaks6)) })
+      return []
+    },
+    async finish(context) {
+      await waitForCarrier(asked, ends, context)
+      return pairs(asked, ends)
+    },
   }
 }
 
@@ -71,6 +182,8 @@ export const veth: ObjectKind<Veth> = {
     const near = fields.filter((f) => !f.startsWith(PEER))
     return [...changeDevice(change.before, o, near), ...changeDevice(change.before.peer, o.peer, far)]
   },
+  shows: isVeth,
+  reader,
   explain(field, o) {
     if (field === 'down') return [`${o.name} is down`]
     if (field === 'nonDefault') return (o.nonDefault ?? []).map((what) => `${o.name}: ${what}`)

@@ -2,7 +2,7 @@
  * What devices of all types have in common: the attributes that are not asked for because a new device has them right,
  * how they show in `ip -j -d` when they were changed by hand, and the lines that change a living device.
  */
-import type { IpLink } from '../kinds/iproute2.ts'
+import type { IpLink } from '../dumps/content.ts'
 import { option, Stage, type NonDefault, type Piece } from '../kinds/kind.ts'
 
 /** What a bridge does with one of its ports. */

@@ -1,5 +1,5 @@
 /** Every type of device netlab makes. A new one: its file, and a line here. */
-import type { IpLink } from '../kinds/iproute2.ts'
+import type { IpLink } from '../dumps/content.ts'
 import { bridge } from './bridge.ts'
 import { gre } from './gre.ts'
 import { ipip } from './ipip.ts'

@@ -1,5 +1,5 @@
 /** What is known about one type of device: everything that differs from type to type is a field or method here. */
-import type { IpLink } from '../kinds/iproute2.ts'
+import type { IpLink } from '../dumps/content.ts'
 import type { Common, NonDefault } from '../kinds/kind.ts'
 import type { Defaults } from './attributes.ts'
 

@@ -1,4 +1,4 @@
-/** What nobody asks for and a lab's namespaces have all the same: on record from when they are made, for `status` to compare with. */
+/** Settings that are not asked for and that a lab's namespaces have all the same: on record from when they are made, for `status` to compare with. */
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import type { KernelObject } from '../objects.ts'
 import { propagatedTo, INHERITED, settingsOf, type SysctlBaseline } from './sysctls.ts'

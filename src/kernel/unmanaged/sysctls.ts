@@ -1,9 +1,8 @@
 /**
- * Settings that nobody asks for, because a new namespace has them right, and that stop packets when somebody changes
- * them: of each device, of `default`, which a new device copies, and of `all`, which the kernel combines with each
+ * Settings that are not asked for, because a new namespace has them right, and that stop packets when they are
+ * changed: of each device, of `default`, which a new device copies, and of `all`, which the kernel combines with each
  * device's own (the greater of both or either, IN_DEV_MAXCONF and IN_DEV_ORCONF) or hands on to it when it is written. Pure.
  */
-import { ABSENT } from '../../netns/namespace-pool.ts'
 import type { KernelObject } from '../objects.ts'
 
 type Word = readonly [family: 'ipv4' | 'ipv6', word: string]
@@ -121,16 +120,16 @@ export function watchedSettings(
   return { files, checks }
 }
 
-export interface AlteredSetting {
+export interface NonDefaultSetting {
   readonly key: string
   readonly value: string
   readonly expected: string
 }
 
-/** @param output values in the order of the files, NUL between them */
-export function nonDefaultSettings({ files, checks }: WatchedSettings, output: string): AlteredSetting[] {
-  const values = output.split('\0').map((value) => (value === ABSENT ? undefined : value))
-  return checks.flatMap(({ own, right, cause }): AlteredSetting[] => {
+/** @param read contents of the files by path */
+export function nonDefaultSettings({ files, checks }: WatchedSettings, read: ReadonlyMap<string, string>): NonDefaultSetting[] {
+  const values = files.map((file) => read.get(`/proc/sys/${file}`))
+  return checks.flatMap(({ own, right, cause }): NonDefaultSetting[] => {
     const value = values[own]
     const expected = typeof right === 'number' ? [values[right]].filter((v) => v !== undefined) : right
     if (value === undefined || expected.length === 0 || expected.includes(value)) return []

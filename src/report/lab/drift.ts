@@ -2,7 +2,7 @@
 import { describe, kindOf } from '../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../kernel/objects.ts'
 import type { Drift } from '../../kernel/drift.ts'
-import type { UnmanagedObject } from '../../kernel/unmanaged/unmanaged-state.ts'
+import type { UnmanagedObject } from '../../kernel/unmanaged/findings.ts'
 
 export interface Finding {
   readonly state: 'missing' | 'changed' | 'unexpected' | 'exited' | 'stopped'

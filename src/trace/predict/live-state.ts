@@ -3,7 +3,8 @@
  * a packet. Asked before the probe, all nodes at once; whatever the walk asks beyond that is asked when it comes up.
  */
 import { ABSENT, type NamespacePool, type Step, type StepResult } from '../../netns/namespace-pool.ts'
-import { jsonLines, type IpLink } from '../../kernel/kinds/iproute2.ts'
+import type { IpLink } from '../../kernel/dumps/content.ts'
+import { jsonLines } from '../../kernel/dumps/take.ts'
 
 export interface Neighbour {
   readonly dst: string

@@ -2,7 +2,7 @@
  * The way a packet should take, found by walking from node to node with the kernel's own answers: where would you
  * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
  */
-import type { IpLink } from '../../kernel/kinds/iproute2.ts'
+import type { IpLink } from '../../kernel/dumps/content.ts'
 import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
 import type { Decision } from '../result.ts'
 import type { LiveState, RouteAnswer } from './live-state.ts'

@@ -3,7 +3,8 @@
  */
 import { containers } from '../../compile/containers.ts'
 import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
-import { jsonLines, type IpLink } from '../../kernel/kinds/iproute2.ts'
+import type { IpLink } from '../../kernel/dumps/content.ts'
+import { jsonLines } from '../../kernel/dumps/take.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { networkNamespace, namedNamespace } from '../../process/proc.ts'
 import { isRunning, recordedProcesses } from '../../process/states.ts'

@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ABSENT, type NamespacePool, type Job, type StepResult } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject, Veth } from '../../../src/kernel/objects.ts'
-import { observe, readSteps, type Part } from '../../../src/kernel/observe.ts'
+import { readSteps } from '../../../src/kernel/dumps/take.ts'
+import { observe, stepsFor } from '../../../src/kernel/observe.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 
 const machine = vi.hoisted(() => ({ names: [] as string[], dead: [] as string[] }))
@@ -34,12 +35,13 @@ const veth: Veth = {
   peer: { ns: 'lab.p', name: 'eth0', mac: '02:01:00:00:00:01', mtu: 1450 },
 }
 
+type Part = ReturnType<typeof readSteps>[number]['part']
 type Printed = Record<string, Partial<Record<Part, string>>>
 const PRINTED: Printed = { 'lab.a': { ip: json(iproute2.address, iproute2.route) }, 'lab.p': { ip: json([podEnd], []) } }
 
 /** Answers each reading step with what was printed; `ip` first, as asked for. */
 function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []): NamespacePool {
-  const parts = readSteps(hints)
+  const parts = stepsFor(hints)
   return {
     run: async (list: readonly Job[], onResult: (index: number, results: StepResult[]) => void) => {
       jobs.push(...list)
@@ -103,7 +105,7 @@ describe('settings', () => {
   const set = (key: string, dev?: string): KernelObject => ({ kind: 'sysctl', ns: 'lab.a', key, value: '1', ...(dev ? { dev } : {}) })
   const hints = [set('net/ipv4/ip_forward'), set('net/ipv4/conf/p1/proxy_arp', 'p1'), set('net/ipv4/x')]
   test('come in the order they were asked for; what is not there is nothing', async () => {
-    const found = await seen(hints, { 'lab.a': { ip: json([], []), sysctl: ['0', ABSENT, ''].join('\0') } })
+    const found = await seen(hints, { 'lab.a': { ip: json([], []), files: ['0', ABSENT, ''].join('\0') } })
     expect(found.filter((o) => o.kind === 'sysctl')).toEqual([
       { ...hints[0], value: '0' },
       { ...hints[2], value: '' },
@@ -112,26 +114,26 @@ describe('settings', () => {
 })
 
 test('only what is asked for is read: a namespace without rules starts no iptables-save', () => {
-  const parts = (...objects: KernelObject[]): Part[] => readSteps(objects)('lab.a').map((s) => s.part)
+  const parts = (...objects: KernelObject[]): Part[] => stepsFor(objects)('lab.a').map((s) => s.part)
   const chain: KernelObject = { kind: 'chain', ns: 'lab.a', family: 6, table: 'nat', chain: 'X', builtin: false, rules: [] }
   expect(parts({ kind: 'netns', ns: 'lab.a' })).toEqual(['ip'])
-  expect(parts(chain)).toEqual(['ip', 'save6'])
+  expect(parts(chain)).toEqual(['ip', 'chains6'])
   expect(
     parts(
       { ...chain, family: 4 },
       { kind: 'fdb', ns: 'lab.a', dev: 'x', mac: 'm', dst: 'd' },
       { kind: 'sysctl', ns: 'lab.a', key: 'k', value: 'v' },
     ),
-  ).toEqual(['ip', 'fdb', 'save4', 'sysctl'])
+  ).toEqual(['ip', 'fdb', 'chains4', 'files'])
   expect(parts({ kind: 'rule', ns: 'lab.a', family: 4, priority: 1, src: 's', table: 1 })).toEqual(['ip', 'rules6'])
-  expect(readSteps([])('lab.a')).toEqual([])
+  expect(stepsFor([])('lab.a')).toEqual([])
   // The other end of a pair is looked at as well.
-  expect(readSteps([veth])('lab.p').map((s) => s.part)).toEqual(['ip'])
+  expect(stepsFor([veth])('lab.p').map((s) => s.part)).toEqual(['ip'])
 })
 
 test('what was read while it was made is not read again', async () => {
   const jobs: Job[] = []
-  const already = new Map([['lab.a', new Map<Part, string>([['ip', PRINTED['lab.a']!.ip!]])]])
+  const already = new Map([['lab.a', readSteps(['links', 'routes'])[0]!.decode(PRINTED['lab.a']!.ip!)]])
   const found = await observe([veth], fake([veth], PRINTED, jobs), { already })
   expect(jobs.map((j) => j.ns)).toEqual(['lab.p'])
   expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual(veth)

@@ -3,9 +3,16 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { linkObject } from '../../../src/kernel/kinds/link.ts'
 import { bridgePort } from '../../../src/kernel/links/attributes.ts'
-import * as parse from '../../../src/kernel/kinds/parse.ts'
-import { jsonLines, type IpLink } from '../../../src/kernel/kinds/iproute2.ts'
-import { routeObjects, ruleObjects } from '../../../src/kernel/kinds/parse-routes.ts'
+import type { IpLink } from '../../../src/kernel/dumps/content.ts'
+import { jsonLines } from '../../../src/kernel/dumps/take.ts'
+import { addressObjects } from '../../../src/kernel/kinds/address.ts'
+import { chainObjects } from '../../../src/kernel/kinds/chain.ts'
+import { fdbObjects } from '../../../src/kernel/kinds/fdb.ts'
+import { ipsetObjects } from '../../../src/kernel/kinds/ipset.ts'
+import { neighbourObjects } from '../../../src/kernel/kinds/neighbour.ts'
+import { routeObjects } from '../../../src/kernel/kinds/route.ts'
+import { ruleObjects } from '../../../src/kernel/kinds/rule.ts'
+import { operational } from '../../../src/kernel/kinds/veth.ts'
 import { compiled } from '../lab/fixture.ts'
 import { stateOf } from './fake-tables.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
@@ -15,7 +22,7 @@ const recorded = (name: string): string => readFileSync(new URL(`recorded/${name
 const ns = 'lab.a'
 const links = iproute2.address as unknown as IpLink[]
 const link = (name: string, of: readonly unknown[] = links): IpLink => (of as IpLink[]).find((l) => l.ifname === name)!
-const nobodys = (): boolean => false
+const notAsked = (): boolean => false
 
 describe('devices', () => {
   test.each([
@@ -85,16 +92,16 @@ describe('devices', () => {
   })
 
   test('carry frames when they are up and, as a port, forward', () => {
-    expect(links.filter(parse.operational).map((l) => l.ifname)).toEqual(['cni0', 'eth0', 'p1-pod-a'])
+    expect(links.filter(operational).map((l) => l.ifname)).toEqual(['cni0', 'eth0', 'p1-pod-a'])
     const port = link('p1-pod-a')
-    expect(parse.operational({ ...port, linkinfo: { ...port.linkinfo, info_slave_data: { state: 'learning' } } })).toBe(false)
+    expect(operational({ ...port, linkinfo: { ...port.linkinfo, info_slave_data: { state: 'learning' } } })).toBe(false)
   })
 })
 
 describe('addresses', () => {
-  const of = (name: string, isOurs: (a: string) => boolean = nobodys) =>
-    parse.addressObjects(ns, link(name), isOurs).map((a) => [a.dev, a.address, a.scope])
-  test("are those somebody asked for: neither loopback's nor the kernel's own link-local ones", () => {
+  const of = (name: string, isOurs: (a: string) => boolean = notAsked) =>
+    addressObjects(ns, link(name), isOurs).map((a) => [a.dev, a.address, a.scope])
+  test("are those that were asked for: neither loopback's nor the kernel's own link-local ones", () => {
     expect(of('lo')).toEqual([])
     expect(of('eth0')).toEqual([
       ['eth0', '192.168.50.11/24', undefined],
@@ -110,11 +117,11 @@ describe('addresses', () => {
     ])
   })
   test('of a device without any', () => {
-    expect(parse.addressObjects(ns, { ifindex: 1, ifname: 'x', flags: [], mtu: 1 }, nobodys)).toEqual([])
+    expect(addressObjects(ns, { ifindex: 1, ifname: 'x', flags: [], mtu: 1 }, notAsked)).toEqual([])
   })
 })
 
-test('routes are those somebody asked for, in the form they are asked for', () => {
+test('routes are those that were asked for, in the form they are asked for', () => {
   expect(routeObjects(ns, iproute2.route).map(({ kind: _kind, ns: _ns, ...r }) => r)).toEqual([
     { family: 4, dst: '10.244.2.0/24', via: '192.168.50.12', dev: 'eth0', src: '192.168.50.11', table: 100 },
     { family: 4, dst: 'default', via: '192.168.50.1', dev: 'eth0' },
@@ -126,7 +133,7 @@ test('routes are those somebody asked for, in the form they are asked for', () =
     { family: 6, dst: 'default', via: 'fd00:192:168:50::1', dev: 'eth0' },
   ])
   expect(iproute2.route.length).toBeGreaterThan(8)
-  // What somebody put into the kernel's own table is as much somebody's as any other route.
+  // A route put into the kernel's own table is a route like any other.
   expect(routeObjects(ns, [{ type: 'local', dst: '10.0.0.0/8', dev: 'lo', table: 'local', protocol: 'boot' }])).toEqual([
     { kind: 'route', ns, family: 4, dst: '10.0.0.0/8', dev: 'lo', table: 255, qualifier: 'local' },
   ])
@@ -143,13 +150,13 @@ test('routing rules, but for those of the kernel', () => {
 })
 
 test('neighbours that are permanent', () => {
-  expect(parse.neighbourObjects(ns, iproute2.neighbour).map((n) => [n.dev, n.address, n.lladdr])).toEqual([
+  expect(neighbourObjects(ns, iproute2.neighbour).map((n) => [n.dev, n.address, n.lladdr])).toEqual([
     ['vxlan1', '10.244.1.0', '02:06:00:01:00:00'],
     ['vxlan1', 'fd00:10:244:1::', '02:06:00:01:00:00'],
   ])
-  expect(parse.neighbourObjects(ns, tunnels.neighbour).map((n) => n.lladdr)).toEqual(['192.168.50.12'])
+  expect(neighbourObjects(ns, tunnels.neighbour).map((n) => n.lladdr)).toEqual(['192.168.50.12'])
   expect(
-    parse.neighbourObjects(ns, [
+    neighbourObjects(ns, [
       { dst: '10.0.0.1', dev: 'eth0', lladdr: '02:00:00:00:00:01', state: ['REACHABLE'] },
       { dst: '10.0.0.2', dev: 'eth0', state: ['PERMANENT'] },
       { dst: 'x', dev: 'y' },
@@ -158,10 +165,8 @@ test('neighbours that are permanent', () => {
 })
 
 test('FDB entries of tunnels, not what a bridge learned or the kernel made', () => {
-  expect(parse.fdbObjects(ns, [{ mac: '02:06:00:02:00:00', ifname: 'vxlan1', dst: '192.168.50.13', flags: ['self'], state: '' }])).toEqual(
-    [],
-  )
-  expect(parse.fdbObjects(ns, iproute2.fdb)).toEqual([{ kind: 'fdb', ns, dev: 'vxlan1', mac: '02:06:00:01:00:00', dst: '192.168.50.12' }])
+  expect(fdbObjects(ns, [{ mac: '02:06:00:02:00:00', ifname: 'vxlan1', dst: '192.168.50.13', flags: ['self'], state: '' }])).toEqual([])
+  expect(fdbObjects(ns, iproute2.fdb)).toEqual([{ kind: 'fdb', ns, dev: 'vxlan1', mac: '02:06:00:01:00:00', dst: '192.168.50.12' }])
 })
 
 describe('chains', () => {
@@ -182,13 +187,13 @@ describe('chains', () => {
 
   test('with counters and comments', () => {
     expect(save).toContain('[0:0] -A')
-    expect(parse.chainObjects(ns, 4, save)).toEqual(expected)
+    expect(chainObjects(ns, 4, save)).toEqual(expected)
   })
   test('without counters', () => {
-    expect(parse.chainObjects(ns, 4, save.replaceAll('[0:0] -A', '-A'))).toEqual(expected)
+    expect(chainObjects(ns, 4, save.replaceAll('[0:0] -A', '-A'))).toEqual(expected)
   })
   test('that exist by themselves are told only if they do something: a rule, or a policy that drops', () => {
-    const hooks = parse.chainObjects(
+    const hooks = chainObjects(
       ns,
       4,
       '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j DROP\nCOMMIT\n',
@@ -199,10 +204,10 @@ describe('chains', () => {
     ])
   })
   test('of the tables netlab uses, of whole tables only', () => {
-    expect(parse.chainObjects(ns, 6, '*security\n:X - [0:0]\nCOMMIT\n*raw\n:Y - [0:0]\n-A Y -j DROP\nCOMMIT\n*nat\n:Z - [0:0]\n')).toEqual([
+    expect(chainObjects(ns, 6, '*security\n:X - [0:0]\nCOMMIT\n*raw\n:Y - [0:0]\n-A Y -j DROP\nCOMMIT\n*nat\n:Z - [0:0]\n')).toEqual([
       { kind: 'chain', ns, family: 6, table: 'raw', chain: 'Y', builtin: false, rules: ['-j DROP'] },
     ])
-    expect(parse.chainObjects(ns, 4, '')).toEqual([])
+    expect(chainObjects(ns, 4, '')).toEqual([])
   })
   test('that the compiler asks for come back as they were asked for', () => {
     const chains = compiled(
@@ -213,13 +218,13 @@ describe('chains', () => {
         .filter((c) => c.family === family)
         .flatMap((c) => c.rules.map((r) => `-A ${c.chain} ${r}\n`))
         .join('')}COMMIT\n`
-    expect(stateOf([...parse.chainObjects(ns, 4, printed(4)), ...parse.chainObjects(ns, 6, printed(6))])).toEqual(stateOf(chains))
+    expect(stateOf([...chainObjects(ns, 4, printed(4)), ...chainObjects(ns, 6, printed(6))])).toEqual(stateOf(chains))
   })
 })
 
 test('sets, their members sorted; types netlab does not make are left out', () => {
   const save = `${recorded('ipset-save.txt')}add web 10.0.0.9,udp:53\ncreate macs hash:mac hashsize 1024\nadd macs 02:00:00:00:00:01\n`
-  expect(parse.ipsetObjects(ns, save)).toEqual([
+  expect(ipsetObjects(ns, save)).toEqual([
     { kind: 'ipset', ns, name: 'web', type: 'hash:ip,port', family: 4, members: ['10.0.0.9,udp:53', '10.244.0.2,tcp:80'] },
     { kind: 'ipset', ns, name: 'nets', type: 'hash:net', family: 6, members: ['fd00::/64', 'fd01::/64 nomatch'] },
   ])

@@ -1,17 +1,17 @@
-/** What nobody asked for, found in what real tools and kernels answered. */
+/** What was not asked for, found in what real tools and kernels answered. */
 import { describe, expect, test } from 'vitest'
 import { lacksLinkLocal, resetLines } from '../../../src/kernel/links/attributes.ts'
 import { bridge } from '../../../src/kernel/links/bridge.ts'
 import { linkObject } from '../../../src/kernel/kinds/link.ts'
+import { routeObjects } from '../../../src/kernel/kinds/route.ts'
+import { ruleObjects } from '../../../src/kernel/kinds/rule.ts'
 import { vethEnd } from '../../../src/kernel/kinds/veth.ts'
 import { Connected, derives } from '../../../src/kernel/kinds/connected.ts'
-import { nonDefaultState } from '../../../src/kernel/unmanaged/dumps.ts'
-import { ABSENT } from '../../../src/netns/namespace-pool.ts'
+import { decodeState } from '../../../src/kernel/dumps/state.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { IpLink } from '../../../src/kernel/kinds/iproute2.ts'
-import { routeObjects, ruleObjects, type IpRoute } from '../../../src/kernel/kinds/parse-routes.ts'
+import type { IpLink, IpRoute } from '../../../src/kernel/dumps/content.ts'
 import { nonDefaultSettings, INHERITED, watchedSettings } from '../../../src/kernel/unmanaged/sysctls.ts'
-import { strangeDevices, strangeForwarding, strangeLegacyTables, strangeNeighbours } from '../../../src/kernel/unmanaged/unmanaged-state.ts'
+import { legacyTables, unmanagedDevices, unmanagedForwarding, unmanagedNeighbours } from '../../../src/kernel/unmanaged/findings.ts'
 import recorded from './recorded/dumps.json' with { type: 'json' }
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 import tunnels from './recorded/tunnels.json' with { type: 'json' }
@@ -155,11 +155,11 @@ test('rules that look at more than the source say at what', () => {
 })
 
 describe('dumps', () => {
-  test('of a namespace with nothing unusual', () => {
-    expect(nonDefaultState(recorded.plain)).toEqual({ rules: [], qdiscs: [], tables: [] })
+  test('of a namespace as a new one is', () => {
+    expect(decodeState(recorded.plain)).toEqual({ rules: [], qdiscs: [], tables: [] })
   })
   test('show rules, queues and tables of nftables', () => {
-    expect(nonDefaultState(recorded.unusual)).toEqual({
+    expect(decodeState(recorded.unusual)).toEqual({
       rules: [4],
       qdiscs: [{ ifindex: 2, kind: 'clsact' }],
       tables: [
@@ -168,17 +168,17 @@ describe('dumps', () => {
         { family: 'ip6', name: 'nat' },
       ],
     })
-    expect(nonDefaultState(recorded.pod).tables).toEqual([
+    expect(decodeState(recorded.pod).tables).toEqual([
       { family: 'ip', name: 'filter' },
       { family: 'inet', name: 'foo' },
     ])
-    expect(nonDefaultState(recorded.router).rules).toEqual([4, 6])
+    expect(decodeState(recorded.router).rules).toEqual([4, 6])
   })
   test('of a kernel without IPv6 show no rules, and that is right; none where there should be some is not', () => {
     const [rules4, , ...rest] = recorded.plain.split('\0')
     const message = (type: string): string => `14000000${type}000000010000000000000000000000`
-    expect(nonDefaultState([rules4, message('0200'), ...rest].join('\0')).rules).toEqual([])
-    expect(nonDefaultState([rules4, message('0300'), ...rest].join('\0')).rules).toEqual([6])
+    expect(decodeState([rules4, message('0200'), ...rest].join('\0')).rules).toEqual([])
+    expect(decodeState([rules4, message('0300'), ...rest].join('\0')).rules).toEqual([6])
   })
 })
 
@@ -193,9 +193,14 @@ describe('settings', () => {
   const watched = watchedSettings(asked, new Set(['lo', 'eth0', 'p1']), baseline)
   const value = (f: string): string =>
     f.includes('ttl') || f.includes('hop_limit') ? '64' : f.includes('ipv4') && f.includes('forwarding') ? '1' : (baseline[f]?.[0] ?? '0')
-  const values = (change: Readonly<Record<string, string>>, of = watched): string =>
-    of.files.map((f) => change[f] ?? (f.endsWith('eth0/rp_filter') ? '2' : value(f))).join('\0')
-  const nonDefault = (change: Readonly<Record<string, string>>, of = watched): string[] =>
+  const values = (change: Readonly<Record<string, string | undefined>>, of = watched): Map<string, string> =>
+    new Map(
+      of.files.flatMap((f) => {
+        const now = f in change ? change[f] : f.endsWith('eth0/rp_filter') ? '2' : value(f)
+        return now === undefined ? [] : [[`/proc/sys/${f}`, now] as const]
+      }),
+    )
+  const nonDefault = (change: Readonly<Record<string, string | undefined>>, of = watched): string[] =>
     nonDefaultSettings(of, values(change, of)).map((s) => `${s.key}: ${s.value}, not ${s.expected}`)
 
   test('are as usual', () => expect(nonDefault({})).toEqual([]))
@@ -204,7 +209,7 @@ describe('settings', () => {
     expect(watched.files.some((f) => f.includes('/lo/'))).toBe(false)
     const key = 'net/ipv4/conf/eth0/forwarding'
     expect(nonDefaultSettings(watched, values({ [key]: '0' }))).toEqual([{ key, value: '0', expected: '1' }])
-    expect(nonDefault({ [key]: ABSENT })).toEqual([])
+    expect(nonDefault({ [key]: undefined })).toEqual([])
     expect(nonDefault({ 'net/ipv6/conf/p1/hop_limit': '1' })).toEqual(['net/ipv6/conf/p1/hop_limit: 1, not 64'])
   })
   test('of a device whose default was changed along with it are named, and the default', () => {
@@ -251,17 +256,17 @@ describe('settings', () => {
   })
 })
 
-describe('strangers', () => {
+describe('unmanaged', () => {
   const objects = (list: readonly { readonly object: string }[]): string[] => list.map((s) => s.object)
   test('are devices of other kinds, and programs on devices', () => {
-    expect(objects(strangeDevices(ns, links))).toEqual([
+    expect(objects(unmanagedDevices(ns, links))).toEqual([
       'macvlan device u-macvlan in lab.a',
       'ifb device u-ifb in lab.a',
       'tun device tap0 in lab.a',
     ])
-    expect(objects(strangeDevices(ns, tunnels.address as unknown as IpLink[]))).toEqual(['dummy device eth9 in lab.a'])
-    expect(objects(strangeDevices(ns, [{ ...link('eth0'), xdp: { mode: 1 } }]))).toEqual(['XDP program on eth0 in lab.a'])
-    expect(objects(strangeDevices(ns, [{ ifindex: 7, ifname: 'ens3', flags: ['UP'], mtu: 1500 }]))).toEqual([
+    expect(objects(unmanagedDevices(ns, tunnels.address as unknown as IpLink[]))).toEqual(['dummy device eth9 in lab.a'])
+    expect(objects(unmanagedDevices(ns, [{ ...link('eth0'), xdp: { mode: 1 } }]))).toEqual(['XDP program on eth0 in lab.a'])
+    expect(objects(unmanagedDevices(ns, [{ ifindex: 7, ifname: 'ens3', flags: ['UP'], mtu: 1500 }]))).toEqual([
       'unknown device ens3 in lab.a',
     ])
   })
@@ -272,7 +277,7 @@ describe('strangers', () => {
       { dst: '127.0.0.1', dev: 'lo', lladdr: '00:00:00:00:00:00' },
       { dst: '10.244.0.9', dev: 'eth0', lladdr: '02:00:00:00:00:99' },
     ]
-    expect(objects(strangeNeighbours(ns, noarp, [{ dst: '10.0.0.7', dev: 'cni0' }]))).toEqual([
+    expect(objects(unmanagedNeighbours(ns, noarp, [{ dst: '10.0.0.7', dev: 'cni0' }]))).toEqual([
       'neighbour 10.244.0.9 on eth0 in lab.a',
       'proxied neighbour 10.0.0.7 on cni0 in lab.a',
     ])
@@ -285,10 +290,10 @@ describe('strangers', () => {
       { mac: '33:33:00:00:00:01', ifname: 'p1-pod-a', master: 'cni0', state: 'permanent' },
       { mac: '02:01:00:00:00:02', ifname: 'p1-pod-a', master: 'cni0', state: 'static' },
     ]
-    expect(objects(strangeForwarding(ns, fdb, links))).toEqual(['FDB entry 02:01:00:00:00:02 on p1-pod-a in lab.a'])
+    expect(objects(unmanagedForwarding(ns, fdb, links))).toEqual(['FDB entry 02:01:00:00:00:02 on p1-pod-a in lab.a'])
   })
   test('are tables of the other iptables', () => {
-    expect(objects(strangeLegacyTables(ns, 6, 'filter\nnat'))).toEqual([
+    expect(objects(legacyTables(ns, 6, 'filter\nnat'))).toEqual([
       'legacy ip6tables table filter in lab.a',
       'legacy ip6tables table nat in lab.a',
     ])

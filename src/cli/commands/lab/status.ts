@@ -60,7 +60,7 @@ async function take(
   const observed = await observe(objects, pool, options)
   const findings = [
     ...driftFindings(drift(objects, observed), lab.file),
-    ...unmanagedFindings(survey.strangers, objects, lab.file),
+    ...unmanagedFindings(survey.found, objects, lab.file),
     ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
     ...supervisor(lab.name),
   ]

@@ -4,7 +4,7 @@ import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter } from '../../../
 import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { netnsFile } from '../../../netns/paths.ts'
-import { jsonLines } from '../../../kernel/kinds/iproute2.ts'
+import { jsonLines } from '../../../kernel/dumps/take.ts'
 import { nodesOf } from '../../../lab/lab.ts'
 import type { Applied } from '../../../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'

@@ -1,7 +1,7 @@
 /** Who asked for it: the kernel object, and the line of the topology behind it. And small questions about live devices. */
 import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject, Route } from '../../../kernel/objects.ts'
-import type { IpLink } from '../../../kernel/kinds/iproute2.ts'
+import type { IpLink } from '../../../kernel/dumps/content.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
 import type { Sighting } from '../identity.ts'

@@ -1,5 +1,5 @@
 /** A tunnel packet that reached a host which could not take it: no device for it, or another network identifier. */
-import type { IpLink } from '../../../kernel/kinds/iproute2.ts'
+import type { IpLink } from '../../../kernel/dumps/content.ts'
 import type { Sighting } from '../identity.ts'
 import { dataOf } from '../../predict/predict.ts'
 import type { TraceEvidence } from '../evidence.ts'

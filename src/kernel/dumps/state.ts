@@ -1,6 +1,6 @@
-/** Netlink dumps, asked for without starting a program: what tells cheaply whether a namespace holds anything unusual. Pure. */
+/** Netlink dumps, asked for without starting a program: what tells cheaply whether a namespace holds anything that a new one does not. Pure. */
 import type { Step } from '../../netns/namespace-pool.ts'
-import { STANDARD_RULES } from '../kinds/parse-routes.ts'
+import { STANDARD_RULES, type NonDefaultState } from './content.ts'
 
 /** linux/netlink.h, linux/rtnetlink.h, linux/netfilter/nf_tables.h */
 const NETLINK_ROUTE = 0
@@ -24,8 +24,8 @@ function request(type: number, body: Buffer): Buffer {
 /** Bodies: fib_rule_hdr, tcmsg, nfgenmsg; the family is the first byte of each. */
 const body = (length: number, family = 0): Buffer => Buffer.concat([Buffer.from([family]), Buffer.alloc(length - 1)])
 
-/** The dumps that {@link nonDefaultState} reads. */
-export const dumps: Step = {
+/** The dumps that {@link decodeState} reads. */
+export const stateStep: Step = {
   ask: [
     [NETLINK_ROUTE, request(RTM.getRule, body(12, AF[4]))],
     [NETLINK_ROUTE, request(RTM.getRule, body(12, AF[6]))],
@@ -63,7 +63,7 @@ function attributes(bytes: Buffer, from: number): Map<number, Buffer> {
 const string = (b: Buffer | undefined): string => (b ?? Buffer.alloc(0)).toString('latin1').replace(/\0.*$/s, '')
 
 const FRA = { priority: 6, table: 15 } as const
-/** Attributes that rules have without anybody's doing: priority, suppress_prefixlen, table, protocol. */
+/** Attributes that every rule has: priority, suppress_prefixlen, table, protocol. */
 const PLAIN = new Set([FRA.priority, 14, FRA.table, 21])
 const TABLES: Readonly<Record<string, number>> = { local: 255, main: 254, default: 253 }
 
@@ -87,19 +87,11 @@ function standardRules(family: 4 | 6, bytes: Buffer): boolean {
 /** Families as nft names them: linux/netfilter.h NFPROTO_*. */
 const NFPROTO: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip', 3: 'arp', 5: 'netdev', 7: 'bridge', 10: 'ip6' }
 
-export interface NonDefaultState {
-  /** Families whose rules are not those of a new namespace. */
-  readonly rules: readonly (4 | 6)[]
-  readonly qdiscs: readonly { readonly ifindex: number; readonly kind: string }[]
-  /** All tables of nftables, those of iptables included: `ip filter`. */
-  readonly tables: readonly { readonly family: string; readonly name: string }[]
-}
-
 /** Queues that devices without a queue have. */
 const NO_QUEUE = new Set(['noqueue', 'noop'])
 
-/** @param output what the {@link dumps} step printed */
-export function nonDefaultState(output: string): NonDefaultState {
+/** @param output what the {@link stateStep} printed */
+export function decodeState(output: string): NonDefaultState {
   const [rules4, rules6, qdiscs, tables] = output.split('\0').map((hex) => Buffer.from(hex, 'hex')) as [Buffer, Buffer, Buffer, Buffer]
   return {
     rules: ([4, 6] as const).filter((family) => !standardRules(family, family === 4 ? rules4 : rules6)),

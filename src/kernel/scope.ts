@@ -1,0 +1,19 @@
+/** Part of a lab: some of its namespaces, so that a change of few nodes need not read and compare all. */
+import { deviceOf, namespacesOf, providedBy, type KernelObject } from './kinds/index.ts'
+
+/** Names of namespaces. */
+export type Scope = ReadonlySet<string>
+
+/**
+ * The objects in these namespaces, and what stands on the far ends of pairs that reach out of them: it goes with such a
+ * pair, and comes back with it.
+ */
+export function within(objects: readonly KernelObject[], scope: Scope): KernelObject[] {
+  const inside = new Set(objects.filter((o) => namespacesOf(o).some((ns) => scope.has(ns))))
+  const devices = new Set([...inside].flatMap((o) => providedBy(o)))
+  const isOn = (o: KernelObject): boolean => {
+    const device = deviceOf(o)
+    return device !== undefined && devices.has(device)
+  }
+  return objects.filter((o) => inside.has(o) || isOn(o))
+}
