@@ -25,7 +25,7 @@ export function program() {
     .option('--keep', 'leave a failed lab as it is instead of rolling back')
     .addOption(json())
     .addHelpText('after', example('netlab up topologies/quickstart.yaml\nnetlab up lab.yaml --json | jq .nodes'))
-    .action(async (file, options) => (await import('./commands/lab/up.ts')).up(file, options))
+    .action(async (file, options) => (await import('./commands/lab/up-run.ts')).up(file, options))
 
   netlab
     .command('plan')
@@ -35,7 +35,7 @@ export function program() {
     .option('--down', 'the script that removes what the script made')
     .addOption(json().hideHelp(false))
     .addHelpText('after', example('netlab plan lab.yaml | less\nnetlab plan lab.yaml | sudo sh\nnetlab plan lab.yaml --down | sudo sh'))
-    .action(async (file, options) => (await import('./commands/lab/plan.ts')).plan(file, options))
+    .action(async (file, options) => (await import('./commands/topology/plan-run.ts')).plan(file, options))
 
   netlab
     .command('down')
@@ -44,14 +44,14 @@ export function program() {
     .option('--all', 'every lab on this machine')
     .addOption(json())
     .addHelpText('after', example('netlab down quickstart\nnetlab down topologies/quickstart.yaml\nnetlab down --all'))
-    .action(async (labs, options) => (await import('./commands/lab/down.ts')).down(labs, options))
+    .action(async (labs, options) => (await import('./commands/lab/down-run.ts')).down(labs, options))
 
   netlab
     .command('ls')
     .description('List the labs on this machine.')
     .addOption(json())
     .addHelpText('after', example('netlab ls'))
-    .action(async (options) => (await import('./commands/lab/ls.ts')).ls(options))
+    .action(async (options) => (await import('./commands/lab/ls-run.ts')).ls(options))
 
   netlab
     .command('inspect')
@@ -59,7 +59,7 @@ export function program() {
     .argument('[lab]', 'name or file; may be left out when one lab is up')
     .addOption(json())
     .addHelpText('after', example('netlab inspect\nnetlab inspect quickstart --json'))
-    .action(async (name, options) => (await import('./commands/lab/inspect.ts')).inspect(name, options))
+    .action(async (name, options) => (await import('./commands/lab/inspect-run.ts')).inspect(name, options))
 
   netlab
     .command('status')
@@ -68,7 +68,7 @@ export function program() {
     .option('--watch [seconds]', 'go on, and show every change: in place on a terminal (default: every 2 seconds)')
     .addOption(json())
     .addHelpText('after', example('netlab status\nnetlab status quickstart --json\nnetlab status quickstart --watch=5'))
-    .action(async (name, options) => (await import('./commands/lab/status.ts')).status(name, options))
+    .action(async (name, options) => (await import('./commands/lab/status-run.ts')).status(name, options))
 
   netlab
     .command('exec')
@@ -78,7 +78,7 @@ export function program() {
     .addOption(lab())
     .passThroughOptions()
     .addHelpText('after', example('netlab exec pod-a -- ping -c1 10.244.1.2\nnetlab exec node-1 -- ip route'))
-    .action(async (node, command, options) => (await import('./commands/nodes/exec.ts')).exec(node, command, options))
+    .action(async (node, command, options) => (await import('./commands/nodes/exec-run.ts')).exec(node, command, options))
 
   netlab
     .command('shell')
@@ -86,7 +86,7 @@ export function program() {
     .argument('<node>', 'host, pod, router, switch or external')
     .addOption(lab())
     .addHelpText('after', example('netlab shell node-1'))
-    .action(async (node, options) => (await import('./commands/nodes/exec.ts')).shell(node, options))
+    .action(async (node, options) => (await import('./commands/nodes/exec-run.ts')).shell(node, options))
 
   netlab
     .command('logs')
@@ -96,7 +96,7 @@ export function program() {
     .option('-f, --follow', 'go on until the container ends')
     .addOption(lab())
     .addHelpText('after', example('netlab logs shop/cart\nnetlab logs shop/cart -c sidecar --follow'))
-    .action(async (pod, options) => (await import('./commands/nodes/logs.ts')).logs(pod, options))
+    .action(async (pod, options) => (await import('./commands/nodes/logs-run.ts')).logs(pod, options))
 
   netlab
     .command('trace')
@@ -121,7 +121,7 @@ export function program() {
         'netlab trace pod-a pod-b\nnetlab trace pod-a shop/cart --port 8080/tcp\nnetlab trace pod-a svc/shop/cart\nnetlab trace client 10.244.1.2 --json\nnetlab trace pod-a pod-b --size 1500',
       ),
     )
-    .action(async (from, to, options) => (await import('./commands/trace/trace.ts')).trace(from, to, options))
+    .action(async (from, to, options) => (await import('./commands/trace/trace-run.ts')).trace(from, to, options))
 
   const test = netlab
     .command('test')
@@ -134,7 +134,7 @@ export function program() {
         'netlab test\nnetlab test three-tier --prove\nnetlab test topologies/three-tier.yaml --json | jq .failed\nnetlab test scale --sample 2000',
       ),
     )
-    .action(async (name, options) => (await import('./commands/test/test.ts')).test(name, options))
+    .action(async (name, options) => (await import('./commands/test/test-run.ts')).test(name, options))
 
   const ci = netlab
     .command('ci')
@@ -151,7 +151,7 @@ export function program() {
         'netlab ci topologies --junit report.xml\nnetlab ci lab.yaml more/*.yaml --jobs 2 --trace-failures traces\nnetlab ci topologies --allow-skip --sample 1000',
       ),
     )
-    .action(async (files, options) => (await import('./commands/test/ci.ts')).ci(files, options))
+    .action(async (files, options) => (await import('./commands/test/ci-run.ts')).ci(files, options))
 
   netlab
     .command('capture')
@@ -170,7 +170,7 @@ export function program() {
         'netlab capture pod-a\nnetlab capture pod-a:eth0 node-1 node-2:eth0 --filter icmp\nnetlab capture node-1 node-2 --write lab.pcapng --duration 10s\nnetlab capture node-1:eth0 --write - | tshark -r -',
       ),
     )
-    .action(async (nodes, options) => (await import('./commands/nodes/capture.ts')).capture(nodes, options))
+    .action(async (nodes, options) => (await import('./commands/nodes/capture-run.ts')).capture(nodes, options))
 
   const policy = netlab
     .command('policy')
@@ -179,7 +179,7 @@ export function program() {
     .option('--port <port...>', 'only these: 80/tcp, 53/udp, icmp (default: the ports that policies mention, and one more)')
     .addOption(json())
     .addHelpText('after', example('netlab policy topologies/three-tier.yaml\nnetlab policy shop --port 8080/tcp icmp'))
-    .action(async (target, options) => (await import('./commands/policy/policy.ts')).policy(target, options))
+    .action(async (target, options) => (await import('./commands/policy/policy-run.ts')).policy(target, options))
 
   policy
     .command('explain')
@@ -196,7 +196,7 @@ export function program() {
         'netlab policy explain shop/web shop/db --port 5432/tcp --lab topologies/three-tier.yaml\nnetlab policy explain client svc/web --lab topologies/services.yaml\nnetlab policy explain shop/web 203.0.113.10 --port 443/tcp',
       ),
     )
-    .action(async (from, to, options) => (await import('./commands/policy/policy.ts')).explain(from, to, options))
+    .action(async (from, to, options) => (await import('./commands/policy/policy-run.ts')).explain(from, to, options))
 
   netlab
     .command('graph')
@@ -204,7 +204,7 @@ export function program() {
     .argument('[file-or-lab]', 'topology file, or name of a running lab')
     .addOption(new Option('--format <format>', 'how to draw it').choices(['text', 'mermaid', 'dot'] as const).default('text' as const))
     .addHelpText('after', example('netlab graph topologies/two-racks.yaml\nnetlab graph --format mermaid quickstart'))
-    .action(async (target, options) => (await import('./commands/lab/graph.ts')).graph(target, options))
+    .action(async (target, options) => (await import('./commands/topology/graph-run.ts')).graph(target, options))
 
   addTools(netlab)
   return netlab

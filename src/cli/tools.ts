@@ -9,7 +9,7 @@ export function addTools(netlab: Command): void {
     .description('What this machine can run: kernel features, tools, backends, and how to get the rest.')
     .addOption(json())
     .addHelpText('after', example('netlab doctor'))
-    .action(async (options) => (await import('./commands/tools/doctor.ts')).doctor(options))
+    .action(async (options) => (await import('./commands/tools/doctor-run.ts')).doctor(options))
 
   netlab
     .command('init')
@@ -17,25 +17,25 @@ export function addTools(netlab: Command): void {
     .argument('[file]', 'file to write', 'lab.yaml')
     .option('--force', 'overwrite an existing file')
     .addHelpText('after', example('netlab init\nnetlab init my-lab.yaml'))
-    .action(async (file, options) => (await import('./commands/lab/init.ts')).init(file, options))
+    .action(async (file, options) => (await import('./commands/topology/init-run.ts')).init(file, options))
 
   netlab
     .command('schema')
     .description('Print the JSON Schema of topology files, for editors.')
     .addHelpText('after', example('netlab schema > topology.schema.json'))
-    .action(async () => (await import('./commands/tools/schema.ts')).schema())
+    .action(async () => (await import('./commands/topology/schema-run.ts')).schema())
 
   netlab
     .command('completion')
     .description('Print a completion script for your shell.')
     .argument('<shell>', 'bash, zsh or fish')
     .addHelpText('after', example('source <(netlab completion bash)\nnetlab completion fish > ~/.config/fish/completions/netlab.fish'))
-    .action(async (shell) => (await import('./commands/tools/completion.ts')).completion(shell))
+    .action(async (shell) => (await import('./commands/tools/completion-run.ts')).completion(shell))
 
   netlab
     .command('__complete', { hidden: true })
     .argument('[words...]')
     .passThroughOptions()
     .allowUnknownOption()
-    .action(async (words) => (await import('./commands/tools/completion.ts')).complete(words))
+    .action(async (words) => (await import('./commands/tools/completion-run.ts')).complete(words))
 }

@@ -7,14 +7,14 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { plan } from '../../src/cli/commands/lab/plan.ts'
+import { plan } from '../../src/cli/commands/topology/plan-run.ts'
 
 const printed = vi.hoisted(() => ({ text: '' }))
 vi.mock('../../src/report/formats/terminal.ts', async (original) => ({
   ...(await original<object>()),
   writeOut: (chunks: Iterable<string>) => void (printed.text = [...chunks].join('')),
 }))
-vi.mock('../../src/cli/commands/lab/warn.ts', () => ({ warn: () => {} }))
+vi.mock('../../src/cli/warn.ts', () => ({ warn: () => {} }))
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const UPDATE = process.env['UPDATE_GOLDEN'] === '1'

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
-import { compileFile } from '../../src/cli/commands/lab/context.ts'
+import { compileFile } from '../../src/cli/topology-file.ts'
 import { apply } from '../../src/kernel/apply.ts'
 import { diff } from '../../src/kernel/diff.ts'
 import { describe as named, deviceOf, keyOf } from '../../src/kernel/kinds/index.ts'

@@ -1,5 +1,5 @@
 // The steps of the compiler one by one, timed inside their own process. Usage: compiler.mjs FILE
-import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { modules } from '../../../src/cli/topology-file.ts'
 import { compile } from '../../../src/compile/compile.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import { readTopology } from '../../../src/topology/load.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { attachModules } from '../../../src/attach/index.ts'
 import { backends } from '../../../src/backends/index.ts'
-import { needsOf } from '../../../src/cli/commands/tools/doctor.ts'
+import { needsOf } from '../../../src/cli/commands/tools/doctor-run.ts'
 import { FEATURES, FEATURE_MODULES, probe, toolVersion, versionIn } from '../../../src/kernel/features/probe.ts'
 
 const PATH = process.env['PATH']

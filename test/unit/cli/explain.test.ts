@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { program } from '../../../src/cli/program.ts'
 import { Failure } from '../../../src/cli/failure.ts'
-import { explain, policy } from '../../../src/cli/commands/policy/policy.ts'
+import { explain, policy } from '../../../src/cli/commands/policy/policy-run.ts'
 
 const LAB = `name: t
 network: { podCIDR: [10.244.0.0/16, 'fd00:10:244::/48'] }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Failure } from '../../../src/cli/failure.ts'
-import { graph } from '../../../src/cli/commands/lab/graph.ts'
+import { graph } from '../../../src/cli/commands/topology/graph-run.ts'
 import { SMALL } from '../report/labs.ts'
 
 let dir: string

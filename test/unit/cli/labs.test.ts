@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Failure } from '../../../src/cli/failure.ts'
-import { theLab } from '../../../src/cli/commands/lab/labs.ts'
+import { theLab } from '../../../src/cli/labs.ts'
 
 function hintFor(word: string): string | undefined {
   try {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { compileFile } from '../../../src/cli/commands/lab/context.ts'
+import { compileFile } from '../../../src/cli/topology-file.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'netlab-warnings-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))

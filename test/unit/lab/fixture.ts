@@ -1,6 +1,6 @@
 /** Labs from topology text, as the commands make them. */
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { modules } from '../../../src/cli/topology-file.ts'
 import { leasesOf, type Leases } from '../../../src/lab/addressing/lease.ts'
 import type { Host, Lab, Pod } from '../../../src/lab/lab.ts'
 import { resolve } from '../../../src/lab/resolve.ts'

@@ -1,6 +1,6 @@
 /** Stories as a trace tells them, over the lab `small`, for reporters' tests: real frames, invented times. */
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { modules } from '../../../src/cli/topology-file.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import { loadTopology } from '../../../src/topology/load.ts'
 import { decode } from '../../../src/packet/decode.ts'

@@ -1,6 +1,6 @@
 /** Labs for drawing, made from topology text as the commands make them. */
 import { compile, type Compiled } from '../../../src/compile/compile.ts'
-import { modules } from '../../../src/cli/commands/lab/context.ts'
+import { modules } from '../../../src/cli/topology-file.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import { loadTopology } from '../../../src/topology/load.ts'
 

@@ -10,8 +10,8 @@ import type { Applied } from '../../../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { decode } from '../../../packet/decode.ts'
-import { callName, theNode } from '../lab/labs.ts'
-import { usage } from '../../shared-options.ts'
+import { callName, theNode } from '../../labs.ts'
+import { usage } from '../../values.ts'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 

@@ -9,12 +9,12 @@ import { bringUp } from '../../../state/up.ts'
 import type { Diagnostic } from '../../../topology/diagnostics.ts'
 import type { TestRun } from '../../../verify/check.ts'
 import type { Watch } from './ci-cleanup-guard.ts'
-import { compileFile, type FromFile } from '../lab/context.ts'
+import { compileFile, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
-import { neighbourTableWarning, requireFeatures } from '../lab/machine.ts'
+import { neighbourTableWarning, requireFeatures } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
 import { aboutLab, judged } from './test-reports.ts'
-import { settle } from '../lab/up.ts'
+import { settle } from '../lab/up-run.ts'
 
 /** Exit code of a bug in netlab: `EX_SOFTWARE` of sysexits.h. */
 export const BUG = 70

@@ -10,7 +10,7 @@ import { traceDocument } from '../../../report/trace/trace-json.ts'
 import type { Applied } from '../../../state/store.ts'
 import type { Check, TestRun } from '../../../verify/check.ts'
 import { asFailure } from '../../report-failure.ts'
-import { traceResult, type TraceOptions } from '../trace/trace.ts'
+import { traceResult, type TraceOptions } from '../trace/trace-run.ts'
 
 /** A trace takes up to two seconds and 200 KB; what all failures have in common shows in the first few. */
 const MAX_TRACES = 10

@@ -10,11 +10,11 @@ import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats
 import { withLock } from '../../../state/lock.ts'
 import { labNames, readApplied } from '../../../state/store.ts'
 import { bringUp, type UpResult } from '../../../state/up.ts'
-import { compileFile, type FromFile } from './context.ts'
+import { compileFile, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
-import { forgetFlows } from '../../conntrack.ts'
-import { neighbourTableWarning, requireFeatures, requireOutside, requireRoot } from './machine.ts'
-import { warn } from './warn.ts'
+import { forgetFlows } from './conntrack.ts'
+import { neighbourTableWarning, requireFeatures, requireOutside, requireRoot } from '../../machine.ts'
+import { warn } from '../../warn.ts'
 
 interface UpCommandOptions {
   readonly force?: true

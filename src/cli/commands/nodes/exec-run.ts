@@ -7,8 +7,8 @@ import type { Lab, Node } from '../../../lab/lab.ts'
 import { namedNamespace } from '../../../process/proc.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, theLab, theNode } from '../lab/labs.ts'
-import { requireRoot } from '../lab/machine.ts'
+import { callName, theLab, theNode } from '../../labs.ts'
+import { requireRoot } from '../../machine.ts'
 
 interface NodeOptions {
   readonly lab?: string

@@ -1,8 +1,8 @@
 /** After a change: entries of the connection tracker that would keep UDP clients with pods that have left. */
-import type { NamespacePool } from '../netns/namespace-pool.ts'
-import { findTool } from '../kernel/features/probe.ts'
-import type { Lab } from '../lab/lab.ts'
-import { staleFlows } from '../services/stale.ts'
+import type { NamespacePool } from '../../../netns/namespace-pool.ts'
+import { findTool } from '../../../kernel/features/probe.ts'
+import type { Lab } from '../../../lab/lab.ts'
+import { staleFlows } from '../../../services/stale.ts'
 
 /** Deletes what is stale on every host. Without the program it says what may happen. */
 export async function forgetFlows(before: Lab, after: Lab, pool: NamespacePool): Promise<void> {

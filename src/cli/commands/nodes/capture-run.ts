@@ -7,9 +7,9 @@ import { netnsFile } from '../../../netns/paths.ts'
 import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.ts'
 import { filterFor, listensFor, milliseconds } from './capture-words.ts'
 import { Exit, failure } from '../../failure.ts'
-import { theLab } from '../lab/labs.ts'
-import { requirePerl, requireRoot } from '../lab/machine.ts'
-import { whole } from '../../shared-options.ts'
+import { theLab } from '../../labs.ts'
+import { requirePerl, requireRoot } from '../../machine.ts'
+import { whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
 export interface CaptureOptions extends SinkOptions {

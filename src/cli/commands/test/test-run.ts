@@ -7,9 +7,9 @@ import { runTest, type TestOptions } from '../../../verify/run.ts'
 import { sources } from '../../../verify/check-sources.ts'
 import { hasAttempt, lastChange, readApplied, type Applied } from '../../../state/store.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
-import { theLab } from '../lab/labs.ts'
-import { requirePerl, requireRoot } from '../lab/machine.ts'
-import { usage, whole } from '../../shared-options.ts'
+import { theLab } from '../../labs.ts'
+import { requirePerl, requireRoot } from '../../machine.ts'
+import { usage, whole } from '../../values.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
 
 export interface TestCommandOptions extends ReportOptions {

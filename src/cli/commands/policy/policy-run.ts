@@ -22,10 +22,10 @@ import { chalkFor, writeJson, writeOut } from '../../../report/formats/terminal.
 import { labNames } from '../../../state/store.ts'
 import { parseIp, type Family } from '../../../topology/address.ts'
 import { suggest } from '../../../topology/suggest.ts'
-import { compileFile } from '../lab/context.ts'
+import { compileFile } from '../../topology-file.ts'
 import { Exit, failure } from '../../failure.ts'
-import { theLab, theNode } from '../lab/labs.ts'
-import { warn } from '../lab/warn.ts'
+import { theLab, theNode } from '../../labs.ts'
+import { warn } from '../../warn.ts'
 
 interface PolicyOptions {
   readonly port?: readonly string[]

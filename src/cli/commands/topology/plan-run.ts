@@ -6,8 +6,8 @@ import type { KernelObject, Process } from '../../../kernel/objects.ts'
 import { shellLines, shellPrelude } from '../../../process/shell.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { writeOut } from '../../../report/formats/terminal.ts'
-import { compileFile } from './context.ts'
-import { warn } from './warn.ts'
+import { compileFile } from '../../topology-file.ts'
+import { warn } from '../../warn.ts'
 
 interface PlanOptions {
   readonly force?: true

@@ -13,8 +13,8 @@ import { isHealthy, statusText, type Health } from '../../../report/lab/status.t
 import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { hasAttempt, processDir, type Applied } from '../../../state/store.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
-import { theLab } from './labs.ts'
-import { requireRoot } from './machine.ts'
+import { theLab } from '../../labs.ts'
+import { requireRoot } from '../../machine.ts'
 import { onEnding } from '../../signals.ts'
 
 export interface StatusOptions {

@@ -1,8 +1,8 @@
 /** Warnings go to people, on standard error, whatever standard output carries. */
 import { readFileSync } from 'node:fs'
-import { formatDiagnostics } from '../../../report/formats/diagnostics.ts'
-import { chalkFor, colorLevel } from '../../../report/formats/terminal.ts'
-import type { Diagnostic } from '../../../topology/diagnostics.ts'
+import { formatDiagnostics } from '../report/formats/diagnostics.ts'
+import { chalkFor, colorLevel } from '../report/formats/terminal.ts'
+import type { Diagnostic } from '../topology/diagnostics.ts'
 
 /** Not a mistake of the file: one line is enough. */
 const isNote = (d: Diagnostic): boolean => d.code === 'not-acted-upon'

@@ -2,7 +2,7 @@
 import { readLog } from '../../../process/logs.ts'
 import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, theLab, theNode } from '../lab/labs.ts'
+import { callName, theLab, theNode } from '../../labs.ts'
 
 interface LogsOptions {
   readonly container?: string

@@ -3,7 +3,7 @@ import { nodesOf, type Node } from '../../../lab/lab.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
 import { table } from '../../../report/formats/table.ts'
 import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/terminal.ts'
-import { callName, theLab } from './labs.ts'
+import { callName, theLab } from '../../labs.ts'
 
 export async function inspect(name: string | undefined, options: { readonly json?: true }): Promise<void> {
   const { lab } = theLab(name)

@@ -10,7 +10,7 @@ import { nodesOf, type Node } from '../../../lab/lab.ts'
 import { writeOut } from '../../../report/formats/terminal.ts'
 import { labNames, readApplied } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, labOf } from '../lab/labs.ts'
+import { callName, labOf } from '../../labs.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 

@@ -31,9 +31,9 @@ import {
 } from '../../../report/lab/doctor.ts'
 import { chalkFor, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { loadTopology } from '../../../topology/load.ts'
-import { modules } from '../lab/context.ts'
+import { modules } from '../../topology-file.ts'
 import { Exit } from '../../failure.ts'
-import { completePath } from '../lab/machine.ts'
+import { completePath } from '../../machine.ts'
 
 /** Programs netlab itself never calls, and what people want them for. */
 const HANDY: Readonly<Record<string, string>> = {

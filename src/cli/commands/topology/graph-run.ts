@@ -8,10 +8,10 @@ import { graphMermaid } from '../../../report/graph/graph-mermaid.ts'
 import { graphText } from '../../../report/graph/graph-text.ts'
 import { chalkFor, writeOut } from '../../../report/formats/terminal.ts'
 import { labNames } from '../../../state/store.ts'
-import { compileFile } from './context.ts'
+import { compileFile } from '../../topology-file.ts'
 import { Exit, failure } from '../../failure.ts'
-import { theLab } from './labs.ts'
-import { warn } from './warn.ts'
+import { theLab } from '../../labs.ts'
+import { warn } from '../../warn.ts'
 
 interface GraphOptions {
   readonly format: 'text' | 'mermaid' | 'dot'

@@ -7,8 +7,8 @@ import { withLock } from '../../../state/lock.ts'
 import { labNames } from '../../../state/store.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
-import { labOf } from './labs.ts'
-import { requireOutside, requireRoot } from './machine.ts'
+import { labOf } from '../../labs.ts'
+import { requireOutside, requireRoot } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
 
 interface DownOptions {

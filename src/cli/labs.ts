@@ -1,10 +1,10 @@
 /** Finds the lab and node a command line means. */
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { nodesOf, type Lab, type Node } from '../../../lab/lab.ts'
-import { labNames, readApplied, readJournal, type Applied } from '../../../state/store.ts'
-import { suggest } from '../../../topology/suggest.ts'
-import { Exit, failure } from '../../failure.ts'
+import { nodesOf, type Lab, type Node } from '../lab/lab.ts'
+import { labNames, readApplied, readJournal, type Applied } from '../state/store.ts'
+import { suggest } from '../topology/suggest.ts'
+import { Exit, failure } from './failure.ts'
 
 /** What people call a node: pods by key, everything else by name. */
 export const callName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)

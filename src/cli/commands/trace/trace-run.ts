@@ -10,9 +10,9 @@ import type { TraceResult } from '../../../trace/result.ts'
 import { existsSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { Exit, Failure } from '../../failure.ts'
-import { theLab } from '../lab/labs.ts'
-import { completePath, requirePerl, requireRoot } from '../lab/machine.ts'
-import { usage, whole } from '../../shared-options.ts'
+import { theLab } from '../../labs.ts'
+import { completePath, requirePerl, requireRoot } from '../../machine.ts'
+import { usage, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
 export interface TraceOptions {

@@ -1,13 +1,13 @@
 /** Is this machine able to run the lab? Asked before anything is created. */
 import { readFileSync } from 'node:fs'
-import type { Compiled } from '../../../compile/compile.ts'
-import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../../../kernel/features/probe.ts'
-import { namespaces } from '../../../kernel/observe.ts'
-import { quote } from '../../../kernel/script.ts'
-import { learnedNeighbours } from '../../../lab/lab.ts'
-import { namedNamespace, networkNamespace } from '../../../process/proc.ts'
-import type { Diagnostic } from '../../../topology/diagnostics.ts'
-import { Exit, Failure, failure } from '../../failure.ts'
+import type { Compiled } from '../compile/compile.ts'
+import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/features/probe.ts'
+import { namespaces } from '../kernel/observe.ts'
+import { quote } from '../kernel/script.ts'
+import { learnedNeighbours } from '../lab/lab.ts'
+import { namedNamespace, networkNamespace } from '../process/proc.ts'
+import type { Diagnostic } from '../topology/diagnostics.ts'
+import { Exit, Failure, failure } from './failure.ts'
 
 /** The directories of system programs are missing from many users' PATH. */
 export function completePath(): void {

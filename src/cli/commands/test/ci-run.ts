@@ -13,10 +13,10 @@ import { topologyFiles } from './ci-files.ts'
 import { costOf, room, schedule, defaultJobs, type Task } from './ci-schedule.ts'
 import { Watch } from './ci-cleanup-guard.ts'
 import { Exit, failure } from '../../failure.ts'
-import { requireOutside, requireRoot } from '../lab/machine.ts'
-import { testOptions, type TestCommandOptions } from './test.ts'
+import { requireOutside, requireRoot } from '../../machine.ts'
+import { testOptions, type TestCommandOptions } from './test-run.ts'
 import { admit, columnsOf, onGitHub, requireReports, writeReports, type ReportOptions } from './test-reports.ts'
-import { interruption } from '../lab/up.ts'
+import { interruption } from '../lab/up-run.ts'
 
 interface CiOptions extends ReportOptions, Pick<TestCommandOptions, 'sample' | 'seed' | 'only' | 'prove'> {
   readonly jobs?: string
