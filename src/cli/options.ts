@@ -1,26 +1,32 @@
-/** What several commands have in their help: options of one name and one meaning, and how examples look. */
-import { Option, type Command, type OptionValues } from '@commander-js/extra-typings'
+/** Options and arguments of one name and one meaning in several commands. */
+import { Argument, Option } from '@commander-js/extra-typings'
 
-export const example = (lines: string): string =>
-  `\nExamples:\n${lines
-    .trim()
-    .split('\n')
-    .map((l) => `  $ ${l.trim()}`)
-    .join('\n')}\n`
+const FAMILIES = ['4', '6'] as const
+const SOURCES = ['model', 'policy', 'service', 'expect'] as const
+
 export const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
 export const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
+export const family = () => new Option('--family <4|6>', 'address family, when both ends have both').choices(FAMILIES)
+
+export const file = (): Argument<'<file>'> => new Argument('<file>', 'topology file')
+export const labOrOnly = (): Argument<'[lab]'> => new Argument('[lab]', 'name or file; may be left out when one lab is up')
+export const fileOrLab = (): Argument<'[file-or-lab]'> => new Argument('[file-or-lab]', 'topology file, or name of a running lab')
+export const node = (): Argument<'<node>'> => new Argument('<node>', 'host, pod, router, switch or external')
+
 /** What `test` and `ci` ask: which promises, of how many pairs. */
-export const asked = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
-  command
-    .addOption(new Option('--only <group...>', 'promises of these sources only').choices(['model', 'policy', 'service', 'expect'] as const))
-    .option('--sample <pairs>', 'ask about so many pairs of pods of a lab instead of all')
-    .option('--seed <number>', 'another sample of the same size')
-    .option('--prove', 'then lift each policy in turn, and show that the test would notice')
+export const asked = () =>
+  [
+    new Option('--only <group...>', 'promises of these sources only').choices(SOURCES),
+    new Option('--sample <pairs>', 'ask about so many pairs of pods of a lab instead of all'),
+    new Option('--seed <number>', 'another sample of the same size'),
+    new Option('--prove', 'then lift each policy in turn, and show that the test would notice'),
+  ] as const
 
 /** Where what they found goes. */
-export const reported = <A extends unknown[], O extends OptionValues>(command: Command<A, O>) =>
-  command
-    .option('--matrix', 'show who reached whom, however large the lab')
-    .option('--junit <file>', 'write a JUnit XML report')
-    .option('--trace-failures <dir>', 'save a trace of each failed pair: JSON, pcapng, HTML')
-    .addOption(json())
+export const reported = () =>
+  [
+    new Option('--matrix', 'show who reached whom, however large the lab'),
+    new Option('--junit <file>', 'write a JUnit XML report'),
+    new Option('--trace-failures <dir>', 'save a trace of each failed pair: JSON, pcapng, HTML'),
+    json(),
+  ] as const

@@ -56,15 +56,29 @@ describe('imports point one way', () => {
     expect([...new Set(sources.map((s) => s.stage))].filter((s) => s !== '' && !known.has(s))).toEqual([])
   })
 
-  test('only the program loads commands', () => {
+  test('the registry alone names commands, and a command alone loads its action: start-up costs what the command needs', () => {
+    const known = new Map(sources.map((s) => [s.path, s]))
+    const loaded = new Set<string>()
+    const load = (path: string): void => {
+      if (loaded.has(path)) return
+      loaded.add(path)
+      for (const i of known.get(path)?.imports ?? []) if (isOurs(i.target) && !i.types && !i.lazy) load(i.target)
+    }
+    load('cli/program.ts')
+    const definitions = [...loaded].filter((path) => path.startsWith('cli/commands/'))
+    expect([...loaded].filter((path) => !definitions.includes(path))).toEqual([
+      'cli/program.ts',
+      'version.ts',
+      'cli/command.ts',
+      'cli/registry.ts',
+      'cli/options.ts',
+    ])
+    expect(definitions.filter((path) => !known.get(path)!.imports.some((i) => i.lazy))).toEqual([])
+    const users = sources.filter((s) => !definitions.includes(s.path) && s.imports.some((i) => definitions.includes(i.target)))
+    expect(users.map((s) => s.path)).toEqual(['cli/registry.ts'])
     const isCommand = (path: string): boolean => path.startsWith('cli/commands/')
-    const users = sources.filter((s) => !isCommand(s.path) && s.imports.some((i) => isCommand(i.target)))
-    expect(users.map((s) => s.path)).toEqual(['cli/program.ts', 'cli/tools.ts'])
-  })
-
-  test('commands are loaded when they run, so that start-up costs what the command needs', () => {
-    const lines = sources.filter((s) => s.stage === 'cli' && !s.path.startsWith('cli/commands/'))
-    expect(lines.flatMap((s) => s.imports).filter((i) => i.target.startsWith('cli/commands/') && !i.lazy)).toEqual([])
+    const around = sources.filter((s) => !isCommand(s.path) && s.imports.some((i) => isCommand(i.target)))
+    expect(around.map((s) => s.path)).toEqual(['cli/registry.ts'])
   })
 
   test('there are no cycles of files', () => {

@@ -1,0 +1,17 @@
+/** `netlab up` */
+import { Option } from '@commander-js/extra-typings'
+import { defineCommand } from '../../command.ts'
+import { file, json } from '../../options.ts'
+
+export default defineCommand({
+  name: 'up',
+  summary: 'Build the lab, or bring a running one to what the file says now.',
+  arguments: [file()],
+  options: [
+    new Option('--force', 'build combinations that cannot work'),
+    new Option('--keep', 'leave a failed lab as it is instead of rolling back'),
+    json(),
+  ],
+  examples: ['netlab up topologies/quickstart.yaml', 'netlab up lab.yaml --json | jq .nodes'],
+  action: async () => (await import('./up-run.ts')).up,
+})

@@ -1,0 +1,22 @@
+/** `netlab test` */
+import { Option } from '@commander-js/extra-typings'
+import { defineCommand } from '../../command.ts'
+import { asked, labOrOnly, reported } from '../../options.ts'
+
+export default defineCommand({
+  name: 'test',
+  summary: 'Does the running lab keep its promises: the network model, its policies and Services, its `expect:`? Exit code 1 if not.',
+  arguments: [labOrOnly()],
+  options: [
+    ...asked(),
+    new Option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)'),
+    ...reported(),
+  ],
+  examples: [
+    'netlab test',
+    'netlab test three-tier --prove',
+    'netlab test topologies/three-tier.yaml --json | jq .failed',
+    'netlab test scale --sample 2000',
+  ],
+  action: async () => (await import('./test-run.ts')).test,
+})
