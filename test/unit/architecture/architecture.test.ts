@@ -121,7 +121,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
       ['state/', 'journals'],
       ['trace/collect/gather.ts', 'what the kernel tells through files'],
       ['verify/probing/machine.ts', 'what the kernel tells through files'],
-      ['cli/commands/', 'files the user names'],
+      ['cli/', 'files the user names'],
     ],
   ],
   ['node:net', [['state/lock.ts', 'the lock is a socket']]],
