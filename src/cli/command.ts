@@ -2,7 +2,7 @@
  * A command is one object: its name, what it takes, its help, and where its action is. Program, help, completion and the
  * docs are read from these objects; an action is loaded when it runs, so that start-up costs what the command needs.
  */
-import { Command, type Argument, type InferArgument, type InferOptions, type Option } from '@commander-js/extra-typings'
+import type { Argument, Command, InferArgument, InferOptions, Option } from '@commander-js/extra-typings'
 
 /** What an action is given for the arguments. */
 type ArgumentValues<A> = {
