@@ -6,7 +6,7 @@ import type * as z from 'zod'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab } from '../lab/lab.ts'
-import type { Layer } from '../packet/layers.ts'
+import type { Layer } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
 

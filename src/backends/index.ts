@@ -1,6 +1,7 @@
 /** Every backend a topology can name. A new one: one file, one line here, one page in docs/. */
 import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Host, Lab } from '../lab/lab.ts'
+import type { Layer, TunnelPorts } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Backend, BackendModule, Carriage } from './backend.ts'
 import { directModule } from './direct.ts'
@@ -40,3 +41,14 @@ export const podMTU = (lab: Lab, host: Host): number => host.mtu - backendOf(lab
 
 /** The address that another host's pods see on a host's own packets. */
 export const hostSource = (lab: Lab, from: Host, to: Host, family: Family): string | undefined => carriage(lab, from, to).source[family]
+
+/** UDP ports of the lab's tunnels, by the header that a datagram to them carries. */
+export function tunnelPorts(lab: Lab): TunnelPorts {
+  const ports: Record<number, Layer['type']> = {}
+  for (const { headers } of carriages(lab))
+    headers.forEach(({ fields }, i) => {
+      const inside = headers[i + 1]
+      if (fields?.['dstPort'] !== undefined && inside) ports[fields['dstPort']] = inside.type
+    })
+  return ports
+}

@@ -7,7 +7,9 @@
  *   factor     = "not" factor | "(" expression ")" | primitive
  *   primitive  = PROTOCOL | [("src" | "dst")] ("host" NAME | "net" CIDR | "port" NUMBER | NAME)
  */
-import type { Layer } from '../packet/layers.ts'
+import type { Ends } from '../packet/header.ts'
+import { headerOf, HEADERS, isIp, type Layer } from '../packet/headers.ts'
+import { IP_IN_IP } from '../packet/ipip.ts'
 
 export type Filter = (layers: readonly Layer[]) => boolean
 
@@ -30,52 +32,30 @@ export interface FilterWords {
   address(text: string): string | undefined
 }
 
-const isTcpOrUdp = (l: Layer): l is Extract<Layer, { type: 'tcp' | 'udp' }> => l.type === 'tcp' || l.type === 'udp'
-const isIp = (l: Layer): l is Extract<Layer, { type: 'ipv4' | 'ipv6' }> => l.type === 'ipv4' || l.type === 'ipv6'
-
-const has =
-  (...types: Layer['type'][]): Filter =>
-  (layers) =>
-    layers.some((l) => types.includes(l.type))
-
-/** IP right inside IP: what no header of a tunnel is between. */
-const ipip: Filter = (layers) => layers.some((l, i) => isIp(l) && layers[i + 1] !== undefined && isIp(layers[i + 1]!))
-
 /** By word. No plain object: `constructor` is no protocol. */
-const PROTOCOLS: ReadonlyMap<string, Filter> = new Map(
-  Object.entries({
-    icmp: has('icmp'),
-    icmp6: has('icmpv6'),
-    tcp: has('tcp'),
-    udp: has('udp'),
-    arp: has('arp'),
-    ip: has('ipv4'),
-    ip6: has('ipv6'),
-    vxlan: has('vxlan'),
-    gre: has('gre'),
-    ipip,
-  }),
-)
+const PROTOCOLS: ReadonlyMap<string, Filter> = new Map([
+  ...HEADERS.flatMap(({ word, type }): [string, Filter][] =>
+    word === undefined ? [] : [[word, (layers) => layers.some((l) => l.type === type)]],
+  ),
+  [IP_IN_IP, (layers): boolean => layers.some((l, i) => isIp(l) && isIp(layers[i + 1]))],
+])
 export const PROTOCOL_WORDS = [...PROTOCOLS.keys()]
 
 type Side = 'src' | 'dst' | undefined
 
-/** Addresses of a header: of IP, and those ARP and neighbour discovery speak about. */
-function addressesIn(l: Layer, side: Side): string[] {
-  if (isIp(l)) return side === 'src' ? [l.src] : side === 'dst' ? [l.dst] : [l.src, l.dst]
-  if (l.type === 'arp') return side === 'src' ? [l.senderIp] : side === 'dst' ? [l.targetIp] : [l.senderIp, l.targetIp]
-  return l.type === 'icmpv6' && l.target !== undefined && side !== 'src' ? [l.target] : []
-}
+/** Of both ends of a header, those a filter looks at. */
+const chosen = <T>({ src, dst }: Ends<T> = {}, side: Side): (T | undefined)[] =>
+  side === 'src' ? [src] : side === 'dst' ? [dst] : [src, dst]
 
 const addressed =
   (test: (ip: string) => boolean, side: Side): Filter =>
   (layers) =>
-    layers.some((l) => addressesIn(l, side).some(test))
+    layers.some((l) => chosen(headerOf(l).addresses?.(l), side).some((ip) => ip !== undefined && test(ip)))
 
 const portIs =
   (port: number, side: Side): Filter =>
   (layers) =>
-    layers.some((l) => isTcpOrUdp(l) && ((side !== 'dst' && l.srcPort === port) || (side !== 'src' && l.dstPort === port)))
+    layers.some((l) => chosen(headerOf(l).ports?.(l), side).includes(port))
 
 interface Token {
   readonly text: string

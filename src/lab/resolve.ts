@@ -1,5 +1,6 @@
 /** Topology → Lab: replicas expanded, everything named and addressed, the same at every run. */
 import { basename } from 'node:path'
+import { WIRE_NAMES } from '../packet/tunnels.ts'
 import { formatCidr, formatIp, parseIp } from '../topology/address.ts'
 import { hasErrors, type Outcome } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
@@ -154,7 +155,7 @@ function checkNames(lab: Lab, problems: Problems): void {
 }
 
 /**
- * What `expect` calls its ends: nodes, Services or addresses of the lab.
+ * What `expect` calls its ends, nodes, Services or addresses of the lab, and the headers it wants.
  * @param unread whether there are manifests that were not read: they may know more
  */
 function checkExpectations(lab: Lab, unread: boolean, problems: Problems): void {
@@ -167,6 +168,16 @@ function checkExpectations(lab: Lab, unread: boolean, problems: Problems): void 
     return (end.startsWith('svc/') && serviceOf(lab, end) !== undefined) || parseIp(end) !== undefined
   }
   lab.expect.forEach((e, i) => {
+    e.wire?.forEach((name, at) => {
+      if (WIRE_NAMES.includes(name)) return
+      const near = suggest(name, WIRE_NAMES)
+      problems.error(
+        ['expect', i, 'wire', at],
+        'unknown-header',
+        `expect: "${name}" is no header and no tunnel`,
+        near ? `did you mean "${near}"?` : `Known are ${WIRE_NAMES.join(', ')}.`,
+      )
+    })
     for (const end of ['from', 'to'] as const) {
       if (known(e[end], end === 'to') || unread) continue
       const near = suggest(e[end], end === 'to' ? [...names, ...services] : [...names])

@@ -2,14 +2,17 @@
  * Bytes → layers, as far as they were captured: whatever is cut short, unknown or broken ends in a
  * `payload` layer. Never throws, and ends for any bytes.
  */
-import { icmp } from './icmp.ts'
-import { ip } from './internet.ts'
-import type { Layer } from './layers.ts'
-import { arp, ethernet, gre, vxlan } from './link.ts'
-import type { DecodeOptions, Next, Parsed, Parser, Protocol } from './parse.ts'
-import { tcp, udp } from './transport.ts'
+import { announced, type AnyHeader, type Layer, type TunnelPorts } from './headers.ts'
+import { ETHERNET_FRAME, type Next, type Parsed } from './header.ts'
+import { ipv4 } from './ipv4.ts'
+import { encapsulations } from './tunnels.ts'
 
-export type { DecodeOptions } from './parse.ts'
+export interface DecodeOptions {
+  /** UDP ports of the lab's tunnels; others are known by the ports they have by default. */
+  readonly ports?: TunnelPorts
+}
+
+const NO_PORTS: TunnelPorts = {}
 
 /** `include/uapi/linux/if_arp.h`: devices whose frames begin with an Ethernet header (loopback's look the same). */
 const ETHERNET_HARDWARE: ReadonlySet<number> = new Set([1, 772])
@@ -17,62 +20,54 @@ const ETHERNET_HARDWARE: ReadonlySet<number> = new Set([1, 772])
 /** Whether a device's frames begin with an Ethernet header; others' begin with IP. */
 export const isEthernet = (hardware: number): boolean => ETHERNET_HARDWARE.has(hardware)
 
-/** A GRE device without a fixed far end. */
-const IPGRE = 778
-
 /**
- * Bytes before the packet that are no Ethernet header and that nobody will send: a multipoint GRE device has outer IP
- * and GRE as its link-layer header, which on the way out is a draft (length 0, TTL 0, the key not written yet).
+ * Bytes before the packet that are no Ethernet header and that are never sent: some tunnel devices have outer IP and the
+ * tunnel's header as their link-layer header, which on the way out is a draft (length 0, TTL 0, the key not written yet).
  * What is sent is seen on the device below.
  */
 export function draftLength(bytes: Buffer, hardware: number): number {
-  if (hardware !== IPGRE) return 0
-  const outer = ip(bytes)
-  if (outer?.layer.type !== 'ipv4' || outer.next?.as !== 'gre') return 0
-  const inner = gre(outer.next.bytes)?.next
-  return inner ? bytes.length - inner.bytes.length - trailing(bytes, outer.layer.length) : 0
+  if (!encapsulations.some((e) => e.how.linkLayerOf === hardware)) return 0
+  const outer = ipv4.parse(bytes)
+  if (!outer?.next || Buffer.isBuffer(outer.next)) return 0
+  const tunnel = announced(outer.next, NO_PORTS)
+  const inner = tunnel.encapsulates?.linkLayerOf === hardware ? tunnel.parse(outer.next.bytes)?.next : undefined
+  if (inner === undefined) return 0
+  const { length } = outer.layer
+  const trailing = length > 0 ? Math.max(0, bytes.length - length) : 0
+  return bytes.length - (Buffer.isBuffer(inner) ? inner : inner.bytes).length - trailing
 }
 
-/** Bytes behind the end of an IP packet. */
-const trailing = (bytes: Buffer, length: number): number => (length > 0 ? Math.max(0, bytes.length - length) : 0)
-
-/** Tunnels in tunnels in tunnels: beyond this nobody reads them, and someone means harm. */
+/** Tunnels in tunnels in tunnels: beyond this it is an attack. */
 const MAX_LAYERS = 48
 /** An error about an error about … : RFC 1122 forbids even the second. */
 const MAX_QUOTES = 3
 
-const PARSERS: Readonly<Record<Exclude<Protocol, 'payload'>, Parser>> = {
-  ethernet,
-  arp,
-  ip,
-  icmp: icmp('icmp'),
-  icmpv6: icmp('icmpv6'),
-  tcp,
-  udp,
-  vxlan,
-  gre,
-}
+/** An IP packet whose version only its first byte says. */
+const ip = (bytes: Buffer): Next => ({ space: 'etherType', number: (bytes[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800, bytes })
 
 /**
  * @param bytes a frame as the device carries it
  * @param hardware ARPHRD of the device: Ethernet (1) begins with its header, tunnels (768, 776, 778 …) with IP
  */
-export function decode(bytes: Buffer, hardware: number, options: DecodeOptions = {}): Layer[] {
-  return walk({ as: isEthernet(hardware) ? 'ethernet' : 'ip', bytes: bytes.subarray(draftLength(bytes, hardware)) }, options, 0)
+export function decode(bytes: Buffer, hardware: number, { ports = NO_PORTS }: DecodeOptions = {}): Layer[] {
+  const first = bytes.subarray(draftLength(bytes, hardware))
+  return walk(isEthernet(hardware) ? { space: 'etherType', number: ETHERNET_FRAME, bytes: first } : ip(first), ports, 0)
 }
 
-function walk(first: Next, options: DecodeOptions, quotes: number): Layer[] {
+function walk(first: Next, ports: TunnelPorts, quotes: number): Layer[] {
   const layers: Layer[] = []
-  let next: Next | undefined = first
-  while (next && next.bytes.length > 0) {
-    const parsed: Parsed | undefined =
-      next.as === 'payload' || layers.length >= MAX_LAYERS ? undefined : PARSERS[next.as](next.bytes, options)
+  let next: Next | Buffer | undefined = first
+  while (next) {
+    const bytes: Buffer = Buffer.isBuffer(next) ? next : next.bytes
+    if (bytes.length === 0) break
+    const header: AnyHeader | undefined = Buffer.isBuffer(next) || layers.length >= MAX_LAYERS ? undefined : announced(next, ports)
+    const parsed: Parsed<Layer> | undefined = header?.parse(bytes)
     if (!parsed) {
-      layers.push({ type: 'payload', length: next.bytes.length })
+      layers.push({ type: 'payload', length: bytes.length })
       break
     }
     const { layer, quoted } = parsed
-    const inner = quoted && quotes < MAX_QUOTES ? walk({ as: 'ip', bytes: quoted }, options, quotes + 1) : []
+    const inner = quoted && quotes < MAX_QUOTES ? walk(ip(quoted), ports, quotes + 1) : []
     layers.push(inner.length > 0 && (layer.type === 'icmp' || layer.type === 'icmpv6') ? { ...layer, quoted: inner } : layer)
     next = parsed.next
   }

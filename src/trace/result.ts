@@ -8,7 +8,7 @@
  *   predicted  asked of the kernel before the probe (`ip route get`, neighbour, FDB), not seen
  *   inferred   concluded from the above; the text says from what
  */
-import type { Layer } from '../packet/layers.ts'
+import type { Layer } from '../packet/headers.ts'
 
 export type Evidence = 'captured' | 'kernel' | 'rule' | 'predicted' | 'inferred'
 

@@ -1,6 +1,7 @@
 /** A packet on one line: when, where, which way, and its headers, each tunnel's before what it carries. */
 import type { ChalkInstance } from 'chalk'
-import type { IcmpLayer, Layer, TcpLayer } from '../../packet/layers.ts'
+import { headerOf, isIp, type Layer } from '../../packet/headers.ts'
+import { opensTunnel } from '../../packet/tunnels.ts'
 
 export interface CapturedPacket {
   readonly node: string
@@ -29,69 +30,40 @@ export function clock(at: bigint): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${micro}`
 }
 
-const isIp = (l: Layer | undefined): l is Extract<Layer, { type: 'ipv4' | 'ipv6' }> => l?.type === 'ipv4' || l?.type === 'ipv6'
-
 /** Layers up to and with each tunnel's header, then what is inside. */
 function segments(layers: readonly Layer[]): Layer[][] {
   const all: Layer[][] = [[]]
   layers.forEach((layer, i) => {
     all.at(-1)!.push(layer)
-    const opens = layer.type === 'vxlan' || layer.type === 'gre' || (isIp(layer) && isIp(layers[i + 1]))
-    if (opens && i + 1 < layers.length) all.push([])
+    if (opensTunnel(layers, i) && i + 1 < layers.length) all.push([])
   })
   return all
 }
 
 const endpoint = (ip: string, port: number): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)
 
-function icmpWords(l: IcmpLayer): string {
-  const name = l.type === 'icmp' ? 'ICMP' : 'ICMPv6'
-  const about = l.quoted?.find(isIp)
-  return [
-    name,
-    l.kind,
-    ...(l.id === undefined ? [] : [`id ${l.id} seq ${l.seq}`]),
-    ...(l.target === undefined ? [] : [`${l.target}${l.targetMac === undefined ? '' : ` ${l.targetMac}`}`]),
-    ...(l.kind === 'unreachable' ? [`code ${l.code}`] : []),
-    ...(l.mtu === undefined ? [] : [`mtu ${l.mtu}`]),
-    ...(about ? [`about ${about.src} > ${about.dst}`] : []),
-  ].join(' ')
-}
-
-const tcpWords = (l: TcpLayer, payload: number): string =>
-  `TCP ${l.flags.join('+').toUpperCase() || 'no flags'}${payload > 0 ? ` ${payload} bytes` : ''}`
-
 /** Words of the headers between two tunnels' ends. */
 function words(layers: readonly Layer[], ether: boolean): string {
   const frame = layers.find((l) => l.type === 'ethernet')
   const net = layers.find(isIp)
-  const upper = layers.find((l) => l.type === 'tcp' || l.type === 'udp')
+  const ports = layers.map((l) => headerOf(l).ports?.(l)).find((p) => p !== undefined)
   const last = layers.at(-1)
   const payload = last?.type === 'payload' ? last.length : 0
   const parts: string[] = []
   if (frame && (ether || (!net && !layers.some((l) => l.type === 'arp')))) parts.push(`${frame.src} > ${frame.dst}`)
   if (frame?.vlans) parts.push(`vlan ${frame.vlans.join('.')}`)
   if (net) {
-    parts.push(upper ? `${endpoint(net.src, upper.srcPort)} > ${endpoint(net.dst, upper.dstPort)}` : `${net.src} > ${net.dst}`)
+    parts.push(ports ? `${endpoint(net.src, ports.src!)} > ${endpoint(net.dst, ports.dst!)}` : `${net.src} > ${net.dst}`)
     parts.push(`ttl ${net.ttl}`)
     if (net.fragment) parts.push(`fragment at ${net.fragment.offset}${net.fragment.more ? ' and more' : ''}`)
   }
-  for (const layer of layers) {
-    if (layer.type === 'arp')
-      parts.push(
-        layer.kind === 'request'
-          ? `ARP who has ${layer.targetIp}? tell ${layer.senderIp}`
-          : `ARP ${layer.senderIp} is at ${layer.senderMac}`,
-      )
-    else if (layer.type === 'icmp' || layer.type === 'icmpv6') parts.push(icmpWords(layer))
-    else if (layer.type === 'tcp') parts.push(tcpWords(layer, payload))
-    else if (layer.type === 'udp' && !layers.some((l) => l.type === 'vxlan')) parts.push(`UDP ${payload} bytes`)
-    else if (layer.type === 'vxlan') parts.push(`VXLAN ${layer.vni}`)
-    else if (layer.type === 'gre') parts.push(layer.key === undefined ? 'GRE' : `GRE key ${layer.key}`)
-  }
+  // The datagram a tunnel's header comes in is the tunnel's own matter.
+  const own = layers.some((l) => headerOf(l).encapsulates) ? layers.filter((l) => l.type !== 'udp') : layers
+  const told = own.flatMap((l) => headerOf(l).capture?.(l, payload) ?? [])
+  const about = layers.flatMap((l) => ('quoted' in l ? (l.quoted?.find(isIp) ?? []) : []))
+  parts.push(...told, ...about.map((ip) => `about ${ip.src} > ${ip.dst}`))
   if (isIp(last)) parts.push('IPIP')
-  else if (net && last?.type === 'payload' && !upper && !layers.some((l) => l.type === 'icmp' || l.type === 'icmpv6'))
-    parts.push(`protocol ${net.protocol}, ${payload} bytes`)
+  else if (net && last?.type === 'payload' && told.length === 0) parts.push(`protocol ${net.protocol}, ${payload} bytes`)
   else if (!net && frame && last?.type === 'payload')
     parts.push(`ethertype 0x${frame.etherType.toString(16).padStart(4, '0')}, ${payload} bytes`)
   return parts.join(' ')

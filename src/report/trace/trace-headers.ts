@@ -1,6 +1,8 @@
 /** A packet's headers on a line: each tunnel drawn around what it carries, what changed since the last device in colour. */
 import type { ChalkInstance } from 'chalk'
-import type { Layer } from '../../packet/layers.ts'
+import { headerOf, isIp, type Layer } from '../../packet/headers.ts'
+import { IP_IN_IP } from '../../packet/ipip.ts'
+import { opensTunnel } from '../../packet/tunnels.ts'
 
 /** Headers as words, changed values highlighted against the packet one device earlier. */
 export function headers(layers: readonly Layer[], before: readonly Layer[], chalk: ChalkInstance): string[] {
@@ -11,48 +13,14 @@ export function headers(layers: readonly Layer[], before: readonly Layer[], chal
     const old = before[i - shift]
     const isNew = !first && (i < shift || old?.type !== layer.type)
     const mark = (now: string, was: string | undefined): string => (first ? now : isNew || now !== was ? chalk.yellow(now) : now)
-    const words = show(layer, old && old.type === layer.type ? old : undefined, mark, layers[i + 1])
+    const was = old?.type === layer.type ? old : undefined
+    const header = headerOf(layer)
+    const opens = opensTunnel(layers, i)
+    const carries = opens || (layers[i + 1] !== undefined && headerOf(layers[i + 1]!).encapsulates !== undefined)
+    const line = header.trace(layer, (value) => mark(value(layer), was && value(was)), carries)
+    // IP in IP has no header that could say so; the others are drawn around what they carry.
+    const words = line !== undefined && opens ? `${line}${isIp(layer) ? ` ${IP_IN_IP}` : ' │'}` : line
     if (words === undefined) return []
     return [isNew ? chalk.yellow('▐') + words : words]
   })
 }
-
-type Mark = (now: string, was: string | undefined) => string
-
-function show(l: Layer, o: Layer | undefined, mark: Mark, next: Layer | undefined): string | undefined {
-  switch (l.type) {
-    case 'ethernet': {
-      const was = o?.type === 'ethernet' ? o : undefined
-      return `${mark(shortMac(l.src), was && shortMac(was.src))}>${mark(shortMac(l.dst), was && shortMac(was.dst))}`
-    }
-    case 'ipv4':
-    case 'ipv6': {
-      const was = o?.type === 'ipv4' || o?.type === 'ipv6' ? o : undefined
-      const tunnel = next?.type === 'ipv4' || next?.type === 'ipv6' ? ' ipip' : ''
-      return `${mark(l.src, was?.src)} > ${mark(l.dst, was?.dst)} ${mark(`ttl ${l.ttl}`, was && `ttl ${was.ttl}`)}${tunnel}`
-    }
-    case 'icmp':
-    case 'icmpv6':
-      return l.kind
-    case 'tcp': {
-      const was = o?.type === 'tcp' ? o : undefined
-      return `${mark(String(l.srcPort), was && String(was.srcPort))}>${mark(String(l.dstPort), was && String(was.dstPort))} ${l.flags.join('+').toUpperCase()}`
-    }
-    case 'udp': {
-      const was = o?.type === 'udp' ? o : undefined
-      if (next?.type === 'vxlan') return `udp ${l.dstPort}`
-      return `udp ${mark(String(l.srcPort), was && String(was.srcPort))}>${mark(String(l.dstPort), was && String(was.dstPort))}`
-    }
-    case 'vxlan':
-      return `vxlan ${l.vni} │`
-    case 'gre':
-      return `gre${l.key === undefined ? '' : ` key ${l.key}`} │`
-    case 'arp':
-      return l.kind === 'request' ? `who has ${l.targetIp}?` : `${l.senderIp} is ${l.senderMac}`
-    case 'payload':
-      return undefined
-  }
-}
-
-/** The last three bytes tell the lab's MACs apart well enough for one line; all six are in the JSON. */
-const shortMac = (mac: string): string => (mac.startsWith('02:') ? `${mac.slice(3, 5)}:${mac.slice(9)}` : mac)

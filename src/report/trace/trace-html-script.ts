@@ -6,14 +6,14 @@ function layerRow(layer, wrapped) {
   const fields = h('span', { class: 'fields' }, ...layer.fields.map(([label, value, changed]) =>
     h('span', {}, h('i', {}, label + ' '), h(changed ? 'mark' : 'span', changed ? { title: 'changed since the hop before', class: 'mono' } : { class: 'mono' }, value))))
   const size = layer.bytes === null || layer.type === 'payload' ? '' : layer.bytes + ' B'
-  return h('div', { class: 'layer ' + layer.type + ' ' + layer.state + (wrapped ? ' wrap' : '') }, h('b', {}, layer.name), fields,
+  return h('div', { class: 'layer ' + layer.type + (layer.tunnel ? ' encapsulation ' : ' ') + layer.state + (wrapped ? ' wrap' : '') }, h('b', {}, layer.name), fields,
     layer.state === 'added' ? h('span', { class: 'tag' }, 'new') : h('span', { class: 'bytes' }, size))
 }
 
 const tallest = Math.max(1, ...steps.map((x) => x.layers.length))
 function showPacket(step) {
   const wrapEnd = step.tunnel ? step.layers.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6') : -1
-  const rows = step.layers.map((l, i) => layerRow(l, i < wrapEnd && !(step.layers[i].type === 'ethernet' && step.layers.slice(0, i).some((o) => o.type === 'vxlan'))))
+  const rows = step.layers.map((l, i) => layerRow(l, i < wrapEnd && !(i > 0 && l.type === 'ethernet')))
   const gone = step.gone.length && !step.drop ? [h('div', { class: 'gone' }, 'Taken off: ', h('s', {}, step.gone.join(', ')))] : []
   $('stack').style.minHeight = tallest * 39 + 'px'
   $('stack').replaceChildren(...gone, ...rows, ...(rows.length ? [] : [h('p', { class: 'hint' }, step.drop ? 'Never seen on any device.' : 'Not seen here; it must have passed.')]))
@@ -52,7 +52,7 @@ function place(step) {
   const { point, nodes, tunnels, trail, dots, token, at } = drawn
   const here = point(step.place)
   token.style.transform = 'translate(' + here.x + 'px, ' + here.y + 'px)'
-  dress(token, step)
+  drawHeaders(token, step)
   const passed = steps.slice(0, current + 1).filter((x) => x.leg === step.leg && x.stage === step.stage).map((x) => x.place)
   trail.setAttribute('points', passed.map((p) => point(p).x + ',' + point(p).y).join(' '))
   nodes.forEach((n, k) => n.classList.toggle('here', k === step.place[0]))

@@ -118,11 +118,11 @@ function draw(index) {
 }
 
 /** The packet in small: one bar a header, outermost first. */
-function dress(token, step) {
+function drawHeaders(token, step) {
   const parts = step.layers.length ? step.layers : []
   const width = Math.max(16, parts.length * 9 + 3)
   token.replaceChildren(s('rect', { class: 'back', x: -width / 2 - 3, y: -12, width: width + 6, height: 24, rx: 6 }))
-  parts.forEach((l, i) => token.append(s('rect', { class: 'part ' + l.type, x: -width / 2 + 2 + i * 9, y: -8, width: 7, height: 16, rx: 1.5 })))
+  parts.forEach((l, i) => token.append(s('rect', { class: 'part ' + l.type + (l.tunnel ? ' encapsulation' : ''), x: -width / 2 + 2 + i * 9, y: -8, width: 7, height: 16, rx: 1.5 })))
   token.classList.toggle('died', step.drop)
   if (step.drop) token.replaceChildren(s('circle', { class: 'back', r: 16 }), s('path', { class: 'cross', d: 'M-6 -6l12 12m0 -12l-12 12' }))
 }

@@ -5,7 +5,7 @@ export const STYLE = String.raw`
   --page: #f6f7f9; --card: #ffffff; --ink: #16202c; --soft: #526070; --faint: #5f6a79; --line: #d9dfe6; --wire: #aab4c0;
   --accent: #1d5fd1; --accent-soft: #e6eefc; --good: #0b7a4b; --good-soft: #e3f5ec; --bad: #c4162a; --bad-soft: #fdeaec;
   --warn: #8a5a00; --warn-soft: #fdf2dc; --mark: #fff0b8; --mark-ink: #4a3600; --tunnel: #7b3fc4;
-  --ethernet: #566579; --arp: #566579; --ip: #1d5fd1; --tcp: #0b6c75; --udp: #0b6c75; --icmp: #0b7a4b; --vxlan: #7b3fc4; --gre: #7b3fc4; --payload: #b3bcc7;
+  --ethernet: #566579; --arp: #566579; --ip: #1d5fd1; --tcp: #0b6c75; --udp: #0b6c75; --icmp: #0b7a4b; --encapsulation: #7b3fc4; --payload: #b3bcc7;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", "Roboto Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
 }
@@ -14,7 +14,7 @@ export const STYLE = String.raw`
     --page: #0f141b; --card: #171e27; --ink: #e6ebf1; --soft: #a3b0bf; --faint: #8b97a6; --line: #2a3441; --wire: #4a5768;
     --accent: #7fb0ff; --accent-soft: #1b2b45; --good: #5fd39a; --good-soft: #12301f; --bad: #ff7b86; --bad-soft: #3a161b;
     --warn: #f0bf61; --warn-soft: #35280f; --mark: #4c3d0c; --mark-ink: #ffe9a8; --tunnel: #c59bff;
-    --ethernet: #93a1b3; --arp: #93a1b3; --ip: #7fb0ff; --tcp: #58c8d2; --udp: #58c8d2; --icmp: #5fd39a; --vxlan: #c59bff; --gre: #c59bff; --payload: #5d6a79;
+    --ethernet: #93a1b3; --arp: #93a1b3; --ip: #7fb0ff; --tcp: #58c8d2; --udp: #58c8d2; --icmp: #5fd39a; --encapsulation: #c59bff; --payload: #5d6a79;
   }
 }
 * { box-sizing: border-box; }
@@ -80,7 +80,7 @@ button { font: inherit; color: inherit; }
 .tag { font-size: 11px; font-weight: 600; color: var(--tone); white-space: nowrap; }
 .stack .gone { color: var(--soft); font-size: 13px; padding: 2px 0 4px; } .stack .gone s { color: var(--faint); }
 @keyframes appear { from { opacity: 0.25; } }
-.ethernet { --tone: var(--ethernet); } .arp { --tone: var(--arp); } .ipv4, .ipv6 { --tone: var(--ip); } .tcp { --tone: var(--tcp); } .udp { --tone: var(--udp); } .icmp, .icmpv6 { --tone: var(--icmp); } .vxlan { --tone: var(--vxlan); } .gre { --tone: var(--gre); } .payload { --tone: var(--payload); }
+.ethernet { --tone: var(--ethernet); } .arp { --tone: var(--arp); } .ipv4, .ipv6 { --tone: var(--ip); } .tcp { --tone: var(--tcp); } .udp { --tone: var(--udp); } .icmp, .icmpv6 { --tone: var(--icmp); } .encapsulation { --tone: var(--encapsulation); } .payload { --tone: var(--payload); }
 .token rect.part { fill: var(--tone); }
 .decisions { list-style: none; margin: 0; padding: 0; display: grid; gap: 12px; }
 .decisions li { display: grid; grid-template-columns: 82px minmax(0, 1fr); gap: 2px 12px; } .decisions .what { font-weight: 600; font-size: 13px; }

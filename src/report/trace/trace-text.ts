@@ -1,6 +1,6 @@
 /** The result on one screen: a line a device, indented by node, what changed highlighted, the end unmistakable. */
 import type { ChalkInstance } from 'chalk'
-import type { Layer } from '../../packet/layers.ts'
+import type { Layer } from '../../packet/headers.ts'
 import type { Decision, Hop, TraceResult } from '../../trace/result.ts'
 import { withoutFolders } from '../formats/folders.ts'
 import { headers } from './trace-headers.ts'

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { tunnelPorts } from '../../backends/index.ts'
+import type { TunnelPorts } from '../../packet/headers.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import type { Applied } from '../../state/store.ts'
 import { captureFilter } from './bpf.ts'
@@ -44,10 +46,10 @@ const SENDING = 3000
 /** Between two looks at the evidence while nothing comes in, milliseconds. */
 const LOOK = 40
 
-function identityOf(options: ProbeOptions, vxlanPorts: readonly number[]): Identity {
+function identityOf(options: ProbeOptions, ports: TunnelPorts): Identity {
   // Above the ports the kernel hands out by itself (ip_local_port_range ends at 60999).
   const id = 61_000 + (randomBytes(2).readUInt16BE() % (4500 - options.count))
-  return { protocol: options.protocol, id, count: options.count, port: options.port, marker: randomBytes(4), vxlanPorts }
+  return { protocol: options.protocol, id, count: options.count, port: options.port, marker: randomBytes(4), ports }
 }
 
 function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Buffer {
@@ -55,11 +57,6 @@ function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Bu
   const payload = Buffer.alloc(Math.max(5, options.size - headers), 'netlab trace ')
   identity.marker.copy(payload)
   return payload
-}
-
-const vxlanPortsOf = (places: Places): number[] => {
-  const ports = places.objects.flatMap((o) => (o.kind === 'link' && o.type === 'vxlan' ? [o.port] : []))
-  return [...new Set([...ports, 8472, 4789])]
 }
 
 const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`)
@@ -76,7 +73,7 @@ export async function gather(
 ): Promise<TraceEvidence> {
   const { family } = from
   const places = new Places(lab, objects)
-  const identity = identityOf(options, vxlanPortsOf(places))
+  const identity = identityOf(options, tunnelPorts(lab))
   const ns = from.node.netns
   // Before anything is started: it may throw, and then there is nothing to end.
   const way = probeScope(lab, from.node, to)
@@ -97,7 +94,6 @@ export async function gather(
     captureFilter({
       ...identity,
       marker: identity.marker.readUInt32BE(),
-      vxlanPort: identity.vxlanPorts[0]!,
       answerPorts: to.flow ? endpointsBehind(lab, to.address, to.flow).map((e) => e.port) : [],
       translated: way.translated,
     }),

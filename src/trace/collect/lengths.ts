@@ -1,9 +1,11 @@
 /** Which lengths the probe and what belongs to it can have on a device: the filter of the device events. */
 
+import { tunnelForms } from '../../packet/tunnels.ts'
+
 /** Without the Ethernet header (frames coming in) and with it (going out). */
 const LINK = [0, 14]
-/** What tunnels add: none, IPIP, GRE, GRE with key, VXLAN over IPv4. */
-const TUNNELS = [0, 20, 24, 28, 50]
+/** What tunnels add: none, or any over IPv4. */
+const TUNNELS = [0, ...new Set(tunnelForms({}).map((t) => 20 + t.length))]
 
 export function lengthsOf({
   protocol,

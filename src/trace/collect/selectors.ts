@@ -1,19 +1,12 @@
 /** The probe as netfilter can match it without connection tracking: by marker or ports, bare, inside a tunnel, or quoted in an ICMP error. */
+import { tunnelForms } from '../../packet/tunnels.ts'
 import { sequenceNumbers, type Identity } from '../diagnose/identity.ts'
 import type { Match, Selector } from './netlink.ts'
 
-const PROTOCOL = { icmp: 1, ipip: 4, tcp: 6, udp: 17, gre: 47, icmpv6: 58 } as const
+const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const
 const u16 = (n: number): Buffer => Buffer.from([n >> 8, n & 255])
 const u32 = (n: number): Buffer => Buffer.from([n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255])
 const at = (offset: number, value: Buffer): Match => ({ base: 'transport', offset, value })
-
-/** Bytes from the end of the outer IP header to the inner IP header. */
-const TUNNELS = [
-  { name: 'vxlan', protocol: PROTOCOL.udp, inner: 8 + 8 + 14 },
-  { name: 'gre', protocol: PROTOCOL.gre, inner: 4 },
-  { name: 'gre with key', protocol: PROTOCOL.gre, inner: 8 },
-  { name: 'ipip', protocol: PROTOCOL.ipip, inner: 0 },
-] as const
 
 /** Packets to trace through the rules. `family` is the probe's; tunnels are IPv4 outside. */
 export function selectors(probe: Identity, family: 4 | 6): Selector[] {
@@ -29,12 +22,14 @@ export function selectors(probe: Identity, family: 4 | 6): Selector[] {
     return [...ports, ...numbers]
   }
   const bare = marks(0).map((matches): Selector => ({ family, protocol: l4, matches }))
-  const tunnelled = TUNNELS.flatMap((t) =>
-    marks(t.inner + header).map((m): Selector => ({
-      family: 4,
-      protocol: t.protocol,
-      matches: t.name === 'vxlan' ? [at(2, u16(probe.vxlanPorts[0] ?? 8472)), ...m] : m,
-    })),
+  const tunnelled = tunnelForms(probe.ports).flatMap((t) =>
+    t.inside === undefined || t.inside === family
+      ? marks(t.length + header).map((m): Selector => ({
+          family: 4,
+          protocol: t.ipProtocol,
+          matches: t.udpPort === undefined ? m : [at(2, u16(t.udpPort)), ...m],
+        }))
+      : [],
   )
   const icmp = family === 4 ? PROTOCOL.icmp : PROTOCOL.icmpv6
   const errors = (family === 4 ? [3, 11] : [1, 2, 3]).flatMap((type) =>

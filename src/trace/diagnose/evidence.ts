@@ -5,6 +5,7 @@ import { chain } from './chain.ts'
 import type { CountedRule, NativeRule } from '../collect/counters.ts'
 import type { Frame, HeardTrace } from '../collect/packet-listener.ts'
 import type { KernelEvent } from '../collect/events.ts'
+import { tunnelForms } from '../../packet/tunnels.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
 import type { LiveState } from '../predict/live-state.ts'
 import type { Expectation } from '../predict/probe-scope.ts'
@@ -147,8 +148,9 @@ export class TraceEvidence {
     if (!network || !transport || network.length < 20 || network[0]! >> 4 !== 4) return false
     const protocol = network[9]!
     const port = transport.length >= 4 ? transport.readUInt16BE(2) : 0
-    const added =
-      protocol === 17 && this.parts.identity.vxlanPorts.includes(port) ? [50, 36] : protocol === 47 ? [24, 28] : protocol === 4 ? [20] : []
+    const forms = tunnelForms(this.parts.identity.ports).filter((t) => t.ipProtocol === protocol && (t.udpPort ?? port) === port)
+    // Without the Ethernet header inside, too: it may not have been written yet.
+    const added = forms.flatMap(({ length }) => (length > 14 ? [20 + length, 6 + length] : [20 + length]))
     const inner = this.forward.at(-1)?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
     const length = network.readUInt16BE(2)
     return inner !== undefined && added.some((n) => inner.length + n === length)

@@ -4,7 +4,7 @@
  */
 import type { Frame } from '../collect/packet-listener.ts'
 import { decode } from '../../packet/decode.ts'
-import type { IcmpLayer, Layer, TcpLayer, UdpLayer } from '../../packet/layers.ts'
+import type { IcmpLayer, Layer, TcpLayer, TunnelPorts, UdpLayer } from '../../packet/headers.ts'
 import type { Capture } from '../result.ts'
 
 export interface Identity {
@@ -15,7 +15,8 @@ export interface Identity {
   readonly port: number
   /** First bytes of the payload. */
   readonly marker: Buffer
-  readonly vxlanPorts: readonly number[]
+  /** UDP ports of the lab's tunnels. */
+  readonly ports: TunnelPorts
 }
 
 /** A capture, and which of the probes it is about. */
@@ -52,7 +53,7 @@ export class Recognizer {
   /** Frames of the probe, in order of time. */
   recognize(frames: readonly Frame[], nodeOf: (ns: string) => string): Sighting[] {
     const decoded = frames
-      .map((f, i) => ({ f, i, layers: decode(f.bytes, f.hardware, { vxlanPorts: this.#probe.vxlanPorts }) }))
+      .map((f, i) => ({ f, i, layers: decode(f.bytes, f.hardware, { ports: this.#probe.ports }) }))
       .sort((a, b) => (a.f.at < b.f.at ? -1 : a.f.at > b.f.at ? 1 : a.i - b.i))
     for (const { f, layers } of decoded) this.#learn(f.bytes, layers)
     return decoded.flatMap(({ f, layers }): Sighting[] => {

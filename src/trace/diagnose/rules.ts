@@ -3,6 +3,7 @@
  * and put into the words `iptables-save` or `nft list ruleset` has for them.
  */
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
+import { headerOf } from '../../packet/headers.ts'
 import type { PacketListener, HeardTrace } from '../collect/packet-listener.ts'
 import type { Sighting } from './identity.ts'
 import { familyNumber } from '../collect/netlink.ts'
@@ -76,7 +77,7 @@ export function packetOf(g: RuleGroup, sightings: readonly Sighting[]): Sighting
     // What an error quotes is not the packet itself.
     if (s.role === 'error') return false
     for (const layer of s.layers) {
-      if (layer.type === 'vxlan' || layer.type === 'gre') {
+      if (headerOf(layer).encapsulates) {
         start = s.bytes.indexOf(header.subarray(2, 8), start + 20) - 2
         return start > 0 && same(s.bytes, start)
       }

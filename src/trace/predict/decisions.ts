@@ -6,7 +6,7 @@ import type { PredictedPath } from './path.ts'
 import { verdictOf } from '../diagnose/rules.ts'
 import type { TraceEvidence } from '../diagnose/evidence.ts'
 import type { Decision } from '../result.ts'
-import type { Layer } from '../../packet/layers.ts'
+import { tunnelsOf } from '../../packet/tunnels.ts'
 
 const ipOf = (s: Sighting) => s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
 /** Ports of the innermost packet; those of a tunnel around it are the tunnel's own business. */
@@ -15,16 +15,6 @@ const portsOf = (s: Sighting) =>
     .slice(s.layers.findLastIndex((l) => l.type === 'ipv4' || l.type === 'ipv6'))
     .findLast((l) => l.type === 'tcp' || l.type === 'udp')
 const depth = (s: Sighting): number => s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length
-
-/** Names of the tunnels around a packet, outermost first: `vxlan 1`, `gre`, `ipip`. */
-function tunnelsOf(layers: readonly Layer[]): string[] {
-  return layers.flatMap((l, i): string[] => {
-    if (l.type === 'vxlan') return [`vxlan ${l.vni}`]
-    if (l.type === 'gre') return [l.key === undefined ? 'gre' : `gre key ${l.key}`]
-    const next = layers[i + 1]
-    return (l.type === 'ipv4' || l.type === 'ipv6') && (next?.type === 'ipv4' || next?.type === 'ipv6') ? ['ipip'] : []
-  })
-}
 
 /** An end of the packet, with its port where it has one. */
 const end = (s: Sighting, side: 'src' | 'dst'): string => {
@@ -62,10 +52,11 @@ function between(s: Sighting, next: Sighting): Decision[] {
   if (depth(next) > depth(s))
     list.push({
       kind: 'encap',
-      text: `into ${tunnelsOf(next.layers)[0] ?? 'a tunnel'}: ${outer(next)?.src} > ${outer(next)?.dst}`,
+      text: `into ${tunnelsOf(next.layers)[0]?.label ?? 'a tunnel'}: ${outer(next)?.src} > ${outer(next)?.dst}`,
       evidence: 'captured',
     })
-  if (depth(next) < depth(s)) list.push({ kind: 'decap', text: `out of ${tunnelsOf(s.layers)[0] ?? 'the tunnel'}`, evidence: 'captured' })
+  if (depth(next) < depth(s))
+    list.push({ kind: 'decap', text: `out of ${tunnelsOf(s.layers)[0]?.label ?? 'the tunnel'}`, evidence: 'captured' })
   return list
 }
 

@@ -2,7 +2,7 @@
 import type { HeaderPattern } from '../../backends/backend.ts'
 import { carriage } from '../../backends/index.ts'
 import type { Host, Lab } from '../../lab/lab.ts'
-import type { Layer } from '../../packet/layers.ts'
+import { isIp, labelOf, type Layer } from '../../packet/headers.ts'
 import type { Heard, Seen } from './underlay.ts'
 
 /** Headers around a packet: those between the underlay's Ethernet header and the packet's own IP header. */
@@ -16,9 +16,6 @@ export interface Encapsulation {
   readonly dst: string
   readonly layers: readonly Layer[]
 }
-
-type IpLayer = Extract<Layer, { type: 'ipv4' | 'ipv6' }>
-const isIp = (l: Layer | undefined): l is IpLayer => l?.type === 'ipv4' || l?.type === 'ipv6'
 
 /** A frame taken apart; undefined for what is not IP. */
 export function encapsulation({ host, direction, layers }: Seen): Encapsulation | undefined {
@@ -45,26 +42,11 @@ const fits = (layer: Layer | undefined, { type, fields = {} }: HeaderPattern): b
 /** `ipv4 > udp 8472 > vxlan 1 > ethernet`, or `nothing`. */
 export function headersText(headers: readonly Layer[]): string {
   if (headers.length === 0) return 'nothing'
-  const more = (l: Layer): string =>
-    l.type === 'udp' ? ` ${l.dstPort}` : l.type === 'vxlan' ? ` ${l.vni}` : l.type === 'gre' && l.key !== undefined ? ` ${l.key}` : ''
-  return headers.map((l) => `${l.type}${more(l)}`).join(' > ')
+  return headers.map(labelOf).join(' > ')
 }
 
 const patternText = (pattern: readonly HeaderPattern[]): string =>
-  pattern.length === 0
-    ? 'nothing'
-    : pattern
-        .map(
-          (p) =>
-            `${p.type}${
-              ['udp', 'vxlan', 'gre'].includes(p.type)
-                ? Object.values(p.fields ?? {})
-                    .map((v) => ` ${v}`)
-                    .join('')
-                : ''
-            }`,
-        )
-        .join(' > ')
+  pattern.map((p) => labelOf({ type: p.type, ...p.fields })).join(' > ') || 'nothing'
 
 /** Why a packet wears something else than declared; undefined if it does not. */
 export function headerMismatch(lab: Lab, from: Host, to: Host, w: Encapsulation): string | undefined {

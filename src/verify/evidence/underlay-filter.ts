@@ -2,7 +2,7 @@
  * The classic BPF program that watches a host's link to the underlay while the lab is asked: it lets through what must
  * never be there, so that a busy link costs nothing. Loads are relative to the network header, as in a trace's filter.
  */
-import { AND, Assembler, IFINDEX, JEQ, LD_W_ABS, LDH_ABS, NET, PROTOCOL, RET } from '../../trace/collect/bpf-code.ts'
+import { AND, Assembler, IFINDEX, JEQ, LD_W_ABS, LDH_ABS, NET, PROTOCOL, RET } from '../../packet/bpf.ts'
 import { parseCidr, type Cidr } from '../../topology/address.ts'
 
 export interface Forbidden {

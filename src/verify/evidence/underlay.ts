@@ -1,10 +1,11 @@
 /** Ears on the hosts' links to the underlay: one for what must never be there, one for the clothes a packet wears. */
+import { tunnelPorts } from '../../backends/index.ts'
 import { UPLINK } from '../../lab/lab.ts'
 import type { Applied } from '../../state/store.ts'
 import { captureFilter } from '../../trace/collect/bpf.ts'
 import { PacketListener, type Frame } from '../../trace/collect/packet-listener.ts'
 import { decode } from '../../packet/decode.ts'
-import type { Layer } from '../../packet/layers.ts'
+import type { Layer } from '../../packet/headers.ts'
 import type { Readings } from './readings.ts'
 import { underlayFilter, type Forbidden } from './underlay-filter.ts'
 
@@ -29,11 +30,6 @@ const MARKER = Buffer.from('netl').readUInt32BE()
 /** More would only say the same. */
 const MAX_FRAMES = 20_000
 
-/** UDP ports of the lab's VXLAN devices. */
-const vxlanPorts = ({ objects }: Applied): number[] => [
-  ...new Set(objects.flatMap((o) => (o.kind === 'link' && o.type === 'vxlan' ? [o.port] : []))),
-]
-
 /** Listens until it is ended; the process behind it leaves with netlab. */
 export class UnderlayEar {
   readonly #ear = new PacketListener()
@@ -54,10 +50,10 @@ export class UnderlayEar {
 
   /** For questions of ours, bare or in a tunnel: echoes and datagrams by their payload, TCP by how it begins and ends. */
   async listen(): Promise<void> {
-    const vxlanPort = vxlanPorts(this.#applied)[0] ?? 8472
+    const ports = tunnelPorts(this.#applied.lab)
     const spaces = this.#applied.lab.hosts.map((h) => h.netns)
     for (const protocol of ['tcp', 'udp'] as const)
-      await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, vxlanPort, translated: true }))
+      await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
   }
 
   /** What was heard. Whoever asks again, as who cleans up does, gets the same. */
@@ -69,14 +65,14 @@ export class UnderlayEar {
     const losses = await this.#ear.end()
     const { hosts } = this.#applied.lab
     const names = new Map(hosts.map((h) => [h.netns, h.name]))
-    const ports = vxlanPorts(this.#applied)
+    const ports = tunnelPorts(this.#applied.lab)
     const see = (f: Frame): Seen[] =>
       f.device === UPLINK && !f.otherHost
         ? [
             {
               host: names.get(f.ns)!,
               direction: f.direction,
-              layers: decode(f.bytes, f.hardware, ports.length > 0 ? { vxlanPorts: ports } : {}),
+              layers: decode(f.bytes, f.hardware, { ports }),
             },
           ]
         : []

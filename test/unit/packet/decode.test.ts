@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, draftLength } from '../../../src/packet/decode.ts'
-import type { Layer } from '../../../src/packet/layers.ts'
+import type { Layer } from '../../../src/packet/headers.ts'
 import { ip6Text } from '../../../src/packet/text.ts'
 import { address, error4, FRAMES, hex, ip4, ping4 } from './frames.ts'
 
@@ -166,7 +166,10 @@ describe('one of everything', () => {
 
   test('a port is VXLAN where the lab says so, and only with a valid header', () => {
     const { bytes } = FRAMES['vxlan']!
-    expect(types(decode(bytes, 1, { vxlanPorts: [4789] }))).toBe('ethernet ipv4 udp payload')
+    const elsewhere = Buffer.from(bytes)
+    elsewhere.writeUInt16BE(7777, 14 + 20 + 2)
+    expect(types(decode(elsewhere, 1))).toBe('ethernet ipv4 udp payload')
+    expect(types(decode(elsewhere, 1, { ports: { 7777: 'vxlan' } }))).toBe(types(decode(bytes, 1)))
     const invalid = Buffer.from(bytes)
     invalid[14 + 20 + 8] = 0
     expect(types(decode(invalid, 1))).toBe('ethernet ipv4 udp payload')
@@ -203,7 +206,7 @@ describe('one of everything', () => {
       { type: 'payload', length: 8 },
     ])
     expect(types(decode(outer('4000 0800 00000000 45'), 768))).toBe('ipv4 gre payload')
-    expect(types(decode(ip4('10.0.0.1', '10.0.0.2', 132, Buffer.alloc(12)), 768))).toBe('ipv4 payload')
+    expect(types(decode(ip4('10.0.0.1', '10.0.0.2', 89, Buffer.alloc(12)), 768))).toBe('ipv4 payload')
     expect(types(decode(hex('ffffffffffff 02000000000a 0806 0001 0800 06 04 0008' + '00'.repeat(20)), 1))).toBe('ethernet payload')
     expect(decode(ip4('10.0.0.1', '10.0.0.2', 1, hex('0d00 0000 00000000')), 768)[1]).toMatchObject({ kind: 'type 13' })
   })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { decode } from '../../../src/packet/decode.ts'
-import type { Layer } from '../../../src/packet/layers.ts'
+import type { Layer } from '../../../src/packet/headers.ts'
 import { FRAMES } from './frames.ts'
 import { noTshark, pcap, tsharkFields } from './pcap.ts'
 

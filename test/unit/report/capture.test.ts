@@ -70,7 +70,12 @@ describe('a line', () => {
       f.eth(f.A, f.B, 0x800, f.ip4(P, Q, 17, Buffer.alloc(16), { offset: 1480, more: true })),
       `${P} > ${Q} ttl 64 fragment at 1480 and more protocol 17, 16 bytes`,
     ],
-    ['another protocol', f.eth(f.A, f.B, 0x800, f.ip4(P, Q, 132, Buffer.alloc(12))), `${P} > ${Q} ttl 64 protocol 132, 12 bytes`],
+    ['another protocol', f.eth(f.A, f.B, 0x800, f.ip4(P, Q, 89, Buffer.alloc(12))), `${P} > ${Q} ttl 64 protocol 89, 12 bytes`],
+    [
+      'SCTP',
+      f.eth(f.A, f.B, 0x800, f.ip4(P, Q, 132, Buffer.from('0fa00050000000000000000001000014', 'hex'))),
+      `${P}:4000 > ${Q}:80 ttl 64 SCTP INIT`,
+    ],
     ['no IP at all', f.eth(f.A, f.B, 0x88cc, Buffer.alloc(20)), `${f.A} > ${f.B} ethertype 0x88cc, 20 bytes`],
     ['cut short', Buffer.from([1, 2, 3]), ''],
   ])('%s', (_, bytes, text) => expect(words(bytes)).toBe(text))

@@ -34,7 +34,7 @@ const probe = (more: Partial<ProbeIdentity>): ProbeIdentity => ({
   count: 1,
   port: 53,
   marker: 0x01020304,
-  vxlanPort: 8472,
+  ports: {},
   translated: false,
   ...more,
 })

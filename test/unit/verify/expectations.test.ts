@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
-import type { Layer } from '../../../src/packet/layers.ts'
+import type { Layer } from '../../../src/packet/headers.ts'
 import type { Answer } from '../../../src/verify/probing/question.ts'
 import { findings, testPlanOf, withId, type World } from './promised.ts'
 

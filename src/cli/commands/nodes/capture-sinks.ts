@@ -1,4 +1,5 @@
 /** Where captured packets go: to the terminal as lines, to a file or a pipe as pcapng, or to Wireshark. */
+import { tunnelPorts } from '../../../backends/index.ts'
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { whereOf, type Frame } from '../../../capture/tap.ts'
@@ -8,7 +9,7 @@ import { PcapngStream } from '../../../report/formats/pcapng-stream.ts'
 import { chalkFor, writeOut } from '../../../report/formats/terminal.ts'
 import type { Applied } from '../../../state/store.ts'
 import { decode } from '../../../packet/decode.ts'
-import { vxlanPorts, type Listens } from './capture-words.ts'
+import type { Listens } from './capture-words.ts'
 import { Exit, failure, type Failure } from '../../failure.ts'
 
 export interface SinkOptions {
@@ -41,13 +42,13 @@ const written = (): Promise<void> => new Promise((resolve) => process.stdout.wri
 
 function terminal(applied: Applied, widest: number, ether: boolean): Sink {
   const chalk = chalkFor(process.stdout)
-  const ports = { vxlanPorts: vxlanPorts(applied) }
+  const options = { ports: tunnelPorts(applied.lab) }
   let where = widest
   return {
     write: (frames) => {
       const lines = frames.map((f) => {
         where = Math.max(where, f.node.length + 1 + f.device.length)
-        const layers = decode(f.bytes, f.hardware, ports)
+        const layers = decode(f.bytes, f.hardware, options)
         return `${captureLine({ ...f, layers, length: f.bytes.length }, { chalk, ether, where })}\n`
       })
       return lines.length > 0 ? writeOut([lines.join('')]) : Promise.resolve()

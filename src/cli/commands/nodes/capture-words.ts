@@ -1,5 +1,6 @@
 /** What the words of a `netlab capture` line mean: where to listen, and what to keep. */
 import { existsSync } from 'node:fs'
+import { tunnelPorts } from '../../../backends/index.ts'
 import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter } from '../../../capture/filter.ts'
 import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
@@ -82,16 +83,11 @@ async function devicesOf(namespaces: ReadonlySet<string>): Promise<Map<string, s
   return found
 }
 
-/** UDP ports that carry VXLAN in this lab, and those that do everywhere. */
-export const vxlanPorts = ({ objects }: Applied): number[] => [
-  ...new Set([8472, 4789, ...objects.flatMap((o) => (o.kind === 'link' && o.type === 'vxlan' ? [o.port] : []))]),
-]
-
 /** Which frames to keep. @throws Failure that points at what is wrong */
 export function filterFor(applied: Applied, text: string | undefined): (frame: Frame) => boolean {
   if (text === undefined) return () => true
   const filter = parsed(applied, text)
-  const options = { vxlanPorts: vxlanPorts(applied) }
+  const options = { ports: tunnelPorts(applied.lab) }
   return (frame) => filter(decode(frame.bytes, frame.hardware, options))
 }
 

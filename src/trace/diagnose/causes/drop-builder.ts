@@ -2,6 +2,7 @@
 import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject, Route } from '../../../kernel/objects.ts'
 import type { IpLink } from '../../../kernel/dumps/content.ts'
+import { tunnelsOf } from '../../../packet/tunnels.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
 import type { Sighting } from '../identity.ts'
@@ -80,8 +81,7 @@ export function outerAddresses(s: Sighting): { readonly src: string; readonly ds
   return ip && { src: ip.src, dst: ip.dst }
 }
 
-export const isTunnelled = (s: Sighting): boolean =>
-  s.layers.some((l) => l.type === 'vxlan' || l.type === 'gre') || s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6').length > 1
+export const isTunnelled = (s: Sighting): boolean => tunnelsOf(s.layers).length > 0
 
 /** The most specific route the lab asked for in a namespace towards an address. */
 export function askedRoute(evidence: TraceEvidence, ns: string, address: string): Route | undefined {

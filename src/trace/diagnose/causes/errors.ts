@@ -1,5 +1,5 @@
 /** An ICMP error about the probe was captured: the fallback where there are no kernel events, and for IPv6. */
-import type { IcmpLayer } from '../../../packet/layers.ts'
+import type { IcmpLayer } from '../../../packet/headers.ts'
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'

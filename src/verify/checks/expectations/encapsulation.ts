@@ -1,10 +1,10 @@
 /**
- * `wire:` of an expectation: what a packet must wear on the underlay, outermost first, as tunnels (`vxlan`, `gre`, `ipip`)
+ * `wire:` of an expectation: what a packet must wear on the underlay, outermost first, as tunnels (`vxlan`)
  * or header by header (`ipv4`, `udp`, `vxlan`, `ethernet`); nothing at all is `[]`. It is asked once more while the
  * hosts' links to the underlay are listened at.
  */
 import type { Lab } from '../../../lab/lab.ts'
-import type { Layer } from '../../../packet/layers.ts'
+import { tunnelsOf } from '../../../packet/tunnels.ts'
 import type { Case } from './expectations.ts'
 import type { Asked, Evidence } from '../../check-source.ts'
 import { addressesOfHost, expectedOutcomeOf } from '../services/expected-outcome.ts'
@@ -13,16 +13,6 @@ import { headersText, seenBetween, type Encapsulation } from '../../evidence/hea
 
 /** The question of a case that is listened for; a Service may answer it from another pod than the one before. */
 export const watchedOf = ({ questions }: Case): Asked => ({ ...questions[0]!, nth: 1000 })
-
-/** Headers around a packet as the tunnels they are. */
-export function tunnels(headers: readonly Pick<Layer, 'type'>[]): string[] {
-  const isIp = (i: number): boolean => headers[i]?.type === 'ipv4' || headers[i]?.type === 'ipv6'
-  return headers.flatMap(({ type }, i) => {
-    if (type === 'vxlan' || type === 'gre') return [type]
-    // An IP header right around another one, or around the packet itself.
-    return isIp(i) && (i === headers.length - 1 || isIp(i + 1)) ? ['ipip'] : []
-  })
-}
 
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((x, i) => x === b[i])
 
@@ -71,8 +61,11 @@ export function encapsulationMismatch(
     return { text: 'not seen on the underlay', isUnknown: false }
   }
   const wrong = seen.find(
-    ({ headers }) =>
-      !same(tunnels(headers), wire) &&
+    ({ headers, layers }) =>
+      !same(
+        tunnelsOf([...headers, ...layers]).map((t) => t.type),
+        wire,
+      ) &&
       !same(
         headers.map((h) => h.type),
         wire,

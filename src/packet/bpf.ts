@@ -17,7 +17,6 @@ export const LDH_ABS = 0x28
 const LDX_MEM = 0x61
 export const ST = 0x02
 export const LD_MEM = 0x60
-export const TAX = 0x07
 export const ADD_K = 0x04
 export const ADD_X = 0x0c
 export const AND = 0x54

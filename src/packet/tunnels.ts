@@ -1,0 +1,71 @@
+/** What carries packets inside packets, whichever it is: a header of its own, or an IP header right around another one. */
+import { HEADERS, headerOf, isIp, labelOf, udpPortsOf, type AnyHeader, type Layer, type TunnelPorts } from './headers.ts'
+import type { Encapsulation } from './header.ts'
+import { IP_IN_IP } from './ipip.ts'
+import { ipv4 } from './ipv4.ts'
+import { ipv6 } from './ipv6.ts'
+import { udp } from './udp.ts'
+
+/** Headers that carry whole packets or frames of others, and how. */
+export const encapsulations: readonly { readonly header: AnyHeader; readonly how: Encapsulation }[] = HEADERS.flatMap((h) => {
+  const header = headerOf(h)
+  return header.encapsulates ? [{ header, how: header.encapsulates }] : []
+})
+
+/** Whether a tunnel's header is here: one of its own, or an IP header right around another one. */
+export const opensTunnel = (layers: readonly Layer[], at: number): boolean =>
+  headerOf(layers[at]!).encapsulates !== undefined || (isIp(layers[at]) && isIp(layers[at + 1]))
+
+/** A tunnel around a packet. */
+export interface Tunnel {
+  /** `vxlan`; `ipip` for IP in IP. Devices of the kind have the same name. */
+  readonly type: string
+  /** The header that it ends with: its own, or the IP header right around another one. */
+  readonly layer: Layer
+  /** `vxlan 1`. */
+  readonly label: string
+  /** `VXLAN · VNI 1`. */
+  readonly title: string
+}
+
+/** The tunnels around a packet, outermost first. */
+export function tunnelsOf(layers: readonly Layer[]): Tunnel[] {
+  return layers.flatMap((layer, i): Tunnel[] => {
+    if (!opensTunnel(layers, i)) return []
+    if (isIp(layer)) return [{ type: IP_IN_IP, layer, label: IP_IN_IP, title: layers[i + 1]!.type === layer.type ? 'IPIP' : 'IPv6 in IP' }]
+    const header = headerOf(layer)
+    const told = header.fields(layer).flatMap(([field, value]) => (value === undefined ? [] : [`${field} ${value}`]))
+    return [{ type: layer.type, layer, label: labelOf(layer), title: [header.name, ...told].join(' · ') }]
+  })
+}
+
+/** A form in which packets are put into others: what announces it behind the outer IP header, and how far inside the packet is. */
+export interface TunnelForm {
+  readonly ipProtocol: number
+  readonly udpPort?: number
+  /** Bytes from the end of the outer IP header to the IP packet inside. */
+  readonly length: number
+  /** IP version of the packet inside; undefined: either. */
+  readonly inside?: 4 | 6
+}
+
+/** All forms there are. @param ports of the lab's tunnels */
+export function tunnelForms(ports: TunnelPorts): TunnelForm[] {
+  return [
+    ...encapsulations.flatMap(({ header, how }) =>
+      how.lengths.flatMap((length): TunnelForm[] => [
+        ...(header.after.ipProtocol ?? []).map((ipProtocol) => ({ ipProtocol, length })),
+        ...udpPortsOf(header, ports).map((udpPort) => ({
+          ipProtocol: udp.after.ipProtocol![0]!,
+          udpPort,
+          length: length + 8,
+        })),
+      ]),
+    ),
+    ...ipv4.after.ipProtocol!.map((ipProtocol): TunnelForm => ({ ipProtocol, length: 0, inside: 4 })),
+    ...ipv6.after.ipProtocol!.map((ipProtocol): TunnelForm => ({ ipProtocol, length: 0, inside: 6 })),
+  ]
+}
+
+/** What a header can be called in `expect`: tunnels, and headers one by one. */
+export const WIRE_NAMES: readonly string[] = [...HEADERS.map((h) => h.type), IP_IN_IP].filter((name) => name !== 'payload')
