@@ -1,7 +1,8 @@
 /** Is this machine able to run the lab? Asked before anything is created. */
 import { readFileSync } from 'node:fs'
 import type { Compiled } from '../compile/compile.ts'
-import { BASE_TOOLS, FEATURE_MODULES, FEATURE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/features/probe.ts'
+import { featureOf } from '../kernel/features/feature.ts'
+import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/features/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
 import { quote } from '../kernel/script.ts'
 import { learnedNeighbours } from '../lab/lab.ts'
@@ -50,7 +51,7 @@ export function requireOutside(): void {
 
 /** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */
 export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
-  const tools = [...BASE_TOOLS, ...compiled.needs.flatMap((f) => FEATURE_TOOLS[f] ?? [])]
+  const tools = [...BASE_TOOLS, ...compiled.needs.flatMap((f) => featureOf(f).tools ?? [])]
   const missing = [...new Set(tools)].filter((t) => !findTool(t))
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((t) => TOOL_PACKAGES[t] ?? t))].join(' ')
@@ -72,7 +73,7 @@ export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
       code: 'feature-missing',
       severity: 'error',
       message: `this kernel cannot do ${p.feature}: ${p.reason}`,
-      hint: `It needs ${FEATURE_MODULES[p.feature]}. A VM with a full kernel runs the lab without changing this machine: scripts/vm-run.sh netlab up …; \`netlab doctor\` shows what works here.`,
+      hint: `It needs ${featureOf(p.feature).needs}. A VM with a full kernel runs the lab without changing this machine: scripts/vm-run.sh netlab up …; \`netlab doctor\` shows what works here.`,
     })),
   )
 }

@@ -26,7 +26,7 @@ export interface ObserveOptions {
   readonly scope?: Scope
 }
 
-const kinds = KINDS as unknown as readonly ObjectKind<KernelObject>[]
+const kinds = KINDS as unknown as readonly ObjectKind<KernelObject, string>[]
 
 /** Objects by namespace they are in, and by kind. */
 function byNamespace(hints: readonly KernelObject[]): Map<string, Map<Kind, KernelObject[]>> {

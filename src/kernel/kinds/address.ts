@@ -23,12 +23,20 @@ export function addressObjects(ns: string, link: IpLink, isAsked: (address: stri
 
 const keyOf = (o: Pick<Address, 'ns' | 'dev' | 'address'>): string => `address ${o.ns} ${o.dev} ${o.address}`
 
-export const address: ObjectKind<Address> = {
+export const address: ObjectKind<Address, 'ipv6'> = {
   kind: 'address',
   key: keyOf,
   describe: (o) => `address ${o.address} on ${o.dev} in ${o.ns}`,
   stage: () => Stage.Config,
   device: (o) => o.dev,
+  features: [
+    {
+      name: 'ipv6',
+      purpose: 'IPv6 addresses',
+      probe: 'ip -6 address add fd00::1/128 dev lo',
+      needs: 'CONFIG_IPV6, not disabled on the kernel command line',
+    },
+  ],
   replaceable: () => false,
   render({ action, object: o }) {
     const text =

@@ -1,4 +1,5 @@
 import type { Family } from '../../topology/address.ts'
+import { netfilterFeatures } from '../features/netfilter.ts'
 import { Stage, type Common, type ObjectKind } from './kind.ts'
 import { ipsetKey } from './ipset.ts'
 
@@ -56,7 +57,7 @@ export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
   return chains
 }
 
-export const chain: ObjectKind<Chain> = {
+export const chain: ObjectKind<Chain, (typeof netfilterFeatures)[number]['name']> = {
   kind: 'chain',
   key: (o) => `chain ${o.ns} ${o.family} ${o.table} ${o.chain}`,
   describe: (o) => `${o.family === 4 ? 'iptables' : 'ip6tables'} chain ${o.table}/${o.chain} in ${o.ns}`,
@@ -75,6 +76,7 @@ export const chain: ObjectKind<Chain> = {
     const tool = o.family === 4 ? 'iptables-restore' : 'ip6tables-restore'
     return [{ ns: o.ns, tool, stage: Stage.Config, text, more, section: o.table, removes: false }]
   },
+  features: netfilterFeatures,
   atomic: {
     group: (o) => `${o.ns} ${o.family}`,
     reads: (o) => [...new Set(o.rules.flatMap((rule) => [...rule.matchAll(MATCH_SET)].map((m) => ipsetKey(o.ns, m[2]!))))],

@@ -15,14 +15,14 @@ import { veth } from './veth.ts'
 
 export const KINDS = [netns, veth, link, address, route, rule, neighbour, fdb, sysctl, chain, ipset, process] as const
 
-type ObjectOf<K> = K extends ObjectKind<infer O> ? O : never
+type ObjectOf<K> = K extends ObjectKind<infer O, string> ? O : never
 /** Anything the kernel must hold. */
 export type KernelObject = ObjectOf<(typeof KINDS)[number]>
 export type Kind = KernelObject['kind']
 export type Change = ChangeOf<KernelObject>
 
 /** A kind whose objects are not told apart. */
-type AnyKind = ObjectKind<KernelObject>
+type AnyKind = ObjectKind<KernelObject, string>
 const BY_NAME = Object.fromEntries(KINDS.map((k) => [k.kind, k])) as unknown as Readonly<Record<Kind, AnyKind>>
 
 /** All that is known about the kind of an object. */

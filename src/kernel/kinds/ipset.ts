@@ -49,7 +49,7 @@ export function ipsetObjects(ns: string, save: string): Ipset[] {
   return [...sets.values()]
 }
 
-export const ipset: ObjectKind<Ipset> = {
+export const ipset: ObjectKind<Ipset, 'ipset'> = {
   kind: 'ipset',
   key: (o) => ipsetKey(o.ns, o.name),
   describe: (o) => `ipset ${o.name} in ${o.ns}`,
@@ -83,5 +83,14 @@ export const ipset: ObjectKind<Ipset> = {
       piece(Stage.Cleanup, `destroy ${other}`),
     ]
   },
+  features: [
+    {
+      name: 'ipset',
+      purpose: 'policies',
+      probe: `ipset create npset hash:ip && printf '%s\\n' '*filter' '-A FORWARD -m set --match-set npset src -j ACCEPT' COMMIT | iptables-restore --noflush --wait=5`,
+      needs: 'package ipset and kernel modules ip_set, ip_set_hash_ip, xt_set',
+      tools: ['ipset', 'iptables-restore', 'iptables-save'],
+    },
+  ],
   atomic: { group: (o) => `${o.ns} ${o.family}`, standIn },
 }

@@ -1,6 +1,7 @@
 /** What is known about one kind of kernel object: everything that differs from kind to kind is a field or method here. */
 import type { Source } from '../../topology/diagnostics.ts'
 import type { IpLink, NamespaceDumps, Wanted } from '../dumps/content.ts'
+import type { FeatureDefinition } from '../features/definition.ts'
 import type { Tool } from '../tools.ts'
 
 /** What every kernel object has. */
@@ -107,7 +108,8 @@ export interface Reader<O> {
   finish?(context: ReadContext): readonly O[] | Promise<readonly O[]>
 }
 
-export interface ObjectKind<O extends Common & { readonly kind: string }> {
+/** @typeParam F names of the features it needs of a kernel */
+export interface ObjectKind<O extends Common & { readonly kind: string }, F extends string = never> {
   readonly kind: O['kind']
   /** What makes an object the same object although its other fields differ. */
   key(o: O): string
@@ -135,6 +137,7 @@ export interface ObjectKind<O extends Common & { readonly kind: string }> {
   shows?(link: IpLink): boolean
   /** @param asked those asked for, in all namespaces */
   reader?(asked: readonly O[]): Reader<O>
+  readonly features?: readonly FeatureDefinition<F>[]
   /** What a difference in a field means, where it is more than one value in place of another. */
   explain?(field: string, observed: O): readonly string[] | undefined
   /** What to tell of an object that was not asked for, beyond that it is there. */

@@ -1,6 +1,6 @@
 import type { IpLink } from '../dumps/content.ts'
 import { changeDevice, differing, lacksLinkLocal, nonDefaultAttributes, type Device } from '../links/attributes.ts'
-import { isAutomatic, linkType, shownType, type Link } from '../links/index.ts'
+import { isAutomatic, linkFeatures, linkType, shownType, type Link, type LinkFeature } from '../links/index.ts'
 import { differences } from './differences.ts'
 import { connectedBy } from './connected.ts'
 import { ipLine, Stage, withNonDefault, type NonDefault, type ObjectKind } from './kind.ts'
@@ -37,7 +37,7 @@ export function linkObject(ns: string, shown: IpLink, more: NonDefault = []): Li
 }
 
 /** Devices of the types in `links/`. */
-export const link: ObjectKind<Link> = {
+export const link: ObjectKind<Link, LinkFeature> = {
   kind: 'link',
   key: (o) => `device ${o.ns} ${o.name}`,
   describe: (o) => `${o.type} device ${o.name} in ${o.ns}`,
@@ -69,5 +69,6 @@ export const link: ObjectKind<Link> = {
       return links.flatMap((shown) => linkObject(ns, shown, lacksLinkLocal(shown, speaks6)) ?? [])
     },
   }),
+  features: linkFeatures,
   explain: (field) => (field === 'down' ? ['the device is down'] : undefined),
 }

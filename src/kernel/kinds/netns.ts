@@ -7,7 +7,7 @@ export interface Netns extends Common {
   readonly dead?: true
 }
 
-export const netns: ObjectKind<Netns> = {
+export const netns: ObjectKind<Netns, 'netns'> = {
   kind: 'netns',
   key: (o) => `netns ${o.ns}`,
   describe: (o) => `namespace ${o.ns}`,
@@ -21,5 +21,6 @@ export const netns: ObjectKind<Netns> = {
   render: ({ action, object: o }) => [
     { tool: 'ip', stage: Stage.Namespaces, text: `netns ${action === 'delete' ? 'delete' : 'add'} ${o.ns}` },
   ],
+  features: [{ name: 'netns', purpose: 'every lab', probe: 'true', needs: 'CONFIG_NET_NS' }],
   explain: (field) => (field === 'dead' ? ['there is a file of that name, but no namespace behind it'] : undefined),
 }

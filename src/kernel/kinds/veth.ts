@@ -165,7 +165,7 @@ function create(o: Veth): Piece[] {
   return pieces
 }
 
-export const veth: ObjectKind<Veth> = {
+export const veth: ObjectKind<Veth, 'veth'> = {
   kind: 'veth',
   key: (o) => `device ${o.ns} ${o.name}`,
   describe: (o) => `veth ${o.name} in ${o.ns} (other end ${o.peer.ns === '' ? 'somewhere else' : `${o.peer.name} in ${o.peer.ns}`})`,
@@ -184,6 +184,9 @@ export const veth: ObjectKind<Veth> = {
   },
   shows: isVeth,
   reader,
+  features: [
+    { name: 'veth', purpose: 'links between nodes', probe: 'ip link add np0 type veth peer name np1', needs: 'kernel module veth' },
+  ],
   explain(field, o) {
     if (field === 'down') return [`${o.name} is down`]
     if (field === 'nonDefault') return (o.nonDefault ?? []).map((what) => `${o.name}: ${what}`)

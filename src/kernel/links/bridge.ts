@@ -7,7 +7,7 @@ export interface Bridge extends LinkObject {
   readonly mtu: number
 }
 
-export const bridge: LinkType<Bridge> = {
+export const bridge: LinkType<Bridge, 'bridge'> = {
   type: 'bridge',
   // With `dev`, because people name bridges: `ip` takes a bare `up` or `br` for words of its own.
   add: (o) => `link add dev ${o.name} address ${o.mac} mtu ${o.mtu} up type bridge`,
@@ -15,4 +15,10 @@ export const bridge: LinkType<Bridge> = {
   inPlace: ['mtu', 'mac', 'nonDefault'],
   ethernet: true,
   defaults: { vlan_filtering: 0, stp_state: 0, group_fwd_mask: '0', ageing_time: 30_000, mcast_snooping: 1, no_linklocal_learn: 0 },
+  feature: {
+    name: 'bridge',
+    purpose: 'switches, and pods of one host',
+    probe: 'ip link add npb type bridge',
+    needs: 'kernel module bridge',
+  },
 }

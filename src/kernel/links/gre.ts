@@ -12,7 +12,7 @@ export interface Gre extends LinkObject {
 /** GRE keys are printed as a number or, by older iproute2, as a dotted quad. */
 const keyNumber = (key: string): number => (key.includes('.') ? key.split('.').reduce((n, part) => n * 256 + Number(part), 0) : Number(key))
 
-export const gre: LinkType<Gre> = {
+export const gre: LinkType<Gre, 'gre'> = {
   type: 'gre',
   add: (o) => `link add ${o.name} mtu ${o.mtu} up type gre local ${o.local}${o.key === undefined ? '' : ` key ${o.key}`}`,
   read(link) {
@@ -24,4 +24,10 @@ export const gre: LinkType<Gre> = {
   ethernet: false,
   nonDefault: nonDefaultTunnel,
   automatic: ['gre0', 'gretap0', 'erspan0'],
+  feature: {
+    name: 'gre',
+    purpose: 'tunnels between hosts',
+    probe: 'ip link add npg type gre local 127.0.0.1',
+    needs: 'kernel module ip_gre',
+  },
 }

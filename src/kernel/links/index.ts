@@ -1,5 +1,6 @@
 /** Every type of device netlab makes. A new one: its file, and a line here. */
 import type { IpLink } from '../dumps/content.ts'
+import type { FeatureDefinition } from '../features/definition.ts'
 import { bridge } from './bridge.ts'
 import { gre } from './gre.ts'
 import { ipip } from './ipip.ts'
@@ -9,23 +10,30 @@ import { vxlan } from './vxlan.ts'
 
 export const LINK_TYPES = [loopback, bridge, vxlan, gre, ipip] as const
 
-type ObjectOf<T> = T extends LinkType<infer L> ? L : never
+type ObjectOf<T> = T extends LinkType<infer L, string> ? L : never
 /** A device that is up: loopback exists by itself, all others are made. */
 export type Link = ObjectOf<(typeof LINK_TYPES)[number]>
 
-const BY_TYPE = new Map<string, LinkType<LinkObject>>(LINK_TYPES.map((t) => [t.type, t as unknown as LinkType<LinkObject>]))
+type FeatureOf<T> = T extends { readonly feature?: FeatureDefinition<infer F> } ? F : never
+export type LinkFeature = FeatureOf<(typeof LINK_TYPES)[number]>
+
+const BY_TYPE = new Map<string, LinkType<LinkObject, string>>(LINK_TYPES.map((t) => [t.type, t as unknown as LinkType<LinkObject, string>]))
 
 /** All that is known about the type of a device. */
-export const linkType = (o: Link): LinkType<LinkObject> => BY_TYPE.get(o.type)!
+export const linkType = (o: Link): LinkType<LinkObject, string> => BY_TYPE.get(o.type)!
 
 /** The type of a device the kernel shows; undefined for those netlab does not make. */
-export const shownType = (link: IpLink): LinkType<LinkObject> | undefined => {
+export const shownType = (link: IpLink): LinkType<LinkObject, string> | undefined => {
   const kind = link.linkinfo?.info_kind
   if (kind === undefined) return link.flags.includes('LOOPBACK') ? BY_TYPE.get('loopback') : undefined
   return kind === 'loopback' ? undefined : BY_TYPE.get(kind)
 }
 
-const AUTOMATIC = new Set<string>(LINK_TYPES.flatMap((t) => (t as unknown as LinkType<LinkObject>).automatic ?? []))
+const ALL = [...BY_TYPE.values()]
+const AUTOMATIC = new Set(ALL.flatMap((t) => t.automatic ?? []))
+
+/** What the types need of a kernel. */
+export const linkFeatures = ALL.flatMap((t) => t.feature ?? []) as readonly FeatureDefinition<LinkFeature>[]
 
 /** Whether the kernel puts a device of this name into every namespace once it has the type. */
 export const isAutomatic = (name: string): boolean => AUTOMATIC.has(name)

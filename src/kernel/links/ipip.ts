@@ -8,7 +8,7 @@ export interface Ipip extends LinkObject {
   readonly local: string
 }
 
-export const ipip: LinkType<Ipip> = {
+export const ipip: LinkType<Ipip, 'ipip'> = {
   type: 'ipip',
   add: (o) => `link add ${o.name} mtu ${o.mtu} up type ipip local ${o.local}`,
   read: (link) => ({ mtu: link.mtu, local: text(link.linkinfo?.info_data?.['local']) }),
@@ -16,4 +16,10 @@ export const ipip: LinkType<Ipip> = {
   ethernet: false,
   nonDefault: nonDefaultTunnel,
   automatic: ['tunl0'],
+  feature: {
+    name: 'ipip',
+    purpose: 'tunnels between hosts',
+    probe: 'ip link add npi type ipip local 127.0.0.1',
+    needs: 'kernel module ipip',
+  },
 }

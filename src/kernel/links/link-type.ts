@@ -1,5 +1,6 @@
 /** What is known about one type of device: everything that differs from type to type is a field or method here. */
 import type { IpLink } from '../dumps/content.ts'
+import type { FeatureDefinition } from '../features/definition.ts'
 import type { Common, NonDefault } from '../kinds/kind.ts'
 import type { Defaults } from './attributes.ts'
 
@@ -12,7 +13,8 @@ export interface LinkObject extends Common {
   readonly down?: true
 }
 
-export interface LinkType<L extends LinkObject> {
+/** @typeParam F the feature it needs of a kernel */
+export interface LinkType<L extends LinkObject, F extends string = never> {
   /** As `ip link add … type` has it. */
   readonly type: L['type']
   /** The line of `ip` that makes one, up. Absent: it exists in every namespace by itself, and is only taken up. */
@@ -29,6 +31,7 @@ export interface LinkType<L extends LinkObject> {
   nonDefault?(data: Readonly<Record<string, unknown>>): NonDefault
   /** The device below it, which takes it along when it goes. */
   lower?(o: L): string
+  readonly feature?: FeatureDefinition<F>
   /** Devices that its kernel module puts into every namespace by itself. */
   readonly automatic?: readonly string[]
 }

@@ -14,7 +14,7 @@ export interface Vxlan extends LinkObject {
 /** Words that netlab never uses. */
 const OTHERS = ['remote', 'remote6', 'group', 'group6', 'external', 'gbp', 'gpe', 'proxy', 'rsc', 'l2miss', 'l3miss', 'tos', 'limit']
 
-export const vxlan: LinkType<Vxlan> = {
+export const vxlan: LinkType<Vxlan, 'vxlan'> = {
   type: 'vxlan',
   add: (o) =>
     `link add ${o.name} address ${o.mac} mtu ${o.mtu} up type vxlan id ${o.vni} dev ${o.dev} local ${o.local} dstport ${o.port} nolearning`,
@@ -42,4 +42,11 @@ export const vxlan: LinkType<Vxlan> = {
     ]
   },
   lower: (o) => o.dev,
+  feature: {
+    name: 'vxlan',
+    purpose: 'tunnels between hosts',
+    probe: 'ip link add npv type vxlan id 1 dstport 8472 local 127.0.0.1',
+    needs: 'kernel module vxlan',
+    tools: ['bridge'],
+  },
 }

@@ -26,7 +26,7 @@ const unexpected = (ns: string, object: string, details: readonly string[] = [])
   details,
 })
 
-const isManaged = (link: IpLink): boolean => KINDS.some((k) => (k as unknown as ObjectKind<KernelObject>).shows?.(link))
+const isManaged = (link: IpLink): boolean => KINDS.some((k) => (k as unknown as ObjectKind<KernelObject, string>).shows?.(link))
 
 /** Devices of types that netlab does not make, and programs on devices. */
 export function unmanagedDevices(ns: string, links: readonly IpLink[]): UnmanagedObject[] {

@@ -22,6 +22,8 @@ export interface FeatureFinding {
   /** The kernel's words when it does not work, or why it was not tried. */
   readonly reason: string | null
   readonly needs: string
+  /** What it is for. */
+  readonly for: string
 }
 
 /** A backend or attach module, and what a lab that uses it needs, the lab's own namespaces and switches included. */
@@ -159,7 +161,7 @@ export function doctorText(found: Findings, chalk: ChalkInstance): string {
       mark(f.works),
       f.feature,
       featureWidth,
-      f.works ? '' : f.reason === null ? chalk.dim(`needs ${f.needs}`) : `${f.reason} ${chalk.dim(`(needs ${f.needs})`)}`,
+      f.works ? chalk.dim(f.for) : f.reason === null ? chalk.dim(`needs ${f.needs}`) : `${f.reason} ${chalk.dim(`(needs ${f.needs})`)}`,
     )
   }
   if (found.loaded.length > 0) lines.push(chalk.dim(`  The kernel loaded modules for this and keeps them: ${found.loaded.join(', ')}`))

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { attachModules } from '../../../src/attach/index.ts'
 import { backends } from '../../../src/backends/index.ts'
 import { needsOf } from '../../../src/cli/commands/tools/doctor-run.ts'
-import { FEATURES, FEATURE_MODULES, probe, toolVersion, versionIn } from '../../../src/kernel/features/probe.ts'
+import { FEATURES } from '../../../src/kernel/features/feature.ts'
+import { probe, toolVersion, versionIn } from '../../../src/kernel/features/probe.ts'
 
 const PATH = process.env['PATH']
 let bin: string
@@ -79,7 +80,12 @@ describe('a probe', () => {
 
 test('every feature says what it needs', () => {
   expect(FEATURES.length).toBeGreaterThan(5)
-  for (const f of FEATURES) expect(FEATURE_MODULES[f]).toMatch(/\S/)
+  for (const f of FEATURES)
+    expect(
+      [f.needs, f.purpose, f.probe].every((words) => /\S/.test(words)),
+      f.name,
+    ).toBe(true)
+  expect(new Set(FEATURES.map((f) => f.name)).size).toBe(FEATURES.length)
 })
 
 test.each([

@@ -12,9 +12,9 @@ const tool = (name: string, path: string | null, required = true): Tool => ({
 })
 const tools = [tool('ip', '/usr/sbin/ip'), tool('bridge', null), tool('tcpdump', null, false)]
 const features: Findings['features'] = [
-  { feature: 'veth', works: true, reason: null, needs: 'kernel module veth' },
-  { feature: 'gre', works: false, reason: 'Error: Unknown device type.', needs: 'kernel module ip_gre' },
-  { feature: 'ipv6', works: null, reason: null, needs: 'CONFIG_IPV6' },
+  { feature: 'veth', works: true, reason: null, for: 'x', needs: 'kernel module veth' },
+  { feature: 'gre', works: false, reason: 'Error: Unknown device type.', for: 'x', needs: 'kernel module ip_gre' },
+  { feature: 'ipv6', works: null, reason: null, for: 'x', needs: 'CONFIG_IPV6' },
 ]
 
 describe('a module', () => {
@@ -70,7 +70,7 @@ describe('the text', () => {
       '  ✓ ip       /usr/sbin/ip 6.1.0',
       '  ✗ bridge   missing, package bridge-package (every lab)',
       '  - tcpdump  missing, package tcpdump-package (every lab, optional)',
-      '  ✓ veth',
+      '  ✓ veth  x',
       '  ✗ gre   Error: Unknown device type. (needs kernel module ip_gre)',
       '  ? ipv6  needs CONFIG_IPV6',
       '  ✗ gre     lacks bridge, gre (tunnels)',

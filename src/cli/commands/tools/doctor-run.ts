@@ -4,16 +4,8 @@ import { machine, release } from 'node:os'
 import { attachModules } from '../../../attach/index.ts'
 import { backends } from '../../../backends/index.ts'
 import { compile } from '../../../compile/compile.ts'
-import {
-  BASE_TOOLS,
-  FEATURE_MODULES,
-  FEATURE_TOOLS,
-  FEATURES,
-  findTool,
-  probe,
-  TOOL_PACKAGES,
-  toolVersion,
-} from '../../../kernel/features/probe.ts'
+import { featureOf, FEATURES } from '../../../kernel/features/feature.ts'
+import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES, toolVersion } from '../../../kernel/features/probe.ts'
 import { resolve } from '../../../lab/resolve.ts'
 import {
   doctorText,
@@ -62,12 +54,12 @@ export function needsOf(network: Readonly<Record<string, string>>): Pick<ModuleN
   const lab = loaded.value && resolve(loaded.value).value
   if (!lab) return undefined
   const features = compile(lab).needs
-  return { features, tools: [...new Set([...BASE_TOOLS, ...features.flatMap((f) => FEATURE_TOOLS[f] ?? [])])] }
+  return { features, tools: [...new Set([...BASE_TOOLS, ...features.flatMap((f) => featureOf(f).tools ?? [])])] }
 }
 
 function findTools(): Tool[] {
   const uses = new Map<string, string>(BASE_TOOLS.map((t) => [t, 'every lab']))
-  for (const f of FEATURES) for (const t of FEATURE_TOOLS[f] ?? []) if (!uses.has(t)) uses.set(t, f)
+  for (const { name, tools = [] } of FEATURES) for (const t of tools) if (!uses.has(t)) uses.set(t, name)
   const required = new Set(uses.keys())
   for (const [t, use] of Object.entries(HANDY)) if (!uses.has(t)) uses.set(t, use)
   return [...uses].map(([name, use]) => {
@@ -84,13 +76,11 @@ function findTools(): Tool[] {
 }
 
 function findFeatures(root: boolean): FeatureFinding[] {
-  if (!root) return FEATURES.map((feature) => ({ feature, works: null, reason: null, needs: FEATURE_MODULES[feature] }))
-  return probe(FEATURES).map(({ feature, works, untried, reason = null }) => ({
-    feature,
-    works: untried ? null : works,
-    reason,
-    needs: FEATURE_MODULES[feature],
-  }))
+  const results = new Map(root ? probe(FEATURES.map((f) => f.name)).map((p) => [p.feature, p]) : [])
+  return FEATURES.map(({ name, needs, purpose }) => {
+    const { works, untried, reason = null } = results.get(name) ?? { works: false, untried: true }
+    return { feature: name, works: untried ? null : works, reason, needs, for: purpose }
+  })
 }
 
 function findSystem(root: boolean): System {
