@@ -46,7 +46,7 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
   return phases
 }
 
-/** @param extra input of a reading `ip -j -d -batch -` that rides along with an `ip` batch: no process of its own */
+/** @param extra input of a reading `ip -j -d -batch -` that joins an `ip` batch: no process of its own */
 function stepOf(batch: Batch, extra = ''): Step {
   if (batch.tool === 'sysctl') {
     return {
@@ -87,7 +87,7 @@ interface Visit {
   readonly ns: string
   readonly batches: readonly Batch[]
   readonly reads: readonly ReadStep[]
-  /** Index of the batch that the reading `ip` rides along with. */
+  /** Index of the batch that the reading `ip` joins. */
   readonly host: number
 }
 
@@ -105,8 +105,8 @@ function visitsOf(phase: readonly Batch[], isLast: (b: Batch) => boolean, readBa
 }
 
 function jobOf({ ns, batches, reads, host }: Visit): Job {
-  const ride = host >= 0 ? (reads[0]!.step as { input: string }).input : ''
-  const steps = [...batches.map((b, i) => stepOf(b, i === host ? ride : '')), ...reads.slice(host >= 0 ? 1 : 0).map((r) => r.step)]
+  const joined = host >= 0 ? (reads[0]!.step as { input: string }).input : ''
+  const steps = [...batches.map((b, i) => stepOf(b, i === host ? joined : '')), ...reads.slice(host >= 0 ? 1 : 0).map((r) => r.step)]
   return ns === '' ? { steps } : { ns, steps }
 }
 

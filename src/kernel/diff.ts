@@ -3,25 +3,11 @@
  * dependency, then creates and replacements along it.
  */
 import { withReaders } from './atomic.ts'
+import { addStacked, isIn, isOn } from './dependency.ts'
 import { differences } from './kinds/differences.ts'
-import { deviceOf, keyOf, kindOf, namespacesOf, providedBy, stageOf, type Change, type KernelObject } from './kinds/index.ts'
+import { keyOf, kindOf, namespacesOf, providedBy, stageOf, type Change, type KernelObject } from './kinds/index.ts'
 import { Stage, type Place } from './kinds/kind.ts'
 import { within, type Scope } from './scope.ts'
-
-/** Adds the devices that stand on what is lost, and those that stand on them in turn. */
-function addStacked(lost: Set<Place>, objects: Iterable<KernelObject>): void {
-  const stacked = [...objects].filter((o) => deviceOf(o) !== undefined && providedBy(o).length > 0)
-  for (let size = -1; size < lost.size;) {
-    size = lost.size
-    for (const o of stacked) if (lost.has(deviceOf(o)!)) for (const place of providedBy(o)) lost.add(place)
-  }
-}
-
-const isOn = (lost: ReadonlySet<Place>, o: KernelObject): boolean => {
-  const device = lost.size === 0 ? undefined : deviceOf(o)
-  return device !== undefined && lost.has(device)
-}
-const isIn = (lost: ReadonlySet<Place>, o: KernelObject): boolean => lost.size > 0 && namespacesOf(o).some((ns) => lost.has(ns))
 
 /**
  * Turns `current` into `desired`. Whatever lives in a namespace or on a device that goes away goes with

@@ -8,7 +8,7 @@ export interface Drift {
   readonly missing: readonly KernelObject[]
   /** `fields` says what differs. */
   readonly changed: readonly { readonly object: KernelObject; readonly observed: KernelObject; readonly fields: readonly string[] }[]
-  /** Held by the kernel though nobody asked for it. */
+  /** Held by the kernel although it was not asked for. */
   readonly unexpected: readonly KernelObject[]
 }
 

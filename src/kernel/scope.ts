@@ -1,5 +1,6 @@
 /** Part of a lab: some of its namespaces, so that a change of few nodes need not read and compare all. */
-import { deviceOf, namespacesOf, providedBy, type KernelObject } from './kinds/index.ts'
+import { addStacked, isIn, isOn } from './dependency.ts'
+import { providedBy, type KernelObject } from './kinds/index.ts'
 
 /** Names of namespaces. */
 export type Scope = ReadonlySet<string>
@@ -9,11 +10,8 @@ export type Scope = ReadonlySet<string>
  * pair, and comes back with it.
  */
 export function within(objects: readonly KernelObject[], scope: Scope): KernelObject[] {
-  const inside = new Set(objects.filter((o) => namespacesOf(o).some((ns) => scope.has(ns))))
+  const inside = new Set(objects.filter((o) => isIn(scope, o)))
   const devices = new Set([...inside].flatMap((o) => providedBy(o)))
-  const isOn = (o: KernelObject): boolean => {
-    const device = deviceOf(o)
-    return device !== undefined && devices.has(device)
-  }
-  return objects.filter((o) => inside.has(o) || isOn(o))
+  addStacked(devices, objects)
+  return objects.filter((o) => inside.has(o) || isOn(devices, o))
 }

@@ -8,12 +8,14 @@ import { after, before, describe, test } from 'node:test'
 import { compileFile } from '../../src/cli/topology-file.ts'
 import { apply } from '../../src/kernel/apply.ts'
 import { diff } from '../../src/kernel/diff.ts'
-import { describe as named, deviceOf, keyOf } from '../../src/kernel/kinds/index.ts'
+import { describe as named, deviceOf, keyOf, KINDS } from '../../src/kernel/kinds/index.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import type { KernelObject } from '../../src/kernel/objects.ts'
 import { drift } from '../../src/kernel/drift.ts'
 import { observe } from '../../src/kernel/observe.ts'
+import { LINK_TYPES } from '../../src/kernel/links/index.ts'
 import { render } from '../../src/kernel/render.ts'
+import { within } from '../../src/kernel/scope.ts'
 import { Lab, randomName } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 
@@ -109,10 +111,10 @@ const OBJECTS: readonly KernelObject[] = [
 ]
 
 const pool = new NamespacePool()
-const nobody = { startProcesses: async () => [], stopProcesses: async () => {} }
+const noProcesses = { startProcesses: async () => [], stopProcesses: async () => {} }
 
 async function turn(from: readonly KernelObject[], to: readonly KernelObject[]): Promise<void> {
-  const failure = await apply(render(diff(from, to)), pool, nobody)
+  const failure = await apply(render(diff(from, to)), pool, noProcesses)
   assert.equal(failure, undefined, `${failure?.command}: ${failure?.stderr}`)
 }
 
@@ -141,11 +143,26 @@ function without(gone: KernelObject): KernelObject[] {
   })
 }
 
+test('there is one of every kind and type of device', () => {
+  const there = new Set(OBJECTS.map((o) => o.kind))
+  // Containers are tested with the programs that run them.
+  assert.deepEqual(
+    KINDS.map((k) => k.kind).filter((kind) => !there.has(kind)),
+    ['process'],
+  )
+  const types = new Set(OBJECTS.flatMap((o) => (o.kind === 'link' ? [o.type] : [])))
+  const lacking = [...(hasGre ? [] : ['gre']), ...(hasIpip ? [] : ['ipip'])]
+  assert.deepEqual(
+    LINK_TYPES.map((t) => t.type).filter((type) => !types.has(type)),
+    lacking,
+  )
+})
+
 describe('kernel objects', { skip: unable }, () => {
   before(() => turn([], OBJECTS))
   after(async () => {
     const mine = OBJECTS.filter((o) => o.kind === 'netns')
-    await apply(render(diff(mine, [])), pool, nobody)
+    await apply(render(diff(mine, [])), pool, noProcesses)
     pool.close()
   })
 
@@ -171,6 +188,24 @@ describe('kernel objects', { skip: unable }, () => {
       assert.deepEqual(await lacks(OBJECTS), [])
     })
   }
+
+  test('a scope is read and mended without the rest', async () => {
+    const scope = new Set([two])
+    const inScope = within(OBJECTS, scope)
+    assert.ok(inScope.length < OBJECTS.length)
+    assert.deepEqual(diff(await observe(OBJECTS, pool, { scope }), OBJECTS, scope), [])
+    const lost = OBJECTS.find((o) => o.kind === 'veth' && o.name === 'plain')!
+    const elsewhere = OBJECTS.find((o) => o.kind === 'rule')!
+    await turn([lost, elsewhere], [])
+    const known = new Set(OBJECTS.map(keyOf))
+    const seen = (await observe(OBJECTS, pool, { scope })).filter((o) => known.has(keyOf(o)))
+    const failure = await apply(render(diff(seen, OBJECTS, scope)), pool, noProcesses)
+    assert.equal(failure, undefined, `${failure?.command}: ${failure?.stderr}`)
+    assert.deepEqual(await lacks(inScope), [])
+    assert.deepEqual(await lacks(OBJECTS), [`missing: ${named(elsewhere)}`])
+    await turn([], [elsewhere])
+    assert.deepEqual(await lacks(OBJECTS), [])
+  })
 
   const changes: readonly (readonly [string, (o: KernelObject) => KernelObject])[] = [
     ['members of a set', (o) => (o.kind === 'ipset' && o.name === 'nets' ? { ...o, members: ['198.51.100.0/24'] } : o)],

@@ -1,6 +1,6 @@
 /**
- * What the kernel derives from an address: the route to its network and its entry in the local table. Nobody asks for
- * these, and without them the address is worth nothing. Pure.
+ * What the kernel derives from an address: the route to its network and its entry in the local table. These are not
+ * asked for, and without them the address is worth nothing. Pure.
  */
 import type { IpAddress, IpLink, IpRoute } from '../dumps/content.ts'
 import type { NonDefault } from './kind.ts'
@@ -56,7 +56,7 @@ export class Connected {
       ...(a.valid_life_time === undefined || a.valid_life_time === FOREVER ? [] : ['expires']),
       ...(a.address === undefined ? [] : [`peer ${a.address}`]),
     ]
-    // Nothing is derived from an address before its device is up, or while it may be somebody else's.
+    // Nothing is derived from an address before its device is up, or while another host may have it.
     if (!isUp || a.tentative || states.length > 0) return states
     const has = (set: ReadonlySet<string>, prefix: number): boolean => set.has(`${link.ifname} ${networkOf(a.local, prefix)}`)
     return [

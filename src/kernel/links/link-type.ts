@@ -23,7 +23,7 @@ export interface LinkType<L extends LinkObject, F extends string = never> {
   read(link: IpLink): Omit<L, keyof LinkObject>
   /** Fields that `ip link set` changes on a living device; any other change makes a new one. `nonDefault`: attributes are put back one by one. */
   readonly inPlace: readonly ('mtu' | 'mac' | 'nonDefault')[]
-  /** Whether it has Ethernet addresses, so that `arp off` is somebody's doing. */
+  /** Whether it has Ethernet addresses, so that `arp off` is no part of its type. */
   readonly ethernet: boolean
   /** What a new one has of attributes that are not asked for, by word of `ip link set … type`. */
   readonly defaults?: Defaults

@@ -101,6 +101,35 @@ describe('namespaces', () => {
   })
 })
 
+describe('a scope', () => {
+  const address: KernelObject = { kind: 'address', ns: 'lab.a', dev: 'p1-pod-a', address: '10.9.0.1/32' }
+  const hints: KernelObject[] = [
+    { kind: 'netns', ns: 'lab.a' },
+    { kind: 'netns', ns: 'lab.p' },
+    { kind: 'netns', ns: 'lab.q' },
+    veth,
+    address,
+    { kind: 'rule', ns: 'lab.a', family: 4, priority: 5, src: '10.0.0.1/32', table: 7 },
+  ]
+  test('is read with the far ends of its pairs, and gives what is in it and what stands on those ends', async () => {
+    machine.names = ['lab.a', 'lab.p', 'lab.q']
+    const jobs: Job[] = []
+    const scope = new Set(['lab.p'])
+    const found = await observe(hints, fake([veth], PRINTED, jobs), { scope })
+    expect(jobs.map((j) => j.ns)).toEqual(['lab.p', 'lab.a'])
+    // The rule is not asked for.
+    expect(jobs.every((j) => j.steps.length === 1)).toBe(true)
+    expect(found.filter((o) => o.kind === 'netns')).toEqual([{ kind: 'netns', ns: 'lab.p' }])
+    expect(veths(found)).toEqual([veth])
+    expect(found.filter((o) => o.ns === 'lab.a' && o.kind !== 'veth').every((o) => 'dev' in o && o.dev === 'p1-pod-a')).toBe(true)
+  })
+  test('without anything there reads nothing', async () => {
+    const jobs: Job[] = []
+    expect(await observe(hints, fake(hints, PRINTED, jobs), { scope: new Set() })).toEqual([])
+    expect(jobs).toEqual([])
+  })
+})
+
 describe('settings', () => {
   const set = (key: string, dev?: string): KernelObject => ({ kind: 'sysctl', ns: 'lab.a', key, value: '1', ...(dev ? { dev } : {}) })
   const hints = [set('net/ipv4/ip_forward'), set('net/ipv4/conf/p1/proxy_arp', 'p1'), set('net/ipv4/x')]

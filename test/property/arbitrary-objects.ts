@@ -1,0 +1,129 @@
+/** Any object of any kind, sensible or not: names come from few, so that objects meet, stand on each other and collide. */
+import fc from 'fast-check'
+import type { KernelObject, Link } from '../../src/kernel/objects.ts'
+
+const ns = fc.constantFrom('lab.a', 'lab.b', 'lab.p')
+const port = fc.constantFrom('eth0', 'eth1', 'p1')
+const dev = fc.constantFrom('eth0', 'eth1', 'p1', 'br0', 'tun0')
+const family = fc.constantFrom<4 | 6>(4, 6)
+const number = fc.integer({ min: 1, max: 4 })
+const mac = number.map((n) => `02:00:00:00:00:0${n}`)
+const mtu = fc.constantFrom(1450, 1500)
+const ip = number.map((n) => `10.0.0.${n}`)
+const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined })
+
+/** Without the fields that are undefined: an absent field and an undefined one would differ. */
+const record = <T>(fields: { [K in keyof T]-?: fc.Arbitrary<T[K] | undefined> }): fc.Arbitrary<T> =>
+  fc
+    .record(fields as { [K in keyof T]: fc.Arbitrary<T[K]> })
+    .map((o) => Object.fromEntries(Object.entries(o as object).filter(([, v]) => v !== undefined)) as T)
+
+type Of<K extends KernelObject['kind']> = Extract<KernelObject, { readonly kind: K }>
+type Fields<O> = Omit<O, 'from' | 'note' | 'nonDefault' | 'down' | 'dead' | 'qualifier' | 'policy' | 'inDeletedNamespace'>
+const is = <const T extends string>(word: T): fc.Arbitrary<T> => fc.constant(word)
+
+/** A device of each type. */
+export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extract<Link, { readonly type: T }>> } = {
+  loopback: record<Fields<Extract<Link, { type: 'loopback' }>>>({ kind: is('link'), type: is('loopback'), ns, name: is('lo') }),
+  bridge: record<Fields<Extract<Link, { type: 'bridge' }>>>({ kind: is('link'), type: is('bridge'), ns, name: is('br0'), mac, mtu }),
+  vxlan: record<Fields<Extract<Link, { type: 'vxlan' }>>>({
+    kind: is('link'),
+    type: is('vxlan'),
+    ns,
+    name: is('tun0'),
+    mac,
+    mtu,
+    vni: number,
+    port: fc.constantFrom(4789, 8472),
+    local: ip,
+    dev: port,
+  }),
+  gre: record<Fields<Extract<Link, { type: 'gre' }>>>({
+    kind: is('link'),
+    type: is('gre'),
+    ns,
+    name: is('tun0'),
+    mtu,
+    local: ip,
+    key: optional(number),
+  }),
+  ipip: record<Fields<Extract<Link, { type: 'ipip' }>>>({ kind: is('link'), type: is('ipip'), ns, name: is('tun0'), mtu, local: ip }),
+}
+
+const end = {
+  ns,
+  name: port,
+  mac,
+  mtu,
+  port: optional(record<{ master: string; hairpin?: boolean }>({ master: is('br0'), hairpin: optional(is('x').map(() => true)) })),
+}
+
+/** An object of each kind. */
+export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<Of<K>> } = {
+  netns: record<Fields<Of<'netns'>>>({ kind: is('netns'), ns }),
+  veth: record<Fields<Of<'veth'>>>({ kind: is('veth'), ...end, peer: record<Fields<Of<'veth'>['peer']>>(end) }),
+  link: fc.oneof(...Object.values(linkArbitraries)),
+  address: record<Fields<Of<'address'>>>({
+    kind: is('address'),
+    ns,
+    dev,
+    address: ip.map((a) => `${a}/24`),
+    scope: optional(is('link')),
+  }),
+  route: record<Fields<Of<'route'>>>({
+    kind: is('route'),
+    ns,
+    family,
+    dst: fc.constantFrom('default', '10.1.0.0/24', '10.2.0.0/24'),
+    type: optional(fc.constantFrom('blackhole', 'unreachable', 'prohibit')),
+    via: optional(ip),
+    dev: optional(dev),
+    onlink: optional(is('x').map(() => true)),
+    src: optional(ip),
+    table: optional(number),
+  }),
+  rule: record<Fields<Of<'rule'>>>({ kind: is('rule'), ns, family, priority: number, src: ip, table: number }),
+  neighbour: record<Fields<Of<'neighbour'>>>({ kind: is('neighbour'), ns, dev, address: ip, lladdr: mac }),
+  fdb: record<Fields<Of<'fdb'>>>({ kind: is('fdb'), ns, dev: is('tun0'), mac, dst: ip }),
+  sysctl: record<Fields<Of<'sysctl'>>>({
+    kind: is('sysctl'),
+    ns,
+    key: fc.constantFrom('net/ipv4/ip_forward', 'net/ipv4/conf/eth0/rp_filter'),
+    value: fc.constantFrom('0', '1'),
+    dev: optional(dev),
+  }),
+  chain: record<Fields<Of<'chain'>>>({
+    kind: is('chain'),
+    ns,
+    family,
+    table: fc.constantFrom('filter', 'nat'),
+    chain: fc.constantFrom('FORWARD', 'OURS'),
+    builtin: fc.boolean(),
+    rules: fc.array(fc.constantFrom('-j RETURN', '-m set --match-set web src -j DROP', '-m set --match-set db dst -j ACCEPT'), {
+      maxLength: 3,
+    }),
+  }),
+  ipset: record<Fields<Of<'ipset'>>>({
+    kind: is('ipset'),
+    ns,
+    family,
+    name: fc.constantFrom('web', 'db'),
+    type: fc.constantFrom('hash:ip', 'hash:net', 'hash:ip,port'),
+    members: fc.uniqueArray(ip, { maxLength: 3 }).map((list) => list.toSorted()),
+  }),
+  process: record<Fields<Of<'process'>>>({
+    kind: is('process'),
+    ns,
+    id: fc.constantFrom('p.one', 'p.two'),
+    hostname: is('p'),
+    pod: is('p'),
+    container: is('one'),
+    command: optional(fc.constantFrom(['sleep', '1'], ['sh', '-c', 'true\nfalse'])),
+    listen: fc.array(record<Of<'process'>['listen'][number]>({ port: number, protocol: fc.constantFrom('TCP', 'UDP') }), { maxLength: 2 }),
+    addresses: fc.array(ip, { maxLength: 2 }),
+  }),
+}
+
+/** Objects of all kinds, each once. */
+export const objects = (keyOf: (o: KernelObject) => string): fc.Arbitrary<KernelObject[]> =>
+  fc.uniqueArray(fc.oneof(...(Object.values(arbitraries) as fc.Arbitrary<KernelObject>[])), { maxLength: 20, selector: keyOf })
