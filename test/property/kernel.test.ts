@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { applyChanges, diff } from '../../src/kernel/diff.ts'
-import { type Change, deviceOf, keyOf } from '../../src/kernel/kinds/index.ts'
+import { deviceOf, keyOf, kindOf, namespacesOf, providedBy, type Change } from '../../src/kernel/kinds/index.ts'
 import type { KernelObject } from '../../src/kernel/objects.ts'
 import { render } from '../../src/kernel/render.ts'
 import { build } from '../unit/compile/build.ts'
@@ -28,25 +28,22 @@ function edited(value: PlainTopology, { other, parts, drop }: typeof edit extend
 /** What the kernel must hold after a change: exactly that, and settings, which cannot be taken away. */
 function expectHolds(kernel: FakeKernel, desired: readonly KernelObject[]): void {
   const want = stateOf(desired)
-  const left = kernel.objects().filter((o) => want.has(keyOf(o)) || (o.kind !== 'sysctl' && !(o.kind === 'link' && o.type === 'loopback')))
+  const left = kernel.objects().filter((o) => want.has(keyOf(o)) || !kindOf(o).builtin?.(o))
   expect(Object.fromEntries(stateOf(left))).toEqual(Object.fromEntries(want))
 }
 
 /** Nothing is asked of what goes away with its namespace or device, but for pairs that reach out of it; and every delete names something that is there. */
 function expectNoWaste(changes: readonly Change[]): void {
   const gone = changes.filter((c) => c.action === 'delete').map((c) => c.object)
-  const spaces = new Set(gone.flatMap((o) => (o.kind === 'netns' ? [o.ns] : [])))
-  const devices = new Set(
-    gone.flatMap((o) =>
-      o.kind === 'veth' ? [`${o.ns} ${o.name}`, `${o.peer.ns} ${o.peer.name}`] : o.kind === 'link' ? [`${o.ns} ${o.name}`] : [],
-    ),
-  )
+  const lost = new Set(gone.flatMap((o) => providedBy(o)))
   for (const o of gone) {
-    const reachesOut = o.kind === 'veth' && !spaces.has(o.peer.ns)
-    if (o.kind !== 'netns' && o.kind !== 'process' && !reachesOut)
-      expect(spaces.has(o.ns), `${keyOf(o)} goes with its namespace`).toBe(false)
+    if (!kindOf(o).outlives)
+      expect(
+        namespacesOf(o).every((ns) => lost.has(ns)),
+        `${keyOf(o)} goes with its namespace`,
+      ).toBe(false)
     const dev = deviceOf(o)
-    if (dev !== undefined) expect(devices.has(dev), `${keyOf(o)} goes with ${dev}`).toBe(false)
+    if (dev !== undefined) expect(lost.has(dev), `${keyOf(o)} goes with ${dev}`).toBe(false)
   }
 }
 

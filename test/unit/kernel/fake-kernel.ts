@@ -190,7 +190,8 @@ export class FakeKernel {
   #linkAdd(ns: string, name: string, o: KernelObject, after: (word: string) => string | undefined): void {
     must(!this.#devices.has(`${ns} ${name}`), 'exists')
     if (o.kind === 'link') {
-      if (o.type === 'vxlan') this.#device(ns, o.dev)
+      const lower = deviceOf(o)
+      must(lower === undefined || this.#devices.has(lower), `no device ${lower}`)
       return this.#hold(o)
     }
     must(o.kind === 'veth' && after('netns') === o.peer.ns && after('peer') === 'name', 'not what the object is')
@@ -210,7 +211,7 @@ export class FakeKernel {
     for (const other of this.#devices.values()) {
       if (other.ns !== d.ns) continue
       if (other.port?.master === d.name) delete other.port
-      if (other.link?.type === 'vxlan' && other.link.dev === d.name) this.#gone(other)
+      if (other.link && deviceOf(other.link) === `${d.ns} ${d.name}`) this.#gone(other)
     }
     if (d.peer) this.#gone(d.peer)
   }
