@@ -22,7 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['report'],
   ['cli'],
 ]
-const KERNEL_TYPES = ['type:kernel', 'kernel/objects.ts']
+const KERNEL_TYPES = ['type:kernel']
 
 const below = (stage: string): string[] => {
   const floor = FLOORS.findIndex((stages) => stages.includes(stage))
