@@ -1,9 +1,9 @@
 /** Who a word of the command line means, where policies are asked: a node, an address, a Service. */
-import { formatIp, parseIp } from '../topology/address.ts'
+import { bits, formatIp, parseIp } from '../topology/address.ts'
 import { nodesOf, type Lab } from './lab.ts'
 import { serviceOf } from './services/services.ts'
 import type { Service } from './services/service.ts'
-import type { Address, End, Actor } from './policy/verdict.ts'
+import type { End, Actor } from './policy/verdict.ts'
 
 /** One end of a question, and the address it was called by, if it was. */
 export type ResolvedTarget =
@@ -12,11 +12,20 @@ export type ResolvedTarget =
 
 const isParty = (node: { readonly kind: string }): node is Actor => ['pod', 'host', 'external'].includes(node.kind)
 
-/** The pod, host or external that has an address; a host also has those of its bridge and its tunnel device. */
-function ownerOf(lab: Lab, ip: string): Actor | undefined {
-  const has = (p: Actor): boolean =>
-    p.addresses.some((a) => a.ip === ip) || (p.kind === 'host' && p.blocks.some((b) => b.network === ip || b.gateway === ip))
-  return [...lab.pods, ...lab.hosts, ...lab.externals].find(has)
+/** Pods, hosts and externals by their addresses; a host also has those of its bridge and its tunnel device. */
+const byAddress = new WeakMap<Lab, ReadonlyMap<string, Actor>>()
+
+/** Who has an address: a pod, a host, an external, or no node of the lab. */
+export function actorAt(lab: Lab, ip: string): End {
+  let known = byAddress.get(lab)
+  if (!known) {
+    const blocks = lab.hosts.flatMap((h) => h.blocks.flatMap((b) => [[b.network, h] as const, [b.gateway, h] as const]))
+    const own = [...lab.externals, ...lab.hosts, ...lab.pods].flatMap((p) => p.addresses.map((a) => [a.ip, p] as const))
+    byAddress.set(lab, (known = new Map<string, Actor>([...blocks, ...own])))
+  }
+  const { family, value } = parseIp(ip)!
+  const text = formatIp(family, value)
+  return known.get(text) ?? { kind: 'address', name: text, addresses: [{ family, ip: text, prefix: bits(family) }] }
 }
 
 /** What a word means: a node, `svc/…`, an address, of a node or of none. Undefined: none of these. */
@@ -33,6 +42,5 @@ export function resolveTarget(lab: Lab, word: string): ResolvedTarget | undefine
   const text = formatIp(ip.family, ip.value)
   const behind = lab.services.find((s) => s.clusterIPs.some((a) => a.ip === text))
   if (behind) return { kind: 'service', service: behind, address: text }
-  const unowned: Address = { kind: 'address', name: text, addresses: [{ family: ip.family, ip: text, prefix: ip.family === 4 ? 32 : 128 }] }
-  return { kind: 'actor', actor: ownerOf(lab, text) ?? unowned, address: text }
+  return { kind: 'actor', actor: actorAt(lab, text), address: text }
 }

@@ -10,6 +10,7 @@ import { compileFile } from '../../src/cli/topology-file.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import type { Lab } from '../../src/lab/lab.ts'
 import { hostSource } from '../../src/backends/index.ts'
+import { clusterFrontend } from '../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
@@ -167,14 +168,8 @@ for (const attach of ['bridge', 'routed']) {
         const [service] = lab.services
         const computed = (q: (typeof asked)[number]): boolean => {
           const port = service!.ports.find((p) => p.port === q.port)!
-          return serviceVerdict(
-            lab,
-            lab.pods.find((p) => p.name === q.from)!,
-            service!,
-            port,
-            q.family,
-            hostSource,
-          ).allowed
+          const from = lab.pods.find((p) => p.name === q.from)!
+          return serviceVerdict(lab, from, clusterFrontend(lab, from, service!, port, q.family), q.family, hostSource).allowed
         }
         assert.deepEqual(
           Object.fromEntries(asked.map((q) => [say(q), computed(q)])),

@@ -14,6 +14,7 @@ import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { probe } from '../../src/kernel/features/probe.ts'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
 import { hostSource } from '../../src/backends/index.ts'
+import { clusterFrontend } from '../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
@@ -229,7 +230,14 @@ for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
             assert.deepEqual([...new Set(own.flatMap((a) => (a.outcome === 'ok' ? [a.text.split(' ')[0]!] : [])))].sort(), by, title)
           const [service] = network.lab.services
           const port = service!.ports.find((p) => p.protocol === kind.toUpperCase())!
-          const { ways } = serviceVerdict(network.lab, network.actor(from), service!, port, family, hostSource)
+          const client = network.actor(from)
+          const { ways } = serviceVerdict(
+            network.lab,
+            client,
+            clusterFrontend(network.lab, client, service!, port, family),
+            family,
+            hostSource,
+          )
           assert.deepEqual(ways.flatMap((w) => (w.verdict.allowed ? [w.endpoint.pod!] : [])).sort(), by, `${title}: computed`)
         }
       })

@@ -1,51 +1,75 @@
 /**
- * What policies say to a connection to a Service: they are asked after DNAT, once for each endpoint it may have become,
- * about the endpoint's own address and port.
+ * What comes of a connection to a Service: the endpoints it may end at, what policies say to each, and under which
+ * addresses each sees the client. Policies are asked after DNAT and before SNAT, about the endpoint's own address and port.
  */
 import type { Family } from '../../topology/address.ts'
-import { localEndpoints } from './endpoints.ts'
+import { actorAt } from '../actors.ts'
+import { addressOf, type External, type Host, type Lab } from '../lab.ts'
+import { leavesCluster } from '../masquerade.ts'
+import { verdict, type Actor, type End, type HostSource, type Verdict } from '../policy/verdict.ts'
 import type { Endpoint } from './service.ts'
-import type { Lab } from '../lab.ts'
-import { resolveTarget } from '../actors.ts'
-import type { Service, ServicePort } from './service.ts'
-import { verdict, type End, type HostSource, type Verdict } from '../policy/verdict.ts'
+import { addressesOfHost, choiceOf, ownHost, type Choice, type Origin, type ServiceFrontend } from './semantics.ts'
 
 /** One endpoint the connection may end at. */
 export interface Way {
   readonly endpoint: Endpoint
+  /** Who has its address. */
   readonly actor: End
+  /** Who the client is for policies: it may be the host that translates. */
+  readonly from: Actor
   readonly verdict: Verdict
+  /** Under which addresses it may see the client; absent: it is no pod, and whether it answers is not the lab's business. */
+  readonly seen?: readonly string[]
 }
 
 export interface ServiceVerdict {
   readonly ways: readonly Way[]
   /** Whether each way is open: then it never depends on chance. */
   readonly allowed: boolean
-  /** Why there is no way at all: nobody is ready, or with policy Local nobody of the client's own host. */
-  readonly nobody?: 'refused' | 'dropped'
+  /** Why there is no way at all. */
+  readonly without?: Choice['without']
 }
 
-/** The client's own host: where its packets meet the Service. */
-const hostOf = (from: End): string | undefined => (from.kind === 'pod' ? from.host : from.kind === 'host' ? from.name : undefined)
+/** A host that connects to another one's node port does so from its underlay address, whatever tunnels there are. */
+const asExternal = (host: Host): External => ({ ...host, kind: 'external', podRoutes: false })
 
-/** @param from a pod or host: other clients come in by a host, under a host's address */
-export function serviceVerdict(
-  lab: Lab,
-  from: End,
-  service: Service,
-  port: ServicePort,
-  family: Family,
-  hostSource: HostSource,
-): ServiceVerdict {
-  const all = port.endpoints.filter((e) => e.family === family)
-  const host = hostOf(from)
-  const used = service.internalTrafficPolicy === 'Local' && host !== undefined ? localEndpoints(port, host, family) : all
-  if (used.length === 0) return { ways: [], allowed: false, nobody: all.length > 0 ? 'dropped' : 'refused' }
-  const ways = used.map((endpoint): Way => {
-    const found = endpoint.pod === undefined ? resolveTarget(lab, endpoint.ip) : undefined
-    const actor = found?.kind === 'actor' ? found.actor : lab.pods.find((p) => p.key === endpoint.pod)!
-    const question = { from, to: actor, toAddress: endpoint.ip, protocol: port.protocol, port: endpoint.port, family }
-    return { endpoint, actor, verdict: verdict(lab, question, hostSource) }
+function originFor(from: Actor, { host }: ServiceFrontend): Origin {
+  if (from.kind === 'pod') return 'pod'
+  return from.kind === 'host' && from.name === host?.name ? 'host' : 'outside'
+}
+
+/**
+ * Who the client is for the policies of an endpoint. SNAT comes last: an endpoint on the host that translates is judged by
+ * the client's address, any other by the host's; but a pod's own egress comes before.
+ */
+function judgedAs(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, masquerade: boolean, ask: (from: Actor) => Verdict): Actor {
+  const isOther = from.kind === 'host' && from.name !== host?.name
+  if (!masquerade || !host || endpoint.host === host.name || (from.kind === 'host' && !isOther)) return isOther ? asExternal(from) : from
+  if (from.kind !== 'pod' || from.host !== host.name) return host
+  return ask(from).egress.allowed ? host : from
+}
+
+/**
+ * What comes of a client's connection to a Service in a family.
+ * @param hostSource the backend's answer, as `backends/` gives it
+ */
+export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family, hostSource: HostSource): ServiceVerdict {
+  const { protocol } = frontend.port
+  const { endpoints, masquerade, without } = choiceOf(frontend, originFor(from, frontend), family)
+  const own = addressOf(from, family)
+  const hidden = masquerade ? frontend.host : undefined
+  const ways = endpoints.map((endpoint): Way => {
+    const actor = actorAt(lab, endpoint.ip)
+    const ask = (client: Actor): Verdict =>
+      verdict(lab, { from: client, to: actor, toAddress: endpoint.ip, protocol, port: endpoint.port, family }, hostSource)
+    const client = judgedAs(from, frontend, endpoint, masquerade, ask)
+    const way = { endpoint, actor, from: client, verdict: ask(client) }
+    const seenAs = (host: Host | undefined): readonly string[] => (host ? addressesOfHost(host, family) : own === undefined ? [] : [own])
+    // A pod that meets itself is seen as the host that translates, or it would answer itself.
+    if (actor.kind === 'pod') return { ...way, seen: seenAs(actor === from ? frontend.host : hidden) }
+    const comesBack = actor.kind === 'external' && from.kind === 'pod' && frontend.kind === 'cluster' && lab.masquerade
+    if (!comesBack || own === undefined) return way
+    return { ...way, seen: seenAs(leavesCluster(lab, own, endpoint.ip) ? ownHost(lab, from) : undefined) }
   })
-  return { ways, allowed: ways.every((w) => w.verdict.allowed) }
+  return { ways, allowed: !without && ways.every((w) => w.verdict.allowed), ...(without ? { without } : {}) }
 }

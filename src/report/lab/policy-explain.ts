@@ -78,7 +78,7 @@ export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> 
   readonly verdict: ServiceVerdict
 }
 
-const UNKNOWN_PEER = {
+const WITHOUT = {
   refused: 'no endpoint is ready: the client is refused, and no policy is consulted',
   dropped: "internalTrafficPolicy is Local and no endpoint is ready on the client's host: dropped, and no policy is consulted",
 } as const
@@ -90,11 +90,11 @@ const wayName = ({ endpoint, actor }: Way): string => {
 }
 
 export function serviceText({ from, to, port, family, address, verdict }: ExplainedService, chalk: ChalkInstance): string {
-  const { ways, allowed, nobody } = verdict
+  const { ways, allowed, without } = verdict
   const open = ways.filter((w) => w.verdict.allowed).length
   const result = allowed || open === 0 ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
   const head = `${from} → ${to} (${address}), ${port}, ${familyName(family)}: ${result}`
-  if (nobody) return `${head}\n  ${UNKNOWN_PEER[nobody]}\n`
+  if (without) return `${head}\n  ${WITHOUT[without]}\n`
   const why = `policies see the chosen pod and its port, after DNAT: about the pod that answers and its port, not about ${port}.`
   const each = ways.flatMap((w) => [
     `${wayName(w)}: ${resultText(w.verdict.allowed, chalk)}`,
@@ -103,12 +103,12 @@ export function serviceText({ from, to, port, family, address, verdict }: Explai
   return `${[head, chalk.dim(why), '', ...each].join('\n')}\n`
 }
 
-export function serviceDocument({ verdict: { ways, allowed, nobody }, ...asked }: ExplainedService): object {
+export function serviceDocument({ verdict: { ways, allowed, without }, ...asked }: ExplainedService): object {
   const endpoints = ways.map(({ endpoint, verdict, actor }) => ({
     ...(actor.kind === 'address' ? {} : { node: partyName(actor) }),
     address: endpoint.ip,
     port: endpoint.port,
     ...verdictDocument(verdict),
   }))
-  return { ...asked, allowed, ...(nobody ? { withoutEndpoints: nobody } : {}), endpoints }
+  return { ...asked, allowed, ...(without ? { withoutEndpoints: without } : {}), endpoints }
 }

@@ -1,7 +1,7 @@
 /** The way a packet should take: steps from device to device, and what is known of the packet on it. */
 import type { RouteAnswer } from './live-state.ts'
 import type { Decision } from '../result.ts'
-import type { Flow } from './translation.ts'
+import type { Flow } from '../../lab/services/semantics.ts'
 
 export interface Step {
   readonly ns: string

@@ -3,11 +3,12 @@
  * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
  */
 import type { IpLink } from '../../kernel/dumps/content.ts'
+import { leavesCluster } from '../../lab/masquerade.ts'
+import { choiceOf, frontendOn, originOf } from '../../lab/services/semantics.ts'
 import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
 import type { Decision } from '../result.ts'
 import type { LiveState, RouteAnswer } from './live-state.ts'
 import type { Place, Places } from './places.ts'
-import { choiceAt, leavesCluster, portalAt } from './translation.ts'
 
 const familyName = (ip: string): string => (ip.includes(':') ? 'inet6' : 'inet')
 
@@ -56,10 +57,11 @@ export class Walk {
     if (outer || node.kind !== 'host') return untouched
     const own = back?.find((m) => m.ns === ns && m.address === dst)
     if (own) return { dst: own.client, masquerade: false }
-    const portal = flow && portalAt(this.places.lab, node, dst, flow)
-    if (!portal) return untouched
-    if (portal === 'nobody') return { dst: undefined, masquerade: false }
-    const choice = choiceAt(this.places.lab, node, portal, src)
+    const { lab } = this.places
+    const frontend = flow && frontendOn(lab, node, dst, flow)
+    if (!frontend) return untouched
+    if (frontend === 'unassigned') return { dst: undefined, masquerade: false }
+    const choice = choiceOf(frontend, originOf(lab, node, src), src.includes(':') ? 6 : 4)
     const chosen = choice.endpoints.find((e) => e.ip === endpoint)?.ip
     // A pod that reaches itself this way is masqueraded, or it would answer itself.
     return { dst: chosen, masquerade: choice.masquerade || chosen === src }

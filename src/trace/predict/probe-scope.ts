@@ -1,12 +1,12 @@
 /** Where the probe can come by, what to ask there, and the way it should take. */
 import { addressOf, nodesOf, type Lab, type Node } from '../../lab/lab.ts'
+import { endpointsBehind } from '../../lab/services/semantics.ts'
 import { parseCidr, parseIp, contains } from '../../topology/address.ts'
 import type { LiveState, RouteQuestion } from './live-state.ts'
 import type { Places } from './places.ts'
 import type { PredictedPath } from './path.ts'
 import { Walk } from './predict.ts'
 import type { Target } from './targets.ts'
-import { endpointsBehind } from './translation.ts'
 
 export interface ProbeScope {
   /** Namespaces to listen in: both ends, every host, switch and router. */

@@ -1,11 +1,11 @@
 /** FROM and TO of a trace: words of the command line → nodes and addresses. */
 import { nodesOf, type Lab, type Node, type NodeAddress } from '../../lab/lab.ts'
+import type { Flow } from '../../lab/services/semantics.ts'
 import { serviceAddress, serviceOf } from '../../lab/services/services.ts'
 import type { Service } from '../../lab/services/service.ts'
 import { parseIp, type Family } from '../../topology/address.ts'
 import { suggest } from '../../topology/suggest.ts'
 import { nodeName } from './places.ts'
-import type { Flow } from './translation.ts'
 
 /** Why a word cannot be traced to or from. */
 export class TargetError extends Error {
@@ -91,7 +91,7 @@ export function resolveTargets(
  * What is sent to a Service when nobody said what: to its only port. A cluster address answers no ICMP.
  * @throws TargetError where there is no such port to choose
  */
-export function onlyPort(lab: Lab, word: string): Flow {
+export function onlyPort(lab: Lab, word: string): Flow & { readonly protocol: 'tcp' | 'udp' } {
   const found = findService(lab, word)
   const ports = found.ports.map((p) => ({ ...p, text: `${p.port}/${p.protocol.toLowerCase()}` }))
   const [first] = ports

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Lab } from '../../../src/lab/lab.ts'
 import { resolveTarget } from '../../../src/lab/actors.ts'
 import { hostSource } from '../../../src/backends/index.ts'
+import { clusterFrontend } from '../../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../../src/lab/services/service-verdict.ts'
 import { serviceOf } from '../../../src/lab/services/services.ts'
 import { verdict, type End } from '../../../src/lab/policy/verdict.ts'
@@ -34,12 +35,14 @@ const NAMED = '  p: { podSelector: { matchLabels: { app: web } }, ingress: [{ po
 
 const actor = (l: Lab, word: string): End => {
   const found = resolveTarget(l, word)
-  if (found?.kind !== 'actor') throw new Error(`${word} is nobody`)
+  if (found?.kind !== 'actor') throw new Error(`${word} is no node or address`)
   return found.actor
 }
 const ask = (l: Lab, from: string, service: string, family: 4 | 6 = 4) => {
   const s = serviceOf(l, service)!
-  return serviceVerdict(l, actor(l, from), s, s.ports[0]!, family, hostSource)
+  const client = actor(l, from)
+  if (client.kind === 'address') throw new Error(`${from} is no node`)
+  return serviceVerdict(l, client, clusterFrontend(l, client, s, s.ports[0]!, family), family, hostSource)
 }
 const ways = (l: Lab, from: string, service: string, family: 4 | 6 = 4): [string, boolean][] =>
   ask(l, from, service, family).ways.map((w) => [`${w.endpoint.pod} ${w.endpoint.port}`, w.verdict.allowed])
@@ -70,8 +73,8 @@ describe('a Service, after it has chosen', () => {
   test('a pod reaches itself', () => expect(ways(lab(TEXT(PORT_80)), 'web-1', 'web').map(([, a]) => a)).toEqual([true, false]))
   test('nobody behind it: refused; nobody here with policy Local: dropped', () => {
     const l = lab(TEXT(OPEN))
-    expect(ask(l, 'client', 'none')).toEqual({ ways: [], allowed: false, nobody: 'refused' })
-    expect(ask(l, 'client', 'near')).toEqual({ ways: [], allowed: false, nobody: 'dropped' })
+    expect(ask(l, 'client', 'none')).toEqual({ ways: [], allowed: false, without: 'refused' })
+    expect(ask(l, 'client', 'near')).toEqual({ ways: [], allowed: false, without: 'dropped' })
     expect(ask(l, 'web-2', 'near').allowed).toBe(true)
   })
   test('is told pod by pod', () => {

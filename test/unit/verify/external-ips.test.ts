@@ -1,7 +1,8 @@
 /** External addresses of Services: who can ask them, who answers, and as whom the client is seen. */
 import { describe, expect, test } from 'vitest'
 import { dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
-import { frontendAt, expectedOutcomeOf } from '../../../src/verify/checks/services/expected-outcome.ts'
+import { frontendFor } from '../../../src/lab/services/semantics.ts'
+import { expectedOutcomeOf } from '../../../src/verify/checks/services/expected-outcome.ts'
 import { serviceQuestions, services } from '../../../src/verify/checks/services/services.ts'
 import { failed, findings, testPlanOf, withId } from './promised.ts'
 
@@ -31,7 +32,7 @@ const plan = testPlanOf(TEXT)
 const { lab } = plan
 const actor = (name: string) => [...lab.pods, ...lab.hosts, ...lab.externals].find((p) => p.name === name)!
 const expectedOutcome = (from: string, ip: string, port: number) => {
-  const frontend = frontendAt(lab, actor(from), ip, port, 'TCP')
+  const frontend = frontendFor(lab, actor(from), ip, { protocol: 'tcp', port })
   return frontend && expectedOutcomeOf(lab, actor(from), frontend, 4)
 }
 const allowed = (from: string, ip: string, port: number) => expectedOutcome(from, ip, port)?.allowed.map((a) => [a.name, a.seen])
@@ -83,7 +84,7 @@ describe('what comes of an external address', () => {
 describe('a test', () => {
   const probes = (key: string, ip: string) =>
     serviceQuestions(plan)
-      .promises.filter((p) => p.kind === 'external' && p.frontend.service.key === key && p.frontend.external === ip)
+      .promises.filter((p) => p.frontend.kind === 'external' && p.frontend.service.key === key && p.frontend.address === ip)
       .flatMap((p) => p.probes.map((k) => k.from.name))
 
   test('asks it of all who have a way to it', () => {
@@ -123,7 +124,7 @@ describe('a test', () => {
   test('without a router, hosts have no route to it, and that is said', () => {
     const alone = testPlanOf(TEXT.replace('externals: { outside: {} }\n', ''))
     const { promises, untested } = serviceQuestions(alone)
-    const far = promises.filter((p) => p.kind === 'external' && p.frontend.external === FAR)
+    const far = promises.filter((p) => p.frontend.kind === 'external' && p.frontend.address === FAR)
     expect(far.flatMap((p) => p.probes).some((k) => k.from.kind !== 'pod')).toBe(false)
     // Nobody behind it, and nowhere to go: nobody can tell.
     expect(far.find((p) => p.frontend.service.key === 'none')!.probes).toEqual([])

@@ -2,7 +2,8 @@
 import type { Check } from '../../../src/verify/check.ts'
 import { questionKey, type Asked, type Evidence, type Findings, type CheckSource, type TestPlan } from '../../../src/verify/check-source.ts'
 import type { Answer, Question } from '../../../src/verify/probing/question.ts'
-import { expectedOutcomeOf, frontendAt } from '../../../src/verify/checks/services/expected-outcome.ts'
+import { frontendFor } from '../../../src/lab/services/semantics.ts'
+import { expectedOutcomeOf } from '../../../src/verify/checks/services/expected-outcome.ts'
 import { actorAt, actorIn } from '../../../src/verify/checks/services/actors.ts'
 import { dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
 import type { Proof } from '../../../src/verify/checks/policies/deny-proof.ts'
@@ -27,7 +28,7 @@ const withPort = (ip: string): string => (ip.includes(':') ? `[${ip}]:40000` : `
 function asPromised({ lab: l }: TestPlan, q: Asked): Answer {
   const from = actorIn(l, q.netns)
   const own = from?.addresses.find((a) => a.family === q.family)?.ip
-  const frontend = q.kind === 'icmp' || !from ? undefined : frontendAt(l, from, q.address, q.port, q.kind.toUpperCase() as 'TCP')
+  const frontend = from && frontendFor(l, from, q.address, { protocol: q.kind, port: q.port })
   const outcome = q.expected[0]!
   if (outcome !== 'ok') return { outcome, ms: 1 }
   if (q.kind === 'icmp') return { outcome, ms: 1, ttl: 64 }

@@ -49,7 +49,8 @@ describe('where everything is as it should be', () => {
   })
 
   test('who is behind a Service without two endpoints is asked once, others until each must have been met', () => {
-    const of = (key: string) => serviceQuestions(plan).promises.find((p) => p.frontend.service.key === key && p.kind === 'cluster')!
+    const of = (key: string) =>
+      serviceQuestions(plan).promises.find((p) => p.frontend.service.key === key && p.frontend.kind === 'cluster')!
     expect(of('web').probes.reduce((n, k) => n + k.questions.length, 0)).toBeGreaterThanOrEqual(triesFor(2))
     expect(of('web').meetsAll).toBe(true)
     expect(of('db').probes.map((k) => k.questions.length)).toEqual([1, 1, 1, 1, 1])
@@ -163,7 +164,7 @@ test('a pod that meets itself is seen as its host, and nobody else is', () => {
 
 test('behind a node port policies see the host, unless the pod is on it', () => {
   const np = testPlanOf(TEXT.replace('  db: { selector: { app: db }, ports', '  db: { type: NodePort, selector: { app: db }, ports'))
-  const probes = serviceQuestions(np).promises.find((p) => p.frontend.service.key === 'db' && p.kind === 'node')!.probes
+  const probes = serviceQuestions(np).promises.find((p) => p.frontend.service.key === 'db' && p.frontend.kind === 'node')!.probes
   expect(probes.map((k) => [k.frontend.host!.name, k.expectedOutcome.denied.map((d) => d.from.name)])).toEqual([
     ['node-1', ['node-1']],
     ['node-2', ['outside']],

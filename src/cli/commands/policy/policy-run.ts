@@ -5,6 +5,7 @@ import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
+import { clusterFrontend } from '../../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { sourceAddress, verdict } from '../../../lab/policy/verdict.ts'
@@ -157,13 +158,14 @@ async function explainService(
     )
   const port = servicePortOf(service, options.port)
   const family = familyOf(sender.address ?? partyName(from), target.address ?? name, [sender, target], options.family)
+  const frontend = clusterFrontend(lab, from, service, port, family)
   const asked: ExplainedService = {
     from: partyName(from),
     to: name,
     port: probeText(port),
     family,
-    address: service.clusterIPs.find((a) => a.family === family)!.ip,
-    verdict: serviceVerdict(lab, from, service, port, family, hostSource),
+    address: frontend.address,
+    verdict: serviceVerdict(lab, from, frontend, family, hostSource),
   }
   if (!asked.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(serviceDocument(asked))

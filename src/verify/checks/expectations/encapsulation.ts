@@ -4,10 +4,11 @@
  * hosts' links to the underlay are listened at.
  */
 import type { Lab } from '../../../lab/lab.ts'
+import { addressesOfHost, ownHost } from '../../../lab/services/semantics.ts'
 import { tunnelsOf } from '../../../packet/tunnels.ts'
 import type { Case } from './expectations.ts'
 import type { Asked, Evidence } from '../../check-source.ts'
-import { addressesOfHost, expectedOutcomeOf } from '../services/expected-outcome.ts'
+import { expectedOutcomeOf } from '../services/expected-outcome.ts'
 import { withoutPort } from '../services/actors.ts'
 import { headersText, seenBetween, type Encapsulation } from '../../evidence/headers.ts'
 
@@ -16,7 +17,7 @@ export const watchedOf = ({ questions }: Case): Asked => ({ ...questions[0]!, nt
 
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((x, i) => x === b[i])
 
-const hostOf = (lab: Lab, { kind, name, ...rest }: Case['from']): string => (kind === 'pod' && 'host' in rest ? rest.host : name)
+const hostOf = (actor: Case['from']): string => (actor.kind === 'pod' ? actor.host : actor.name)
 
 /** Addresses the packet may carry on the underlay: translated already, if it is at all. */
 function ends(
@@ -28,13 +29,13 @@ function ends(
   const { from, to, frontend, family } = c
   const self = evidence.answer(question)?.self
   const own = self === undefined ? from.addresses.filter((a) => a.family === family).map((a) => a.ip) : [withoutPort(self)]
-  const node = lab.hosts.find((h) => h.name === hostOf(lab, from))
+  const node = ownHost(lab, from)
   // On its way out of the cluster a pod's packet gets its host's address; behind a node port any client's does.
   const isTranslated = (to?.kind === 'external' && !to.podRoutes && lab.masquerade) || from.kind === 'host'
   const src = [
     ...own,
     ...(isTranslated && node ? addressesOfHost(node, family) : []),
-    ...(frontend?.host ? addressesOfHost(frontend.host, family) : []),
+    ...(frontend?.host && frontend.kind !== 'cluster' ? addressesOfHost(frontend.host, family) : []),
   ]
   // The address of a Service is never on the underlay, a node's only outside the cluster: what counts is the way to the pod.
   const dst = frontend ? expectedOutcomeOf(lab, from, frontend, family).allowed.map((a) => a.endpoint.ip) : [question.address]
@@ -56,7 +57,7 @@ export function encapsulationMismatch(
   if (seen.length === 0) {
     if (heard.lost > 0)
       return { text: `not seen on the underlay, where ${heard.lost} frames came too fast to be looked at`, isUnknown: true }
-    const [near, far] = [hostOf(lab, c.from), c.to && c.to.kind !== 'external' ? hostOf(lab, c.to) : undefined]
+    const [near, far] = [hostOf(c.from), c.to && c.to.kind !== 'external' ? hostOf(c.to) : undefined]
     if (near === far) return { text: `both are on ${near}: no packet between them crosses the underlay`, isUnknown: false }
     return { text: 'not seen on the underlay', isUnknown: false }
   }

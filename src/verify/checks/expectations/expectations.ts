@@ -5,6 +5,7 @@
  */
 import type { Lab } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
+import { frontendFor, type ServiceFrontend } from '../../../lab/services/semantics.ts'
 import { parseIp, type Family } from '../../../topology/address.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
@@ -14,7 +15,6 @@ import { watchedOf } from './encapsulation.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
 import type { Listening } from '../../probing/question.ts'
 import { listenersBehind, triesFor } from '../services/services.ts'
-import { frontendAt, type ServiceFrontend } from '../services/expected-outcome.ts'
 import { holderOf, actorAt, actorIn } from '../services/actors.ts'
 
 export type Expectation = Lab['expect'][number]
@@ -49,10 +49,11 @@ function caseOf(lab: Lab, entry: Expectation, family: Family): Case | undefined 
   const sender = actorIn(lab, from.node.netns)
   if (!sender) throw new TargetError('no-actor', `${entry.from} is a ${from.node.kind}: pods, hosts and externals are asked`)
   const [number, protocol] = entry.port === 'icmp' ? ['0', 'icmp'] : (entry.port.split('/') as [string, string])
-  const frontend = protocol === 'icmp' ? undefined : frontendAt(lab, sender, to.address, Number(number), protocol.toUpperCase() as 'TCP')
+  const kind = protocol as Asked['kind']
+  const frontend = frontendFor(lab, sender, to.address, { protocol: kind, port: Number(number) })
   const question: Asked = {
     netns: from.node.netns,
-    kind: protocol as Asked['kind'],
+    kind,
     family,
     address: to.address,
     port: Number(number),

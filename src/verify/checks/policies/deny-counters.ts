@@ -8,12 +8,13 @@
  */
 import type { Lab } from '../../../lab/lab.ts'
 import { hostSource } from '../../../backends/index.ts'
+import { frontendFor, type ServiceFrontend } from '../../../lab/services/semantics.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { policyModuleOf } from '../../../policy/index.ts'
 import type { DenyRule } from '../../../policy/policy.ts'
 import { servicesOf } from '../../../services/index.ts'
 import { isLoopback, actorAt, actorIn, unknownActorAt } from '../services/actors.ts'
-import { frontendAt, expectedOutcomeOf, type ServiceFrontend } from '../services/expected-outcome.ts'
+import { expectedOutcomeOf } from '../services/expected-outcome.ts'
 import type { Question } from '../../probing/question.ts'
 
 /** Packets by {@link ruleKey}. */
@@ -39,19 +40,17 @@ function policyDrop(
 }
 
 /** The rule of Services that drops what is Local and has nobody here. */
-function serviceDrop(lab: Lab, from: Actor, { service, port, host, external }: ServiceFrontend, { kind, family }: Question): DenyRule[] {
-  const node = host ?? lab.hosts.find((h) => h.name === (from.kind === 'pod' ? from.host : from.name))
-  if (!node) return []
-  const vip = external ?? service.clusterIPs.find((a) => a.family === family)?.ip
-  const isNodePort = host !== undefined && external === undefined
-  const where = isNodePort ? `--dst-type LOCAL -m ${kind} --dport ${port.nodePort} ` : `-d ${vip}/${family === 4 ? 32 : 128} `
-  const chain = host ? 'KUBE-EXTERNAL-SERVICES' : 'KUBE-SERVICES'
-  for (const o of servicesOf(lab).plan(lab)(node)) {
+function serviceDrop(lab: Lab, { port, host, kind: type, address }: ServiceFrontend, { kind, family }: Question): DenyRule[] {
+  if (!host) return []
+  const isNodePort = type === 'node'
+  const where = isNodePort ? `--dst-type LOCAL -m ${kind} --dport ${port.nodePort} ` : `-d ${address}/${family === 4 ? 32 : 128} `
+  const chain = type !== 'cluster' ? 'KUBE-EXTERNAL-SERVICES' : 'KUBE-SERVICES'
+  for (const o of servicesOf(lab).plan(lab)(host)) {
     if (o.kind !== 'chain' || o.table !== 'filter' || o.family !== family || o.chain !== chain) continue
     const rule = o.rules.find(
       (r) => r.endsWith('-j DROP') && r.includes(where) && r.includes(`-p ${kind} `) && (isNodePort || r.includes(`--dport ${port.port} `)),
     )
-    return rule === undefined ? [] : [{ ns: node.netns, family, table: 'filter', chain, rule }]
+    return rule === undefined ? [] : [{ ns: host.netns, family, table: 'filter', chain, rule }]
   }
   return []
 }
@@ -60,11 +59,10 @@ function serviceDrop(lab: Lab, from: Actor, { service, port, host, external }: S
 export function dropsOf(lab: Lab, question: Question): readonly DenyRule[] {
   const from = actorIn(lab, question.netns)
   if (!from) return []
-  const frontend =
-    question.kind === 'icmp' ? undefined : frontendAt(lab, from, question.address, question.port, question.kind.toUpperCase() as 'TCP')
+  const frontend = frontendFor(lab, from, question.address, { protocol: question.kind, port: question.port })
   if (frontend) {
     const expectedOutcome = expectedOutcomeOf(lab, from, frontend, question.family)
-    if (expectedOutcome.without === 'dropped') return serviceDrop(lab, from, frontend, question)
+    if (expectedOutcome.without === 'dropped') return serviceDrop(lab, frontend, question)
     const rules = expectedOutcome.denied.flatMap((d) =>
       policyDrop(lab, d.from, d.to, { kind: question.kind, port: d.endpoint.port, family: question.family }),
     )

@@ -1,5 +1,6 @@
 /** What answers say about Services: probes → checks. */
 import type { Lab } from '../../../lab/lab.ts'
+import type { ServiceFrontend } from '../../../lab/services/semantics.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
@@ -8,7 +9,7 @@ import { why } from '../policies/titles.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { actorAt, withoutPort } from './actors.ts'
-import type { Allowed, ServiceFrontend } from './expected-outcome.ts'
+import type { Allowed } from './expected-outcome.ts'
 import type { ServiceProbe, Promise, ServiceQuestions } from './services.ts'
 
 interface Failure {
@@ -57,7 +58,7 @@ function failureOf(
     return text === undefined ? undefined : { id: 'deny-unproven', text }
   }
   if (without === 'dropped') {
-    const node = frontend.host?.name ?? (from.kind === 'pod' ? from.host : from.name)
+    const node = frontend.host?.name ?? nodeName(from)
     return isSilent ? lost() : { id: 'service-local', text: `${got}, though ${node} has no endpoint and the Service is Local` }
   }
   if (answer.outcome !== 'ok') {
@@ -88,8 +89,10 @@ function failureOf(
   return { id: 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }
 }
 
-const doorName = ({ frontend }: ServiceProbe): string =>
-  frontend.external ?? (frontend.host ? frontend.host.name : `svc/${frontend.service.key}`)
+function frontendName({ kind, address, service, host }: ServiceFrontend): string {
+  if (kind === 'external') return address
+  return kind === 'node' && host ? host.name : `svc/${service.key}`
+}
 
 /** A probe's answers, in words that count. */
 interface Result {
@@ -99,7 +102,7 @@ interface Result {
   readonly silent: number
 }
 
-function evaluateKnock(lab: Lab, probe: ServiceProbe, evidence: Evidence): Result {
+function evaluateProbe(lab: Lab, probe: ServiceProbe, evidence: Evidence): Result {
   const failures: Failure[] = []
   const by: string[] = []
   let asked = 0
@@ -125,7 +128,7 @@ function failed(probe: ServiceProbe, failures: readonly Failure[], tested: numbe
     texts.set(key, { failure, times: (texts.get(key)?.times ?? 0) + 1 })
   }
   const { kind, port, family } = probe.questions[0]!
-  const [from, to] = [nodeName(probe.from), doorName(probe)]
+  const [from, to] = [nodeName(probe.from), frontendName(probe.frontend)]
   return [...texts.values()].map(({ failure, times }) => ({
     id: failure.id,
     group: 'service',
@@ -148,22 +151,22 @@ const tally = (names: readonly string[]): string => {
 }
 
 function evaluatePromise(lab: Lab, promise: Promise, evidence: Evidence): Check[] {
-  const { frontend, family, kind, probes, meetsAll } = promise
-  const results = probes.map((k) => ({ probe: k, ...evaluateKnock(lab, k, evidence) }))
+  const { frontend, family, probes, meetsAll } = promise
+  const results = probes.map((k) => ({ probe: k, ...evaluateProbe(lab, k, evidence) }))
   const failures = results.flatMap((r) => failed(r.probe, r.failures, r.asked))
   const tested = results.reduce((n, r) => n + r.asked, 0)
-  const { service, port } = frontend
+  const { service, port, kind, address } = frontend
   const l4 = port.protocol.toLowerCase()
   const number = kind === 'node' ? port.nodePort : port.port
   const both = service.clusterIPs.length > 1 ? ` over IPv${family}` : ''
   const common = {
-    id: `service:${service.key}:${number}/${l4}${frontend.external === undefined ? (service.clusterIPs.length > 1 ? `:ipv${family}` : '') : `:${frontend.external}`}`,
+    id: `service:${service.key}:${number}/${l4}${kind === 'external' ? `:${address}` : service.clusterIPs.length > 1 ? `:ipv${family}` : ''}`,
     group: 'service',
     title:
       kind === 'node'
         ? `node port ${number}/${l4} of Service ${service.key} answers as it should${both}`
         : kind === 'external'
-          ? `external address ${frontend.external} of Service ${service.key} answers as it should on port ${number}/${l4}`
+          ? `external address ${address} of Service ${service.key} answers as it should on port ${number}/${l4}`
           : `Service ${service.key} port ${number}/${l4} answers as it should${both}`,
     source: service.source,
     tested,

@@ -1,17 +1,19 @@
 /**
- * What the lab's Services promise: who connects to a cluster address or a node port is answered by one of the
- * endpoints, seen as itself where the API says so; refused where nobody is behind it; left waiting where the Service is
- * Local and nobody is here, or where policies deny every endpoint.
+ * What the lab's Services promise: a client that connects to a cluster address or a node port is answered by one of the
+ * endpoints, seen as itself where the API says so; refused where there is no endpoint; left waiting where the Service is
+ * Local and none is here, or where policies deny every endpoint.
  */
 import { addressOf, type External, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
+import { clusterFrontend, externalAddresses, translated, type ServiceFrontend } from '../../../lab/services/semantics.ts'
+import type { ServicePort } from '../../../lab/services/service.ts'
 import type { Family } from '../../../topology/address.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
 import type { Listening } from '../../probing/question.ts'
 import { declaring } from '../../evidence/idle.ts'
 import { actorAt } from './actors.ts'
-import { entrance, externalAddresses, expectedOutcomeOf, type ServiceFrontend, type ExpectedOutcome } from './expected-outcome.ts'
+import { expectedOutcomeOf, type ExpectedOutcome } from './expected-outcome.ts'
 import { evaluateServices } from './evaluate.ts'
 
 /** Somebody who probes, once or several times. */
@@ -25,9 +27,9 @@ export interface ServiceProbe {
 
 /** One port of one Service in one family, at its cluster address, at its node ports, or at an external address. */
 export interface Promise {
-  readonly frontend: Omit<ServiceFrontend, 'host'>
+  /** As it is for every client: without the host that translates. */
+  readonly frontend: ServiceFrontend
   readonly family: Family
-  readonly kind: 'cluster' | 'node' | 'external'
   readonly probes: readonly ServiceProbe[]
   /** Enough tries that every endpoint must have been met. */
   readonly meetsAll: boolean
@@ -37,6 +39,8 @@ export interface ServiceQuestions {
   readonly promises: readonly Promise[]
   readonly untested: readonly string[]
 }
+
+type Port = Pick<ServiceFrontend, 'service' | 'port'>
 
 /** Labs of up to so many pods ask from every pod; others from one of each host. */
 const SMALL = 12
@@ -66,17 +70,14 @@ function expected(from: Actor, { without, allowed, denied, foreign }: ExpectedOu
 }
 
 function probe(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family, times: number): ServiceProbe | undefined {
-  const isNodePort = frontend.host !== undefined && frontend.external === undefined
-  const own = isNodePort ? addressOf(frontend.host, family) : frontend.service.clusterIPs.find((a) => a.family === family)?.ip
-  const address = frontend.external ?? own
-  const port = isNodePort ? frontend.port.nodePort : frontend.port.port
-  if (address === undefined || port === undefined || addressOf(from, family) === undefined) return undefined
+  const port = frontend.kind === 'node' ? frontend.port.nodePort : frontend.port.port
+  if (port === undefined || addressOf(from, family) === undefined) return undefined
   const expectedOutcome = expectedOutcomeOf(lab, from, frontend, family)
   const question: Asked = {
     netns: from.netns,
     kind: frontend.port.protocol.toLowerCase() as Asked['kind'],
     family,
-    address,
+    address: frontend.address,
     port,
     expected: expected(from, expectedOutcome),
   }
@@ -93,7 +94,7 @@ function askers(lab: Lab): Pod[] {
 }
 
 /** Who asks a cluster address: those, one of its own endpoints, which may meet itself, and a host. */
-function clients(lab: Lab, { port }: Omit<ServiceFrontend, 'host'>, family: Family): Actor[] {
+function clients(lab: Lab, port: ServicePort, family: Family): Actor[] {
   const own = port.endpoints.find((e) => e.family === family && e.pod !== undefined)
   const pod = own && lab.pods.find((p) => p.key === own.pod)
   return [...new Set([...askers(lab), ...(pod ? [pod] : [])]), ...lab.hosts.slice(0, 1)]
@@ -105,22 +106,21 @@ const isEven = (probes: readonly ServiceProbe[], n: number): boolean =>
     (k) => k.expectedOutcome.allowed.length === n && k.expectedOutcome.denied.length === 0 && k.expectedOutcome.foreign.length === 0,
   )
 
-function clusterPromise(lab: Lab, frontend: Omit<ServiceFrontend, 'host'>, family: Family, turn: number, isThrifty: boolean): Promise {
-  const everybody = clients(lab, frontend, family)
-  const n = frontend.port.endpoints.filter((e) => e.family === family).length
+function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn: number, isThrifty: boolean): Promise {
+  const everybody = clients(lab, port, family)
+  const n = port.endpoints.filter((e) => e.family === family).length
   const tries = triesFor(n)
   const wanted = isThrifty || tries > MAX_TRIES ? 1 : Math.ceil(tries / Math.max(everybody.length, 1))
-  const times = frontend.service.affinity === undefined ? wanted : RETURNS
+  const times = service.affinity === undefined ? wanted : RETURNS
   // Linux rations refusals, six in a row for one client: they are dealt over those who ask.
   const from = n === 0 ? everybody.slice(turn % everybody.length).slice(0, 1) : everybody
-  const probes = from.flatMap((p) => probe(lab, p, frontend, family, times) ?? [])
+  const probes = from.flatMap((p) => probe(lab, p, clusterFrontend(lab, p, service, port, family), family, times) ?? [])
   const asked = probes.reduce((sum, k) => sum + k.questions.length, 0)
   return {
-    frontend,
+    frontend: { service, port, kind: 'cluster', address: service.clusterIPs.find((a) => a.family === family)!.ip },
     family,
-    kind: 'cluster',
     probes,
-    meetsAll: frontend.service.affinity === undefined && asked >= tries && isEven(probes, n),
+    meetsAll: service.affinity === undefined && asked >= tries && isEven(probes, n),
   }
 }
 
@@ -129,36 +129,36 @@ function outsider(lab: Lab, host: Host, family: Family): External | Host {
   return lab.externals.find((x) => addressOf(x, family) !== undefined) ?? lab.hosts.find((h) => h !== host && addressOf(h, family)) ?? host
 }
 
-function nodePromise(lab: Lab, frontend: Omit<ServiceFrontend, 'host'>, family: Family, turn: number): Promise {
+function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: number): Promise {
   const n = lab.hosts.length
   const hosts = n <= MAX_HOSTS ? lab.hosts : Array.from({ length: MAX_HOSTS }, (_, i) => lab.hosts[(turn * MAX_HOSTS + i) % n]!)
   // The ration of refusals is one for all hosts' answers to one client, and nobody is behind any of them.
-  const none = frontend.port.endpoints.every((e) => e.family !== family)
+  const none = port.endpoints.every((e) => e.family !== family)
   const asked = none ? [hosts[turn % hosts.length]!] : hosts
-  const times = frontend.service.affinity === undefined ? 2 : RETURNS
-  const probes = asked.flatMap((host) => probe(lab, outsider(lab, host, family), { ...frontend, host }, family, times) ?? [])
-  return { frontend, family, kind: 'node', probes, meetsAll: false }
+  const times = service.affinity === undefined ? 2 : RETURNS
+  const probes = asked.flatMap((host) => {
+    const address = addressOf(host, family)
+    const frontend = address && ({ service, port, kind: 'node', address, host } as const)
+    return (frontend && probe(lab, outsider(lab, host, family), frontend, family, times)) || []
+  })
+  return { frontend: { service, port, kind: 'node', address: '' }, family, probes, meetsAll: false }
 }
 
 /** An external address, asked by who asks the cluster address and by somebody outside, as far as they have a way to a host. */
-function externalPromise(
-  lab: Lab,
-  frontend: Omit<ServiceFrontend, 'host'> & { readonly external: string },
-  family: Family,
-  turn: number,
-): Promise {
+function externalPromise(lab: Lab, { service, port }: Port, address: string, family: Family, turn: number): Promise {
+  const frontend = { service, port, kind: 'external', address } as const
   const outside = lab.externals.find((x) => addressOf(x, family) !== undefined)
-  const everybody = [...clients(lab, frontend, family), ...(outside ? [outside] : [])]
+  const everybody = [...clients(lab, port, family), ...(outside ? [outside] : [])]
   const ways = everybody.flatMap((from) => {
-    const host = entrance(lab, from, frontend.port, frontend.external, family)
-    return host && addressOf(from, family) !== undefined ? [{ from, host }] : []
+    const found = translated(lab, from, frontend)
+    return found && addressOf(from, family) !== undefined ? [{ from, found }] : []
   })
   // The ration of refusals, again.
-  const none = frontend.port.endpoints.every((e) => e.family !== family)
+  const none = port.endpoints.every((e) => e.family !== family)
   const asked = none ? ways.slice(turn % Math.max(ways.length, 1)).slice(0, 1) : ways
-  const times = frontend.service.affinity === undefined ? 2 : RETURNS
-  const probes = asked.flatMap(({ from, host }) => probe(lab, from, { ...frontend, host }, family, times) ?? [])
-  return { frontend, family, kind: 'external', probes, meetsAll: false }
+  const times = service.affinity === undefined ? 2 : RETURNS
+  const probes = asked.flatMap(({ from, found }) => probe(lab, from, found, family, times) ?? [])
+  return { frontend, family, probes, meetsAll: false }
 }
 
 /** External addresses that somebody has no way to, in sentences. */
@@ -170,7 +170,9 @@ function unrouted(lab: Lab): string[] {
   const foreign = all.filter(({ ip }) => !lab.hosts.some((h) => h.addresses.some((a) => a.ip === ip)))
   const far = foreign.filter(({ service, ip, family }) =>
     service.ports.some(
-      (p) => p.endpoints.some((e) => e.family === family) && lab.hosts.slice(0, 1).every((h) => !entrance(lab, h, p, ip, family)),
+      (p) =>
+        p.endpoints.some((e) => e.family === family) &&
+        lab.hosts.slice(0, 1).every((h) => !translated(lab, h, { service, port: p, kind: 'external', address: ip })),
     ),
   )
   return [
@@ -190,8 +192,7 @@ function rationed(promises: readonly Promise[]): Promise[] {
   return promises.filter(({ probes }) => {
     const [probe] = probes
     if (probe?.expectedOutcome.without !== 'refused') return true
-    const host = probe.frontend.host?.name ?? (probe.from.kind === 'pod' ? probe.from.host : probe.from.name)
-    const key = `${host} ${probe.from.netns}`
+    const key = `${probe.frontend.host?.name} ${probe.from.netns}`
     given.set(key, (given.get(key) ?? 0) + 1)
     return given.get(key)! <= RATION
   })
@@ -212,7 +213,7 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
         service.clusterIPs.flatMap(({ family }) => [
           clusterPromise(lab, { service, port }, family, turn++, isThrifty),
           ...(port.nodePort === undefined ? [] : [nodePromise(lab, { service, port }, family, turn)]),
-          ...externalAddresses(service, family).map((external) => externalPromise(lab, { service, port, external }, family, turn)),
+          ...externalAddresses(service, family).map((ip) => externalPromise(lab, { service, port }, ip, family, turn)),
         ]),
       ),
     )
@@ -226,7 +227,7 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
   }
   if (promises.length > 0 && lab.pods.length > SMALL)
     untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks, and one endpoint`)
-  if (promises.some((p) => p.kind === 'node') && lab.hosts.length > MAX_HOSTS)
+  if (promises.some((p) => p.frontend.kind === 'node') && lab.hosts.length > MAX_HOSTS)
     untested.push(`node ports on every host: each Service is asked on ${MAX_HOSTS} of ${lab.hosts.length}`)
   untested.push(...unrouted(lab))
   const asked = rationed(promises)
@@ -239,7 +240,7 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
 }
 
 /** Endpoints answer as who they are where no container of theirs declares the port: one that does must listen itself. */
-export function listenersBehind(lab: Lab, frontends: readonly ServiceFrontend[]): Listening[] {
+export function listenersBehind(lab: Lab, frontends: readonly Port[]): Listening[] {
   const nodes = new Map<Actor, Map<string, Listening['ports'][number]>>()
   for (const frontend of frontends) {
     const protocol = frontend.port.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp'

@@ -1,8 +1,10 @@
 /** What hosts do to a connection's addresses, as rules would: by hand from kube-proxy's chains. */
 import { describe, expect, test } from 'vitest'
 import { onlyPort } from '../../../src/trace/predict/targets.ts'
-import { choiceAt, endpointsBehind, leavesCluster, portalAt, type Portal } from '../../../src/trace/predict/translation.ts'
-import { lab } from '../lab/fixture.ts'
+import { leavesCluster } from '../../../src/lab/masquerade.ts'
+import { choiceOf, endpointsBehind, frontendFor, frontendOn, originOf, type ServiceFrontend } from '../../../src/lab/services/semantics.ts'
+import { serviceVerdict } from '../../../src/lab/services/service-verdict.ts'
+import { lab } from './fixture.ts'
 
 const LAB = lab(`
 name: t
@@ -22,63 +24,74 @@ services:
 `)
 const [one, two] = [LAB.hosts[0]!, LAB.hosts[1]!]
 const tcp = (port: number) => ({ protocol: 'tcp', port }) as const
-const portal = (dst: string, port: number, host = one): Portal => {
-  const found = portalAt(LAB, host, dst, tcp(port))
-  if (!found || found === 'nobody') throw new Error(`no portal at ${dst}:${port}`)
+const frontend = (dst: string, port: number, host = one): ServiceFrontend => {
+  const found = frontendOn(LAB, host, dst, tcp(port))
+  if (!found || found === 'unassigned') throw new Error(`no Service at ${dst}:${port}`)
   return found
 }
-const pods = (p: Portal, host: typeof one, src: string): unknown => {
-  const { endpoints, masquerade } = choiceAt(LAB, host, p, src)
+const pods = (at: ServiceFrontend, src: string): unknown => {
+  const { endpoints, masquerade } = choiceOf(at, originOf(LAB, at.host!, src), 4)
   return [endpoints.map((e) => e.pod), masquerade]
 }
 
 describe('which Service an address and a port are', () => {
   test.each([
-    ['10.96.0.50', 80, 'web', 'cluster address'],
-    ['192.0.2.1', 7000, 'out', 'external address'],
-    ['192.168.50.11', 30080, 'web', 'node port'],
+    ['10.96.0.50', 80, 'web', 'cluster'],
+    ['192.0.2.1', 7000, 'out', 'external'],
+    ['192.168.50.11', 30080, 'web', 'node'],
     // Any address of the host: its bridge's, its tunnel's.
-    ['10.244.0.1', 30080, 'web', 'node port'],
-    ['10.244.0.0', 30080, 'web', 'node port'],
+    ['10.244.0.1', 30080, 'web', 'node'],
+    ['10.244.0.0', 30080, 'web', 'node'],
   ])('%s %i', (dst, port, name, by) => {
-    const found = portal(dst, port)
-    expect([found.service.name, found.by]).toEqual([name, by])
+    const found = frontend(dst, port)
+    expect([found.service.name, found.kind]).toEqual([name, by])
   })
   test('not: another port, another protocol, another host, a pod', () => {
-    expect(portalAt(LAB, one, '192.168.50.11', tcp(30081))).toBeUndefined()
-    expect(portalAt(LAB, one, '192.168.50.11', { protocol: 'udp', port: 30080 })).toBeUndefined()
-    expect(portalAt(LAB, one, '192.168.50.12', tcp(30080))).toBeUndefined()
-    expect(portalAt(LAB, one, '10.244.0.2', tcp(80))).toBeUndefined()
+    expect(frontendOn(LAB, one, '192.168.50.11', tcp(30081))).toBeUndefined()
+    expect(frontendOn(LAB, one, '192.168.50.11', { protocol: 'udp', port: 30080 })).toBeUndefined()
+    expect(frontendOn(LAB, one, '192.168.50.12', tcp(30080))).toBeUndefined()
+    expect(frontendOn(LAB, one, '10.244.0.2', tcp(80))).toBeUndefined()
   })
-  test('nobody: a cluster address without that port, and ICMP', () => {
-    expect(portalAt(LAB, one, '10.96.0.50', tcp(81))).toBe('nobody')
-    expect(portalAt(LAB, one, '10.96.0.50', { protocol: 'icmp', port: 0 })).toBe('nobody')
-    expect(portalAt(LAB, one, '10.96.77.77', tcp(80))).toBe('nobody')
+  test('unassigned: a cluster address without that port, and ICMP', () => {
+    expect(frontendOn(LAB, one, '10.96.0.50', tcp(81))).toBe('unassigned')
+    expect(frontendOn(LAB, one, '10.96.0.50', { protocol: 'icmp', port: 0 })).toBe('unassigned')
+    expect(frontendOn(LAB, one, '10.96.77.77', tcp(80))).toBe('unassigned')
   })
   test('a lab without Services has no such rules', () => {
     const plain = lab('name: t\nhosts: { node-1: {} }\npods: { a: { host: node-1 } }\n')
-    expect(portalAt(plain, plain.hosts[0]!, '10.96.0.1', tcp(80))).toBeUndefined()
+    expect(frontendOn(plain, plain.hosts[0]!, '10.96.0.1', tcp(80))).toBeUndefined()
   })
 })
 
 describe('whom a client gets, and as whom it comes', () => {
-  const [pod, host, stranger] = ['10.244.0.2', '192.168.50.11', '203.0.113.10']
+  const [pod, host, outside] = ['10.244.0.2', '192.168.50.11', '203.0.113.10']
   test('cluster address', () => {
-    expect(pods(portal('10.96.0.50', 80), one, pod)).toEqual([['a', 'b'], false])
-    expect(pods(portal('10.96.0.50', 80), one, host)).toEqual([['a', 'b'], true])
-    expect(pods(portal('10.96.0.51', 80), two, pod)).toEqual([['b'], false])
+    expect(pods(frontend('10.96.0.50', 80), pod)).toEqual([['a', 'b'], false])
+    expect(pods(frontend('10.96.0.50', 80), host)).toEqual([['a', 'b'], true])
+    expect(pods(frontend('10.96.0.51', 80, two), pod)).toEqual([['b'], false])
   })
   test('node port', () => {
-    expect(pods(portal('192.168.50.11', 30080), one, stranger)).toEqual([['a', 'b'], true])
-    expect(pods(portal('192.168.50.11', 30080), one, pod)).toEqual([['a', 'b'], true])
+    expect(pods(frontend('192.168.50.11', 30080), outside)).toEqual([['a', 'b'], true])
+    expect(pods(frontend('192.168.50.11', 30080), pod)).toEqual([['a', 'b'], true])
   })
   test('node port with policy Local', () => {
-    const at = portal('192.168.50.11', 30090)
-    expect(pods(at, one, stranger)).toEqual([['a'], false])
-    expect(pods(at, one, pod)).toEqual([['a', 'b'], false])
-    expect(pods(at, one, host)).toEqual([['a', 'b'], true])
+    const at = frontend('192.168.50.11', 30090)
+    expect(pods(at, outside)).toEqual([['a'], false])
+    expect(pods(at, pod)).toEqual([['a', 'b'], false])
+    expect(pods(at, host)).toEqual([['a', 'b'], true])
   })
-  test('nobody there', () => expect(pods(portal('10.96.0.52', 80), one, pod)).toEqual([[], false]))
+  test('nobody there', () => expect(pods(frontend('10.96.0.52', 80), pod)).toEqual([[], false]))
+})
+
+test('a pod at a node port of another host, with policy Local, gets any endpoint as itself, as kube-proxy counts pods as inside', () => {
+  const client = LAB.pods.find((p) => p.key === 'a')
+  const at = frontendFor(LAB, client!, '192.168.50.12', tcp(30090))!
+  expect([at.kind, at.host!.name]).toEqual(['node', 'node-2'])
+  const { ways } = serviceVerdict(LAB, client!, at, 4)
+  expect(ways.map((w) => [w.endpoint.pod, w.seen])).toEqual([
+    ['a', ['192.168.50.12', '10.244.1.0', '10.244.1.1']],
+    ['b', ['10.244.0.2']],
+  ])
 })
 
 test('what leaves the cluster does so under the address of its host', () => {
@@ -117,8 +130,8 @@ services:
 `)
   const from = ending.hosts[0]!
   const chosen = (dst: string): unknown => {
-    const at = portalAt(ending, from, dst, tcp(80)) as Portal
-    return choiceAt(ending, from, at, '10.244.0.2').endpoints.map((e) => e.pod)
+    const at = frontendOn(ending, from, dst, tcp(80)) as ServiceFrontend
+    return choiceOf(at, 'pod', 4).endpoints.map((e) => e.pod)
   }
   expect(chosen('10.96.0.50')).toEqual(['a'])
   expect(chosen('10.96.0.51')).toEqual(['b'])
