@@ -1,6 +1,6 @@
-/** Every policy module. A new one: one file, one line here, one page in docs/. */
+/** Every policy module. A new one: one folder, one line here, one page in docs/. */
 import type { Lab } from '../lab/lab.ts'
-import { iptables } from './iptables.ts'
+import { iptables } from './iptables/iptables.ts'
 import type { PolicyModule } from './policy.ts'
 
 /** @public */

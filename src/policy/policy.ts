@@ -4,18 +4,8 @@ import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../lab/lab.ts'
 import type { Direction } from '../lab/policy/policies.ts'
+import type { Counter } from '../netns/counter.ts'
 import type { Family } from '../topology/address.ts'
-
-/** The rule that ends what no policy allows. Its packet counter tells a deny from a packet that got lost on the way. */
-export interface DenyRule {
-  /** Namespace of the host that has it. */
-  readonly ns: string
-  readonly family: Family
-  readonly table: 'filter'
-  readonly chain: string
-  /** As `iptables-save` prints it, without `-A CHAIN`. */
-  readonly rule: string
-}
 
 /**
  * Enforces the policies of a lab (see lab/policy/policies.ts for what they mean). A pod's ingress is judged on the
@@ -30,6 +20,11 @@ export interface PolicyModule {
   needs(lab: Lab): readonly Feature[]
   /** Everything on one host. Nothing where no policy selects a pod of the host. */
   objects(host: Host, lab: Lab): KernelObject[]
-  /** Where a packet ends that no policy of this pod allows; undefined where the pod is not isolated. */
-  denies(pod: Pod, direction: Direction, family: Family, lab: Lab): DenyRule | undefined
+  /**
+   * Where a packet is counted that no policy of this pod allows: it tells a deny from a packet that got lost on the way.
+   * Undefined where the pod is not isolated.
+   */
+  denies(pod: Pod, direction: Direction, family: Family, lab: Lab): Counter | undefined
+  /** Titles of the policies a rule is about that a packet met, in the words of the tool that lists it; undefined: of none. */
+  explain(rule: string): readonly string[] | undefined
 }

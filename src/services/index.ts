@@ -1,6 +1,6 @@
-/** Every way to make Services answer. A new one: one file, one line here, one page in docs/. */
+/** Every way to make Services answer. A new one: one folder, one line here, one page in docs/. */
 import type { Lab } from '../lab/lab.ts'
-import { iptablesModule } from './iptables.ts'
+import { iptablesModule } from './iptables/iptables.ts'
 import type { ServiceModule, ServiceProxy } from './service.ts'
 
 /** @public */

@@ -1,11 +1,11 @@
 /**
  * UDP has no end: conntrack goes on sending a client's datagrams where its first one went, also when that pod has left
- * the Service or nobody was there to answer. kube-proxy deletes such entries (pkg/proxy/conntrack/cleanup.go), and so
+ * the Service or none was there to answer. kube-proxy deletes such entries (pkg/proxy/conntrack/cleanup.go), and so
  * is done here. TCP connections are left alone: they end by themselves.
  */
 import type { Lab } from '../lab/lab.ts'
 import type { Service, ServicePort } from '../lab/services/service.ts'
-import { portName } from './names.ts'
+import { portName } from '../lab/services/services.ts'
 
 /** Entries that a change has made stale on every host. */
 export interface StaleFlows {
@@ -64,7 +64,7 @@ export function staleFlows(before: Lab, after: Lab): StaleFlows[] {
       for (const { six, match } of frontends(old)) if (six === undefined || six === isSix) add(isSix, [...match, '--dst-nat', ip])
     }
     if (!next || old.endpoints.size > 0 || next.endpoints.size === 0) continue
-    // The first one has come: whoever asked before was sent nowhere.
+    // The first one has come: earlier clients were sent nowhere.
     for (const { six, match } of frontends(next)) for (const is of six === undefined ? [false, true] : [six]) add(is, match)
   }
   return found

@@ -130,9 +130,7 @@ function disagreements(lab: Lab): string[] {
           const chains = [...hosts].every((h) => filters.get(`${h} ${family}`)!.passes({ src, dst, ...q }))
           // Where it must end if it is denied: the sender's host comes first.
           const kind = q.protocol.toLowerCase() as 'tcp'
-          const told = dropsOf(lab, { netns: from.netns, kind, family, address: dst, port: q.port ?? 0 }).map(
-            (r) => `${r.ns} ${r.chain} ${r.rule}`,
-          )
+          const told = dropsOf(lab, { netns: from.netns, kind, family, address: dst, port: q.port ?? 0 }).map((c) => `${c.ns} ${c.id}`)
           const ends = [...hosts].flatMap((h) => {
             const end = filters.get(`${h} ${family}`)!.end({ src, dst, ...q })
             return end === undefined ? [] : [`${lab.hosts.find((x) => x.name === h)!.netns} ${end}`]

@@ -20,6 +20,10 @@ function splitKey(key: string): [namespace: string, name: string] {
   return at < 0 ? ['default', key] : [key.slice(0, at), key.slice(at + 1)]
 }
 
+/** `shop/cart:web`: what kube-proxy calls a port of a Service. */
+export const portName = (service: Pick<Service, 'name' | 'namespace'>, port: Pick<ServicePort, 'name'>): string =>
+  `${service.namespace}/${service.name}${port.name === undefined ? '' : `:${port.name}`}`
+
 /** The Service a word means: `cart`, `shop/cart`, `svc/shop/cart`. */
 export function serviceOf(lab: Lab, word: string): Service | undefined {
   const [namespace, name] = splitKey(word.replace(/^svc\//, ''))

@@ -2,6 +2,7 @@
  * Rules that the kernel does not trace. Those of iptables-legacy count what they match: the one whose counter went up
  * while the probe was under way did it. Those of nftables' bridge and netdev families are only read.
  */
+import { savedChains } from '../../netns/iptables-counters.ts'
 import { ABSENT, type NamespacePool } from '../../netns/namespace-pool.ts'
 import { findTool } from '../../kernel/features/probe.ts'
 
@@ -19,23 +20,19 @@ export interface CountedRule {
 
 /** Rules that drop or reject, out of `iptables-save -c`. */
 export function endingRules(save: string, family: 'ip' | 'ip6'): CountedRule[] {
-  let table = ''
-  const bases = new Set<string>()
+  const chains = savedChains(save)
   const jumps = new Map<string, string>()
   const found: Omit<CountedRule, 'base'>[] = []
-  for (const line of save.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1).trim()
-    const chain = /^:(\S+) (\S+) \[(\d+):/.exec(line)
-    if (chain && chain[2] !== '-') bases.add(`${table} ${chain[1]}`)
-    if (chain?.[2] === 'DROP') found.push({ family, table, chain: chain[1]!, packets: Number(chain[3]) })
-    const rule = /^\[(\d+):\d+\] (-A (\S+) .*)$/.exec(line)
-    if (!rule) continue
-    const [, packets, text, here] = rule as unknown as [string, string, string, string]
-    // A comment may say anything.
-    const target = /(?:^| )-[jg] (\S+)/.exec(text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""'))?.[1] ?? ''
-    if (!jumps.has(`${table} ${target}`)) jumps.set(`${table} ${target}`, here)
-    if (target === 'DROP' || target === 'REJECT') found.push({ family, table, chain: here, text, packets: Number(packets) })
+  for (const { table, chain, policy, rules } of chains) {
+    if (policy?.target === 'DROP') found.push({ family, table, chain, packets: policy.packets })
+    for (const { rule, packets } of rules) {
+      // A comment may say anything.
+      const target = /(?:^| )-[jg] (\S+)/.exec(rule.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""'))?.[1] ?? ''
+      if (!jumps.has(`${table} ${target}`)) jumps.set(`${table} ${target}`, chain)
+      if (target === 'DROP' || target === 'REJECT') found.push({ family, table, chain, text: `-A ${chain} ${rule}`, packets })
+    }
   }
+  const bases = new Set(chains.flatMap((c) => (c.policy ? `${c.table} ${c.chain}` : [])))
   const baseOf = (table: string, chain: string): string => {
     let at = chain
     for (let i = 0; i < 100 && !bases.has(`${table} ${at}`) && jumps.has(`${table} ${at}`); i++) at = jumps.get(`${table} ${at}`)!

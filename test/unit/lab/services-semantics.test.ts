@@ -1,5 +1,6 @@
 /** What hosts do to a connection's addresses, as rules would: by hand from kube-proxy's chains. */
 import { describe, expect, test } from 'vitest'
+import { hostSource } from '../../../src/backends/index.ts'
 import { onlyPort } from '../../../src/trace/predict/targets.ts'
 import { leavesCluster } from '../../../src/lab/masquerade.ts'
 import { choiceOf, endpointsBehind, frontendFor, frontendOn, originOf, type ServiceFrontend } from '../../../src/lab/services/semantics.ts'
@@ -87,7 +88,7 @@ test('a pod at a node port of another host, with policy Local, gets any endpoint
   const client = LAB.pods.find((p) => p.key === 'a')
   const at = frontendFor(LAB, client!, '192.168.50.12', tcp(30090))!
   expect([at.kind, at.host!.name]).toEqual(['node', 'node-2'])
-  const { ways } = serviceVerdict(LAB, client!, at, 4)
+  const { ways } = serviceVerdict(LAB, client!, at, 4, hostSource)
   expect(ways.map((w) => [w.endpoint.pod, w.seen])).toEqual([
     ['a', ['192.168.50.12', '10.244.1.0', '10.244.1.1']],
     ['b', ['10.244.0.2']],

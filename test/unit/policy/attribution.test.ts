@@ -34,19 +34,34 @@ test('a host none of whose pods is selected gets no rules', () => {
 describe('the rule that ends what nobody allows', () => {
   const lab = made.lab
   const of = (key: string, way: 'ingress' | 'egress' = 'ingress', family: 4 | 6 = 4): string | undefined =>
-    policyModuleOf().denies(podOf(lab, key), way, family, lab)?.rule
+    policyModuleOf().denies(podOf(lab, key), way, family, lab)?.id
   const drops = rules[0]!.rules.filter((r) => r.endsWith('-j DROP'))
 
   test('is that of the pod, word for word as the chain has it', () => {
-    expect([of('a'), of('b')]).toEqual(drops)
+    expect([of('a'), of('b')]).toEqual(drops.map((rule) => `NETLAB-INGRESS ${rule}`))
     expect(policyModuleOf().denies(podOf(lab, 'a'), 'ingress', 4, lab)).toMatchObject({
       ns: 'who.node-1',
-      chain: 'NETLAB-INGRESS',
-      family: 4,
+      title: 'policy default/for-a, default/again-a: nothing else comes in',
     })
   })
 
   test('does not exist for pods that are not isolated, nor in a direction they are not isolated in', () => {
     expect([of('free'), of('a', 'egress')]).toEqual([undefined, undefined])
   })
+})
+
+describe('what a rule means', () => {
+  const { explain } = policyModuleOf()
+  test('is told by the rules of the module, which name their policies', () => {
+    expect(rules[0]!.rules.map((rule) => explain(`-A NETLAB-INGRESS ${rule}`))).toEqual([
+      ['default/for-a', 'default/again-a'],
+      ['default/for-b'],
+    ])
+  })
+  test.each([
+    ['-A MINE -m comment --comment "policy a/b" -j DROP', ['a/b']],
+    ['ip saddr 10.0.0.1 comment "policy shop/deny-all: x" drop', ['shop/deny-all']],
+    ['-A FORWARD -j DROP', undefined],
+    ['-A FORWARD -m comment --comment "my firewall" -j DROP', undefined],
+  ])('%s', (rule, titles) => expect(explain(rule)).toEqual(titles))
 })

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../../src/compile/compile.ts'
+import { frontendOn } from '../../../src/lab/services/semantics.ts'
 import type { Chain } from '../../../src/kernel/objects.ts'
-import { share } from '../../../src/services/rules.ts'
+import { share } from '../../../src/services/iptables/rules.ts'
+import { servicesOf } from '../../../src/services/index.ts'
 import { staleFlows } from '../../../src/services/stale.ts'
 import { lab } from '../lab/fixture.ts'
 
@@ -96,6 +98,38 @@ test('policies: Local chains differ from host to host', () => {
     '  loc: { type: NodePort, externalTrafficPolicy: Local, selector: { app: web, only: x }, ports: [{ port: 80 }] }',
   )
   expect(on('node-1', nobodyHere).get('filter KUBE-EXTERNAL-SERVICES')!.map(target)).toEqual(['REJECT'])
+})
+
+describe('what a host refuses or drops', () => {
+  const l = lab(
+    LAB(`
+  near: { type: NodePort, clusterIP: 10.96.0.7, externalIPs: [192.0.2.1], externalTrafficPolicy: Local, internalTrafficPolicy: Local, selector: { app: near }, ports: [{ name: tcp, port: 80, nodePort: 30080 }, { name: udp, protocol: UDP, port: 80, nodePort: 30080 }] }
+  none: { clusterIP: 10.96.0.8, ports: [{ port: 80 }] }`).replace('labels: { app: web } }', 'labels: { app: near } }'),
+  )
+  const compiled = compile(l).objects.filter((o): o is Chain => o.kind === 'chain' && o.table === 'filter')
+  const refusal = (host: number, address: string, port: number, protocol: 'tcp' | 'udp') => {
+    const found = frontendOn(l, l.hosts[host]!, address, { protocol, port })
+    if (typeof found !== 'object') throw new Error(`no Service at ${address}:${port}`)
+    return servicesOf(l).refusal(l, found)
+  }
+  test.each([
+    [1, '10.96.0.7', 80, 'tcp'],
+    [1, '10.96.0.7', 80, 'udp'],
+    [1, '192.0.2.1', 80, 'udp'],
+    [1, '192.168.50.12', 30080, 'tcp'],
+    [0, '10.96.0.8', 80, 'tcp'],
+  ] as const)('is counted by the rule about it: host %i, %s %i/%s', (host, address, port, protocol) => {
+    const counter = refusal(host, address, port, protocol)!
+    const [chain, rule] = compiled
+      .filter((c) => c.ns === counter.ns)
+      .flatMap((c) => c.rules.flatMap((r) => (counter.id === `${c.chain} ${r}` ? [[c.chain, r] as const] : [])))[0]!
+    expect(chain).toBe(address.startsWith('10.') ? 'KUBE-SERVICES' : 'KUBE-EXTERNAL-SERVICES')
+    expect(rule).toContain(port === 80 ? `-d ${address}/32 -p ${protocol} ` : `--dst-type LOCAL -m ${protocol} --dport ${port} `)
+    const { port: name, isLocal } = servicesOf(l).explain(`-A ${chain} ${rule}`)!
+    expect([name, isLocal]).toEqual(address === '10.96.0.8' ? ['default/none', false] : [`default/near:${protocol}`, true])
+  })
+  test('is nothing where there is an endpoint', () => expect(refusal(0, '10.96.0.7', 80, 'tcp')).toBeUndefined())
+  test('is told from other rules', () => expect(servicesOf(l).explain('-A FORWARD -j DROP')).toBeUndefined())
 })
 
 test('without Services, and with headless ones only, there are no chains of kube-proxy', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { endpointHash, portHash, portName } from '../../../src/services/names.ts'
+import { portName } from '../../../src/lab/services/services.ts'
+import { endpointHash, portHash } from '../../../src/services/iptables/names.ts'
 
 test.each([
   // Found on every cluster: the API server, and its DNS.

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
 import type { Layer } from '../../../src/packet/headers.ts'
 import type { Answer } from '../../../src/verify/probing/question.ts'
-import { findings, testPlanOf, withId, type World } from './promised.ts'
+import { counterOf, findings, testPlanOf, withId, type World } from './promised.ts'
 
 const LAB = `
 name: e
@@ -162,17 +162,10 @@ describe('deny, and what says so', () => {
   })
 
   test('silence that no rule counted fails', () => {
-    const rule = {
-      ns: 'e.node-2',
-      family: 4,
-      table: 'filter',
-      chain: 'NETLAB-INGRESS',
-      rule: '--comment "policy default/b: x" -j DROP',
-    } as const
     expect(
       judged('{ from: a, to: b, port: 81/tcp, result: deny }', undefined, {
         trouble: () => ({ outcome: 'timeout' }),
-        proof: () => ({ by: 'nobody', rules: [rule], among: 1 }),
+        proof: () => ({ by: 'nobody', counters: [counterOf('e.node-2', 'policy default/b: x')], among: 1 }),
       }),
     ).toMatchObject({
       status: 'failed',

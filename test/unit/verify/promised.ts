@@ -7,6 +7,7 @@ import { expectedOutcomeOf } from '../../../src/verify/checks/services/expected-
 import { actorAt, actorIn } from '../../../src/verify/checks/services/actors.ts'
 import { dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
 import type { Proof } from '../../../src/verify/checks/policies/deny-proof.ts'
+import type { Counter } from '../../../src/netns/counter.ts'
 import { nodeName } from '../../../src/trace/predict/places.ts'
 import { declaring } from '../../../src/verify/evidence/idle.ts'
 import { lab } from '../lab/fixture.ts'
@@ -21,6 +22,14 @@ export const testPlanOf = (text: string, includes: TestPlan['includes'] = () => 
 
 /** Answers by hand: undefined leaves it as promised. */
 export type Trouble = (question: Asked, names: { readonly from: string; readonly to: string }) => Partial<Answer> | undefined
+
+/** A counter by hand: nothing reads it. */
+export const counterOf = (ns: string, title: string): Counter => ({
+  ns,
+  title,
+  id: title,
+  reader: { name: 'by hand', steps: [], parse: () => new Map() },
+})
 
 const withPort = (ip: string): string => (ip.includes(':') ? `[${ip}]:40000` : `${ip}:40000`)
 
@@ -72,8 +81,8 @@ export function findings(promises: CheckSource, plan: TestPlan, world: World = {
     ...(world.readings ? { readings: world.readings } : {}),
     listener: world.listener ?? ((...of) => listens(plan, ...of)),
     proof(q) {
-      const rules = dropsOf(plan.lab, q)
-      return world.proof?.(q) ?? (rules[0] ? { by: 'rule', rule: rules[0] } : { by: 'no-rule' })
+      const counters = dropsOf(plan.lab, q)
+      return world.proof?.(q) ?? (counters[0] ? { by: 'rule', counter: counters[0] } : { by: 'no-rule' })
     },
   })
 }

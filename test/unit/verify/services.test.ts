@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { serviceQuestions, services, triesFor } from '../../../src/verify/checks/services/services.ts'
-import { failed, findings, testPlanOf, withId } from './promised.ts'
+import { counterOf, failed, findings, testPlanOf, withId } from './promised.ts'
 
 const TEXT = `
 name: s
@@ -137,15 +137,11 @@ describe('what fails', () => {
   })
 
   test('silence that no rule made', () => {
-    const rule = {
-      ns: 's.node-2',
-      family: 4,
-      table: 'filter',
-      chain: 'NETLAB-INGRESS',
-      rule: '--comment "policy default/db: x" -j DROP',
-    } as const
     const found = findings(services, plan, {
-      proof: (q) => (q.address === vip('db') && q.netns === 's.client' ? { by: 'nobody', rules: [rule], among: 1 } : undefined),
+      proof: (q) =>
+        q.address === vip('db') && q.netns === 's.client'
+          ? { by: 'nobody', counters: [counterOf('s.node-2', 'policy default/db: x')], among: 1 }
+          : undefined,
     })
     expect(failed(found)).toMatchObject([{ id: 'deny-unproven', from: 'client', to: 'svc/db' }])
   })

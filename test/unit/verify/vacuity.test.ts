@@ -4,8 +4,10 @@ import { questionKey } from '../../../src/verify/check-source.ts'
 import { services } from '../../../src/verify/checks/services/services.ts'
 import type { Question } from '../../../src/verify/probing/question.ts'
 import { unproven } from '../../../src/verify/checks/policies/evaluate.ts'
-import { buckets, dropsOf, readCounts, ruleKey } from '../../../src/verify/checks/policies/deny-counters.ts'
+import { counterKey, placeKey, readCounters } from '../../../src/netns/counter.ts'
+import { buckets, dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
 import { counters, prove } from '../../../src/verify/checks/policies/deny-proof.ts'
+import type { NamespacePool } from '../../../src/netns/namespace-pool.ts'
 import { testPlanOf } from './promised.ts'
 
 const plan = testPlanOf(`
@@ -24,15 +26,19 @@ policies:
 const { lab } = plan
 const denied = policies.questions(plan).filter((q) => q.expected[0] === 'timeout')
 
-/** A kernel whose rules count everything except what is lost. */
+/** One kind of counter counts all of them. */
+const { reader } = dropsOf(lab, denied[0]!)[0]!
+
+/** A kernel that counts everything it denies, except what is lost. */
 function kernel(isLost: (q: Question) => boolean, noise = 0) {
   const counts = new Map<string, number>()
   let asked = 0
   const send = (questions: readonly Question[]): void => {
     for (const q of questions) {
       asked++
-      const [rule] = dropsOf(lab, q)
-      if (rule && !isLost(q)) counts.set(ruleKey(rule), (counts.get(ruleKey(rule)) ?? 0) + (q.kind === 'tcp' ? 1 : 2) + noise)
+      const [counter] = dropsOf(lab, q)
+      if (counter && !isLost(q))
+        counts.set(counterKey(counter), (counts.get(counterKey(counter)) ?? 0) + (q.kind === 'tcp' ? 1 : 2) + noise)
     }
   }
   return {
@@ -63,11 +69,11 @@ describe('rules that must have dropped a question', () => {
       dropsOf(
         lab,
         denied.find((q) => q.netns === `v.${from}` && q.address === lab.pods.find((p) => p.key === to)!.addresses[0]!.ip)!,
-      ).map((r) => `${r.ns} ${r.chain}`)
-    expect(of('a-1', 'b')).toEqual(['v.node-1 NETLAB-INGRESS'])
-    expect(of('c', 'a-1')).toEqual(['v.node-2 NETLAB-EGRESS'])
+      ).map((c) => `${c.ns}: ${c.title}`)
+    expect(of('a-1', 'b')).toEqual(['v.node-1: policy default/b: nothing else comes in'])
+    expect(of('c', 'a-1')).toEqual(['v.node-2: policy default/c: nothing else goes out'])
     // Both ends deny: the sender's host comes first.
-    expect(of('c', 'b')).toEqual(['v.node-2 NETLAB-EGRESS'])
+    expect(of('c', 'b')).toEqual(['v.node-2: policy default/c: nothing else goes out'])
   })
 
   test('are none for what is allowed', () => {
@@ -77,24 +83,19 @@ describe('rules that must have dropped a question', () => {
 
   test("are the Service's own where it is Local and nobody is here", () => {
     const far = services.questions(plan).find((q) => q.netns === 'v.c')!
-    expect(dropsOf(lab, far)).toMatchObject([
-      { ns: 'v.node-2', chain: 'KUBE-SERVICES', rule: expect.stringMatching(/no local endpoints.* -j DROP$/) },
-    ])
+    expect(dropsOf(lab, far)).toMatchObject([{ ns: 'v.node-2', title: 'default/b has no local endpoints' }])
   })
 
   test('behind a Service are those of its pods', () => {
     const near = services.questions(plan).find((q) => q.netns === 'v.a-1')!
-    expect(dropsOf(lab, near)).toMatchObject([{ ns: 'v.node-1', chain: 'NETLAB-INGRESS' }])
+    expect(dropsOf(lab, near)).toMatchObject([{ ns: 'v.node-1', title: 'policy default/b: nothing else comes in' }])
   })
 
   test('sort all denied questions', () => {
     const sorted = buckets(lab, denied)
     expect(sorted.reduce((n, b) => n + b.questions.length, 0)).toBe(denied.length)
     expect(sorted).toHaveLength(2)
-    expect(counters(lab, denied)).toEqual([
-      { ns: 'v.node-1', family: 4 },
-      { ns: 'v.node-2', family: 4 },
-    ])
+    expect(counters(lab, denied).map(placeKey)).toEqual(['v.node-1', 'v.node-2'].map((ns) => `${ns} ${reader.name}`))
   })
 })
 
@@ -149,7 +150,7 @@ describe('denies are proven', () => {
   test('where counters cannot be read nothing is proven', async () => {
     const k = kernel(() => false)
     k.send(denied)
-    const proofs = await prove(lab, denied, new Map(), k.counts(), k.means, new Map([['v.node-1 4', 'gone']]))
+    const proofs = await prove(lab, denied, new Map(), k.counts(), k.means, new Map([[`v.node-1 ${reader.name}`, 'gone']]))
     const on = (q: Question): string => dropsOf(lab, q)[0]!.ns
     for (const q of denied) {
       const proof = proofs.get(questionKey(q))!
@@ -167,13 +168,22 @@ describe('denies are proven', () => {
   })
 })
 
-test('counters are read from iptables-save -c, of the filter table alone', () => {
-  const counts = new Map<string, number>()
-  readCounts(
-    'n',
-    4,
-    '*nat\n[9:9] -A NETLAB-INGRESS -j DROP\nCOMMIT\n*filter\n:FORWARD ACCEPT [3:3]\n[12:720] -A NETLAB-INGRESS -m set --match-set s dst -j DROP\nCOMMIT\n',
-    counts,
-  )
-  expect([...counts]).toEqual([['n 4 NETLAB-INGRESS -m set --match-set s dst -j DROP', 12]])
+test('counters are read once a place, and where they cannot be it is said why', async () => {
+  const [one, two] = [dropsOf(lab, denied[0]!)[0]!, { ...dropsOf(lab, denied[0]!)[0]!, ns: 'v.gone' }]
+  const jobs: (string | undefined)[] = []
+  const pool: Pick<NamespacePool, 'run'> = {
+    async run(list, onResult) {
+      for (const [i, { ns }] of list.entries()) {
+        jobs.push(ns)
+        const [chain, ...rule] = one.id.split(' ')
+        const stdout = `*nat\n:${chain} - [0:0]\n[9:9] -A ${one.id}\nCOMMIT\n*filter\n:FORWARD ACCEPT [3:3]\n:${chain} - [0:0]\n[12:720] -A ${chain} ${rule.join(' ')}\nCOMMIT\n`
+        onResult(i, [{ step: 0, code: ns === 'v.gone' ? 1 : 0, stdout, stderr: ns === 'v.gone' ? 'no such namespace\n' : '' }])
+      }
+    },
+  }
+  const unread = new Map<string, string>()
+  const counts = await readCounters([one, two], pool, unread)
+  expect(jobs).toEqual([one.ns, 'v.gone'])
+  expect([...counts]).toEqual([[counterKey(one), 12]])
+  expect([...unread]).toEqual([[placeKey(two), 'no such namespace']])
 })

@@ -1,5 +1,7 @@
 /** A netfilter rule (or a chain's policy) ended it. */
 import type { KernelObject } from '../../../kernel/objects.ts'
+import { policyModuleOf } from '../../../policy/index.ts'
+import { servicesOf } from '../../../services/index.ts'
 import { verdictOf, isDrop } from '../rules.ts'
 import type { DiagnosedGroup, TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
@@ -26,34 +28,25 @@ function chainOf(evidence: TraceEvidence, ns: string, table: string, text: strin
   return evidence.parts.places.at(ns).find((o) => o.kind === 'chain' && o.table === table && o.chain === m[1] && o.rules.includes(m[2]!))
 }
 
-/** Who wrote a rule: the policy its comment names, else the line of the topology behind its chain. */
+/** Who wrote a rule: the policies it is about, else the line of the topology behind its chain. */
 export function chainSource(evidence: TraceEvidence, ns: string, table: string, text: string): string | undefined {
-  const policy = policyOf(text)
-  if (policy) return `policy ${policy}`
+  const policies = policyModuleOf(evidence.parts.lab).explain(text)
+  if (policies) return `policy ${policies.join(', ')}`
   const object = chainOf(evidence, ns, table, text)
   return object?.from && placeOf(evidence, object.from)
 }
 
-/** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
-function policyOf(text: string | undefined): string | undefined {
-  const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/
-    .exec(text ?? '')
-    ?.slice(1)
-    .find(Boolean)
-  return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]
-}
-
 /** Where the named policies stand in the topology: ` (lab.yaml:9)`; nothing when the lab does not know. */
-function policyLines(evidence: TraceEvidence, names: string): string {
+function policyLines(evidence: TraceEvidence, names: readonly string[]): string {
   const { lab } = evidence.parts
-  const places = names.split(', ').flatMap((name) => {
+  const places = names.flatMap((name) => {
     const source = lab.policySources?.[name] ?? lab.policySources?.[name.replace(/^default\//, '')]
     return source ? [placeOf(evidence, source)] : []
   })
   return places.length > 0 ? ` (${places.join(', ')})` : ''
 }
 
-/** The line of a Service by kube-proxy's name for one of its ports: `shop/cart:web`. */
+/** The line of a Service by the name of one of its ports: `shop/cart:web`. */
 function serviceSource(evidence: TraceEvidence, port: string): { readonly source?: string } {
   const found = evidence.parts.lab.services.find((s) => `${s.namespace}/${s.name}` === port.replace(/:.*/, ''))
   return found ? { source: placeOf(evidence, found.source) } : {}
@@ -62,7 +55,7 @@ function serviceSource(evidence: TraceEvidence, port: string): { readonly source
 export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGroup): Drop {
   const last = verdictOf(group)!
   const text = evidence.textOf(last)
-  const { places, from, to } = evidence.parts
+  const { lab, places, from, to } = evidence.parts
   const node = places.node(group.ns)
   const name = places.name(group.ns)
   const snapshot = evidence.parts.liveState.seen(group.ns)
@@ -72,7 +65,7 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
   const base = group.base.toUpperCase()
   const chain = last.chain === group.base ? group.base : `${group.base} → ${last.chain}`
   const object = chainOf(evidence, group.ns, group.table, text)
-  const policy = policyOf(text)
+  const policies = policyModuleOf(lab).explain(text ?? '')
   const common = {
     leg,
     ns: group.ns,
@@ -91,9 +84,9 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
         ? 'a rule rejects it'
         : 'a rule drops it'
   const where = `${said} in ${group.table} ${chain} of ${name}`
-  const served = /comment "(\S+) has no (local )?endpoints"/.exec(text ?? '')
-  if (served) {
-    const [, service, local] = served
+  const refusal = servicesOf(lab).explain(text ?? '')
+  if (refusal) {
+    const { port: service, isLocal: local } = refusal
     return dropped(evidence, {
       ...common,
       cause: 'no-endpoints',
@@ -103,17 +96,19 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       hint: local
         ? 'Ask a host that runs one of its pods, or set the policy to Cluster.'
         : 'No ready pod has the labels of its selector and the target port.',
-      ...serviceSource(evidence, service!),
+      ...serviceSource(evidence, service),
     })
   }
-  if (policy)
+  if (policies) {
+    const policy = `policy ${policies.join(', ')}`
     return dropped(evidence, {
       ...common,
       cause: 'policy',
-      source: `policy ${policy}${policyLines(evidence, policy)}`,
-      text: `policy ${policy} does not allow it: ${where}`,
+      source: `${policy}${policyLines(evidence, policies)}`,
+      text: `${policy} does not allow it: ${where}`,
       hint: 'The rule names the policy; what it selects and allows is in the topology.',
     })
+  }
   const inTunnel = packet ? isTunnelled(packet) : evidence.isTunnelHeader(group)
   const tunnelled = inTunnel && /INPUT|OUTPUT|ROUTING/.test(base) && node.kind === 'host'
   if (tunnelled)

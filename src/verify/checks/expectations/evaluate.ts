@@ -7,7 +7,7 @@ import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './expectations.ts'
-import { heard, reproduce, said, unproven } from '../policies/evaluate.ts'
+import { heard, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
 import { encapsulationMismatch } from './encapsulation.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
@@ -112,8 +112,9 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
   if (none !== undefined && c.from.kind === 'external') return held(noneText)
   const proof = evidence.proof?.(question)
   if (proof?.by === 'rule') {
-    const host = lab.hosts.find((h) => h.netns === proof.rule.ns)?.name ?? proof.rule.ns
-    return held(`dropped on ${host} by the rule "${said(proof.rule.rule)}", which counted it`)
+    const { ns, title } = proof.counter
+    const host = lab.hosts.find((h) => h.netns === ns)?.name ?? ns
+    return held(`dropped on ${host} by the rule "${title}", which counted it`)
   }
   if (isNobodys(c, question)) return held(`silence: no node of the lab has ${question.address}`)
   const lost = unproven(lab, proof)

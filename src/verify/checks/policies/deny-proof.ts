@@ -2,19 +2,19 @@
  * Proves denies: compares what rules counted with what was asked, and where a rule counted too little asks parts of
  * it again until the question is found that no rule ever met.
  */
-import type { NamespacePool, Job } from '../../../netns/namespace-pool.ts'
+import type { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { Lab } from '../../../lab/lab.ts'
-import type { DenyRule } from '../../../policy/policy.ts'
+import { placeKey, readCounters, type Counter, type CounterPlace, type Counts } from '../../../netns/counter.ts'
 import { questionKey, type Asked } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
-import { buckets, counted, readCounts, type Bucket, type Counts } from './deny-counters.ts'
+import { buckets, counted, type Bucket } from './deny-counters.ts'
 
 /** What stands behind a silence. */
 export type Proof =
-  /** The rule that had to drop it counted it. */
-  | { readonly by: 'rule'; readonly rule: DenyRule }
-  /** No rule did: it was lost somewhere else. `among`: one of so many it is, and asking again did not tell which. */
-  | { readonly by: 'nobody'; readonly rules: readonly DenyRule[]; readonly among: number }
+  /** What had to drop it counted it. */
+  | { readonly by: 'rule'; readonly counter: Counter }
+  /** It was not counted: it was lost somewhere else. `among`: one of so many it is, and asking again did not tell which. */
+  | { readonly by: 'nobody'; readonly counters: readonly Counter[]; readonly among: number }
   /** It was asked again, and this came back: whatever kept it silent the first time, it was no rule. */
   | { readonly by: 'answer'; readonly answer: Answer }
   /** Nobody knows: the counters of a host could not be read. */
@@ -45,41 +45,19 @@ const mayBeSilent = (q: Asked): boolean => q.expected.length === 0 || q.expected
 
 const wayOf = (q: Question): string => `${q.netns} ${q.address} ${questionKey(q)}`
 
-/** A host's counters of one family. */
-interface Place {
-  readonly ns: string
-  readonly family: 4 | 6
+/** Where the counters are that must count these questions. */
+export function counters(lab: Lab, questions: readonly Question[]): CounterPlace[] {
+  const found = new Map(buckets(lab, questions).flatMap((b) => b.counters.map((c) => [placeKey(c), c])))
+  return [...found.values()].map(({ ns, reader }) => ({ ns, reader }))
 }
 
-/** Where the rules are that must silence these questions. */
-export function counters(lab: Lab, questions: readonly Question[]): Place[] {
-  const found = new Map(buckets(lab, questions).flatMap((b) => b.rules.map((r) => [`${r.ns} ${r.family}`, { ns: r.ns, family: r.family }])))
-  return [...found.values()]
-}
-
-const placeKey = ({ ns, family }: Place): string => `${ns} ${family}`
-
-/** Why counters could not be read, by {@link placeKey}. */
+/** Why counters could not be read, by {@link placeKey}. A host that is gone is another check's business. */
 type Unread = Map<string, string>
-
-/** Reads the counters of hosts: one process a host and family. A host that is gone is another check's business. */
-async function count(places: readonly Place[], pool: NamespacePool, unread: Unread): Promise<Counts> {
-  const counts = new Map<string, number>()
-  const tool = { 4: 'iptables-save', 6: 'ip6tables-save' } as const
-  const jobs = places.map(({ ns, family }): Job => ({ ns, steps: [{ run: [tool[family], '-c', '-t', 'filter'] }] }))
-  await pool.run(jobs, (index, [result]) => {
-    const place = places[index]!
-    const { ns, family } = place
-    if (result?.code !== 0) return void unread.set(placeKey(place), result?.stderr.trim() ?? 'no answer')
-    readCounts(ns, family, result.stdout, counts)
-  })
-  return counts
-}
 
 /**
  * What stands behind each silent question.
  * @param silent questions that heard nothing, each asked once between the two readings
- * @param unread why counters could not be read, by `namespace family`
+ * @param unread why counters could not be read
  */
 export async function prove(
   lab: Lab,
@@ -94,13 +72,13 @@ export async function prove(
   const set = (b: Bucket, proof: (q: Question) => Proof): void => {
     for (const q of b.questions) proofs.set(questionKey(q), proof(q))
   }
-  const dropped = (b: Bucket): void => set(b, () => ({ by: 'rule', rule: b.rules[0]! }))
-  const lost = (b: Bucket): void => set(b, () => ({ by: 'nobody', rules: b.rules, among: 1 }))
+  const dropped = (b: Bucket): void => set(b, () => ({ by: 'rule', counter: b.counters[0]! }))
+  const lost = (b: Bucket): void => set(b, () => ({ by: 'nobody', counters: b.counters, among: 1 }))
 
   /** Groups in doubt, one list a bucket: of each list one is asked in a round, so that rules are not shared. */
   let doubts: Bucket[][] = []
   for (const b of buckets(lab, silent)) {
-    const why = b.rules.map((r) => unread.get(placeKey(r))).find((w) => w !== undefined)
+    const why = b.counters.map((r) => unread.get(placeKey(r))).find((w) => w !== undefined)
     if (why !== undefined) set(b, () => ({ by: 'unread', why }))
     else if (counted(b, before, after) >= sum(b.questions)) dropped(b)
     // What is lost together, for want of a way from one node or to one, stands together.
@@ -120,7 +98,7 @@ export async function prove(
         if (answer?.outcome === 'timeout') still.push(q)
         // Behind a Service another endpoint may answer, and well so: that says nothing about the first.
         else if (answer && !expected.get(questionKey(q))!.includes(answer.outcome)) proofs.set(questionKey(q), { by: 'answer', answer })
-        else proofs.set(questionKey(q), { by: 'rule', rule: b.rules[0]! })
+        else proofs.set(questionKey(q), { by: 'rule', counter: b.counters[0]! })
       }
       const n = counted(b, start, end)
       const now = { ...b, questions: still }
@@ -137,7 +115,7 @@ export async function prove(
   }
   for (const groups of doubts) {
     const questions = groups.flatMap((b) => b.questions)
-    for (const b of groups) set(b, () => ({ by: 'nobody', rules: b.rules, among: questions.length }))
+    for (const b of groups) set(b, () => ({ by: 'nobody', counters: b.counters, among: questions.length }))
   }
   return proofs
 }
@@ -146,11 +124,11 @@ export async function prove(
 export class DenyWatch {
   readonly #lab: Lab
   readonly #pool: NamespacePool
-  readonly #places: readonly Place[]
+  readonly #places: readonly CounterPlace[]
   readonly #before: Counts
   readonly #unread: Unread
 
-  private constructor(lab: Lab, pool: NamespacePool, places: readonly Place[], before: Counts, unread: Unread) {
+  private constructor(lab: Lab, pool: NamespacePool, places: readonly CounterPlace[], before: Counts, unread: Unread) {
     this.#unread = unread
     this.#lab = lab
     this.#pool = pool
@@ -162,7 +140,7 @@ export class DenyWatch {
   static async start(lab: Lab, asked: readonly Asked[], pool: NamespacePool): Promise<DenyWatch> {
     const places = counters(lab, asked.filter(mayBeSilent))
     const unread: Unread = new Map()
-    return new DenyWatch(lab, pool, places, await count(places, pool, unread), unread)
+    return new DenyWatch(lab, pool, places, await readCounters(places, pool, unread), unread)
   }
 
   /**
@@ -171,7 +149,7 @@ export class DenyWatch {
    */
   async end(asked: readonly Asked[], answer: (q: Question) => Answer | undefined, ask: Means['ask']): Promise<Proofs> {
     const silent = asked.filter((q) => mayBeSilent(q) && answer(q)?.outcome === 'timeout')
-    const again = (): Promise<Counts> => count(this.#places, this.#pool, this.#unread)
+    const again = (): Promise<Counts> => readCounters(this.#places, this.#pool, this.#unread)
     return prove(this.#lab, silent, this.#before, await again(), { ask, count: again }, this.#unread)
   }
 }

@@ -31,9 +31,6 @@ export function heard({ outcome, by, text }: Answer): string {
   }
 }
 
-/** The comment of a rule, which names its policies; else the rule. */
-export const said = (rule: string): string => /--comment "([^"]*)"/.exec(rule)?.[1] ?? rule
-
 const hostOf = (lab: Lab, ns: string): string => lab.hosts.find((h) => h.netns === ns)?.name ?? ns
 
 /** Why a silence is no deny; undefined if it is one. */
@@ -41,7 +38,7 @@ export function unproven(lab: Lab, proof: Proof | undefined): string | undefined
   if (proof?.by === 'answer') return `silent, but ${heard(proof.answer)} when it was asked again: no policy drops it`
   if (proof?.by === 'unread') return `silent, but whether a policy dropped it is not known: ${proof.why}`
   if (proof?.by !== 'nobody') return undefined
-  const rules = proof.rules.map((r) => `"${said(r.rule)}" on ${hostOf(lab, r.ns)}`).join(' and ')
+  const rules = proof.counters.map((c) => `"${c.title}" on ${hostOf(lab, c.ns)}`).join(' and ')
   return `silent, but no policy dropped it: the rule ${rules} counted ${proof.among > 1 ? `fewer packets than came from ${proof.among} such probes, this one among them` : 'no packet of it'}`
 }
 

@@ -4,8 +4,8 @@
  * servicePortEndpointChainName). The name of `default/kubernetes:https` is KUBE-SVC-NPX46M4PTMTKRN6Y on every cluster,
  * and here.
  */
-import { sha256 } from '../lab/hash.ts'
-import type { Service, ServicePort } from '../lab/services/service.ts'
+import { sha256 } from '../../lab/hash.ts'
+import type { ServicePort } from '../../lab/services/service.ts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 /** 16 characters of 5 bits each. */
@@ -18,10 +18,6 @@ function hash(text: string): string {
   for (const byte of bytes) bits = (bits << 8n) | BigInt(byte)
   return Array.from({ length: 16 }, (_, i) => ALPHABET[Number((bits >> BigInt(75 - 5 * i)) & 31n)]).join('')
 }
-
-/** `shop/cart:web`: how kube-proxy calls a port of a Service, in comments and in names. */
-export const portName = (service: Pick<Service, 'name' | 'namespace'>, port: Pick<ServicePort, 'name'>): string =>
-  `${service.namespace}/${service.name}${port.name === undefined ? '' : `:${port.name}`}`
 
 /** What kube-proxy hashes for the chains of a port: `KUBE-SVC-`, `KUBE-SVL-` and `KUBE-EXT-` share it. */
 export const portHash = (name: string, protocol: ServicePort['protocol']): string => hash(`${name}${protocol.toLowerCase()}`)

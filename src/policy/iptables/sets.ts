@@ -7,11 +7,11 @@
  *   np4-b-HASH        networks of a rule's ipBlocks
  *   np4-n-tcp-NAME    addresses and ports that pods call NAME
  */
-import { sha256 } from '../lab/hash.ts'
-import type { Ipset } from '../kernel/objects.ts'
-import { addressOf, type Host, type Lab, type Pod } from '../lab/lab.ts'
-import { namedPorts, type Direction, type IpBlock, type Policy, type PodGroup, type Protocol } from '../lab/policy/policies.ts'
-import { bits, formatIp, type Cidr, type Family } from '../topology/address.ts'
+import { sha256 } from '../../lab/hash.ts'
+import type { Ipset } from '../../kernel/objects.ts'
+import { addressOf, type Host, type Lab, type Pod } from '../../lab/lab.ts'
+import { namedPorts, type Direction, type IpBlock, type Policy, type PodGroup, type Protocol } from '../../lab/policy/policies.ts'
+import { bits, formatIp, type Cidr, type Family } from '../../topology/address.ts'
 
 interface Scope {
   readonly lab: Lab

@@ -7,12 +7,14 @@
  *        └── KUBE-NODEPORTS ── node port ────→ KUBE-EXT
  *   KUBE-SVC, KUBE-SVL ── a pod, by chance ──→ KUBE-SEP → DNAT
  */
-import { localEndpoints } from '../lab/services/endpoints.ts'
-import type { Endpoint } from '../lab/services/service.ts'
-import type { Service, ServicePort } from '../lab/services/service.ts'
-import type { Family } from '../topology/address.ts'
-import type { Source } from '../topology/diagnostics.ts'
-import { endpointHash, portHash, portName } from './names.ts'
+import { localEndpoints } from '../../lab/services/endpoints.ts'
+import type { Endpoint } from '../../lab/services/service.ts'
+import type { Service, ServicePort } from '../../lab/services/service.ts'
+import type { Family } from '../../topology/address.ts'
+import type { Source } from '../../topology/diagnostics.ts'
+import type { ServiceFrontend } from '../../lab/services/semantics.ts'
+import { portName } from '../../lab/services/services.ts'
+import { endpointHash, portHash } from './names.ts'
 import { comment, reject, remember, remembered, share, single, transport } from './rules.ts'
 
 /** A chain of the nat table; `from` is the Service behind it. */
@@ -28,11 +30,16 @@ export interface PortRules {
   readonly services: readonly string[]
   /** To `nat KUBE-NODEPORTS`. */
   readonly nodePorts: readonly string[]
-  /** To `filter KUBE-SERVICES`: what must not be waited for. */
-  readonly refused: readonly string[]
-  /** To `filter KUBE-EXTERNAL-SERVICES`: the same for those who come from outside. */
-  readonly refusedOutside: readonly string[]
+  readonly refusals: readonly Refusal[]
   readonly chains: readonly NatChain[]
+}
+
+/** A rule of the filter table that refuses or drops what has no endpoint here. */
+export interface Refusal {
+  readonly chain: 'KUBE-SERVICES' | 'KUBE-EXTERNAL-SERVICES'
+  /** Which of the port's frontends it is about; of external addresses each has a rule. */
+  readonly kind: ServiceFrontend['kind']
+  readonly rule: string
 }
 
 interface Place {
@@ -115,18 +122,13 @@ export class PortPlan {
     }
     const [svc, svl, ext] = [`KUBE-SVC-${this.#hash}`, `KUBE-SVL-${this.#hash}`, `KUBE-EXT-${this.#hash}`]
     const inside = this.#isLocalInside ? svl : svc
-    const at = (destination: string, text: string, port: number): string =>
-      `${destination}${transport(this.#protocol, comment(text))}--dport ${port} `
-    const clusterIP = at(`-d ${this.#clusterIP} `, `${name} cluster IP`, this.#port.port)
-    const refusal = has.any
-      ? { text: `${name} has no local endpoints`, target: '-j DROP' }
-      : { text: `${name} has no endpoints`, target: reject(this.#family) }
+    const clusterIP = this.#at(`-d ${this.#clusterIP} `, `${name} cluster IP`, this.#port.port)
     const { nodePort } = this.#port
 
     const chains: NatChain[] = []
     const toClients = (chain: string): string[] =>
       has.inside && chain === inside ? [`! -s ${this.#podCIDR} ${clusterIP}-j KUBE-MARK-MASQ`] : []
-    // Whoever is let in from outside may also come from this host or its pods, and those reach every endpoint.
+    // A client of an external address or a node port may be this host or a pod, and those reach every endpoint.
     const usesCluster = has.any && (!this.#isLocalInside || this.#isOutside)
     const usesLocal = local.length > 0 && (this.#isLocalInside || this.#isLocalOutside)
     if (usesCluster) chains.push(this.#chain('SVC', [...toClients(svc), ...this.#everywhere]))
@@ -138,26 +140,42 @@ export class PortPlan {
     return {
       services: [
         ...(has.inside ? [`${clusterIP}-j ${inside}`] : []),
-        ...(has.any ? this.#externalIPs.map((ip) => `${at(`-d ${ip} `, `${name} external IP`, this.#port.port)}-j ${ext}`) : []),
+        ...(has.any ? this.#externalIPs.map((ip) => `${this.#at(`-d ${ip} `, `${name} external IP`, this.#port.port)}-j ${ext}`) : []),
       ],
-      nodePorts: has.any && nodePort !== undefined ? [`${at('', name, nodePort)}-j ${ext}`] : [],
-      refused: has.inside ? [] : [`${at(`-d ${this.#clusterIP} `, refusal.text, this.#port.port)}${refusal.target}`],
-      refusedOutside: has.outside
-        ? []
-        : [
-            ...this.#externalIPs.map((ip) => `${at(`-d ${ip} `, refusal.text, this.#port.port)}${refusal.target}`),
-            ...(nodePort === undefined
-              ? []
-              : [
-                  `-p ${this.#protocol} ${comment(refusal.text)}-m addrtype --dst-type LOCAL -m ${this.#protocol} --dport ${nodePort} ${refusal.target}`,
-                ]),
-          ],
+      nodePorts: has.any && nodePort !== undefined ? [`${this.#at('', name, nodePort)}-j ${ext}`] : [],
+      refusals: this.#refusals(has),
       chains,
     }
   }
 
+  /** A match of what is sent to a port of some destination. */
+  #at(destination: string, text: string, port: number): string {
+    return `${destination}${transport(this.#protocol, comment(text))}--dport ${port} `
+  }
+
+  #refusals(has: { readonly any: boolean; readonly inside: boolean; readonly outside: boolean }): Refusal[] {
+    const text = `${this.#name} has no ${has.any ? 'local endpoints' : 'endpoints'}`
+    const target = has.any ? '-j DROP' : reject(this.#family)
+    const { port, nodePort } = this.#port
+    const to = (ip: string): string => `${this.#at(`-d ${ip} `, text, port)}${target}`
+    const toNode = `-p ${this.#protocol} ${comment(text)}-m addrtype --dst-type LOCAL -m ${this.#protocol} --dport ${nodePort} ${target}`
+    const outside = { chain: 'KUBE-EXTERNAL-SERVICES' } as const
+    return [
+      ...(has.inside ? [] : [{ chain: 'KUBE-SERVICES', kind: 'cluster', rule: to(this.#clusterIP) } as const]),
+      ...(has.outside ? [] : this.#externalIPs.map((ip) => ({ ...outside, kind: 'external', rule: to(ip) }) as const)),
+      ...(has.outside || nodePort === undefined ? [] : [{ ...outside, kind: 'node', rule: toNode } as const]),
+    ]
+  }
+
+  /** The rule of a host that refuses or drops what is sent to a frontend of this port; undefined: there is an endpoint. */
+  refusalOn(host: string, { kind, address }: Pick<ServiceFrontend, 'kind' | 'address'>): Refusal | undefined {
+    const isAbout = (r: Refusal): boolean =>
+      r.kind === kind && (kind === 'node' || r.rule.startsWith(`-d ${single(this.#family, address)} `))
+    return this.on(host).refusals.find(isAbout)
+  }
+
   /**
-   * Who comes from outside. With policy Cluster any pod may serve it, so replies must come back through here: SNAT.
+   * What is sent to a node port or an external address. With policy Cluster any pod may serve it, so replies must come back through here: SNAT.
    * With Local the client's address survives; the cluster's own pods and this host count as inside and reach every pod.
    */
   #outside(svc: string, target: string, hasEndpoints: boolean): string[] {

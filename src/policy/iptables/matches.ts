@@ -1,5 +1,5 @@
 /** Policy rules as iptables matches, in the form and order `iptables-save` prints them. Each ends with a space. */
-import type { Policy, PolicyRule, Protocol } from '../lab/policy/policies.ts'
+import type { Policy, PolicyRule, Protocol } from '../../lab/policy/policies.ts'
 import type { SetTable } from './sets.ts'
 
 /** xt_comment keeps 255 bytes. */

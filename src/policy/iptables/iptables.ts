@@ -19,12 +19,14 @@
  * hosts send is forwarded and is.
  */
 import * as z from 'zod'
-import type { Chain, Ipset, KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab, Pod } from '../lab/lab.ts'
-import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../lab/policy/policies.ts'
-import type { Family } from '../topology/address.ts'
+import type { Chain, Ipset, KernelObject } from '../../kernel/objects.ts'
+import type { Host, Lab, Pod } from '../../lab/lab.ts'
+import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../../lab/policy/policies.ts'
+import type { Family } from '../../topology/address.ts'
+import type { Counter } from '../../netns/counter.ts'
+import { ruleCounter } from '../../netns/iptables-counters.ts'
 import { comment, peerMatches, portMatches } from './matches.ts'
-import type { DenyRule, PolicyModule } from './policy.ts'
+import type { PolicyModule } from '../policy.ts'
 import { SetTable } from './sets.ts'
 
 const ENTRY = 'NETLAB-POLICY'
@@ -114,7 +116,7 @@ function directionRules(direction: Direction, policies: readonly Policy[], sets:
     allows.push(...own.allows)
   }
   const ends = [...subjects].map(([subject, titles], i) => {
-    // Whoever comes to the last line is isolated, and by nobody else: it takes the rest.
+    // What comes to the last line is isolated by its policies alone: it takes the rest.
     const match = i === subjects.size - 1 ? '' : subject
     return `${match}${comment(`policy ${titles.join(', ')}: ${WORDS[direction]}`)}-j DROP`
   })
@@ -158,7 +160,7 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
   ]
 }
 
-/** Compiled chains by host and family, for {@link denyRule}. */
+/** Compiled chains by host and family, for {@link denies}. */
 const compiledChains = new WeakMap<Lab, Map<string, readonly Chain[]>>()
 
 function chainsOn(name: string, family: Family, lab: Lab, here: HostPolicies): readonly Chain[] {
@@ -174,7 +176,7 @@ function chainsOn(name: string, family: Family, lab: Lab, here: HostPolicies): r
 }
 
 /** The last rules of a chain end what is left: one for every group of subjects, in the order of their first policies. */
-function denyRule(pod: Pod, direction: Direction, family: Family, lab: Lab): DenyRule | undefined {
+function denies(pod: Pod, direction: Direction, family: Family, lab: Lab): Counter | undefined {
   const here = enforced(lab).get(pod.host)
   if (!here) return undefined
   const subjects = [...new Map(here.policies.filter((p) => p[direction]).map((p) => [p.selected.key, p.selected.pods])).values()]
@@ -182,7 +184,13 @@ function denyRule(pod: Pod, direction: Direction, family: Family, lab: Lab): Den
   if (place < 0) return undefined
   const chain = chainsOn(pod.host, family, lab, here).find((c) => c.chain === CHAIN[direction])
   const rule = chain?.rules.at(place - subjects.length)
-  return chain && rule !== undefined ? { ns: chain.ns, family, table: 'filter', chain: chain.chain, rule } : undefined
+  return chain && rule !== undefined ? ruleCounter(chain.ns, family, chain.chain, rule) : undefined
+}
+
+/** The policies a rule names in its comment: `policy shop/deny-all: …`, `policy shop/a, shop/b: …`. */
+function explain(rule: string): string[] | undefined {
+  const comment = /--comment "([^"]*)"|--comment (\S+)|comment "([^"]*)"/.exec(rule)?.slice(1).find(Boolean)
+  return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]?.split(', ')
 }
 
 /** Only a Service sends a pod's packets out and back to itself. */
@@ -196,5 +204,6 @@ export const iptables: PolicyModule = {
     const here = enforced(lab).get(host.name)
     return here ? (lab.families.flatMap((family) => familyObjects(host, lab, family, here)) as (Chain | Ipset)[]) : []
   },
-  denies: denyRule,
+  denies,
+  explain,
 }

@@ -1,5 +1,5 @@
 /** Rules in the words of `iptables-save`: what is written is what is read back, so that nothing seems to have drifted. */
-import type { Family } from '../topology/address.ts'
+import type { Family } from '../../topology/address.ts'
 
 export const JUMP_NEW = '-m conntrack --ctstate NEW '
 

@@ -17,13 +17,14 @@
  * no Service is refused at its first host; kube-proxy's iptables mode would let it leave by the default route.
  */
 import * as z from 'zod'
-import type { Chain, KernelObject } from '../kernel/objects.ts'
-import { addressOf, type Host, type Lab } from '../lab/lab.ts'
-import type { Family } from '../topology/address.ts'
-import type { Source } from '../topology/diagnostics.ts'
-import { PortPlan, type PortRules } from './port.ts'
+import type { Chain, KernelObject } from '../../kernel/objects.ts'
+import { addressOf, type Host, type Lab } from '../../lab/lab.ts'
+import type { Family } from '../../topology/address.ts'
+import type { Source } from '../../topology/diagnostics.ts'
+import { PortPlan, type Refusal } from './port.ts'
+import { ruleCounter } from '../../netns/iptables-counters.ts'
 import { comment, JUMP_NEW, mark, reject } from './rules.ts'
-import type { ServiceModule, ServiceProxy } from './service.ts'
+import type { ServiceModule, ServiceProxy } from '../service.ts'
 
 const options = z.object({})
 
@@ -32,6 +33,8 @@ const hasRules = (lab: Lab): boolean => lab.services.some((s) => s.clusterIPs.le
 
 /** Families in which some Service has an address. */
 const familiesOf = (lab: Lab): Family[] => lab.families.filter((f) => lab.services.some((s) => s.clusterIPs.some((a) => a.family === f)))
+
+const podCIDROf = (lab: Lab, family: Family): string => lab.podCIDRs.find((c) => c.includes(':') === (family === 6))!
 
 const PORTALS = comment('kubernetes service portals')
 const OUTSIDE = comment('kubernetes externally-visible service portals')
@@ -44,17 +47,26 @@ function iptables(): ServiceProxy {
       const families = familiesOf(lab).map((family) => familyPlan(lab, family))
       return (host) => families.flatMap((objects) => objects(host))
     },
+    refusal(lab, { service, port, host, ...frontend }) {
+      if (!host) return undefined
+      const family = frontend.address.includes(':') ? 6 : 4
+      const refusal = new PortPlan(service, port, family, podCIDROf(lab, family)).refusalOn(host.name, frontend)
+      return refusal && ruleCounter(host.netns, family, refusal.chain, refusal.rule)
+    },
+    explain(rule) {
+      const [, port, local] = /comment "(\S+) has no (local )?endpoints"/.exec(rule) ?? []
+      return port === undefined ? undefined : { port, isLocal: local !== undefined }
+    },
   }
 }
 
 function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
-  const ofFamily = (cidr: string): boolean => cidr.includes(':') === (family === 6)
-  const podCIDR = lab.podCIDRs.find(ofFamily)!
-  const serviceCIDR = lab.serviceCIDRs.find(ofFamily)!
+  const podCIDR = podCIDROf(lab, family)
+  const serviceCIDR = lab.serviceCIDRs.find((c) => c.includes(':') === (family === 6))!
   const services = lab.services.filter((s) => s.clusterIPs.some((a) => a.family === family))
   const plans = services.flatMap((s) => s.ports.map((p) => new PortPlan(s, p, family, podCIDR)))
   const toNodePorts = `${comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain')}-m addrtype --dst-type LOCAL -j KUBE-NODEPORTS`
-  const toNobody = `-d ${serviceCIDR} ${comment('no Service has this address and port')}${reject(family)}`
+  const unassigned = `-d ${serviceCIDR} ${comment('no Service has this address and port')}${reject(family)}`
 
   return (host) => {
     const chain = (
@@ -75,7 +87,8 @@ function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
     })
     const hook = (table: 'nat' | 'filter', name: string, rules: readonly string[]): Chain => chain(table, name, rules, { builtin: true })
     const rules = plans.map((p) => p.on(host.name))
-    const all = (key: Exclude<keyof PortRules, 'chains'>): string[] => rules.flatMap((r) => r[key])
+    const all = (key: 'services' | 'nodePorts'): string[] => rules.flatMap((r) => r[key])
+    const refused = (name: Refusal['chain']): string[] => rules.flatMap((r) => r.refusals.flatMap((x) => (x.chain === name ? x.rule : [])))
     return [
       ...wayOut(host, lab, family, serviceCIDR),
       chain('nat', 'KUBE-MARK-MASQ', [mark.set]),
@@ -92,8 +105,8 @@ function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
       hook('nat', 'PREROUTING', [`${PORTALS}-j KUBE-SERVICES`]),
       hook('nat', 'OUTPUT', [`${PORTALS}-j KUBE-SERVICES`]),
       hook('nat', 'POSTROUTING', [`${comment('kubernetes postrouting rules')}-j KUBE-POSTROUTING`]),
-      chain('filter', 'KUBE-SERVICES', [...all('refused'), toNobody], { note: 'what no pod would answer is refused at once' }),
-      chain('filter', 'KUBE-EXTERNAL-SERVICES', all('refusedOutside')),
+      chain('filter', 'KUBE-SERVICES', [...refused('KUBE-SERVICES'), unassigned], { note: 'what no pod would answer is refused at once' }),
+      chain('filter', 'KUBE-EXTERNAL-SERVICES', refused('KUBE-EXTERNAL-SERVICES')),
       hook('filter', 'INPUT', [`${JUMP_NEW}${OUTSIDE}-j KUBE-EXTERNAL-SERVICES`]),
       hook('filter', 'FORWARD', [`${JUMP_NEW}${PORTALS}-j KUBE-SERVICES`, `${JUMP_NEW}${OUTSIDE}-j KUBE-EXTERNAL-SERVICES`]),
       hook('filter', 'OUTPUT', [`${JUMP_NEW}${PORTALS}-j KUBE-SERVICES`]),
