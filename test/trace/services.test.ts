@@ -153,7 +153,7 @@ for (const [backend, attach] of [
     it('what a host translates before it sends it is told', async () => {
       const { stdout } = await trace('node-3 svc/solo --port 80/tcp')
       assert.match(stdout, /nat: destination 10\.96\.0\.50:80 became 10\.244\.0\.\d+:8080 before it left/)
-      assert.match(stdout, /rule: nat KUBE-SEP-/)
+      assert.match(stdout, /rule: .*default\/solo:web/)
     })
 
     it('a drop behind a Service is where it happens, not at the Service', async () => {

@@ -1,6 +1,7 @@
 /** What is broken in the kernel fails the check that is about it, and nothing is called reachable that is not. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { masqueradesNothing } from '../support/damages.ts'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { sh } from '../support/run.ts'
@@ -85,8 +86,8 @@ const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: 'no masquerading',
-    breaks: 'at node-1 iptables -t nat -I NETLAB-MASQ -j RETURN',
-    mends: 'at node-1 iptables -t nat -D NETLAB-MASQ -j RETURN',
+    breaks: `at node-1 ${masqueradesNothing.breaks}`,
+    mends: `at node-1 ${masqueradesNothing.mends}`,
     fails: ['egress-masqueraded'],
     names: /^[ab] client/,
   },
@@ -119,8 +120,8 @@ const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: 'pods that show themselves to a router that filters by the way back',
-    breaks: 'at router sysctl -qw net.ipv4.conf.all.rp_filter=2; at node-1 iptables -t nat -I NETLAB-MASQ -j RETURN',
-    mends: 'at router sysctl -qw net.ipv4.conf.all.rp_filter=0; at node-1 iptables -t nat -D NETLAB-MASQ -j RETURN',
+    breaks: `at router sysctl -qw net.ipv4.conf.all.rp_filter=2; at node-1 ${masqueradesNothing.breaks}`,
+    mends: `at router sysctl -qw net.ipv4.conf.all.rp_filter=0; at node-1 ${masqueradesNothing.mends}`,
     fails: ['no-martians'],
     names: /^router /,
   },

@@ -9,7 +9,7 @@ import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { inside, netlab, output, told, type Run } from '../support/run.ts'
-import { broken, damaged, tested, the } from './support.ts'
+import { broken, damaged, foreignRule, tested, the } from './support.ts'
 
 ownMachine()
 
@@ -59,7 +59,8 @@ describe('netlab test --prove', { skip: unable }, () => {
   })
 
   it('touches nothing where the rules are not those that were asked for', async () => {
-    await damaged(lab, 'node-2', 'iptables -N LEAK; iptables -A LEAK -j ACCEPT', 'iptables -F LEAK; iptables -X LEAK', async () => {
+    const leak = { breaks: 'iptables -N LEAK; iptables -A LEAK -j ACCEPT', mends: 'iptables -F LEAK; iptables -X LEAK' }
+    await damaged(lab, 'node-2', leak, async () => {
       const restores = the(await tested(lab, '--only', 'policy', '--prove'), 'prove-restores')
       assert.equal(restores.status, 'failed')
       assert.match(restores.detail ?? '', /^nothing was lifted: the rules are not those that were asked for/)
@@ -134,19 +135,13 @@ describe('netlab test --prove, where policies deny alone', { skip: unable }, () 
   })
 
   it('a deny that somebody else makes as well does not count', async () => {
-    await damaged(
-      lab,
-      'a',
-      'iptables -A OUTPUT -d 10.244.1.2 -p tcp -j DROP',
-      'iptables -D OUTPUT -d 10.244.1.2 -p tcp -j DROP',
-      async () => {
-        const document = await tested(lab, '--only', 'policy', '--prove', '--timeout', '800ms')
-        assert.match(
-          the(document, 'prove:default/b', 'a').detail ?? '',
-          /also without the policy: something else than this policy keeps them apart$/,
-        )
-      },
-    )
+    await damaged(lab, 'a', foreignRule('OUTPUT -d 10.244.1.2 -p tcp -j DROP'), async () => {
+      const document = await tested(lab, '--only', 'policy', '--prove', '--timeout', '800ms')
+      assert.match(
+        the(document, 'prove:default/b', 'a').detail ?? '',
+        /also without the policy: something else than this policy keeps them apart$/,
+      )
+    })
     await lab.mustBeHealthy()
   })
 })

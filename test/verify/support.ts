@@ -1,5 +1,6 @@
 /** What `netlab test` says about a lab, healthy and damaged. */
 import assert from 'node:assert/strict'
+import type { Damage } from '../support/damages.ts'
 import type { Lab } from '../support/lab.ts'
 import { inside, netlab, output, told } from '../support/run.ts'
 
@@ -48,13 +49,19 @@ export function the({ checks }: TestDocument, id: string, from?: string): CheckD
   return found
 }
 
-/** Runs a shell script in a node, `undo` when the work is done, however it ends. */
-export async function damaged(lab: Lab, node: string, script: string, undo: string, work: () => Promise<void>): Promise<void> {
+/** Damages a node, and mends it when the work is done, however that ends. */
+export async function damaged(lab: Lab, node: string, { breaks, mends }: Damage, work: () => Promise<void>): Promise<void> {
   const at = (text: string): Promise<string> => output(inside(lab.ns(node), ['sh', '-ec', text]))
-  await at(script)
+  await at(breaks)
   try {
     await work()
   } finally {
-    await at(undo)
+    await at(mends)
   }
 }
+
+/** A rule of somebody else in a table, in front of those of the lab. */
+export const foreignRule = (rule: string, table = 'filter'): Damage => ({
+  breaks: `iptables -t ${table} -I ${rule}`,
+  mends: `iptables -t ${table} -D ${rule}`,
+})

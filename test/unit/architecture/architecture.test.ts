@@ -3,7 +3,9 @@
  * folder or a new use of files and processes needs a line in these tables, and a reason.
  */
 import { describe, expect, test } from 'vitest'
-import { cycles, importsOf, sources, type Source } from './sources.ts'
+import { policySchemas } from '../../../src/policy/index.ts'
+import { serviceSchemas } from '../../../src/services/index.ts'
+import { cycles, importsOf, sources, textsBelow, type Source } from './sources.ts'
 
 /**
  * The stages from the ground up. A stage may import from every stage below it, not from its own floor's neighbours.
@@ -147,6 +149,31 @@ test('packages are those we chose', () => {
     sources.flatMap((s) => s.imports.filter((i) => !isOurs(i.target) && !i.target.startsWith('node:')).map((i) => i.target)),
   )
   expect([...packages].filter((p) => !['@commander-js/extra-typings', 'chalk', 'ip-address', 'yaml', 'zod'].includes(p))).toEqual([])
+})
+
+describe('what a Services or policy module makes is known in its folder alone', () => {
+  /** Names of chains and sets. */
+  const MADE = /\b(?:KUBE|NETLAB)-[A-Z]+\b|\bnp[46]-/
+  const isOwn = (path: string): boolean => /^(?:services|policy)\/\w+\/|^compile\/masquerade\.ts$/.test(path)
+
+  test('chains and sets are named by no other source', () => {
+    expect(sources.filter((s) => !isOwn(s.path) && MADE.test(s.text)).map((s) => s.path)).toEqual([])
+    expect(sources.filter((s) => isOwn(s.path) && MADE.test(s.text)).length).toBeGreaterThan(3)
+  })
+
+  test('the modules themselves are named by their registries, and by the schema, which chooses one by default', () => {
+    const names = [...new Set([...Object.keys(serviceSchemas), ...Object.keys(policySchemas)])]
+    const named = (text: string): boolean => names.some((name) => text.includes(`'${name}'`))
+    // The kernel's floor runs the tool of that name.
+    const others = sources.filter((s) => !['services', 'policy', 'kernel'].includes(s.stage) && named(s.text))
+    expect(others.map((s) => s.path)).toEqual(['topology/schema/schema.ts'])
+  })
+
+  test('suites that judge modules by what they promise know no chain either', () => {
+    const suites = ['verify', 'policy', 'services', 'trace'].flatMap((folder) => textsBelow(`../../${folder}`))
+    expect(suites.length).toBeGreaterThan(20)
+    expect(suites.filter((s) => MADE.test(s.text)).map((s) => s.path)).toEqual([])
+  })
 })
 
 test('files are short enough to be read', () => {

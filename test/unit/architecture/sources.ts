@@ -3,8 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const SRC = fileURLToPath(new URL('../../../src/', import.meta.url))
-
 export interface Import {
   /** `kernel/diff.ts`, or a package: `node:fs`, `yaml`. */
   readonly target: string
@@ -19,6 +17,7 @@ export interface Source {
   readonly path: string
   /** First folder, or `''` for what lies in src itself. */
   readonly stage: string
+  readonly text: string
   readonly lines: number
   readonly imports: readonly Import[]
 }
@@ -48,13 +47,19 @@ export function importsOf(text: string, path: string): Import[] {
   ]
 }
 
-export const sources: readonly Source[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
-  .map((path) => {
-    const text = readFileSync(join(SRC, path), 'utf8')
+/** TypeScript files below a folder, which is named from here. */
+export function textsBelow(folder: string): { readonly path: string; readonly text: string }[] {
+  const root = fileURLToPath(new URL(`${folder}/`, import.meta.url))
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+  return files.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+}
+
+export const sources: readonly Source[] = textsBelow('../../../src')
+  .map(({ path, text }) => {
     return {
       path,
       stage: path.includes('/') ? path.split('/')[0]! : '',
+      text,
       lines: text.trimEnd().split('\n').length,
       imports: importsOf(text, path),
     }
