@@ -1,5 +1,5 @@
 /** Who a word of the command line means, where policies are asked: a node, an address, a Service. */
-import { bits, formatIp, parseIp } from '../topology/address.ts'
+import { bits, canonicalIp, parseIp } from '../topology/address.ts'
 import { nodesOf, type Lab } from './lab.ts'
 import { serviceOf } from './services/services.ts'
 import type { Service } from './services/service.ts'
@@ -23,8 +23,8 @@ export function actorAt(lab: Lab, ip: string): End {
     const own = [...lab.externals, ...lab.hosts, ...lab.pods].flatMap((p) => p.addresses.map((a) => [a.ip, p] as const))
     byAddress.set(lab, (known = new Map<string, Actor>([...blocks, ...own])))
   }
-  const { family, value } = parseIp(ip)!
-  const text = formatIp(family, value)
+  const text = canonicalIp(ip)
+  const family = text.includes(':') ? 6 : 4
   return known.get(text) ?? { kind: 'address', name: text, addresses: [{ family, ip: text, prefix: bits(family) }] }
 }
 
@@ -37,9 +37,8 @@ export function resolveTarget(lab: Lab, word: string): ResolvedTarget | undefine
     const service = serviceOf(lab, word)
     return service && { kind: 'service', service }
   }
-  const ip = parseIp(word)
-  if (!ip) return undefined
-  const text = formatIp(ip.family, ip.value)
+  if (!parseIp(word)) return undefined
+  const text = canonicalIp(word)
   const behind = lab.services.find((s) => s.clusterIPs.some((a) => a.ip === text))
   if (behind) return { kind: 'service', service: behind, address: text }
   return { kind: 'actor', actor: actorAt(lab, text), address: text }

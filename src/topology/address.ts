@@ -46,6 +46,12 @@ export function formatIp(family: Family, value: bigint): string {
   return `${n >>> 24}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}`
 }
 
+/** An address as text in canonical form; text that is no address stays as it is. */
+export function canonicalIp(text: string): string {
+  const ip = text.includes(':') ? parseIp(text) : undefined
+  return ip ? formatIp(ip.family, ip.value) : text
+}
+
 export const formatCidr = (c: Cidr): string => `${formatIp(c.family, c.base)}/${c.prefix}`
 
 /** How many addresses the network holds. */

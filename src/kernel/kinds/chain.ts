@@ -1,3 +1,4 @@
+import { savedChains } from '../../netns/iptables-save.ts'
 import type { Family } from '../../topology/address.ts'
 import { netfilterFeatures } from '../features/netfilter.ts'
 import { Stage, type Common, type ObjectKind } from './kind.ts'
@@ -29,32 +30,16 @@ function lines(o: Chain, remove: boolean, before?: Chain): string[] {
   return [...policy, clear, ...(remove ? [] : o.rules.map((rule) => `-A ${o.chain} ${rule}`))]
 }
 
-const TABLES = new Set(['filter', 'nat', 'mangle', 'raw'])
+const isTable = (name: string): name is Chain['table'] => ['filter', 'nat', 'mangle', 'raw'].includes(name)
 
-/** Chains as `iptables-save` prints them, with or without counters. Built-in chains that do nothing are left out: they always exist. */
+/** Chains as `iptables-save` prints them. Built-in chains that do nothing are left out: they always exist. */
 export function chainObjects(ns: string, family: 4 | 6, save: string): Chain[] {
-  const chains: Chain[] = []
-  let table = ''
-  let here = new Map<string, { builtin: boolean; policy?: 'DROP'; rules: string[] }>()
-  for (const printed of save.split('\n')) {
-    const line = printed.replace(/^\[\d+:\d+\] /, '')
-    if (line.startsWith('*')) {
-      table = line.slice(1).trim()
-      here = new Map()
-    } else if (line.startsWith(':')) {
-      const [chain, policy] = line.slice(1).split(' ') as [string, string]
-      here.set(chain, { builtin: policy !== '-', ...(policy === 'DROP' ? { policy } : {}), rules: [] })
-    } else if (line.startsWith('-A ')) {
-      const end = line.indexOf(' ', 3)
-      here.get(line.slice(3, end))?.rules.push(line.slice(end + 1).trimEnd())
-    } else if (line.startsWith('COMMIT') && TABLES.has(table)) {
-      for (const [chain, content] of here) {
-        const acts = !content.builtin || content.rules.length > 0 || content.policy !== undefined
-        if (acts) chains.push({ kind: 'chain', ns, family, table: table as Chain['table'], chain, ...content })
-      }
-    }
-  }
-  return chains
+  return savedChains(save).flatMap(({ table, chain, policy, rules }): Chain[] => {
+    const drops = policy?.target === 'DROP' ? ({ policy: 'DROP' } as const) : {}
+    const isIdle = policy !== undefined && policy.target !== 'DROP' && rules.length === 0
+    if (!isTable(table) || isIdle) return []
+    return [{ kind: 'chain', ns, family, table, chain, builtin: policy !== undefined, ...drops, rules: rules.map((r) => r.rule) }]
+  })
 }
 
 export const chain: ObjectKind<Chain, (typeof netfilterFeatures)[number]['name']> = {

@@ -8,7 +8,7 @@
  * `trace`, `test` and `policy explain` all ask here. It needs nothing but the lab, so it stands below the modules that
  * make it so (services/), and knows none of their chains.
  */
-import { contains, formatIp, parseCidr, parseIp, type Family } from '../../topology/address.ts'
+import { canonicalIp, contains, parseCidr, parseIp, type Family } from '../../topology/address.ts'
 import { addressOf, blockOf, type Host, type Lab } from '../lab.ts'
 import type { Actor } from '../policy/verdict.ts'
 import { localEndpoints } from './endpoints.ts'
@@ -49,11 +49,6 @@ export const isWithin = (cidr: string, ip: string): boolean => {
   return network !== undefined && address !== undefined && contains(network, address)
 }
 
-const canonical = (text: string): string => {
-  const ip = parseIp(text)
-  return ip ? formatIp(ip.family, ip.value) : text
-}
-
 /** Every address a host may have, and put in place of a client's: on the underlay, on its bridge, on a tunnel device. */
 export function addressesOfHost(host: Host, family: Family): string[] {
   const block = blockOf(host, family)
@@ -85,7 +80,7 @@ function indexOf(lab: Lab): ReadonlyMap<string, ServiceFrontend> {
   const each = lab.services.flatMap((service) => service.ports.flatMap((port) => service.clusterIPs.map((a) => ({ service, port, ...a }))))
   for (const { service, port, ip } of each) add(ip, port.port, { service, port, kind: 'cluster', address: ip })
   for (const { service, port, family } of each) {
-    for (const ip of externalAddresses(service, family)) add(canonical(ip), port.port, { service, port, kind: 'external', address: ip })
+    for (const ip of externalAddresses(service, family)) add(canonicalIp(ip), port.port, { service, port, kind: 'external', address: ip })
     add(String(family), port.nodePort, { service, port, kind: 'node', address: '' })
   }
   indexes.set(lab, made)
@@ -98,7 +93,7 @@ function indexOf(lab: Lab): ReadonlyMap<string, ServiceFrontend> {
  */
 export function frontendOn(lab: Lab, host: Host, address: string, { protocol, port }: Flow): ServiceFrontend | 'unassigned' | undefined {
   const index = indexOf(lab)
-  const at = canonical(address)
+  const at = canonicalIp(address)
   const found = index.get(`${at} ${port}/${protocol}`)
   if (found) return { ...found, host }
   const family = at.includes(':') ? 6 : 4
@@ -111,7 +106,7 @@ export function frontendOn(lab: Lab, host: Host, address: string, { protocol, po
 /** The frontend an address and a port are for a client, with the host that translates it; undefined: none, or no way to it. */
 export function frontendFor(lab: Lab, from: Actor, address: string, { protocol, port }: Flow): ServiceFrontend | undefined {
   const index = indexOf(lab)
-  const at = canonical(address)
+  const at = canonicalIp(address)
   const found = index.get(`${at} ${port}/${protocol}`)
   if (found) return translated(lab, from, found)
   const node = index.get(`${at.includes(':') ? 6 : 4} ${port}/${protocol}`)
@@ -158,7 +153,7 @@ function translatorOf(lab: Lab, from: Actor, { port, address }: ServiceFrontend)
 /** Where a packet's source address is, for the host that translates it: a tunnel's own address counts as the pod network. */
 export function originOf(lab: Lab, host: Host, src: string): Origin {
   if (lab.podCIDRs.some((c) => isWithin(c, src))) return 'pod'
-  return addressesOfHost(host, src.includes(':') ? 6 : 4).includes(canonical(src)) ? 'host' : 'outside'
+  return addressesOfHost(host, src.includes(':') ? 6 : 4).includes(canonicalIp(src)) ? 'host' : 'outside'
 }
 
 /**

@@ -22,7 +22,7 @@ import { addressOf, type Host, type Lab } from '../../lab/lab.ts'
 import type { Family } from '../../topology/address.ts'
 import type { Source } from '../../topology/diagnostics.ts'
 import { PortPlan, type Refusal } from './port.ts'
-import { ruleCounter } from '../../netns/iptables-counters.ts'
+import { ruleCounter } from '../../netns/iptables-save.ts'
 import { comment, JUMP_NEW, mark, reject } from './rules.ts'
 import type { ServiceModule, ServiceProxy } from '../service.ts'
 

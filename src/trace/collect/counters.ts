@@ -2,7 +2,7 @@
  * Rules that the kernel does not trace. Those of iptables-legacy count what they match: the one whose counter went up
  * while the probe was under way did it. Those of nftables' bridge and netdev families are only read.
  */
-import { savedChains } from '../../netns/iptables-counters.ts'
+import { savedChains } from '../../netns/iptables-save.ts'
 import { ABSENT, type NamespacePool } from '../../netns/namespace-pool.ts'
 import { findTool } from '../../kernel/features/probe.ts'
 

@@ -2,6 +2,7 @@
  * The rules a packet met: trace messages grouped by the hook they were sent from, tied to the packet they are about,
  * and put into the words `iptables-save` or `nft list ruleset` has for them.
  */
+import { savedChains } from '../../netns/iptables-save.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import { headerOf } from '../../packet/headers.ts'
 import type { PacketListener, HeardTrace } from '../collect/packet-listener.ts'
@@ -143,15 +144,8 @@ export class RuleTexts {
 }
 
 /** Rules of one chain as `iptables-save` prints them, `-A CHAIN` included. */
-function chainRules(save: string, table: string, chain: string): string[] {
-  const start = save.indexOf(`*${table}\n`)
-  if (start < 0) return []
-  const end = save.indexOf('\nCOMMIT', start)
-  return save
-    .slice(start, end < 0 ? undefined : end)
-    .split('\n')
-    .filter((l) => l.startsWith(`-A ${chain} `))
-}
+const chainRules = (save: string, table: string, chain: string): string[] =>
+  savedChains(save).flatMap((c) => (c.table === table && c.chain === chain ? c.rules.map((r) => `-A ${chain} ${r.rule}`) : []))
 
 /** A rule by its handle in `nft -a list table`, without the counters that change. */
 function nativeRule(listing: string, chain: string, handle: number): string | undefined {

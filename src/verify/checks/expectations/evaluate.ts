@@ -1,7 +1,8 @@
 /** What answers say about `expect:` entries: one check each. */
-import { contains, familyName, parseCidr, parseIp } from '../../../topology/address.ts'
+import { familyName } from '../../../topology/address.ts'
 import type { Lab } from '../../../lab/lab.ts'
 import { hostSource } from '../../../backends/index.ts'
+import { isWithin } from '../../../lab/services/semantics.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
@@ -42,7 +43,7 @@ function verdictOf(lab: Lab, c: Case): Verdict | undefined {
 /** Why there is no way between two nodes whatever policies say; undefined if there is one. */
 function noWay(lab: Lab, { from, to, questions }: Case): string | undefined {
   // The address of a host's bridge lies where its pods' do.
-  const isInside = to !== undefined && lab.podCIDRs.some((cidr) => contains(parseCidr(cidr)!, parseIp(questions[0]!.address)!))
+  const isInside = to !== undefined && lab.podCIDRs.some((cidr) => isWithin(cidr, questions[0]!.address))
   if (from.kind === 'external' && isInside && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
   if (from.kind === 'pod' && to?.kind === 'external' && !to.podRoutes && !lab.masquerade)
     return `${to.name} has no route back to pods, and nothing is masqueraded`
@@ -97,8 +98,7 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
     return broken(`${heard(answer)}, though Service ${c.frontend.service.key} has endpoints`)
   }
   if (isLoopback(address)) return held(`refused: nobody listens on ${nodeName(c.from)}'s own loopback`)
-  const ip = parseIp(address)!
-  if (lab.serviceCIDRs.some((cidr) => contains(parseCidr(cidr)!, ip)))
+  if (lab.serviceCIDRs.some((cidr) => isWithin(cidr, address)))
     return held(`refused: no Service has ${family === 6 ? `[${address}]` : address}:${port}/${kind}`)
   // Whoever has the address was reached: a router has no listeners of ours.
   const who = c.to ? nodeName(c.to) : address

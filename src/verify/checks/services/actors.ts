@@ -2,21 +2,13 @@
 import { compile } from '../../../compile/compile.ts'
 import { nodesOf, type External, type Lab, type Node } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
-import { formatIp, parseIp, type Family } from '../../../topology/address.ts'
+import { canonicalIp, type Family } from '../../../topology/address.ts'
 
-interface Directory {
-  readonly byNetns: ReadonlyMap<string, Actor>
-  readonly byAddress: ReadonlyMap<string, Actor>
-}
-
-const directories = new WeakMap<Lab, Directory>()
+/** Actors by their network namespace and by their addresses. */
+const directories = new WeakMap<Lab, ReadonlyMap<string, Actor>>()
 const holders = new WeakMap<Lab, ReadonlyMap<string, Node>>()
 
 const isParty = (node: Node): node is Actor => node.kind === 'pod' || node.kind === 'host' || node.kind === 'external'
-const canonical = (address: string): string => {
-  const ip = parseIp(address)
-  return ip ? formatIp(ip.family, ip.value) : address
-}
 
 /**
  * The node whose kernel was given an address: besides its own, a host has those of its bridge and its tunnel device,
@@ -32,33 +24,29 @@ export function holderOf(lab: Lab, address: string): Node | undefined {
     })
     holders.set(lab, (found = new Map(given)))
   }
-  return found.get(canonical(address))
+  return found.get(canonicalIp(address))
 }
 
-function directory(lab: Lab): Directory {
+function directory(lab: Lab): ReadonlyMap<string, Actor> {
   let found = directories.get(lab)
   if (!found) {
     const actors = nodesOf(lab).filter(isParty)
-    found = {
-      byNetns: new Map(actors.map((p) => [p.netns, p])),
-      byAddress: new Map(actors.flatMap((p) => p.addresses.map((a) => [a.ip, p]))),
-    }
-    directories.set(lab, found)
+    directories.set(lab, (found = new Map(actors.flatMap((p) => [p.netns, ...p.addresses.map((a) => a.ip)].map((key) => [key, p])))))
   }
   return found
 }
 
-export const actorIn = (lab: Lab, netns: string): Actor | undefined => directory(lab).byNetns.get(netns)
+export const actorIn = (lab: Lab, netns: string): Actor | undefined => directory(lab).get(netns)
 
-/** Who answers at an address: whoever is called by it, else the host that holds it too. */
+/** Who answers at an address: the node that is known by it, else the host that holds it too. */
 export function actorAt(lab: Lab, address: string): Actor | undefined {
-  const known = directory(lab).byAddress.get(address)
+  const known = directory(lab).get(address)
   if (known) return known
   const holder = holderOf(lab, address)
   return holder && isParty(holder) ? holder : undefined
 }
 
-/** Somebody at an address that no pod, host or external has: the router, or nobody. Policies judge it by the address. */
+/** A peer at an address that no pod, host or external has: the router's, or no node's. Policies judge it by the address. */
 export const unknownActorAt = (lab: Lab, ip: string, family: Family): External => ({
   kind: 'external',
   name: ip,

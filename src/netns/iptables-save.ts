@@ -1,7 +1,6 @@
-/** Rules of iptables and what they count, as `iptables-save -c` prints them; shared by the modules that write such rules. */
+/** What `iptables-save` prints, with or without counters (`-c`), and counters of rules; shared by all that write or read such rules. */
 import type { Counter, CounterReader } from './counter.ts'
 
-/** A chain of `iptables-save -c`. */
 export interface SavedChain {
   readonly table: string
   readonly chain: string
@@ -11,21 +10,26 @@ export interface SavedChain {
   readonly rules: { readonly rule: string; readonly packets: number }[]
 }
 
+/** Chains of the tables that were printed whole. */
 export function savedChains(save: string): SavedChain[] {
-  const chains = new Map<string, SavedChain>()
+  const chains: SavedChain[] = []
   let table = ''
+  let here = new Map<string, SavedChain>()
   for (const line of save.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1).trim()
-    const head = /^:(\S+) (\S+) \[(\d+):/.exec(line)
-    if (head) {
-      const [, chain, target, packets] = head as unknown as [string, string, string, string]
-      const policy = target === '-' ? {} : { policy: { target, packets: Number(packets) } }
-      chains.set(`${table} ${chain}`, { table, chain, ...policy, rules: [] })
+    if (line.startsWith('*')) {
+      table = line.slice(1).trim()
+      here = new Map()
+    } else if (line.startsWith(':')) {
+      const [chain, target, counters] = line.slice(1).split(' ') as [string, string, string?]
+      const policy = target === '-' ? {} : { policy: { target, packets: Number.parseInt(counters?.slice(1) ?? '0') } }
+      here.set(chain, { table, chain, ...policy, rules: [] })
+    } else if (line.startsWith('COMMIT')) chains.push(...here.values())
+    else {
+      const rule = /^(?:\[(\d+):\d+\] )?-A (\S+) (.*)$/.exec(line)
+      if (rule) here.get(rule[2]!)?.rules.push({ rule: rule[3]!.trimEnd(), packets: Number(rule[1] ?? 0) })
     }
-    const rule = /^\[(\d+):\d+\] -A (\S+) (.*)$/.exec(line)
-    if (rule) chains.get(`${table} ${rule[2]}`)?.rules.push({ rule: rule[3]!.trimEnd(), packets: Number(rule[1]) })
   }
-  return [...chains.values()]
+  return chains
 }
 
 const ruleId = (chain: string, rule: string): string => `${chain} ${rule}`
