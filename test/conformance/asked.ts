@@ -1,6 +1,6 @@
-/** Judging answers: each failure lists every pair it concerns, not just the first. */
+/** What answers must be: a failure lists every pair it concerns, not just the first. */
 import assert from 'node:assert/strict'
-import type { Asked, Node } from './world.ts'
+import type { Asked, Node } from './measured-lab.ts'
 
 export const isIpv6 = (address: string): boolean => address.includes(':')
 export const host = (n: Node): string => (n.kind === 'pod' ? n.host! : n.name)

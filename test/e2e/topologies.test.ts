@@ -1,12 +1,13 @@
 /**
  * Every example keeps its promises: `netlab ci` on all of topologies/. What this kernel lacks is skipped with its
- * reason; scripts/test-vm.sh runs those on a kernel that has it, named in NETLAB_CONFORMANCE.
+ * reason; scripts/test-vm.sh runs those on a kernel that has it.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
+import { isChosen } from '../support/features.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { netlab, told } from '../support/run.ts'
@@ -34,11 +35,10 @@ function backendOf(file: string): string {
   return typeof backend === 'string' ? backend : backend.type
 }
 
-const wanted = process.env['NETLAB_CONFORMANCE']?.split(',')
 const files = readdirSync(dir)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => join(dir, name))
-  .filter((file) => wanted === undefined || wanted.includes(backendOf(file)))
+  .filter((file) => isChosen(backendOf(file)))
 
 describe('netlab ci topologies', { skip: unable }, async () => {
   // Of a thousand pods not every pair, which would take minutes.
@@ -46,7 +46,7 @@ describe('netlab ci topologies', { skip: unable }, async () => {
   const result = unable ? undefined : await netlab(['ci', ...files, '--json', '--allow-skip', ...sampled], { patience: 900_000 })
   const labs = result?.stdout ? (JSON.parse(result.stdout) as CiDocument).labs : []
 
-  test('tells of every one, and nothing else went wrong', () => {
+  test('reports every one, and nothing else went wrong', () => {
     assert.deepEqual(labs.map((l) => l.file).toSorted(), files.toSorted(), told(result!))
     if (labs.every((l) => l.status === 'passed' || l.status === 'skipped')) assert.equal(result!.code, 0, told(result!))
   })
@@ -55,6 +55,6 @@ describe('netlab ci topologies', { skip: unable }, async () => {
       if (status === 'skipped') return t.skip(diagnostics[0]!.message)
       const broken = (tested?.checks ?? []).filter((c) => c.status === 'failed').slice(0, 20)
       assert.equal(status, 'passed', JSON.stringify({ diagnostics, broken }, null, 1))
-      assert.ok(tested!.passed > 5, 'so few promises?')
+      assert.ok(tested!.passed > 5, 'too few checks')
     })
 })

@@ -1,7 +1,7 @@
 /**
- * Policies and Services over every tunnel, in brief: what a tunnel could spoil is the address a rule sees, the replies of
- * translated connections, and protocols other than TCP. The long suites run over VXLAN; GRE and IPIP may need another
- * kernel (scripts/test-vm.sh), where time is dear. NETLAB_CONFORMANCE names the backends to run.
+ * Policies and Services over every tunnel, in brief: what a tunnel could change is the address a rule sees, the replies of
+ * translated connections, and protocols other than TCP. The long suites run over VXLAN; other tunnels may need the virtual
+ * machine's kernel, which is slow.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -9,9 +9,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { compileFile } from '../../src/cli/topology-file.ts'
+import { backends } from '../../src/backends/index.ts'
+import { compileFile } from '../../src/cli/commands/lab/context.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
-import { probe } from '../../src/kernel/features/probe.ts'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
 import { hostSource } from '../../src/backends/index.ts'
 import { clusterFrontend } from '../../src/lab/services/semantics.ts'
@@ -19,15 +19,15 @@ import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { removeLab } from '../../src/state/down.ts'
 import { bringUp } from '../../src/state/up.ts'
-import { ownMachine, unable } from '../support/machine.ts'
+import { familiesOf, inVM, lacking } from '../support/features.ts'
+import { ownMachine } from '../support/machine.ts'
 import { Fleet, type Answer, type Question } from './fleet.ts'
 
 ownMachine()
 
-const TUNNELS = { vxlan: [4, 6], gre: [4, 6], ipip: [4] } as const
-const chosen = process.env['NETLAB_CONFORMANCE']?.split(',')
+const TUNNELS = Object.keys(backends).filter((name) => name !== 'direct')
 /** An emulated machine takes its time. */
-const WAIT = process.env['NETLAB_IN_VM'] === '1' ? 1500 : 350
+const WAIT = inVM ? 1500 : 350
 const PATIENT = 4000
 
 const app = (name: string): object => ({ podSelector: { matchLabels: { app: name } } })
@@ -98,15 +98,15 @@ class Network {
   readonly #dir = mkdtempSync(join(tmpdir(), 'nlpt-'))
   readonly #pool = new NamespacePool()
   readonly #fleet = new Fleet((node) => `${this.name}.${node}`)
-  readonly #backend: keyof typeof TUNNELS
+  readonly #backend: string
   lab!: Lab
 
-  constructor(backend: keyof typeof TUNNELS) {
+  constructor(backend: string) {
     this.#backend = backend
   }
 
   get families(): readonly (4 | 6)[] {
-    return TUNNELS[this.#backend]
+    return familiesOf(this.#backend)
   }
 
   async up(policies: object): Promise<void> {
@@ -165,14 +165,7 @@ const PAIRS = ENDS.flatMap((from) => ENDS.map((to) => [from, to] as const)).filt
   ([a, b]) => a !== b && (a in HOME || b in HOME) && HOME[a] !== b && HOME[b] !== a,
 )
 
-function lacking(backend: keyof typeof TUNNELS): string | false {
-  if (chosen && !chosen.includes(backend)) return `NETLAB_CONFORMANCE is ${chosen.join(',')}`
-  if (unable !== false || backend === 'vxlan') return unable
-  const [result] = probe([backend])
-  return result!.works ? false : `this kernel has no ${backend}: ${result!.reason ?? 'no reason given'} (scripts/test-vm.sh)`
-}
-
-for (const backend of Object.keys(TUNNELS) as (keyof typeof TUNNELS)[]) {
+for (const backend of TUNNELS) {
   describe(`policies and Services over ${backend}`, { skip: lacking(backend) }, () => {
     const network = new Network(backend)
     before(() => network.up({ first: { podSelector: { matchLabels: { app: 'nobody' } } } }))

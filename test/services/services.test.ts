@@ -427,8 +427,7 @@ for (const { title, rows, topology } of LABS) {
       for (const h of hosts) await output(inside(h.netns, ['sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0']))
       const captures = await Promise.all(hosts.map((h) => Capture.start(h.netns, 'eth0', join(lab.dir, `${h.name}.pcap`))))
       answers = await ask(lab, document, rows)
-      for (const [i, c] of captures.entries())
-        frames.push(...(await c.stop(hosts[(i + 1) % hosts.length]!.addresses![0]!, { vxlanPorts: [8472] })))
+      for (const [i, c] of captures.entries()) frames.push(...(await c.stop(hosts[(i + 1) % hosts.length]!.addresses![0]!)))
     })
     after(() => lab?.remove())
 

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { decodeFile, type DecodeOptions, type Frame } from './pcap.ts'
+import { decodeFile, type Frame } from './pcap.ts'
 import { inside, output } from './run.ts'
 
 /** Enough for every header in question; payloads are of no interest. */
@@ -39,7 +39,7 @@ export class Capture {
    * Ends the capture and returns its frames: all that passed before this call, because a last datagram with a
    * mark is sent to `neighbour` and waited for. (It is among the frames.)
    */
-  async stop(neighbour: string, options: DecodeOptions): Promise<Frame[]> {
+  async stop(neighbour: string): Promise<Frame[]> {
     const mark = `end-of-capture-${process.hrtime.bigint()}`
     const send = 'use IO::Socket::IP; IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => 9, Proto => "udp")->send($ARGV[1])'
     await output(inside(this.#ns, ['perl', '-e', send, neighbour, mark]))
@@ -48,7 +48,7 @@ export class Capture {
       await sleep(10)
     }
     await this.kill()
-    return decodeFile(this.#file, options)
+    return decodeFile(this.#file)
   }
 
   /** Ends it, whatever it has. */

@@ -1,10 +1,12 @@
 /**
  * A machine of the test's own: a network namespace as the machine's, empty /run and /tmp, processes numbered
- * anew. What a test finds there afterwards is netlab's doing and nobody else's, so "exactly as before" can be
+ * anew. What a test finds there afterwards is netlab's doing alone, so "exactly as before" can be
  * meant; nothing in it can hurt the real machine or meet another test, so even `down --all` can be tried; and
  * when the test ends, however it ends, the kernel ends every process in it and with them every namespace.
  */
 import { spawnSync } from 'node:child_process'
+import type { Feature } from '../../src/kernel/features/feature.ts'
+import { FEATURES, probe } from '../../src/kernel/features/probe.ts'
 import { root } from './root.ts'
 
 const INSIDE = 'NETLAB_TEST_MACHINE'
@@ -18,9 +20,17 @@ const TOOLS = ['ip', 'bridge', 'iptables', 'nft', 'nsenter', 'unshare', 'setpriv
 /** Why nothing here can run, or false. For the `skip` of every suite. */
 export const unable: string | false = (() => {
   if (process.getuid?.() !== 0) return 'needs root, to make network namespaces'
-  const missing = TOOLS.filter((tool) => spawnSync(tool, ['-V'], { stdio: 'ignore' }).error !== undefined)
-  return missing.length > 0 ? `needs ${missing.join(', ')} (scripts/setup.sh test)` : false
+  const absent = TOOLS.filter((tool) => spawnSync(tool, ['-V'], { stdio: 'ignore' }).error !== undefined)
+  return absent.length > 0 ? `needs ${absent.join(', ')} (scripts/setup.sh test)` : false
 })()
+
+let reasons: ReadonlyMap<Feature, string | undefined> | undefined
+
+/** Why this kernel does not have a feature; undefined where it does. All features are tried, once a process. */
+export function missing(feature: Feature): string | undefined {
+  reasons ??= new Map(probe(FEATURES).map((r) => [r.feature, r.works ? undefined : (r.reason ?? 'no reason given')]))
+  return reasons.get(feature)
+}
 
 const SETUP = String.raw`
 # Our copies of the real machine's namespace files would keep alive what others delete there.
@@ -38,18 +48,8 @@ shift
 ip link set lo up
 # iproute2 makes /run/netns a mount for the first namespace, and leaves that.
 ip netns add first
-set +e
-# Kernel modules that a lab would load bring settings that stay.
-ip netns exec first sh <<'EOF' >/dev/null 2>&1
-for type in bridge 'vxlan id 1 dstport 8472 local 127.0.0.1' 'gre local 127.0.0.1' 'ipip local 127.0.0.1'; do
-  ip link add try0 type $type
-done
-for tool in iptables ip6tables; do
-  $tool -t nat -A POSTROUTING -m comment --comment try -j MASQUERADE --random-fully
-  $tool -A FORWARD -m conntrack --ctstate NEW -j ACCEPT
-done
-EOF
 ip netns delete first
+set +e
 # Not exec: sh is process 1 here and buries orphans.
 "$@"
 exit $?`
@@ -59,7 +59,12 @@ exit $?`
  * Returns inside, and where it cannot be done: then {@link unable} says why.
  */
 export function ownMachine(): void {
-  if (unable !== false || process.env[INSIDE]) return
+  if (unable !== false) return
+  if (process.env[INSIDE]) {
+    // Kernel modules that a lab would load bring settings that stay: trying the features loads them now.
+    missing('netns')
+    return
+  }
   const keepTmp = `${root}/`.startsWith('/tmp/') ? 'keep' : 'own'
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   const unshare = ['unshare', '--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--mount-proc', '--kill-child']

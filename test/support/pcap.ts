@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 
 export interface Layer {
-  readonly type: 'ethernet' | 'ipv4' | 'ipv6' | 'udp' | 'tcp' | 'icmp' | 'icmp6' | 'vxlan' | 'gre' | 'arp' | 'other'
+  readonly type: 'ethernet' | 'ipv4' | 'ipv6' | 'udp' | 'tcp' | 'icmp' | 'icmp6' | 'vxlan' | 'geneve' | 'gre' | 'arp' | 'other'
   readonly src?: string
   readonly dst?: string
   /** IP: the whole packet, header included, bytes. */
@@ -22,10 +22,8 @@ export interface Layer {
 
 export type Frame = readonly Layer[]
 
-export interface DecodeOptions {
-  /** UDP destination ports that carry VXLAN. */
-  readonly vxlanPorts: readonly number[]
-}
+/** What UDP carries, by destination port: Linux's own and IANA's for VXLAN, IANA's for Geneve (RFC 8926). */
+const TUNNELS: Readonly<Record<number, 'vxlan' | 'geneve'>> = { 8472: 'vxlan', 4789: 'vxlan', 6081: 'geneve' }
 
 const mac = (b: Buffer): string => [...b].map((n) => n.toString(16).padStart(2, '0')).join(':')
 
@@ -43,7 +41,7 @@ function ipv6(b: Buffer): string {
 }
 
 /** Decodes one Ethernet frame, as far as it was captured. Does not look into what ICMP errors quote. */
-export function decode(bytes: Buffer, options: DecodeOptions): Frame {
+function decode(bytes: Buffer): Frame {
   const layers: Layer[] = []
   let next: (() => void) | undefined
   let rest = bytes
@@ -93,7 +91,13 @@ export function decode(bytes: Buffer, options: DecodeOptions): Frame {
     const dstPort = rest.readUInt16BE(2)
     layers.push({ type: 'udp', srcPort: rest.readUInt16BE(0), dstPort })
     rest = rest.subarray(8)
-    next = options.vxlanPorts.includes(dstPort) ? vxlan : undefined
+    next = { vxlan, geneve, none: undefined }[TUNNELS[dstPort] ?? 'none']
+  }
+  const geneve = (): void => {
+    layers.push({ type: 'geneve', vni: rest.readUIntBE(4, 3) })
+    const type = rest.readUInt16BE(2)
+    rest = rest.subarray(8 + (rest[0]! & 63) * 4)
+    next = type === 0x6558 ? ethernet : byEtherType(type)
   }
   const vxlan = (): void => {
     layers.push({ type: 'vxlan', vni: rest.readUIntBE(4, 3) })
@@ -131,7 +135,7 @@ export function decode(bytes: Buffer, options: DecodeOptions): Frame {
 }
 
 /** Decodes a capture file of Ethernet frames (pcap, either byte order). A last packet that is cut off is left out. */
-export function decodeFile(path: string, options: DecodeOptions): Frame[] {
+export function decodeFile(path: string): Frame[] {
   const file = readFileSync(path)
   if (file.length < 24) throw new Error(`${path} is no capture file: ${file.length} bytes`)
   const magic = file.readUInt32LE(0)
@@ -142,7 +146,7 @@ export function decodeFile(path: string, options: DecodeOptions): Frame[] {
   for (let at = 24; at + 16 <= file.length;) {
     const captured = read(at + 8)
     if (at + 16 + captured > file.length) break
-    frames.push(decode(file.subarray(at + 16, at + 16 + captured), options))
+    frames.push(decode(file.subarray(at + 16, at + 16 + captured)))
     at += 16 + captured
   }
   return frames

@@ -1,26 +1,11 @@
-/** On healthy labs of every backend and attach this kernel has: delivered, every expected hop captured, nothing lost. */
+/** On healthy labs of every backend, and of the other attach module over VXLAN: delivered, every expected hop captured, nothing lost. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { backends } from '../../src/backends/index.ts'
+import { familiesOf, lacking } from '../support/features.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
-import { unable } from '../support/machine.ts'
-import { netlab, sh } from '../support/run.ts'
+import { netlab } from '../support/run.ts'
 import { traceDocument } from './document.ts'
-
-const TUNNELS: Readonly<Record<string, string>> = {
-  vxlan: 'ip link add np0 type vxlan id 1 dstport 8472 local 127.0.0.1',
-  gre: 'ip link add np0 type gre local 127.0.0.1',
-  ipip: 'ip link add np0 type ipip local 127.0.0.1',
-  direct: 'true',
-}
-
-async function lacks(backend: string): Promise<string | false> {
-  try {
-    await sh(`unshare -n sh -c '${TUNNELS[backend]}'`)
-    return false
-  } catch {
-    return `this kernel has no ${backend}`
-  }
-}
 
 const topology = (backend: string, attach: string, ipv6: boolean): string => `
 network:
@@ -37,7 +22,7 @@ pods:
 externals: { client: { podRoutes: true } }
 `
 
-/** Reaches whom and how. */
+/** From, to, and how. */
 const TRACES: readonly (readonly string[])[] = [
   ['pod-a', 'pod-b'],
   ['pod-b', 'pod-a'],
@@ -56,33 +41,30 @@ const TRACES: readonly (readonly string[])[] = [
   ['pod-a', 'pod-b', '--port', '5353/udp', '--count', '3'],
 ]
 
-const only = process.env['NETLAB_BACKENDS']?.split(',')
-for (const backend of ['vxlan', 'direct', 'gre', 'ipip'].filter((b) => only?.includes(b) ?? true)) {
-  for (const attach of ['bridge', 'routed']) {
-    const skip = unable || (await lacks(backend))
-    describe(`${backend} over ${attach}`, { skip }, () => {
-      const ipv6 = backend !== 'ipip'
-      const lab = new Lab(topology(backend, attach, ipv6))
-      let nodes: readonly NodeDocument[] = []
-      before(async () => void ({ nodes } = await lab.mustUp()))
-      after(() => lab.remove())
-      const check = (args: readonly string[]): void => {
-        it(args.join(' '), async () => {
-          const result = await netlab(['trace', ...args, '--lab', lab.name, '--json'])
-          const traced = traceDocument(result)
-          const told = JSON.stringify({ drop: traced.drop, differences: traced.differences, evidence: traced.evidence })
-          assert.equal(traced.outcome, 'delivered', told)
-          assert.equal(result.code, 0)
-          assert.deepEqual(traced.differences, [])
-          assert.deepEqual([traced.evidence.captured, traced.evidence.lost], [traced.evidence.expected, 0], told)
-          assert.ok(traced.evidence.expected > 0)
-        })
-      }
-      for (const args of TRACES) check(args)
-      if (ipv6)
-        for (const args of TRACES.filter((t) => !t.includes('client') && !t.includes('router') && !t.includes('node-1')))
-          check([...args, '--family', '6'])
-      it('knows all nodes', () => assert.ok(nodes.length >= 8))
-    })
-  }
+const LABS = [...Object.keys(backends).map((backend) => ({ backend, attach: 'bridge' })), { backend: 'vxlan', attach: 'routed' }]
+for (const { backend, attach } of LABS) {
+  describe(`${backend} over ${attach}`, { skip: lacking(backend) }, () => {
+    const ipv6 = familiesOf(backend).length > 1
+    const lab = new Lab(topology(backend, attach, ipv6))
+    let nodes: readonly NodeDocument[] = []
+    before(async () => void ({ nodes } = await lab.mustUp()))
+    after(() => lab.remove())
+    const check = (args: readonly string[]): void => {
+      it(args.join(' '), async () => {
+        const result = await netlab(['trace', ...args, '--lab', lab.name, '--json'])
+        const traced = traceDocument(result)
+        const told = JSON.stringify({ drop: traced.drop, differences: traced.differences, evidence: traced.evidence })
+        assert.equal(traced.outcome, 'delivered', told)
+        assert.equal(result.code, 0)
+        assert.deepEqual(traced.differences, [])
+        assert.deepEqual([traced.evidence.captured, traced.evidence.lost], [traced.evidence.expected, 0], told)
+        assert.ok(traced.evidence.expected > 0)
+      })
+    }
+    for (const args of TRACES) check(args)
+    if (ipv6)
+      for (const args of TRACES.filter((t) => !t.includes('client') && !t.includes('router') && !t.includes('node-1')))
+        check([...args, '--family', '6'])
+    it('knows all nodes', () => assert.ok(nodes.length >= 8))
+  })
 }

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { attachModules } from '../../../src/attach/index.ts'
 import { backends } from '../../../src/backends/index.ts'
-import { documentOf, tableRows } from './documents.ts'
+import { documentOf, ROOT, tableRows } from './documents.ts'
 
 const readme = documentOf('README.md')!
 const defaults = (module: (typeof backends)[string]) => module.create(module.options.parse({}))
@@ -47,6 +49,10 @@ it('a GRE key costs what README and the page say', () => {
   const { reserve: overhead } = backends['gre']!.create(backends['gre']!.options.parse({ key: 1 }))
   expect(tableRows(readme, 'backend').find(([cell]) => cell!.startsWith('[gre]'))![1]).toContain(`with \`key\` ${overhead}`)
   expect(facts('docs/backends/gre.md').get('overhead')).toContain(`with a key ${overhead}: pod MTU ${1500 - overhead}`)
+})
+
+it.each(Object.keys(backends))('backend %s declares its conformance', (name) => {
+  expect(existsSync(join(ROOT, `test/conformance/backends/${name}.test.ts`))).toBe(true)
 })
 
 describe.each(Object.entries(attachModules))('attach module %s', (name, module) => {

@@ -1,12 +1,13 @@
-/** One combination as a lab, brought up and asked everything at once; what was seen is judged by the suite. */
+/** One combination as a lab, brought up and asked everything at once; the suite checks what was answered and captured. */
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { Capture } from '../support/capture.ts'
+import { inVM } from '../support/features.ts'
 import { Lab, type LabDocument, type NodeDocument } from '../support/lab.ts'
 import type { Frame } from '../support/pcap.ts'
 import { end, probe, respond, serve, type Answer, type Probe } from '../support/probe.ts'
 import { links } from '../support/snapshot.ts'
-import type { Combination } from './table.ts'
+import type { Combination } from './declaration.ts'
 
 /** A question from one node about another, and its answer. */
 export interface Asked {
@@ -15,7 +16,7 @@ export interface Asked {
   readonly address: string
   readonly probe: Probe
   /** Why it was asked: what the suite filters by. */
-  readonly topic: 'reach' | 'full size' | 'too large' | 'large datagram' | 'closed' | 'loopback' | 'bulk' | 'router' | 'nobody'
+  readonly topic: 'reach' | 'full size' | 'too large' | 'large datagram' | 'closed' | 'loopback' | 'bulk' | 'router' | 'unassigned'
   readonly answer: Answer
 }
 
@@ -28,10 +29,10 @@ export interface Node extends NodeDocument {
 const CIDRS = { v4: '10.244.0.0/16', v6: 'fd00:10:244::/48', dual: ['10.244.0.0/16', 'fd00:10:244::/48'] }
 const PORT = { tcp: 8080, udp: 5353, bulk: 7000, closed: 81, loopback: 9999 }
 /** Of the bulk transfers, each way, bytes. Emulated processors copy slowly. */
-const BULK = process.env['NETLAB_IN_VM'] ? 300_000 : 2_000_000
+const BULK = inVM ? 300_000 : 2_000_000
 const LARGE = 8000
 /** Nodes that ask at the same time. */
-const ASKERS = process.env['NETLAB_IN_VM'] ? 1 : 8
+const ASKERS = inVM ? 1 : 8
 
 function topologyOf(c: Combination): object {
   const container = { name: 'web', ports: [{ containerPort: PORT.tcp }, { containerPort: PORT.udp, protocol: 'UDP' }] }
@@ -39,7 +40,7 @@ function topologyOf(c: Combination): object {
   const segment = (name: string): object => (c.crossSegment ? { segment: name } : {})
   const mtu = (host: string): object => (c.mtu.hosts?.[host] === undefined ? {} : { mtu: c.mtu.hosts[host] })
   return {
-    network: { podCIDR: CIDRS[c.families], backend: c.backend, attach: c.attach, masquerade: c.masquerade },
+    network: { podCIDR: CIDRS[c.families], backend: { type: c.backend, ...c.options }, attach: c.attach, masquerade: c.masquerade },
     underlay: { mtu: c.mtu.underlay, ...(c.crossSegment ? { segments: { 'rack-1': '192.168.1.0/24', 'rack-2': '192.168.2.0/24' } } : {}) },
     hosts: {
       'node-1': { ...segment('rack-1'), ...mtu('node-1') },
@@ -59,7 +60,7 @@ function topologyOf(c: Combination): object {
 
 const isIpv6 = (address: string): boolean => address.includes(':')
 
-export class World {
+export class MeasuredLab {
   readonly combination: Combination
   readonly lab: Lab
   readonly document: LabDocument
@@ -88,8 +89,8 @@ export class World {
     return new Lab(topologyOf(c))
   }
 
-  /** Brings the lab up, captures on every host's underlay link, and asks everybody about everybody. */
-  static async ask(c: Combination, lab: Lab): Promise<World> {
+  /** Brings the lab up, captures on every host's underlay link, and lets every node ask about every other. */
+  static async ask(c: Combination, lab: Lab): Promise<MeasuredLab> {
     const document = await lab.mustUp()
     const nodes = nodesOf(document)
     const hosts = nodes.filter((n) => n.kind === 'host')
@@ -104,7 +105,7 @@ export class World {
       for (const h of hosts) captures.set(h.name, await Capture.start(h.netns, 'eth0', join(lab.dir, `${h.name}.pcap`)))
       const asked: Asked[] = []
       const router = document.nodes.find((n) => n.kind === 'router')?.addresses ?? []
-      // Bulk last: a processor that copies megabytes has no time for anybody's ARP.
+      // Bulk last: a processor that copies megabytes has no time for ARP.
       for (const late of [false, true]) {
         const lists = nodes.map((n) => questions(n, nodes, router).filter((q) => (q.topic === 'bulk') === late))
         for (let i = 0; i < nodes.length; i += ASKERS) {
@@ -114,9 +115,9 @@ export class World {
       }
       const frames = new Map<string, readonly Frame[]>()
       for (const [i, h] of hosts.entries()) {
-        frames.set(h.name, await captures.get(h.name)!.stop(hosts[(i + 1) % hosts.length]!.addresses[0]!, { vxlanPorts: [8472, 4789] }))
+        frames.set(h.name, await captures.get(h.name)!.stop(hosts[(i + 1) % hosts.length]!.addresses[0]!))
       }
-      return new World(c, lab, document, asked, frames)
+      return new MeasuredLab(c, lab, document, asked, frames)
     } finally {
       for (const capture of captures.values()) await capture.kill()
       for (const helper of helpers) await end(helper)
@@ -159,7 +160,7 @@ function questions(from: Node, nodes: readonly Node[], router: readonly string[]
       const add = (topic: Asked['topic'], p: Probe): void => void list.push({ from, to, address, topic, probe: p })
       // An address of a family that only one side has.
       if (!from.addresses.some((a) => isIpv6(a) === isIpv6(address))) continue
-      // Only a ping hears at once that no way leads there, and only the first few: routers do not complain without end.
+      // Only a ping is told at once that there is no route, and only the first few: routers limit the rate of ICMP errors.
       const noWay = from.kind === 'external' && !from.podRoutes && to.kind === 'pod'
       if (!noWay || to === first) add('reach', { kind: 'ping', to: address })
       for (const kind of noWay ? [] : (['tcp', 'udp'] as const)) add('reach', { kind, to: address, port: PORT[kind] })
@@ -168,7 +169,7 @@ function questions(from: Node, nodes: readonly Node[], router: readonly string[]
       if (from.kind !== 'pod' || from === to) continue
       add('full size', { kind: 'ping', to: address, packet: Math.min(from.podMTU, to.podMTU) })
       add('too large', { kind: 'ping', to: address, packet: from.podMTU + 1 })
-      // A link drops what another one's larger MTU let pass: who sends it must know better, and pods do not.
+      // A link drops what another one's larger MTU let pass: the sender would have to know, and pods do not.
       if (from.podMTU <= to.podMTU) add('large datagram', { kind: 'udp', to: address, port: PORT.udp, bytes: LARGE })
       // One transfer a host pair and family, and one on the same host.
       if (from.name.endsWith('1') && to.name !== 'b2') add('bulk', { kind: 'bulk', to: address, port: PORT.bulk, bytes: BULK })
@@ -177,7 +178,7 @@ function questions(from: Node, nodes: readonly Node[], router: readonly string[]
   if (from.kind === 'external') return list
   for (const address of from.kind === 'pod' ? from.addresses : []) {
     const own = { from, to: from, address }
-    list.push({ ...own, topic: 'nobody', probe: { kind: 'send', to: unused(address), port: PORT.udp } })
+    list.push({ ...own, topic: 'unassigned', probe: { kind: 'send', to: unused(address), port: PORT.udp } })
     const near = router.filter((r) => isIpv6(r) === isIpv6(address))
     list.push(...near.map((to): Omit<Asked, 'answer'> => ({ ...own, topic: 'router', probe: { kind: 'ping', to } })))
   }

@@ -1,0 +1,4 @@
+import { UNEQUAL } from '../declaration.ts'
+import { conformance } from '../suite.ts'
+
+conformance({ backend: 'direct', overhead: 0, headers: [] }, { 'links of unequal MTU': { families: 'v4', externals: false, mtu: UNEQUAL } })

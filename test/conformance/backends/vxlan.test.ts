@@ -1,0 +1,14 @@
+import { UNEQUAL } from '../declaration.ts'
+import { conformance } from '../suite.ts'
+import { vxlan } from '../vxlan.ts'
+
+conformance(vxlan(), {
+  'another VNI and port, another bridge, no router': {
+    ...vxlan(4242, 4789),
+    options: { vni: 4242, port: 4789 },
+    attach: { type: 'bridge', name: 'docker0' },
+    externals: false,
+  },
+  'across segments only': { options: { tunnel: 'cross-segment' }, crossSegment: true, mtu: UNEQUAL },
+  'links of unequal MTU': { families: 'v4', externals: false, mtu: UNEQUAL },
+})

@@ -1,0 +1,58 @@
+/**
+ * What a backend's conformance test declares. Overhead and headers are written there from the RFCs and not taken from
+ * the source, so that a backend cannot declare its own mistakes right.
+ */
+export type Families = 'v4' | 'v6' | 'dual'
+
+/** One header of a pod packet on the underlay, as test/support/pcap.ts decodes it. */
+export interface Header {
+  readonly type: 'ipv4' | 'udp' | 'vxlan' | 'geneve' | 'gre' | 'ethernet'
+  /** Fields that are fixed. */
+  readonly fields?: Readonly<Record<string, number>>
+}
+
+/** One lab of the suite. */
+export interface Declaration {
+  readonly backend: string
+  readonly options?: Readonly<Record<string, unknown>>
+  /** Bytes a packet grows by on the underlay. */
+  readonly overhead: number
+  /** Headers around a pod packet on the underlay, outermost first. */
+  readonly headers: readonly Header[]
+  /** Default: a bridge. */
+  readonly attach?: { readonly type: 'bridge' | 'routed'; readonly name?: string }
+  /** Default: both. */
+  readonly families?: Families
+  /** Three hosts, two segments and a router in between; tunnels only across segments. */
+  readonly crossSegment?: boolean
+  /** Machines outside, and with them a router. Default: yes. */
+  readonly externals?: boolean
+  /** Default: yes. */
+  readonly masquerade?: boolean
+  /** Default: 1500 everywhere. */
+  readonly mtu?: { readonly underlay: number; readonly hosts?: Readonly<Record<string, number>> }
+}
+
+/** A declaration with its defaults. */
+export interface Combination extends Required<Declaration> {
+  readonly title: string
+}
+
+const DEFAULTS = {
+  options: {},
+  attach: { type: 'bridge' },
+  families: 'dual',
+  crossSegment: false,
+  externals: true,
+  masquerade: true,
+  mtu: { underlay: 1500 },
+} as const
+
+/** The lab of a declaration; a variant changes some of it. */
+export function combination(declared: Declaration, title = '', variant: Partial<Declaration> = {}): Combination {
+  const whole = { ...DEFAULTS, ...declared, ...variant }
+  return { ...whole, title: [whole.backend, title, whole.attach.type, whole.families].filter(Boolean).join(', ') }
+}
+
+/** Links of unequal MTU. */
+export const UNEQUAL = { underlay: 9000, hosts: { 'node-1': 1400 } } as const

@@ -1,0 +1,33 @@
+/** Which backends a run is about, and which of them this kernel can carry. */
+import { backends } from '../../src/backends/index.ts'
+import { missing, unable } from './machine.ts'
+
+/** In the virtual machine, where the processor may be emulated: everything takes longer. */
+export const inVM = process.env['NETLAB_IN_VM'] === '1'
+
+/** Only the first lab of each backend: `npm run test:quick`. */
+export const isQuick = process.env['NETLAB_QUICK'] === '1'
+
+/** Backends whose devices every kernel has: the virtual machine need not repeat them. */
+export const COMMON_BACKENDS: readonly string[] = ['vxlan', 'direct']
+
+/** NETLAB_BACKENDS: a list with commas. */
+const chosen = process.env['NETLAB_BACKENDS']?.split(',')
+
+/** Whether a run is about a backend: all are, but those of every kernel in the virtual machine. */
+export const isChosen = (backend: string): boolean => chosen?.includes(backend) ?? !(inVM && COMMON_BACKENDS.includes(backend))
+
+/** Why labs of a backend cannot be tested here, or false: for `skip`. */
+export function lacking(backend: string): string | false {
+  if (unable !== false) return unable
+  if (!isChosen(backend)) return chosen ? `NETLAB_BACKENDS is ${chosen.join(',')}` : `${backend} is tested outside the virtual machine`
+  const module = backends[backend]!
+  for (const feature of module.create(module.options.parse({})).needs) {
+    const reason = missing(feature)
+    if (reason !== undefined) return `this kernel has no ${feature}: ${reason} (npm run test:vm)`
+  }
+  return false
+}
+
+/** Address families a backend's pods can have. */
+export const familiesOf = (backend: string): readonly (4 | 6)[] => (backend === 'ipip' ? [4] : [4, 6])
