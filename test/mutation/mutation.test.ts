@@ -2,37 +2,35 @@
  * Is what is broken noticed? In healthy labs one thing at a time is broken in the kernel by hand; `netlab test` must fail or
  * `netlab status` must name it. Neither may complain about a lab that is not broken.
  *
- * By default half of the things are broken, each in one of the labs, and `status` is asked each time, `test` of a few and
- * where `status` saw nothing. More by environment variables:
+ * Each thing is broken once, in one of the labs that have it; `status` is asked each time, `test` of a few and where
+ * `status` saw nothing. More by environment variables:
  *
- *   NETLAB_MUTATION=each        everything, each in one lab; =all: in every lab that has it
+ *   NETLAB_MUTATION=all         everything in every lab that has it
  *   NETLAB_MUTATION_ASK=1       both are asked each time
  *   NETLAB_MUTATION_ROUNDS=20   how often the unbroken labs are asked
  *   NETLAB_MUTATION_LOAD=4      processes that keep the machine busy meanwhile
- *   NETLAB_MUTATION_TABLE=FILE  who noticed what, as Markdown
- *   NETLAB_CONFORMANCE=gre,ipip only labs of these backends
+ *   NETLAB_MUTATION_TABLE=FILE  which of the two noticed what, as Markdown
+ *   NETLAB_BACKENDS=gre,ipip    only labs of these backends
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { probe } from '../../src/kernel/features/probe.ts'
+import { COMMON_BACKENDS, inVM, lacking } from '../support/features.ts'
 import { Lab, type StatusDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { inside, netlab, output, sh, told } from '../support/run.ts'
-import { dealt, isTunnel, LABS, mutationsOf, topology, type LabKind, type Mutation } from './mutations.ts'
+import { dealt, LABS, mutationsOf, topology, type LabKind } from './labs.ts'
+import type { Mutation } from './mutation.ts'
 
 ownMachine()
 
-const MODE = process.env['NETLAB_MUTATION']
-/** An emulated machine takes its time, and does one thing at a time. */
-const isSlow = process.env['NETLAB_IN_VM'] === '1'
-const ROUNDS = Number(process.env['NETLAB_MUTATION_ROUNDS'] ?? (isSlow ? 1 : 2))
+const ROUNDS = Number(process.env['NETLAB_MUTATION_ROUNDS'] ?? (inVM ? 1 : 2))
 const BURNERS = Number(process.env['NETLAB_MUTATION_LOAD'] ?? 0)
-/** Of how many mutations one is put to `netlab test` although `status` names it. */
+/** Of so many mutations one is shown to `netlab test` although `status` names it. */
 const EVERY = process.env['NETLAB_MUTATION_ASK'] === undefined ? 6 : 1
 
-interface Verdict {
+interface TestResult {
   readonly failed: readonly { readonly id: string; readonly from?: string; readonly to?: string; readonly detail?: string }[]
 }
 
@@ -47,15 +45,8 @@ const rows: Row[] = []
 const nameOf = ({ backend, attach }: LabKind): string => `${backend} × ${attach}`
 
 /** Failed checks; none where all hold. Anything but 0 and 1 is an error. */
-async function judge(lab: Lab, ...more: readonly string[]): Promise<Verdict> {
-  const result = await netlab([
-    'test',
-    lab.name,
-    '--json',
-    '--sample',
-    '6',
-    ...(more.length > 0 ? more : isSlow ? ['--timeout', '10s'] : []),
-  ])
+async function failedChecks(lab: Lab, ...more: readonly string[]): Promise<TestResult> {
+  const result = await netlab(['test', lab.name, '--json', '--sample', '6', ...(more.length > 0 ? more : inVM ? ['--timeout', '10s'] : [])])
   assert.ok(result.code === 0 || result.code === 1, told(result))
   const { checks } = JSON.parse(result.stdout) as { checks: { id: string; status: string }[] }
   const failed = checks.filter((c) => c.status === 'failed')
@@ -64,7 +55,7 @@ async function judge(lab: Lab, ...more: readonly string[]): Promise<Verdict> {
 }
 
 async function mustHold(lab: Lab): Promise<void> {
-  assert.deepEqual((await judge(lab)).failed, [])
+  assert.deepEqual((await failedChecks(lab)).failed, [])
 }
 
 const short = (f: StatusDocument['findings'][number], lab: string): string =>
@@ -94,7 +85,7 @@ async function tryOne(lab: Lab, kind: string, { title, at, by, undo }: Mutation,
   const { code, findings } = await lab.status()
   assert.equal(code === 1, findings.length > 0)
   // What is broken need not be waited for: less patience than for what must be seen to work.
-  const verdict = ask || findings.length === 0 ? await judge(lab, '--timeout', isSlow ? '3s' : '800ms') : undefined
+  const verdict = ask || findings.length === 0 ? await failedChecks(lab, '--timeout', inVM ? '3s' : '800ms') : undefined
   rows.push({
     lab: kind,
     title,
@@ -106,24 +97,11 @@ async function tryOne(lab: Lab, kind: string, { title, at, by, undo }: Mutation,
   assert.ok(findings.length > 0 || verdict!.failed.length > 0, `neither status nor test noticed: ${title}`)
 }
 
-const hands = dealt()
-function chosen(kind: LabKind): Mutation[] {
-  if (MODE === 'all') return mutationsOf(kind)
-  const all = hands.get(kind)!
-  // Tunnels have few of their own.
-  return MODE === 'each' || isTunnel(kind) ? all : all.filter((_, i) => i % 2 === 0)
-}
+const isCommon = (backend: string): boolean => COMMON_BACKENDS.includes(backend)
+const hands = dealt(LABS, isCommon)
+const chosen = (kind: LabKind): readonly Mutation[] => (process.env['NETLAB_MUTATION'] === 'all' ? mutationsOf(kind) : hands.get(kind)!)
 
-const backends = process.env['NETLAB_CONFORMANCE']?.split(',')
-function lacking(kind: LabKind): string | false {
-  const { backend } = kind
-  if (backends && !backends.includes(backend)) return `NETLAB_CONFORMANCE is ${backends.join(',')}`
-  if (unable !== false || (backend !== 'gre' && backend !== 'ipip')) return unable
-  const [result] = probe([backend])
-  return result!.works ? false : `this kernel has no ${backend}: ${result!.reason ?? 'no reason given'} (scripts/test-vm.sh)`
-}
-
-describe('mutations', { skip: unable, concurrency: !isSlow }, () => {
+describe('mutations', { skip: unable, concurrency: !inVM }, () => {
   const burners = Array.from({ length: unable ? 0 : BURNERS }, () => spawn('perl', ['-e', '1 while 1'], { stdio: 'ignore' }))
   after(() => {
     for (const b of burners) b.kill()
@@ -131,7 +109,7 @@ describe('mutations', { skip: unable, concurrency: !isSlow }, () => {
   })
 
   for (const kind of LABS) {
-    describe(nameOf(kind), { concurrency: false, skip: lacking(kind) }, () => {
+    describe(nameOf(kind), { concurrency: false, skip: lacking(kind.backend) }, () => {
       let lab: Lab
       before(async () => {
         lab = new Lab(topology(kind))
@@ -147,7 +125,7 @@ describe('mutations', { skip: unable, concurrency: !isSlow }, () => {
       })
 
       for (const [i, mutation] of chosen(kind).entries())
-        test(mutation.title, () => tryOne(lab, nameOf(kind), mutation, i % (isTunnel(kind) ? Math.min(EVERY, 2) : EVERY) === 0))
+        test(mutation.title, () => tryOne(lab, nameOf(kind), mutation, i % (isCommon(kind.backend) ? EVERY : Math.min(EVERY, 2)) === 0))
 
       test('unbroken again', async () => {
         await lab.mustBeHealthy()
@@ -158,14 +136,16 @@ describe('mutations', { skip: unable, concurrency: !isSlow }, () => {
 })
 
 describe('mutations', () => {
-  test('are many, and each is in some lab', () => {
+  test('are many, and each is tried in one lab', () => {
     const titles = new Set(LABS.flatMap(mutationsOf).map((m) => m.title))
-    assert.ok(titles.size >= 80, String(titles.size))
-    assert.deepEqual(new Set([...dealt().values()].flat().map((m) => m.title)), titles)
+    assert.ok(titles.size >= 110, String(titles.size))
+    const tried = [...hands.values()].flat().map((m) => m.title)
+    assert.deepEqual(new Set(tried), titles)
+    assert.equal(tried.length, titles.size)
   })
 })
 
-/** Who noticed what: a Markdown table, and the counts. */
+/** Which of the two noticed what: a Markdown table, and the counts. */
 function report(): void {
   const asked = rows.filter((r) => r.test !== 'not asked')
   const counts = [

@@ -1,0 +1,113 @@
+/** The labs that are broken, and which mutation is tried in which. */
+import { familiesOf } from '../support/features.ts'
+import { bridge } from './attach/bridge.ts'
+import { routed } from './attach/routed.ts'
+import { direct } from './backends/direct.ts'
+import { gre } from './backends/gre.ts'
+import { ipip } from './backends/ipip.ts'
+import { vxlan } from './backends/vxlan.ts'
+import { addresses } from './concerns/addresses.ts'
+import { containers } from './concerns/containers.ts'
+import { foreignRules } from './concerns/foreign-rules.ts'
+import { links } from './concerns/links.ts'
+import { masquerade } from './concerns/masquerade.ts'
+import { mtu } from './concerns/mtu.ts'
+import { neighbours } from './concerns/neighbours.ts'
+import { policies } from './concerns/policies.ts'
+import { routes } from './concerns/routes.ts'
+import { services } from './concerns/services.ts'
+import { sysctl } from './concerns/sysctl.ts'
+import { isAboutIPv6, type Mutation } from './mutation.ts'
+
+/** What every lab has. */
+const COMMON = [addresses, containers, foreignRules, links, masquerade, mtu, neighbours, policies, routes, services, sysctl].flat()
+/** What a backend or an attach module adds. A new backend: one file, one word here. */
+const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip }
+const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
+
+export interface LabKind {
+  readonly backend: string
+  readonly attach: string
+}
+
+/** One lab of each backend, and of each attach module over VXLAN. */
+export const LABS: readonly LabKind[] = [
+  ...Object.keys(BACKENDS).map((backend) => ({ backend, attach: 'bridge' })),
+  { backend: 'vxlan', attach: 'routed' },
+]
+
+const isDual = (kind: LabKind): boolean => familiesOf(kind.backend).length > 1
+
+/** Two hosts, a Service, a policy, and two externals. */
+export function topology(kind: LabKind): string {
+  const second = (cidr: string): string => (isDual(kind) ? `, "${cidr}"` : '')
+  return `
+network:
+  podCIDR: [10.244.0.0/16${second('fd00:10:244::/48')}]
+  serviceCIDR: [10.96.0.0/16${second('fd00:10:96::/112')}]
+  backend: ${kind.backend}
+  attach: ${kind.attach}
+hosts:
+  node-1: {}
+  node-2: {}
+pods:
+  web-1: { host: node-1, labels: { app: web }, containers: [{ name: http, ports: [{ containerPort: 8080 }] }] }
+  web-2: { host: node-2, labels: { app: web }, containers: [{ name: http, ports: [{ containerPort: 8080 }] }] }
+  db: { host: node-2, labels: { app: db }, containers: [{ name: sql, ports: [{ containerPort: 5432 }] }] }
+  far: { host: node-1 }
+externals:
+  client: {}
+  peer: { podRoutes: true }
+services:
+  web:
+    selector: { app: web }
+    ipFamilyPolicy: PreferDualStack
+    type: NodePort
+    ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }]
+policies:
+  db:
+    podSelector: { matchLabels: { app: db } }
+    policyTypes: [Ingress]
+    ingress: [{ from: [{ podSelector: { matchLabels: { app: web } } }], ports: [{ port: 5432 }] }]
+expect:
+  - { from: web-1, to: db, port: 5432/tcp, result: allow }
+  - { from: far, to: db, port: 5432/tcp, result: deny }
+`
+}
+
+/** All that can be broken in a lab of this kind. */
+export function mutationsOf(kind: LabKind): readonly Mutation[] {
+  const all = [...COMMON, ...ATTACH[kind.attach]!, ...BACKENDS[kind.backend]!]
+  return isDual(kind) ? all : all.filter((m) => !isAboutIPv6(m))
+}
+
+/**
+ * Each mutation in one of the labs that have what it breaks, so that labs get about as many. What all labs have is tried
+ * where every kernel can: labs that may need the virtual machine, where time is dear, get what is special about them.
+ */
+export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) => boolean): ReadonlyMap<LabKind, readonly Mutation[]> {
+  const hands = new Map<LabKind, Mutation[]>(labs.map((lab) => [lab, []]))
+  const deal = (mutations: readonly Mutation[], fitting: readonly LabKind[]): void => {
+    for (const mutation of mutations) {
+      const [first, ...others] = fitting
+      if (!first) continue
+      const least = others.reduce((a, b) => (hands.get(b)!.length < hands.get(a)!.length ? b : a), first)
+      hands.get(least)!.push(mutation)
+    }
+  }
+  for (const [name, own] of Object.entries(BACKENDS))
+    deal(
+      own,
+      labs.filter((l) => l.backend === name),
+    )
+  for (const [name, own] of Object.entries(ATTACH))
+    deal(
+      own,
+      labs.filter((l) => l.attach === name && isEverywhere(l.backend)),
+    )
+  deal(
+    COMMON,
+    labs.filter((l) => isEverywhere(l.backend)),
+  )
+  return hands
+}
