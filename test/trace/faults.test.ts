@@ -1,12 +1,11 @@
 /** Every fault the trace claims to know, injected by hand into a healthy lab: node and cause must be right each time. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { lacking } from '../support/features.ts'
 import { Lab } from '../support/lab.ts'
 import { netlab, sh, told } from '../support/run.ts'
-import { unable } from '../support/machine.ts'
-import { FAULTS, TOPOLOGY, TUNNEL_FAULTS, tunnelTopology, type Fault } from './faults.ts'
-import { FAULTS_ROUTED, TOPOLOGY_ROUTED } from './faults-routed.ts'
-import { FAULTS_6, TOPOLOGY_6 } from './faults6.ts'
+import type { Fault } from './faults/fault.ts'
+import { FAULT_LABS } from './faults/labs.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
 /** Only some, while working on one: a pattern. */
@@ -19,11 +18,6 @@ function check(fault: Fault, code: number | null, traced: TraceDocument): void {
   if (fault.device) assert.equal(traced.drop?.device, fault.device, JSON.stringify(traced.drop))
   if (fault.says) assert.match(JSON.stringify([traced.drop, traced.notes]), fault.says)
   assert.equal(code, outcome === 'delivered' ? 0 : 1)
-}
-
-/** What the kernel cannot make, as a reason to skip. */
-async function lacks(type: 'gre' | 'ipip'): Promise<string | false> {
-  return (await works(`unshare -n ip link add np0 type ${type} local 127.0.0.1`)) ? false : `this kernel has no ${type}`
 }
 
 const works = (command: string): Promise<boolean> =>
@@ -61,8 +55,4 @@ function suite(name: string, topology: string, faults: readonly Fault[], skip: s
 const row = (fault: Fault, { outcome, drop }: TraceDocument, took: number): string =>
   `| ${fault.name} | ${outcome} | ${drop?.node ?? ''} ${drop?.device ?? ''} | ${drop?.cause ?? ''} | ${drop?.kernelReason ?? ''} | ${drop?.evidence ?? ''} | ${took} ms |`
 
-suite('faults', TOPOLOGY, FAULTS, unable)
-suite('faults over IPv6', TOPOLOGY_6, FAULTS_6, unable)
-suite('faults where pods are routed', TOPOLOGY_ROUTED, FAULTS_ROUTED, unable)
-for (const type of ['gre', 'ipip'] as const)
-  suite(`faults of ${type}`, tunnelTopology(type), TUNNEL_FAULTS[type], unable || (await lacks(type)))
+for (const { title, backend, topology, faults } of FAULT_LABS) suite(`faults: ${title}`, topology, faults, lacking(backend))

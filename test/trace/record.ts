@@ -14,7 +14,8 @@ import { gather } from '../../src/trace/collect/gather.ts'
 import { resolveTargets } from '../../src/trace/predict/targets.ts'
 import { bin, root } from '../support/root.ts'
 import { RECORDED_LAB, write } from '../unit/trace/recording.ts'
-import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
+import { TOPOLOGY, type Fault } from './faults/fault.ts'
+import { FAULTS } from './faults/labs.ts'
 
 const CHOSEN =
   /^(iptables reject in FORWARD|chain policy|underlay firewall|no route|blackhole|rp_filter|MTU at the tunnel|MTU at the underlay|TTL|ip_forward off|FDB entry missing|FDB entry wrong|VNI mismatch|UDP port mismatch|VTEP down at the destination|bridge down|veth down in the host|pod interface down|not on its bridge|wrong neighbour in the host|wrong neighbour in the pod|neighbour missing|no such pod|no route back in the pod|the destination's own OUTPUT|asymmetric return|TCP: nobody listening|TCP: reset by a rule|UDP: nobody listening)$/

@@ -11,7 +11,8 @@ import { ownMachine, unable } from '../support/machine.ts'
 import { bin } from '../support/root.ts'
 import { netlab, run, sh, told } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
-import { FAULTS, TOPOLOGY, type Fault } from './faults.ts'
+import { TOPOLOGY, type Fault } from './faults/fault.ts'
+import { FAULTS } from './faults/labs.ts'
 import { busy, flood, type Load } from './load.ts'
 
 ownMachine()
@@ -30,7 +31,7 @@ const CHOSEN = [
   'blackhole',
   'rp_filter',
   'no such pod',
-  // Again: somebody has asked for it a moment ago.
+  // Again: the neighbour was resolved a moment ago.
   'no such pod',
   'MTU at the tunnel',
   'ip_forward off',

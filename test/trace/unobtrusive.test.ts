@@ -8,7 +8,7 @@ import { ownMachine, unable } from '../support/machine.ts'
 import { bin } from '../support/root.ts'
 import { inside, netlab, sh, told, type Run } from '../support/run.ts'
 import { traceDocument } from './document.ts'
-import { TOPOLOGY } from './faults.ts'
+import { TOPOLOGY } from './faults/fault.ts'
 import { connections, helpers, instances, nodeStates } from './traces.ts'
 
 ownMachine()

@@ -1,10 +1,9 @@
-/** Every cause is explained to people with an example, and is the verdict of some fault that is injected. */
+/** Every cause is explained to people with an example, and is what some injected fault must be diagnosed as. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { root } from '../../support/root.ts'
-import { FAULTS, TUNNEL_FAULTS } from '../../trace/faults.ts'
-import { FAULTS_6 } from '../../trace/faults6.ts'
+import { FAULT_LABS } from '../../trace/faults/labs.ts'
 
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
 const union = /export type CauseId =([^/]*)/.exec(read('src/trace/result.ts'))?.[1] ?? ''
@@ -13,7 +12,7 @@ const docs = read('docs/trace.md')
 const sectionOf = (cause: string): string => docs.split(/^#{2,3} /m).find((s) => s.startsWith(`${cause}\n`)) ?? ''
 /** Those of Services are in the table of the traces through Services. */
 const services = [...read('test/trace/services.test.ts').matchAll(/cause: '([a-z-]+)'/g)].map((m) => m[1]!)
-const injected = new Set([...FAULTS, ...FAULTS_6, ...TUNNEL_FAULTS.gre, ...TUNNEL_FAULTS.ipip].map((f) => f.cause).concat(services))
+const injected = new Set(FAULT_LABS.flatMap((l) => l.faults.map((f) => f.cause)).concat(services))
 
 test('the list of causes was found', () => expect(CAUSES.length).toBeGreaterThan(20))
 

@@ -14,7 +14,7 @@ import type { Expectation } from '../../../src/trace/predict/probe-scope.ts'
 import type { Outcome } from '../../../src/trace/collect/prober.ts'
 import { TraceEvidence, type EvidenceParts } from '../../../src/trace/diagnose/evidence.ts'
 import { resolveTargets } from '../../../src/trace/predict/targets.ts'
-import { TOPOLOGY } from '../../trace/faults.ts'
+import { TOPOLOGY } from '../../trace/faults/fault.ts'
 import { compiled } from '../lab/fixture.ts'
 
 /** What the lab of a recording is called; `lab.yaml` is its file. */

@@ -1,9 +1,7 @@
 /** Where pods hang on routes instead of a bridge: other devices, proxy ARP, and a blackhole that catches what has no route of its own. */
-import { TOPOLOGY, type Fault } from './faults.ts'
+import type { Fault } from './fault.ts'
 
-export const TOPOLOGY_ROUTED = `network: { attach: routed, podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\n${TOPOLOGY}`
-
-export const FAULTS_ROUTED: readonly Fault[] = [
+export const routed: readonly Fault[] = [
   { name: 'routed: no route', inject: 'on node-1 ip route del 10.244.1.0/24', node: 'node-1', cause: 'no-route' },
   {
     name: 'routed: no route to the pod',
