@@ -1,6 +1,6 @@
 /**
  * netlab is killed, interrupted and started many times at once. Whatever it was doing: `down` leaves nothing, `up`
- * arrives, and who was interrupted has cleaned up. Moments are random; NETLAB_CHAOS_SEED repeats them.
+ * converges, and a command that was interrupted has cleaned up. Moments are random; NETLAB_CHAOS_SEED repeats them.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

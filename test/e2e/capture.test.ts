@@ -253,7 +253,7 @@ describe('netlab capture', { skip: unable }, () => {
   })
 
   test('packets that got lost are counted and said', async () => {
-    // Nobody reads, so pipe, process and socket buffer fill up, whatever the machine.
+    // Nothing is read, so pipe, process and socket buffer fill up, whatever the machine.
     const argv = ['sh', '-c', '"$@" | { sleep 4; wc -l; }', 'sh', process.execPath, bin, 'capture']
     const flood = `use Socket; socket S, PF_INET, SOCK_DGRAM, 0; my $to = pack_sockaddr_in 9, inet_aton '127.0.0.1'; my $end = time + 3; while (time < $end) { send S, 'x' x 1400, 0, $to for 1 .. 500 }`
     const result = await capture(['shop/b', '--duration', '3s'], () => output(inside(lab.ns('shop/b'), ['perl', '-e', flood])), { argv })
@@ -311,7 +311,7 @@ describe('netlab capture', { skip: unable }, () => {
     await refusal(['capture', 'a', '--write', '/nowhere/x.pcapng'], 2, /cannot write \/nowhere\/x\.pcapng/)
     await refusal(['capture', 'a', '--write', 'x', '--wireshark'], 2, /do not go together/)
     const file = join(lab.dir, 'never.pcapng')
-    await refusal(['capture', 'nobody', '--write', file], 2, /no node/)
+    await refusal(['capture', 'no-such-node', '--write', file], 2, /no node/)
     assert.equal(existsSync(file), false)
     const without = await netlab(['capture', 'a', '--wireshark'], { env: { PATH: '/usr/sbin:/sbin', DISPLAY: ':9' } })
     if (!existsSync('/usr/bin/wireshark')) {

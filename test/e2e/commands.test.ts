@@ -156,7 +156,7 @@ describe('with one lab up', { skip: unable }, () => {
     assert.equal(await coloured(['status'], { NO_COLOR: '1' }), false)
     assert.equal(await coloured(['status'], { NO_COLOR: '1', FORCE_COLOR: '1' }), false)
     assert.equal(await coloured(['inspect', '--json'], { FORCE_COLOR: '1' }), false)
-    assert.equal(await coloured(['exec', 'nobody', '--', 'true'], { FORCE_COLOR: '1' }), true)
+    assert.equal(await coloured(['exec', 'no-such-node', '--', 'true'], { FORCE_COLOR: '1' }), true)
     assert.equal(await coloured(['plan', lab.file], { FORCE_COLOR: '1' }), false)
   })
 

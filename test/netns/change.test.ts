@@ -1,5 +1,5 @@
 /**
- * The file of a running lab changes: only what changed is touched, everybody else keeps address, device, process and
+ * The file of a running lab changes: only what changed is touched, every other node keeps address, device, process and
  * open connections; and going back to the old file gives the old lab.
  */
 import assert from 'node:assert/strict'
@@ -91,7 +91,7 @@ describe('a changed file', { skip: unable }, () => {
 
   const podsOf = (s: LabState): unknown => Object.fromEntries(['a', 'b', 'idle'].map((p) => [p, s[lab.ns(p)]]))
 
-  test('a new pod: everybody else stays exactly as they were, connections included', async () => {
+  test('a new pod: every other node stays exactly as it was, connections included', async () => {
     const { now, state: after, said } = await change({ ...BASE, pods: { first: { host: 'node-2', ...web }, ...BASE.pods } })
     assert.equal(now.outcome, 'changed')
     assert.match(said, /0 to change, 0 to remove/)

@@ -110,7 +110,7 @@ a rule added to a chain
 node-1: ip6tables -t nat -I NETLAB-MASQ 1 -j RETURN
 changed ip6tables chain nat/NETLAB-MASQ in {node-1} < node-1: ~ rule added: -j RETURN
 
-a chain that nobody jumps to any more
+a chain that no rule jumps to any more
 node-2: iptables -t nat -F POSTROUTING
 missing iptables chain nat/POSTROUTING in {node-2} < node-2:
 

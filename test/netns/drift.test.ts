@@ -1,6 +1,6 @@
 /**
- * Somebody changes a running lab by hand: `status` says what is wrong and which line of the file asked for it, `up`
- * puts it right, and everybody still reaches everybody.
+ * A running lab is changed by hand: `status` says what is wrong and which line of the file asked for it, `up`
+ * puts it right, and all nodes still reach each other.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -151,7 +151,7 @@ describe('what `up` leaves alone', { skip: unable }, () => {
     return [code, ...findings.map((f) => `${f.state} ${f.object}`)]
   }
   for (const [at, by, undo, object] of additions) {
-    test(`what somebody added is told and stays: ${object} of ${at}`, async () => {
+    test(`what was added by hand is reported and stays: ${object} of ${at}`, async () => {
       await output(inside(lab.ns(at), ['sh', '-c', by]))
       assert.deepEqual(await told(), [1, `unexpected ${object} in ${lab.ns(at)}`])
       assert.equal((await lab.mustUp()).outcome, 'unchanged')

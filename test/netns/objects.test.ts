@@ -3,7 +3,6 @@
  * of it; each can be taken out and put back without touching the rest.
  */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import { compileFile } from '../../src/cli/topology-file.ts'
 import { apply } from '../../src/kernel/apply.ts'
@@ -17,13 +16,12 @@ import { LINK_TYPES } from '../../src/kernel/links/index.ts'
 import { render } from '../../src/kernel/render.ts'
 import { within } from '../../src/kernel/scope.ts'
 import { Lab, randomName } from '../support/lab.ts'
-import { ownMachine, unable } from '../support/machine.ts'
+import { missing, ownMachine, unable } from '../support/machine.ts'
 
 ownMachine()
 
-const works = (line: string): boolean => spawnSync('unshare', ['--net', 'sh', '-c', line], { stdio: 'ignore' }).status === 0
-const hasGre = works('ip link add try0 type gre local 127.0.0.1')
-const hasIpip = works('ip link add try0 type ipip local 127.0.0.1')
+const hasGre = unable === false && missing('gre') === undefined
+const hasIpip = unable === false && missing('ipip') === undefined
 
 const lab = randomName()
 const [one, two] = [`${lab}.one`, `${lab}.two`]

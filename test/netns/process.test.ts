@@ -193,7 +193,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     assert.equal(client(a, 'udp', '10.9.0.2', 53, 'what\\nelse').heard.split(' ')[0], 'pod-b')
   })
 
-  test('it speaks HTTP to whoever does', async () => {
+  test('it speaks HTTP to clients that do', async () => {
     await startProcesses(dir, [responder('pod-b', b, [80, 'TCP'])])
     const get = client(a, 'tcp', '10.9.0.2', 80, 'GET / HTTP/1.1\\r\\nHost: pod-b\\r\\n\\r\\n')
     const line = `pod-b ${get.self}\n`
@@ -350,11 +350,11 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     )
   })
 
-  test("an old record of somebody else's pid is neither shown as running nor ended", async () => {
-    const stranger = spawn('sleep', ['60'])
+  test('an old record with the pid of another process is neither shown as running nor ended', async () => {
+    const other = spawn('sleep', ['60'])
     try {
-      writeFileSync(join(dir, 'old.pid'), `${stranger.pid} 12345 1\n`)
-      writeFileSync(join(dir, '.supervisor-9'), `${stranger.pid} 12345\n`)
+      writeFileSync(join(dir, 'old.pid'), `${other.pid} 12345 1\n`)
+      writeFileSync(join(dir, '.supervisor-9'), `${other.pid} 12345\n`)
       writeFileSync(join(dir, 'torn.pid'), '')
       assert.deepEqual(
         processStates(dir).map(({ id, state }) => [id, state]),
@@ -362,10 +362,10 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
       )
       await stopProcesses(dir)
       await sleep(20)
-      assert.equal(stranger.signalCode, null)
-      assert.ok(!'Zgone'.includes(stateLetter(stranger.pid!)!))
+      assert.equal(other.signalCode, null)
+      assert.ok(!'Zgone'.includes(stateLetter(other.pid!)!))
     } finally {
-      stranger.kill()
+      other.kill()
     }
   })
 
@@ -557,7 +557,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     assert.deepEqual(processStates(dir), [])
   })
 
-  test('a namespace is emptied of everybody, but not of the one who asks', async () => {
+  test('a namespace is emptied of all processes but the one that asks', async () => {
     const session = spawn('nsenter', [`--net=/run/netns/${b}`, 'sh', '-c', 'trap "" TERM; while :; do sleep 1; done'])
     await until('it is in', () => pidsInNamespaces([b]).includes(session.pid!))
     await endProcesses([a], [session.pid!])

@@ -5,19 +5,15 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { compileFile } from '../../src/cli/topology-file.ts'
-import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
 import { hostSource } from '../../src/backends/index.ts'
 import { reachability } from '../../src/lab/policy/reachability.ts'
 import type { Actor, Question as Asked } from '../../src/lab/policy/verdict.ts'
-import { removeLab } from '../../src/state/down.ts'
-import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { labels, policy } from '../unit/policy/arbitrary.ts'
-import { Fleet } from './fleet.ts'
-import { isFrom, PODS, PROBES, say, World, type Setup } from './world.ts'
+import { keyOf, ModelLab } from '../support/model-lab.ts'
+import { isFrom, PODS, PROBES, say, PolicyLab, type Setup } from './policy-lab.ts'
 
 ownMachine()
 
@@ -25,10 +21,9 @@ const DATAPATHS = [
   { attach: 'bridge', backend: 'vxlan' },
   { attach: 'routed', backend: 'vxlan' },
   { attach: 'bridge', backend: 'direct' },
-  { attach: 'routed', backend: 'direct' },
 ]
 /** Random sets of policies for each datapath. */
-const SAMPLES = 6
+const SAMPLES = 8
 const KEYS = ['x/p', 'x/q', 'x/r', 'y/p', 'y/q', 'z/p']
 
 const setup: fc.Arbitrary<Setup> = fc.record({
@@ -39,7 +34,7 @@ const setup: fc.Arbitrary<Setup> = fc.record({
 
 for (const [n, network] of DATAPATHS.entries()) {
   describe(`random policies, ${network.attach} over ${network.backend}`, { skip: unable }, () => {
-    const world = new World()
+    const world = new PolicyLab()
     before(async () => {
       await world.up({ network })
       world.serve()
@@ -78,11 +73,9 @@ const examples = readdirSync(join(root, 'topologies')).filter(
   (f) => f.endsWith('.yaml') && /^policies:/m.test(readFileSync(join(root, 'topologies', f), 'utf8')),
 )
 
-const callName = (p: Actor): string => (p.kind === 'pod' ? p.key : p.name)
-
 /** Every square of the table that `netlab policy` prints, member by member; a host and its own pods besides. */
 function squares(lab: Lab): Square[] {
-  const actors = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Actor] => [callName(p), p]))
+  const actors = new Map([...lab.pods, ...lab.hosts, ...lab.externals].map((p): [string, Actor] => [keyOf(p), p]))
   const { rows, columns, sheets } = reachability(lab, hostSource)
   const found = sheets.flatMap(({ probes, cells }) =>
     probes.flatMap((probe) => {
@@ -116,28 +109,25 @@ function squares(lab: Lab): Square[] {
 describe('examples', { skip: unable }, () => {
   for (const file of examples) {
     it(file, async () => {
-      const pool = new NamespacePool()
-      const { compiled } = compileFile(join(root, 'topologies', file))
-      const { lab } = compiled
-      const actors: Actor[] = [...lab.pods, ...lab.hosts, ...lab.externals]
-      const fleet = new Fleet((name) => actors.find((p) => callName(p) === name)!.netns)
+      const running = new ModelLab(/^name: (\S+)/m.exec(readFileSync(join(root, 'topologies', file), 'utf8'))![1])
       try {
-        assert.equal((await bringUp(compiled, pool)).outcome, 'created')
+        assert.equal(await running.upFile(join(root, 'topologies', file)), 'created')
+        const { lab } = running
         await sleep(300)
         const asked = squares(lab).map(({ from, to, protocol, port, family, allowed }) => ({
           allowed,
           question: {
-            from: callName(from),
+            from: keyOf(from),
             address: addressOf(to, family)!,
             kind: protocol.toLowerCase() as 'tcp',
             port: port ?? 0,
           },
         }))
-        const answers = await fleet.ask(
+        const answers = await running.fleet.ask(
           asked.map((a) => a.question),
           1500,
         )
-        // Nobody need listen: a refusal came from the pod as well, and only a policy is silent.
+        // No pod need listen: a refusal came from the pod as well, and only a policy is silent.
         const wrong = asked.flatMap(({ question, allowed }, i) =>
           allowed === (answers[i]!.outcome !== 'timeout')
             ? []
@@ -146,9 +136,7 @@ describe('examples', { skip: unable }, () => {
         assert.deepEqual(wrong, [])
         assert.ok(asked.some((a) => a.allowed) && asked.some((a) => !a.allowed))
       } finally {
-        await fleet.close()
-        await removeLab(lab.name, pool)
-        pool.close()
+        await running.close()
       }
     })
   }

@@ -1,13 +1,14 @@
 /**
- * Changes of policies and labels under a stream of connections: who is denied before and after never passes in
- * between, who is allowed before and after is never turned away, and what is established goes on.
+ * Changes of policies and labels under a stream of connections: what is denied before and after never passes in
+ * between, what is allowed before and after is never refused, and what is established goes on.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownMachine, unable } from '../support/machine.ts'
-import { Fleet, type Answer, type Question } from './fleet.ts'
-import { isFrom, World, type Probe, type Setup } from './world.ts'
+import { Fleet, type Question } from '../support/fleet.ts'
+import type { Answer } from '../support/probe.ts'
+import { isFrom, PolicyLab, type Probe, type Setup } from './policy-lab.ts'
 
 ownMachine()
 
@@ -66,7 +67,7 @@ const PROBES: readonly Probe[] = PAIRS.flatMap(([sender]) =>
 const passes = ({ from: sender }: Probe): boolean => PAIRS.find(([name]) => name === sender)![1]
 
 describe('a change of policies', { skip: unable }, () => {
-  const world = new World()
+  const world = new PolicyLab()
   const stream = new Fleet((node) => world.ns(node))
   before(async () => {
     await world.up(SETUPS[0]!)

@@ -14,7 +14,7 @@ import { ports } from './cases/ports.ts'
 import { selectors } from './cases/selectors.ts'
 import { unions } from './cases/unions.ts'
 import { expected, type Case } from './expectation.ts'
-import { isFrom, PROBES, say, World } from './world.ts'
+import { isFrom, PROBES, say, PolicyLab } from './policy-lab.ts'
 
 ownMachine()
 
@@ -22,7 +22,7 @@ const groups: Readonly<Record<string, readonly Case[]>> = { directions, selector
 const SHOWN = 12
 
 describe('NetworkPolicy, pod by pod', { skip: unable }, () => {
-  const world = new World()
+  const world = new PolicyLab()
   before(async () => {
     await world.up({})
     world.serve()

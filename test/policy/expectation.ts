@@ -6,10 +6,10 @@
  *   FROM, TO   `x/a`, `x/*`, every `a`, `*` (every pod), `ext`, `node` (another host), `all`; several with commas; `-x/a` takes away
  *   PORTS      `80/tcp`, `tcp`, `udp`, `icmp`, `sctp`, `v4`, `v6`; several with commas; families apart from ports
  */
-import { PODS, type Probe, type Setup } from './world.ts'
+import { PODS, type Probe, type Setup } from './policy-lab.ts'
 
 export interface Case extends Setup {
-  /** What somebody who reads the case learns about NetworkPolicy. */
+  /** The rule of NetworkPolicy that the case shows. */
   readonly teaches: string
   /** Lines, parted by `;`. */
   readonly expect: string
@@ -29,7 +29,7 @@ function names(pattern: string): Set<string> {
     const name = isAway ? word.slice(1) : word
     const [ns, pod] = name.split('/')
     const matched = ALIASES[name] ?? PODS.filter((p) => (ns === '*' || p.startsWith(`${ns}/`)) && (pod === '*' || p.endsWith(`/${pod}`)))
-    if (matched.length === 0) throw new Error(`nobody is called ${name}`)
+    if (matched.length === 0) throw new Error(`no node is called ${name}`)
     for (const m of matched)
       if (isAway) found.delete(m)
       else found.add(m)
@@ -51,7 +51,7 @@ function covers(words: readonly string[], { kind, port, family }: Probe): boolea
 
 const OWN: Readonly<Record<string, readonly string[]>> = { 'node-1': ['x/a', 'x/b', 'y/c', 'z/c'], 'node-2': ['x/c', 'y/a', 'z/b'] }
 
-/** Turns the lines into a judge of probes. */
+/** Whether a probe passes, by the lines. */
 export function expected({ expect }: Case): (probe: Probe) => boolean {
   const lines = expect
     .split(';')

@@ -1,27 +1,18 @@
-/** Policies are judged after Services have chosen a pod: they see its own address and port, and the client's. */
+/** Policies apply after Services have chosen a pod: they see its own address and port, and the client's. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { compileFile } from '../../src/cli/topology-file.ts'
-import { NamespacePool } from '../../src/netns/namespace-pool.ts'
-import type { Lab } from '../../src/lab/lab.ts'
 import { hostSource } from '../../src/backends/index.ts'
 import { clusterFrontend } from '../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
-import { removeLab } from '../../src/state/down.ts'
-import { bringUp } from '../../src/state/up.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { Fleet } from './fleet.ts'
+import { ModelLab } from '../support/model-lab.ts'
 
 ownMachine()
 
 const VIP = '10.96.0.77'
 const VIP6 = 'fd00:10:96::77'
-// Nobody here has SCTP sockets: the port is declared by someone who does not listen, and the kernel answers for it.
+// No kernel here has SCTP sockets: the port is declared by a container that does not listen, and the kernel answers for it.
 const WEB = {
   containers: [
     { name: 'c', ports: [{ name: 'http', containerPort: 8080 }] },
@@ -48,14 +39,14 @@ const pods = (app: string): object => ({ podSelector: { matchLabels: { app } } }
 interface Case {
   readonly teaches: string
   readonly policies: object
-  /** Who reaches the Service. */
+  /** Pods that reach the Service. */
   readonly reach: readonly string[]
-  /** The same by SCTP; default: whoever does by TCP. */
+  /** The same by SCTP; default: as by TCP. */
   readonly sctp?: readonly string[]
 }
 
 const CASES: readonly Case[] = [
-  { teaches: 'without policies everybody reaches the Service, the pod behind it too', policies: {}, reach: ['web', 'near', 'far'] },
+  { teaches: 'without policies every pod reaches the Service, the one behind it too', policies: {}, reach: ['web', 'near', 'far'] },
   {
     teaches: 'a pod that is isolated both ways still reaches itself through its Service',
     policies: { p: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress', 'Egress'] } },
@@ -104,40 +95,20 @@ const CASES: readonly Case[] = [
 
 for (const attach of ['bridge', 'routed']) {
   describe(`policies and Services, ${attach}`, { skip: unable }, () => {
-    const name = `nlpo-${randomBytes(3).toString('hex')}`
-    const dir = mkdtempSync(join(tmpdir(), 'nlpo-'))
-    const file = join(dir, 'lab.yaml')
-    const pool = new NamespacePool()
-    const fleet = new Fleet((node) => `${name}.${node}`)
-    let lab: Lab
-    const up = async (policies: object): Promise<void> => {
-      writeFileSync(
-        file,
-        JSON.stringify({
-          name,
-          network: { attach, podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] },
-          hosts: { node: { replicas: 2 } },
-          pods: PODS,
-          services: { web: SERVICE },
-          policies,
-        }),
-      )
-      const { compiled } = compileFile(file)
-      lab = compiled.lab
-      const { outcome } = await bringUp(compiled, pool)
-      // A policy that selects nobody makes nothing, so taking it away changes nothing.
-      assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
-    }
+    const running = new ModelLab()
+    const up = (policies: object): Promise<string> =>
+      running.up({
+        network: { attach, podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] },
+        hosts: { node: { replicas: 2 } },
+        pods: PODS,
+        services: { web: SERVICE },
+        policies,
+      })
     before(async () => {
-      await up({ other: { podSelector: { matchLabels: { app: 'nobody' } } } })
+      await up({ other: { podSelector: { matchLabels: { app: 'none' } } } })
       await sleep(300)
     })
-    after(async () => {
-      await fleet.close()
-      await removeLab(name, pool)
-      pool.close()
-      rmSync(dir, { recursive: true, force: true })
-    })
+    after(() => running.close())
     for (const { teaches, policies, reach, sctp = reach } of CASES) {
       it(teaches, async () => {
         await up(policies)
@@ -149,7 +120,7 @@ for (const attach of ['bridge', 'routed']) {
           ]),
         )
         const say = ({ from, kind, port, family }: (typeof asked)[number]): string => `${from} ${port}/${kind} IPv${family}`
-        const answers = await fleet.ask(
+        const answers = await running.fleet.ask(
           asked.map((q) => ({ from: q.from, kind: q.kind, address: q.family === 4 ? VIP : VIP6, port: q.port })),
           900,
         )
@@ -165,11 +136,12 @@ for (const attach of ['bridge', 'routed']) {
           Object.fromEntries(asked.map((q) => [say(q), q.wanted ? 'ok' : 'timeout'])),
         )
         // What `netlab policy explain FROM svc/web` says.
-        const [service] = lab.services
+        const [service] = running.lab.services
         const computed = (q: (typeof asked)[number]): boolean => {
           const port = service!.ports.find((p) => p.port === q.port)!
-          const from = lab.pods.find((p) => p.name === q.from)!
-          return serviceVerdict(lab, from, clusterFrontend(lab, from, service!, port, q.family), q.family, hostSource).allowed
+          const from = running.actor(q.from)
+          const frontend = clusterFrontend(running.lab, from, service!, port, q.family)
+          return serviceVerdict(running.lab, from, frontend, q.family, hostSource).allowed
         }
         assert.deepEqual(
           Object.fromEntries(asked.map((q) => [say(q), computed(q)])),
@@ -179,7 +151,7 @@ for (const attach of ['bridge', 'routed']) {
     }
     it('an SCTP port that the Service does not have is refused, not dropped', async () => {
       await up({})
-      const answers = await fleet.ask(
+      const answers = await running.fleet.ask(
         [VIP, VIP6].map((address) => ({ from: 'near', kind: 'sctp' as const, address, port: 3869 })),
         900,
       )

@@ -4,31 +4,20 @@
  * machine's kernel, which is slow.
  */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { backends } from '../../src/backends/index.ts'
-import { compileFile } from '../../src/cli/commands/lab/context.ts'
-import { NamespacePool } from '../../src/netns/namespace-pool.ts'
-import { addressOf, type Lab } from '../../src/lab/lab.ts'
-import { hostSource } from '../../src/backends/index.ts'
+import { backends, hostSource } from '../../src/backends/index.ts'
+import { addressOf } from '../../src/lab/lab.ts'
 import { clusterFrontend } from '../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
-import { verdict, type Actor, type Question as Asked } from '../../src/lab/policy/verdict.ts'
-import { removeLab } from '../../src/state/down.ts'
-import { bringUp } from '../../src/state/up.ts'
-import { familiesOf, inVM, lacking } from '../support/features.ts'
+import { verdict, type Question as Asked } from '../../src/lab/policy/verdict.ts'
+import { familiesOf, lacking } from '../support/features.ts'
 import { ownMachine } from '../support/machine.ts'
-import { Fleet, type Answer, type Question } from './fleet.ts'
+import type { Question } from '../support/fleet.ts'
+import { ModelLab } from '../support/model-lab.ts'
 
 ownMachine()
 
 const TUNNELS = Object.keys(backends).filter((name) => name !== 'direct')
-/** An emulated machine takes its time. */
-const WAIT = inVM ? 1500 : 350
-const PATIENT = 4000
 
 const app = (name: string): object => ({ podSelector: { matchLabels: { app: name } } })
 const pod = (host: string, name: string): object => ({
@@ -67,7 +56,7 @@ interface State {
 
 const isWeb = (name: string): boolean => name.startsWith('web')
 const STATES: readonly State[] = [
-  { teaches: 'without policies everybody reaches everybody', policies: {}, passes: () => true },
+  { teaches: 'without policies every node reaches every other', policies: {}, passes: () => true },
   {
     teaches: 'ingress: one client on one port',
     policies: { p: { ...app('web'), ingress: [{ from: [app('front')], ports: [{ port: 'http' }] }] } },
@@ -93,15 +82,11 @@ const STATES: readonly State[] = [
   { teaches: 'when policies are gone, so is their effect', policies: {}, passes: () => true },
 ]
 
-class Network {
-  readonly name = `nlpt-${randomBytes(3).toString('hex')}`
-  readonly #dir = mkdtempSync(join(tmpdir(), 'nlpt-'))
-  readonly #pool = new NamespacePool()
-  readonly #fleet = new Fleet((node) => `${this.name}.${node}`)
+class TunnelLab extends ModelLab {
   readonly #backend: string
-  lab!: Lab
 
   constructor(backend: string) {
+    super()
     this.#backend = backend
   }
 
@@ -109,7 +94,8 @@ class Network {
     return familiesOf(this.#backend)
   }
 
-  async up(policies: object): Promise<void> {
+  /** Brings the lab to these policies. */
+  override up(policies: object): Promise<string> {
     const isDual = this.families.length > 1
     const service = {
       type: 'NodePort',
@@ -122,53 +108,19 @@ class Network {
       ],
     }
     const network = { backend: this.#backend, podCIDR: isDual ? ['10.244.0.0/16', 'fd00:10:244::/48'] : '10.244.0.0/16' }
-    const file = join(this.#dir, 'lab.yaml')
-    writeFileSync(
-      file,
-      JSON.stringify({ name: this.name, network, hosts: { node: { replicas: 2 } }, pods: PODS, services: { web: service }, policies }),
-    )
-    const { compiled } = compileFile(file)
-    this.lab = compiled.lab
-    const { outcome } = await bringUp(compiled, this.#pool)
-    assert.ok(['created', 'changed', 'unchanged'].includes(outcome), outcome)
-  }
-
-  actor(name: string): Actor {
-    return [...this.lab.pods, ...this.lab.hosts].find((p) => p.name === name)!
-  }
-
-  /** Asks all at once; who stays silent and need not is asked again, with patience. */
-  async ask(questions: readonly Question[], passes: (i: number) => boolean): Promise<Answer[]> {
-    const answers = await this.#fleet.ask(questions, WAIT)
-    const late = answers.flatMap((a, i) => (a.outcome === 'timeout' && passes(i) ? [i] : []))
-    const again =
-      late.length > 0
-        ? await this.#fleet.ask(
-            late.map((i) => questions[i]!),
-            PATIENT,
-          )
-        : []
-    late.forEach((i, n) => (answers[i] = again[n]!))
-    return answers
-  }
-
-  async close(): Promise<void> {
-    await this.#fleet.close()
-    await removeLab(this.name, this.#pool)
-    this.#pool.close()
-    rmSync(this.#dir, { recursive: true, force: true })
+    return super.up({ network, hosts: { node: { replicas: 2 } }, pods: PODS, services: { web: service }, policies })
   }
 }
 
-/** Who is asked about whom: at least one is a pod, and the other neither itself nor its own host. */
+/** Pairs to ask about: at least one is a pod, and the other neither itself nor its own host. */
 const PAIRS = ENDS.flatMap((from) => ENDS.map((to) => [from, to] as const)).filter(
   ([a, b]) => a !== b && (a in HOME || b in HOME) && HOME[a] !== b && HOME[b] !== a,
 )
 
 for (const backend of TUNNELS) {
   describe(`policies and Services over ${backend}`, { skip: lacking(backend) }, () => {
-    const network = new Network(backend)
-    before(() => network.up({ first: { podSelector: { matchLabels: { app: 'nobody' } } } }))
+    const network = new TunnelLab(backend)
+    before(() => network.up({ first: { podSelector: { matchLabels: { app: 'none' } } } }))
     after(() => network.close())
 
     for (const { teaches, policies, passes } of STATES) {
@@ -186,7 +138,7 @@ for (const backend of TUNNELS) {
           const question = { from: network.actor(from), to: network.actor(to), protocol, ...(kind === 'icmp' ? {} : { port }), family }
           const computed = verdict(network.lab, question, hostSource).allowed
           const { outcome, text } = answers[i]!
-          // Hosts do not listen: they refuse, which only somebody who was reached can do.
+          // Hosts do not listen: they refuse, which only a host that was reached can do.
           const isRight = wanted
             ? outcome === (to in HOME || kind === 'icmp' || kind === 'sctp' ? 'ok' : 'refused') &&
               (!(to in HOME) || !/tcp|udp/.test(kind) || text.startsWith(`${to} `))

@@ -1,4 +1,4 @@
-/** diff and render on random labs, on labs that change while they run, and on damaged labs. */
+/** diff and render on random labs, on labs that change while they run, and on labs that were damaged. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { applyChanges, diff } from '../../src/kernel/diff.ts'
@@ -25,7 +25,7 @@ function edited(value: PlainTopology, { other, parts, drop }: typeof edit extend
   return { ...changed, hosts: Object.keys(hosts).length > 0 ? hosts : changed.hosts, pods: without(changed.pods, drop) }
 }
 
-/** What the kernel must hold after a change: exactly that, and settings, which cannot be taken away. */
+/** What the kernel must hold after a change: exactly that, and settings that cannot be taken away. */
 function expectHolds(kernel: FakeKernel, desired: readonly KernelObject[]): void {
   const want = stateOf(desired)
   const left = kernel.objects().filter((o) => want.has(keyOf(o)) || !kindOf(o).builtin?.(o))

@@ -97,7 +97,7 @@ describe('every lab', () => {
     })
   })
 
-  test('keeps everybody in place when a host or pod is added or removed while it runs', () => {
+  test('keeps every node in place when a host or pod is added or removed while it runs', () => {
     fc.assert(
       fc.property(topology, fc.nat(), fc.nat(), (value, where, gone) => {
         const lab = labOf(value)

@@ -1,4 +1,4 @@
-/** Services of a running lab that changes: who is sent where afterwards, and that nobody is disturbed who need not be. */
+/** Services of a running lab that changes: where clients are sent afterwards, and that connections which need not change are left alone. */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { Conversation, end, probe, serve } from '../support/probe.ts'
 import { inside, output } from '../support/run.ts'
-import { addressOf, type Document } from './world.ts'
+import { addressOf, type Document } from './rows.ts'
 
 ownMachine()
 process.env['NETLAB_PROBE_SECONDS'] ??= '3'

@@ -11,7 +11,7 @@ import { Capture } from '../support/capture.ts'
 import type { Answer } from '../support/probe.ts'
 import type { Frame } from '../support/pcap.ts'
 import { inside, output } from '../support/run.ts'
-import { ask, judge, type Document, type Row } from './world.ts'
+import { ask, evaluate, type Document, type Row } from './rows.ts'
 
 ownMachine()
 process.env['NETLAB_PROBE_SECONDS'] ??= '3'
@@ -80,8 +80,8 @@ const SERVICES = {
     ],
   },
   mixed: to('mixed'),
-  none: to('nobody', { type: 'NodePort', externalIPs: ['198.51.100.9'] }, { port: 80, nodePort: 30099 }),
-  'none-udp': to('nobody', {}, { port: 53, protocol: 'UDP' }),
+  none: to('absent', { type: 'NodePort', externalIPs: ['198.51.100.9'] }, { port: 80, nodePort: 30099 }),
+  'none-udp': to('absent', {}, { port: 53, protocol: 'UDP' }),
   selectorless: { ports: [{ port: 80 }] },
   sleepy: to('sleepy'),
   'only-sleepy': to('only-sleepy'),
@@ -215,14 +215,14 @@ const ROWS: Row[] = [
   { teaches: 'a cluster address means nothing outside the cluster', from: 'client', to: 'svc/web', port: '80/tcp', by: 'no way' },
 
   // No endpoints.
-  { teaches: 'a Service nobody is behind refuses, it does not hang', from: 'asker', to: 'svc/none', port: '80/tcp', by: 'refused' },
+  { teaches: 'a Service without endpoints refuses, it does not hang', from: 'asker', to: 'svc/none', port: '80/tcp', by: 'refused' },
   { teaches: 'also from a host', from: 'node-1', to: 'svc/none', port: '80/tcp', by: 'refused' },
   { teaches: 'also over UDP', from: 'asker', to: 'svc/none-udp', port: '53/udp', by: 'refused' },
   { teaches: 'its node port refuses those outside', from: 'client', to: 'node-1', port: '30099/tcp', by: 'refused' },
   { teaches: 'its node port refuses pods', from: 'asker', to: 'node-2', port: '30099/tcp', by: 'refused' },
   { teaches: 'its external address refuses pods', from: 'asker', to: '198.51.100.9', port: '80/tcp', by: 'refused' },
   {
-    teaches: 'without a selector and without EndpointSlices there is nobody behind it',
+    teaches: 'without a selector and without EndpointSlices it has no endpoints',
     from: 'asker',
     to: 'svc/selectorless',
     port: '80/tcp',
@@ -231,7 +231,7 @@ const ROWS: Row[] = [
 
   // Readiness.
   { teaches: 'a pod that is not ready gets nothing', from: 'asker', to: 'svc/sleepy', port: '80/tcp', by: ['awake'] },
-  { teaches: 'if no pod is ready there is nobody', from: 'asker', to: 'svc/only-sleepy', port: '80/tcp', by: 'refused' },
+  { teaches: 'if no pod is ready it has no endpoints', from: 'asker', to: 'svc/only-sleepy', port: '80/tcp', by: 'refused' },
   { teaches: 'publishNotReadyAddresses counts it all the same', from: 'asker', to: 'svc/published', port: '80/tcp', by: ['only-sleepy'] },
 
   // Node ports.
@@ -274,7 +274,13 @@ const ROWS: Row[] = [
   { teaches: 'node ports are on hosts, not on the cluster address', from: 'asker', to: 'svc/web-np', port: '30080/tcp', by: 'refused' },
   { teaches: 'nor on pods', from: 'asker', to: 'web-1', port: '30080/tcp', by: 'refused' },
   { teaches: 'the port of the Service is not open on hosts', from: 'client', to: 'node-1', port: '80/tcp', by: 'refused' },
-  { teaches: 'a port of the range that nobody was given is refused', from: 'client', to: 'node-1', port: '32000/tcp', by: 'refused' },
+  {
+    teaches: 'a port of the range that was given to no Service is refused',
+    from: 'client',
+    to: 'node-1',
+    port: '32000/tcp',
+    by: 'refused',
+  },
   { teaches: 'a node port is of one protocol', from: 'client', to: 'node-1', port: '30053/tcp', by: 'refused' },
   { teaches: 'a load balancer has node ports too', from: 'client', to: 'node-1', port: '30082/tcp', by: ['solo'], seen: 'node-1' },
 
@@ -311,7 +317,7 @@ const ROWS: Row[] = [
     seen: 'node-3',
   },
   {
-    teaches: "another host's counts as inside as well, so answers come straight from strangers (kube-proxy does so too)",
+    teaches: "another host's counts as inside as well, so answers come straight from pods the client did not ask (kube-proxy does so too)",
     from: 'asker',
     to: 'node-3',
     port: '30090/tcp',
@@ -382,7 +388,7 @@ const ROUTED: Row[] = [
   },
   { teaches: 'over IPv6 too', from: 'node-3', to: 'svc/web!6', port: '80/tcp', by: WEB, seen: 'node-3' },
   { teaches: 'what no Service has is refused', from: 'node-3', to: '10.96.200.200', port: '80/tcp', by: 'refused' },
-  { teaches: 'nobody behind it: refused', from: 'asker', to: 'svc/none', port: '80/tcp', by: 'refused' },
+  { teaches: 'without endpoints: refused', from: 'asker', to: 'svc/none', port: '80/tcp', by: 'refused' },
   { teaches: 'the node port of another host', from: 'asker', to: 'node-3', port: '30080/tcp', by: WEB, seen: 'node-3' },
   { teaches: 'no pod here: dropped', from: 'far', to: 'svc/local-int', port: '80/tcp', by: 'dropped' },
 ]
@@ -390,7 +396,7 @@ const ROUTED: Row[] = [
 const { outside: _o, 'outside-local': _ol, none, ...plainServices } = SERVICES
 const LABS = [
   {
-    title: 'bridge and VXLAN, with somebody outside',
+    title: 'bridge and VXLAN, with externals',
     rows: ROWS,
     topology: {
       network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] },
@@ -401,7 +407,7 @@ const LABS = [
     },
   },
   {
-    title: 'routed pods and direct routes, nobody outside',
+    title: 'routed pods and direct routes, without externals',
     rows: ROUTED,
     topology: {
       network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'], attach: 'routed', backend: 'direct' },
@@ -432,7 +438,7 @@ for (const { title, rows, topology } of LABS) {
     after(() => lab?.remove())
 
     for (const [i, row] of rows.entries())
-      test(`${row.from} → ${row.to} ${row.port}: ${row.teaches}`, () => judge(document, row, answers[i]!))
+      test(`${row.from} → ${row.to} ${row.port}: ${row.teaches}`, () => evaluate(document, row, answers[i]!))
 
     test('cluster addresses never appear on the underlay', () => {
       const isVip = (address: string | undefined): boolean =>

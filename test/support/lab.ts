@@ -42,7 +42,7 @@ export interface StatusDocument {
   readonly containers: readonly { readonly id: string; readonly pid: number; readonly state: string }[]
 }
 
-/** Nobody else's lab has this name. */
+/** No other lab has this name. */
 export const randomName = (): string => `nlt-${randomBytes(3).toString('hex')}`
 
 export class Lab {
@@ -97,7 +97,7 @@ export class Lab {
     return netlab(['down', this.name])
   }
 
-  /** For `after`: the lab and the file are gone, whatever happened before. */
+  /** For `after`: removes the lab and the file, whatever happened before. */
   async remove(): Promise<void> {
     const result = await this.down()
     rmSync(this.dir, { recursive: true, force: true })

@@ -5,8 +5,8 @@
  * when the test ends, however it ends, the kernel ends every process in it and with them every namespace.
  */
 import { spawnSync } from 'node:child_process'
-import type { Feature } from '../../src/kernel/features/feature.ts'
-import { FEATURES, probe } from '../../src/kernel/features/probe.ts'
+import { FEATURES, type Feature } from '../../src/kernel/features/feature.ts'
+import { probe } from '../../src/kernel/features/probe.ts'
 import { root } from './root.ts'
 
 const INSIDE = 'NETLAB_TEST_MACHINE'
@@ -28,7 +28,7 @@ let reasons: ReadonlyMap<Feature, string | undefined> | undefined
 
 /** Why this kernel does not have a feature; undefined where it does. All features are tried, once a process. */
 export function missing(feature: Feature): string | undefined {
-  reasons ??= new Map(probe(FEATURES).map((r) => [r.feature, r.works ? undefined : (r.reason ?? 'no reason given')]))
+  reasons ??= new Map(probe(FEATURES.map((f) => f.name)).map((r) => [r.feature, r.works ? undefined : (r.reason ?? 'no reason given')]))
   return reasons.get(feature)
 }
 

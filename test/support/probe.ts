@@ -1,19 +1,27 @@
 /** Probes from inside nodes; what they do is in prober.pl. */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { root } from './root.ts'
-import { inside, output } from './run.ts'
+import { inside } from './run.ts'
 
 const PROBER = join(root, 'test/support/prober.pl')
 
 export type Probe =
   | { readonly kind: 'ping'; readonly to: string; /** Of the IP packet, bytes; forbids fragmentation. */ readonly packet?: number }
-  | { readonly kind: 'tcp' | 'udp' | 'send'; readonly to: string; readonly port: number; /** Payload. */ readonly bytes?: number }
+  | { readonly kind: 'icmp'; readonly to: string; readonly port?: number }
+  | {
+      readonly kind: 'tcp' | 'udp' | 'sctp' | 'send'
+      readonly to: string
+      readonly port: number
+      /** Payload of a datagram. */ readonly bytes?: number
+    }
   | { readonly kind: 'bulk'; readonly to: string; readonly port: number; readonly bytes: number }
 
 export interface Answer {
-  /** `ok`, `refused`, `timeout`, `unreachable`, `too long`, or the kernel's words. */
+  /** `ok`, `refused`, `closed`, `timeout`, `unreachable`, `too long`, or the kernel's words. */
   readonly outcome: string
   /** The prober's own end as its socket knows it: `10.244.0.2:40000`. */
   readonly self: string
@@ -28,30 +36,66 @@ const isIpv6 = (address: string): boolean => address.includes(':')
 const headers = (to: string): number => (isIpv6(to) ? 48 : 28)
 
 function words(p: Probe): (string | number)[] {
+  if (p.kind === 'icmp') return [p.kind, p.to]
   if (p.kind === 'ping') return [p.kind, p.to, ...(p.packet === undefined ? [] : [p.packet - headers(p.to)])]
   return [p.kind, p.to, p.port, ...(p.bytes === undefined ? [] : [p.bytes])]
 }
 
+/** Longest wait for an answer, milliseconds. */
+const PATIENCE = (): number => Number(process.env['NETLAB_PROBE_SECONDS'] ?? 5) * 1000
+
+/** A process in one namespace that asks whatever it is told to, all at once, again and again. */
+export class Prober {
+  readonly #ns: string
+  readonly #child: ChildProcess
+  #pending: { readonly answers: Answer[]; readonly done: () => void } | undefined
+
+  constructor(ns: string) {
+    this.#ns = ns
+    const argv = inside(ns, ['perl', PROBER])
+    this.#child = spawn(argv[0]!, argv.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] })
+    // That it ended is told by 'exit'.
+    this.#child.stdin!.on('error', () => {})
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.#answered(line))
+  }
+
+  #answered(line: string): void {
+    if (line === 'done') return this.#pending?.done()
+    const [id, outcome, self = '', text = ''] = line.split('\t')
+    const ttl = /\b(?:ttl|hlim)=(\d+)/.exec(text)?.[1]
+    const answer = { outcome: outcome!, self, text: text.replace(/ \| $/, ''), ...(ttl === undefined ? {} : { ttl: Number(ttl) }) }
+    if (this.#pending) this.#pending.answers[Number(id)] = answer
+  }
+
+  /** Asks all at once; answers in the order of the probes. One call after the other. */
+  async ask(probes: readonly Probe[], patience = PATIENCE()): Promise<Answer[]> {
+    const answers: Answer[] = []
+    await new Promise<void>((resolve, reject) => {
+      const lost = (): void => reject(new Error(`the prober in ${this.#ns} ended`))
+      this.#child.once('exit', lost)
+      this.#pending = { answers, done: () => (this.#child.off('exit', lost), resolve()) }
+      const lines = probes.map((p, i) => [i, ...words(p)].join('\t'))
+      this.#child.stdin!.write(`${[...lines, `go ${patience}`].join('\n')}\n`)
+    })
+    probes.forEach((p, i) => {
+      if (!answers[i]) throw new Error(`no answer from ${this.#ns} about ${words(p).join(' ')}`)
+    })
+    return answers
+  }
+
+  close(): Promise<void> {
+    return end(this.#child)
+  }
+}
+
 /** Runs all probes at once from one namespace; answers in the order of the probes. */
 export async function probe(ns: string, probes: readonly Probe[]): Promise<Answer[]> {
-  const input = probes.map((p, i) => `${[i, ...words(p)].join('\t')}\n`).join('')
-  const lines = (await output(inside(ns, ['perl', PROBER]), { input })).split('\n')
-  const answers: Answer[] = []
-  for (const line of lines) {
-    const [id, outcome, self, text] = line.split('\t')
-    if (id === undefined || outcome === undefined) continue
-    const ttl = /\b(?:ttl|hlim)=(\d+)/.exec(text ?? '')?.[1]
-    answers[Number(id)] = {
-      outcome,
-      self: self ?? '',
-      text: (text ?? '').replace(/ \| $/, ''),
-      ...(ttl === undefined ? {} : { ttl: Number(ttl) }),
-    }
+  const prober = new Prober(ns)
+  try {
+    return await prober.ask(probes)
+  } finally {
+    await prober.close()
   }
-  probes.forEach((p, i) => {
-    if (!answers[i]) throw new Error(`no answer from ${ns} about ${words(p).join(' ')}`)
-  })
-  return answers
 }
 
 async function listener(ns: string, words: readonly (string | number)[], stdin: 'ignore' | 'pipe' = 'ignore'): Promise<ChildProcess> {
@@ -111,7 +155,7 @@ export class Conversation {
 /** Ends such a listener for good. */
 export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const closed = new Promise((resolve) => child.once('exit', resolve))
+  const ended = once(child, 'exit')
   child.kill('SIGKILL')
-  await closed
+  await ended
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 /**
  * Passes everything on to the real tool, but a batch only up to the first line that matches a pattern: that line
- * `fails` with the kernel's words, or is `swallowed` as if it had been done. Or somebody is sent a signal just before
+ * `fails` with the kernel's words, or is `swallowed` as if it had been done. Or a process is sent a signal just before
  * it, and all goes on: `netlab SIGNAL` or `worker SIGNAL`, the process that started this one.
  */
 const SHIM = String.raw`#!/usr/bin/perl

@@ -1,4 +1,4 @@
-/** Nobody listens: because nobody was asked to, or because who was asked to is gone. */
+/** Nothing listens: because no container declares the port, or because the one that does is gone. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
@@ -6,7 +6,7 @@ import { unable } from '../support/machine.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument } from './document.ts'
 
-describe('a trace to a port nobody listens on', { skip: unable }, () => {
+describe('a trace to a port nothing listens on', { skip: unable }, () => {
   const lab = new Lab(`
 hosts: { node-1: {} }
 pods:

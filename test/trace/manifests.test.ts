@@ -1,4 +1,4 @@
-/** What came from a Kubernetes manifest is blamed by the manifest's own file and line, not by the topology's. */
+/** What came from a Kubernetes manifest is named by the manifest's own file and line, not by the topology's. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { root } from '../support/root.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
-describe('objects out of manifests are blamed by the manifest', { skip: unable }, () => {
+describe("objects out of manifests are named by the manifest's file and line", { skip: unable }, () => {
   const example = readFileSync(join(root, 'topologies/from-manifests.yaml'), 'utf8')
   const manifests = join(root, 'topologies/manifests')
   const lab = new Lab(example.replace(/^name: .*$/m, '').replace('manifests: [manifests]', `manifests: [${manifests}]`))
@@ -62,7 +62,7 @@ describe('objects out of manifests are blamed by the manifest', { skip: unable }
   it('a Service whose endpoints an EndpointSlice names', async () => {
     const text = await netlab(['trace', 'visitor', 'svc/legacy', '--lab', lab.name, '--json'])
     const traced = traceDocument(text)
-    // Its endpoint is a machine outside, on which nobody listens.
+    // Its endpoint is a machine outside, on which nothing listens.
     assert.deepEqual([traced.drop?.node, traced.drop?.cause, traced.outcome], ['old-machine', 'nobody-listening', 'rejected'])
     assert.deepEqual([traced.differences, traced.evidence.captured], [[], traced.evidence.expected])
   })

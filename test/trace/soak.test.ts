@@ -45,13 +45,13 @@ const faults = CHOSEN.filter((_, i) => asked !== undefined || i % 3 === 0).map((
 
 const topology = (backend: string, attach: string): string => `network: { backend: ${backend}, attach: ${attach} }\n${TOPOLOGY}`
 
-type Judged = 'right' | 'honest' | 'lost' | 'wrong'
+type Assessment = 'right' | 'honest' | 'lost' | 'wrong'
 
 /** A flood fills queues and tables: what the kernel then drops, probes among them, is no mistake of the trace. */
 const FULL = /^(SOCKET_RCVBUFF|CPU_BACKLOG|FULL_RING|QDISC_DROP|NEIGH_CREATEFAIL|NEIGH_QUEUEFULL)$/
 const isQueueFull = ({ drop }: TraceDocument): boolean => drop?.cause === 'kernel' && FULL.test(drop.kernelReason ?? '')
 
-function evaluateHealthy(traced: TraceDocument): Judged {
+function evaluateHealthy(traced: TraceDocument): Assessment {
   const { outcome, evidence, differences } = traced
   if (outcome === 'unanswered' || traced.drop?.cause === 'no-evidence') return 'honest'
   if (outcome !== 'delivered') return isQueueFull(traced) ? 'lost' : 'wrong'
@@ -59,11 +59,11 @@ function evaluateHealthy(traced: TraceDocument): Judged {
   return evidence.lost > 0 || evidence.missing.length > 0 ? 'honest' : 'wrong'
 }
 
-function evaluateFault(fault: Fault, traced: TraceDocument): Judged {
+function evaluateFault(fault: Fault, traced: TraceDocument): Assessment {
   const { outcome = 'dropped' } = fault
   if (traced.outcome === outcome && traced.drop?.node === fault.node && traced.drop.cause === fault.cause) return 'right'
   if (traced.outcome === 'unanswered' || traced.drop?.cause === 'no-evidence') return 'honest'
-  // None of these is a datagram to a socket: such a drop would be somebody else's.
+  // None of these is a datagram to a socket: such a drop would be another packet's.
   return isQueueFull(traced) && traced.drop?.kernelReason !== 'SOCKET_RCVBUFF' ? 'lost' : 'wrong'
 }
 
@@ -73,18 +73,18 @@ describe(`soak, rounds: ${ROUNDS}`, { skip: unable }, () => {
   )
   const broken = new Lab(TOPOLOGY)
   const loads: Load[] = []
-  const tally = new Map<string, Record<Judged, number>>()
+  const tally = new Map<string, Record<Assessment, number>>()
   const wrong: string[] = []
 
-  const count = (what: string, judged: Judged, traced: TraceDocument): void => {
+  const count = (what: string, assessment: Assessment, traced: TraceDocument): void => {
     const row = tally.get(what) ?? { right: 0, honest: 0, lost: 0, wrong: 0 }
-    row[judged]++
+    row[assessment]++
     tally.set(what, row)
-    if (judged === 'right') return
+    if (assessment === 'right') return
     const { outcome, differences, evidence } = traced
-    const text = `${judged}: ${what}: ${JSON.stringify({ outcome, drop: traced.drop, differences, evidence })}`
+    const text = `${assessment}: ${what}: ${JSON.stringify({ outcome, drop: traced.drop, differences, evidence })}`
     console.log(text)
-    if (judged === 'wrong') wrong.push(text)
+    if (assessment === 'wrong') wrong.push(text)
   }
   const trace = async (lab: Lab, args: readonly string[]): Promise<TraceDocument> =>
     traceDocument(await netlab(['trace', ...args, '--lab', lab.name, '--json']))

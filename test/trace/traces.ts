@@ -9,7 +9,7 @@ sysctl -a --pattern '^net\\.' 2>/dev/null | grep -v 'conntrack_count\\|fastopen_
 bridge fdb show | grep permanent; ip neigh show nud permanent
 ip -o link | sed 's/qdisc.*//'`
 
-/** Tracing instances of traces; tracefs may have to be mounted to look, which nobody else sees. */
+/** Tracing instances of traces; tracefs may have to be mounted to look, which other processes do not see. */
 export const instances = async (): Promise<string[]> =>
   (
     await sh(

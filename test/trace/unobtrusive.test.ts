@@ -115,17 +115,17 @@ describe('unobtrusive', { skip: unable }, () => {
     }))
 
   it('the next one removes what is left when all processes are killed at once', () =>
-    untouched('a massacre', async () => {
+    untouched('SIGKILL to all processes', async () => {
       let left: string[] = []
       // At the moment of the kill there may be no instance yet.
       for (let wait = 150; left.length === 0 && wait < 3000; wait += 50) {
         const child = spawn(process.execPath, [bin, 'trace', 'pod-a', '10.244.1.99', '--lab', lab.name], { stdio: 'ignore' })
         const ended = new Promise((resolve) => child.on('close', resolve))
         await sleep(wait)
-        // Process 1 of this machine is ours: nobody else's helpers can be seen here.
+        // Process 1 of this machine is ours: helpers of others cannot be seen here.
         const doomed = (await helpers()).map((line) => ({ pid: line.split(' ')[0]!, isRecorder: line.includes('events.pl') }))
         const recorder = doomed.find((h) => h.isRecorder)?.pid
-        // Somebody else's trace may remove it as soon as we are dead: looked at before.
+        // Another trace may remove it as soon as ours is dead: looked at before.
         left = recorder === undefined ? [] : (await instances()).filter((x) => x.startsWith(`netlab-trace-${recorder}-`))
         for (const { pid } of doomed) kill(pid)
         child.kill('SIGKILL')
@@ -156,7 +156,7 @@ describe('unobtrusive', { skip: unable }, () => {
     assert.ok(met > 0, 'no rule met the probe')
   })
 
-  it('five at once tell their own stories, complete', async () => {
+  it('five at once each report their own probe, completely', async () => {
     const ways = [
       ['pod-a', 'pod-b'],
       ['pod-b', 'pod-a'],
@@ -164,14 +164,14 @@ describe('unobtrusive', { skip: unable }, () => {
       ['pod-c', 'pod-b', '--port', '5353/udp'],
       ['pod-c', 'pod-a'],
     ]
-    const stories = await Promise.all(ways.map(async (way) => traceDocument(await netlab(['trace', ...way, '--lab', lab.name, '--json']))))
-    for (const [i, { outcome, evidence, differences }] of stories.entries()) {
+    const results = await Promise.all(ways.map(async (way) => traceDocument(await netlab(['trace', ...way, '--lab', lab.name, '--json']))))
+    for (const [i, { outcome, evidence, differences }] of results.entries()) {
       const said = [outcome, evidence.captured - evidence.expected, evidence.lost, differences, evidence.missing]
       assert.deepEqual(said, ['delivered', 0, 0, [], []], ways[i]!.join(' '))
     }
   })
 
-  it('two at once tell their own stories', async () => {
+  it('several at once each report their own probe', async () => {
     const forward = ['iptables', '-I', 'FORWARD', '-d', '10.244.1.2', '-p', 'tcp', '-j', 'DROP']
     await netlab(['exec', 'node-1', '--lab', lab.name, '--', ...forward])
     const [a, b, c] = await Promise.all([trace(), trace('--port', '8080/tcp'), trace('--port', '5353/udp')])

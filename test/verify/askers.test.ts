@@ -87,9 +87,9 @@ pods:
     const to = { kind: 'icmp', family: 4, address: address('b', 4), port: 0 } as const
     const requests = ['-n', '-l', '-tt', '--immediate-mode', '-c', '11', '-i', 'eth0', 'icmp[icmptype] = icmp-echo']
     const argv = inside(lab.ns('b'), ['timeout', '20', 'tcpdump', ...requests])
-    const ear = spawn(argv[0]!, argv.slice(1))
-    const ended = text(ear.stdout)
-    await once(ear.stderr, 'data')
+    const listener = spawn(argv[0]!, argv.slice(1))
+    const ended = text(listener.stdout)
+    await once(listener.stderr, 'data')
     assert.deepEqual(
       (await ask('a', [to, { ...to, nth: 1 }, { ...to, count: 5 }])).map((a) => a.outcome),
       ['ok', 'ok', 'ok'],

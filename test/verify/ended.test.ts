@@ -132,7 +132,7 @@ describe('a test of a lab that others change meanwhile', { skip: unable }, () =>
   const lab = new Lab(topology)
   before(async () => {
     await lab.mustUp()
-    // Somebody must wait for an answer while the lab is changed.
+    // A question must wait for an answer while the lab is changed.
     await sh(`nsenter --net=/run/netns/${lab.ns('node-2')} iptables -I FORWARD -j DROP`)
   })
   after(() => lab.remove())

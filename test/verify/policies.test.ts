@@ -89,7 +89,7 @@ for (const [module, damage] of Object.entries(policyDamages))
       })
     })
 
-    it('notices that somebody else answers', async () => {
+    it('notices that another pod answers', async () => {
       const rule = `PREROUTING -d ${DB} -p tcp --dport 5432 -j DNAT --to-destination 10.244.1.3`
       await damaged(lab, 'node-1', foreignRule(rule, 'nat'), async () => {
         assert.match(the(await tested(lab, ...SOON), 'policy-allows', 'web').detail ?? '', /answered by far instead/)

@@ -134,7 +134,7 @@ describe('netlab test --prove, where policies deny alone', { skip: unable }, () 
     )
   })
 
-  it('a deny that somebody else makes as well does not count', async () => {
+  it('a deny that another rule makes as well does not count', async () => {
     await damaged(lab, 'a', foreignRule('OUTPUT -d 10.244.1.2 -p tcp -j DROP'), async () => {
       const document = await tested(lab, '--only', 'policy', '--prove', '--timeout', '800ms')
       assert.match(

@@ -2,8 +2,8 @@
 // kernel lists them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Answer } from '../../../test/policy/fleet.ts'
-import { PODS, PROBES, World } from '../../../test/policy/world.ts'
+import type { Answer } from '../../../test/support/probe.ts'
+import { PODS, PROBES, PolicyLab } from '../../../test/policy/policy-lab.ts'
 
 /** What the program prints; the times of both rounds are seconds. */
 export interface Matrix {
@@ -19,7 +19,7 @@ export interface Matrix {
 const children = (): string[] =>
   readdirSync('/proc/self/task').flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' ').filter(Boolean))
 
-const world = new World()
+const world = new PolicyLab()
 try {
   const team = { matchLabels: { pod: 'a' } }
   const policies = {

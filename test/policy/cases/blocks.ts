@@ -143,7 +143,7 @@ export const blocks: readonly Case[] = [
     expect: 'deny all > y/*; allow node > y/* v4',
   },
   { teaches: 'out: another node, by its address', policies: to(block('192.168.50.12/32')), expect: 'deny x/a > all; allow x/a > node v4' },
-  { teaches: 'an address nobody has', policies: from(block('198.51.100.1/32')), expect: 'deny all > x/a' },
+  { teaches: 'an address no node has', policies: from(block('198.51.100.1/32')), expect: 'deny all > x/a' },
   {
     teaches: 'blocks that overlap',
     policies: from(block('10.244.1.0/24'), block('10.244.0.0/23')),

@@ -42,7 +42,7 @@ export const directions: readonly Case[] = [
     expect: 'deny all > x/*',
   },
   {
-    teaches: 'an egress rule that names somebody, without policyTypes: the rest does not go out, and nothing comes in',
+    teaches: 'an egress rule with peers, without policyTypes: the rest does not go out, and nothing comes in',
     policies: { 'x/p': { podSelector: {}, egress: [{ to: [{ podSelector: {} }] }] } },
     expect: 'deny x/* > all; deny all > x/*',
   },
@@ -78,23 +78,23 @@ export const directions: readonly Case[] = [
   },
   { teaches: 'a podSelector left out selects every pod of the namespace', policies: { 'x/p': { ingress: [] } }, expect: 'deny all > x/*' },
   {
-    teaches: 'a selector that selects nobody isolates nobody',
+    teaches: 'a selector that selects no pod isolates none',
     policies: { 'x/p': { podSelector: { matchLabels: { pod: 'none' } } } },
     expect: '',
   },
-  { teaches: 'a policy of a namespace without pods isolates nobody', policies: { 'w/p': { podSelector: {} } }, expect: '' },
+  { teaches: 'a policy of a namespace without pods isolates none', policies: { 'w/p': { podSelector: {} } }, expect: '' },
   {
     teaches: 'a policy without a namespace is in namespace default',
     policies: { p: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } },
     expect: '',
   },
   {
-    teaches: 'a policy selects in its own namespace only, whoever has the same labels elsewhere',
+    teaches: 'a policy selects in its own namespace only, whatever pods have the same labels elsewhere',
     policies: { 'y/p': { podSelector: { matchLabels: { pod: 'a' } } } },
     expect: 'deny all > y/a',
   },
   {
-    teaches: 'who is isolated for ingress may begin connections: answers are not judged',
+    teaches: 'a pod isolated for ingress may begin connections: policies do not apply to replies',
     policies: { 'x/p': { podSelector: { matchLabels: { pod: 'a' } } } },
     expect: 'deny all > x/a; allow x/a > all',
   },

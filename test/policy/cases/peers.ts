@@ -23,7 +23,7 @@ export const peers: readonly Case[] = [
     expect: 'deny x/a > all; allow x/a > x/b',
   },
   {
-    teaches: 'empty podSelector: all pods of the own namespace, and nobody else',
+    teaches: 'empty podSelector: all pods of the own namespace, and no others',
     policies: ingress({ podSelector: {} }),
     expect: 'deny all > x/a; allow x/* > x/a',
   },
@@ -91,12 +91,12 @@ export const peers: readonly Case[] = [
   },
   { teaches: 'both empty: every pod', policies: ingress({ namespaceSelector: {}, podSelector: {} }), expect: 'deny ext,node > x/a' },
   {
-    teaches: 'a podSelector that selects nobody: isolated, and nobody may',
+    teaches: 'a podSelector that selects no pod: isolated, and no peer is allowed',
     policies: ingress({ podSelector: { matchLabels: { pod: 'none' } } }),
     expect: 'deny all > x/a',
   },
   {
-    teaches: 'out: a podSelector that selects nobody',
+    teaches: 'out: a podSelector that selects no pod',
     policies: egress({ podSelector: { matchLabels: { pod: 'none' } } }),
     expect: 'deny x/a > all',
   },
@@ -142,7 +142,7 @@ export const peers: readonly Case[] = [
     expect: 'deny all > x/a; allow x/* > x/a',
   },
   {
-    teaches: 'a rule for peers nobody is, beside one that lets in all',
+    teaches: 'a rule for peers that do not exist, beside one that allows all',
     policies: { 'x/p': { podSelector: A, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'none' } } }] }, {}] } },
     expect: '',
   },

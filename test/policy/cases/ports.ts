@@ -45,7 +45,7 @@ export const ports: readonly Case[] = [
     expect: 'deny all > x/a; allow all > x/a tcp',
   },
   {
-    teaches: 'a port nobody listens on: allowed is not answered, and the rest is denied',
+    teaches: 'a port nothing listens on: allowed is not answered, and the rest is denied',
     policies: into(A, { port: 4444 }),
     expect: 'deny all > x/a',
   },
@@ -106,7 +106,7 @@ export const ports: readonly Case[] = [
     expect: 'deny all > x/*; allow all > x/a,x/b 80/udp; allow all > x/c 81/udp',
   },
   { teaches: 'a name with the wrong protocol is no port', policies: into(A, { port: 'dns' }), expect: 'deny all > x/a' },
-  { teaches: 'a name nobody declared is no port', policies: into(A, { port: 'nothing' }), expect: 'deny all > x/a' },
+  { teaches: 'a name no container declares is no port', policies: into(A, { port: 'nothing' }), expect: 'deny all > x/a' },
   {
     teaches: 'a name and a number',
     policies: into(A, { port: 'web' }, { port: 81, protocol: 'UDP' }),

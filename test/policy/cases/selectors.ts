@@ -45,7 +45,7 @@ const subjects: readonly Case[] = [
     policies: forPods({ matchExpressions: [e('role', 'In', 'db', 'web')] }),
     expect: 'deny all > x/a,x/b',
   },
-  { teaches: 'In: nobody has any of the values', policies: forPods({ matchExpressions: [e('pod', 'In', 'd', 'e')] }), expect: '' },
+  { teaches: 'In: no pod has any of the values', policies: forPods({ matchExpressions: [e('pod', 'In', 'd', 'e')] }), expect: '' },
   { teaches: 'NotIn: all but those', policies: forPods({ matchExpressions: [e('pod', 'NotIn', 'a')] }), expect: 'deny all > x/b,x/c' },
   { teaches: 'NotIn: several values', policies: forPods({ matchExpressions: [e('pod', 'NotIn', 'a', 'b')] }), expect: 'deny all > x/c' },
   {
@@ -86,11 +86,11 @@ const subjects: readonly Case[] = [
     expect: 'deny all > x/a',
   },
   {
-    teaches: 'a contradiction selects nobody',
+    teaches: 'a contradiction selects no pod',
     policies: forPods({ matchExpressions: [e('pod', 'In', 'a'), e('pod', 'NotIn', 'a')] }),
     expect: '',
   },
-  { teaches: 'empty lists select everybody', policies: forPods({ matchLabels: {}, matchExpressions: [] }), expect: 'deny all > x/*' },
+  { teaches: 'empty lists select every pod', policies: forPods({ matchLabels: {}, matchExpressions: [] }), expect: 'deny all > x/*' },
 ]
 
 const from = (...peers: object[]): NonNullable<Case['policies']> => ({

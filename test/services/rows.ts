@@ -7,7 +7,7 @@ import { probe, type Answer, type Probe } from '../support/probe.ts'
 const MANY = 40
 
 export interface Row {
-  /** What a reader learns from it; the name of the test. */
+  /** The rule it shows; the name of the test. */
   readonly teaches: string
   /** Who connects. */
   readonly from: string
@@ -98,10 +98,10 @@ const OUTCOMES: Readonly<Record<'refused' | 'dropped' | 'no way', RegExp>> = {
 }
 
 /**
- * Judges one row. Addresses, not ports: a client may use one port towards two Services, and where both lead to the same
+ * Evaluates one row. Addresses, not ports: a client may use one port towards two Services, and where both lead to the same
  * pod the connection tracker has to tell them apart.
  */
-export function judge(document: Document, row: Row, answers: readonly Answer[]): void {
+export function evaluate(document: Document, row: Row, answers: readonly Answer[]): void {
   if (typeof row.by === 'string') {
     for (const a of answers) assert.match(a.outcome, OUTCOMES[row.by], `${a.outcome} ${a.text}`)
     return
