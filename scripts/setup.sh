@@ -24,7 +24,7 @@ run_tools='ip:iproute2 tc:iproute2 bridge:iproute2 iptables:iptables ipset:ipset
   sysctl:procps nsenter:util-linux unshare:util-linux setpriv:util-linux modprobe:kmod
   ping:iputils-ping perl:perl-base tcpdump:tcpdump'
 test_tools='shellcheck:shellcheck conntrack:conntrack socat:socat ethtool:ethtool
-  xmllint:libxml2-utils'
+  xmllint:libxml2-utils bird:bird2'
 bench_tools='mn:mininet brctl:bridge-utils'
 vm_tools='qemu-system-x86_64:qemu-system-x86 modprobe:kmod depmod:kmod cpio:cpio xz:xz-utils
   zstd:zstd flock:util-linux setpriv:util-linux perl:perl-base'
@@ -69,6 +69,7 @@ install_packages() { # packages, separated by spaces
   fi
   say "installing $1"
   log=$(mktemp)
+  services_off
   # An update that fails half-way (one source of many is down) often leaves enough to go on with.
   # shellcheck disable=SC2086  # $1 is a list of packages, $as_root may be nothing
   if { $as_root apt-get update -q || :; } >"$log" 2>&1 </dev/null &&
@@ -81,6 +82,24 @@ install_packages() { # packages, separated by spaces
     say "apt-get could not install: $1"
     exit 3
   fi
+  services_back
+  case " $1 " in *' bird2 '*) $as_root update-rc.d bird disable >/dev/null 2>&1 || : ;; esac
+}
+
+# bird2 brings a service. BIRD is to run inside labs, never in the machine's own namespace: not when the package is
+# installed (invoke-rc.d asks policy-rc.d; 101 forbids) and not at the next boot.
+policy=/usr/sbin/policy-rc.d
+services_off() {
+  [ ! -e $policy ] || return 0
+  trap services_back EXIT
+  trap 'exit 130' INT TERM HUP
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+  $as_root chmod 755 $policy
+  forbidden=yes
+}
+services_back() {
+  [ "${forbidden-}" != yes ] || $as_root rm -f $policy
+  forbidden=
 }
 
 check_node() {

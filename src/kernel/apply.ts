@@ -5,7 +5,7 @@
 import type { Batch, Line } from './batch.ts'
 import { toolArgv } from './tools.ts'
 import type { NamespacePool, Job, Step, StepResult } from '../netns/namespace-pool.ts'
-import type { KernelObject, Process } from './objects.ts'
+import type { Daemon, KernelObject, Process } from './objects.ts'
 import { decoded, type ReadStep } from './dumps/take.ts'
 import type { Dumps } from './dumps/content.ts'
 
@@ -18,6 +18,12 @@ export interface ApplyFailure {
   readonly stderr: string
 }
 
+/** A container or daemon that does not run, and why, in words for the user. */
+export interface StartFailure {
+  readonly id: string
+  readonly message: string
+}
+
 export interface ApplyOptions {
   /** Aborts between jobs; what is under way is finished. */
   readonly signal?: AbortSignal
@@ -25,21 +31,26 @@ export interface ApplyOptions {
   readonly onLeft?: (failure: ApplyFailure) => void
   /** Called after each batch with the share of lines done, 0 to 1. */
   readonly onProgress?: (share: number) => void
-  /** Starts containers; resolves with what failed. */
-  readonly startProcesses: (processes: readonly Process[]) => Promise<readonly { id: string; message: string }[]>
-  readonly stopProcesses: (processes: readonly Process[]) => Promise<void>
+  /** Starts containers and daemons and waits until they run and are ready; resolves with what failed. */
+  readonly startProcesses: (processes: readonly (Process | Daemon)[]) => Promise<readonly StartFailure[]>
+  readonly stopProcesses: (processes: readonly (Process | Daemon)[]) => Promise<void>
+  /** Has daemons take in changed files while they run; resolves with what failed. */
+  readonly reloadDaemons: (daemons: readonly Daemon[]) => Promise<readonly StartFailure[]>
   /** Reads each namespace back right after its last batch, while a worker is inside anyway. */
   readonly readBack?: (ns: string) => readonly ReadStep[]
   /** Receives what was read, part by part. */
   readonly onRead?: (ns: string, dumps: Partial<Dumps>) => void
 }
 
+/** Of batches that no tool runs: what is done with their containers and daemons. */
+const byProcess = ({ tool }: Batch): 'process' | 'reload' | undefined => (tool === 'process' || tool === 'reload' ? tool : undefined)
+
 /** Splits batches into phases: one phase has one stage and runs in parallel over namespaces. */
 function phasesOf(batches: readonly Batch[]): Batch[][] {
   const phases: Batch[][] = []
   for (const batch of batches) {
     const last = phases.at(-1)?.[0]
-    if (last && last.stage === batch.stage && last.removes === batch.removes && (last.tool === 'process') === (batch.tool === 'process'))
+    if (last && last.stage === batch.stage && last.removes === batch.removes && byProcess(last) === byProcess(batch))
       phases.at(-1)!.push(batch)
     else phases.push([batch])
   }
@@ -114,11 +125,11 @@ function jobOf({ ns, batches, reads, host }: Visit): Job {
 export async function apply(batches: readonly Batch[], pool: NamespacePool, options: ApplyOptions): Promise<ApplyFailure | undefined> {
   const total = batches.reduce((n, b) => n + b.lines.length, 0) || 1
   let done = 0
-  const last = new Map(batches.flatMap((b) => (b.ns === undefined || b.removes || b.tool === 'process' ? [] : [[b.ns, b] as const])))
+  const last = new Map(batches.flatMap((b) => (b.ns === undefined || b.removes || byProcess(b) ? [] : [[b.ns, b] as const])))
 
   for (const phase of phasesOf(batches)) {
     options.signal?.throwIfAborted()
-    if (phase[0]!.tool === 'process') {
+    if (byProcess(phase[0]!)) {
       const failed = await applyProcesses(phase, options)
       if (failed) return failed
       continue
@@ -150,12 +161,12 @@ export async function apply(batches: readonly Batch[], pool: NamespacePool, opti
 }
 
 async function applyProcesses(phase: readonly Batch[], options: ApplyOptions): Promise<ApplyFailure | undefined> {
-  const processes = phase.flatMap((b) => b.lines.map((l) => l.object as Process))
+  const processes = phase.flatMap((b) => b.lines.map((l) => l.object as Process | Daemon))
   if (phase[0]!.removes) {
     await options.stopProcesses(processes)
     return undefined
   }
-  const [failed] = await options.startProcesses(processes)
+  const [failed] = await (phase[0]!.tool === 'reload' ? options.reloadDaemons(processes as Daemon[]) : options.startProcesses(processes))
   if (!failed) return undefined
   const object = processes.find((p) => p.id === failed.id) ?? processes[0]!
   const line = phase.flatMap((b) => b.lines).find((l) => l.object === object)

@@ -1,6 +1,6 @@
 /** The difference between what was asked for and what the kernel holds, for people: `diff` says what to do about it. */
 import { differences } from './kinds/differences.ts'
-import { keyOf } from './kinds/index.ts'
+import { keyOf, kindOf } from './kinds/index.ts'
 import type { KernelObject } from './objects.ts'
 
 /** What drifted between what was asked for and what the kernel holds. */
@@ -26,5 +26,13 @@ export function drift(desired: readonly KernelObject[], observed: readonly Kerne
       if (fields.length > 0) changed.push({ object, observed: now, fields })
     }
   }
-  return { missing, changed, unexpected: [...have.values()] }
+  const isMade = madeBy(desired)
+  return { missing, changed, unexpected: [...have.values()].filter((o) => !isMade(o)) }
+}
+
+/** Whether an object that was not asked for is the doing of one that was: a daemon's route, or what is on its device. */
+export function madeBy(desired: readonly KernelObject[]): (o: KernelObject) => boolean {
+  const owners = new Map<string, KernelObject[]>()
+  for (const o of desired) if (kindOf(o).owns) owners.set(o.ns, [...(owners.get(o.ns) ?? []), o])
+  return (other) => owners.get(other.ns)?.some((o) => kindOf(o).owns!(o, other)) ?? false
 }

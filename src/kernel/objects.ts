@@ -5,6 +5,7 @@
  */
 export type { KernelObject } from './kinds/index.ts'
 export type { Chain } from './kinds/chain.ts'
+export type { Daemon, DaemonFile, Readiness } from './kinds/daemon.ts'
 export type { Ipset } from './kinds/ipset.ts'
 export type { Process } from './kinds/process.ts'
 export type { Route } from './kinds/route.ts'

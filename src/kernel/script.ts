@@ -14,6 +14,8 @@ const TITLES: Readonly<Record<Stage, string>> = {
   [Stage.Config]: 'Addresses, routes, tunnel entries, rules: what makes packets find their way',
   [Stage.Settle]: 'Sets under their own names again: rules matched others while these changed',
   [Stage.Cleanup]: 'Sets that no rule matches any more',
+  [Stage.Daemons]: 'Daemons: programs that change the network by themselves, with their files',
+  [Stage.Learned]: 'Routes that daemons bring about',
   [Stage.Processes]: "Containers: processes inside the pods' namespaces",
 }
 
@@ -21,6 +23,8 @@ const TITLES: Readonly<Record<Stage, string>> = {
 export interface ContainerScript {
   /** Shell functions and variables the lines below rely on. */
   prelude(): string
+  /** Programs that these need. */
+  readonly tools: readonly string[]
   lines(object: Line['object']): string[]
 }
 
@@ -48,7 +52,7 @@ function heredoc(batch: Batch): string[] {
 
 /** The script, as chunks: a lab of ten thousand pods makes megabytes of it. */
 export function* script(batches: readonly Batch[], header: readonly string[], containers: ContainerScript): Generator<string> {
-  const tools = new Set(batches.flatMap((b) => (b.tool === 'process' ? ['setsid', 'unshare', 'perl'] : [b.tool.split(' ')[0]!])))
+  const tools = new Set(batches.flatMap((b) => (b.tool === 'process' ? containers.tools : [b.tool.split(' ')[0]!])))
   yield `#!/bin/sh\n${header.map(comment).join('\n')}\n#\n# Run it as root. It needs: ${['nsenter', ...tools].join(', ')}.\nset -eu\n\n`
   yield `# Runs a command in the network namespace of a node.\nin_ns() {\n  ns=$1\n  shift\n  nsenter --net="${NETNS_DIR}/$ns" "$@"\n}\n`
   if (batches.some((b) => b.tool === 'process')) yield `${containers.prelude()}\n`

@@ -1,14 +1,14 @@
 /** The tools that change a namespace: how each is started and how it wants its lines. */
 
 /** Every tool, in the order in which they run within a namespace and stage: settings, then devices and routes, then rules. */
-export const TOOLS = ['sysctl', 'ip', 'ip -6', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'process'] as const
+export const TOOLS = ['sysctl', 'ip', 'ip -6', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'reload', 'process'] as const
 export type Tool = (typeof TOOLS)[number]
 
 /**
  * The command that reads the batch on standard input. `--wait`: iptables-legacy has one lock for the whole machine.
- * `sysctl` and `process` have none: see apply and script.
+ * `sysctl`, `reload` and `process` have none: see apply and script.
  */
-export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'process'>, readonly string[]>> = {
+export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'reload' | 'process'>, readonly string[]>> = {
   ip: ['ip', '-batch', '-'],
   'ip -6': ['ip', '-6', '-batch', '-'],
   bridge: ['bridge', '-batch', '-'],

@@ -1,13 +1,14 @@
 /**
- * What containers wrote.
+ * What containers and daemons wrote.
  */
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isRunning, recordedProcesses } from './states.ts'
+import { isRunning, recordedProcess } from './records.ts'
 
 export interface LogOptions {
-  /** Go on until the container has ended. */
+  /** Go on until the process has ended. */
   readonly follow?: boolean
   /** Ends the reading, without an error. */
   readonly signal?: AbortSignal
@@ -16,14 +17,37 @@ export interface LogOptions {
 /** How often a followed file is looked at, in milliseconds. */
 const interval = 100
 const chunkBytes = 64 * 1024
+/** How much of a log a message holds. */
+const tailBytes = 2000
+const tailLines = 6
 
-/** What a container wrote to stdout and stderr, in pieces. Nothing when there is no such container. */
+const logFile = (dir: string, id: string): string => join(dir, `${id}.log`)
+
+/** Size of a log in bytes; 0 when there is none. */
+export const logSize = (dir: string, id: string): number => statSync(logFile(dir, id), { throwIfNoEntry: false })?.size ?? 0
+
+/** The last few lines of a log, for a message. @param from byte from which on it is read */
+export function logTail(dir: string, id: string, from = 0): string[] {
+  const size = logSize(dir, id)
+  if (size <= from) return []
+  const bytes = Buffer.alloc(Math.min(size - from, tailBytes))
+  const fd = openSync(logFile(dir, id), 'r')
+  try {
+    readSync(fd, bytes, 0, bytes.length, size - bytes.length)
+  } finally {
+    closeSync(fd)
+  }
+  return bytes.toString().trimEnd().split('\n').slice(-tailLines)
+}
+
+/** What a container or daemon wrote to stdout and stderr, in pieces. Nothing when there is none of this id. */
 export async function* readLog(dir: string, id: string, { follow = false, signal }: LogOptions = {}): AsyncGenerator<Buffer> {
   let offset = 0
   for (;;) {
     // Asked before reading: what it wrote last is then still read below.
-    const more = follow && recordedProcesses(dir).some((recorded) => recorded.id === id && isRunning(recorded))
-    for await (const chunk of readFrom(join(dir, `${id}.log`), offset)) {
+    const recorded = follow ? recordedProcess(dir, id) : undefined
+    const more = recorded !== undefined && isRunning(recorded)
+    for await (const chunk of readFrom(logFile(dir, id), offset)) {
       offset = chunk.end
       yield chunk.bytes
       if (signal?.aborted) return
@@ -41,7 +65,7 @@ async function* readFrom(path: string, from: number): AsyncGenerator<{ bytes: Bu
     return
   }
   try {
-    // Somebody emptied it: begin again.
+    // It was emptied meanwhile: begin again.
     let end = (await file.stat()).size < from ? 0 : from
     for (;;) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, end)

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 /** A process as the kernel sees it. */
 export interface Proc {
   readonly pid: number
-  /** One letter: R, S, D … Z is dead and waits to be buried. */
+  /** One letter: R, S, D … Z has ended and waits for its parent. */
   readonly state: string
   readonly parent: number
   readonly session: number
@@ -68,6 +68,6 @@ export function namedNamespace(name: string): number | undefined {
 }
 
 /** Sends a signal to this very process. False when it has ended, even if its pid has been given away. */
-export function signalProcess(target: Proc, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+export function signalProcess(target: Proc, signal: NodeJS.Signals): boolean {
   return findProcess(target.pid)?.start === target.start && read(() => process.kill(target.pid, signal)) === true
 }

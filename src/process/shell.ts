@@ -1,12 +1,14 @@
 /**
- * The same containers without netlab: lines for the POSIX shell script that `netlab plan` prints. They need
- * util-linux (nsenter, unshare, setsid), hostname and perl, and write no records: what they start is found and
- * ended by its namespace (`ip netns pids NAME`).
+ * The same containers and daemons without netlab: lines for the POSIX shell script that `netlab plan` prints. They need
+ * util-linux (nsenter, unshare, setsid), hostname, for responders perl and for daemons awk, and write no records: what
+ * they start is found and ended by its namespace (`ip netns pids NAME`).
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import type { Daemon, DaemonFile } from '../kernel/objects.ts'
 import { quote } from '../kernel/script.ts'
-import { hostname, inherited, ownVariables, portArguments, type ProcessSpec } from './spec.ts'
+import { readyTest } from './readiness.ts'
+import { commandOf, daemonDirectory, hostname, inherited, ownVariables, portArguments, type ProcessSpec } from './spec.ts'
 
 /** The program of the built-in responder, in Perl; runs by itself as `perl -e SOURCE -- POD 8080/tcp`. */
 export function responderSource(): string {
@@ -44,25 +46,102 @@ ${responderSource()}END_OF_RESPONDER
 }
 `
 
-/** Functions that the lines for these containers call; nothing when there are none. */
-export function shellPrelude(specs: readonly ProcessSpec[]): string {
-  return (specs.some(isCommand) ? containerFunction : '') + (specs.every(isCommand) ? '' : responderFunction())
+const daemonFunction = `\
+# netlab_daemon NAME NETNS HOSTNAME DIRECTORY LOG TEST [NAME=VALUE ...] COMMAND ...: starts a program in the network of
+# its node and in a directory that only root can read, and returns when TEST succeeds there. Says what the program said
+# if it ends before that, or takes longer than 15 seconds.
+netlab_daemon() {
+  name=$1 netns=$2 hostname=$3 directory=$4 log=$5 test=$6
+  shift 6
+  (umask 077 && : >>"$log")
+  rm -f "$directory/.pid"
+  # shellcheck disable=SC2016 # the inner shell expands it
+  netlab_container "$netns" "$hostname" "$log" "HOSTNAME=$hostname" sh -c '
+    umask 077 && cd "$1" && shift && echo $$ >.pid && exec "$@"
+  ' sh "$directory" "$@"
+  tries=0
+  # shellcheck disable=SC2016 # the inner shell expands it
+  until nsenter --net="/run/netns/$netns" sh -c 'cd "$1" && eval "$2"' sh "$directory" "$test" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    pid=$(cat "$directory/.pid" 2>/dev/null || :)
+    if [ $tries -gt 150 ] || { [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; }; then
+      tail -n 6 "$log" >&2
+      echo "$name is not ready" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
+}
+`
+
+/** Programs that the lines for these containers and daemons need. */
+export function shellTools(specs: readonly ProcessSpec[]): string[] {
+  const daemons = specs.filter((spec) => spec.kind === 'daemon')
+  const own = daemons.flatMap((daemon) => [...(daemon.capabilities ? ['setpriv'] : []), ...daemon.command.slice(0, 1)])
+  return [
+    ...new Set([
+      'setsid',
+      'unshare',
+      ...(daemons.length < specs.length ? ['perl'] : []),
+      ...(daemons.length > 0 ? ['awk', 'tail', ...own] : []),
+    ]),
+  ]
 }
 
-/** The lines that start one container; its output goes to `logDir`, which the script has made. */
-export function shellLines(spec: ProcessSpec, logDir: string): string[] {
-  if (!isCommand(spec)) {
+/** Functions that the lines for these containers and daemons call; nothing when there are none. */
+export function shellPrelude(specs: readonly ProcessSpec[]): string {
+  return (
+    (specs.every(isResponder) ? '' : containerFunction) +
+    (specs.some((spec) => spec.kind === 'daemon') ? daemonFunction : '') +
+    (specs.some(isResponder) ? responderFunction() : '')
+  )
+}
+
+/** The lines that start one container or daemon; files and output go to `dir`, which the script has made. */
+export function shellLines(spec: ProcessSpec, dir: string): string[] {
+  if (spec.kind === 'daemon') return daemonLines(spec, dir)
+  if (spec.command === undefined) {
     return [['netlab_responder', spec.ns, hostname(spec), spec.pod, ...portArguments(spec)].map(quote).join(' ')]
   }
   const variables = Object.entries(ownVariables(spec)).map(([name, value]) => `${quote(name)}=${quote(value)}`)
   // env takes a word with "=" for a variable, be it meant as the program.
   const command = spec.command[0]?.includes('=') ? ['sh', '-c', 'exec "$@"', 'sh', ...spec.command] : spec.command
-  const place = [spec.ns, hostname(spec), join(logDir, `${spec.id}.log`)].map(quote)
-  const line = ['netlab_container', ...place, ...variables, ...command.map(quote)].join(' ')
-  const doubts = [...(/[$`]/.test(line) ? ['SC2016'] : []), ...(command.some((word) => /\\('|$)/.test(word)) ? ['SC1003'] : [])]
+  const place = [spec.ns, hostname(spec), logFile(dir, spec)].map(quote)
+  return checked(['netlab_container', ...place, ...variables, ...command.map(quote)].join(' '), command)
+}
+
+const logFile = (dir: string, spec: ProcessSpec): string => join(dir, `${spec.id}.log`)
+
+/** A line, and before it what shellcheck would take for mistakes in it. @param words of it that are quoted */
+function checked(line: string, words: readonly string[]): string[] {
+  const doubts = [...(/[$`]/.test(line) ? ['SC2016'] : []), ...(words.some((word) => /\\('|$)/.test(word)) ? ['SC1003'] : [])]
   return doubts.length > 0 ? [`# shellcheck disable=${doubts.join(',')} # meant for the program`, line] : [line]
 }
 
-function isCommand(spec: ProcessSpec): spec is ProcessSpec & { readonly command: readonly string[] } {
-  return spec.command !== undefined
+function daemonLines(daemon: Daemon, dir: string): string[] {
+  const directory = daemonDirectory(dir, daemon.id)
+  const made = new Set([directory, ...daemon.files.map((file) => dirname(join(directory, file.path)))])
+  const place = [`${daemon.program} on ${daemon.node}`, daemon.ns, hostname(daemon), directory, logFile(dir, daemon)]
+  const words = [...place, readyTest(daemon.ready), ...commandOf(daemon)]
+  return [
+    `(umask 077 && mkdir -p ${[...made].map(quote).join(' ')})`,
+    ...daemon.files.flatMap((file) => fileLines(join(directory, file.path), file)),
+    ...checked(['netlab_daemon', ...words.map(quote)].join(' '), words),
+  ]
 }
+
+const END_OF_FILE = 'END_OF_FILE'
+
+/** Writes a file; its content stands as it is, unless a here-document cannot hold it. */
+function fileLines(path: string, { content, mode }: DaemonFile): string[] {
+  const lines = content.split('\n')
+  const fits = lines.pop() === '' && !lines.includes(END_OF_FILE)
+  return [
+    ...(fits
+      ? [`cat >${quote(path)} <<'${END_OF_FILE}'`, ...lines, END_OF_FILE]
+      : checked(`printf %s ${quote(content)} >${quote(path)}`, [content])),
+    `chmod ${mode ?? '0600'} ${quote(path)}`,
+  ]
+}
+
+const isResponder = (spec: ProcessSpec): boolean => spec.kind !== 'daemon' && spec.command === undefined

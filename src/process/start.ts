@@ -1,39 +1,32 @@
 /**
- * Containers: processes that share the network namespace of their pod.
+ * Containers and daemons: processes in the network namespaces of nodes.
  *
- * `startProcesses` hands all of them to one supervisor (supervisor.pl), which outlives netlab, starts them,
- * and records pids, exits and output in a directory. Everything else here reads that directory.
- *
- * The supervisor is Perl because perl-base is on every Debian and Ubuntu, can call setns(2), and a forked child
- * shares its parent's memory: a pod's responder then costs a few hundred KiB.
+ * `startProcesses` hands all of them to one supervisor, which outlives netlab, starts them, and records pids, exits and
+ * output in a directory. Everything else here reads that directory. A container runs when its program does; a daemon
+ * also has files, and runs when it is ready.
  */
-import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { complaint, fieldReader, frame, type ProcessSpec, type StartFailure } from './spec.ts'
-import { isRunning, recordedProcesses } from './states.ts'
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Daemon } from '../kernel/objects.ts'
+import { writeFiles } from './daemon.ts'
+import { logSize } from './logs.ts'
+import { isRunning, recordedProcesses, writeSpec } from './records.ts'
+import { complaint, launchOf, type ProcessSpec, type StartFailure } from './spec.ts'
 import { stopProcesses } from './stop.ts'
-
-export type { ProcessSpec, StartFailure } from './spec.ts'
-export { processStates } from './states.ts'
-export { endProcesses, pidsInNamespaces, stopProcesses } from './stop.ts'
-
-/** Paths of the two Perl programs, which lie beside this file, bundled or not. */
-export const programs = {
-  supervisor: fileURLToPath(new URL('./supervisor.pl', import.meta.url)),
-  responder: fileURLToPath(new URL('./responder.pl', import.meta.url)),
-}
+import { supervise } from './supervisor.ts'
+import { untilReady, type WaitOptions } from './wait.ts'
 
 /**
- * Starts containers and resolves when each either runs (a responder: listens) or is in the result with the reason
- * why it does not. Those that run stay when others fail: whoever wants all or nothing calls `stopProcesses`.
+ * Starts containers and daemons and resolves when each either runs (a responder: listens; a daemon: is ready) or is in
+ * the result with the reason why it does not. Those that run stay when others fail: a caller that wants all or none calls
+ * `stopProcesses`.
  *
- * @param dir where pids, exits and logs are kept; made if missing
- * @param signal when it fires, what this call started is ended again, and the promise rejects with its reason
+ * @param dir where pids, exits, logs and daemons' files are kept; made if missing
+ * @param options.signal when it fires, what this call started is ended again, and the promise rejects with its reason
  * @throws Error when the supervisor cannot do its work at all (no perl, no permission)
  */
-export async function startProcesses(dir: string, specs: readonly ProcessSpec[], signal?: AbortSignal): Promise<StartFailure[]> {
+export async function startProcesses(dir: string, specs: readonly ProcessSpec[], options: WaitOptions = {}): Promise<StartFailure[]> {
+  const { signal } = options
   signal?.throwIfAborted()
   const path = resolve(dir)
   const failures: StartFailure[] = []
@@ -50,19 +43,25 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   const ids = new Set(accepted.map(({ id }) => id))
   if (ids.size < accepted.length) throw new TypeError('two processes with one id')
   if (ids.size === 0) return failures
+  const daemons = accepted.filter((spec) => spec.kind === 'daemon')
   mkdirSync(path, { recursive: true })
-  // Before there is a process: what runs can then always be told from what a changed file asks for.
-  for (const spec of accepted) writeFileSync(join(path, `${spec.id}.spec`), JSON.stringify(spec))
   try {
-    const reported = await supervise(path, accepted, signal)
+    await clear(path, daemons)
+    // Before there is a process: what runs can then always be told from what a changed file asks for.
+    for (const spec of accepted) writeSpec(path, spec)
+    for (const daemon of daemons) writeFiles(path, daemon)
+    const logged = new Map(daemons.map(({ id }) => [id, logSize(path, id)]))
+    const launches = accepted.map((spec) => launchOf(spec, path, process.env))
+    const reported = await supervise(path, launches, signal)
     signal?.throwIfAborted()
-    return [
-      ...failures,
-      ...[...ids].flatMap((id) => {
-        const message = reported.get(id) ?? 'stopped before it was started'
-        return message === '' ? [] : [{ id, message }]
-      }),
-    ]
+    for (const id of ids) {
+      const message = reported.get(id) ?? 'stopped before it was started'
+      if (message !== '') failures.push({ id, message })
+    }
+    const started = daemons.filter(({ id }) => reported.get(id) === '')
+    const late = await untilReady(path, started, logged, options)
+    signal?.throwIfAborted()
+    return [...failures, ...late]
   } catch (error) {
     await stopProcesses(path, [...ids])
     signal?.throwIfAborted()
@@ -70,45 +69,9 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   }
 }
 
-/** Runs the supervisor until everything is started. Resolves with one message an id, empty for success. */
-async function supervise(dir: string, specs: readonly ProcessSpec[], signal?: AbortSignal): Promise<Map<string, string>> {
-  const child = spawn('perl', [programs.supervisor, dir, programs.responder], {
-    cwd: '/',
-    // Nothing of ours reaches Perl (PERL5OPT and the like); containers get theirs with their spec.
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  // Told to end, it starts nothing more and says that it is done.
-  const abort = () => child.kill('SIGTERM')
-  signal?.addEventListener('abort', abort)
-  try {
-    return await new Promise((resolvePromise, reject) => {
-      const reported = new Map<string, string>()
-      let errors = ''
-      let id: string | undefined
-      const readFields = fieldReader((field) => {
-        if (id === undefined) {
-          id = field
-          return
-        }
-        if (id !== '') reported.set(id, field)
-        else if (field === 'ready') child.stdin.end(frame(specs, process.env))
-        else resolvePromise(reported)
-        id = undefined
-      })
-      child.stdout.on('data', readFields)
-      child.stderr.on('data', (chunk: Buffer) => {
-        errors += chunk.toString()
-      })
-      child.stdin.on('error', () => undefined) // it died: "close" says why
-      child.on('error', (cause) => reject(new Error(`cannot start perl, which runs the containers: ${cause.message}`, { cause })))
-      child.on('close', (code) => reject(new Error(errors.trim() || `the supervisor of the containers ended early (exit code ${code})`)))
-    })
-  } finally {
-    signal?.removeEventListener('abort', abort)
-    // It stays, we may leave.
-    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
-    child.unref()
-  }
+/** A daemon that died may have left children and files: they must not meet the new one. */
+async function clear(dir: string, daemons: readonly Daemon[]): Promise<void> {
+  const left = new Set(recordedProcesses(dir).map(({ id }) => id))
+  const ids = daemons.filter(({ id }) => left.has(id)).map(({ id }) => id)
+  if (ids.length > 0) await stopProcesses(dir, ids)
 }

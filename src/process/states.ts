@@ -1,11 +1,17 @@
 /**
  * Reads back what the supervisor recorded, and believes none of it without asking the kernel.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Daemon } from '../kernel/objects.ts'
+import { readFiles } from './daemon.ts'
+import { logTail } from './logs.ts'
+import { looksReady } from './readiness.ts'
 import { findProcess, namedNamespace, residentKiB } from './proc.ts'
+import { isRunning, readSpec, recordedProcess, recordedProcesses, recordedSupervisors, type Recorded } from './records.ts'
+import type { ProcessSpec } from './spec.ts'
 
-/** How a container is doing. */
+/** How a container or daemon is doing. */
 export interface ProcessState {
   readonly id: string
   readonly pid: number
@@ -22,77 +28,48 @@ export interface ProcessState {
   readonly rssKiB?: number
 }
 
-/** How a container ended, as a verb: `exited with code 3`, `was ended by signal 9`. */
+/** How a container or daemon ended, as a verb: `exited with code 3`, `was ended by signal 9`. */
 export function endingText({ exitCode, signal }: Pick<ProcessState, 'exitCode' | 'signal'>): string {
   if (exitCode !== undefined) return `exited with code ${exitCode}`
-  return signal === undefined ? 'is gone, and nobody saw how' : `was ended by signal ${signal}`
+  return signal === undefined ? 'is gone, exit status unknown' : `was ended by signal ${signal}`
 }
 
-/** A process on record. It may have ended, and its pid may be somebody else's by now: compare `start`. */
-export interface Recorded {
-  readonly id: string
-  readonly pid: number
-  /** Clock ticks since boot. */
-  readonly start: number
-  /** Inode of the network namespace; 0 for a supervisor. */
-  readonly netns: number
+/** How a container or daemon ended, and what it wrote last. */
+export function lastWords(dir: string, id: string): string[] {
+  return [endingText(processStates(dir).find((state) => state.id === id) ?? {}), ...logTail(dir, id)]
 }
 
-const supervisorFile = /^\.supervisor-\d+$/
-
-function readRecord(dir: string, file: string, id: string): Recorded[] {
-  try {
-    const [pid = 0, start = 0, netns = 0] = readFileSync(join(dir, file), 'latin1').split(/\s+/).map(Number)
-    // Empty: the supervisor was killed between making the file and writing it, and the child's gate never opened.
-    return pid > 1 && start > 0 ? [{ id, pid, start, netns }] : []
-  } catch {
-    return []
-  }
-}
-
-/** Every container on record in `dir`; none when there is no such directory. */
-export function recordedProcesses(dir: string): Recorded[] {
-  const files = existsSync(dir) ? readdirSync(dir) : []
-  return files.filter((file) => file.endsWith('.pid') && !file.startsWith('.')).flatMap((file) => readRecord(dir, file, file.slice(0, -4)))
-}
-
-/** Every supervisor on record: one for each `up` that had something to start. */
-export function recordedSupervisors(dir: string): Recorded[] {
-  const files = existsSync(dir) ? readdirSync(dir) : []
-  return files.filter((file) => supervisorFile.test(file)).flatMap((file) => readRecord(dir, file, file))
-}
-
-/** Whether the process on record still runs: pid and start time are the kernel's. */
-export function isRunning(recorded: Recorded): boolean {
-  return findProcess(recorded.pid)?.start === recorded.start
-}
-
-/** How a container came to be. */
+/** How a container or daemon came to be. */
 export interface Started {
-  /** What it was started as, if that can still be read. */
-  readonly spec?: unknown
-  /** It was started in a namespace that has been deleted since, whoever has its name now. */
+  /** What it was started as, if that can still be read; of a daemon, with its files as they are now. */
+  readonly spec?: ProcessSpec
+  /** It was started in a namespace that has been deleted since, even if another has its name now. */
   readonly inDeletedNamespace: boolean
 }
 
-/** Tells of each container what it was started as; undefined when it was never started. */
-export function startedIn(dir: string): (process: { readonly id: string; readonly ns: string }) => Started | undefined {
-  const recorded = new Map(recordedProcesses(dir).map((each) => [each.id, each]))
-  return ({ id, ns }) => {
-    const found = recorded.get(id)
-    return found && { ...readSpec(dir, id), inDeletedNamespace: found.netns !== namedNamespace(ns) }
+/**
+ * Tells what each container or daemon was started as; undefined when it was never started. A daemon that has ended
+ * counts as never started: unlike a container, it is started again.
+ */
+export function startedIn(
+  dir: string,
+): (process: { readonly kind?: 'process' | 'daemon'; readonly id: string; readonly ns: string }) => Started | undefined {
+  return ({ kind, id, ns }) => {
+    const recorded = recordedProcess(dir, id)
+    if (recorded === undefined || (kind === 'daemon' && !isRunning(recorded))) return undefined
+    const spec = readSpec(dir, id)
+    return {
+      ...(spec && { spec: spec.kind === 'daemon' ? asItIs(dir, spec, recorded.pid) : spec }),
+      inDeletedNamespace: recorded.netns !== namedNamespace(ns),
+    }
   }
 }
 
-function readSpec(dir: string, id: string): { spec?: unknown } {
-  try {
-    return { spec: JSON.parse(readFileSync(join(dir, `${id}.spec`), 'utf8')) }
-  } catch {
-    return {}
-  }
+function asItIs(dir: string, spec: Daemon, pid: number): Daemon {
+  return { ...spec, files: readFiles(dir, spec), ...(looksReady(dir, spec, pid) === false ? { unready: true } : {}) }
 }
 
-/** The state of every container that was started in `dir`. */
+/** The state of every container and daemon that was started in `dir`. */
 export function processStates(dir: string): ProcessState[] {
   return recordedProcesses(dir).map((recorded) => {
     const { id, pid } = recorded
@@ -104,7 +81,7 @@ export function processStates(dir: string): ProcessState[] {
   })
 }
 
-/** Containers that run although the supervisor that started them has ended: nobody will see how they end. */
+/** Containers and daemons that run although the supervisor that started them has ended: how they end will not be recorded. */
 export function unsupervised(dir: string): string[] {
   const supervisors = new Set(recordedSupervisors(dir).flatMap((s) => (isRunning(s) ? [s.pid] : [])))
   return recordedProcesses(dir).flatMap((recorded) => {

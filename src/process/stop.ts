@@ -1,12 +1,12 @@
 /**
- * Ends containers, and whatever they left behind, and nothing else on the machine: a process is signalled only
+ * Ends containers and daemons, and whatever they left behind, and nothing else on the machine: a process is signalled only
  * when pid and start time (or its network namespace) say at that moment that it is one of ours.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findProcess, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
-import { isRunning, recordedProcesses, recordedSupervisors, type Recorded } from './states.ts'
+import { isRunning, recordedProcesses, recordedSupervisors, type Recorded } from './records.ts'
 
 /** Between SIGTERM and SIGKILL, in milliseconds. */
 const grace = 200
@@ -17,9 +17,9 @@ const patience = 10_000
 const pause = 10
 
 /**
- * Ends every container on record in `dir`, or those in `ids`: SIGTERM, 200 ms, SIGKILL. With a container go its
- * descendants and its session. Without `ids` the supervisors go too, and so all that containers left orphaned.
- * Forgets what it ended; logs stay. Doing it twice, or after a crash, is fine.
+ * Ends every container and daemon on record in `dir`, or those in `ids`: SIGTERM, 200 ms, SIGKILL. With each go its
+ * descendants and its session. Without `ids` the supervisors go too, and so all that was left orphaned.
+ * Forgets what it ended, and a daemon's files; logs stay. Doing it twice, or after a crash, is fine.
  *
  * @throws Error naming the pids that even SIGKILL did not end
  */
@@ -37,9 +37,10 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
     return { targets, left: [...targets, ...alive] }
   })
   // By name, not by what is on record: a supervisor that is killed may leave half a record.
-  const records = new Set(ids?.flatMap((id) => [`${id}.pid`, `${id}.exit`, `${id}.spec`]))
+  const records = new Set(ids?.flatMap((id) => ['pid', 'exit', 'spec', 'spec.new', 'd'].map((ending) => `${id}.${ending}`)))
   for (const file of existsSync(dir) ? readdirSync(dir) : []) {
-    if (ids === undefined ? /^\.supervisor-|\.(pid|exit|spec)$/.test(file) : records.has(file)) rmSync(join(dir, file), { force: true })
+    if (ids === undefined ? /^\.supervisor-|\.(pid|exit|spec|spec\.new|d)$/.test(file) : records.has(file))
+      rmSync(join(dir, file), { recursive: true, force: true })
   }
 }
 
@@ -48,7 +49,7 @@ function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void
   if (proc !== undefined && proc.start === recorded.start) signalProcess(proc, signal)
 }
 
-/** Signals what `look` finds until nothing is left: first politely, after the grace for good. */
+/** Signals what `look` finds until nothing is left: SIGTERM first, after the grace SIGKILL. */
 async function endAll(look: (elapsed: number) => { targets: readonly Proc[]; left: readonly { readonly pid: number }[] }): Promise<void> {
   const begun = performance.now()
   const asked = new Set<string>()
@@ -70,7 +71,7 @@ async function endAll(look: (elapsed: number) => { targets: readonly Proc[]; lef
 }
 
 /**
- * The containers that run, their sessions, their descendants, and those of the supervisors (not the supervisors).
+ * What is on record and runs, their sessions, their descendants, and those of the supervisors (not the supervisors).
  * A session outlives its leader and keeps the leader's pid from being given away; still, without the leader
  * its members must also be in the namespace on record.
  */
@@ -105,7 +106,7 @@ export function pidsInNamespaces(nsNames: readonly string[]): number[] {
 
 function members(nsNames: readonly string[]): Proc[] {
   const inodes = new Set(nsNames.map(namedNamespace).filter((inode) => inode !== undefined))
-  // Should a name ever stand for the machine's own namespace, nobody in it is ours.
+  // Should a name ever stand for the machine's own namespace, no process in it is ours.
   inodes.delete(networkNamespace(1) ?? 0)
   if (inodes.size === 0) return []
   const all = processes()
@@ -116,7 +117,7 @@ function members(nsNames: readonly string[]): Proc[] {
 
 /**
  * Ends those of `pids` that still are in one of these network namespaces: SIGTERM, 200 ms, SIGKILL.
- * Without `pids`: whoever is in them, also those that are started meanwhile.
+ * Without `pids`: all that are in them, also those that are started meanwhile.
  *
  * @throws Error naming the pids that even SIGKILL did not end
  */

@@ -1,19 +1,20 @@
 #!/usr/bin/perl
-# Starts the containers of a lab and stays until the last of them has ended.
+# Starts the containers and daemons of a lab and stays until the last of them has ended.
 #
 #   perl supervisor.pl DIRECTORY RESPONDER.PL
 #
-# A container is a process in the network namespace of its pod, with mount and UTS namespaces of its own.
-# One with a command becomes that command; one without stays a fork of this process and answers on its
-# ports (responder.pl), so that hundreds of them share the memory of one.
+# Each is a process in the network namespace of its node, with mount and UTS namespaces of its own. One with a
+# command becomes that command; one without stays a fork of this process and answers on its ports
+# (responder.pl), so that hundreds of them share the memory of one. One with a directory of its own, that is
+# a daemon, runs there, and what it writes and its log are for root alone.
 #
 # Order is what makes this safe to kill at any moment: every process is on record in DIRECTORY before it
 # can do anything. This one records itself before it is told what to start; a child waits at a gate until
 # it is recorded, and ends if the gate closes instead. Hence whoever ends this process first, and then
 # everything on record, has ended everything.
 #
-#   stdin   fields, each ended by NUL: COUNT, then a container: ID NETNS HOSTNAME POD, then three lists, each
-#           as its length and its items: PORT/PROTOCOL..., NAME=VALUE..., COMMAND...; at last "end"
+#   stdin   fields, each ended by NUL: COUNT, then for each: ID NETNS HOSTNAME POD DIRECTORY, then three lists,
+#           each as its length and its items: PORT/PROTOCOL..., NAME=VALUE..., COMMAND...; at last "end"
 #   stdout  pairs of fields, each ended by NUL: ID, and "" once it runs or why it does not. "" as ID stands for
 #           this process: "ready" to be told, and "done" when every ID has been reported
 #   files   .supervisor-PID, ID.pid: "PID START-TIME [NETNS-INODE]"; ID.log
@@ -79,7 +80,7 @@ sub read_specs {
   my $list = sub { my $count = $field->(); return $count, map { $field->() } 1 .. $count };
   my (@responders, @programs);
   for (1 .. $field->()) {
-    my @place = map { $field->() } 1 .. 4;
+    my @place = map { $field->() } 1 .. 5;
     my ($ports, $environment, $command) = map { [ $list->() ] } 1 .. 3;
     push @{ $command->[0] ? \@programs : \@responders }, join "\0", @place, @$ports, @$environment, @$command;
   }
@@ -90,7 +91,7 @@ sub read_specs {
 # One string a container until it is its turn: a child gets a copy of every page that holds a value we drop.
 sub parse_spec {
   my %spec;
-  (@spec{qw(id netns hostname pod)}, my @rest) = split /\0/, $_[0], -1;
+  (@spec{qw(id netns hostname pod directory)}, my @rest) = split /\0/, $_[0], -1;
   @spec{qw(ports environment command)} = map { [ splice @rest, 0, shift @rest ] } 1 .. 3;
   return \%spec;
 }
@@ -152,6 +153,7 @@ sub become {
   %starting = ();
   my $ready = eval {
     POSIX::setsid();
+    umask 077 if $spec->{directory} ne '/';
     open(STDOUT, '>>', "$dir/$spec->{id}.log") or die "$dir/$spec->{id}.log: $!\n";
     open(STDERR, '>&', \*STDOUT) or die "stderr: $!\n";
     my @command = @{ $spec->{command} };
@@ -181,6 +183,7 @@ sub enter {
 
 sub run {
   my ($spec, @command) = @_;
+  chdir $spec->{directory} or die "$spec->{directory}: $!\n";
   %ENV = map { split /=/, $_, 2 } @{ $spec->{environment} };
   { no warnings 'exec'; exec { $command[0] } @command }
   die "$command[0]: $!\n";
@@ -190,7 +193,7 @@ sub run {
 sub reap {
   my ($flags) = @_;
   while ((my $pid = waitpid(-1, $flags)) > 0) {
-    my $id = delete $running{$pid} // next;   # else an orphan of a container: nobody but us to bury it
+    my $id = delete $running{$pid} // next;   # else an orphan of a container or daemon
     my ($how, $number) = POSIX::WIFSIGNALED($?) ? ('signal', POSIX::WTERMSIG($?)) : ('code', POSIX::WEXITSTATUS($?));
     # The directory may be gone by now. Renamed, so that nobody reads half of it.
     eval { write_file("$dir/.$id.exit", "$pid $how $number " . time . "\n"); rename "$dir/.$id.exit", "$dir/$id.exit" };

@@ -44,6 +44,7 @@ export async function removeLab(lab: string, pool: NamespacePool): Promise<Remov
   await apply(batches, pool, {
     startProcesses: async () => [],
     stopProcesses: async () => {},
+    reloadDaemons: async () => [],
     onLeft: ({ stderr }) => (refused ??= stderr),
   })
   // One of them may have been deleted just now by another program; what counts is that none is left.

@@ -5,7 +5,7 @@
  *   /run/netlab/<lab>/journal.json   what may have been created; written BEFORE anything is
  *   /run/netlab/<lab>/applied.json   the lab and its kernel objects as last brought up and read back
  *   /run/netlab/<lab>/attempt.json   what a change of it that is under way, or was interrupted, asks for
- *   /run/netlab/<lab>/process/       containers: pids, exits, logs
+ *   /run/netlab/<lab>/process/       containers and daemons: pids, exits, logs, daemons' files
  *
  * A namespace the journal does not name is not ours and is never touched.
  */
@@ -99,11 +99,15 @@ function damageHint(lab: string, name: string): string {
   return `Its namespaces are called ${lab}.NODE (ip netns list). End what runs in them, delete them with ip netns delete, then rm -r ${labDir(lab)}`
 }
 
+/** Daemons' files may hold secrets: then the record of the objects is for root alone, as the files are. */
+const modeFor = (objects: readonly KernelObject[]): number => (objects.some((o) => o.kind === 'daemon') ? 0o600 : 0o644)
+
 /** Whole or not at all, even if the machine stops in between. */
-function write(lab: string, name: string, value: object): void {
+function write(lab: string, name: string, value: object, mode = 0o644): void {
   mkdirSync(labDir(lab), { recursive: true, mode: 0o755 })
   const path = join(labDir(lab), name)
-  writeFileSync(`${path}.new`, JSON.stringify(value))
+  rmSync(`${path}.new`, { force: true })
+  writeFileSync(`${path}.new`, JSON.stringify(value), { mode })
   renameSync(`${path}.new`, path)
 }
 
@@ -115,10 +119,10 @@ export function readJournal(lab: string): Journal | undefined {
 }
 export const writeJournal = (journal: Journal): void => write(journal.lab, 'journal.json', journal)
 export const readApplied = (lab: string): Applied | undefined => read<Applied>(lab, 'applied.json', isApplied)
-export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied)
+export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied, modeFor(applied.objects))
 
 export const readAttempt = (lab: string): Attempt | undefined => read<Attempt>(lab, 'attempt.json', isAttempt)
-export const writeAttempt = (attempt: Attempt): void => write(attempt.lab, 'attempt.json', attempt)
+export const writeAttempt = (attempt: Attempt): void => write(attempt.lab, 'attempt.json', attempt, modeFor(attempt.objects))
 export const endAttempt = (lab: string): void => rmSync(join(labDir(lab), 'attempt.json'), { force: true })
 /** Whether a change of this lab is under way or was left half done. */
 export const hasAttempt = (lab: string): boolean => existsSync(join(labDir(lab), 'attempt.json'))

@@ -14,10 +14,12 @@ import type { KernelObject } from '../kernel/objects.ts'
 import type { Dumps } from '../kernel/dumps/content.ts'
 import { namespaces, observe, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
-import { startedIn } from '../process/states.ts'
+import { reloadDaemons } from '../process/daemon.ts'
+import { lastWords, startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
+import { stillToLearn, untilLearned, withoutLearned } from './learning.ts'
 import {
   endAttempt,
   processDir,
@@ -32,7 +34,14 @@ import {
 import { baselineOf } from '../kernel/unmanaged/sysctl-baseline.ts'
 
 /** What happens next, for progress lines. */
-export type Phase = 'cleaning up' | 'reading' | 'applying' | 'reading back' | 'rolling back'
+export type Phase =
+  | 'cleaning up'
+  | 'reading'
+  | 'applying'
+  | 'waiting for daemons of'
+  | 'waiting for learned routes of'
+  | 'reading back'
+  | 'rolling back'
 
 export interface UpOptions {
   readonly signal?: AbortSignal
@@ -40,6 +49,8 @@ export interface UpOptions {
   readonly keep?: boolean
   readonly onPhase?: (phase: Phase) => void
   readonly onProgress?: (share: number) => void
+  /** How long daemons may take until they have brought about what they must, milliseconds. */
+  readonly patience?: number
   /** Told, before anything happens, what is about to change in a lab that runs already. */
   readonly onChanges?: (changes: readonly Change[]) => void
 }
@@ -54,6 +65,9 @@ export type UpResult =
 
 /** A change may take others along (an address its routes); more rounds than this mean that something fights us. */
 const ROUNDS = 3
+
+/** How long routes may take until they are learned, milliseconds. */
+const LEARNING = 30_000
 
 type Already = NonNullable<ObserveOptions['already']>
 type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | { readonly drift: Drift }
@@ -81,6 +95,8 @@ export class Session {
     signal?: AbortSignal,
   ): Promise<Converged> {
     const dir = processDir(this.#lab)
+    const rollsBack = signal === undefined && this.#options.signal !== undefined
+    const { onPhase, onProgress } = this.#options
     let current = owned
     let all: readonly Change[] | undefined
     for (let round = 1; ; round++) {
@@ -88,12 +104,13 @@ export class Session {
       all ??= changes
       const already = new Map<string, Partial<Dumps>>()
       if (changes.length > 0) {
-        this.#options.onPhase?.(signal || !this.#options.signal ? 'applying' : 'rolling back')
+        onPhase?.(rollsBack ? 'rolling back' : 'applying')
         const options: ApplyOptions = {
           ...(signal ? { signal } : {}),
-          ...(this.#options.onProgress ? { onProgress: this.#options.onProgress } : {}),
+          ...(onProgress ? { onProgress } : {}),
           startProcesses: async (list) => {
-            const failures = await startProcesses(dir, list, signal)
+            if (list.some((o) => o.kind === 'daemon')) onPhase?.('waiting for daemons of')
+            const failures = await startProcesses(dir, list, { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) })
             // What never ran must not be taken, later on, for what ran and has ended.
             if (failures.length > 0)
               await stopProcesses(
@@ -107,6 +124,7 @@ export class Session {
               dir,
               list.map((p) => p.id),
             ),
+          reloadDaemons: (list) => reloadDaemons(dir, list, signal),
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
           ...(current.length === 0
             ? {
@@ -118,18 +136,45 @@ export class Session {
         const failure = await apply(render(changes), this.#pool, options)
         if (failure) return { failure }
       }
-      this.#options.onPhase?.('reading back')
-      const observed = await this.observe([...applied, ...desired], already)
+      onPhase?.('reading back')
+      let observed = await this.observe([...applied, ...desired], already)
+      let now = compare(applied, desired, observed)
+      const awaited = rollsBack ? [] : stillToLearn(now)
+      if (awaited.length > 0) {
+        onPhase?.('waiting for learned routes of')
+        await untilLearned(awaited, desired, {
+          observe: (hints) => this.observe(hints),
+          patience: this.#options.patience ?? LEARNING,
+          ...(signal ? { signal } : {}),
+          ...(onProgress ? { onProgress } : {}),
+        })
+        observed = await this.observe([...applied, ...desired])
+        now = compare(applied, desired, observed)
+      }
       // A user who pressed Ctrl-C meanwhile was told that it is undone.
       signal?.throwIfAborted()
-      const now = drift(desired, observed)
-      const known = new Set(applied.map(keyOf))
-      const leftover = now.unexpected.filter((o) => known.has(keyOf(o)) && !kindOf(o).builtin?.(o))
-      if (now.missing.length + now.changed.length + leftover.length === 0) return { changes: all }
-      if (round === ROUNDS) return { drift: { ...now, unexpected: leftover } }
+      // On the way back daemons get no time: status shows what they have not brought about.
+      if (rollsBack) now = withoutLearned(now)
+      if (now.missing.length + now.changed.length + now.unexpected.length === 0) return { changes: all }
+      if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now)
       current = ownedOf(observed, applied, desired)
     }
   }
+
+  /** What is wrong in the end. Of a daemon that does not keep running, what it said: a rollback removes its log. */
+  #diverged(now: Drift): Converged {
+    const object = now.missing.find((o) => o.kind === 'daemon')
+    if (object?.kind !== 'daemon') return { drift: now }
+    const command = `start ${object.command.join(' ')} (in ${object.ns})`
+    return { failure: { object, command, stderr: lastWords(processDir(this.#lab), object.id).join('\n') } }
+  }
+}
+
+/** Compares, and counts as unexpected only what the lab itself asked for before. */
+function compare(applied: readonly KernelObject[], desired: readonly KernelObject[], observed: readonly KernelObject[]): Drift {
+  const now = drift(desired, observed)
+  const known = new Set(applied.map(keyOf))
+  return { ...now, unexpected: now.unexpected.filter((o) => known.has(keyOf(o)) && !kindOf(o).builtin?.(o)) }
 }
 
 /** What of the observed state is this lab's business: declared now or by the file before. */

@@ -109,7 +109,7 @@ const OBJECTS: readonly KernelObject[] = [
 ]
 
 const pool = new NamespacePool()
-const noProcesses = { startProcesses: async () => [], stopProcesses: async () => {} }
+const noProcesses = { startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
 
 async function turn(from: readonly KernelObject[], to: readonly KernelObject[]): Promise<void> {
   const failure = await apply(render(diff(from, to)), pool, noProcesses)

@@ -12,15 +12,11 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readLog } from '../../src/process/logs.ts'
 import { shellLines, shellPrelude } from '../../src/process/shell.ts'
-import {
-  endProcesses,
-  pidsInNamespaces,
-  processStates,
-  programs,
-  startProcesses,
-  stopProcesses,
-  type ProcessSpec,
-} from '../../src/process/start.ts'
+import type { ContainerSpec } from '../../src/process/spec.ts'
+import { startProcesses } from '../../src/process/start.ts'
+import { processStates } from '../../src/process/states.ts'
+import { endProcesses, pidsInNamespaces, stopProcesses } from '../../src/process/stop.ts'
+import { programs } from '../../src/process/supervisor.ts'
 
 const skip =
   process.getuid?.() !== 0
@@ -94,7 +90,7 @@ while (%s) {
 }
 print "$good\n";`
 
-const responder = (id: string, ns: string, ...listen: [number, 'TCP' | 'UDP' | 'SCTP'][]): ProcessSpec => ({
+const responder = (id: string, ns: string, ...listen: [number, 'TCP' | 'UDP' | 'SCTP'][]): ContainerSpec => ({
   id,
   ns,
   hostname: id,
@@ -102,7 +98,7 @@ const responder = (id: string, ns: string, ...listen: [number, 'TCP' | 'UDP' | '
   container: 'main',
   listen: listen.map(([port, protocol]) => ({ port, protocol })),
 })
-const command = (id: string, ns: string, ...words: string[]): ProcessSpec => ({
+const command = (id: string, ns: string, ...words: string[]): ContainerSpec => ({
   id,
   ns,
   hostname: id,
@@ -536,7 +532,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     const specs = Array.from({ length: 40 }, (_, n) => responder(`r${n}`, a, [1000 + n, 'TCP']))
     for (const delay of [0, 15, 30, 45]) {
       const abort = new AbortController()
-      const started = startProcesses(dir, specs, abort.signal)
+      const started = startProcesses(dir, specs, { signal: abort.signal })
       setTimeout(() => abort.abort(new Error('interrupted')), delay)
       const outcome = await started.catch((error: unknown) => error)
       if (!Array.isArray(outcome)) assert.equal((outcome as Error).message, 'interrupted')
@@ -547,7 +543,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
   })
 
   test('the starter dies before it said what to start: nothing runs', async () => {
-    const unfinished = ['1', 'x', a, 'x', 'x', '0', '0', '1', 'true', ''].join('\0') // "end" is missing
+    const unfinished = ['1', 'x', a, 'x', 'x', '/', '0', '0', '1', 'true', ''].join('\0') // "end" is missing
     const words = JSON.stringify([programs.supervisor, dir, programs.responder])
     const source = `import { spawn } from 'node:child_process'
       const child = spawn('perl', ${words}, { detached: true, stdio: ['pipe', 'pipe', 'inherit'] })

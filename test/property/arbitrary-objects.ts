@@ -19,7 +19,10 @@ const record = <T>(fields: { [K in keyof T]-?: fc.Arbitrary<T[K] | undefined> })
     .map((o) => Object.fromEntries(Object.entries(o as object).filter(([, v]) => v !== undefined)) as T)
 
 type Of<K extends KernelObject['kind']> = Extract<KernelObject, { readonly kind: K }>
-type Fields<O> = Omit<O, 'from' | 'note' | 'nonDefault' | 'down' | 'dead' | 'qualifier' | 'policy' | 'inDeletedNamespace'>
+type Fields<O> = Omit<
+  O,
+  'from' | 'note' | 'nonDefault' | 'down' | 'dead' | 'qualifier' | 'protocol' | 'policy' | 'inDeletedNamespace' | 'pending' | 'unready'
+>
 const is = <const T extends string>(word: T): fc.Arbitrary<T> => fc.constant(word)
 
 /** A device of each type. */
@@ -110,6 +113,32 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     name: fc.constantFrom('web', 'db'),
     type: fc.constantFrom('hash:ip', 'hash:net', 'hash:ip,port'),
     members: fc.uniqueArray(ip, { maxLength: 3 }).map((list) => list.toSorted()),
+  }),
+  daemon: record<Fields<Of<'daemon'>>>({
+    kind: is('daemon'),
+    ns,
+    id: fc.constantFrom('a.bird', 'a.dnsmasq'),
+    hostname: is('a'),
+    node: is('a'),
+    program: is('bird'),
+    command: fc.constantFrom(['bird', '-f'], ['bird', '-f', '-d']),
+    files: fc.array(fc.constant({ path: 'bird.conf', content: 'x' }), { maxLength: 1 }),
+    ready: fc.constantFrom({ socket: 'bird.ctl' }, { tcp: 179 }),
+    reload: optional(fc.constantFrom({ signal: 'SIGHUP' as const }, { command: ['birdc', 'configure'] })),
+    owns: optional(fc.constant([{ device: 'tun0' }, { routes: 'bird' }])),
+    capabilities: optional(fc.constant(['net_admin'])),
+  }),
+  learned: record<Omit<Of<'learned'>, 'from' | 'note' | 'nonDefault'>>({
+    kind: is('learned'),
+    ns,
+    family,
+    dst: fc.constantFrom('10.1.0.0/24', '10.2.0.0/24'),
+    table: optional(number),
+    via: optional(ip),
+    dev: optional(dev),
+    protocol: is('bird'),
+    daemon: is('a.bird'),
+    by: is('bird on a'),
   }),
   process: record<Fields<Of<'process'>>>({
     kind: is('process'),

@@ -1,9 +1,11 @@
 /** Every kind of kernel object. A new one: its file, and a line here. */
 import { address } from './address.ts'
 import { chain } from './chain.ts'
+import { daemon } from './daemon.ts'
 import { fdb } from './fdb.ts'
 import { ipset } from './ipset.ts'
 import type { Change as ChangeOf, ObjectKind, Place, Stage } from './kind.ts'
+import { learned } from './learned.ts'
 import { link } from './link.ts'
 import { neighbour } from './neighbour.ts'
 import { netns } from './netns.ts'
@@ -13,7 +15,7 @@ import { rule } from './rule.ts'
 import { sysctl } from './sysctl.ts'
 import { veth } from './veth.ts'
 
-export const KINDS = [netns, veth, link, address, route, rule, neighbour, fdb, sysctl, chain, ipset, process] as const
+export const KINDS = [netns, veth, link, address, route, rule, neighbour, fdb, sysctl, chain, ipset, daemon, learned, process] as const
 
 type ObjectOf<K> = K extends ObjectKind<infer O, string> ? O : never
 /** Anything the kernel must hold. */

@@ -41,6 +41,10 @@ export enum Stage {
   Settle,
   /** What goes away only when nothing refers to it any more: sets that rules matched. */
   Cleanup,
+  /** Programs that change the network by themselves. */
+  Daemons,
+  /** What daemons bring about: waited for, never made. */
+  Learned,
   /** Containers. */
   Processes,
 }
@@ -84,7 +88,7 @@ export interface Atomic<O> {
   standIn?(o: O): string
 }
 
-/** What is on record of a container that was started; undefined when it never was. */
+/** What is on record of a container that was started, or a daemon that runs; undefined when there is none. */
 export type Started = (
   process: Common & { readonly id: string },
 ) => { readonly spec?: unknown; readonly inDeletedNamespace: boolean } | undefined
@@ -108,6 +112,18 @@ export interface Reader<O> {
   finish?(context: ReadContext): readonly O[] | Promise<readonly O[]>
 }
 
+/** What is looked at of an object whose kind is not known. */
+export interface AnyObject extends Common {
+  readonly kind: string
+  readonly name?: string
+  readonly dev?: string
+  readonly chain?: string
+  readonly family?: number
+  readonly dst?: string
+  readonly table?: number | string
+  readonly protocol?: string
+}
+
 /** @typeParam F names of the features it needs of a kernel */
 export interface ObjectKind<O extends Common & { readonly kind: string }, F extends string = never> {
   readonly kind: O['kind']
@@ -122,6 +138,8 @@ export interface ObjectKind<O extends Common & { readonly kind: string }, F exte
   device?(o: O): string | undefined
   /** The namespace it reaches into beyond its own: it goes when either goes, and by itself when both do. */
   reaches?(o: O): string
+  /** Never made, but waited for: a daemon brings it about. */
+  readonly awaited?: true
   /** Never goes by itself: it is deleted by name even where its namespace goes. */
   readonly outlives?: true
   /** Whether it is there without being asked for and cannot be taken away, only left as it is. */
@@ -140,6 +158,10 @@ export interface ObjectKind<O extends Common & { readonly kind: string }, F exte
   readonly features?: readonly FeatureDefinition<F>[]
   /** What a difference in a field means, where it is more than one value in place of another. */
   explain?(field: string, observed: O): readonly string[] | undefined
+  /** What to tell of an object that is missing, beyond that it is. */
+  absence?(o: O): readonly string[]
+  /** Whether an object that was not asked for is this one's doing. */
+  owns?(o: O, other: AnyObject): boolean
   /** What to tell of an object that was not asked for, beyond that it is there. */
   details?(o: O): readonly string[]
 }

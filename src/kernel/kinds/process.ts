@@ -1,4 +1,4 @@
-import { Stage, type Common, type ObjectKind } from './kind.ts'
+import { Stage, type Common, type ObjectKind, type Reader } from './kind.ts'
 
 /** A container: a process in a pod's namespaces, started with the lab and ended with it. */
 export interface Process extends Common {
@@ -18,6 +18,28 @@ export interface Process extends Common {
   readonly inDeletedNamespace?: true
 }
 
+/** What containers and daemons have in common: something starts them, and keeps a record of it. */
+interface Recorded extends Common {
+  readonly id: string
+  readonly inDeletedNamespace?: true
+}
+
+/** Processes cannot be asked what they were started as: that is on record, and else what was asked for. */
+export const fromRecords = <O extends Recorded>(asked: readonly O[]): Reader<O> => ({
+  finish: ({ started }) =>
+    [...new Map(asked.toReversed().map((o) => [o.id, o])).values()].flatMap((o): O[] => {
+      const record = started?.(o)
+      if (!record) return []
+      const { from: _from, note: _note, ...spec } = (record.spec ?? o) as O
+      return [{ ...spec, ...(record.inDeletedNamespace ? { inDeletedNamespace: true } : {}) } as O]
+    }),
+})
+
+/** A command in one line, for messages. */
+export const commandLine = (command: readonly string[]): string => command.join(' ').replaceAll(/\s+/g, ' ')
+
+export const inDeletedNamespace = 'it was started in a namespace that has been deleted since'
+
 export const process: ObjectKind<Process> = {
   kind: 'process',
   key: (o) => `process ${o.id}`,
@@ -25,23 +47,15 @@ export const process: ObjectKind<Process> = {
   stage: () => Stage.Processes,
   outlives: true,
   replaceable: () => false,
+  reader: fromRecords,
   // Its line is for messages: what starts it is the object itself.
-  reader: (asked) => ({
-    finish: ({ started }) =>
-      [...new Map(asked.toReversed().map((o) => [o.id, o])).values()].flatMap((o): Process[] => {
-        const record = started?.(o)
-        if (!record) return []
-        const { from: _from, note: _note, ...spec } = (record.spec ?? o) as Process
-        return [{ ...spec, ...(record.inDeletedNamespace ? { inDeletedNamespace: true } : {}) }]
-      }),
-  }),
   render: ({ action, object: o }) => [
     {
       ns: o.ns,
       tool: 'process',
       stage: Stage.Processes,
-      text: `${action === 'delete' ? 'stop' : 'start'} ${o.command?.join(' ').replaceAll(/\s+/g, ' ') ?? 'the built-in responder'}`,
+      text: `${action === 'delete' ? 'stop' : 'start'} ${o.command ? commandLine(o.command) : 'the built-in responder'}`,
     },
   ],
-  explain: (field) => (field === 'inDeletedNamespace' ? ['it was started in a namespace that has been deleted since'] : undefined),
+  explain: (field) => (field === 'inDeletedNamespace' ? [inDeletedNamespace] : undefined),
 }

@@ -17,6 +17,8 @@ export interface Route extends Common {
   /** The next hop is on the link although no address says so. */
   readonly onlink?: boolean
   readonly src?: string
+  /** Only ever observed: what made it, in the words of iproute2, unless that was a command: `bird`. */
+  readonly protocol?: string
   /** Routing table; absent: main. */
   readonly table?: number
 }
@@ -30,6 +32,9 @@ export const tableNumber = (table: string): number => TABLE_NUMBERS[table] ?? Nu
 
 /** What the kernel gives a route that names no metric: an IPv4 route none, an IPv6 route IP6_RT_PRIO_USER. */
 const DEFAULT_METRIC: Readonly<Record<Family, number>> = { 4: 0, 6: 1024 }
+
+/** Protocols of routes that were added by a command, or that the kernel has by itself. */
+const BY_COMMAND: ReadonlySet<string> = new Set(['boot', 'static', 'kernel'])
 
 /** Routes that were asked for; those the kernel derives from addresses are left out. */
 export function routeObjects(ns: string, routes: readonly IpRoute[], links?: readonly IpLink[]): Route[] {
@@ -60,6 +65,7 @@ export function routeObjects(ns: string, routes: readonly IpRoute[], links?: rea
         ...(gateway === undefined ? {} : { via: gateway }),
         ...(r.dev === undefined || special ? {} : { dev: r.dev }),
         ...(r.flags?.includes('onlink') ? { onlink: true } : {}),
+        ...(r.protocol === undefined || BY_COMMAND.has(r.protocol) ? {} : { protocol: r.protocol }),
         ...(r.prefsrc === undefined ? {} : { src: r.prefsrc }),
         ...(r.table === undefined || r.table === 'main' ? {} : { table: tableNumber(r.table) }),
         ...withNonDefault(nonDefault),

@@ -28,10 +28,10 @@ const unexpected = (ns: string, object: string, details: readonly string[] = [])
 
 const isManaged = (link: IpLink): boolean => KINDS.some((k) => (k as unknown as ObjectKind<KernelObject, string>).shows?.(link))
 
-/** Devices of types that netlab does not make, and programs on devices. */
-export function unmanagedDevices(ns: string, links: readonly IpLink[]): UnmanagedObject[] {
+/** Devices of types that netlab does not make, and programs on devices. @param expected names of devices that are asked for */
+export function unmanagedDevices(ns: string, links: readonly IpLink[], expected: ReadonlySet<string> = new Set()): UnmanagedObject[] {
   return links.flatMap((link): UnmanagedObject[] => {
-    const isKnown = isManaged(link) || isAutomatic(link.ifname) || AUTOMATIC.test(link.ifname)
+    const isKnown = expected.has(link.ifname) || isManaged(link) || isAutomatic(link.ifname) || AUTOMATIC.test(link.ifname)
     return [
       ...(isKnown ? [] : [unexpected(ns, `${link.linkinfo?.info_kind ?? 'unknown'} device ${link.ifname}`)]),
       ...(link.xdp ? [unexpected(ns, `XDP program on ${link.ifname}`)] : []),

@@ -20,6 +20,7 @@ import { watchedSettings, type SysctlBaseline, type WatchedSettings } from './sy
 /** What is known beforehand of a namespace. */
 interface Site {
   readonly watched: WatchedSettings
+  readonly devices: ReadonlySet<string>
   readonly hasBridge: boolean
   /** Families whose chains are asked for. */
   readonly chains: ReadonlySet<4 | 6>
@@ -44,9 +45,11 @@ export class Survey {
     }
     for (const [ns, objects] of byNs) {
       const own = objects.filter((o) => o.ns === ns)
-      const devices = objects.flatMap((o) => providedBy(o)).filter((place) => place.startsWith(`${ns} `))
+      const places = objects.flatMap((o) => providedBy(o)).filter((place) => place.startsWith(`${ns} `))
+      const devices = new Set(places.map((place) => place.slice(ns.length + 1)))
       this.#sites.set(ns, {
-        watched: watchedSettings(own, new Set(devices.map((place) => place.slice(ns.length + 1))), baseline),
+        watched: watchedSettings(own, devices, baseline),
+        devices,
         hasBridge: own.some((o) => o.kind === 'link' && o.type === 'bridge'),
         chains: new Set(own.flatMap((o) => (o.kind === 'chain' ? [o.family] : []))),
       })
@@ -77,7 +80,7 @@ export class Survey {
     const site = this.#sites.get(ns)
     if (!site || !state) return
     this.found.push(
-      ...unmanagedDevices(ns, links),
+      ...unmanagedDevices(ns, links, site.devices),
       ...unmanagedNeighbours(ns, noarp, proxied),
       ...unmanagedState(ns, state, links),
       // Where the older iptables is the one in use, its chains are read as objects.

@@ -36,11 +36,19 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
   })
 }
 
-/** @param file what the lab was made from, for `file:line` */
-export function driftFindings({ missing, changed, unexpected }: Drift, file: string): Finding[] {
+/**
+ * @param file what the lab was made from, for `file:line`
+ * @param ended how a daemon that does not run ended, and what it said
+ */
+export function driftFindings({ missing, changed, unexpected }: Drift, file: string, ended: (id: string) => readonly string[]): Finding[] {
+  const absence = (o: KernelObject): readonly string[] => {
+    if (o.kind !== 'daemon') return kindOf(o).absence?.(o) ?? []
+    const [how = '', ...said] = ended(o.id)
+    return [`is not running: ${how}`, ...said]
+  }
   const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {})
   return [
-    ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: [], ...source(o), repair: true })),
+    ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: absence(o), ...source(o), repair: true })),
     ...changed.map(({ object, observed, fields }): Finding => ({
       state: 'changed',
       object: describe(object),

@@ -1,5 +1,6 @@
 /** `netlab inspect --json`: the documented shape of a lab. */
 import { podMTU } from '../../backends/index.ts'
+import type { Daemon, KernelObject } from '../../kernel/objects.ts'
 import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
 import { policiesOf } from '../../lab/policy/policies.ts'
 import type { Service } from '../../lab/services/service.ts'
@@ -67,7 +68,17 @@ function serviceDocument(s: Service): object {
 /** The lab's pods can have several MTUs when links differ; the smallest is the one every pod can rely on. */
 const smallestPodMTU = (lab: Lab): number => Math.min(...lab.hosts.map((h) => podMTU(lab, h)))
 
-export function labDocument(lab: Lab): object {
+const daemonDocument = ({ id, node, ns, program, command, files, owns }: Daemon): object => ({
+  id,
+  node,
+  netns: ns,
+  program,
+  command,
+  files: files.map((file) => file.path),
+  owns: owns ?? [],
+})
+
+export function labDocument(lab: Lab, objects: readonly KernelObject[]): object {
   return {
     lab: lab.name,
     file: lab.file,
@@ -78,6 +89,7 @@ export function labDocument(lab: Lab): object {
     serviceCIDR: one(lab.serviceCIDRs),
     nodes: nodesOf(lab).map((n) => nodeDocument(n, lab)),
     services: lab.services.map(serviceDocument),
+    daemons: objects.flatMap((o) => (o.kind === 'daemon' ? [daemonDocument(o)] : [])),
     policies: policiesOf(lab).map((p) => ({ name: p.name, namespace: p.namespace, selects: [...p.selected.pods].map((pod) => pod.key) })),
   }
 }

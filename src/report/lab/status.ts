@@ -3,6 +3,12 @@ import type { ChalkInstance } from 'chalk'
 import type { Finding } from './drift.ts'
 import { table } from '../formats/table.ts'
 
+/** A container or daemon. */
+interface Running {
+  readonly state: string
+  readonly stopped?: true
+}
+
 /** What a reading of a lab came to. */
 export interface Health {
   readonly lab: string
@@ -12,7 +18,8 @@ export interface Health {
   /** Number of kernel objects compared. */
   readonly checked: number
   readonly findings: readonly Finding[]
-  readonly containers: readonly { readonly state: string; readonly stopped?: true }[]
+  readonly containers: readonly Running[]
+  readonly daemons: readonly Running[]
 }
 
 /** A container that ended well did what it was there for. */
@@ -32,14 +39,15 @@ function* advice({ findings, file, halfDone }: Health): Generator<string> {
     yield '\nnetlab does not restore settings it did not make; undo them by hand.\n'
   if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was not added by netlab, which leaves it alone.\n'
   if (some('exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
-  if (some('stopped')) yield '\nA stopped container goes on with kill -CONT PID.\n'
+  if (some('stopped')) yield '\nA stopped container or daemon goes on with kill -CONT PID.\n'
 }
 
 /** The whole block: verdict, table of findings, what to do. */
 export function statusText(health: Health, chalk: ChalkInstance): string {
-  const { lab, checked, findings, containers } = health
-  const running = containers.filter((c) => c.state === 'running' && !c.stopped).length
-  const head = `${checked} kernel objects read back${containers.length > 0 ? `, ${running} of ${containers.length} containers running` : ''}`
+  const { lab, checked, findings, containers, daemons } = health
+  const running = (word: string, list: readonly Running[]): string =>
+    list.length > 0 ? `, ${list.filter((c) => c.state === 'running' && !c.stopped).length} of ${list.length} ${word} running` : ''
+  const head = `${checked} kernel objects read back${running('containers', containers)}${running('daemons', daemons)}`
   const color = { missing: chalk.red, changed: chalk.yellow, unexpected: chalk.magenta, exited: chalk.dim, stopped: chalk.yellow }
   const rows = findings.flatMap((f) => {
     const { length } = f.details

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { containers } from '../../compile/containers.ts'
 import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
 import type { Lab, Pod } from '../../lab/lab.ts'
+import { portsIn } from '../../process/readiness.ts'
 import { endingText, processStates } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
 
@@ -27,21 +28,9 @@ const GRACE = 2500
 const EVERY = 100
 
 const FILES = ['tcp', 'tcp6', 'udp', 'udp6'] as const
-/** States of sockets in /proc/net (include/net/tcp_states.h): TCP listens; UDP is bound, and connected to nobody. */
-const LISTENS = { tcp: '0A', udp: '07' } as const
-
-/** Ports that somebody listens on (`80/tcp`), from the texts of /proc/net/tcp, tcp6, udp and udp6 (proc(5)). */
+/** Ports in use (`80/tcp`), from the texts of /proc/net/tcp, tcp6, udp and udp6. */
 export function listenedOn(texts: readonly string[]): Set<string> {
-  return new Set(
-    texts.flatMap((text, i) => {
-      const kind = FILES[i]!.startsWith('tcp') ? 'tcp' : 'udp'
-      const [, ...lines] = text === ABSENT ? [] : text.trimEnd().split('\n')
-      return lines.flatMap((line) => {
-        const [, local = '', , state] = line.trim().split(/\s+/)
-        return state === LISTENS[kind] ? [`${Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)}/${kind}`] : []
-      })
-    }),
-  )
+  return new Set(texts.flatMap((text, i) => (text === ABSENT ? [] : portsIn(text, FILES[i]!.startsWith('tcp') ? 'tcp' : 'udp'))))
 }
 
 const statesIn = (lab: Lab): ContainerState[] =>

@@ -7,7 +7,7 @@ import type { IpLink } from '../../kernel/dumps/content.ts'
 import { jsonLines } from '../../kernel/dumps/take.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { networkNamespace, namedNamespace } from '../../process/proc.ts'
-import { isRunning, recordedProcesses } from '../../process/states.ts'
+import { isRunning, recordedProcesses } from '../../process/records.ts'
 import { processDir } from '../../state/store.ts'
 import type { ContainerState } from './containers.ts'
 

@@ -16,7 +16,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lab'],
   ['attach', 'backends', 'services', 'policy'],
   ['compile'],
-  ['kernel', 'process'],
+  ['kernel'],
+  ['process'],
   ['state'],
   ['capture'],
   ['trace'],
@@ -35,8 +36,6 @@ const below = (stage: string): string[] => {
 /** Single files that may do more, and why. */
 const EXCEPT: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['cli/program.ts'],
-  // One way to quote a word for a shell.
-  'process/shell.ts': ['kernel/script.ts'],
 }
 
 const isOurs = (target: string): boolean => target.endsWith('.ts')
@@ -105,7 +104,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
     [
       ['netns/namespace-pool.ts', 'workers that enter namespaces'],
       ['kernel/features/probe.ts', 'tries what the kernel can do'],
-      ['process/', 'containers'],
+      ['process/', 'containers and daemons'],
       ['trace/collect/helper.ts', 'probes and captures inside namespaces'],
       ['capture/tap.ts', 'listens inside namespaces'],
       ['cli/commands/nodes/exec.ts', 'runs what the user asks for'],
@@ -119,7 +118,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
       ['topology/kubernetes/manifest-files.ts', 'which manifests it means'],
       ['kernel/observe.ts', 'which namespaces there are'],
       ['kernel/features/probe.ts', 'which programs there are'],
-      ['process/', 'records and logs of containers'],
+      ['process/', 'files, records and logs of containers and daemons'],
       ['state/', 'journals'],
       ['trace/collect/gather.ts', 'what the kernel tells through files'],
       ['verify/probing/machine.ts', 'what the kernel tells through files'],

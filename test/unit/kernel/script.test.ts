@@ -7,15 +7,16 @@ import type { KernelObject, Process } from '../../../src/kernel/objects.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { quote, script, type ContainerScript } from '../../../src/kernel/script.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
-import { shellLines, shellPrelude } from '../../../src/process/shell.ts'
+import { shellLines, shellPrelude, shellTools } from '../../../src/process/shell.ts'
 import { readTopology } from '../../../src/topology/load.ts'
 import { compiled, modules } from '../lab/fixture.ts'
 
 const containers = (objects: readonly KernelObject[]): ContainerScript => ({
   prelude: () => shellPrelude(objects.filter((o): o is Process => o.kind === 'process')),
+  tools: shellTools(objects.filter((o): o is Process => o.kind === 'process')),
   lines: (o) => shellLines(o as Process, '/tmp/logs'),
 })
-const none: ContainerScript = { prelude: () => 'prelude', lines: () => [] }
+const none: ContainerScript = { prelude: () => 'prelude', tools: [], lines: () => [] }
 const text = (objects: readonly KernelObject[], header: string[] = []): string =>
   [...script(render(diff([], objects)), header, containers(objects))].join('')
 

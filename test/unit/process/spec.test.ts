@@ -1,8 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { complaint, environment, fieldReader, frame, hostname, portArguments, type ProcessSpec } from '../../../src/process/spec.ts'
+import type { Daemon } from '../../../src/kernel/objects.ts'
+import {
+  commandOf,
+  complaint,
+  environment,
+  fieldReader,
+  frame,
+  hostname,
+  portArguments,
+  launchOf,
+  type ContainerSpec,
+} from '../../../src/process/spec.ts'
 
-const spec: ProcessSpec = {
+const spec: ContainerSpec = {
   id: 'shop.cart.http',
   ns: 'demo.shop.cart',
   hostname: 'cart',
@@ -44,6 +55,50 @@ test('ports are written as the responder reads them', () => {
   expect(portArguments(spec)).toEqual(['8080/tcp', '53/udp'])
 })
 
+describe('daemons', () => {
+  const daemon: Daemon = {
+    kind: 'daemon',
+    ns: 'demo.node-1',
+    id: 'node-1.bird',
+    hostname: 'node-1',
+    node: 'node-1',
+    program: 'bird',
+    command: ['bird', '-f'],
+    files: [{ path: 'conf/bird.conf', content: '' }],
+    ready: { tcp: 179 },
+  }
+
+  test('run in a directory of their own, with little environment', () => {
+    expect(launchOf(daemon, '/records', { PATH: '/bin', POD_NAME: 'x' })).toEqual({
+      id: 'node-1.bird',
+      ns: 'demo.node-1',
+      hostname: 'node-1',
+      pod: 'node-1',
+      directory: '/records/node-1.bird.d',
+      ports: [],
+      environment: { PATH: '/bin', HOSTNAME: 'node-1' },
+      command: ['bird', '-f'],
+    })
+  })
+
+  test('keep the capabilities they need and no other', () => {
+    expect(commandOf({ ...daemon, capabilities: ['net_admin'] })).toEqual([
+      'setpriv',
+      '--bounding-set=-all,+net_admin',
+      '--no-new-privs',
+      '--',
+      'bird',
+      '-f',
+    ])
+    expect(commandOf({ ...daemon, capabilities: [] })[1]).toBe('--bounding-set=-all')
+  })
+
+  test.each(['/etc/passwd', '../x', 'a//b', '.pid', ''])('%j as a path of a file is a bug', (path) => {
+    expect(() => complaint({ ...daemon, files: [{ path, content: '' }] })).toThrow(TypeError)
+    expect(complaint(daemon)).toBeUndefined()
+  })
+})
+
 describe('complaints', () => {
   test.each([
     [{ command: [] }, 'the command is empty'],
@@ -68,7 +123,7 @@ test('what is framed is read back, wherever the bytes are cut', () => {
   const word = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', ''))
   fc.assert(
     fc.property(fc.array(word, { minLength: 1 }), fc.infiniteStream(fc.nat(7)), (command, cuts) => {
-      const bytes = Buffer.from(frame([{ ...spec, command }], { PATH: '/bin' }))
+      const bytes = Buffer.from(frame([launchOf({ ...spec, command }, '/records', { PATH: '/bin' })]))
       const fields: string[] = []
       const read = fieldReader((field) => fields.push(field))
       for (let at = 0; at < bytes.length;) {
@@ -83,6 +138,7 @@ test('what is framed is read back, wherever the bytes are cut', () => {
         'demo.shop.cart',
         'cart',
         'shop/cart',
+        '/',
         '2',
         '8080/tcp',
         '53/udp',

@@ -11,6 +11,7 @@ const health = (...findings: Finding[]): Health => ({
   checked: 7,
   findings,
   containers: [],
+  daemons: [],
 })
 const finding = (state: Finding['state'], more: Partial<Finding> = {}): Finding => ({ state, object: 'route x', details: [], ...more })
 const text = (h: Health): string => statusText(h, new Chalk({ level: 0 }))

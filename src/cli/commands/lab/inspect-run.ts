@@ -6,11 +6,11 @@ import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/te
 import { callName, theLab } from '../../labs.ts'
 
 export async function inspect(name: string | undefined, options: { readonly json?: true }): Promise<void> {
-  const { lab } = theLab(name)
-  if (options.json) return writeJson(labDocument(lab))
+  const { lab, objects } = theLab(name)
+  if (options.json) return writeJson(labDocument(lab, objects))
   const chalk = chalkFor(process.stdout)
   const color = paint(chalk)
-  const document = labDocument(lab) as Record<string, unknown>
+  const document = labDocument(lab, objects) as Record<string, unknown>
   const facts = (['lab', 'file', 'backend', 'attach', 'podCIDR', 'serviceCIDR', 'podMTU'] as const).map((key) => [
     chalk.dim(key),
     String(document[key]),
@@ -32,9 +32,11 @@ export async function inspect(name: string | undefined, options: { readonly json
     s.ports.map((p) => `${p.port}${p.nodePort === undefined ? '' : `:${p.nodePort}`}/${p.protocol}`).join(' '),
     String(new Set(s.ports.flatMap((p) => p.endpoints.map((e) => e.pod ?? e.ip))).size),
   ])
+  const daemons = objects.flatMap((o) => (o.kind === 'daemon' ? [[o.node, o.program, o.command.join(' '), o.ns]] : []))
   return writeOut([
     `${facts.map((f) => f.join('  ')).join('\n')}\n\n`,
     table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim),
     ...(services.length > 0 ? ['\n', table(['service', 'type', 'cluster address', 'ports', 'endpoints'], services, chalk.dim)] : []),
+    ...(daemons.length > 0 ? ['\n', table(['node', 'daemon', 'command', 'namespace'], daemons, chalk.dim)] : []),
   ])
 }

@@ -6,7 +6,7 @@ import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { observe } from '../../../kernel/observe.ts'
 import { Survey } from '../../../kernel/unmanaged/survey.ts'
-import { endingText, processStates, startedIn, unsupervised, type ProcessState } from '../../../process/states.ts'
+import { endingText, lastWords, processStates, startedIn, unsupervised, type ProcessState } from '../../../process/states.ts'
 import { driftFindings, unmanagedFindings, type Finding } from '../../../report/lab/drift.ts'
 import { Screen } from '../../../report/formats/screen.ts'
 import { isHealthy, statusText, type Health } from '../../../report/lab/status.ts'
@@ -23,11 +23,12 @@ export interface StatusOptions {
   readonly watch?: string | true
 }
 
-/** Containers that do not run. One that drifted (its namespace was deleted) is told of already. */
+/** Containers that do not run, and daemons that were stopped. One that drifted (its namespace was deleted) is told of already. */
 function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string): Finding[] {
   return objects.flatMap((o): Finding[] => {
-    const p = o.kind === 'process' ? states.get(o.id) : undefined
-    if (!p || (p.state === 'running' && !p.stopped)) return []
+    const p = o.kind === 'process' || o.kind === 'daemon' ? states.get(o.id) : undefined
+    // A daemon that ended is missing: it is started again.
+    if (!p || (o.kind === 'daemon' ? !p.stopped : p.state === 'running' && !p.stopped)) return []
     const source = o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}
     const [state, detail] = p.stopped
       ? (['stopped', `process ${p.pid} was stopped by a signal`] as const)
@@ -36,35 +37,45 @@ function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string
   })
 }
 
-/** Whoever starts containers stays to see how they end. */
+/** What starts containers and daemons stays to record how they end. */
 function supervisor(lab: string): Finding[] {
   const left = unsupervised(processDir(lab))
   if (left.length === 0) return []
   const shown = left.length > 3 ? `${left.slice(0, 3).join(', ')} and ${left.length - 3} more` : left.join(', ')
-  return [{ state: 'exited', object: `supervisor of ${shown}`, details: ['is gone: they run, and nobody will see how they end'] }]
+  return [{ state: 'exited', object: `supervisor of ${shown}`, details: ['is gone: they run, and how they end will not be recorded'] }]
 }
 
 /** Longest wait for links that are starting, milliseconds: the kernel looks after them once a second. */
 const PATIENCE = 1200
 
 /** Reads everything back and compares. */
-async function take(
+export async function readHealth(
   { lab, objects, baseline }: Applied,
   pool: NamespacePool,
   patience: number,
   onProgress?: (share: number) => void,
 ): Promise<Health> {
-  const states = processStates(processDir(lab.name))
+  const dir = processDir(lab.name)
+  const states = processStates(dir)
+  const daemons = new Set(objects.flatMap((o) => (o.kind === 'daemon' ? [o.id] : [])))
   const survey = new Survey(objects, baseline)
-  const options = { started: startedIn(processDir(lab.name)), survey, patience, ...(onProgress ? { onProgress } : {}) }
+  const options = { started: startedIn(dir), survey, patience, ...(onProgress ? { onProgress } : {}) }
   const observed = await observe(objects, pool, options)
   const findings = [
-    ...driftFindings(drift(objects, observed), lab.file),
+    ...driftFindings(drift(objects, observed), lab.file, (id) => lastWords(dir, id)),
     ...unmanagedFindings(survey.found, objects, lab.file),
     ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
     ...supervisor(lab.name),
   ]
-  return { lab: lab.name, file: lab.file, halfDone: hasAttempt(lab.name), checked: objects.length, findings, containers: states }
+  return {
+    lab: lab.name,
+    file: lab.file,
+    halfDone: hasAttempt(lab.name),
+    checked: objects.length,
+    findings,
+    containers: states.filter(({ id }) => !daemons.has(id)),
+    daemons: states.filter(({ id }) => daemons.has(id)),
+  }
 }
 
 export async function status(name: string | undefined, options: StatusOptions): Promise<void> {
@@ -86,8 +97,8 @@ export async function status(name: string | undefined, options: StatusOptions): 
     if (interval !== undefined) return await watchLab(applied, pool, interval)
     const health = await takeOnce(applied, pool)
     process.exitCode = isHealthy(health) ? Exit.Done : Exit.Broken
-    const { lab, halfDone, checked, findings, containers } = health
-    if (options.json) return await writeJson({ lab, healthy: isHealthy(health), halfDone, checked, findings, containers })
+    const { lab, halfDone, checked, findings, containers, daemons } = health
+    if (options.json) return await writeJson({ lab, healthy: isHealthy(health), halfDone, checked, findings, containers, daemons })
     return await writeOut([statusText(health, chalkFor(process.stdout))])
   } finally {
     pool.close()
@@ -98,7 +109,7 @@ async function takeOnce(applied: Applied, pool: NamespacePool): Promise<Health> 
   const progress = new Progress()
   try {
     progress.phase(`reading ${applied.lab.name}`)
-    return await take(applied, pool, PATIENCE, (share) => progress.share(share))
+    return await readHealth(applied, pool, PATIENCE, (share) => progress.share(share))
   } finally {
     progress.end()
   }
@@ -146,7 +157,7 @@ async function reading(
   chalk: ReturnType<typeof chalkFor>,
 ): Promise<{ readonly code: Exit; readonly text: string }> {
   try {
-    const health = await take(theLab(name), pool, patience)
+    const health = await readHealth(theLab(name), pool, patience)
     return { code: isHealthy(health) ? Exit.Done : Exit.Broken, text: statusText(health, chalk) }
   } catch (error) {
     const text = error instanceof Failure ? error.message : `changed while it was read (${(error as Error).message})`

@@ -1,6 +1,6 @@
 /** `netlab up`: build the lab, or bring a running one to what the file says now. */
 import { resolve as absolute } from 'node:path'
-import { describe } from '../../../kernel/kinds/index.ts'
+import { describe, kindOf } from '../../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { leasesOf } from '../../../lab/addressing/lease.ts'
@@ -70,7 +70,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         settle(result, file, first, options)
         if (running) await forgetFlows(running.lab, lab, pool)
         const ms = performance.now() - started
-        if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }) })
+        if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }, compiled.objects) })
         else await writeOut([summary(lab, result.outcome as 'created', ms, labNames().length === 1, chalkFor(process.stdout))])
       },
       (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
@@ -80,6 +80,12 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
     progress.end()
     pool.close()
   }
+}
+
+/** Why an object counts as missing although nothing was refused. */
+function absence(object: KernelObject): string {
+  const why = kindOf(object).absence?.(object)
+  return why ? `${describe(object)} is missing: ${why.join('; ')}` : `the kernel took ${describe(object)} but does not hold it`
 }
 
 /** @throws Failure for every outcome but success. */
@@ -120,7 +126,7 @@ export function settle(result: UpResult, file: string, from: FromFile, options: 
     case 'diverged': {
       const { missing, changed, unexpected } = result.drift
       const found = [
-        ...missing.map((object) => ({ object, message: `the kernel took ${describe(object)} but does not hold it` })),
+        ...missing.map((object) => ({ object, message: absence(object) })),
         ...changed.map(({ object, fields }) => ({
           object,
           message: `the kernel holds ${describe(object)} with another ${fields.join(', ')}`,

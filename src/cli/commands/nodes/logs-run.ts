@@ -1,4 +1,4 @@
-/** `netlab logs`: what a container printed. */
+/** `netlab logs`: what a container or daemon printed. */
 import { readLog } from '../../../process/logs.ts'
 import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
@@ -10,29 +10,26 @@ interface LogsOptions {
   readonly lab?: string
 }
 
-export async function logs(podName: string, options: LogsOptions): Promise<void> {
+export async function logs(nodeName: string, options: LogsOptions): Promise<void> {
   const { lab, objects } = theLab(options.lab)
-  const pod = theNode(lab, podName)
-  if (pod.kind !== 'pod') throw failure(Exit.Usage, 'not-a-pod', `${podName} is a ${pod.kind}: only pods have containers`)
-  const containers = objects.filter((o) => o.kind === 'process').filter((o) => o.ns === pod.netns)
-  const names = containers.map((c) => c.container)
-  if (containers.length === 0)
-    throw failure(Exit.Usage, 'no-container', `pod ${callName(pod)} has no container`, 'Give it one with `containers:` in the topology.')
-  const chosen = options.container === undefined ? containers : containers.filter((c) => c.container === options.container)
-  if (chosen.length === 0)
-    throw failure(
-      Exit.Usage,
-      'no-container',
-      `pod ${callName(pod)} has no container "${options.container}"`,
-      `Containers: ${names.join(', ')}.`,
-    )
+  const node = theNode(lab, nodeName)
+  const name = `${node.kind} ${callName(node)}`
+  const what = node.kind === 'pod' ? 'container' : 'daemon'
+  const all = objects.flatMap((o) => {
+    if (o.ns !== node.netns) return []
+    if (o.kind === 'process') return [{ id: o.id, name: o.container }]
+    return o.kind === 'daemon' ? [{ id: o.id, name: o.program }] : []
+  })
+  if (all.length === 0) {
+    const hint =
+      node.kind === 'pod' ? 'Give it one with `containers:` in the topology.' : 'Only pods have containers; netlab inspect lists daemons.'
+    throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what}`, hint)
+  }
+  const names = all.map((o) => o.name).join(', ')
+  const chosen = options.container === undefined ? all : all.filter((o) => o.name === options.container)
+  if (chosen.length === 0) throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what} "${options.container}"`, `It has: ${names}.`)
   if (chosen.length > 1)
-    throw failure(
-      Exit.Usage,
-      'which-container',
-      `pod ${callName(pod)} has ${names.length} containers: ${names.join(', ')}`,
-      'Say which one with -c NAME.',
-    )
+    throw failure(Exit.Usage, `which-${what}`, `${name} has ${all.length} ${what}s: ${names}`, 'Say which one with -c NAME.')
   for await (const chunk of readLog(processDir(lab.name), chosen[0]!.id, { follow: options.follow ?? false })) {
     if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve))
   }

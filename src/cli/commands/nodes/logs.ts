@@ -5,11 +5,11 @@ import { lab } from '../../options.ts'
 
 export default defineCommand({
   name: 'logs',
-  summary: "Show what a pod's container printed.",
-  arguments: [new Argument('<pod>', 'pod')],
+  summary: 'Show what a container of a pod or a daemon of another node printed.',
+  arguments: [new Argument('<pod>', 'pod, or another node that runs a daemon')],
   options: [
-    new Option('-c, --container <name>', 'which container, when the pod has several'),
-    new Option('-f, --follow', 'go on until the container ends'),
+    new Option('-c, --container <name>', 'which container or daemon, when the node has several'),
+    new Option('-f, --follow', 'go on until it ends'),
     lab(),
   ],
   examples: ['netlab logs shop/cart', 'netlab logs shop/cart -c sidecar --follow'],

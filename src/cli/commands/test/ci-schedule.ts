@@ -21,7 +21,7 @@ const MiB = 2 ** 20
 export function costOf(lab: Lab, objects: readonly KernelObject[]): Cost {
   const of = (kind: KernelObject['kind']): number => objects.filter((o) => o.kind === kind).length
   return {
-    memory: 64 * MiB + of('netns') * 2.5 * MiB + of('process') * 1.5 * MiB,
+    memory: 64 * MiB + of('netns') * 2.5 * MiB + of('process') * 1.5 * MiB + of('daemon') * 8 * MiB,
     neighbours: learnedNeighbours(lab.hosts.length, lab.pods.length),
   }
 }

@@ -2,8 +2,8 @@
 import { diff } from '../../../kernel/diff.ts'
 import { render } from '../../../kernel/render.ts'
 import { quote, script, type ContainerScript } from '../../../kernel/script.ts'
-import type { KernelObject, Process } from '../../../kernel/objects.ts'
-import { shellLines, shellPrelude } from '../../../process/shell.ts'
+import type { Daemon, KernelObject, Process } from '../../../kernel/objects.ts'
+import { shellLines, shellPrelude, shellTools } from '../../../process/shell.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { writeOut } from '../../../report/formats/terminal.ts'
 import { compileFile } from '../../topology-file.ts'
@@ -18,12 +18,15 @@ interface PlanOptions {
 /** Where the script's containers write; in the lab's own namespace of names, gone with the next boot. */
 const logDir = (lab: string): string => `/run/netlab-script-${lab}`
 
+const isProcess = (o: KernelObject): o is Process | Daemon => o.kind === 'process' || o.kind === 'daemon'
+
 function containersFor(objects: readonly KernelObject[], lab: string): ContainerScript {
-  const processes = objects.filter((o): o is Process => o.kind === 'process')
+  const processes = objects.filter(isProcess)
   const dir = logDir(lab)
   return {
     prelude: () => `${shellPrelude(processes)}mkdir -p ${dir}\n`,
-    lines: (object) => shellLines(object as Process, dir),
+    tools: shellTools(processes),
+    lines: (object) => shellLines(object as Process | Daemon, dir),
   }
 }
 
@@ -65,15 +68,24 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
     '',
     `To remove it again: netlab plan ${quote(name)} --down | sudo sh`,
   ]
-  return writeOut(large(script(render(diff([], objects)), header, containersFor(objects, lab.name))))
+  return writeOut(large(wholeScript(objects, header, lab.name)))
+}
+
+/** The script that makes the objects, and at its end, as comments, what daemons will bring about. */
+export function* wholeScript(objects: readonly KernelObject[], header: readonly string[], lab: string): Generator<string> {
+  yield* script(render(diff([], objects)), header, containersFor(objects, lab))
+  const learned = objects.filter((o) => o.kind === 'learned')
+  if (learned.length === 0) return
+  yield '\n# Learned: routes that daemons bring about. There is nothing to run; they appear some time after the daemons have started.\n'
+  for (const o of learned) yield `# ip -n ${o.ns} route show ${o.dst} proto ${o.protocol}  # from ${o.by}\n`
 }
 
 /** Ends what runs in the namespaces, then deletes them; everything else lives in them and goes along. */
 function* removal(lab: string, objects: readonly KernelObject[]): Generator<string> {
   yield `#!/bin/sh\n# Removes the lab "${lab}": its processes, then its namespaces with everything in them.\nset -u\n`
-  if (objects.some((o) => o.kind === 'process')) {
+  if (objects.some(isProcess)) {
     yield 'stop() {\n  # shellcheck disable=SC2046 # one word a process\n  set -- $(ip netns pids "$1" 2>/dev/null)\n  [ $# -eq 0 ] || kill -9 "$@"\n}\n'
-    for (const ns of new Set(objects.flatMap((o) => (o.kind === 'process' ? [o.ns] : [])))) yield `stop ${ns}\n`
+    for (const ns of new Set(objects.flatMap((o) => (isProcess(o) ? [o.ns] : [])))) yield `stop ${ns}\n`
     yield `rm -rf ${logDir(lab)}\n`
   }
   yield "ip -force -batch - <<'EOF'\n"

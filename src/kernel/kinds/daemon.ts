@@ -1,0 +1,109 @@
+import { commandLine, fromRecords, inDeletedNamespace } from './process.ts'
+import { Stage, type AnyObject, type Common, type ObjectKind } from './kind.ts'
+
+/** A file that a daemon reads. Only root may read it unless `mode` says otherwise. */
+export interface DaemonFile {
+  /** Relative to the daemon's own directory: `bird.conf`. */
+  readonly path: string
+  readonly content: string
+  /** Permissions in octal, `0600` when absent. */
+  readonly mode?: string
+}
+
+/** What shows that a daemon does its work. */
+export type Readiness =
+  /** Name of a Unix socket that accepts connections, as the daemon's configuration spells it. */
+  | { readonly socket: string }
+  /** A port that is listened on, or bound. */
+  | { readonly tcp: number }
+  | { readonly udp: number }
+  /** A network device in the daemon's namespace. */
+  | { readonly device: string }
+  /** A file that exists. */
+  | { readonly file: string }
+  /** A program that ends with exit code 0. */
+  | { readonly command: readonly string[] }
+
+/** How a daemon takes in changed files without being restarted. */
+export type Reload = { readonly signal: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2' } | { readonly command: readonly string[] }
+
+/** What a daemon makes by itself: in its namespace such objects are not unexpected. */
+export type Owned =
+  /** Routes of a protocol, in the words of iproute2: `bird` for `proto bird`. */
+  | { readonly routes: string }
+  /** A device, with all addresses, routes and entries on it. */
+  | { readonly device: string }
+  /** iptables chains and ipsets whose names begin so. */
+  | { readonly chains: string }
+
+/**
+ * A program that runs as long as the lab does and changes the network by itself: BIRD, a DNS server. It is started in a
+ * directory of its own, which its files are in and which relative paths in `command`, `ready` and `reload` refer to.
+ */
+export interface Daemon extends Common {
+  readonly kind: 'daemon'
+  /** Unique in the lab and safe as a file name: `node-1.bird`. */
+  readonly id: string
+  readonly hostname: string
+  /** The node as people call it. */
+  readonly node: string
+  /** The program as people call it: `bird`. */
+  readonly program: string
+  /** Program and arguments, found in PATH, no shell. It must stay in the foreground. */
+  readonly command: readonly string[]
+  readonly files: readonly DaemonFile[]
+  readonly ready: Readiness
+  /** Absent: changed files need a restart. */
+  readonly reload?: Reload
+  readonly owns?: readonly Owned[]
+  /** All that it may do as root, in the words of capabilities(7): `net_admin`. Absent: everything. */
+  readonly capabilities?: readonly string[]
+  /** Only ever observed: its files were changed, and it has not been told yet. */
+  readonly pending?: true
+  /** Only ever observed: it runs, but `ready` does not hold. */
+  readonly unready?: true
+  /** Only ever observed: it was started in a namespace that has been deleted since. */
+  readonly inDeletedNamespace?: true
+}
+
+/** What can be changed while it runs: its files, if it can be told of them, and what only netlab looks at. */
+const IN_PLACE = /^(files|pending|owns|(ready|reload)(\..*)?)$/
+
+export const daemon: ObjectKind<Daemon> = {
+  kind: 'daemon',
+  key: (o) => `daemon ${o.id}`,
+  describe: (o) => `${o.program} on ${o.node}`,
+  stage: () => Stage.Daemons,
+  outlives: true,
+  provides: (o) => (o.owns ?? []).flatMap((owned) => ('device' in owned ? [`${o.ns} ${owned.device}`] : [])),
+  replaceable: (_before, after, fields) => after.reload !== undefined && fields.every((field) => IN_PLACE.test(field)),
+  reader: fromRecords,
+  // Its line is for messages: what is started or told is the object itself.
+  render: ({ action, object: o }) => {
+    const verb = action === 'create' ? 'start' : action === 'replace' ? 'reload' : 'stop'
+    return [
+      { ns: o.ns, tool: action === 'replace' ? 'reload' : 'process', stage: Stage.Daemons, text: `${verb} ${commandLine(o.command)}` },
+    ]
+  },
+  explain(field) {
+    switch (field) {
+      case 'inDeletedNamespace':
+        return [inDeletedNamespace]
+      case 'pending':
+        return ['its files were changed, and it has not been told']
+      case 'unready':
+        return ['it runs, but is not ready']
+      case 'files':
+        return ['its files are not as netlab wrote them']
+      default:
+        return undefined
+    }
+  },
+  owns: (o, other) => other.ns === o.ns && (o.owns ?? []).some((owned) => isOwned(owned, other)),
+}
+
+function isOwned(owned: Owned, other: AnyObject): boolean {
+  if ('routes' in owned) return other.kind === 'route' && other.protocol === owned.routes
+  if ('device' in owned) return (other.dev ?? other.name) === owned.device
+  return (other.kind === 'chain' ? other.chain : other.kind === 'ipset' ? other.name : undefined)?.startsWith(owned.chains) ?? false
+}

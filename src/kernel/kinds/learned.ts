@@ -1,0 +1,61 @@
+import type { Family } from '../../topology/address.ts'
+import { Stage, type AnyObject, type Common, type ObjectKind } from './kind.ts'
+import { routeObjects } from './route.ts'
+
+/**
+ * A route that a daemon must bring about: it is never applied, but waited for, compared, and named with the daemon behind
+ * it when it is missing.
+ */
+export interface Learned extends Common {
+  readonly kind: 'learned'
+  readonly family: Family
+  /** `default` or a network in CIDR notation (with prefix even for one address). */
+  readonly dst: string
+  /** Routing table; absent: main. */
+  readonly table?: number
+  /** Compared where given. */
+  readonly via?: string
+  readonly dev?: string
+  /** Its protocol in the words of iproute2: `bird`. */
+  readonly protocol: string
+  /** The daemon's id, and what people call it: `bird on node-1`. */
+  readonly daemon: string
+  readonly by: string
+}
+
+const place = (o: Pick<AnyObject, 'family' | 'dst' | 'table'>): string => `${o.family} ${o.dst} ${o.table ?? 'main'}`
+
+export const learned: ObjectKind<Learned> = {
+  kind: 'learned',
+  key: (o) => `learned ${o.ns} ${place(o)}`,
+  describe: (o) => `route ${o.dst} in ${o.ns}`,
+  stage: () => Stage.Learned,
+  awaited: true,
+  replaceable: () => true,
+  render: () => [],
+  reader(asked) {
+    const byNs = new Map<string, Learned[]>()
+    for (const o of asked) byNs.set(o.ns, [...(byNs.get(o.ns) ?? []), o])
+    return {
+      namespace({ ns, routes = [], links }) {
+        const here = byNs.get(ns)
+        if (!here) return []
+        const held = routeObjects(ns, routes, links)
+        return here.flatMap(({ from: _from, note: _note, ...o }): Learned[] => {
+          const found = held.find((route) => route.protocol === o.protocol && place(route) === place(o))
+          if (!found) return []
+          const { via: _via, dev: _dev, ...same } = o
+          return [
+            {
+              ...same,
+              ...(o.via !== undefined && found.via !== undefined ? { via: found.via } : {}),
+              ...(o.dev !== undefined && found.dev !== undefined ? { dev: found.dev } : {}),
+            },
+          ]
+        })
+      },
+    }
+  },
+  owns: (o, other) => other.kind === 'route' && other.ns === o.ns && other.protocol === o.protocol && place(other) === place(o),
+  absence: (o) => [`${o.by} has not brought it about`],
+}

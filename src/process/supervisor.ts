@@ -1,0 +1,65 @@
+/**
+ * The program that starts containers and daemons, and outlives netlab: one for each `up` that has something to start.
+ * It is Perl because perl-base is on every Debian and Ubuntu, can call setns(2), and a forked child shares its
+ * parent's memory: a pod's responder then costs a few hundred KiB.
+ *
+ * Everything else here knows only {@link Supervise} and the records that supervisor.pl describes.
+ */
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { fieldReader, frame, type Launch } from './spec.ts'
+
+/**
+ * Starts processes and keeps records of them in a directory. Resolves when each either runs (a responder: listens) or
+ * cannot, with a message for each id: empty, or the reason. Ids without one were not started before the signal fired.
+ */
+export type Supervise = (dir: string, launches: readonly Launch[], signal?: AbortSignal) => Promise<ReadonlyMap<string, string>>
+
+/** Paths of the two Perl programs, which lie beside this file, bundled or not. */
+export const programs = {
+  supervisor: fileURLToPath(new URL('./supervisor.pl', import.meta.url)),
+  responder: fileURLToPath(new URL('./responder.pl', import.meta.url)),
+}
+
+/** @throws Error when the supervisor cannot do its work at all (no perl, no permission) */
+export const supervise: Supervise = async (dir, launches, signal) => {
+  const child = spawn('perl', [programs.supervisor, dir, programs.responder], {
+    cwd: '/',
+    // Nothing of ours reaches Perl (PERL5OPT and the like); what it starts gets its environment with its launch.
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  // Told to end, it starts nothing more and says that it is done.
+  const abort = () => child.kill('SIGTERM')
+  signal?.addEventListener('abort', abort)
+  try {
+    return await new Promise((resolve, reject) => {
+      const reported = new Map<string, string>()
+      let errors = ''
+      let id: string | undefined
+      const readFields = fieldReader((field) => {
+        if (id === undefined) {
+          id = field
+          return
+        }
+        if (id !== '') reported.set(id, field)
+        else if (field === 'ready') child.stdin.end(frame(launches))
+        else resolve(reported)
+        id = undefined
+      })
+      child.stdout.on('data', readFields)
+      child.stderr.on('data', (chunk: Buffer) => {
+        errors += chunk.toString()
+      })
+      child.stdin.on('error', () => undefined) // it died: "close" says why
+      child.on('error', (cause) => reject(new Error(`cannot start perl, which runs the containers: ${cause.message}`, { cause })))
+      child.on('close', (code) => reject(new Error(errors.trim() || `the supervisor of the containers ended early (exit code ${code})`)))
+    })
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    // It stays, we may leave.
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
+    child.unref()
+  }
+}
