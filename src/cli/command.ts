@@ -2,7 +2,7 @@
  * A command is one object: its name, what it takes, its help, and where its action is. Program, help, completion and the
  * docs are read from these objects; an action is loaded when it runs, so that start-up costs what the command needs.
  */
-import type { Argument, Command, InferArgument, InferOptions, Option } from '@commander-js/extra-typings'
+import type { Argument, Command, CommandUnknownOpts, InferArgument, InferOptions, Option } from '@commander-js/extra-typings'
 
 /** What an action is given for the arguments. */
 type ArgumentValues<A> = {
@@ -35,7 +35,7 @@ interface Description {
 export interface CommandDefinition extends Description {
   readonly arguments: readonly Argument[]
   readonly options: readonly Option[]
-  /** Loads the action and calls it with the values of the arguments and, last, of the options. */
+  /** Loads the action and calls it with the values of the arguments, of the options, and the command itself. */
   readonly run: (values: readonly unknown[]) => Promise<void>
 }
 
@@ -46,14 +46,14 @@ export function defineCommand<const A extends readonly Argument[] = [], const O 
 }: Description & {
   readonly arguments?: A
   readonly options?: O
-  /** Loads the action. */
-  readonly action: () => Promise<(...values: [...ArgumentValues<A>, OptionValues<O>]) => Promise<void>>
+  /** Loads the action, which is called with the command itself last. */
+  readonly action: () => Promise<(...values: [...ArgumentValues<A>, OptionValues<O>, CommandUnknownOpts]) => Promise<void>>
 }): CommandDefinition {
   return {
     arguments: [],
     options: [],
     ...definition,
-    run: async (values) => (await action())(...(values as [...ArgumentValues<A>, OptionValues<O>])),
+    run: async (values) => (await action())(...(values as [...ArgumentValues<A>, OptionValues<O>, CommandUnknownOpts])),
   }
 }
 
@@ -70,8 +70,7 @@ export function addCommands(parent: Command, definitions: readonly CommandDefini
     if (passThrough) command.passThroughOptions()
     if (hidden) command.allowUnknownOption()
     if (definition.examples.length > 0) command.addHelpText('after', examples(definition.examples))
-    // Commander calls with the arguments, the options and the command itself.
-    command.action((...values: unknown[]) => definition.run(values.slice(0, -1)))
+    command.action((...values: unknown[]) => definition.run(values))
     addCommands(command, definition.subcommands ?? [])
   }
 }

@@ -9,7 +9,7 @@ import type { Cell, Check, Group } from './check.ts'
 import type { Answer, Listening, Question } from './probing/question.ts'
 import type { Readings } from './evidence/readings.ts'
 import type { Heard } from './evidence/underlay.ts'
-import type { Proof } from './checks/policies/deny-proof.ts'
+import type { Proof } from './evidence/proof.ts'
 
 /** What is looked at, decided before anything is asked. */
 export interface TestPlan {

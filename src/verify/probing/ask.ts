@@ -11,7 +11,8 @@ import type { Readings } from '../evidence/readings.ts'
 import { actorsOf } from '../test-plan.ts'
 import type { Heard } from '../evidence/underlay.ts'
 import { dropsOf } from '../checks/policies/deny-counters.ts'
-import { DenyWatch, type Proof, type Proofs } from '../checks/policies/deny-proof.ts'
+import { DenyWatch } from '../checks/policies/deny-proof.ts'
+import type { Proof, Proofs } from '../evidence/proof.ts'
 
 /** How patiently, and whom to tell. */
 export interface AskingOptions {

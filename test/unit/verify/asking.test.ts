@@ -96,7 +96,7 @@ test('denies that no rule counted are asked again in waves that the table of nei
   expect(Math.max(...entries)).toBeLessThanOrEqual(TABLE.most / 2)
   expect(entries.length).toBeGreaterThan(3)
   expect(forgotten).toBe(entries.length)
-  expect(new Set(list.map((q) => asking.evidence.proof(q)?.by))).toEqual(new Set(['nobody']))
+  expect(new Set(list.map((q) => asking.evidence.proof(q)?.by))).toEqual(new Set(['nothing']))
 })
 
 test('silence that no rule would count is waited for as an answer is: a refusal may come late', async () => {

@@ -165,7 +165,7 @@ describe('deny, and what says so', () => {
     expect(
       judged('{ from: a, to: b, port: 81/tcp, result: deny }', undefined, {
         trouble: () => ({ outcome: 'timeout' }),
-        proof: () => ({ by: 'nobody', counters: [counterOf('e.node-2', 'policy default/b: x')], among: 1 }),
+        proof: () => ({ by: 'nothing', counters: [counterOf('e.node-2', 'policy default/b: x')], among: 1 }),
       }),
     ).toMatchObject({
       status: 'failed',

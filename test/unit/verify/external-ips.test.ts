@@ -82,7 +82,7 @@ describe('what comes of an external address', () => {
 describe('a test', () => {
   const probes = (key: string, ip: string) =>
     serviceQuestions(plan)
-      .promises.filter((p) => p.frontend.kind === 'external' && p.frontend.service.key === key && p.frontend.address === ip)
+      .expectations.filter((p) => p.frontend.kind === 'external' && p.frontend.service.key === key && p.frontend.address === ip)
       .flatMap((p) => p.probes.map((k) => k.from.name))
 
   test('asks it of all who have a way to it', () => {
@@ -121,8 +121,8 @@ describe('a test', () => {
   })
   test('without a router, hosts have no route to it, and that is said', () => {
     const alone = testPlanOf(TEXT.replace('externals: { outside: {} }\n', ''))
-    const { promises, untested } = serviceQuestions(alone)
-    const far = promises.filter((p) => p.frontend.kind === 'external' && p.frontend.address === FAR)
+    const { expectations, untested } = serviceQuestions(alone)
+    const far = expectations.filter((p) => p.frontend.kind === 'external' && p.frontend.address === FAR)
     expect(far.flatMap((p) => p.probes).some((k) => k.from.kind !== 'pod')).toBe(false)
     // Nobody behind it, and nowhere to go: nobody can tell.
     expect(far.find((p) => p.frontend.service.key === 'none')!.probes).toEqual([])

@@ -155,7 +155,7 @@ test('silence that no rule counted is no deny', () => {
   const found = findings(policies, plan, {
     proof: (q) =>
       q.netns === 'shop.far' && q.port === 5432
-        ? { by: 'nobody', counters: [counterOf('shop.node-2', 'policy default/db-only: nothing else comes in')], among: 1 }
+        ? { by: 'nothing', counters: [counterOf('shop.node-2', 'policy default/db-only: nothing else comes in')], among: 1 }
         : undefined,
   })
   const checks = failed(found)

@@ -50,7 +50,7 @@ describe('where everything is as it should be', () => {
 
   test('who is behind a Service without two endpoints is asked once, others until each must have been met', () => {
     const of = (key: string) =>
-      serviceQuestions(plan).promises.find((p) => p.frontend.service.key === key && p.frontend.kind === 'cluster')!
+      serviceQuestions(plan).expectations.find((p) => p.frontend.service.key === key && p.frontend.kind === 'cluster')!
     expect(of('web').probes.reduce((n, k) => n + k.questions.length, 0)).toBeGreaterThanOrEqual(triesFor(2))
     expect(of('web').meetsAll).toBe(true)
     expect(of('db').probes.map((k) => k.questions.length)).toEqual([1, 1, 1, 1, 1])
@@ -140,7 +140,7 @@ describe('what fails', () => {
     const found = findings(services, plan, {
       proof: (q) =>
         q.address === vip('db') && q.netns === 's.client'
-          ? { by: 'nobody', counters: [counterOf('s.node-2', 'policy default/db: x')], among: 1 }
+          ? { by: 'nothing', counters: [counterOf('s.node-2', 'policy default/db: x')], among: 1 }
           : undefined,
     })
     expect(failed(found)).toMatchObject([{ id: 'deny-unproven', from: 'client', to: 'svc/db' }])
@@ -149,18 +149,18 @@ describe('what fails', () => {
 
 test('a pod that meets itself is seen as its host, and nobody else is', () => {
   const self = serviceQuestions(plan)
-    .promises.find((p) => p.frontend.service.key === 'db')!
+    .expectations.find((p) => p.frontend.service.key === 'db')!
     .probes.find((k) => k.from.name === 'db')!
   expect(self.expectedOutcome.allowed).toMatchObject([{ name: 'db', seen: expect.arrayContaining(['10.244.1.1']) }])
   const other = serviceQuestions(plan)
-    .promises.find((p) => p.frontend.service.key === 'db')!
+    .expectations.find((p) => p.frontend.service.key === 'db')!
     .probes.find((k) => k.from.name === 'web-1')!
   expect(other.expectedOutcome.allowed).toMatchObject([{ name: 'db', seen: [other.from.addresses[0]!.ip] }])
 })
 
 test('behind a node port policies see the host, unless the pod is on it', () => {
   const np = testPlanOf(TEXT.replace('  db: { selector: { app: db }, ports', '  db: { type: NodePort, selector: { app: db }, ports'))
-  const probes = serviceQuestions(np).promises.find((p) => p.frontend.service.key === 'db' && p.frontend.kind === 'node')!.probes
+  const probes = serviceQuestions(np).expectations.find((p) => p.frontend.service.key === 'db' && p.frontend.kind === 'node')!.probes
   expect(probes.map((k) => [k.frontend.host!.name, k.expectedOutcome.denied.map((d) => d.from.name)])).toEqual([
     ['node-1', ['node-1']],
     ['node-2', ['outside']],
@@ -177,18 +177,20 @@ services:
   p: { selector: { app: p }, ports: [{ port: 80 }] }
   last: { selector: { app: last }, ports: [{ port: 80 }] }
 `)
-  const { promises, untested } = serviceQuestions(big)
-  expect(promises[0]!.probes.map((k) => k.from.kind)).toEqual(['pod', 'pod', 'pod', 'host'])
-  expect(promises[0]!.meetsAll).toBe(false)
+  const { expectations, untested } = serviceQuestions(big)
+  expect(expectations[0]!.probes.map((k) => k.from.kind)).toEqual(['pod', 'pod', 'pod', 'host'])
+  expect(expectations[0]!.meetsAll).toBe(false)
   // A pod that is the only one behind its Service meets itself.
-  expect(promises[1]!.probes.map((k) => k.from.name)).toEqual(['p-1', 'p-2', 'p-3', 'last', 'n-1'])
+  expect(expectations[1]!.probes.map((k) => k.from.name)).toEqual(['p-1', 'p-2', 'p-3', 'last', 'n-1'])
   expect(untested).toEqual(['Services from 28 pods: one pod of each host asks, and one endpoint'])
 })
 
 test('refusals are rationed: no client is refused by one host more often than Linux allows', () => {
   const services = Array.from({ length: 40 }, (_, i) => `  none-${i}: { selector: { app: x }, ports: [{ port: 80 }] }`).join('\n')
-  const { promises, untested } = serviceQuestions(testPlanOf(`name: r\nhosts: { n: {} }\npods: { a: {}, b: {} }\nservices:\n${services}\n`))
-  const asked = promises.flatMap((p) => p.probes.map((k) => k.from.name))
+  const { expectations, untested } = serviceQuestions(
+    testPlanOf(`name: r\nhosts: { n: {} }\npods: { a: {}, b: {} }\nservices:\n${services}\n`),
+  )
+  const asked = expectations.flatMap((p) => p.probes.map((k) => k.from.name))
   expect(['a', 'b', 'n'].map((name) => asked.filter((x) => x === name).length)).toEqual([4, 4, 4])
   expect(untested).toEqual([expect.stringMatching(/^28 ports of Services without endpoints: Linux rations refusals/)])
 })

@@ -108,19 +108,19 @@ describe('denies are proven', () => {
 
   test.each(denied.map((q, i) => [i, q] as const))('and the one that was lost is found: %i', async (_, lost) => {
     const { proofs } = await proofsOf((q) => questionKey(q) === questionKey(lost))
-    expect(proofs.get(questionKey(lost))).toMatchObject({ by: 'nobody', among: 1 })
+    expect(proofs.get(questionKey(lost))).toMatchObject({ by: 'nothing', among: 1 })
     expect([...proofs.values()].filter((p) => p.by !== 'rule')).toHaveLength(1)
   })
 
   test('all that were lost are found, when a way is broken', async () => {
     const lost = (q: Question): boolean => q.netns === 'v.a-2' || q.netns === 'v.a-4'
     const { proofs } = await proofsOf(lost)
-    for (const q of denied) expect(proofs.get(questionKey(q))!.by, questionKey(q)).toBe(lost(q) ? 'nobody' : 'rule')
+    for (const q of denied) expect(proofs.get(questionKey(q))!.by, questionKey(q)).toBe(lost(q) ? 'nothing' : 'rule')
   })
 
   test('nothing counted at all: all were lost, and one round says so', async () => {
     const { proofs, again } = await proofsOf(() => true)
-    expect(new Set([...proofs.values()].map((p) => p.by))).toEqual(new Set(['nobody']))
+    expect(new Set([...proofs.values()].map((p) => p.by))).toEqual(new Set(['nothing']))
     expect(again).toBe(denied.length)
   })
 
@@ -133,7 +133,7 @@ describe('denies are proven', () => {
     expect([...proofs.values()]).toEqual([{ by: 'no-rule' }, { by: 'no-rule' }])
   })
 
-  test('a question that is answered when it is asked again was dropped by nobody', async () => {
+  test('a question that is answered when it is asked again was dropped by no rule', async () => {
     const k = kernel(() => true)
     const answer = { outcome: 'ok', by: 'b', ms: 1 } as const
     const [one, ...others] = denied
@@ -143,7 +143,7 @@ describe('denies are proven', () => {
       const proofs = await prove(lab, list, k.counts(), k.counts(), { ...k.means, ask })
       expect(proofs.get(questionKey(one!))).toEqual({ by: 'answer', answer })
       expect(unproven(lab, proofs.get(questionKey(one!)))).toBe('silent, but answered by b when it was asked again: no policy drops it')
-      for (const q of others.slice(0, list.length - 1)) expect(proofs.get(questionKey(q))!.by).toBe('nobody')
+      for (const q of others.slice(0, list.length - 1)) expect(proofs.get(questionKey(q))!.by).toBe('nothing')
     }
   })
 

@@ -191,11 +191,10 @@ export function candidates(words: readonly string[], program: CommandUnknownOpts
   return matching(valuesFor(argument.name(), argument.argChoices, line, now)).filter((c) => !taken.includes(c.split('\t')[0]!))
 }
 
-/** Answers a shell. Whatever goes wrong, a half-typed line is no place for messages: then there are no candidates. */
-export async function complete(words: readonly string[]): Promise<void> {
+/** Answers a shell. A half-typed line is no place for messages: when something goes wrong there are no candidates. */
+export async function complete(words: readonly string[], _options: object, command: CommandUnknownOpts): Promise<void> {
   try {
-    const { program } = await import('../../program.ts')
-    await writeOut(candidates(words, program(), running).map((c) => `${c}\n`))
+    await writeOut(candidates(words, command.parent ?? command, running).map((c) => `${c}\n`))
   } catch {
     // No candidates.
   }

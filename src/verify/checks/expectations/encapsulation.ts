@@ -6,7 +6,7 @@
 import type { Lab } from '../../../lab/lab.ts'
 import { addressesOfHost, ownHost } from '../../../lab/services/semantics.ts'
 import { tunnelsOf } from '../../../packet/tunnels.ts'
-import type { Case } from './expectations.ts'
+import type { Case } from './case.ts'
 import type { Asked, Evidence } from '../../check-source.ts'
 import { expectedOutcomeOf } from '../services/expected-outcome.ts'
 import { withoutPort } from '../services/actors.ts'

@@ -7,7 +7,7 @@ import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.t
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
-import type { Case, Expectation, Expected } from './expectations.ts'
+import type { Case, Expectation, Expected } from './case.ts'
 import { heard, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
 import { encapsulationMismatch } from './encapsulation.ts'

@@ -4,42 +4,17 @@
  * what did is named: silence alone is none.
  */
 import type { Lab } from '../../../lab/lab.ts'
-import type { Actor } from '../../../lab/policy/verdict.ts'
-import { frontendFor, type ServiceFrontend } from '../../../lab/services/semantics.ts'
+import { frontendFor } from '../../../lab/services/semantics.ts'
 import { parseIp, type Family } from '../../../topology/address.ts'
-import type { Source } from '../../../topology/diagnostics.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import { resolveTargets, TargetError } from '../../../trace/predict/targets.ts'
+import type { Case, Expectation, Expected } from './case.ts'
 import { evaluateExpectations } from './evaluate.ts'
 import { watchedOf } from './encapsulation.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
 import type { Listening } from '../../probing/question.ts'
 import { listenersBehind, triesFor } from '../services/services.ts'
 import { holderOf, actorAt, actorIn } from '../services/actors.ts'
-
-export type Expectation = Lab['expect'][number]
-
-/** An entry in one family. */
-export interface Case {
-  readonly family: Family
-  readonly from: Actor
-  /** The node that has the address, a host also that of its bridge; absent: a Service, loopback, or an address nobody has. */
-  readonly to?: Actor
-  /** Whether any node has the address; the router may. */
-  readonly isOwned: boolean
-  readonly frontend?: ServiceFrontend
-  readonly questions: readonly Asked[]
-}
-
-export interface Expected {
-  /** `expect-1`: as they stand in the file. */
-  readonly id: string
-  readonly entry: Expectation
-  readonly source?: Source & { readonly file?: string }
-  readonly cases: readonly Case[]
-  /** Why it cannot be asked. */
-  readonly problem?: string
-}
 
 /** Tries behind a Service are many only while its endpoints are few. */
 const MAX_TRIES = 31

@@ -4,26 +4,11 @@
  */
 import type { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { Lab } from '../../../lab/lab.ts'
-import { placeKey, readCounters, type Counter, type CounterPlace, type Counts } from '../../../netns/counter.ts'
+import { placeKey, readCounters, type CounterPlace, type Counts } from '../../../netns/counter.ts'
 import { questionKey, type Asked } from '../../check-source.ts'
+import type { Proof, Proofs } from '../../evidence/proof.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { buckets, counted, type Bucket } from './deny-counters.ts'
-
-/** What stands behind a silence. */
-export type Proof =
-  /** What had to drop it counted it. */
-  | { readonly by: 'rule'; readonly counter: Counter }
-  /** It was not counted: it was lost somewhere else. `among`: one of so many it is, and asking again did not tell which. */
-  | { readonly by: 'nobody'; readonly counters: readonly Counter[]; readonly among: number }
-  /** It was asked again, and this came back: whatever kept it silent the first time, it was no rule. */
-  | { readonly by: 'answer'; readonly answer: Answer }
-  /** Nobody knows: the counters of a host could not be read. */
-  | { readonly by: 'unread'; readonly why: string }
-  /** Nothing in the lab denies it: silence is no promise kept. */
-  | { readonly by: 'no-rule' }
-
-/** By {@link questionKey}. */
-export type Proofs = ReadonlyMap<string, Proof>
 
 /** How a proof reaches the machine. */
 export interface Means {
@@ -73,7 +58,7 @@ export async function prove(
     for (const q of b.questions) proofs.set(questionKey(q), proof(q))
   }
   const dropped = (b: Bucket): void => set(b, () => ({ by: 'rule', counter: b.counters[0]! }))
-  const lost = (b: Bucket): void => set(b, () => ({ by: 'nobody', counters: b.counters, among: 1 }))
+  const lost = (b: Bucket): void => set(b, () => ({ by: 'nothing', counters: b.counters, among: 1 }))
 
   /** Groups in doubt, one list a bucket: of each list one is asked in a round, so that rules are not shared. */
   let doubts: Bucket[][] = []
@@ -115,7 +100,7 @@ export async function prove(
   }
   for (const groups of doubts) {
     const questions = groups.flatMap((b) => b.questions)
-    for (const b of groups) set(b, () => ({ by: 'nobody', counters: b.counters, among: questions.length }))
+    for (const b of groups) set(b, () => ({ by: 'nothing', counters: b.counters, among: questions.length }))
   }
   return proofs
 }

@@ -4,12 +4,12 @@ import { policiesOf, type Policy } from '../../../lab/policy/policies.ts'
 import { familyName, type Family } from '../../../topology/address.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Cell, Check } from '../../check.ts'
-import type { Square, Squares } from './policies.ts'
+import type { Square, Squares } from './square.ts'
 import { denial, sourceOf, why } from './titles.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { traceArguments } from '../../evidence/tally.ts'
-import type { Proof } from './deny-proof.ts'
+import type { Proof } from '../../evidence/proof.ts'
 
 /** What a square came to: `undefined` is what was expected of it. */
 interface Failure {
@@ -37,7 +37,7 @@ const hostOf = (lab: Lab, ns: string): string => lab.hosts.find((h) => h.netns =
 export function unproven(lab: Lab, proof: Proof | undefined): string | undefined {
   if (proof?.by === 'answer') return `silent, but ${heard(proof.answer)} when it was asked again: no policy drops it`
   if (proof?.by === 'unread') return `silent, but whether a policy dropped it is not known: ${proof.why}`
-  if (proof?.by !== 'nobody') return undefined
+  if (proof?.by !== 'nothing') return undefined
   const rules = proof.counters.map((c) => `"${c.title}" on ${hostOf(lab, c.ns)}`).join(' and ')
   return `silent, but no policy dropped it: the rule ${rules} counted ${proof.among > 1 ? `fewer packets than came from ${proof.among} such probes, this one among them` : 'no packet of it'}`
 }

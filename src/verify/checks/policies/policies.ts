@@ -7,30 +7,14 @@ import { addressOf, type Lab } from '../../../lab/lab.ts'
 import { policiesOf } from '../../../lab/policy/policies.ts'
 import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { hostSource } from '../../../backends/index.ts'
-import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
+import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { nodeName } from '../../../trace/predict/places.ts'
 import type { Family } from '../../../topology/address.ts'
+import type { Square, Squares } from './square.ts'
 import { evaluatePolicies } from './evaluate.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
 import type { Listening } from '../../probing/question.ts'
 import { actorsOf } from '../../test-plan.ts'
-
-/** One question of policies: may this actor reach that one on this port? */
-export interface Square {
-  readonly from: Actor
-  readonly to: Actor
-  readonly probe: PortProbe
-  /** `80/tcp`, `icmp`. */
-  readonly port: string
-  readonly verdict: Verdict
-  readonly question: Asked
-}
-
-export interface Squares {
-  readonly squares: readonly Square[]
-  /** Pairs that were left out, by sampling. */
-  readonly left: number
-}
 
 /** Whether there is a way between two actors at all, policies aside. */
 function isConnected(lab: Lab, from: Actor, to: Actor): boolean {

@@ -10,7 +10,7 @@ import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { actorAt, withoutPort } from './actors.ts'
 import type { Allowed } from './expected-outcome.ts'
-import type { ServiceProbe, Promise, ServiceQuestions } from './services.ts'
+import type { ServiceExpectation, ServiceProbe, ServiceQuestions } from './expectation.ts'
 
 interface Failure {
   readonly id: keyof typeof TITLES
@@ -40,7 +40,7 @@ export function idleBehind(
   return behind.flatMap((a) => idleContainer(actorAt(lab, a.endpoint.ip), { kind, port: a.endpoint.port }, evidence, answered) ?? [])
 }
 
-/** What one answer breaks; nothing if it keeps the promise. */
+/** What one answer breaks; nothing if it keeps the expectation. */
 function failureOf(
   lab: Lab,
   { from, frontend, expectedOutcome }: ServiceProbe,
@@ -150,8 +150,8 @@ const tally = (names: readonly string[]): string => {
   return [...counts].map(([name, n]) => `${name} (${n})`).join(', ')
 }
 
-function evaluatePromise(lab: Lab, promise: Promise, evidence: Evidence): Check[] {
-  const { frontend, family, probes, meetsAll } = promise
+function evaluatePromise(lab: Lab, expectation: ServiceExpectation, evidence: Evidence): Check[] {
+  const { frontend, family, probes, meetsAll } = expectation
   const results = probes.map((k) => ({ probe: k, ...evaluateProbe(lab, k, evidence) }))
   const failures = results.flatMap((r) => failed(r.probe, r.failures, r.asked))
   const tested = results.reduce((n, r) => n + r.asked, 0)
@@ -204,6 +204,6 @@ function evaluatePromise(lab: Lab, promise: Promise, evidence: Evidence): Check[
   return [{ ...common, status: 'passed', detail: words || 'answered' }]
 }
 
-export function evaluateServices({ lab }: TestPlan, { promises, untested }: ServiceQuestions, evidence: Evidence): Findings {
-  return { checks: promises.flatMap((p) => evaluatePromise(lab, p, evidence)), untested }
+export function evaluateServices({ lab }: TestPlan, { expectations, untested }: ServiceQuestions, evidence: Evidence): Findings {
+  return { checks: expectations.flatMap((p) => evaluatePromise(lab, p, evidence)), untested }
 }

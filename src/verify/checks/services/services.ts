@@ -14,31 +14,8 @@ import type { Listening } from '../../probing/question.ts'
 import { declaring } from '../../evidence/idle.ts'
 import { actorAt } from './actors.ts'
 import { expectedOutcomeOf, type ExpectedOutcome } from './expected-outcome.ts'
+import type { ServiceExpectation, ServiceProbe, ServiceQuestions } from './expectation.ts'
 import { evaluateServices } from './evaluate.ts'
-
-/** Somebody who probes, once or several times. */
-export interface ServiceProbe {
-  readonly from: Actor
-  readonly frontend: ServiceFrontend
-  readonly family: Family
-  readonly expectedOutcome: ExpectedOutcome
-  readonly questions: readonly Asked[]
-}
-
-/** One port of one Service in one family, at its cluster address, at its node ports, or at an external address. */
-export interface Promise {
-  /** As it is for every client: without the host that translates. */
-  readonly frontend: ServiceFrontend
-  readonly family: Family
-  readonly probes: readonly ServiceProbe[]
-  /** Enough tries that every endpoint must have been met. */
-  readonly meetsAll: boolean
-}
-
-export interface ServiceQuestions {
-  readonly promises: readonly Promise[]
-  readonly untested: readonly string[]
-}
 
 type Port = Pick<ServiceFrontend, 'service' | 'port'>
 
@@ -106,7 +83,7 @@ const isEven = (probes: readonly ServiceProbe[], n: number): boolean =>
     (k) => k.expectedOutcome.allowed.length === n && k.expectedOutcome.denied.length === 0 && k.expectedOutcome.foreign.length === 0,
   )
 
-function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn: number, isThrifty: boolean): Promise {
+function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn: number, isThrifty: boolean): ServiceExpectation {
   const everybody = clients(lab, port, family)
   const n = port.endpoints.filter((e) => e.family === family).length
   const tries = triesFor(n)
@@ -129,7 +106,7 @@ function outsider(lab: Lab, host: Host, family: Family): External | Host {
   return lab.externals.find((x) => addressOf(x, family) !== undefined) ?? lab.hosts.find((h) => h !== host && addressOf(h, family)) ?? host
 }
 
-function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: number): Promise {
+function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: number): ServiceExpectation {
   const n = lab.hosts.length
   const hosts = n <= MAX_HOSTS ? lab.hosts : Array.from({ length: MAX_HOSTS }, (_, i) => lab.hosts[(turn * MAX_HOSTS + i) % n]!)
   // The ration of refusals is one for all hosts' answers to one client, and nobody is behind any of them.
@@ -145,7 +122,7 @@ function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: nu
 }
 
 /** An external address, asked by who asks the cluster address and by somebody outside, as far as they have a way to a host. */
-function externalPromise(lab: Lab, { service, port }: Port, address: string, family: Family, turn: number): Promise {
+function externalPromise(lab: Lab, { service, port }: Port, address: string, family: Family, turn: number): ServiceExpectation {
   const frontend = { service, port, kind: 'external', address } as const
   const outside = lab.externals.find((x) => addressOf(x, family) !== undefined)
   const everybody = [...clients(lab, port, family), ...(outside ? [outside] : [])]
@@ -187,9 +164,9 @@ function unrouted(lab: Lab): string[] {
 const RATION = 4
 
 /** Leaves out Services without endpoints that nobody would be refused by any more. */
-function rationed(promises: readonly Promise[]): Promise[] {
+function rationed(expectations: readonly ServiceExpectation[]): ServiceExpectation[] {
   const given = new Map<string, number>()
-  return promises.filter(({ probes }) => {
+  return expectations.filter(({ probes }) => {
     const [probe] = probes
     if (probe?.expectedOutcome.without !== 'refused') return true
     const key = `${probe.frontend.host?.name} ${probe.from.netns}`
@@ -206,7 +183,7 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
   if (found) return found
   const { lab } = plan
   const untested: string[] = []
-  const build = (isThrifty: boolean): Promise[] => {
+  const build = (isThrifty: boolean): ServiceExpectation[] => {
     let turn = 0
     return lab.services.flatMap((service) =>
       service.ports.flatMap((port) =>
@@ -218,24 +195,24 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
       ),
     )
   }
-  const size = (promises: readonly Promise[]): number =>
-    promises.reduce((n, p) => n + p.probes.reduce((m, k) => m + k.questions.length, 0), 0)
-  let promises = build(false)
-  if (size(promises) > BUDGET) {
-    promises = build(true)
+  const size = (expectations: readonly ServiceExpectation[]): number =>
+    expectations.reduce((n, p) => n + p.probes.reduce((m, k) => m + k.questions.length, 0), 0)
+  let expectations = build(false)
+  if (size(expectations) > BUDGET) {
+    expectations = build(true)
     untested.push('that every endpoint of a Service is met: there are too many Services to ask each that often')
   }
-  if (promises.length > 0 && lab.pods.length > SMALL)
+  if (expectations.length > 0 && lab.pods.length > SMALL)
     untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks, and one endpoint`)
-  if (promises.some((p) => p.frontend.kind === 'node') && lab.hosts.length > MAX_HOSTS)
+  if (expectations.some((p) => p.frontend.kind === 'node') && lab.hosts.length > MAX_HOSTS)
     untested.push(`node ports on every host: each Service is asked on ${MAX_HOSTS} of ${lab.hosts.length}`)
   untested.push(...unrouted(lab))
-  const asked = rationed(promises)
-  if (asked.length < promises.length)
+  const asked = rationed(expectations)
+  if (asked.length < expectations.length)
     untested.push(
-      `${promises.length - asked.length} ports of Services without endpoints: Linux rations refusals, and more at once would look like silence`,
+      `${expectations.length - asked.length} ports of Services without endpoints: Linux rations refusals, and more at once would look like silence`,
     )
-  made.set(plan, (found = { promises: asked, untested }))
+  made.set(plan, (found = { expectations: asked, untested }))
   return found
 }
 
@@ -261,8 +238,8 @@ export const services: CheckSource = {
   listening: (plan) =>
     listenersBehind(
       plan.lab,
-      serviceQuestions(plan).promises.map((p) => p.frontend),
+      serviceQuestions(plan).expectations.map((p) => p.frontend),
     ),
-  questions: (plan) => serviceQuestions(plan).promises.flatMap((p) => p.probes.flatMap((k) => k.questions)),
+  questions: (plan) => serviceQuestions(plan).expectations.flatMap((p) => p.probes.flatMap((k) => k.questions)),
   judge: (plan, evidence) => evaluateServices(plan, serviceQuestions(plan), evidence),
 }
