@@ -43,7 +43,8 @@ const name = randomName()
 const ns = `${name}.node-1`
 
 /** BIRD's configuration: it writes static routes to these networks into the kernel's table. */
-const config = (...networks: string[]): string => `router id 10.0.0.1;
+const config = (...networks: string[]): string => `log stderr all;
+router id 10.0.0.1;
 protocol device {}
 protocol static own { ipv4; ${networks.map((network) => `route ${network} blackhole;`).join(' ')} }
 protocol kernel fib { scan time 1; ipv4 { import none; export all; }; }
@@ -244,7 +245,7 @@ const learnt = (...networks: string[]): KernelObject[] =>
   }))
 
 describe('a lab with a daemon', { skip }, () => {
-  const lab = new Lab('hosts: { node-1: {} }\n')
+  const lab = new Lab('hosts: { node-1: {} }\npods: {}\n')
   const ns = lab.ns('node-1')
   const pool = new NamespacePool()
   const base = (): FromFile => compileFile(lab.file, {})

@@ -27,4 +27,16 @@ describe('diagnose, on recorded evidence', () => {
       for (const hop of [...traced.forward, ...traced.reply]) expect(hop.evidence === 'captured').toBe(hop.at !== null)
     })
   }
+
+  it('names the daemon behind a route that is missing', () => {
+    const recording = read(readFileSync(join(dir, 'no-route.jsonl'), 'utf8'))
+    const evidence = evidenceOf(recording, (o) =>
+      o.kind === 'route' && o.ns === 'demo.node-1' && o.dst === '10.244.1.0/24'
+        ? { kind: 'learned', ns: o.ns, family: 4, dst: o.dst, protocol: 'bird', daemon: 'node-1.bird', by: 'bird on node-1' }
+        : o,
+    )
+    const { drop } = diagnose(evidence.refresh(0))
+    expect(drop?.text).toMatch(/^node-1 has no route to 10\.244\.1\.2; bird on node-1 has not brought about 10\.244\.1\.0\/24$/)
+    expect(drop?.hint).toBe('netlab status demo shows whether bird on node-1 runs, netlab logs node-1 what it said.')
+  })
 })

@@ -5,6 +5,7 @@
  * frame, rule trace, kernel event, outcome and text, each named by its key. The lab itself is not recorded: all recordings
  * are of the same topology, which compiles to the same lab every time.
  */
+import type { KernelObject } from '../../../src/kernel/objects.ts'
 import type { Frame, HeardTrace } from '../../../src/trace/collect/packet-listener.ts'
 import type { KernelEvent } from '../../../src/trace/collect/events.ts'
 import type { Identity } from '../../../src/trace/diagnose/identity.ts'
@@ -79,8 +80,8 @@ export function read(text: string): Recording {
   return { ...header, ...Object.fromEntries(LISTS.map((list) => [list, of(list)])) } as unknown as Recording
 }
 
-/** The evidence as it was when the trace ended. */
-export function evidenceOf(r: Recording): TraceEvidence {
+/** The evidence as it was when the trace ended. @param asked how the lab would have asked for an object otherwise */
+export function evidenceOf(r: Recording, asked: (o: KernelObject) => KernelObject = (o) => o): TraceEvidence {
   const snapshots = new Map(
     r.snapshots.map(([ns, s]): [string, Snapshot] => [ns, { ...s, sysctls: new Map(s.sysctls), routes: new Map(s.routes) }]),
   )
@@ -96,7 +97,7 @@ export function evidenceOf(r: Recording): TraceEvidence {
     identity: r.identity,
     expected: r.expected,
     liveState,
-    places: new Places(lab, objects),
+    places: new Places(lab, objects.map(asked)),
     ear: { frames: r.frames, traces: r.traces },
     events: { events: r.events },
     prober: { outcomes: r.outcomes },

@@ -1,6 +1,6 @@
 /** Who asked for it: the kernel object, and the line of the topology behind it. And small questions about live devices. */
 import { describe } from '../../../kernel/kinds/index.ts'
-import type { KernelObject, Route } from '../../../kernel/objects.ts'
+import type { KernelObject, Learned, Route } from '../../../kernel/objects.ts'
 import type { IpLink } from '../../../kernel/dumps/content.ts'
 import { tunnelsOf } from '../../../packet/tunnels.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
@@ -84,13 +84,13 @@ export function outerAddresses(s: Sighting): { readonly src: string; readonly ds
 export const isTunnelled = (s: Sighting): boolean => tunnelsOf(s.layers).length > 0
 
 /** The most specific route the lab asked for in a namespace towards an address. */
-export function askedRoute(evidence: TraceEvidence, ns: string, address: string): Route | undefined {
+export function askedRoute(evidence: TraceEvidence, ns: string, address: string): Route | Learned | undefined {
   const ip = parseIp(address)
   if (!ip) return undefined
   const length = (dst: string): number => (dst === 'default' ? 0 : Number(dst.split('/')[1]))
   return evidence.parts.places
     .at(ns)
-    .filter((o): o is Route => o.kind === 'route' && o.table === undefined && o.family === ip.family)
+    .filter((o): o is Route | Learned => (o.kind === 'route' || o.kind === 'learned') && o.table === undefined && o.family === ip.family)
     .filter((o) => o.dst === 'default' || contains(parseCidr(o.dst)!, ip))
     .sort((a, b) => length(b.dst) - length(a.dst))[0]
 }

@@ -75,8 +75,9 @@ export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
   const name = places.name(f.ns)
   const said = kindOf(f.error, f.entry)
   const asked = askedRoute(evidence, f.ns, f.dst)
+  const type = asked?.kind === 'route' ? asked.type : undefined
   // A host's block is a blackhole but for its pods: who falls into it has lost the route of its own.
-  const block = asked?.type === undefined && said !== 'no-route' ? places.at(f.ns).find((o) => isLeft(o, said, f.dst)) : undefined
+  const block = type === undefined && said !== 'no-route' ? places.at(f.ns).find((o) => isLeft(o, said, f.dst)) : undefined
   const kind = block ? 'no-route' : said
   const lost = lostAddress(evidence, f)
   if (lost) return lost
@@ -98,20 +99,28 @@ export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
       })
     }
     const left = block ? `: what is left is ${describe(block)}` : ''
-    const wanted = asked
-      ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}`
-      : ''
+    const wanted =
+      asked?.kind === 'learned'
+        ? `; ${asked.by} has not brought about ${asked.dst}`
+        : asked
+          ? `; the lab asked for ${asked.dst}${asked.via ? ` via ${asked.via}` : ''}${asked.dev ? ` dev ${asked.dev}` : ''}`
+          : ''
     return dropped(evidence, {
       ...common,
       object: asked,
       cause: f.leg === 'reply' ? 'no-route-back' : 'no-route',
       text:
         f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}${left}` : `${name} has no route to ${f.dst}${wanted}${left}`,
-      hint: asked ? `netlab up ${evidence.parts.lab.file} puts the route back.` : `netlab exec ${name} -- ip route get ${f.dst}`,
+      hint:
+        asked?.kind === 'learned'
+          ? `netlab status ${evidence.parts.lab.name} shows whether ${asked.by} runs, netlab logs ${name} what it said.`
+          : asked
+            ? `netlab up ${evidence.parts.lab.file} puts the route back.`
+            : `netlab exec ${name} -- ip route get ${f.dst}`,
     })
   }
   const word = kind === 'unreachable-route' ? 'unreachable' : kind
-  const live = asked?.type === word ? asked : undefined
+  const live = type === word ? asked : undefined
   return dropped(evidence, {
     ...common,
     cause: kind,
