@@ -42,9 +42,9 @@ function originFor(from: Actor, { host }: ServiceFrontend): Origin {
  * Who the client is for the policies of an endpoint. SNAT comes last: an endpoint on the host that translates is judged by
  * the client's address, any other by the host's; but a pod's own egress comes before.
  */
-function judgedAs(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, masquerade: boolean, ask: (from: Actor) => Verdict): Actor {
+function judgedAs(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, isHidden: boolean, ask: (from: Actor) => Verdict): Actor {
   const isOther = from.kind === 'host' && from.name !== host?.name
-  if (!masquerade || !host || endpoint.host === host.name || (from.kind === 'host' && !isOther)) return isOther ? asExternal(from) : from
+  if (!isHidden || !host || endpoint.host === host.name || (from.kind === 'host' && !isOther)) return isOther ? asExternal(from) : from
   if (from.kind !== 'pod' || from.host !== host.name) return host
   return ask(from).egress.allowed ? host : from
 }
@@ -57,16 +57,16 @@ export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend,
   const { protocol } = frontend.port
   const { endpoints, masquerade, without } = choiceOf(frontend, originFor(from, frontend), family)
   const own = addressOf(from, family)
-  const hidden = masquerade ? frontend.host : undefined
   const ways = endpoints.map((endpoint): Way => {
     const actor = actorAt(lab, endpoint.ip)
     const ask = (client: Actor): Verdict =>
       verdict(lab, { from: client, to: actor, toAddress: endpoint.ip, protocol, port: endpoint.port, family }, hostSource)
-    const client = judgedAs(from, frontend, endpoint, masquerade, ask)
+    // A pod that meets itself is hidden, too, or it would answer itself.
+    const isHidden = masquerade || (actor.kind === 'pod' && actor === from)
+    const client = judgedAs(from, frontend, endpoint, isHidden, ask)
     const way = { endpoint, actor, from: client, verdict: ask(client) }
     const seenAs = (host: Host | undefined): readonly string[] => (host ? addressesOfHost(host, family) : own === undefined ? [] : [own])
-    // A pod that meets itself is seen as the host that translates, or it would answer itself.
-    if (actor.kind === 'pod') return { ...way, seen: seenAs(actor === from ? frontend.host : hidden) }
+    if (actor.kind === 'pod') return { ...way, seen: seenAs(isHidden ? frontend.host : undefined) }
     const comesBack = actor.kind === 'external' && from.kind === 'pod' && frontend.kind === 'cluster' && lab.masquerade
     if (!comesBack || own === undefined) return way
     return { ...way, seen: seenAs(leavesCluster(lab, own, endpoint.ip) ? ownHost(lab, from) : undefined) }
