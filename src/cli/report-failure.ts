@@ -1,4 +1,5 @@
 /** The one way out of a command that did not succeed. */
+import { LibcMissing } from '../netns/libc.ts'
 import { WorkerGone } from '../netns/namespace-pool.ts'
 import { TOOL_PACKAGES } from '../kernel/features/probe.ts'
 import { StateError } from '../state/store.ts'
@@ -28,6 +29,8 @@ export function asFailure(error: unknown): Failure | undefined {
   if (error instanceof Failure) return error
   if (error instanceof LabBusy) return failure(Exit.Apply, 'lab-busy', error.message, 'Try again when it has finished.')
   if (error instanceof StateError) return failure(Exit.Machine, 'state', error.message, error.hint)
+  if (error instanceof LibcMissing)
+    return failure(Exit.Machine, 'koffi-missing', error.message, 'Install netlab with its dependencies: npm install --include=optional')
   const tool = missingTool(error)
   if (tool !== undefined)
     return failure(Exit.Machine, 'tool-missing', `the program ${tool} is not installed`, `sudo apt-get install ${TOOL_PACKAGES[tool]!}`)

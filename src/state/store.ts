@@ -15,7 +15,8 @@ import type { KernelObject } from '../kernel/objects.ts'
 import type { SysctlBaseline } from '../kernel/unmanaged/sysctls.ts'
 import type { Lab } from '../lab/lab.ts'
 
-const STATE_DIR = '/run/netlab'
+/** Where everything that is recorded about labs is. */
+export const STATE_DIR = '/run/netlab'
 
 /** Names everything of a lab that outlives netlab's own process. */
 export interface Journal {
@@ -58,7 +59,7 @@ export class StateError extends Error {
 }
 
 /** Whether a word can be the name of a lab: nothing else ever becomes part of a path. */
-const isLabName = (word: string): boolean => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(word)
+export const isLabName = (word: string): boolean => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(word)
 
 const isJournal = (value: Partial<Journal>, lab: string): boolean =>
   value.lab === lab &&

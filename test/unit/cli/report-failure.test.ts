@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { asFailure } from '../../../src/cli/report-failure.ts'
+import { LibcMissing } from '../../../src/netns/libc.ts'
 import { WorkerGone } from '../../../src/netns/namespace-pool.ts'
 
 describe('a program of netlab that is not installed', () => {
@@ -19,4 +20,10 @@ describe('a program of netlab that is not installed', () => {
     expect(asFailure(new Error('spawn of-a-pod ENOENT'))).toBeUndefined()
     expect(asFailure(new WorkerGone('a namespace worker was ended by signal SIGKILL'))!.diagnostics[0]!.code).toBe('worker-gone')
   })
+})
+
+test('a machine without koffi is told by exit code 3, and what helps', () => {
+  const found = asFailure(new LibcMissing('netlab does not run on mips processors'))!
+  expect(found.exit).toBe(3)
+  expect(found.diagnostics).toMatchObject([{ code: 'koffi-missing', message: 'netlab does not run on mips processors' }])
 })

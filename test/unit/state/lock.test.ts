@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { LabBusy, withLock } from '../../../src/state/lock.ts'
+import { LabBusy, withLock as lock } from '../../../src/state/lock.ts'
 
 // Waiting costs no time here: every pause moves the clock instead.
 vi.mock('node:timers/promises', () => ({
@@ -16,22 +18,25 @@ vi.mock('node:timers/promises', () => ({
 const pace = vi.hoisted(() => ({ factor: 0 }))
 
 let lab: string
+let dir: string
+const withLock = <T>(name: string, work: () => Promise<T>, onWait?: (pid: string) => void, signal?: AbortSignal): Promise<T> =>
+  lock(name, work, onWait, signal, dir)
 const holders: ChildProcess[] = []
-const servers: Server[] = []
 beforeEach(() => {
   lab = `test-${randomBytes(6).toString('hex')}`
+  dir = join(mkdtempSync(join(tmpdir(), 'netlab-lock-')), 'labs')
   pace.factor = 0
   vi.useFakeTimers({ toFake: ['Date'] })
 })
 afterEach(() => {
   for (const h of holders.splice(0)) h.kill('SIGKILL')
-  for (const s of servers.splice(0)) s.close()
+  rmSync(dir, { recursive: true, force: true })
   vi.useRealTimers()
 })
 
 /** Another process that has the lock. */
 async function holder(): Promise<ChildProcess & { pid: number }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('lock-holder.ts', import.meta.url)), lab], {
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('lock-holder.ts', import.meta.url)), lab, dir], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   holders.push(child)
@@ -124,27 +129,50 @@ describe('a lock', () => {
   })
 })
 
-describe('a name that somebody else has bound', () => {
-  const bind = (answer: (socket: Socket) => void): Promise<void> =>
-    new Promise((resolve) => {
-      const server = createServer((s) => answer(s.on('error', () => {})))
-      servers.push(server)
-      server.listen(`\0netlab/${lab}`, resolve)
+describe('the file of a lock', () => {
+  const file = (): string => join(dir, `${lab}.lock`)
+
+  test('is for root alone, names its holder, and goes with the lock, as its directory does', async () => {
+    await withLock(lab, async () => {
+      expect(statSync(file()).mode & 0o777).toBe(0o600)
+      expect(readFileSync(file(), 'utf8')).toBe(`${process.pid}`)
     })
-  test.each<[string, (socket: Socket) => void]>([
-    ['says nothing', (s) => s.end()],
-    ['says something that is no pid', (s) => s.end('1; reboot')],
-    ['never stops talking', (s) => void setInterval(() => s.write('9'.repeat(1000)), 1).unref()],
-    ['never answers', () => {}],
-  ])('and %s is just busy', async (_, answer) => {
-    await bind(answer)
-    pace.factor = 100
-    await expect(
-      withLock(
-        lab,
-        async () => expect.unreachable(),
-        (pid) => expect(pid).toBe('unknown'),
-      ),
-    ).rejects.toThrow('(pid unknown)')
+    expect(existsSync(dir)).toBe(false)
+  })
+
+  test('leaves a directory that labs are in', async () => {
+    await withLock(lab, async () => writeFileSync(join(dir, 'applied.json'), ''))
+    expect(readdirSync(dir)).toEqual(['applied.json'])
+  })
+
+  test('may be left by a process that was killed: it locks nothing', async () => {
+    const other = await holder()
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    expect(readFileSync(file(), 'utf8')).toBe(`${other.pid}`)
+    await withLock(lab, async () => expect(readFileSync(file(), 'utf8')).toBe(`${process.pid}`))
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['no pid', '1; reboot'],
+    ['too many digits', '9'.repeat(1000)],
+  ])('with %s in it names no holder', async (_, content) => {
+    const other = await holder()
+    writeFileSync(file(), content)
+    const waits: string[] = []
+    await withLock(
+      lab,
+      async () => {},
+      (pid) => {
+        waits.push(pid)
+        other.stdin!.end()
+      },
+    )
+    expect(waits).toEqual(['unknown'])
+  })
+
+  test('is not made for a word that is no name of a lab', async () => {
+    expect(await withLock(`../${lab}`, async () => readdirSync(join(dir, '..')))).toEqual([])
   })
 })

@@ -1,0 +1,92 @@
+/**
+ * The way into a namespace: {@link inside} enters it, does something, and is back. What is made inside belongs to the
+ * namespace for good: sockets, and child processes, which stay where they are started.
+ *
+ * Only synchronous code can be done inside, because the thread goes back as soon as it returns. Node makes many sockets
+ * on a later tick (`net.connect`, `listen` with an address, `dgram.bind`): such a socket would be one of whatever
+ * namespace the thread is in by then. So sockets are made with the functions of socket.ts, and the thread's home is no
+ * longer the machine's namespace but an empty one, from which nothing leaves: a mistake fails instead of sending
+ * packets from the machine. Threads of Node's pool stay in the machine's namespace; of what they do, only the look-up
+ * of a host name touches a network, and netlab looks none up.
+ */
+import { closeSync, openSync } from 'node:fs'
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads'
+import { libc } from './libc.ts'
+import { netnsFile } from './paths.ts'
+
+/** linux/sched.h */
+const CLONE_NEWNET = 0x40000000
+
+/** The namespace that netlab was started in, which is entered like any other. */
+export const MACHINE: unique symbol = Symbol('machine')
+
+/** The name of a namespace, or the machine's own. */
+export type Namespace = string | typeof MACHINE
+
+/** Under which the main thread tells its workers the descriptor of the machine's namespace. */
+const SHARED = 'netlab.machine-namespace'
+
+interface Home {
+  readonly machine: number
+  /** Descriptor of the namespace that the thread is in. */
+  current: number
+}
+
+let home: Home | undefined
+
+/** Descriptor of the namespace that the calling thread is in. Closed by exec. */
+const here = (): number => openSync('/proc/thread-self/ns/net', 'r')
+
+/**
+ * Moves this thread from the machine's namespace to an empty one of its own, once. Every use of {@link inside} does it;
+ * commands that work with namespaces do it first of all. Needs root.
+ * @throws SystemError, LibcMissing
+ */
+export function leaveMachine(): void {
+  goHome()
+}
+
+function goHome(): Home {
+  if (home) return home
+  // A worker thread starts in the main thread's home.
+  const machine = isMainThread ? here() : (getEnvironmentData(SHARED) as number | undefined)
+  if (machine === undefined) throw new Error('a worker thread was started before the main thread left the machine')
+  libc('unshare', CLONE_NEWNET)
+  if (isMainThread) setEnvironmentData(SHARED, machine)
+  return (home = { machine, current: here() })
+}
+
+/** What is not a promise: a function that returns one cannot be done inside. */
+type Synchronous<T> = T extends PromiseLike<unknown> ? never : T
+
+/**
+ * Does something in a namespace and returns to where the thread was, whatever happens.
+ * @throws what `work` throws; Node's own error when there is no such namespace; SystemError
+ */
+export function inside<T>(ns: Namespace, work: () => Synchronous<T>): T {
+  const state = goHome()
+  const from = state.current
+  const to = ns === MACHINE ? state.machine : openSync(netnsFile(ns), 'r')
+  try {
+    libc('setns', to, CLONE_NEWNET)
+    state.current = to
+    try {
+      return work()
+    } finally {
+      state.current = from
+      comeBack(from)
+    }
+  } finally {
+    if (to !== state.machine) closeSync(to)
+  }
+}
+
+/** All that follows would be done to the wrong namespace, so there is nothing to go on with. */
+function comeBack(to: number): void {
+  try {
+    libc('setns', to, CLONE_NEWNET)
+  } catch (error) {
+    process.stderr.write(`netlab: cannot return from a namespace: ${(error as Error).message}\n`)
+    process.abort()
+  }
+}

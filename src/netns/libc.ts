@@ -1,0 +1,122 @@
+/**
+ * The system calls that Node has no function for, called in the C library through koffi. Arguments are numbers and
+ * buffers, a failure is a {@link SystemError}; nothing here knows what a call is for.
+ *
+ * koffi is a native module, and so is not part of the bundle: it is found in node_modules when the first call is
+ * made, which spares every command that makes none the 10 ms it takes to load.
+ *
+ * All layouts and constants are those of 64-bit little-endian Linux. The structures declared here consist of
+ * integers of fixed width and of pointers, and are the same on x64, arm64, riscv64 and loong64.
+ */
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+import type * as Koffi from 'koffi'
+
+/** This machine cannot call the C library: koffi is missing, or has no build for it. */
+export class LibcMissing extends Error {}
+
+/** A system call failed; `code` is the name of the error, as in Node's own errors. */
+export class SystemError extends Error {
+  readonly code: string
+  /** The kernel's words for the error: `operation not permitted`. */
+  readonly words: string
+
+  constructor(
+    readonly syscall: string,
+    readonly errno: number,
+  ) {
+    const [code, words] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, `error ${errno}`]
+    super(`${syscall}: ${words} (${code})`)
+    this.code = code
+    this.words = words
+  }
+}
+
+/** Calls that are bound, in C. Buffers are passed by address, without a copy; `long` and `size_t` are numbers. */
+const PROTOTYPES = {
+  setns: 'int setns(int fd, int type)',
+  unshare: 'int unshare(int flags)',
+  flock: 'int flock(int fd, int operation)',
+  socket: 'int socket(int family, int type, int protocol)',
+  bind: 'int bind(int fd, const void *address, uint32_t length)',
+  connect: 'int connect(int fd, const void *address, uint32_t length)',
+  listen: 'int listen(int fd, int backlog)',
+  getsockname: 'int getsockname(int fd, void *address, void *length)',
+  getsockopt: 'int getsockopt(int fd, int level, int name, void *value, void *length)',
+  setsockopt: 'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
+  send: 'long send(int fd, const void *data, size_t length, int flags)',
+  sendto: 'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
+  recv: 'long recv(int fd, void *data, size_t length, int flags)',
+  recvmsg: 'long recvmsg(int fd, void *message, int flags)',
+  poll: 'int poll(void *fds, unsigned long count, int timeout)',
+  // Variadic in C; integers and pointers are passed alike on the machines named above.
+  fcntl: 'int fcntl(int fd, int command, long argument)',
+  ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
+} as const
+
+type Call = keyof typeof PROTOTYPES
+type Argument = number | Uint8Array
+
+interface Loaded {
+  readonly errno: () => number
+  readonly address: (buffer: Uint8Array) => bigint
+  readonly call: (name: Call) => (...args: Argument[]) => number
+}
+
+let loaded: Loaded | undefined
+
+const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64']
+
+/**
+ * Loads the C library, if that has not been done.
+ * @throws LibcMissing
+ */
+export function loadLibc(load: () => unknown = () => createRequire(import.meta.url)('koffi'), arch: string = process.arch): Loaded {
+  if (loaded && arguments.length === 0) return loaded
+  if (!ARCHITECTURES.includes(arch)) throw new LibcMissing(`netlab does not run on ${arch} processors, only on ${ARCHITECTURES.join(', ')}`)
+  let library: Koffi.LibraryHandle
+  let koffi: typeof Koffi
+  try {
+    koffi = load() as typeof Koffi
+    // The program itself, which is linked with its C library, whichever that is.
+    library = koffi.load(null)
+  } catch (error) {
+    throw new LibcMissing(`the package koffi cannot be loaded on this machine (${arch}): ${(error as Error).message.split('\n')[0]}`)
+  }
+  const calls = new Map<Call, (...args: Argument[]) => number>()
+  const call = (name: Call): ((...args: Argument[]) => number) => {
+    let bound = calls.get(name)
+    if (!bound) calls.set(name, (bound = library.func(PROTOTYPES[name]) as (...args: Argument[]) => number))
+    return bound
+  }
+  return (loaded = { errno: () => koffi.errno(), address: (buffer) => koffi.address(buffer), call })
+}
+
+/**
+ * Makes a call and returns what it returns, which is not negative. Interrupted calls are made again.
+ * @throws SystemError
+ */
+export function libc(name: Call, ...args: Argument[]): number {
+  const result = tryLibc(name, ...args)
+  if (result < 0) throw new SystemError(name, -result)
+  return result
+}
+
+/** The same, for calls whose failure is an answer: returns the negative error number. */
+export function tryLibc(name: Call, ...args: Argument[]): number {
+  const { call, errno } = loaded ?? loadLibc()
+  const bound = call(name)
+  for (;;) {
+    const result = bound(...args)
+    if (result >= 0) return result
+    const error = errno()
+    if (error !== constants.errno.EINTR) return -error
+  }
+}
+
+/** Where a buffer is. Good for as long as the caller keeps the buffer, which must be one of {@link fixedBuffer}. */
+export const addressOf = (buffer: Uint8Array): bigint => (loaded ?? loadLibc()).address(buffer)
+
+/** A buffer that never moves: small ones of Node's own live among the objects of the garbage collector. */
+export const fixedBuffer = (length: number): Buffer => Buffer.from(new ArrayBuffer(length))
