@@ -37,6 +37,8 @@ export class SystemError extends Error {
 const PROTOTYPES = {
   setns: 'int setns(int fd, int type)',
   unshare: 'int unshare(int flags)',
+  // The variant of POSIX, under the name that it has in glibc and musl.
+  __xpg_strerror_r: 'int __xpg_strerror_r(int error, void *text, size_t length)',
   flock: 'int flock(int fd, int operation)',
   socket: 'int socket(int family, int type, int protocol)',
   bind: 'int bind(int fd, const void *address, uint32_t length)',
@@ -120,3 +122,16 @@ export const addressOf = (buffer: Uint8Array): bigint => (loaded ?? loadLibc()).
 
 /** A buffer that never moves: small ones of Node's own live among the objects of the garbage collector. */
 export const fixedBuffer = (length: number): Buffer => Buffer.from(new ArrayBuffer(length))
+
+const words = new Map<number, string>()
+
+/** The C library's words for an error, which are those that programs print: `File exists`. */
+export function systemWords(errno: number): string {
+  let text = words.get(errno)
+  if (text === undefined) {
+    const buffer = Buffer.alloc(256)
+    tryLibc('__xpg_strerror_r', errno, buffer, buffer.length)
+    words.set(errno, (text = buffer.toString('utf8', 0, buffer.indexOf(0))))
+  }
+  return text
+}

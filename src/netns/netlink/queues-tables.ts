@@ -1,0 +1,37 @@
+/** RTM_NEWQDISC and NFT_MSG_NEWTABLE (linux/pkt_sched.h, netfilter/nf_tables.h) → queueing disciplines and tables of nftables. Pure. */
+import { Attributes, RTM, type Message } from './message.ts'
+
+/** struct tcmsg: family, padding, index, handle, parent, info. */
+export const TCMSG = 20
+/** struct nfgenmsg: family, version, resource. */
+export const NFGENMSG = 4
+/** NFNL_SUBSYS_NFTABLES with NFT_MSG_GETTABLE, and its answer. */
+export const NFT = { getTable: 0xa01, newTable: 0xa00 } as const
+const TCA_KIND = 1
+const NFTA_TABLE_NAME = 1
+
+export interface Qdisc {
+  readonly ifindex: number
+  readonly kind: string
+}
+
+export const decodeQdiscs = (found: readonly Message[]): Qdisc[] =>
+  found.flatMap(({ type, body }) =>
+    type === RTM.newQdisc ? [{ ifindex: body.readInt32LE(4), kind: new Attributes(body, TCMSG).text(TCA_KIND) ?? '' }] : [],
+  )
+
+/** Families as nft names them: linux/netfilter.h NFPROTO_*. */
+const NFPROTO: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip', 3: 'arp', 5: 'netdev', 7: 'bridge', 10: 'ip6' }
+
+export interface NftTable {
+  readonly family: string
+  readonly name: string
+}
+
+/** All tables, those of iptables included: `ip filter`. */
+export const decodeTables = (found: readonly Message[]): NftTable[] =>
+  found.flatMap(({ type, body }) =>
+    type === NFT.newTable
+      ? [{ family: NFPROTO[body[0]!] ?? String(body[0]), name: new Attributes(body, NFGENMSG).text(NFTA_TABLE_NAME) ?? '' }]
+      : [],
+  )

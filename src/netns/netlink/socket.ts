@@ -1,0 +1,108 @@
+/** A netlink socket of the namespace the thread is in: asks the kernel and has the answer when it returns. */
+import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+import { libc, systemWords, tryLibc } from '../libc.ts'
+import { AF, openSocket, SOCK } from '../socket.ts'
+import { messages, NLM_F, NLMSG, refusal, request, u32, type Message } from './message.ts'
+
+/** linux/netlink.h */
+export const NETLINK = { route: 0, netfilter: 12 } as const
+const SOL_NETLINK = 270
+/** Acknowledgements without a copy of the request, and with words; and requests that are checked to the last byte. */
+const OPTIONS = { capAck: 10, extAck: 11, strict: 12 } as const
+
+/** The kernel refused a request. */
+export class NetlinkError extends Error {
+  /** `EEXIST` */
+  readonly code: string
+
+  /** @param words the kernel's own, or else those of the C library for the number */
+  constructor(
+    readonly errno: number,
+    words?: string,
+  ) {
+    super(words ?? systemWords(errno))
+    this.code = getSystemErrorMap().get(-errno)?.[0] ?? `E${errno}`
+  }
+}
+
+/** What the kernel can put into one read: it fills what it is given up to 32 KB, and takes more for one large message. */
+const answer = Buffer.from(new ArrayBuffer(1 << 18))
+
+/** How often a dump is asked for again that changed while it was read. */
+const TRIES = 20
+
+export class NetlinkSocket {
+  readonly #fd: number
+  #sequence = 0
+
+  /** @throws SystemError, as for a protocol that this kernel does not have */
+  constructor(protocol: number = NETLINK.route) {
+    this.#fd = openSocket(AF.netlink, SOCK.raw, protocol)
+    // Kernels before 4.20 do without some of them.
+    for (const option of Object.values(OPTIONS)) tryLibc('setsockopt', this.#fd, SOL_NETLINK, option, u32(1), 4)
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  #send(type: number, flags: number, body: Uint8Array): void {
+    const bytes = request(type, flags, ++this.#sequence, body)
+    libc('send', this.#fd, bytes, bytes.length, 0)
+  }
+
+  /** The next messages about the last request. The kernel answers before it returns from the sending, so there is nothing to wait for. */
+  #receive(): Message[] {
+    const length = libc('recv', this.#fd, answer, answer.length, 0)
+    const bytes = Buffer.from(answer.subarray(0, length))
+    return [...messages(bytes)].filter((m) => m.sequence === this.#sequence)
+  }
+
+  /** One answer to one question. @throws NetlinkError */
+  ask(type: number, body: Uint8Array): Message {
+    this.#send(type, 0, body)
+    for (;;) {
+      for (const message of this.#receive()) {
+        if (message.type !== NLMSG.error) return message
+        const { errno, words } = refusal(message)
+        throw new NetlinkError(errno, words)
+      }
+    }
+  }
+
+  /**
+   * Everything the kernel has of a sort, as it is at one moment: what changed while it was read is read again.
+   * @throws NetlinkError
+   */
+  dump(type: number, body: Uint8Array): Message[] {
+    for (let i = 0; i < TRIES; i++) {
+      const found = this.#dumpOnce(type, body)
+      if (found) return found
+    }
+    throw new NetlinkError(constants.errno.EINTR, 'it changed every time it was read')
+  }
+
+  #dumpOnce(type: number, body: Uint8Array): Message[] | undefined {
+    this.#send(type, NLM_F.dump, body)
+    const found: Message[] = []
+    let interrupted = false
+    for (;;) {
+      for (const message of this.#receive()) {
+        if (message.flags & NLM_F.dumpInterrupted) interrupted = true
+        if (message.type === NLMSG.error) {
+          const { errno, words } = refusal(message)
+          throw new NetlinkError(errno, words)
+        }
+        if (message.type !== NLMSG.done) {
+          found.push(message)
+          continue
+        }
+        const error = message.body.length >= 4 ? message.body.readInt32LE(0) : 0
+        if (error < 0) throw new NetlinkError(-error)
+        return interrupted ? undefined : found
+      }
+    }
+  }
+}
