@@ -5,6 +5,7 @@ import { featureOf } from '../kernel/features/feature.ts'
 import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/features/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
 import { quote } from '../kernel/script.ts'
+import { inside, leaveMachine, MACHINE } from '../netns/inside.ts'
 import { learnedNeighbours } from '../lab/lab.ts'
 import { namedNamespace, networkNamespace } from '../process/proc.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
@@ -30,6 +31,15 @@ export function requireRoot(command: string): void {
   )
 }
 
+/**
+ * For commands that work inside namespaces: from here on the process lives in an empty one.
+ * @throws Failure (exit 3) for anyone but root
+ */
+export function requireNamespaces(command: string): void {
+  requireRoot(command)
+  leaveMachine()
+}
+
 /** What listens and asks inside nodes is written in Perl. @throws Failure */
 export function requirePerl(): void {
   if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
@@ -37,7 +47,7 @@ export function requirePerl(): void {
 
 /** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
 export function requireOutside(): void {
-  const here = networkNamespace(process.pid)
+  const here = inside(MACHINE, () => networkNamespace(process.pid))
   if (here === networkNamespace(1)) return
   const node = namespaces().find((ns) => namedNamespace(ns) === here)
   if (node !== undefined)
@@ -91,7 +101,7 @@ export function neighbourTableWarning({ lab }: Compiled): Diagnostic | undefined
     if (family === 6 && !lab.families.includes(6)) continue
     let limit: number
     try {
-      limit = Number(readFileSync(`/proc/sys/net/${path}/neigh/default/gc_thresh3`, 'utf8'))
+      limit = inside(MACHINE, () => Number(readFileSync(`/proc/sys/net/${path}/neigh/default/gc_thresh3`, 'utf8')))
     } catch {
       continue
     }

@@ -57,8 +57,7 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
   return phases
 }
 
-/** @param extra input of a reading `ip -j -d -batch -` that joins an `ip` batch: no process of its own */
-function stepOf(batch: Batch, extra = ''): Step {
+function stepOf(batch: Batch): Step {
   if (batch.tool === 'sysctl') {
     return {
       put: batch.lines.map(({ text }) => {
@@ -68,9 +67,7 @@ function stepOf(batch: Batch, extra = ''): Step {
     }
   }
   const [tool, ...words] = toolArgv[batch.tool as keyof typeof toolArgv] as [string, ...string[]]
-  const run = [tool, ...(batch.removes ? ['-force'] : []), ...words]
-  const input = `${batch.lines.map((l) => l.text).join('\n')}\n${extra}`
-  return { run: extra ? ['ip', '-j', '-d', '-batch', '-'] : run, input }
+  return { run: [tool, ...(batch.removes ? ['-force'] : []), ...words], input: `${batch.lines.map((l) => l.text).join('\n')}\n` }
 }
 
 /** Line number a tool blames: `Command failed -:7`, `line: 7`, `line 7 failed`. */
@@ -98,8 +95,6 @@ interface Visit {
   readonly ns: string
   readonly batches: readonly Batch[]
   readonly reads: readonly ReadStep[]
-  /** Index of the batch that the reading `ip` joins. */
-  readonly host: number
 }
 
 function visitsOf(phase: readonly Batch[], isLast: (b: Batch) => boolean, readBack: ApplyOptions['readBack']): Visit[] {
@@ -111,13 +106,12 @@ function visitsOf(phase: readonly Batch[], isLast: (b: Batch) => boolean, readBa
   }
   return [...byNs].map(([ns, batches]) => {
     const reads = ns !== '' && batches.some(isLast) ? (readBack?.(ns) ?? []) : []
-    return { ns, batches, reads, host: reads[0]?.part === 'ip' ? batches.findIndex((b) => b.tool === 'ip') : -1 }
+    return { ns, batches, reads }
   })
 }
 
-function jobOf({ ns, batches, reads, host }: Visit): Job {
-  const joined = host >= 0 ? (reads[0]!.step as { input: string }).input : ''
-  const steps = [...batches.map((b, i) => stepOf(b, i === host ? joined : '')), ...reads.slice(host >= 0 ? 1 : 0).map((r) => r.step)]
+function jobOf({ ns, batches, reads }: Visit): Job {
+  const steps = [...batches.map(stepOf), ...reads.map((r) => r.step)]
   return ns === '' ? { steps } : { ns, steps }
 }
 
@@ -138,17 +132,13 @@ export async function apply(batches: readonly Batch[], pool: NamespacePool, opti
     let failure: ApplyFailure | undefined
     await pool.run(visits.map(jobOf), (index, results) => {
       const visit = visits[index]!
-      const read = (step: ReadStep, result: StepResult): void => {
-        const dumps = decoded(visit.ns, step, result)
-        options.onRead?.(visit.ns, dumps)
-      }
       for (const result of results) {
         const batch = visit.batches[result.step]
-        const reading = batch ? undefined : visit.reads[result.step - visit.batches.length + (visit.host >= 0 ? 1 : 0)]
-        if (reading) read(reading, result)
-        else if (result.code !== 0 && batch!.removes) options.onLeft?.(failureOf(batch!, result))
-        else if (result.code !== 0) failure ??= failureOf(batch!, result)
-        else if (result.step === visit.host) read(visit.reads[0]!, result)
+        if (!batch) {
+          const dumps = decoded(visit.ns, visit.reads[result.step - visit.batches.length]!, result)
+          options.onRead?.(visit.ns, dumps)
+        } else if (result.code !== 0 && batch.removes) options.onLeft?.(failureOf(batch, result))
+        else if (result.code !== 0) failure ??= failureOf(batch, result)
       }
       done += visit.batches.reduce((n, b) => n + b.lines.length, 0)
       options.onProgress?.(done / total)

@@ -64,10 +64,13 @@ type Synchronous<T> = T extends PromiseLike<unknown> ? never : T
  * @throws what `work` throws; Node's own error when there is no such namespace; SystemError
  */
 export function inside<T>(ns: Namespace, work: () => Synchronous<T>): T {
-  const state = goHome()
-  const from = state.current
-  const to = ns === MACHINE ? state.machine : openSync(netnsFile(ns), 'r')
+  // As long as the thread has not left it, there is nothing to enter, and no need to be root.
+  if (ns === MACHINE && !home && isMainThread) return work()
+  const opened = ns === MACHINE ? undefined : openSync(netnsFile(ns), 'r')
   try {
+    const state = goHome()
+    const from = state.current
+    const to = opened ?? state.machine
     libc('setns', to, CLONE_NEWNET)
     state.current = to
     try {
@@ -77,7 +80,7 @@ export function inside<T>(ns: Namespace, work: () => Synchronous<T>): T {
       comeBack(from)
     }
   } finally {
-    if (to !== state.machine) closeSync(to)
+    if (opened !== undefined) closeSync(opened)
   }
 }
 

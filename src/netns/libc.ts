@@ -52,6 +52,10 @@ const PROTOTYPES = {
   recv: 'long recv(int fd, void *data, size_t length, int flags)',
   recvmsg: 'long recvmsg(int fd, void *message, int flags)',
   poll: 'int poll(void *fds, unsigned long count, int timeout)',
+  // New system calls that not every C library has a function for.
+  fsopen: 'long syscall(long number, const void *type, long flags)',
+  fsconfig: 'long syscall(long number, long fd, long command, long key, long value, long aux)',
+  fsmount: 'long syscall(long number, long fd, long flags, long attributes)',
   // Variadic in C; integers and pointers are passed alike on the machines named above.
   fcntl: 'int fcntl(int fd, int command, long argument)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',

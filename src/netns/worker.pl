@@ -1,12 +1,9 @@
-# Runs jobs inside network namespaces for netlab: one process serves many namespaces with setns(2),
+# Runs programs inside network namespaces for netlab: one process serves many namespaces with setns(2),
 # which costs microseconds where a new `ip netns exec` or `nsenter` costs milliseconds.
 #
 # Jobs come on standard input, results leave on standard output. Lengths are bytes.
 #   JOB <id> <steps> <namespace file, or - for the machine's own>
 #     RUN <length of argv> <length of input>   argv joined by NUL, then the input
-#     PUT <length>                             path NUL value NUL path NUL value … written in order
-#     GET <length>                             path NUL path …; output: value NUL value …, one absent file = "\1"
-#     ASK <length>                             netlink protocol NUL message in hex NUL …; output: answer in hex NUL …
 #   RES <id> <step> <exit code> <output length> <error length>, then output and error
 #   END <id>
 # A job stops at its first failing step. Everything of perl used here is in Debian's perl-base.
@@ -108,76 +105,6 @@ sub run {
     return ($code, slurp($out), slurp($err));
 }
 
-# /proc/sys, in an instance of procfs of our own that is renewed now and then. The kernel keeps what was looked up
-# there in every namespace under one hash value, as in a list, and goes through all of it for a namespace that it
-# does not find: beyond a thousand namespaces most of the work. A new instance starts with an empty list. Kernels
-# before 5.8 have one instance for all, and without the right to mount, /proc serves as it is.
-my ($FSOPEN, $FSCONFIG, $FSMOUNT) = (430, 431, 432);    # the same on every machine
-my ($FSOPEN_CLOEXEC, $FSCONFIG_CMD_CREATE, $FSMOUNT_CLOEXEC) = (1, 6, 1);
-my ($instance, $opened) = (-1, 0);
-
-sub renew {
-    POSIX::close($instance) if $instance >= 0;
-    $instance = -1;
-    my $type = 'proc';
-    my $context = syscall($FSOPEN, $type, $FSOPEN_CLOEXEC);
-    return if $context < 0;
-    $instance = syscall($FSMOUNT, $context, $FSMOUNT_CLOEXEC, 0) if syscall($FSCONFIG, $context, $FSCONFIG_CMD_CREATE, 0, 0, 0) == 0;
-    POSIX::close($context);
-}
-
-sub in_instance {
-    my ($path) = @_;
-    renew() if $opened++ % 64 == 0;
-    return $path if $instance < 0 || $path !~ m{^/proc/sys/};
-    return "/proc/self/fd/$instance" . substr $path, length '/proc';
-}
-
-sub put {
-    my @pairs = split /\0/, $_[0], -1;
-    for (my $i = 0; $i + 1 < @pairs; $i += 2) {
-        my $ok = open my $file, '>', in_instance($pairs[$i]);
-        $ok &&= defined syswrite $file, "$pairs[$i + 1]\n";
-        my $why = "$!";
-        $ok = 0 if $ok && !close $file;
-        return (1, '', "$pairs[$i]: $why\nline " . ($i / 2 + 1) . "\n") if !$ok;
-    }
-    return (0, '', '');
-}
-
-sub get {
-    my @values;
-    for my $path (split /\0/, $_[0], -1) {
-        my $value = "\1";
-        if (open my $file, '<', in_instance($path)) { $value = ''; sysread $file, $value, 1 << 16; chomp $value; }
-        push @values, $value;
-    }
-    return (0, join("\0", @values), '');
-}
-
-# Dumps, for what would otherwise cost a process each: answers end with NLMSG_DONE (3) or an error (2).
-sub ask {
-    my @asked = split /\0/, $_[0], -1;
-    my @answers;
-    for (my $i = 0; $i + 1 < @asked; $i += 2) {
-        my $answer = '';
-        socket my $kernel, 16, 3, $asked[$i] or return (1, '', "netlink: $!\n");
-        defined send $kernel, pack('H*', $asked[$i + 1]), 0, pack 'S x2 L L', 16, 0, 0 or return (1, '', "netlink: $!\n");
-        for (my $ended = 0; !$ended;) {
-            defined recv $kernel, my $part, 1 << 18, 0 or return (1, '', "netlink: $!\n");
-            for (my $at = 0; $at + 16 <= length $part;) {
-                my ($length, $type) = unpack 'LS', substr $part, $at, 6;
-                $ended = 1 if $type == 2 || $type == 3;
-                last if $length < 16;
-                $at += ($length + 3) & ~3;
-            }
-            $answer .= $part;
-        }
-        push @answers, unpack 'H*', $answer;
-    }
-    return (0, join("\0", @answers), '');
-}
-
 while (1) {
     my $line = must_read_line();
     my ($id, $steps, $file) = $line =~ /^JOB (\d+) (\d+) (.+)$/ or die "netlab: bad job: $line";
@@ -187,16 +114,12 @@ while (1) {
         else { $failed = "$file: $!\n"; }
     }
     for my $step (0 .. $steps - 1) {
-        my ($verb, $first, $second) = split ' ', must_read_line();
+        my $head = must_read_line();
+        my ($first, $second) = $head =~ /^RUN (\d+) (\d+)$/ or die "netlab: bad step: $head\n";
         my $payload = must_read($first);
-        my $input = $verb eq 'RUN' ? must_read($second) : '';
+        my $input = must_read($second);
         next if $failed eq 'stop';
-        my ($code, $output, $error) =
-              $failed ne ''  ? (1, '', $failed)
-            : $verb eq 'RUN' ? run($payload, $input)
-            : $verb eq 'PUT' ? put($payload)
-            : $verb eq 'ASK' ? ask($payload)
-            :                  get($payload);
+        my ($code, $output, $error) = $failed ne '' ? (1, '', $failed) : run($payload, $input);
         $failed = 'stop' if $code != 0;
         print "RES $id $step $code " . length($output) . ' ' . length($error) . "\n", $output, $error;
     }

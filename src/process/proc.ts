@@ -53,10 +53,23 @@ export function residentKiB(pid: number): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1])
 }
 
-/** Inode of the network namespace a process is in, which is the namespace's identity. */
-export function networkNamespace(pid: number): number | undefined {
+/** Inode of the network namespace a process, or a thread (`PID/task/TID`), is in, which is the namespace's identity. */
+export function networkNamespace(pid: number | string): number | undefined {
   const match = read(() => /\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/net`)))
   return match?.[1] === undefined ? undefined : Number(match[1])
+}
+
+/**
+ * Whether a process lives in one of these network namespaces. One that only visits has threads elsewhere: netlab enters
+ * namespaces with its main thread alone, and may be read by another netlab meanwhile.
+ */
+export function livesIn(pid: number, inodes: ReadonlySet<number>): boolean {
+  if (!inodes.has(networkNamespace(pid) ?? 0)) return false
+  const threads = read(() => readdirSync(`/proc/${pid}/task`)) ?? []
+  return threads.every((thread) => {
+    const inode = networkNamespace(`${pid}/task/${thread}`)
+    return inode === undefined || inodes.has(inode)
+  })
 }
 
 /** Inode of a namespace in `/run/netns`. A file nothing is mounted on is no namespace. */

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findProcess, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
+import { findProcess, livesIn, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
 import { isRunning, recordedProcesses, recordedSupervisors, type Recorded } from './records.ts'
 
 /** Between SIGTERM and SIGKILL, in milliseconds. */
@@ -112,7 +112,7 @@ function members(nsNames: readonly string[]): Proc[] {
   const all = processes()
   const spared = new Set<number>()
   for (let pid = process.pid; pid > 0 && !spared.has(pid); pid = all.get(pid)?.parent ?? 0) spared.add(pid)
-  return [...all.values()].filter(({ pid }) => !spared.has(pid) && inodes.has(networkNamespace(pid) ?? 0))
+  return [...all.values()].filter(({ pid }) => !spared.has(pid) && livesIn(pid, inodes))
 }
 
 /**

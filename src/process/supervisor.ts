@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { fieldReader, frame, type Launch } from './spec.ts'
+import { inside, MACHINE } from '../netns/inside.ts'
 
 /**
  * Starts processes and keeps records of them in a directory. Resolves when each either runs (a responder: listens) or
@@ -23,13 +24,16 @@ export const programs = {
 
 /** @throws Error when the supervisor cannot do its work at all (no perl, no permission) */
 export const supervise: Supervise = async (dir, launches, signal) => {
-  const child = spawn('perl', [programs.supervisor, dir, programs.responder], {
-    cwd: '/',
-    // Nothing of ours reaches Perl (PERL5OPT and the like); what it starts gets its environment with its launch.
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  // It outlives this process, and so not in this process's namespace.
+  const child = inside(MACHINE, () =>
+    spawn('perl', [programs.supervisor, dir, programs.responder], {
+      cwd: '/',
+      // Nothing of ours reaches Perl (PERL5OPT and the like); what it starts gets its environment with its launch.
+      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  )
   // Told to end, it starts nothing more and says that it is done.
   const abort = () => child.kill('SIGTERM')
   signal?.addEventListener('abort', abort)

@@ -1,78 +1,65 @@
 /**
- * How the contents of a namespace are obtained: which programs, files and netlink dumps hold which {@link Dumps}, and how
- * their output is decoded. This is the seam: whatever gives the same typed contents can take its place, and no kind of
- * object notices.
+ * How the contents of a namespace are obtained: netlink and files are read in the namespace, without starting a program;
+ * iptables and ipset keep their programs. This is the seam: whatever gives the same typed contents can take its place, and
+ * no kind of object notices.
  */
 import { ABSENT, type NamespacePool, type Step, type StepResult } from '../../netns/namespace-pool.ts'
+import { withReader, type NetlinkReader } from '../../netns/netlink/reader.ts'
+import type { IpNeighbour } from '../../netns/netlink/types.ts'
 import type { Dumps, NamespaceDumps, Wanted } from './content.ts'
-import { decodeState, stateStep } from './state.ts'
+import { stateOf } from './state.ts'
 
-/** Documents `ip -j -batch` printed, one a line and command. */
-export const jsonLines = (output: string): unknown[][] =>
-  output
-    .split('\n')
-    .filter((l) => l.startsWith('['))
-    .map((l) => JSON.parse(l) as unknown[])
+/** What is read over netlink, each in its own way. */
+type Netlink = Exclude<keyof Dumps, 'files' | 'ipsets' | 'chains4' | 'chains6'>
 
-/** Lines of one `ip -j -d -batch`, which prints one JSON array each, in this order. */
-const IP_LINES = {
-  links: 'address show',
-  routes: 'route show table all',
-  neighbours: 'neighbour show nud permanent',
-  rules4: 'rule show',
-  noarp: 'neighbour show nud noarp',
-  proxied: 'neighbour show proxy',
-} as const
-type IpDump = keyof typeof IP_LINES
-const IP_DUMPS = Object.keys(IP_LINES) as readonly IpDump[]
+const inState = (entries: readonly IpNeighbour[], state: string): IpNeighbour[] => entries.filter((n) => n.state?.includes(state))
 
-const json = (output: string): unknown => jsonLines(output)[0] ?? []
-const plain = (output: string): string => output
+const NETLINK: { readonly [name in Netlink]: (reader: NetlinkReader) => Dumps[name] } = {
+  links: (r) => r.links(),
+  routes: (r) => r.routes(),
+  neighbours: (r) => inState(r.neighbours(), 'PERMANENT'),
+  noarp: (r) => inState(r.neighbours(), 'NOARP'),
+  proxied: (r) => r.proxied(),
+  rules4: (r) => r.rules(4) ?? [],
+  rules6: (r) => r.rules(6) ?? [],
+  fdb: (r) => r.fdb(),
+  state: (r) => stateOf({ 4: r.rules(4), 6: r.rules(6) }, r.qdiscs(), r.nftTables()),
+}
 
-/** Dumps of programs of their own, and how their output is decoded. */
-const PROGRAMS = {
-  rules6: [['ip', '-6', '-j', 'rule', 'show'], json],
-  fdb: [['bridge', '-j', 'fdb', 'show'], json],
-  ipsets: [['ipset', 'save'], plain],
-  chains4: [['iptables-save'], plain],
-  chains6: [['ip6tables-save'], plain],
-} as const
+/** Dumps of programs. */
+const PROGRAMS = { ipsets: ['ipset', 'save'], chains4: ['iptables-save'], chains6: ['ip6tables-save'] } as const
 
 /** A step that reads part of a namespace. */
 export interface ReadStep {
-  /** For messages: the batch of `ip`, files, or a dump. */
-  readonly part: 'ip' | 'files' | keyof Dumps
+  /** For messages. */
+  readonly part: 'netlink' | 'files' | keyof typeof PROGRAMS
   readonly step: Step
-  decode(output: string): Partial<Dumps>
+  decode(result: StepResult): Partial<Dumps>
 }
 
-/** The steps that read what is wanted. The batch of `ip`, where there is one, comes first. */
+/** The steps that read what is wanted. */
 export function readSteps(wanted: Iterable<Wanted>): ReadStep[] {
   const all = new Set(wanted)
   const steps: ReadStep[] = []
-  const ofIp = IP_DUMPS.filter((name) => all.has(name))
-  if (ofIp.length > 0)
+  const names = (Object.keys(NETLINK) as Netlink[]).filter((name) => all.has(name))
+  if (names.length > 0)
     steps.push({
-      part: 'ip',
-      step: { run: ['ip', '-j', '-d', '-batch', '-'], input: `${ofIp.map((name) => IP_LINES[name]).join('\n')}\n` },
-      decode(output) {
-        const documents = jsonLines(output)
-        return Object.fromEntries(ofIp.map((name, i) => [name, documents[i] ?? []]))
-      },
+      part: 'netlink',
+      step: { call: () => withReader((reader) => Object.fromEntries(names.map((name) => [name, NETLINK[name](reader)]))) },
+      decode: ({ value }) => value as Partial<Dumps>,
     })
-  for (const [name, [run, decode]] of Object.entries(PROGRAMS))
-    if (all.has(name as Wanted)) steps.push({ part: name as keyof Dumps, step: { run }, decode: (output) => ({ [name]: decode(output) }) })
-  if (all.has('state')) steps.push({ part: 'state', step: stateStep, decode: (output) => ({ state: decodeState(output) }) })
   const paths = [...all].filter((name) => name.startsWith('/'))
   if (paths.length > 0)
     steps.push({
       part: 'files',
       step: { get: paths },
-      decode(output) {
-        const values = output.split('\0')
+      decode({ stdout }) {
+        const values = stdout.split('\0')
         return { files: new Map(paths.flatMap((path, i) => (values[i] === ABSENT ? [] : [[path, values[i] ?? ''] as const]))) }
       },
     })
+  for (const [name, run] of Object.entries(PROGRAMS) as [keyof typeof PROGRAMS, readonly string[]][])
+    if (all.has(name)) steps.push({ part: name, step: { run }, decode: ({ stdout }) => ({ [name]: stdout }) })
   return steps
 }
 
@@ -93,7 +80,8 @@ export async function takeDumps(
 }
 
 /** What a step read. @throws Error when it failed */
-export function decoded(ns: string, step: ReadStep, { code, stdout, stderr }: StepResult): Partial<Dumps> {
+export function decoded(ns: string, step: ReadStep, result: StepResult): Partial<Dumps> {
+  const { code, stderr } = result
   if (code !== 0) throw new Error(`reading ${ns} back: ${step.part}: ${stderr.trim() || `exit code ${code}`}`)
-  return step.decode(stdout)
+  return step.decode(result)
 }

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { inside, MACHINE } from '../../netns/inside.ts'
 import { featureOf, type Feature } from './feature.ts'
 
 /** Programs every lab is driven with. */
@@ -60,7 +61,7 @@ const PATIENCE_MS = 20_000
  */
 export function probe(features: readonly Feature[]): ProbeResult[] {
   for (const { load } of features.map((f) => featureOf(f)))
-    if (load && !existsSync(load.unless)) spawnSync('sh', ['-c', load.line], { stdio: 'ignore' })
+    if (load && !existsSync(load.unless)) inside(MACHINE, () => spawnSync('sh', ['-c', load.line], { stdio: 'ignore' }))
   // One answer a feature, ended by NUL: what tools print can hold anything else.
   const script = features
     .map((f) => `if why=$( { ${featureOf(f).probe}; } 2>&1 ); then printf 'ok\\0'; else printf '%s\\0' "no $why"; fi`)

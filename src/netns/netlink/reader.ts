@@ -36,26 +36,34 @@ const RTM_F_FIB_MATCH = 0x2000
 
 export class NetlinkReader {
   readonly #socket = new NetlinkSocket()
-  #links: Message[] | undefined
+  readonly #dumps = new Map<string, Message[] | undefined>()
   #devices: Devices | undefined
 
   close(): void {
     this.#socket.close()
   }
 
-  /** A dump of a family that this kernel may lack: then there is nothing. */
-  #dump(type: number, body: Buffer): Message[] {
+  /** A dump, each asked for once. @returns undefined where this kernel lacks the family */
+  #tryDump(type: number, body: Buffer): Message[] | undefined {
+    const key = `${type} ${body.toString('hex')}`
+    if (this.#dumps.has(key)) return this.#dumps.get(key)
+    let found: Message[] | undefined
     try {
-      return this.#socket.dump(type, body)
+      found = this.#socket.dump(type, body)
     } catch (error) {
-      if (error instanceof NetlinkError && LACKING.has(error.code)) return []
-      throw error
+      if (!(error instanceof NetlinkError && LACKING.has(error.code))) throw error
     }
+    this.#dumps.set(key, found)
+    return found
+  }
+
+  #dump(type: number, body: Buffer): Message[] {
+    return this.#tryDump(type, body) ?? []
   }
 
   #readLinks(): Message[] {
     const mask = attribute(IFLA_EXT_MASK, u32(WITHOUT_STATISTICS))
-    return (this.#links ??= this.#socket.dump(RTM.getLink, Buffer.concat([head(IFINFOMSG), mask])))
+    return this.#dump(RTM.getLink, Buffer.concat([head(IFINFOMSG), mask]))
   }
 
   get devices(): Devices {
@@ -64,7 +72,7 @@ export class NetlinkReader {
 
   /** Devices with their addresses. */
   links(): IpLink[] {
-    return decodeLinks(this.#readLinks(), this.#socket.dump(RTM.getAddr, head(8)), this.devices)
+    return decodeLinks(this.#readLinks(), this.#dump(RTM.getAddr, head(8)), this.devices)
   }
 
   /** Routes of all tables and both families. */
@@ -72,20 +80,22 @@ export class NetlinkReader {
     return [AF.inet, AF.inet6].flatMap((family) => decodeRoutes(this.#dump(RTM.getRoute, head(RTMSG, family)), family, this.devices))
   }
 
-  rules(family: 4 | 6): IpRule[] {
+  /** Rules of policy routing; undefined where this kernel lacks the family. */
+  rules(family: 4 | 6): IpRule[] | undefined {
     const number = family === 4 ? AF.inet : AF.inet6
-    return decodeRules(this.#dump(RTM.getRule, head(RTMSG, number)), number)
+    const found = this.#tryDump(RTM.getRule, head(RTMSG, number))
+    return found && decodeRules(found, number)
   }
 
   neighbours(): IpNeighbour[] {
-    return decodeNeighbours(this.#socket.dump(RTM.getNeigh, head(NDMSG)), this.devices)
+    return decodeNeighbours(this.#dump(RTM.getNeigh, head(NDMSG)), this.devices)
   }
 
   /** Addresses that this node answers for on behalf of others. */
   proxied(): IpNeighbour[] {
     const body = head(NDMSG)
     body[10] = NTF_PROXY
-    return decodeNeighbours(this.#socket.dump(RTM.getNeigh, body), this.devices)
+    return decodeNeighbours(this.#dump(RTM.getNeigh, body), this.devices)
   }
 
   fdb(): IpFdb[] {

@@ -274,9 +274,9 @@ function decodeRule(body: Buffer): IpRule {
   return {
     priority: a.u32(FRA.priority) ?? 0,
     ...(body.readUInt32LE(8) & INVERT ? { not: null } : {}),
-    src: src ? addressText(src) : body[2]! === 0 ? 'all' : '0',
+    src: src ? addressText(src) : body[2] === 0 ? 'all' : '0',
     ...(body[2] !== 0 && body[2] !== bits ? { srclen: body[2] } : {}),
-    ...(dst ? { dst: addressText(dst) } : body[1]! === 0 ? {} : { dst: '0' }),
+    ...(dst ? { dst: addressText(dst) } : body[1] === 0 ? {} : { dst: '0' }),
     ...(body[1] !== 0 && body[1] !== bits ? { dstlen: body[1] } : {}),
     ...(tos === 0 ? {} : { tos: `0x${tos.toString(16).padStart(2, '0')}` }),
     ...(isMarked ? { fwmark: `0x${(mark ?? 0).toString(16)}` } : {}),

@@ -2,24 +2,10 @@
  * What the live kernel answers about the nodes on the way: links, neighbours, FDB, settings, and where it would send
  * a packet. Asked before the probe, all nodes at once; whatever the walk asks beyond that is asked when it comes up.
  */
-import { ABSENT, type NamespacePool, type Step, type StepResult } from '../../netns/namespace-pool.ts'
-import type { IpLink } from '../../kernel/dumps/content.ts'
-import { jsonLines } from '../../kernel/dumps/take.ts'
-
-export interface Neighbour {
-  readonly dst: string
-  readonly dev: string
-  readonly lladdr?: string
-  readonly state?: readonly string[]
-}
-export interface FdbEntry {
-  readonly mac: string
-  readonly ifname: string
-  readonly dst?: string
-  readonly master?: string
-  readonly state?: string
-  readonly flags?: readonly string[]
-}
+import { ABSENT, type NamespacePool, type StepResult } from '../../netns/namespace-pool.ts'
+import { withReader, type NetlinkReader } from '../../netns/netlink/reader.ts'
+import { NetlinkError } from '../../netns/netlink/socket.ts'
+import type { IpFdb, IpLink, IpNeighbour, IpRoute } from '../../netns/netlink/types.ts'
 
 /** "How would you send this?" `iif`: it came in there; absent: you made it yourself. */
 export interface RouteQuestion {
@@ -43,60 +29,41 @@ export interface RouteAnswer {
 
 export interface Snapshot {
   readonly links: readonly IpLink[]
-  readonly neighbours: readonly Neighbour[]
-  readonly fdb: readonly FdbEntry[]
+  readonly neighbours: readonly IpNeighbour[]
+  readonly fdb: readonly IpFdb[]
   readonly sysctls: ReadonlyMap<string, string>
   readonly routes: Map<string, RouteAnswer>
 }
 
 const keyOf = (q: RouteQuestion): string => `${q.dst}|${q.src ?? ''}|${q.iif ?? ''}`
 
-interface RouteJson {
-  readonly type?: string
-  readonly dst?: string
-  readonly gateway?: string
-  readonly via?: { readonly host?: string }
-  readonly dev?: string
-  readonly prefsrc?: string
-  readonly table?: string
-}
-
-const lines = (q: RouteQuestion): string[] => {
-  const rest = `${q.dst}${q.src === undefined ? '' : ` from ${q.src}`}${q.iif === undefined ? '' : ` iif ${q.iif}`}`
-  return [`route get ${rest}`, `route get fibmatch ${rest}`]
-}
-
-/** What each line of an `ip -force -j -batch` printed: a document, or why it failed. */
-function batchResults(count: number, stdout: string, stderr: string): (unknown[] | string)[] {
-  const failed = new Map<number, string>()
-  let last = ''
-  for (const line of stderr.split('\n')) {
-    const at = /^Command failed [^:]*:(\d+)$/.exec(line)
-    if (at) failed.set(Number(at[1]) - 1, last)
-    else if (line !== '') last = line.replace(/^RTNETLINK answers: |^Error: /, '')
+/** The kernel's words where it refuses. */
+function said<T>(ask: () => T): T | string {
+  try {
+    return ask()
+  } catch (error) {
+    if (error instanceof NetlinkError) return error.message
+    throw error
   }
-  const documents = jsonLines(stdout)
-  return Array.from({ length: count }, (_, i) => failed.get(i) ?? documents.shift() ?? [])
 }
 
-function answer(get: unknown[] | string | undefined, match: unknown[] | string | undefined): RouteAnswer {
-  const entry = Array.isArray(match) ? (match[0] as RouteJson | undefined) : undefined
-  const named = entry?.dst === undefined ? {} : { network: entry.dst, entry: entryText(entry) }
-  if (typeof get === 'string') return { error: get, ...named }
-  const r = get?.[0] as RouteJson | undefined
-  if (!r) return { error: 'no answer', ...named }
-  const via = r.gateway ?? r.via?.host
+/** How the node that the thread is in would send it, and by which entry of its tables. */
+function ask(reader: NetlinkReader, q: RouteQuestion): RouteAnswer {
+  const [route, entry] = [said(() => reader.route(q)), said(() => reader.route(q, true))]
+  const named = typeof entry === 'string' ? {} : { network: entry.dst, entry: entryText(entry) }
+  if (typeof route === 'string') return { error: route, ...named }
+  const via = route.gateway ?? route.via?.host
   return {
     ...named,
-    ...(r.type === 'local' ? { local: true } : {}),
-    ...(r.dev === undefined ? {} : { dev: r.dev }),
+    ...(route.type === 'local' ? { local: true } : {}),
+    ...(route.dev === undefined ? {} : { dev: route.dev }),
     ...(via === undefined ? {} : { via }),
-    ...(r.prefsrc === undefined ? {} : { src: r.prefsrc }),
-    ...(r.table === undefined ? {} : { table: r.table }),
+    ...(route.prefsrc === undefined ? {} : { src: route.prefsrc }),
+    ...(route.table === undefined ? {} : { table: route.table }),
   }
 }
 
-function entryText(r: RouteJson): string {
+function entryText(r: IpRoute): string {
   const via = r.gateway ?? r.via?.host
   const table = r.table === undefined || r.table === 'main' || r.table === 'local' ? '' : ` table ${r.table}`
   return `${r.type === undefined || r.type === 'unicast' ? '' : `${r.type} `}${r.dst}${via ? ` via ${via}` : ''}${r.dev ? ` dev ${r.dev}` : ''}${table}`
@@ -119,8 +86,8 @@ export class LiveState {
     await this.#pool.run(
       list.map(([ns, questions]) => ({ ns, steps: stepsFor(questions) })),
       (index, results) => {
-        const [ns, questions] = list[index]!
-        const snapshot = snapshotOf(questions, results)
+        const [ns] = list[index]!
+        const snapshot = snapshotOf(results)
         this.#snapshots.set(ns, snapshot)
         settle.get(ns)!(snapshot)
       },
@@ -147,41 +114,38 @@ export class LiveState {
     const snapshot = await this.at(ns)
     const known = snapshot.routes.get(keyOf(q))
     if (known) return known
-    const [result] = await this.#pool.one({
-      ns,
-      steps: [{ run: ['ip', '-force', '-j', '-batch', '-'], input: `${lines(q).join('\n')}\n` }],
-    })
-    const [get, match] = batchResults(2, result?.stdout ?? '', result?.stderr ?? '')
-    const found = answer(get, match)
+    const [result] = await this.#pool.one({ ns, steps: [{ call: () => withReader((reader) => ask(reader, q)) }] })
+    const found = result?.code === 0 ? (result.value as RouteAnswer) : { error: result?.stderr.trim() ?? 'no answer' }
     snapshot.routes.set(keyOf(q), found)
     return found
   }
 
   async #fetch(ns: string): Promise<Snapshot> {
-    const snapshot = snapshotOf([], await this.#pool.one({ ns, steps: stepsFor([]) }))
+    const snapshot = snapshotOf(await this.#pool.one({ ns, steps: stepsFor([]) }))
     this.#snapshots.set(ns, snapshot)
     return snapshot
   }
 }
 
-const asked = (questions: readonly RouteQuestion[]): string[] => ['addr show', 'neigh show', ...questions.flatMap(lines)]
-
-const stepsFor = (questions: readonly RouteQuestion[]): Step[] => [
+const stepsFor = (questions: readonly RouteQuestion[]) => [
   { get: SYSCTLS.map((key) => `/proc/sys/${key}`) },
-  { run: ['bridge', '-j', 'fdb', 'show'] },
-  // Last: a question without an answer makes the whole batch fail.
-  { run: ['ip', '-force', '-j', '-d', '-batch', '-'], input: `${asked(questions).join('\n')}\n` },
+  { call: () => withReader((reader) => read(reader, questions)) },
 ]
 
-function snapshotOf(questions: readonly RouteQuestion[], [settings, fdb, ip]: readonly StepResult[]): Snapshot {
+const read = (reader: NetlinkReader, questions: readonly RouteQuestion[]): Omit<Snapshot, 'sysctls'> => ({
+  links: reader.links(),
+  // As `ip neighbour` shows them: groups and what else needs no ARP are left out.
+  neighbours: reader.neighbours().filter((n) => !n.state?.includes('NOARP')),
+  fdb: reader.fdb(),
+  routes: new Map(questions.map((q) => [keyOf(q), ask(reader, q)])),
+})
+
+/** Of a namespace that is gone there is nothing. */
+function snapshotOf([settings, netlink]: readonly StepResult[]): Snapshot {
   const values = (settings?.stdout ?? '').split('\0')
-  const [links, neighbours, ...routes] = batchResults(asked(questions).length, ip?.stdout ?? '', ip?.stderr ?? '')
   return {
-    links: Array.isArray(links) ? (links as IpLink[]) : [],
-    neighbours: Array.isArray(neighbours) ? (neighbours as Neighbour[]) : [],
-    fdb: (jsonLines(fdb?.stdout ?? '')[0] ?? []) as FdbEntry[],
+    ...((netlink?.value as Omit<Snapshot, 'sysctls'> | undefined) ?? { links: [], neighbours: [], fdb: [], routes: new Map() }),
     sysctls: new Map(SYSCTLS.flatMap((key, i) => (values[i] === undefined || values[i] === ABSENT ? [] : [[key, values[i]]]))),
-    routes: new Map(questions.map((q, i) => [keyOf(q), answer(routes[2 * i], routes[2 * i + 1])])),
   }
 }
 

@@ -3,8 +3,8 @@
  */
 import { containers } from '../../compile/containers.ts'
 import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
-import type { IpLink } from '../../kernel/dumps/content.ts'
-import { jsonLines } from '../../kernel/dumps/take.ts'
+import type { IpLink } from '../../netns/netlink/types.ts'
+import { withReader } from '../../netns/netlink/reader.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { networkNamespace, namedNamespace } from '../../process/proc.ts'
 import { isRunning, recordedProcesses } from '../../process/records.ts'
@@ -67,7 +67,9 @@ const SETTINGS = [
   ...['all', 'default'].map((device) => `net/ipv4/conf/${device}/rp_filter`),
 ]
 const COUNTERS = ['snmp', 'snmp6', 'netstat', 'stat/nf_conntrack'].map((f) => `/proc/net/${f}`)
-const IP = { run: ['ip', '-j', '-d', '-batch', '-'], input: 'address show\nroute show table all\n' }
+const NETLINK = {
+  call: () => withReader((reader): Pick<NodeReading, 'devices' | 'routes'> => ({ devices: reader.links(), routes: reader.routes() })),
+}
 
 /** Two lines a protocol: names, then values (snmp, netstat). */
 function pairsOfLines(text: string): [string, number][] {
@@ -111,16 +113,14 @@ const spaces = (lab: Lab): string[] => [
 /** What can be read of a lab before it is asked. Namespaces that are gone are left out: asking them tells. */
 export async function readBefore(lab: Lab, pool: NamespacePool): Promise<Readings> {
   const list = spaces(lab)
-  const jobs = list.map((ns): Job => ({ ns, steps: [{ get: COUNTERS }, { get: SETTINGS.map((s) => `/proc/sys/${s}`) }, IP] }))
+  const jobs = list.map((ns): Job => ({ ns, steps: [{ get: COUNTERS }, { get: SETTINGS.map((s) => `/proc/sys/${s}`) }, NETLINK] }))
   const nodes = new Map<string, NodeReading>()
   await pool.run(jobs, (index, results) => {
-    const [counters, settings, ip] = results
-    if (!counters || !settings || !ip || results.some((r) => r.code !== 0)) return
-    const [devices = [], routes = []] = jsonLines(ip.stdout)
+    const [counters, settings, netlink] = results
+    if (!counters || !settings || !netlink || results.some((r) => r.code !== 0)) return
     const values = settings.stdout.split('\0')
     nodes.set(list[index]!, {
-      devices: devices as Device[],
-      routes: routes as RouteLine[],
+      ...(netlink.value as Pick<NodeReading, 'devices' | 'routes'>),
       settings: Object.fromEntries(SETTINGS.flatMap((s, i) => (values[i] === ABSENT ? [] : [[s, values[i]!]]))),
       before: countersOf(counters.stdout.split('\0')),
       after: {},

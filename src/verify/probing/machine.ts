@@ -1,5 +1,6 @@
 /** What a test must know of the machine it runs on. */
 import { readFileSync } from 'node:fs'
+import { inside, MACHINE } from '../../netns/inside.ts'
 
 /** Packets that no lab has lost: all namespaces share what was full. */
 export interface MachineLosses {
@@ -34,7 +35,10 @@ function column(name: string, title: string): number[] {
 
 const sum = (list: readonly number[]): number => list.reduce((total, n) => total + n, 0)
 
-export function readMachine(): MachineReading {
+/** Its files are in its own namespace. */
+export const readMachine = (): MachineReading => inside(MACHINE, reading)
+
+function reading(): MachineReading {
   const limits = ['ipv4', 'ipv6'].map((f) => Number(text(`/proc/sys/net/${f}/neigh/default/gc_thresh3`)) || 1024)
   const caches = ['arp_cache', 'ndisc_cache']
   return {

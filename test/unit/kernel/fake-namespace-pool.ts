@@ -29,7 +29,7 @@ export class FakeNamespacePool {
 }
 
 export const inputOf = (step: Step): string => ('run' in step ? (step.input ?? '') : '')
-export const program = (step: Step): string => ('run' in step ? step.run[0]! : 'put' in step ? 'put' : 'get')
+export const program = (step: Step): string => ('run' in step ? step.run[0]! : Object.keys(step)[0]!)
 /** Answers the first step that matches. */
 export const refuse = (matches: (step: Step, job: Job) => boolean, stderr: string, code = 1) =>
   new FakeNamespacePool((step, job) => (matches(step, job) ? { code, stderr } : undefined))

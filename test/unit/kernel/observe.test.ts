@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ABSENT, type NamespacePool, type Job, type StepResult } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject, Veth } from '../../../src/kernel/objects.ts'
-import { readSteps } from '../../../src/kernel/dumps/take.ts'
+import type { readSteps } from '../../../src/kernel/dumps/take.ts'
 import { observe, stepsFor } from '../../../src/kernel/observe.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 
@@ -13,7 +13,7 @@ vi.mock('node:fs', () => ({
 }))
 beforeEach(() => Object.assign(machine, { names: ['lab.a', 'lab.p'], dead: [] }))
 
-const json = (...documents: unknown[]): string => documents.map((d) => JSON.stringify(d)).join('\n')
+const netlink = (links: unknown, routes: unknown): object => ({ links, routes })
 /** `eth0` of a pod, the other end of the recorded `p1-pod-a`: index 4, whose link_index is 3. */
 const podEnd = {
   ifindex: 3,
@@ -36,10 +36,10 @@ const veth: Veth = {
 }
 
 type Part = ReturnType<typeof readSteps>[number]['part']
-type Printed = Record<string, Partial<Record<Part, string>>>
-const PRINTED: Printed = { 'lab.a': { ip: json(iproute2.address, iproute2.route) }, 'lab.p': { ip: json([podEnd], []) } }
+type Printed = Record<string, Partial<Record<Part, string | object>>>
+const PRINTED: Printed = { 'lab.a': { netlink: netlink(iproute2.address, iproute2.route) }, 'lab.p': { netlink: netlink([podEnd], []) } }
 
-/** Answers each reading step with what was printed; `ip` first, as asked for. */
+/** Answers each reading step with what was printed; netlink first. */
 function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []): NamespacePool {
   const parts = stepsFor(hints)
   return {
@@ -48,7 +48,10 @@ function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []
       list.forEach((job, index) =>
         onResult(
           index,
-          job.steps.map((_, step) => ({ step, code: 0, stderr: '', stdout: printed[job.ns!]?.[parts(job.ns!)[step]!.part] ?? '' })),
+          job.steps.map((_, step) => {
+            const read = printed[job.ns!]?.[parts(job.ns!)[step]!.part] ?? ''
+            return { step, code: 0, stderr: '', stdout: typeof read === 'string' ? read : '', value: read }
+          }),
         ),
       )
     },
@@ -63,7 +66,7 @@ describe('pairs', () => {
     expect(veths(await seen([veth])).find((v) => v.name === 'p1-pod-a')).toEqual(veth)
   })
   test('are not two ends that only have the names asked for', async () => {
-    const found = veths(await seen([veth], { ...PRINTED, 'lab.p': { ip: json([{ ...podEnd, link_index: 99 }], []) } }))
+    const found = veths(await seen([veth], { ...PRINTED, 'lab.p': { netlink: netlink([{ ...podEnd, link_index: 99 }], []) } }))
     expect(found.filter((v) => v.name === 'p1-pod-a' || v.name === 'eth0').map((v) => [v.ns, v.name, v.peer.name])).toEqual(
       expect.arrayContaining([
         ['lab.a', 'p1-pod-a', ''],
@@ -72,7 +75,7 @@ describe('pairs', () => {
     )
   })
   test('of which an end is down say which', async () => {
-    const found = await seen([veth], { ...PRINTED, 'lab.p': { ip: json([{ ...podEnd, flags: [], operstate: 'DOWN' }], []) } })
+    const found = await seen([veth], { ...PRINTED, 'lab.p': { netlink: netlink([{ ...podEnd, flags: [], operstate: 'DOWN' }], []) } })
     expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual({ ...veth, peer: { ...veth.peer, down: true } })
   })
 })
@@ -134,7 +137,7 @@ describe('settings', () => {
   const set = (key: string, dev?: string): KernelObject => ({ kind: 'sysctl', ns: 'lab.a', key, value: '1', ...(dev ? { dev } : {}) })
   const hints = [set('net/ipv4/ip_forward'), set('net/ipv4/conf/p1/proxy_arp', 'p1'), set('net/ipv4/x')]
   test('come in the order they were asked for; what is not there is nothing', async () => {
-    const found = await seen(hints, { 'lab.a': { ip: json([], []), files: ['0', ABSENT, ''].join('\0') } })
+    const found = await seen(hints, { 'lab.a': { netlink: netlink([], []), files: ['0', ABSENT, ''].join('\0') } })
     expect(found.filter((o) => o.kind === 'sysctl')).toEqual([
       { ...hints[0], value: '0' },
       { ...hints[2], value: '' },
@@ -145,24 +148,24 @@ describe('settings', () => {
 test('only what is asked for is read: a namespace without rules starts no iptables-save', () => {
   const parts = (...objects: KernelObject[]): Part[] => stepsFor(objects)('lab.a').map((s) => s.part)
   const chain: KernelObject = { kind: 'chain', ns: 'lab.a', family: 6, table: 'nat', chain: 'X', builtin: false, rules: [] }
-  expect(parts({ kind: 'netns', ns: 'lab.a' })).toEqual(['ip'])
-  expect(parts(chain)).toEqual(['ip', 'chains6'])
+  expect(parts({ kind: 'netns', ns: 'lab.a' })).toEqual(['netlink'])
+  expect(parts(chain)).toEqual(['netlink', 'chains6'])
   expect(
     parts(
       { ...chain, family: 4 },
       { kind: 'fdb', ns: 'lab.a', dev: 'x', mac: 'm', dst: 'd' },
       { kind: 'sysctl', ns: 'lab.a', key: 'k', value: 'v' },
     ),
-  ).toEqual(['ip', 'fdb', 'chains4', 'files'])
-  expect(parts({ kind: 'rule', ns: 'lab.a', family: 4, priority: 1, src: 's', table: 1 })).toEqual(['ip', 'rules6'])
+  ).toEqual(['netlink', 'files', 'chains4'])
+  expect(parts({ kind: 'rule', ns: 'lab.a', family: 4, priority: 1, src: 's', table: 1 })).toEqual(['netlink'])
   expect(stepsFor([])('lab.a')).toEqual([])
   // The other end of a pair is looked at as well.
-  expect(stepsFor([veth])('lab.p').map((s) => s.part)).toEqual(['ip'])
+  expect(stepsFor([veth])('lab.p').map((s) => s.part)).toEqual(['netlink'])
 })
 
 test('what was read while it was made is not read again', async () => {
   const jobs: Job[] = []
-  const already = new Map([['lab.a', readSteps(['links', 'routes'])[0]!.decode(PRINTED['lab.a']!.ip!)]])
+  const already = new Map([['lab.a', PRINTED['lab.a']!.netlink as object]])
   const found = await observe([veth], fake([veth], PRINTED, jobs), { already })
   expect(jobs.map((j) => j.ns)).toEqual(['lab.p'])
   expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual(veth)
@@ -174,6 +177,6 @@ test('a reading that fails names the namespace, the part and the words', async (
       onResult(0, [{ step: 0, code: 1, stdout: '', stderr: 'Operation not permitted\n' }]),
   }
   await expect(observe([{ kind: 'netns', ns: 'lab.a' }], broken as unknown as NamespacePool)).rejects.toThrow(
-    'reading lab.a back: ip: Operation not permitted',
+    'reading lab.a back: netlink: Operation not permitted',
   )
 })

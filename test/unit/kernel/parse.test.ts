@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest'
 import { linkObject } from '../../../src/kernel/kinds/link.ts'
 import { bridgePort } from '../../../src/kernel/links/attributes.ts'
 import type { IpLink } from '../../../src/kernel/dumps/content.ts'
-import { jsonLines } from '../../../src/kernel/dumps/take.ts'
 import { addressObjects } from '../../../src/kernel/kinds/address.ts'
 import { chainObjects } from '../../../src/kernel/kinds/chain.ts'
 import { fdbObjects } from '../../../src/kernel/kinds/fdb.ts'
@@ -228,9 +227,4 @@ test('sets, their members sorted; types netlab does not make are left out', () =
     { kind: 'ipset', ns, name: 'web', type: 'hash:ip,port', family: 4, members: ['10.0.0.9,udp:53', '10.244.0.2,tcp:80'] },
     { kind: 'ipset', ns, name: 'nets', type: 'hash:net', family: 6, members: ['fd00::/64', 'fd01::/64 nomatch'] },
   ])
-})
-
-test('documents are one a line, among whatever else is printed', () => {
-  expect(jsonLines('[{"a":1}]\n[]\nnot json\n[2]\n')).toEqual([[{ a: 1 }], [], [2]])
-  expect(jsonLines('')).toEqual([])
 })

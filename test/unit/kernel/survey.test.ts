@@ -7,7 +7,10 @@ import { routeObjects } from '../../../src/kernel/kinds/route.ts'
 import { ruleObjects } from '../../../src/kernel/kinds/rule.ts'
 import { vethEnd } from '../../../src/kernel/kinds/veth.ts'
 import { Connected, derives } from '../../../src/kernel/kinds/connected.ts'
-import { decodeState } from '../../../src/kernel/dumps/state.ts'
+import { stateOf } from '../../../src/kernel/dumps/state.ts'
+import { messages, type Message } from '../../../src/netns/netlink/message.ts'
+import { decodeQdiscs, decodeTables } from '../../../src/netns/netlink/queues-tables.ts'
+import { decodeRules } from '../../../src/netns/netlink/routes.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
 import type { IpLink, IpRoute } from '../../../src/kernel/dumps/content.ts'
 import { nonDefaultSettings, INHERITED, watchedSettings } from '../../../src/kernel/unmanaged/sysctls.ts'
@@ -154,6 +157,17 @@ test('rules that look at more than the source say at what', () => {
   expect(rule({ priority: 32_766, table: '77' })).toMatchObject({ table: 77 })
 })
 
+/** @param dumps rules of both families, qdiscs and tables of nftables, in hexadecimal */
+function decodeState(dumps: string) {
+  const [rules4, rules6, qdiscs, tables] = dumps.split('\0').map((hex) => [...messages(Buffer.from(hex, 'hex'))]) as [
+    Message[],
+    Message[],
+    Message[],
+    Message[],
+  ]
+  return stateOf({ 4: decodeRules(rules4, 2), 6: decodeRules(rules6, 10) }, decodeQdiscs(qdiscs), decodeTables(tables))
+}
+
 describe('dumps', () => {
   test('of a namespace as a new one is', () => {
     expect(decodeState(recorded.plain)).toEqual({ rules: [], qdiscs: [], tables: [] })
@@ -175,10 +189,9 @@ describe('dumps', () => {
     expect(decodeState(recorded.router).rules).toEqual([4, 6])
   })
   test('of a kernel without IPv6 show no rules, and that is right; none where there should be some is not', () => {
-    const [rules4, , ...rest] = recorded.plain.split('\0')
-    const message = (type: string): string => `14000000${type}000000010000000000000000000000`
-    expect(decodeState([rules4, message('0200'), ...rest].join('\0')).rules).toEqual([])
-    expect(decodeState([rules4, message('0300'), ...rest].join('\0')).rules).toEqual([6])
+    const rules4 = [...messages(Buffer.from(recorded.plain.split('\0')[0]!, 'hex'))]
+    expect(stateOf({ 4: decodeRules(rules4, 2), 6: undefined }, [], []).rules).toEqual([])
+    expect(stateOf({ 4: decodeRules(rules4, 2), 6: [] }, [], []).rules).toEqual([6])
   })
 })
 

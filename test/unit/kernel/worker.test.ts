@@ -129,26 +129,15 @@ describe('put and get', () => {
   })
 })
 
-test('ask gives answers of the kernel, one after the other, however long', async () => {
-  const header = (length: number, type: number): Buffer => {
-    const b = Buffer.alloc(length)
-    b.writeUInt32LE(length, 0)
-    b.writeUInt16LE(type, 4)
-    b.writeUInt16LE(0x301, 6)
-    return b
+test('call gives what it returned, or fails with the words of its error', async () => {
+  const fail = (): never => {
+    throw new Error('no such luck')
   }
-  // RTM_GETLINK of all links, and a message nobody knows.
-  const [result] = await one({
-    ask: [
-      [0, header(32, 18)],
-      [0, header(16, 9999)],
-    ],
-  })
-  const [links, unknown] = result!.stdout.split('\0').map((hex) => Buffer.from(hex, 'hex'))
-  expect(links!.includes(Buffer.from('lo\0'))).toBe(true)
-  expect(links!.readUInt16LE(4)).toBe(16)
-  // NLMSG_ERROR, or for an unknown type of a dump on some kernels NLMSG_DONE.
-  expect([2, 3]).toContain(unknown!.readUInt16LE(4))
+  expect(await one({ call: () => ({ links: [1] }) }, sh('echo after'), { call: fail }, sh('echo never'))).toEqual([
+    { step: 0, code: 0, stdout: '', stderr: '', value: { links: [1] } },
+    { step: 1, code: 0, stdout: 'after\n', stderr: '' },
+    { step: 2, code: 1, stdout: '', stderr: 'no such luck\n' },
+  ])
 })
 
 describe('jobs', () => {
@@ -193,9 +182,9 @@ describe('jobs', () => {
 })
 
 test('a worker that breaks down fails the run with its own last words', async () => {
-  // A line that is no job: what a bug would send.
-  const broken = { steps: [], ns: 'x\nGARBAGE' } as Job
-  await expect(pool.run([broken, { steps: [sh('true')] }], () => {})).rejects.toThrow(/bad job: GARBAGE/)
+  // A line that is no step: what a bug would send.
+  const broken = { steps: [sh('true')], ns: 'x\nGARBAGE' } as Job
+  await expect(pool.run([broken, { steps: [sh('true')] }], () => {})).rejects.toThrow(/bad step: GARBAGE/)
 })
 
 test('the command line that enters a namespace keeps words apart', () => {

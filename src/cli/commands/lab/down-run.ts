@@ -8,7 +8,7 @@ import { labNames } from '../../../state/store.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
 import { labOf } from '../../labs.ts'
-import { requireOutside, requireRoot } from '../../machine.ts'
+import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
 
 interface DownOptions {
@@ -33,7 +33,7 @@ function line(name: string, removed: Removed | undefined, known: readonly string
 }
 
 export async function down(words: readonly string[], options: DownOptions): Promise<void> {
-  requireRoot('down')
+  requireNamespaces('down')
   requireOutside()
   const all = labNames()
   if (words.length === 0 && !options.all && all.length > 1) {

@@ -14,7 +14,7 @@ import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats
 import { hasAttempt, processDir, type Applied } from '../../../state/store.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
-import { requireRoot } from '../../machine.ts'
+import { requireNamespaces } from '../../machine.ts'
 import { onEnding } from '../../signals.ts'
 
 export interface StatusOptions {
@@ -91,7 +91,7 @@ export async function status(name: string | undefined, options: StatusOptions): 
       'netlab status --json as often as you need it; its exit code says whether anything drifted.',
     )
   const applied = theLab(name)
-  requireRoot('status')
+  requireNamespaces('status')
   const pool = new NamespacePool()
   try {
     if (interval !== undefined) return await watchLab(applied, pool, interval)

@@ -13,7 +13,7 @@ import { bringUp, type UpResult } from '../../../state/up.ts'
 import { compileFile, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
 import { forgetFlows } from './conntrack.ts'
-import { neighbourTableWarning, requireFeatures, requireOutside, requireRoot } from '../../machine.ts'
+import { neighbourTableWarning, requireFeatures, requireOutside, requireNamespaces } from '../../machine.ts'
 import { warn } from '../../warn.ts'
 
 interface UpCommandOptions {
@@ -34,7 +34,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
   const started = performance.now()
   // Judged before anything is asked of the machine: a bad file is a bad file for everyone.
   const first = compileFile(file, options)
-  requireRoot('up')
+  requireNamespaces('up')
   requireOutside()
   requireFeatures(first.compiled)
   const { signal } = interruption()

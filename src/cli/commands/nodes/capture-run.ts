@@ -8,7 +8,7 @@ import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.
 import { filterFor, listensFor, milliseconds } from './capture-words.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
-import { requirePerl, requireRoot } from '../../machine.ts'
+import { requirePerl, requireNamespaces } from '../../machine.ts'
 import { whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
@@ -33,9 +33,9 @@ export async function capture(words: readonly string[], options: CaptureOptions)
   if (options.write !== undefined && options.wireshark)
     throw failure(Exit.Usage, 'bad-option', '--write and --wireshark do not go together', 'Wireshark can save what it shows.')
   const applied = theLab(options.lab)
-  requireRoot('capture')
+  requireNamespaces('capture')
   requirePerl()
-  const { listens, widest } = await listensFor(applied, words)
+  const { listens, widest } = listensFor(applied, words)
   const matches = filterFor(applied, options.filter)
 
   const stop = new AbortController()

@@ -11,6 +11,7 @@ import type { Applied } from '../../../state/store.ts'
 import { decode } from '../../../packet/decode.ts'
 import type { Listens } from './capture-words.ts'
 import { Exit, failure, type Failure } from '../../failure.ts'
+import { inside, MACHINE } from '../../../netns/inside.ts'
 
 export interface SinkOptions {
   readonly write?: string
@@ -131,7 +132,8 @@ function wireshark(comment: string, gone: () => void): Sink {
       '--write FILE, or from a machine with a display: ssh … netlab capture NODE --write - | wireshark -k -i -',
     )
   // In a process group of its own: Ctrl-C ends the capture, and what was captured stays to be looked at.
-  const child = spawn('wireshark', ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  // It needs the machine's namespace for its window, and outlives this process.
+  const child = inside(MACHINE, () => spawn('wireshark', ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'ignore'], detached: true }))
   let closed = false
   const left = (): void => {
     closed = true

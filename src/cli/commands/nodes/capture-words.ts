@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { tunnelPorts } from '../../../backends/index.ts'
 import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter } from '../../../capture/filter.ts'
 import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
-import { NamespacePool } from '../../../netns/namespace-pool.ts'
+import { inside } from '../../../netns/inside.ts'
+import { withReader } from '../../../netns/netlink/reader.ts'
 import { netnsFile } from '../../../netns/paths.ts'
-import { jsonLines } from '../../../kernel/dumps/take.ts'
 import { nodesOf } from '../../../lab/lab.ts'
 import type { Applied } from '../../../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'
@@ -32,7 +32,7 @@ export interface Listens {
 }
 
 /** Where `NODE[:DEVICE]…` says to listen, each place once. @throws Failure with a suggestion */
-export async function listensFor({ lab }: Applied, words: readonly string[]): Promise<Listens> {
+export function listensFor({ lab }: Applied, words: readonly string[]): Listens {
   const wanted = words.map((word): Listen => {
     const at = word.indexOf(':')
     const [name, device] = at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)]
@@ -45,7 +45,7 @@ export async function listensFor({ lab }: Applied, words: readonly string[]): Pr
       )
     return { node: callName(node), ns: node.netns, ...(device === undefined ? {} : { device }) }
   })
-  const devices = await devicesOf(new Set(wanted.map((w) => w.ns)))
+  const devices = devicesOf(new Set(wanted.map((w) => w.ns)))
   for (const { node, ns, device } of wanted) {
     const there = devices.get(ns)!
     if (device === undefined || there.includes(device)) continue
@@ -62,26 +62,9 @@ export async function listensFor({ lab }: Applied, words: readonly string[]): Pr
   return { listens, widest: Math.max(...names.map((n) => n.length)) }
 }
 
-async function devicesOf(namespaces: ReadonlySet<string>): Promise<Map<string, string[]>> {
-  const list = [...namespaces]
-  const found = new Map<string, string[]>()
-  const pool = new NamespacePool()
-  try {
-    await pool.run(
-      list.map((ns) => ({ ns, steps: [{ run: ['ip', '-j', 'link', 'show'] }] })),
-      (index, [result]) => {
-        const links = (jsonLines(result?.stdout ?? '')[0] ?? []) as { readonly ifname: string }[]
-        found.set(
-          list[index]!,
-          links.map((l) => l.ifname),
-        )
-      },
-    )
-  } finally {
-    pool.close()
-  }
-  return found
-}
+/** Names of the devices of namespaces. */
+const devicesOf = (list: ReadonlySet<string>): Map<string, string[]> =>
+  new Map([...list].map((ns) => [ns, inside(ns, () => withReader((reader) => [...reader.devices.values()].map((d) => d.name)))]))
 
 /** Which frames to keep. @throws Failure that points at what is wrong */
 export function filterFor(applied: Applied, text: string | undefined): (frame: Frame) => boolean {

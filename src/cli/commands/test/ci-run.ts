@@ -13,7 +13,7 @@ import { topologyFiles } from './ci-files.ts'
 import { costOf, room, schedule, defaultJobs, type Task } from './ci-schedule.ts'
 import { Watch } from './ci-cleanup-guard.ts'
 import { Exit, failure } from '../../failure.ts'
-import { requireOutside, requireRoot } from '../../machine.ts'
+import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { testOptions, type TestCommandOptions } from './test-run.ts'
 import { admit, columnsOf, onGitHub, requireReports, writeReports, type ReportOptions } from './test-reports.ts'
 import { interruption } from '../lab/up-run.ts'
@@ -110,7 +110,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   const trial: Trial = { ...trialOf(options, labs), onPhase: (lab, phase) => doing.now(lab, phase) }
   const jobs = jobsOf(options.jobs)
   const { files, passedOver } = topologyFiles(words)
-  requireRoot('ci')
+  requireNamespaces('ci')
   requireOutside()
   requireReports(options)
   for (const file of passedOver) process.stderr.write(`${file} is a Kubernetes manifest, and no topology: passed over\n`)

@@ -8,7 +8,7 @@ import { sources } from '../../../verify/check-sources.ts'
 import { hasAttempt, lastChange, readApplied, type Applied } from '../../../state/store.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
-import { requirePerl, requireRoot } from '../../machine.ts'
+import { requirePerl, requireNamespaces } from '../../machine.ts'
 import { usage, whole } from '../../values.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
 
@@ -130,7 +130,7 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
 export async function test(name: string | undefined, options: TestCommandOptions): Promise<void> {
   const chosen = testOptions(options)
   const applied = theLab(name)
-  requireRoot('test')
+  requireNamespaces('test')
   requirePerl()
   requireReports(options)
   const at = new Date()

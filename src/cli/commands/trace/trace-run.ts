@@ -11,7 +11,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { Exit, Failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
-import { completePath, requirePerl, requireRoot } from '../../machine.ts'
+import { completePath, requirePerl, requireNamespaces } from '../../machine.ts'
 import { usage, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
@@ -120,7 +120,7 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
   completePath()
   // Judged before anything is asked of the machine.
   probeOptions(options)
-  requireRoot('trace')
+  requireNamespaces('trace')
   listenFirst()
   const stop = new AbortController()
   const done = onEnding(() => stop.abort())
