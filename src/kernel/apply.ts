@@ -57,17 +57,18 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
   return phases
 }
 
-function stepOf(batch: Batch): Step {
-  if (batch.tool === 'sysctl') {
+function stepOf({ tool, lines, removes }: Batch): Step {
+  const texts = lines.map((l) => l.text)
+  if (tool === 'sysctl') {
     return {
-      put: batch.lines.map(({ text }) => {
+      put: texts.map((text) => {
         const at = text.indexOf(' = ')
         return [`/proc/sys/${text.slice(0, at)}`, text.slice(at + 3)] as const
       }),
     }
   }
-  const [tool, ...words] = toolArgv[batch.tool as keyof typeof toolArgv] as [string, ...string[]]
-  return { run: [tool, ...(batch.removes ? ['-force'] : []), ...words], input: `${batch.lines.map((l) => l.text).join('\n')}\n` }
+  if (tool === 'ip' || tool === 'ip -6' || tool === 'bridge') return { lines: { tool, lines: texts, force: removes } }
+  return { run: toolArgv[tool as keyof typeof toolArgv], input: `${texts.join('\n')}\n`, changes: true }
 }
 
 /** Line number a tool blames: `Command failed -:7`, `line: 7`, `line 7 failed`. */
@@ -97,17 +98,24 @@ interface Visit {
   readonly reads: readonly ReadStep[]
 }
 
+/** Lines for one visit to the machine's namespace: none follows from another, and visits are side by side. */
+const TOGETHER = 50
+
 function visitsOf(phase: readonly Batch[], isLast: (b: Batch) => boolean, readBack: ApplyOptions['readBack']): Visit[] {
   const byNs = new Map<string, Batch[]>()
+  const ofMachine: Visit[] = []
   for (const b of phase) {
-    const group = byNs.get(b.ns ?? '')
+    if (b.ns === undefined) {
+      for (let at = 0; at < b.lines.length; at += TOGETHER)
+        ofMachine.push({ ns: '', batches: [{ ...b, lines: b.lines.slice(at, at + TOGETHER) }], reads: [] })
+      continue
+    }
+    const group = byNs.get(b.ns)
     if (group) group.push(b)
-    else byNs.set(b.ns ?? '', [b])
+    else byNs.set(b.ns, [b])
   }
-  return [...byNs].map(([ns, batches]) => {
-    const reads = ns !== '' && batches.some(isLast) ? (readBack?.(ns) ?? []) : []
-    return { ns, batches, reads }
-  })
+  const others = [...byNs].map(([ns, batches]) => ({ ns, batches, reads: batches.some(isLast) ? (readBack?.(ns) ?? []) : [] }))
+  return [...ofMachine, ...others]
 }
 
 function jobOf({ ns, batches, reads }: Visit): Job {

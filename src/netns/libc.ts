@@ -39,6 +39,8 @@ const PROTOTYPES = {
   unshare: 'int unshare(int flags)',
   // The variant of POSIX, under the name that it has in glibc and musl.
   __xpg_strerror_r: 'int __xpg_strerror_r(int error, void *text, size_t length)',
+  mount: 'int mount(const void *source, const void *target, const void *type, unsigned long flags, const void *data)',
+  umount2: 'int umount2(const void *target, int flags)',
   flock: 'int flock(int fd, int operation)',
   socket: 'int socket(int family, int type, int protocol)',
   bind: 'int bind(int fd, const void *address, uint32_t length)',

@@ -6,10 +6,13 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { inside, MACHINE } from './inside.ts'
-import { systemWords } from './libc.ts'
+import { inside, leaveMachine, MACHINE } from './inside.ts'
+import { programArgv } from './lines/run.ts'
+import { doSteps, type OnLine, type OwnStep, type StepResult } from './own-steps.ts'
 import { netnsFile } from './paths.ts'
-import { readProc, writeProc } from './proc-sys.ts'
+import { canUseThreads, StepThread, type DataStep } from './step-threads.ts'
+
+export { ABSENT, type StepResult } from './own-steps.ts'
 
 /** The command line that runs something inside a namespace. */
 export const enterArgv = (ns: string, argv: readonly string[]): string[] => ['nsenter', `--net=${netnsFile(ns)}`, '--', ...argv]
@@ -17,14 +20,9 @@ export const enterArgv = (ns: string, argv: readonly string[]): string[] => ['ns
 interface RunStep {
   readonly run: readonly string[]
   readonly input?: string
+  /** Whether its input are lines that change something, which are told of. */
+  readonly changes?: true
 }
-
-/** What this thread does, without starting a program. */
-type OwnStep =
-  | { readonly put: readonly (readonly [path: string, value: string])[] }
-  | { readonly get: readonly string[] }
-  /** Called in the namespace; what it returns is the value of the step, and an error that it throws fails it. */
-  | { readonly call: () => unknown }
 
 /** One thing to do inside a namespace. */
 export type Step = RunStep | OwnStep
@@ -36,18 +34,6 @@ export interface Job {
   readonly steps: readonly Step[]
 }
 
-export interface StepResult {
-  readonly step: number
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-  /** What a `call` returned. */
-  readonly value?: unknown
-}
-
-/** Value of a file a `get` step did not find. */
-export const ABSENT = '\u0001'
-
 /** Programs of a job, for a worker. */
 function encode(id: number, ns: string | undefined, steps: readonly RunStep[]): Buffer {
   const parts: Buffer[] = [Buffer.from(`JOB ${id} ${steps.length} ${ns === undefined ? '-' : netnsFile(ns)}\n`)]
@@ -57,41 +43,6 @@ function encode(id: number, ns: string | undefined, steps: readonly RunStep[]): 
     parts.push(Buffer.from(`RUN ${argv.length} ${input.length}\n`), argv, input)
   }
   return Buffer.concat(parts)
-}
-
-/** Does a step in the namespace the thread is in. */
-function doStep(index: number, step: OwnStep): StepResult {
-  const done = { step: index, code: 0, stdout: '', stderr: '' }
-  if ('get' in step) return { ...done, stdout: step.get.map((path) => readProc(path) ?? ABSENT).join('\0') }
-  let line = 0
-  try {
-    if ('call' in step) return { ...done, value: step.call() }
-    for (const [path, value] of step.put) {
-      line++
-      writeProc(path, value)
-    }
-    return done
-  } catch (error) {
-    return { ...done, code: 1, stderr: `${(error as Error).message}\n${line > 0 ? `line ${line}\n` : ''}` }
-  }
-}
-
-/** Steps of this thread's, one after the other, up to the first that fails. */
-function doSteps(ns: string | undefined, first: number, steps: readonly OwnStep[]): StepResult[] {
-  try {
-    return inside(ns ?? MACHINE, () => {
-      const results: StepResult[] = []
-      for (const [i, step] of steps.entries()) {
-        results.push(doStep(first + i, step))
-        if (results.at(-1)!.code !== 0) break
-      }
-      return results
-    })
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException
-    const words = errno === undefined ? (error as Error).message : systemWords(Math.abs(errno))
-    return [{ step: first, code: 1, stdout: '', stderr: `${ns === undefined ? 'the machine' : netnsFile(ns)}: ${words}\n` }]
-  }
 }
 
 interface Pending {
@@ -201,21 +152,52 @@ class Worker {
 /** How many jobs a worker holds at once: enough that it never waits for the next one. */
 const DEPTH = 3
 
+/** The kernel changes devices and routes of all namespaces under one lock: more threads would wait for each other. */
+const MOST_THREADS = 4
+/** Fewer lines are done before a thread has started. */
+const WORTH_THREADS = 1000
+/** Lines that a thread gets at once. */
+const CHUNK = 50
+
+/** The steps of a job that a thread can do: they come first, and are data. */
+function dataSteps(job: Job): DataStep[] {
+  const end = job.steps.findIndex((step) => 'run' in step || 'call' in step)
+  return (end < 0 ? job.steps : job.steps.slice(0, end)) as DataStep[]
+}
+
+const weight = (steps: readonly DataStep[]): number =>
+  steps.reduce((n, step) => n + ('lines' in step ? step.lines.lines : 'put' in step ? step.put : step.get).length, 0)
+
 /** Longest time that this thread works without looking at what else there is to do, milliseconds. */
 const SLICE = 20
+
+/** Whether lines go to the programs that they are written for, whatever is known of them. */
+const commandsOnly = (): boolean => process.env['NETLAB_EXEC'] === 'commands'
+
+/** The step that runs the program that lines are written for. */
+const asProgram = (step: Step): Step =>
+  'lines' in step ? { run: programArgv(step.lines), input: step.lines.lines.map((l) => `${l}\n`).join(''), changes: true } : step
 
 /** Runs jobs inside namespaces; programs, as many at once as the machine has processors. */
 export class NamespacePool {
   #workers: Worker[] = []
+  #threads: StepThread[] = []
   #id = 0
 
-  constructor(readonly parallel = Math.min(availableParallelism(), 8)) {}
+  /** Told of every line that changes something, and in which namespace. */
+  onLine: ((ns: string | undefined, ...told: Parameters<OnLine>) => void) | undefined
+
+  constructor(
+    readonly parallel = Math.min(availableParallelism(), 8),
+    readonly commands = commandsOnly(),
+  ) {}
 
   /**
    * Runs all jobs; `onResult` gets each job's results as it ends and may return false to start no more.
    * Jobs under way are always finished, also when it throws: a worker was gone, or `onResult` threw.
    */
-  async run(jobs: readonly Job[], onResult: (index: number, results: StepResult[]) => boolean | void): Promise<void> {
+  async run(given: readonly Job[], onResult: (index: number, results: StepResult[]) => boolean | void): Promise<void> {
+    const jobs = this.commands ? given.map((job) => ({ ...job, steps: job.steps.map(asProgram) })) : given
     const isProgram = (job: Job): boolean => job.steps.some((step) => 'run' in step)
     const [programs, own] = [true, false].map((is) => jobs.flatMap((job, index) => (isProgram(job) === is ? [index] : []))) as [
       number[],
@@ -224,32 +206,81 @@ export class NamespacePool {
     // Rolling back after a worker died needs others in its place.
     this.#workers = this.#workers.filter((w) => !w.isGone)
     while (this.#workers.length < Math.min(this.parallel, programs.length)) this.#workers.push(new Worker())
-    let stopped = false
+    // An object, because it is changed while a lane waits.
+    const lanesMay = { goOn: true }
+    const end = (index: number, results: StepResult[]): void => {
+      if (onResult(index, results) === false) lanesMay.goOn = false
+    }
     const guarded = (lane: Promise<void>): Promise<void> =>
       lane.catch((error: unknown) => {
-        stopped = true
+        lanesMay.goOn = false
         throw error
       })
     let next = 0
     const lane = async (worker: Worker): Promise<void> => {
-      while (!stopped && next < programs.length) {
+      while (lanesMay.goOn && next < programs.length) {
         const index = programs[next++]!
-        if (onResult(index, await this.#withPrograms(worker, jobs[index]!)) === false) stopped = true
+        end(index, await this.#withPrograms(worker, jobs[index]!))
       }
     }
+    let nextOwn = 0
     const here = async (): Promise<void> => {
       let since = performance.now()
-      for (const index of own) {
-        if (stopped) return
-        if (onResult(index, doSteps(jobs[index]!.ns, 0, jobs[index]!.steps as OwnStep[])) === false) stopped = true
+      while (lanesMay.goOn && nextOwn < own.length) {
+        const index = own[nextOwn++]!
+        const { ns, steps } = jobs[index]!
+        end(index, doSteps(ns, 0, steps as OwnStep[], this.#toldIn(ns)))
         if (performance.now() - since < SLICE) continue
         await new Promise((resolve) => setImmediate(resolve))
         since = performance.now()
       }
     }
+    const elsewhere = async (thread: StepThread): Promise<void> => {
+      while (lanesMay.goOn && nextOwn < own.length) {
+        const chunk: { index: number; ns: string | undefined; steps: DataStep[] }[] = []
+        for (let lines = 0; lines < CHUNK && nextOwn < own.length;) {
+          const index = own[nextOwn++]!
+          const steps = dataSteps(jobs[index]!)
+          chunk.push({ index, ns: jobs[index]!.ns, steps })
+          lines += weight(steps)
+        }
+        for (const [i, results] of (await thread.do(chunk)).entries()) {
+          const { index, ns, steps } = chunk[i]!
+          const rest = jobs[index]!.steps.slice(steps.length) as OwnStep[]
+          const failed = results.some((result) => result.code !== 0)
+          end(index, failed || rest.length === 0 ? results : [...results, ...doSteps(ns, steps.length, rest)])
+        }
+      }
+    }
     const lanes = this.#workers.flatMap((w) => Array.from({ length: DEPTH }, () => guarded(lane(w))))
-    const failed = (await Promise.allSettled([...lanes, guarded(here())])).find((l) => l.status === 'rejected')
+    // Two chunks each: one is done while the other's results are read.
+    const isLarge = own.reduce((n, index) => n + weight(dataSteps(jobs[index]!)), 0) >= WORTH_THREADS
+    const threads = isLarge ? this.#startThreads().flatMap((t) => [guarded(elsewhere(t)), guarded(elsewhere(t))]) : []
+    const failed = (await Promise.allSettled([...lanes, ...threads, guarded(here())])).find((l) => l.status === 'rejected')
     if (failed) throw failed.reason
+  }
+
+  /** Threads beside this one, as many as there are processors for. Lines are told of by this thread alone. */
+  #startThreads(): readonly StepThread[] {
+    if (this.onLine || !canUseThreads()) return []
+    leaveMachine()
+    const wanted = Math.min(this.parallel, MOST_THREADS) - 1
+    while (this.#threads.length < wanted) this.#threads.push(new StepThread())
+    return this.#threads
+  }
+
+  #toldIn(ns: string | undefined): OnLine | undefined {
+    const { onLine } = this
+    return onLine && ((...told) => onLine(ns, ...told))
+  }
+
+  #tell(ns: string | undefined, steps: readonly RunStep[]): void {
+    const { onLine } = this
+    if (!onLine) return
+    for (const { run, input = '', changes } of steps) {
+      const tool = run.filter((word) => !/^(-|-batch|-force|--.*)$/.test(word)).join(' ')
+      if (changes) for (const line of input.trimEnd().split('\n')) onLine(ns, `${tool} ${line}`, 'program')
+    }
   }
 
   /** A job of which some steps are programs: those that follow each other go to the worker together. */
@@ -259,9 +290,10 @@ export class NamespacePool {
       const isRun = 'run' in steps[at]!
       const change = steps.findIndex((step, i) => i > at && 'run' in step !== isRun)
       const part = steps.slice(at, change < 0 ? steps.length : change)
+      if (isRun) this.#tell(ns, part as RunStep[])
       const done = isRun
         ? await new Promise<StepResult[]>((done, fail) => worker.send(this.#id++, ns, part as RunStep[], { results: [], done, fail }))
-        : doSteps(ns, 0, part as OwnStep[])
+        : doSteps(ns, 0, part as OwnStep[], this.#toldIn(ns))
       results.push(...done.map((result) => ({ ...result, step: result.step + at })))
       if (done.length < part.length || done.some((result) => result.code !== 0)) break
       at += part.length
@@ -283,5 +315,7 @@ export class NamespacePool {
   close(abandon = false): void {
     for (const w of this.#workers) w.end(abandon)
     this.#workers = []
+    for (const thread of this.#threads) thread.close()
+    this.#threads = []
   }
 }

@@ -131,7 +131,13 @@ export class Attributes {
 const EXTENDED_ACK_WORDS = 1
 
 /** Why the kernel refused a request: its own words, where it has some (extended acknowledgement), and the error number. */
-export function refusal({ flags, body }: Message): { readonly errno: number; readonly words?: string } {
+export interface Refusal {
+  readonly errno: number
+  readonly words?: string
+}
+
+/** What an acknowledgement says; the number is 0 where all is well. */
+export function refusal({ flags, body }: Message): Refusal {
   const errno = -body.readInt32LE(0)
   if (!(flags & NLM_F.ackTlvs)) return { errno }
   // The header of the request comes back, and its body unless it is capped.

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { libc, systemWords, tryLibc } from '../libc.ts'
 import { AF, openSocket, SOCK } from '../socket.ts'
-import { messages, NLM_F, NLMSG, refusal, request, u32, type Message } from './message.ts'
+import { messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal } from './message.ts'
 
 /** linux/netlink.h */
 export const NETLINK = { route: 0, netfilter: 12 } as const
@@ -69,6 +69,17 @@ export class NetlinkSocket {
         const { errno, words } = refusal(message)
         throw new NetlinkError(errno, words)
       }
+    }
+  }
+
+  /** Has something done. @returns why the kernel refused to, if it did */
+  act(type: number, flags: number, body: Uint8Array): Refusal | undefined {
+    this.#send(type, flags | NLM_F.ack, body)
+    for (;;) {
+      const answer = this.#receive().find((message) => message.type === NLMSG.error)
+      if (!answer) continue
+      const refused = refusal(answer)
+      return refused.errno === 0 ? undefined : refused
     }
   }
 

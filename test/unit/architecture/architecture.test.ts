@@ -101,6 +101,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
     'node:child_process',
     [
       ['netns/namespace-pool.ts', 'workers that enter namespaces'],
+      ['netns/lines/run.ts', 'lines that only their program knows'],
       ['kernel/features/probe.ts', 'tries what the kernel can do'],
       ['process/', 'containers and daemons'],
       ['trace/collect/helper.ts', 'probes and captures inside namespaces'],
@@ -130,7 +131,14 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
   ['node:dgram', [['netns/socket.ts', 'sockets made inside namespaces, by descriptor']]],
   // A look-up is made by a thread of the pool, which stays in the machine's namespace.
   ['node:dns', []],
-  ['node:worker_threads', [['netns/inside.ts', "the machine's namespace is shared with them"]]],
+  [
+    'node:worker_threads',
+    [
+      ['netns/inside.ts', "the machine's namespace is shared with them"],
+      ['netns/step-threads.ts', 'namespaces of large labs side by side'],
+      ['netns/step-thread.ts', 'the program of such a thread'],
+    ],
+  ],
 ]
 
 describe('who touches the machine is known', () => {

@@ -175,7 +175,7 @@ describe('what is taken away', () => {
     expect(await run(fake, { onLeft: (f) => left.push(f) }, removal)).toBeUndefined()
     expect(left.map((f) => [f.object.kind, f.stderr])).toEqual([['veth', 'Cannot find device "p1-q"']])
     expect(fake.jobs.map((j) => j.steps.map(inputOf).join('').trim())).toEqual(['link delete dev p1-q', 'netns delete lab.q'])
-    for (const s of fake.jobs.flatMap((j) => j.steps)) expect('run' in s && s.run).toEqual(['ip', '-force', '-batch', '-'])
+    for (const s of fake.jobs.flatMap((j) => j.steps)) expect('lines' in s && s.lines).toMatchObject({ tool: 'ip', force: true })
   })
 })
 

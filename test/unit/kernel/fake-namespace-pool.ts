@@ -28,8 +28,9 @@ export class FakeNamespacePool {
   }
 }
 
-export const inputOf = (step: Step): string => ('run' in step ? (step.input ?? '') : '')
-export const program = (step: Step): string => ('run' in step ? step.run[0]! : Object.keys(step)[0]!)
+export const inputOf = (step: Step): string =>
+  'run' in step ? (step.input ?? '') : 'lines' in step ? step.lines.lines.map((l) => `${l}\n`).join('') : ''
+export const program = (step: Step): string => ('run' in step ? step.run[0]! : 'lines' in step ? step.lines.tool : Object.keys(step)[0]!)
 /** Answers the first step that matches. */
 export const refuse = (matches: (step: Step, job: Job) => boolean, stderr: string, code = 1) =>
   new FakeNamespacePool((step, job) => (matches(step, job) ? { code, stderr } : undefined))
