@@ -19,6 +19,7 @@ import { warn } from '../../warn.ts'
 interface UpCommandOptions {
   readonly force?: true
   readonly keep?: true
+  readonly verbose?: true
   readonly json?: true
 }
 
@@ -38,8 +39,9 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
   requireOutside()
   requireFeatures(first.compiled)
   const { signal } = interruption()
-  const progress = new Progress()
+  const progress = options.verbose ? undefined : new Progress()
   const pool = new NamespacePool()
+  if (options.verbose) pool.onLine = (ns, line, by) => process.stderr.write(`${by.padEnd(7)} ${ns ?? '-'}: ${line}\n`)
   const name = first.compiled.lab.name
   try {
     await withLock(
@@ -56,8 +58,8 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, pool, {
           signal,
           keep: options.keep ?? false,
-          onPhase: (phase) => progress.phase(`${phase} ${name}`),
-          onProgress: (share) => progress.share(share),
+          onPhase: (phase) => progress?.phase(`${phase} ${name}`),
+          onProgress: (share) => progress?.share(share),
           onChanges: (changes) => {
             const count = (action: string): number => changes.filter((c) => c.action === action).length
             const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
@@ -66,7 +68,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
             )
           },
         })
-        progress.end()
+        progress?.end()
         settle(result, file, first, options)
         if (running) await forgetFlows(running.lab, lab, pool)
         const ms = performance.now() - started
@@ -77,7 +79,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
       signal,
     )
   } finally {
-    progress.end()
+    progress?.end()
     pool.close()
   }
 }

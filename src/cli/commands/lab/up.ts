@@ -10,6 +10,7 @@ export default defineCommand({
   options: [
     new Option('--force', 'build combinations that cannot work'),
     new Option('--keep', 'leave a failed lab as it is instead of rolling back'),
+    new Option('--verbose', 'print each line as it is run, and whether netlink, a file or its program runs it'),
     json(),
   ],
   examples: ['netlab up topologies/quickstart.yaml', 'netlab up lab.yaml --json | jq .nodes'],
