@@ -1,4 +1,4 @@
-/** Every attach module a topology can name. A new one: one file, one line here, one page in docs/. */
+/** Every attach module a topology can name. A new one: one file, one line here, one page in docs/. The first is the default. */
 import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import { bridgeModule } from './bridge.ts'

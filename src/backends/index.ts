@@ -1,4 +1,4 @@
-/** Every backend a topology can name. A new one: one file, one line here, one page in docs/. */
+/** Every backend a topology can name. A new one: one file, one line here, one page in docs/. The first is the default. */
 import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import type { Layer, TunnelPorts } from '../packet/headers.ts'

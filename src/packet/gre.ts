@@ -1,6 +1,6 @@
 /** GRE (RFC 2784) with key and sequence number (RFC 2890): packets of any EtherType, or whole frames, in IP. */
 import { ADD_K, JSET, LD_H, LD_MEM, ST } from './bpf.ts'
-import { tunnelTexts, type Header } from './header.ts'
+import { tunnelTexts, type Header, type TunnelId } from './header.ts'
 
 export interface GreLayer {
   readonly type: 'gre'
@@ -9,18 +9,15 @@ export interface GreLayer {
   readonly key?: number
 }
 
+const id: TunnelId<GreLayer> = { name: 'key', of: (l) => l.key }
+
 const CHECKSUM = 0x80
 const ROUTING = 0x40
 const KEY = 0x20
 const SEQUENCE = 0x10
 
 export const gre: Header<GreLayer> = {
-  type: 'gre',
-  ...tunnelTexts<GreLayer>(
-    'GRE',
-    ({ key }) => `gre${key === undefined ? '' : ` key ${key}`}`,
-    ({ key }) => [['key', key]],
-  ),
+  ...tunnelTexts('gre', 'GRE', id, (key) => `key ${key}`),
   after: { ipProtocol: [47] },
   word: 'gre',
   /** Checksum and offset come before the key, the sequence number after it. */
@@ -41,6 +38,7 @@ export const gre: Header<GreLayer> = {
   },
   bytes: (l) => (l.key === undefined ? 4 : 8),
   encapsulates: {
+    id,
     lengths: [4, 8],
     // ARPHRD_IPGRE: without a fixed far end.
     linkLayerOf: 778,

@@ -34,8 +34,15 @@ export interface Ends<T> {
   readonly dst?: T
 }
 
+/** What tells one tunnel from another between the same hosts: a VNI, a key. */
+export interface TunnelId<L> {
+  readonly name: string
+  of(layer: L): number | undefined
+}
+
 /** What carries whole packets or frames of others. */
-export interface Encapsulation {
+export interface Encapsulation<L> {
+  readonly id: TunnelId<L>
   /**
    * Bytes from the beginning of the header to the IP packet inside, in every form Linux sends it in: a netfilter
    * match and a device's counters know lengths only.
@@ -75,23 +82,28 @@ export interface Header<L extends { readonly type: string }> {
   capture?(layer: L, payload: number): string
   addresses?(layer: L): Ends<string>
   ports?(layer: L): Ends<number>
-  readonly encapsulates?: Encapsulation
+  readonly encapsulates?: Encapsulation<L>
 }
 
-/** What a tunnel's header says of itself everywhere alike: its fields are what tells one tunnel from another. */
+/** What a tunnel's header says of itself everywhere alike: its id. @param short the id where there is little room */
 export function tunnelTexts<L extends { readonly type: string }>(
+  type: L['type'],
   name: string,
-  label: (layer: Partial<L>) => string,
-  fields: (layer: L) => readonly Field[],
-): Pick<Header<L>, 'name' | 'label' | 'fields' | 'summary' | 'trace' | 'capture'> {
-  const short = (layer: L): string => label(layer).replace(/^\S+/, name)
+  id: TunnelId<L>,
+  short: (id: number) => string,
+): Pick<Header<L>, 'type' | 'name' | 'label' | 'fields' | 'summary' | 'trace' | 'capture'> {
+  const told = (head: string, layer: L, text: (id: number) => string): string => {
+    const value = id.of(layer)
+    return value === undefined ? head : `${head} ${text(value)}`
+  }
   return {
+    type,
     name,
-    label,
-    fields,
-    summary: (l) => [name, ...fields(l).flatMap(([field, value]) => (value === undefined ? [] : `${field} ${value}`))].join(' '),
-    trace: (l) => label(l),
-    capture: short,
+    label: (l) => told(type, l as L, short),
+    fields: (l) => [[id.name, id.of(l)]],
+    summary: (l) => told(name, l, (value) => `${id.name} ${value}`),
+    trace: (l) => told(type, l, short),
+    capture: (l) => told(name, l, short),
   }
 }
 

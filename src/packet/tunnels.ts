@@ -7,7 +7,7 @@ import { ipv6 } from './ipv6.ts'
 import { udp } from './udp.ts'
 
 /** Headers that carry whole packets or frames of others, and how. */
-export const encapsulations: readonly { readonly header: AnyHeader; readonly how: Encapsulation }[] = HEADERS.flatMap((h) => {
+export const encapsulations: readonly { readonly header: AnyHeader; readonly how: Encapsulation<Layer> }[] = HEADERS.flatMap((h) => {
   const header = headerOf(h)
   return header.encapsulates ? [{ header, how: header.encapsulates }] : []
 })
@@ -20,6 +20,8 @@ export const opensTunnel = (layers: readonly Layer[], at: number): boolean =>
 export interface Tunnel {
   /** `vxlan`; `ipip` for IP in IP. Devices of the kind have the same name. */
   readonly type: string
+  /** What tells it from others of its type, and what that is called; absent for IP in IP. */
+  readonly id?: { readonly name: string; readonly value: number | undefined }
   /** The header that it ends with: its own, or the IP header right around another one. */
   readonly layer: Layer
   /** `vxlan 1`. */
@@ -35,7 +37,16 @@ export function tunnelsOf(layers: readonly Layer[]): Tunnel[] {
     if (isIp(layer)) return [{ type: IP_IN_IP, layer, label: IP_IN_IP, title: layers[i + 1]!.type === layer.type ? 'IPIP' : 'IPv6 in IP' }]
     const header = headerOf(layer)
     const told = header.fields(layer).flatMap(([field, value]) => (value === undefined ? [] : [`${field} ${value}`]))
-    return [{ type: layer.type, layer, label: labelOf(layer), title: [header.name, ...told].join(' · ') }]
+    const { id } = header.encapsulates!
+    return [
+      {
+        type: layer.type,
+        id: { name: id.name, value: id.of(layer) },
+        layer,
+        label: labelOf(layer),
+        title: [header.name, ...told].join(' · '),
+      },
+    ]
   })
 }
 

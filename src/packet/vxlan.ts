@@ -1,6 +1,6 @@
 /** VXLAN (RFC 7348): Ethernet frames in UDP. */
 import { LD_IMM, LD_MEM, ADD_K, ST } from './bpf.ts'
-import { ETHERNET_FRAME, tunnelTexts, type Header } from './header.ts'
+import { ETHERNET_FRAME, tunnelTexts, type Header, type TunnelId } from './header.ts'
 
 export interface VxlanLayer {
   readonly type: 'vxlan'
@@ -8,14 +8,10 @@ export interface VxlanLayer {
 }
 
 const LENGTH = 8
+const id: TunnelId<VxlanLayer> = { name: 'VNI', of: (l) => l.vni }
 
 export const vxlan: Header<VxlanLayer> = {
-  type: 'vxlan',
-  ...tunnelTexts<VxlanLayer>(
-    'VXLAN',
-    ({ vni }) => `vxlan${vni === undefined ? '' : ` ${vni}`}`,
-    ({ vni }) => [['VNI', vni]],
-  ),
+  ...tunnelTexts('vxlan', 'VXLAN', id, String),
   // Linux' own port and the assigned one.
   after: { udpPort: [8472, 4789] },
   word: 'vxlan',
@@ -29,6 +25,7 @@ export const vxlan: Header<VxlanLayer> = {
   },
   bytes: () => LENGTH,
   encapsulates: {
+    id,
     lengths: [LENGTH + 14],
     look(a, { header, inside }) {
       a.emit(LD_MEM, header).emit(ADD_K, LENGTH).emit(ST, inside).emit(LD_IMM, ETHERNET_FRAME)

@@ -23,6 +23,8 @@ export const gre: LinkType<Gre, 'gre'> = {
   inPlace: ['mtu'],
   ethernet: false,
   nonDefault: nonDefaultTunnel,
+  tunnel: { farEnd: 'neighbour', id: ({ ikey, okey }) => keyNumber(text(ikey ?? okey ?? 0)) },
+  numbers: (o) => (o.key === undefined ? [] : [`key ${o.key}`]),
   automatic: ['gre0', 'gretap0', 'erspan0'],
   feature: {
     name: 'gre',

@@ -15,6 +15,7 @@ export const ipip: LinkType<Ipip, 'ipip'> = {
   inPlace: ['mtu'],
   ethernet: false,
   nonDefault: nonDefaultTunnel,
+  tunnel: { farEnd: 'next-hop', id: () => 0 },
   automatic: ['tunl0'],
   feature: {
     name: 'ipip',

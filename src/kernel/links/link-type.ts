@@ -13,6 +13,17 @@ export interface LinkObject extends Common {
   readonly down?: true
 }
 
+/** How a device puts packets into others. */
+export interface TunnelDevice {
+  /**
+   * Where the far end of a packet's tunnel comes from: the FDB entry of the next hop's MAC, the next hop's neighbour entry,
+   * the next hop itself, or the device's own `remote`.
+   */
+  readonly farEnd: 'fdb' | 'neighbour' | 'next-hop' | 'remote'
+  /** The number in the headers of its packets, as `packet/` reads it there; 0: none. `data`: what `ip -j -d` shows of its type. */
+  id(data: Readonly<Record<string, unknown>>): number
+}
+
 /** @typeParam F the feature it needs of a kernel */
 export interface LinkType<L extends LinkObject, F extends string = never> {
   /** As `ip link add … type` has it. */
@@ -31,6 +42,10 @@ export interface LinkType<L extends LinkObject, F extends string = never> {
   nonDefault?(data: Readonly<Record<string, unknown>>): NonDefault
   /** The device below it, which takes it along when it goes. */
   lower?(o: L): string
+  /** Of devices that put packets into others. */
+  readonly tunnel?: TunnelDevice
+  /** What both ends must agree on, in words: `VNI 1`. */
+  numbers?(o: L): readonly string[]
   readonly feature?: FeatureDefinition<F>
   /** Devices that its kernel module puts into every namespace by itself. */
   readonly automatic?: readonly string[]

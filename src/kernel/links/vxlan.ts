@@ -42,6 +42,8 @@ export const vxlan: LinkType<Vxlan, 'vxlan'> = {
     ]
   },
   lower: (o) => o.dev,
+  tunnel: { farEnd: 'fdb', id: (data) => Number(data['id']) },
+  numbers: (o) => [`VNI ${o.vni}`, `UDP ${o.port}`],
   feature: {
     name: 'vxlan',
     purpose: 'tunnels between hosts',

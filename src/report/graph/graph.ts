@@ -4,6 +4,7 @@
  */
 import { attachOf } from '../../attach/index.ts'
 import { carriage, carriages, podMTU } from '../../backends/index.ts'
+import { linkType } from '../../kernel/links/index.ts'
 import type { KernelObject, Link } from '../../kernel/objects.ts'
 import { UPLINK, type External, type Host, type Lab, type Pod, type Segment } from '../../lab/lab.ts'
 
@@ -77,14 +78,8 @@ function cut<T>(list: readonly T[], most: number): { shown: readonly T[]; rest: 
 
 /** A device that carries packets between hosts, with the numbers both ends must agree on. */
 function device(link: Link): string {
-  switch (link.type) {
-    case 'vxlan':
-      return `${link.name} (VNI ${link.vni}, UDP ${link.port})`
-    case 'gre':
-      return link.key === undefined ? link.name : `${link.name} (key ${link.key})`
-    default:
-      return link.name
-  }
+  const numbers = linkType(link).numbers?.(link) ?? []
+  return numbers.length === 0 ? link.name : `${link.name} (${numbers.join(', ')})`
 }
 
 /** Decides what is drawn. `objects` are the lab's own: devices are read from them, not guessed from options. */

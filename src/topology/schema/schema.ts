@@ -35,8 +35,8 @@ const mtu = z.int().min(576).max(65_535).describe('Bytes of IP packet the link c
 /** How to complain about a module that does not exist. */
 type Unknown = Required<Pick<Wording, 'code' | 'noun'>>
 
-/** `vxlan` or `{ type: vxlan, vni: 7 }`: both end as an object with every option filled in. */
-function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], fallback: string, { code, noun }: Unknown, what: string) {
+/** `vxlan` or `{ type: vxlan, vni: 7 }`: both end as an object with every option filled in. The first module is the default. */
+function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], { code, noun }: Unknown, what: string) {
   const names = Object.keys(schemas) as [string, ...string[]]
   const unknown = { noun, code, expected: `${orList(names)}, or a mapping with \`type\`` }
   const objects = names.map((name) => {
@@ -52,7 +52,7 @@ function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], fallback: str
   return z
     .union([byName.transform((type) => ({ type })).pipe(choice), choice])
     .register(wording, unknown)
-    .prefault(names.includes(fallback) ? fallback : names[0])
+    .prefault(names[0])
     .describe(`${what}: a name, or an object with \`type\` and options.`)
 }
 
@@ -169,25 +169,14 @@ export const topologySchema = (modules: ModuleSchemas) =>
         serviceCIDR: cidrByFamily
           .optional()
           .describe('Network of Service addresses. Default: 10.96.0.0/16 and fd00:10:96::/112, by the families of `podCIDR`.'),
-        backend: moduleChoice(modules.backends, 'vxlan', { code: 'unknown-backend', noun: 'backend' }, 'How packets get from host to host'),
-        attach: moduleChoice(
-          modules.attach,
-          'bridge',
-          { code: 'unknown-attach', noun: 'attach module' },
-          'How a pod is connected to its host',
-        ),
+        backend: moduleChoice(modules.backends, { code: 'unknown-backend', noun: 'backend' }, 'How packets get from host to host'),
+        attach: moduleChoice(modules.attach, { code: 'unknown-attach', noun: 'attach module' }, 'How a pod is connected to its host'),
         services: moduleChoice(
           modules.services,
-          'iptables',
           { code: 'unknown-services', noun: 'services module' },
           "How a Service's address becomes a pod's",
         ),
-        policy: moduleChoice(
-          modules.policy,
-          'iptables',
-          { code: 'unknown-policy', noun: 'policy module' },
-          'How NetworkPolicies are enforced',
-        ),
+        policy: moduleChoice(modules.policy, { code: 'unknown-policy', noun: 'policy module' }, 'How NetworkPolicies are enforced'),
         masquerade: z.boolean().default(true).describe('SNAT what leaves the cluster, never what stays in it.'),
       })
       .prefault({})

@@ -37,11 +37,13 @@ export interface Packet {
   readonly dst: string
   /** Around it: tunnels it is inside of, outermost last. */
   readonly outer?: {
-    readonly type: 'vxlan' | 'gre' | 'ipip'
-    readonly device: string
+    /** Type of the devices at its ends. */
+    readonly type: string
+    /** What tells it from others of its type; 0: nothing. */
+    readonly id: number
     readonly inner: Packet
+    /** Of the frame inside, where there is one. */
     readonly mac?: string
-    readonly vni?: number
   }
 }
 

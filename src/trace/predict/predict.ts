@@ -3,6 +3,8 @@
  * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
  */
 import type { IpLink } from '../../kernel/dumps/content.ts'
+import { isAutomatic, shownType } from '../../kernel/links/index.ts'
+import type { TunnelDevice } from '../../kernel/links/link-type.ts'
 import { leavesCluster } from '../../lab/masquerade.ts'
 import { choiceOf, frontendOn, originOf } from '../../lab/services/semantics.ts'
 import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
@@ -20,6 +22,9 @@ export function dataOf(link: IpLink | undefined, field: string): string {
   const value = link?.linkinfo?.info_data?.[field]
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
+
+/** What tells a tunnel device's packets from those of others of its type; 0: nothing. */
+const tunnelId = (link: IpLink): number => shownType(link)?.tunnel?.id(link.linkinfo?.info_data ?? {}) ?? 0
 
 const predicted = (kind: Decision['kind'], text: string): Decision => ({ kind, text, evidence: 'predicted' })
 
@@ -109,11 +114,13 @@ export class Walk {
       this.packet = packet
       return this.#end(ns, 'delivered')
     }
-    const { type, inner, vni } = packet.outer
-    const links = (await this.liveState.at(ns)).links
-    const ends = links.filter((l) => l.linkinfo?.info_kind === type && (type !== 'vxlan' || l.linkinfo.info_data?.['id'] === vni))
-    // The devices that come with the modules (gre0, tunl0) take what no other takes.
-    const end = ends.find((l) => dataOf(l, 'local') === packet.dst) ?? ends.find((l) => !/^(?:gre0|tunl0)$/.test(l.ifname))
+    const { type, id, inner } = packet.outer
+    const ends = (await this.liveState.at(ns)).links.filter((l) => l.linkinfo?.info_kind === type && tunnelId(l) === id)
+    // The devices that come with the modules take what no other takes.
+    const end =
+      ends.find((l) => dataOf(l, 'remote') === packet.src) ??
+      ends.find((l) => dataOf(l, 'local') === packet.dst) ??
+      ends.find((l) => !isAutomatic(l.ifname))
     if (!end) return this.#end(ns, 'lost')
     this.#decide(predicted('decap', `${type} out of ${packet.src} > ${packet.dst}`))
     return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)
@@ -141,37 +148,39 @@ export class Walk {
     this.#step(ns, device, 'out')
     const link = await this.#link(ns, device)
     const kind = link?.linkinfo?.info_kind
-    if (kind === 'vxlan') return this.#intoVxlan(ns, device, nextHop, packet, link!)
-    if (kind === 'gre' || kind === 'ipip') {
-      const local = dataOf(link, 'local')
-      // GRE asks its neighbour table for the far end, IPIP takes the next hop itself.
-      const far =
-        kind === 'gre' ? (await this.liveState.at(ns)).neighbours.find((n) => n.dev === device && n.dst === nextHop)?.lladdr : nextHop
-      if (far === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
-      if (kind === 'gre') this.#decide(predicted('neighbour', `${nextHop} is behind ${far}`))
-      this.#decide(predicted('encap', `${kind} ${local} > ${far}`))
-      return this.#outer(ns, { src: local, dst: far, outer: { type: kind, device, inner: packet } })
-    }
+    const tunnel = link && shownType(link)?.tunnel
+    if (tunnel) return this.#intoTunnel(ns, link, tunnel.farEnd, nextHop, packet)
     const mac = await this.#macOf(ns, device, nextHop)
     if (kind === 'bridge') return this.#bridged(ns, device, mac, nextHop, packet)
     const peer = this.places.peer(ns, device)
     return peer ? this.#received(peer, packet, mac) : this.#end(ns, 'lost')
   }
 
-  async #intoVxlan(ns: string, device: string, nextHop: string, packet: Packet, link: IpLink): Promise<PredictedPath> {
+  /** Into a tunnel device: whose packet it becomes, and to whom, is where its type looks it up. */
+  async #intoTunnel(ns: string, link: IpLink, lookup: TunnelDevice['farEnd'], nextHop: string, packet: Packet): Promise<PredictedPath> {
+    const device = link.ifname
     const { fdb, neighbours } = await this.liveState.at(ns)
-    // Nobody can be asked where nothing is flooded: who is not in the table is not found.
-    const floods = fdb.some((f) => f.ifname === device && f.mac === '00:00:00:00:00:00')
-    const isKnown = neighbours.some((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
-    const mac = isKnown || floods ? await this.#macOf(ns, device, nextHop) : undefined
-    if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
-    const entry = fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)
-    if (!entry?.dst) return this.#end(ns, 'no-fdb')
-    const vni = Number(link.linkinfo?.info_data?.['id'])
-    const local = dataOf(link, 'local')
-    this.#decide(predicted('fdb', `${mac} is behind ${entry.dst}`))
-    this.#decide(predicted('encap', `vxlan ${vni}, ${local} > ${entry.dst}`))
-    return this.#outer(ns, { src: local, dst: entry.dst, outer: { type: 'vxlan', device, inner: packet, mac, vni } })
+    const entry = neighbours.find((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
+    let far: string | undefined = nextHop
+    let mac: string | undefined
+    if (lookup === 'neighbour') {
+      far = entry?.lladdr
+      if (far === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
+      this.#decide(predicted('neighbour', `${nextHop} is behind ${far}`))
+    } else if (lookup !== 'next-hop') {
+      // No next hop can be asked where nothing is flooded: what is not in the table is not found.
+      const isAsked = lookup === 'remote' || fdb.some((f) => f.ifname === device && f.mac === '00:00:00:00:00:00')
+      mac = entry || isAsked ? await this.#macOf(ns, device, nextHop) : undefined
+      if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
+      far = lookup === 'remote' ? dataOf(link, 'remote') : fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)?.dst
+      if (!far) return this.#end(ns, 'no-fdb')
+      if (lookup === 'fdb') this.#decide(predicted('fdb', `${mac} is behind ${far}`))
+    }
+    const type = link.linkinfo!.info_kind!
+    const id = tunnelId(link)
+    const src = dataOf(link, 'local') || ((await this.liveState.route(ns, { dst: far })).src ?? '')
+    this.#decide(predicted('encap', `${type}${id === 0 ? '' : ` ${id},`} ${src} > ${far}`))
+    return this.#outer(ns, { src, dst: far, outer: { type, id, inner: packet, ...(mac === undefined ? {} : { mac }) } })
   }
 
   async #outer(ns: string, packet: Packet): Promise<PredictedPath> {

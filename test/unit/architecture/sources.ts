@@ -17,8 +17,8 @@ export interface Source {
   readonly path: string
   /** First folder, or `''` for what lies in src itself. */
   readonly stage: string
-  readonly text: string
   readonly lines: number
+  readonly text: string
   readonly imports: readonly Import[]
 }
 

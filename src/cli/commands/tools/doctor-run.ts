@@ -1,7 +1,9 @@
 /** `netlab doctor`: what this machine can run, and how to get the rest. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { machine, release } from 'node:os'
+import type { AttachModule } from '../../../attach/attach.ts'
 import { attachModules } from '../../../attach/index.ts'
+import type { BackendModule } from '../../../backends/backend.ts'
 import { backends } from '../../../backends/index.ts'
 import { compile } from '../../../compile/compile.ts'
 import { featureOf, FEATURES } from '../../../kernel/features/feature.ts'
@@ -146,6 +148,12 @@ function findRootless(): Findings['rootless'] {
 
 const loadedModules = (): string[] => (read('/proc/modules') ?? '').split('\n').map((line) => line.split(' ')[0]!)
 
+/** The module that needs least: a lab with it shows what the other one needs. */
+function undemanding(modules: Readonly<Record<string, BackendModule | AttachModule>>): string {
+  const needs = (m: BackendModule | AttachModule): number => m.create(m.options.parse({})).needs.length
+  return Object.entries(modules).toSorted(([, a], [, b]) => needs(a) - needs(b))[0]![0]
+}
+
 /** Looks at everything. */
 function examine(): Findings {
   const root = process.geteuid?.() === 0
@@ -161,8 +169,8 @@ function examine(): Findings {
     system: findSystem(root),
     ...found,
     loaded,
-    backends: Object.entries(backends).map(([name, m]) => judged(name, m.summary, { backend: name, attach: 'routed' })),
-    attach: Object.entries(attachModules).map(([name, m]) => judged(name, m.summary, { backend: 'direct', attach: name })),
+    backends: Object.entries(backends).map(([name, m]) => judged(name, m.summary, { backend: name, attach: undemanding(attachModules) })),
+    attach: Object.entries(attachModules).map(([name, m]) => judged(name, m.summary, { backend: undemanding(backends), attach: name })),
     defaultLab: judged('default', 'a lab that says nothing about its network', {}),
     limits: findLimits(),
     vm: findVm(),

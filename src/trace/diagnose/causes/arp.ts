@@ -2,7 +2,7 @@
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
-import { askedRoute, deviceTrouble, dropped, interfaceDown, type DropParts, type Maybe } from './drop-builder.ts'
+import { askedRoute, deviceTrouble, dropped, interfaceDown, linkOf, tunnelDevice, type DropParts, type Maybe } from './drop-builder.ts'
 import { fdbWrong } from './layer2.ts'
 import { explainLinkPeer } from './silence.ts'
 
@@ -82,11 +82,11 @@ export function byArp(evidence: TraceEvidence): Maybe | undefined {
   return undefined
 }
 
-/** Whether the packet was last seen entering a GRE or IPIP device here. */
+/** Whether the packet was last seen here entering a tunnel device that has no MAC addresses. */
 function inTunnel(evidence: TraceEvidence, ns: string): boolean {
   const last = (evidence.reply.length > 0 ? evidence.reply : evidence.forward).at(-1)
-  const kind = last && evidence.parts.liveState.seen(ns)?.links.find((l) => l.ifname === last.device)?.linkinfo?.info_kind
-  return last?.netns === ns && (kind === 'gre' || kind === 'ipip')
+  const lookup = last && tunnelDevice(linkOf(evidence, ns, last.device))?.farEnd
+  return last?.netns === ns && (lookup === 'neighbour' || lookup === 'next-hop')
 }
 
 /** On a link of two the other end answers for every address, where it was told to. */
@@ -111,8 +111,8 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
   const leg: Drop['leg'] = evidence.reply.length > 0 || evidence.arrived ? 'reply' : 'forward'
   const common = { leg, ns, device, evidence: 'captured', kernelReason: 'NEIGH_FAILED' } as const
   const what = target.includes(':') ? 'a neighbour solicitation' : 'an ARP request'
-  const kind = liveState.seen(ns)?.links.find((l) => l.ifname === device)?.linkinfo?.info_kind
-  if (kind === 'vxlan' || kind === 'gre') {
+  const lookup = tunnelDevice(linkOf(evidence, ns, device))?.farEnd
+  if (lookup !== undefined && lookup !== 'next-hop') {
     const object = places.at(ns).find((o) => o.kind === 'neighbour' && o.dev === device && o.address === target)
     return dropped(evidence, {
       ...common,

@@ -2,6 +2,8 @@
 import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject, Learned, Route } from '../../../kernel/objects.ts'
 import type { IpLink } from '../../../kernel/dumps/content.ts'
+import { shownType } from '../../../kernel/links/index.ts'
+import type { TunnelDevice } from '../../../kernel/links/link-type.ts'
 import { tunnelsOf } from '../../../packet/tunnels.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
@@ -60,6 +62,9 @@ export const legOf = (s: Sighting): Drop['leg'] => (s.role === 'probe' ? 'forwar
 
 export const linkOf = (evidence: TraceEvidence, ns: string, device: string): IpLink | undefined =>
   evidence.parts.liveState.seen(ns)?.links.find((l) => l.ifname === device)
+
+/** How a device puts packets into others, if it does. */
+export const tunnelDevice = (link: IpLink | undefined): TunnelDevice | undefined => link && shownType(link)?.tunnel
 
 export const isUp = (link: IpLink | undefined): boolean => link?.flags.includes('UP') === true
 

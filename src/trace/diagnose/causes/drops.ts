@@ -4,14 +4,14 @@ import type { DropEvent } from '../../collect/events.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
-import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, type DropParts } from './drop-builder.ts'
+import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, tunnelDevice, type DropParts } from './drop-builder.ts'
 import { isUnrelatedDrop } from './unrelated.ts'
 import { forwardingOff, tooBig, ttlExceeded } from './forwarding.ts'
 import { fdbTrouble, neighbourTrouble } from './layer2.ts'
 import { byFilter, byQueue } from './queues.ts'
 import { routeFailure } from './routes.ts'
 import { peerTrouble, explainLastHop } from './silence.ts'
-import { noSocket, tunnelRefused, vniUnknown } from './tunnels.ts'
+import { noSocket, tunnelRefused, idUnknown } from './tunnels.ts'
 import { ownFirewall, untracedDrop } from './untraced.ts'
 
 /** Ends that are no deaths. */
@@ -107,14 +107,14 @@ function explain(evidence: TraceEvidence, { event, after }: Attributed<DropEvent
       // A bridge without another port says the same as a VTEP without an entry.
       return (
         withReason(
-          linkOf(evidence, ns, after.device)?.linkinfo?.info_kind === 'vxlan'
+          tunnelDevice(linkOf(evidence, ns, after.device))?.farEnd === 'fdb'
             ? undefined
             : (explainLastHop(evidence, after)?.drop ?? neighbourTrouble(evidence, after)),
           reason,
         ) ?? fdbTrouble(evidence, after, common)
       )
     case 'VXLAN_VNI_NOT_FOUND':
-      return vniUnknown(evidence, after, common)
+      return idUnknown(evidence, after, common)
     case 'NO_SOCKET':
       return tunnelRefused(evidence, after, common) ?? noSocket(evidence, after, common)
     case 'NEIGH_CREATEFAIL':
@@ -144,15 +144,16 @@ function explain(evidence: TraceEvidence, { event, after }: Attributed<DropEvent
     if (trouble) return { ...trouble, evidence: 'kernel', kernelReason: reason }
     if (after.length > mtuAround(evidence, after)) return tooBig(evidence, after, common)
   }
-  if (/vxlan/.test(location) && after.direction === 'out') return fdbTrouble(evidence, after, common)
+  const link = linkOf(evidence, ns, after.device)
+  if (tunnelDevice(link)?.farEnd === 'fdb' && after.direction === 'out' && location.includes(link!.linkinfo!.info_kind!))
+    return fdbTrouble(evidence, after, common)
   const state = neighbourTrouble(evidence, after) ?? explainLastHop(evidence, after)?.drop
   return state ? { ...state, kernelReason: reason } : kernelSays(evidence, common, location)
 }
 
 /** On its way out of a tunnel device it is looked up a second time: for the far end of the tunnel, by the prediction. */
 function farEnd(evidence: TraceEvidence, s: Sighting): string | undefined {
-  const kind = linkOf(evidence, s.netns, s.device)?.linkinfo?.info_kind ?? ''
-  if (s.direction !== 'out' || !['vxlan', 'gre', 'ipip'].includes(kind)) return undefined
+  if (s.direction !== 'out' || !tunnelDevice(linkOf(evidence, s.netns, s.device))) return undefined
   const path = legOf(s) === 'forward' ? evidence.parts.expected.forward : evidence.parts.expected.back
   return path?.at === s.netns ? /^to (\S+)/.exec(path.failed?.question ?? '')?.[1] : undefined
 }
@@ -166,7 +167,7 @@ function byState(
   const { places, expected } = evidence.parts
   const state = explainLastHop(evidence, s)?.drop ?? neighbourTrouble(evidence, s)
   if (state) return state
-  if (linkOf(evidence, s.netns, s.device)?.linkinfo?.info_kind === 'vxlan' && s.direction === 'out') return fdbTrouble(evidence, s, common)
+  if (tunnelDevice(linkOf(evidence, s.netns, s.device))?.farEnd === 'fdb' && s.direction === 'out') return fdbTrouble(evidence, s, common)
   const path = common.leg === 'forward' ? expected.forward : expected.back
   if (s.direction === 'in' && path?.end === 'no-route' && path.at === s.netns)
     return (

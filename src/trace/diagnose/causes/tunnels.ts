@@ -1,5 +1,9 @@
 /** A tunnel packet that reached a host which could not take it: no device for it, or another network identifier. */
 import type { IpLink } from '../../../kernel/dumps/content.ts'
+import { isAutomatic, linkType, shownType } from '../../../kernel/links/index.ts'
+import type { Link } from '../../../kernel/objects.ts'
+import { headerOf, isIp } from '../../../packet/headers.ts'
+import { tunnelsOf, type Tunnel } from '../../../packet/tunnels.ts'
 import type { Sighting } from '../identity.ts'
 import { dataOf } from '../../predict/predict.ts'
 import type { TraceEvidence } from '../evidence.ts'
@@ -8,64 +12,78 @@ import { dropped, interfaceDown, isUp, portOf, type DropParts } from './drop-bui
 
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
 
-const vxlanOf = (s: Sighting) => s.layers.find((l) => l.type === 'vxlan')
-const tunnels = (evidence: TraceEvidence, ns: string): IpLink[] =>
-  evidence.parts.liveState.seen(ns)?.links.filter((l) => ['vxlan', 'gre', 'ipip'].includes(l.linkinfo?.info_kind ?? '')) ?? []
-const askedVtep = (evidence: TraceEvidence, ns: string) =>
-  evidence.parts.places.at(ns).find((o) => o.kind === 'link' && (o.type === 'vxlan' || o.type === 'gre' || o.type === 'ipip'))
+/** The outermost tunnel with a header of its own, else IP in IP. */
+function tunnelOf(s: Sighting): Tunnel | undefined {
+  const all = tunnelsOf(s.layers)
+  return all.find((t) => !isIp(t.layer)) ?? all[0]
+}
 
-/** GRE key a device takes, 0 for none: iproute2 prints it like an address. */
-const keyOf = (l: IpLink): number =>
-  dataOf(l, 'ikey')
-    .split('.')
-    .reduce((n, part) => n * 256 + Number(part), 0)
+/** Whether a tunnel's packets come to a UDP port, where a device listens for them. */
+const isDatagram = (tunnel: Tunnel | undefined): boolean => tunnel !== undefined && headerOf(tunnel.layer).after.udpPort !== undefined
 
-export function vniUnknown(evidence: TraceEvidence, s: Sighting, common: Common): Drop {
+const kindOf = (l: IpLink): string => l.linkinfo?.info_kind ?? ''
+/** What tells a device's packets from those of others of its type; 0: nothing. */
+const idOf = (l: IpLink): number => shownType(l)?.tunnel?.id(l.linkinfo?.info_data ?? {}) ?? 0
+
+/** Tunnel devices of a node, without those that come with kernel modules; one that is for a packet's sender comes first. */
+function tunnels(evidence: TraceEvidence, { netns, layers }: Sighting): IpLink[] {
+  const all = evidence.parts.liveState.seen(netns)?.links ?? []
+  const sender = layers.find(isIp)?.src
+  const own = all.filter((l) => shownType(l)?.tunnel && !isAutomatic(l.ifname))
+  return own.toSorted((a, b) => Number(dataOf(b, 'remote') === sender) - Number(dataOf(a, 'remote') === sender))
+}
+
+/** The tunnel device the lab asked for in a node: of those there are, the one that a packet is for. */
+function asked(evidence: TraceEvidence, s: Sighting): Link | undefined {
+  const list = evidence.parts.places.at(s.netns).filter((o): o is Link => o.kind === 'link' && linkType(o).tunnel !== undefined)
+  const [here] = tunnels(evidence, s)
+  return list.find((o) => o.name === here?.ifname) ?? list[0]
+}
+
+export function idUnknown(evidence: TraceEvidence, s: Sighting, common: Common): Drop {
   const name = evidence.parts.places.name(s.netns)
-  const vni = vxlanOf(s)?.vni
-  const here = tunnels(evidence, s.netns).find((l) => l.linkinfo?.info_kind === 'vxlan')
-  const has = dataOf(here, 'id')
-  // Two VTEPs can share the UDP port: then the one meant is simply down.
-  const meant = tunnels(evidence, s.netns).find((l) => Number(l.linkinfo?.info_data?.['id']) === vni)
+  const tunnel = tunnelOf(s)
+  const [header, id, value] = [tunnel ? headerOf(tunnel.layer).name : 'tunnel', tunnel?.id?.name ?? 'VNI', tunnel?.id?.value]
+  const live = tunnels(evidence, s)
+  const here = live.find((l) => kindOf(l) === tunnel?.type) ?? live[0]
+  // Two devices can share the UDP port: then the one meant is simply down.
+  const meant = live.find((l) => idOf(l) === value)
   if (meant && !isUp(meant))
     return interfaceDown(evidence, common.leg, s.netns, meant.ifname, { evidence: 'kernel', kernelReason: common.kernelReason })
   return dropped(evidence, {
     ...common,
     device: here?.ifname ?? common.device,
     cause: 'vni-mismatch',
-    object: askedVtep(evidence, s.netns),
-    text: `${name} has no VXLAN device with VNI ${vni ?? '?'}${has === '' ? '' : `: ${here!.ifname} has ${has}`}`,
-    hint: 'Both ends of a tunnel must have the same VNI.',
+    object: asked(evidence, s),
+    text: `${name} has no ${header} device with ${id} ${value ?? '?'}${here ? `: ${here.ifname} has ${idOf(here)}` : ''}`,
+    hint: `Both ends of a tunnel must have the same ${id}.`,
   })
 }
 
-/** A GRE or IPIP packet that no device of the node takes: another key, or the device is gone or down. Undefined for other packets. */
+/** A packet of a tunnel in IP that no device of the node takes: another key, or the device is gone or down. Undefined for other packets. */
 export function tunnelRefused(evidence: TraceEvidence, s: Sighting, common: Common): Drop | undefined {
-  const ips = s.layers.filter((l) => l.type === 'ipv4' || l.type === 'ipv6')
-  const gre = s.layers.find((l) => l.type === 'gre')
-  if (s.direction !== 'in' || (!gre && ips.length < 2) || vxlanOf(s)) return undefined
+  const tunnel = tunnelOf(s)
+  if (s.direction !== 'in' || !tunnel || isDatagram(tunnel)) return undefined
   const name = evidence.parts.places.name(s.netns)
-  const kind = gre ? 'gre' : 'ipip'
-  const asked = askedVtep(evidence, s.netns)
-  const own = asked?.kind === 'link' ? asked.name : undefined
-  const live = tunnels(evidence, s.netns).filter((l) => l.linkinfo?.info_kind === kind && !/^(gre0|tunl0)$/.test(l.ifname))
-  const here = live.find((l) => l.ifname === own) ?? live[0]
+  const object = asked(evidence, s)
+  const live = tunnels(evidence, s).filter((l) => kindOf(l) === tunnel.type)
+  const here = live.find((l) => l.ifname === object?.name) ?? live[0]
   if (!here || !isUp(here))
-    return interfaceDown(evidence, common.leg, s.netns, own ?? here?.ifname ?? s.device, {
+    return interfaceDown(evidence, common.leg, s.netns, object?.name ?? here?.ifname ?? s.device, {
       evidence: 'kernel',
       kernelReason: common.kernelReason,
     })
-  const key = gre?.type === 'gre' ? gre.key : undefined
-  const isOther = gre !== undefined && (key ?? 0) !== keyOf(here)
+  const { name: id, value } = tunnel.id ?? { name: 'key', value: undefined }
+  const isOther = (value ?? 0) !== idOf(here)
   return dropped(evidence, {
     ...common,
     device: here.ifname,
     cause: isOther ? 'vni-mismatch' : 'tunnel-peer',
-    object: asked,
+    object,
     text: isOther
-      ? `${here.ifname} of ${name} does not take GRE packets ${key === undefined ? 'without a key' : `with key ${key}`}: its own is ${keyOf(here) || 'none'}`
-      : `no ${kind} device of ${name} takes packets from ${ips[0]?.src ?? 'there'}: ${here.ifname} is for another peer`,
-    hint: 'Both ends of a tunnel must agree on addresses and key.',
+      ? `${here.ifname} of ${name} does not take ${headerOf(tunnel.layer).name} packets ${value === undefined ? `without a ${id}` : `with ${id} ${value}`}: its own is ${idOf(here) || 'none'}`
+      : `no ${tunnel.type} device of ${name} takes packets from ${s.layers.find(isIp)?.src ?? 'there'}: ${here.ifname} is for another peer`,
+    hint: `Both ends of a tunnel must agree on addresses and ${id}.`,
   })
 }
 
@@ -74,8 +92,9 @@ export function noSocket(evidence: TraceEvidence, s: Sighting, common: Common): 
   const { places, options } = evidence.parts
   const name = places.name(s.netns)
   const outer = s.layers.find((l) => l.type === 'udp')
-  const isTunnel = evidence.parts.identity.protocol !== 'udp' || vxlanOf(s) !== undefined
-  if ((isTunnel && outer?.type === 'udp' && evidence.parts.options.protocol !== 'tcp') || vxlanOf(s))
+  const isInside = isDatagram(tunnelOf(s))
+  const isTunnel = evidence.parts.identity.protocol !== 'udp' || isInside
+  if ((isTunnel && outer?.type === 'udp' && evidence.parts.options.protocol !== 'tcp') || isInside)
     return tunnelUnheard(evidence, s, common, outer?.type === 'udp' ? outer.dstPort : undefined)
   return dropped(evidence, {
     ...common,
@@ -101,21 +120,21 @@ function listeningHint({ parts: { lab, places, options } }: TraceEvidence, { net
 function tunnelUnheard(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {
   const { places } = evidence.parts
   const name = places.name(s.netns)
-  const asked = askedVtep(evidence, s.netns)
-  const live = tunnels(evidence, s.netns)
-  const same = live.find((l) => Number(l.linkinfo?.info_data?.['port']) === port)
+  const object = asked(evidence, s)
+  const live = tunnels(evidence, s)
+  const same = live.find((l) => Number(dataOf(l, 'port')) === port)
   if (!same && live.some(isUp)) {
     const other = live.find(isUp)!
     return dropped(evidence, {
       ...common,
       device: other.ifname,
       cause: 'tunnel-port-mismatch',
-      object: asked,
+      object,
       text: `the tunnel packet came to UDP port ${port}, but ${other.ifname} of ${name} listens on ${dataOf(other, 'port')}`,
       hint: 'Both ends of a tunnel must use the same UDP port.',
     })
   }
-  const device = same?.ifname ?? (asked?.kind === 'link' ? asked.name : common.device)
+  const device = same?.ifname ?? object?.name ?? common.device
   return interfaceDown(evidence, common.leg, s.netns, device, {
     evidence: 'kernel',
     kernelReason: common.kernelReason,
@@ -134,18 +153,17 @@ export function tunnelState(evidence: TraceEvidence, s: Sighting): Drop | undefi
     evidence: 'inferred',
     kernelReason: undefined,
   }
-  const vxlan = vxlanOf(s)
-  const live = tunnels(evidence, s.netns)
-  if (!vxlan) {
-    const gre = s.layers.find((l) => l.type === 'gre')
-    const up = live.filter((l) => l.linkinfo?.info_kind === (gre ? 'gre' : 'ipip') && isUp(l) && !/^(gre0|tunl0)$/.test(l.ifname))
-    const key = gre?.type === 'gre' ? gre.key : undefined
-    const takes = up.some((l) => !gre || keyOf(l) === (key ?? 0))
+  const tunnel = tunnelOf(s)
+  if (!tunnel) return undefined
+  const live = tunnels(evidence, s).filter((l) => isUp(l))
+  const isMeant = (l: IpLink): boolean => idOf(l) === (tunnel.id?.value ?? 0)
+  if (!isDatagram(tunnel)) {
+    const takes = live.some((l) => kindOf(l) === tunnel.type && isMeant(l))
     return takes ? undefined : tunnelRefused(evidence, s, common)
   }
   const udp = s.layers.find((l) => l.type === 'udp')
   const port = udp?.type === 'udp' ? udp.dstPort : undefined
-  const listening = live.filter((l) => isUp(l) && Number(dataOf(l, 'port')) === port)
+  const listening = live.filter((l) => Number(dataOf(l, 'port')) === port)
   if (listening.length === 0) return tunnelUnheard(evidence, s, common, port)
-  return listening.some((l) => Number(dataOf(l, 'id')) === vxlan.vni) ? undefined : vniUnknown(evidence, s, common)
+  return listening.some(isMeant) ? undefined : idUnknown(evidence, s, common)
 }

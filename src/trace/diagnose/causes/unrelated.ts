@@ -3,7 +3,7 @@ import type { Attributed } from '../attribute.ts'
 import type { DropEvent } from '../../collect/events.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
-import { linkOf, outerAddresses } from './drop-builder.ts'
+import { linkOf, outerAddresses, tunnelDevice } from './drop-builder.ts'
 
 /** Clocks of captures and events, and the moment between a device and its event. Nanoseconds. */
 const AT_ONCE = 50_000n
@@ -16,7 +16,7 @@ export function isUnrelatedDrop(evidence: TraceEvidence, { event, after }: Attri
   const chain = after.role === 'probe' ? evidence.forward : evidence.reply
   // It was seen afterwards.
   if (chain.some((s) => s.at > event.at + AT_ONCE)) return true
-  const tunnel = ['vxlan', 'gre', 'ipip'].includes(linkOf(evidence, after.netns, after.device)?.linkinfo?.info_kind ?? '')
+  const tunnel = tunnelDevice(linkOf(evidence, after.netns, after.device)) !== undefined
   const families = new Set(after.layers.flatMap((l) => (l.type === 'ipv4' ? [0x800] : l.type === 'ipv6' ? [0x86dd] : [])))
   // Leaving by a tunnel device it gets a header of IPv4.
   if (!families.has(event.protocol) && !(tunnel && after.direction === 'out' && event.protocol === 0x800)) return true
@@ -36,7 +36,7 @@ function isAtHome(evidence: TraceEvidence, s: Sighting): boolean {
 }
 
 function looksForPort(evidence: TraceEvidence, s: Sighting): boolean {
-  const kind = linkOf(evidence, s.netns, s.device)?.linkinfo?.info_kind
+  const link = linkOf(evidence, s.netns, s.device)
   if (evidence.parts.places.end(s.netns, s.device)?.port) return true
-  return s.direction === 'out' && (kind === 'vxlan' || kind === 'bridge')
+  return s.direction === 'out' && (tunnelDevice(link)?.farEnd === 'fdb' || link?.linkinfo?.info_kind === 'bridge')
 }
