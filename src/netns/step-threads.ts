@@ -29,7 +29,8 @@ interface Pending {
 
 /** A thread and the jobs it has been given, which it does in order. */
 export class StepThread {
-  readonly #worker = new Worker(PROGRAM)
+  /** Node would otherwise warn of descriptors that no function of its own has opened, such as sockets. */
+  readonly #worker = new Worker(PROGRAM, { trackUnmanagedFds: false })
   #pending: Pending[] = []
   #gone: Error | undefined
 

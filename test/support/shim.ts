@@ -40,7 +40,7 @@ print STDERR "@ARGV" =~ /batch/ ? "RTNETLINK answers: No buffer space available\
 exit 1;
 `
 
-/** The environment in which these tools misbehave where a line of their input matches. */
+/** The environment in which these tools misbehave where a line of their input matches, and in which they run all lines. */
 export function misbehaving(
   dir: string,
   how: 'fails' | 'swallowed' | `${'netlab' | 'worker'} ${'KILL' | 'INT' | 'TERM'}`,
@@ -52,7 +52,7 @@ export function misbehaving(
     writeFileSync(join(bin, tool), SHIM)
     chmodSync(join(bin, tool), 0o755)
   }
-  return { PATH: `${bin}:${process.env['PATH']}`, SHIM_HOW: how, SHIM_LINE: line.source }
+  return { PATH: `${bin}:${process.env['PATH']}`, SHIM_HOW: how, SHIM_LINE: line.source, NETLAB_EXEC: 'commands' }
 }
 
 /** Writes down that it was started, for which namespace, and becomes the real tool. */
