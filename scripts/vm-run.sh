@@ -396,7 +396,7 @@ choose_accelerator() { # sets ACCEL
 }
 
 # receive MARK: copy standard input to standard output up to the end mark, a zero byte and MARK.
-# When nobody reads that any more, end it all, as SIGPIPE would have.
+# When the reader of that is gone, end it all, as SIGPIPE would have.
 receive() {
   exec perl -e '
     my ($mark, $held) = ("\0$ARGV[0]", "");

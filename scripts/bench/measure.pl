@@ -18,7 +18,7 @@ sub now {
     return $seconds + $nanoseconds / 1e9;
 }
 
-# Whoever ends the benchmark ends its process group; this process stays to see how the command took it.
+# Ending the benchmark ends its process group; this process stays to see how the command took it.
 $SIG{INT} = $SIG{TERM} = 'IGNORE';
 open my $report, '>&=', 3 or die "bench: descriptor 3: $!\n";
 

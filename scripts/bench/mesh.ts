@@ -15,7 +15,7 @@ export const title = 'full mesh of 100 hosts (vxlan), one pod each'
 
 /**
  * How many processes (and threads: Linux numbers both) a command starts. In a PID namespace of its own they are
- * numbered from 1, so the number of the next one tells, and nobody else on the machine is counted.
+ * numbered from 1, so the number of the next one tells, and nothing else on the machine is counted.
  */
 async function tasks(argv: readonly string[]): Promise<number> {
   const { stdout } = await measure(

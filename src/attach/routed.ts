@@ -9,7 +9,7 @@
  *   pod eth0 10.244.0.2/32, default via 169.254.1.1 ── p1-pod-a (ee:ee:ee:ee:ee:ee, proxy_arp)
  *                                                      host: 10.244.0.2 dev p1-pod-a
  *
- * The rest of the host's block is a blackhole: an address nobody has must not leave by the default route.
+ * The rest of the host's block is a blackhole: an address no pod has must not leave by the default route.
  * proxy_arp answers only where the host has a route to 169.254.1.1 through another device; the default
  * route does that, and where the underlay has no router a route of its own does.
  */

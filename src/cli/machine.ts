@@ -19,7 +19,7 @@ export function completePath(): void {
     .join(':')
 }
 
-/** @throws Failure (exit 3) for anyone but root. */
+/** @throws Failure (exit 3) unless run by root. */
 export function requireRoot(command: string): void {
   completePath()
   if (process.geteuid?.() === 0) return

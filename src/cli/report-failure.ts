@@ -46,7 +46,7 @@ export function asFailure(error: unknown): Failure | undefined {
 
 /** Prints why the command ended and returns its exit code. With `--json`, on standard output as data. */
 export async function report(error: unknown, argv: readonly string[]): Promise<number> {
-  // Everything after `--` belongs to somebody else's command line.
+  // Everything after `--` belongs to another program's command line.
   const own = argv.slice(2, argv.includes('--') ? argv.indexOf('--') : undefined)
   const json = own.includes('--json')
   if (isCommander(error)) {

@@ -80,7 +80,7 @@ function withoutEffect(spec: ServiceSpec): string[] {
     ...(spec.type === 'LoadBalancer' ? ['there is no load balancer in a lab: it answers at its cluster address and node ports'] : []),
     ...(spec.healthCheckNodePort === undefined
       ? []
-      : [`nobody answers at health check port ${spec.healthCheckNodePort}: it is there for a load balancer to ask`]),
+      : [`nothing answers at health check port ${spec.healthCheckNodePort}: it is there for a load balancer to ask`]),
     ...(spec.type === 'ExternalName' ? ['ExternalName is an alias in DNS, and a lab has no DNS'] : []),
     ...(spec.trafficDistribution === undefined ? [] : ['`trafficDistribution` is a preference, and is ignored']),
   ]

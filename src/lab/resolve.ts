@@ -31,8 +31,8 @@ function labName(loaded: LoadedTopology, problems: Problems): string {
 }
 
 /**
- * Resolves a topology. `leases` are the addresses a running lab of this name handed out; whoever
- * had one keeps it as long as the file allows.
+ * Resolves a topology. `leases` are the addresses a running lab of this name handed out; a node
+ * that had one keeps it as long as the file allows.
  */
 export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Outcome<Lab> {
   const problems = new Problems(loaded)

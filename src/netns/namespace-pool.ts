@@ -95,7 +95,7 @@ class Worker {
     this.#child.stdin.write(encode(id, ns, steps))
   }
 
-  /** @param abandon nobody waits for it to be gone */
+  /** @param abandon its end is not waited for */
   end(abandon: boolean): void {
     this.#child.stdin.end()
     if (!abandon) return

@@ -42,7 +42,7 @@ sub memory {
 my ($in, $out, $err) = (memory(), memory(), memory());
 
 # Jobs are read past perl's own buffering: exec "rewinds" a buffered standard input to where perl thinks it
-# is, which in the child is somebody else's file.
+# is, which in the child is another file.
 my $buffer = '';
 
 sub more {

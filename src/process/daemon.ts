@@ -16,7 +16,7 @@ const patience = 5000
 
 const modeOf = (file: DaemonFile): number => Number.parseInt(file.mode ?? '600', 8)
 
-/** Writes a daemon's files, each whole or not at all. Nobody but root gets into the directory. */
+/** Writes a daemon's files, each whole or not at all. Only root gets into the directory. */
 export function writeFiles(dir: string, { id, files }: Daemon): void {
   const directory = daemonDirectory(dir, id)
   mkdirSync(directory, { recursive: true, mode: 0o700 })

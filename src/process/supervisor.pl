@@ -10,8 +10,8 @@
 #
 # Order is what makes this safe to kill at any moment: every process is on record in DIRECTORY before it
 # can do anything. This one records itself before it is told what to start; a child waits at a gate until
-# it is recorded, and ends if the gate closes instead. Hence whoever ends this process first, and then
-# everything on record, has ended everything.
+# it is recorded, and ends if the gate closes instead. Hence ending this process first, and then
+# everything on record, ends everything.
 #
 #   stdin   fields, each ended by NUL: COUNT, then for each: ID NETNS HOSTNAME POD DIRECTORY, then three lists,
 #           each as its length and its items: PORT/PROTOCOL..., NAME=VALUE..., COMMAND...; at last "end"
@@ -195,7 +195,7 @@ sub reap {
   while ((my $pid = waitpid(-1, $flags)) > 0) {
     my $id = delete $running{$pid} // next;   # else an orphan of a container or daemon
     my ($how, $number) = POSIX::WIFSIGNALED($?) ? ('signal', POSIX::WTERMSIG($?)) : ('code', POSIX::WEXITSTATUS($?));
-    # The directory may be gone by now. Renamed, so that nobody reads half of it.
+    # The directory may be gone by now. Renamed, so that no reader sees half of it.
     eval { write_file("$dir/.$id.exit", "$pid $how $number " . time . "\n"); rename "$dir/.$id.exit", "$dir/$id.exit" };
   }
   return $! != ECHILD;

@@ -95,7 +95,7 @@ export type CauseId =
   | 'kernel'
   | 'no-evidence'
 
-/** Where and why the packet (or its reply) died. */
+/** Where and why the packet (or its reply) was dropped. */
 export interface Drop {
   /** Which way it was going. */
   readonly leg: 'forward' | 'reply'
@@ -117,7 +117,7 @@ export interface Drop {
   readonly evidence: Evidence
 }
 
-/** delivered: answered. rejected: somebody said no (RST, ICMP error, REJECT). dropped: died, and we know where. unanswered: no more is known. */
+/** delivered: answered. rejected: refused (RST, ICMP error, REJECT). dropped: lost at a known place. unanswered: no more is known. */
 export type Outcome = 'delivered' | 'dropped' | 'rejected' | 'unanswered'
 
 /** One frame as an interface saw it. */

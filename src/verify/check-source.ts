@@ -18,15 +18,15 @@ export interface TestPlan {
   includes(from: Actor, to: Actor): boolean
   /** TCP and UDP port that no policy, Service or container names; the model's listeners are there, in every pod, host and external. */
   readonly control: number
-  /** The same, and nobody listens there. */
+  /** The same, and nothing listens there. */
   readonly closed: number
-  /** The same, and in every pod somebody listens there on its loopback addresses alone. */
+  /** The same, and in every pod the test listens there on its loopback addresses alone. */
   readonly loopback: number
 }
 
 /** A question, and what is expected of it. */
 export interface Asked extends Question {
-  /** Outcomes that keep the promise. Another one is asked about once more before anybody believes it. */
+  /** Outcomes that meet the expectation. Any other is asked about once more before it counts. */
   readonly expected: readonly Answer['outcome'][]
 }
 
@@ -34,11 +34,11 @@ export interface Asked extends Question {
 export interface Evidence {
   /** The answer to a question that was asked, equal in every field of {@link Question}; the later one if it was asked twice. */
   answer(question: Question): Answer | undefined
-  /** Whether a question had to be asked twice, and what it heard first. */
+  /** Whether a question had to be asked twice, and its first answer. */
   first(question: Question): Answer | undefined
   /**
    * Who has a port of a node: a listener of ours; a container (its answer then says who it is, if it is the built-in
-   * responder); or why nobody can: `this kernel has no sockets for sctp`. Undefined: nobody asked to listen there.
+   * responder); or why none is possible: `this kernel has no sockets for sctp`. Undefined: no listener was asked for there.
    */
   listener(netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): 'ours' | 'container' | { readonly why: string } | undefined
   /** SYNs that TCP sent again because their refusal was slow to come, and that were refused again. */

@@ -30,7 +30,7 @@ function vital(lab: Lab): Asked[] {
   })
 }
 
-/** A lab in which no pod answers, nor is answered, by anybody but itself keeps no promise, however many denials it keeps. */
+/** A lab in which no pod reaches, or is reached from, another node proves nothing, however many denials hold. */
 function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evidence): Check {
   const own = new Map(lab.pods.flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
   const pods = new Set(own.values())
@@ -67,7 +67,7 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
     const asking = new Asking(lab, askers, options)
     const { evidence } = asking
     onProgress?.('opening listeners')
-    // Before anybody but the lab's own containers listens.
+    // While only the lab's own containers listen.
     const states = await readContainers(lab, pool, options.patience, signal)
     const [before, held] = await Promise.all([readBefore(lab, pool), askers.listen(sources.flatMap((s) => s.listening(plan)))])
     const readings = { ...before, states }
@@ -104,7 +104,9 @@ const lostByMachine = ({ refused, dropped }: MachineLosses): string[] => [
     ? [`the machine's table of neighbours was full ${refused} times meanwhile, and packets were lost for it (docs/troubleshooting.md)`]
     : []),
   ...(dropped > 0
-    ? [`the machine was too busy for ${dropped} packets of anybody's, and dropped them between two devices (docs/troubleshooting.md)`]
+    ? [
+        `the machine was too busy for ${dropped} packets, of this lab or others, and dropped them between two devices (docs/troubleshooting.md)`,
+      ]
     : []),
 ]
 

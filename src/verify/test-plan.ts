@@ -1,4 +1,4 @@
-/** What a test looks at: two ports nobody means, and in a large lab which pairs. Pure, and the same for the same lab. */
+/** What a test looks at: two ports nothing else uses, and in a large lab which pairs. Pure, and the same for the same lab. */
 import type { Lab, Pod } from '../lab/lab.ts'
 import { policiesOf } from '../lab/policy/policies.ts'
 import type { Actor } from '../lab/policy/verdict.ts'
@@ -43,7 +43,7 @@ function freePort(lab: Lab, candidates: readonly number[]): number {
   return free.find((p) => !isMentioned(p)) ?? free[0]!
 }
 
-/** Which ordered pairs of `count` things are meant, as distances round a ring: everyone has as many to ask as ask it. */
+/** Which ordered pairs of `count` things are meant, as distances round a ring: each has as many to ask as ask it. */
 function spread(count: number, sample: number, seed: number): (from: number, to: number) => boolean {
   const distances = Math.ceil(sample / count)
   const step = (count - 1) / distances
@@ -53,7 +53,7 @@ function spread(count: number, sample: number, seed: number): (from: number, to:
   return (from, to) => {
     const at = full.get((to - from + count) % count)
     if (at === undefined) return false
-    // The last distance is not everybody's: who has it is spread over all.
+    // Not all have the last distance: those that do are spread over the ring.
     return at < distances - 1 || Math.floor(((from + 1) * rest) / count) > Math.floor((from * rest) / count)
   }
 }

@@ -180,7 +180,7 @@ describe('netlab ci', { skip: unable }, () => {
 
   test('a JUnit file that cannot be written takes no other report with it', async () => {
     const [good, broken] = [put(WORKS), put(BROKEN)]
-    // It can be opened, so nobody notices before the end.
+    // It can be opened, so it does not show before the end.
     const full = ['--junit', '/dev/full']
     const noSpace = /error {2}cannot write \/dev\/full: .*ENOSPC[^]*\[cannot-write\]/
     const all = await ci([good.file, ...full])

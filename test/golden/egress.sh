@@ -384,7 +384,7 @@ add np4-out 10.244.0.2
 EOF
 in_ns egress.node-1 iptables-restore --noflush --wait=10 <<'EOF'
 *filter
-# egress: who may, and that nobody else may
+# egress: what is allowed, and a drop of the rest
 :NETLAB-EGRESS - [0:0]
 # NetworkPolicies: both the sender's and the receiver's must allow a new connection
 :NETLAB-POLICY - [0:0]

@@ -400,7 +400,7 @@ add np4-in 10.244.0.3
 EOF
 in_ns from-manifests.node-1 iptables-restore --noflush --wait=10 <<'EOF'
 *filter
-# ingress: who may, and that nobody else may
+# ingress: what is allowed, and a drop of the rest
 :NETLAB-INGRESS - [0:0]
 # NetworkPolicies: both the sender's and the receiver's must allow a new connection
 :NETLAB-POLICY - [0:0]
@@ -522,7 +522,7 @@ add np4-in 10.244.1.2
 EOF
 in_ns from-manifests.node-2 iptables-restore --noflush --wait=10 <<'EOF'
 *filter
-# ingress: who may, and that nobody else may
+# ingress: what is allowed, and a drop of the rest
 :NETLAB-INGRESS - [0:0]
 # NetworkPolicies: both the sender's and the receiver's must allow a new connection
 :NETLAB-POLICY - [0:0]

@@ -1,4 +1,4 @@
-/** What must hold of every kind of object and every type of device, whoever adds it. */
+/** What must hold of every kind of object and every type of device. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { applyChanges, diff } from '../../src/kernel/diff.ts'

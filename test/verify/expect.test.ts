@@ -23,9 +23,9 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [{ from: 'a', to: 'lazy', wire: ['gre'] }, false, /instead of gre$/],
   [{ from: 'a', to: 'c', wire: [] }, false, /^both are on node-1: no packet between them crosses the underlay$/],
   [{ from: 'a', to: 'b', port: '81/tcp' }, false, /^silence; ingress of b is isolated by policy default\/b/],
-  [{ from: 'outside', to: 'a' }, false, /^(unreachable: .*|silence); nobody has a route to pods for outside$/],
+  [{ from: 'outside', to: 'a' }, false, /^(unreachable: .*|silence); outside has no route to pods$/],
   [{ from: 'a', to: 'lazy', port: '80/tcp' }, false, /^container c of lazy declares 80\/tcp but does not listen there/],
-  [{ from: 'a', to: 'svc/none', port: '80/tcp' }, false, /^refused.*; nobody is behind Service none$/],
+  [{ from: 'a', to: 'svc/none', port: '80/tcp' }, false, /^refused.*; Service none has no endpoint ready$/],
   [{ from: 'a', to: '10.244.1.1', port: '80/tcp' }, true, /^answered by node-2$/],
 
   [
@@ -37,12 +37,12 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [
     { from: 'outside', to: 'b', result: 'deny' },
     true,
-    /^(unreachable: .*|silence, and no refusal was heard): nobody has a route to pods for outside/,
+    /^(unreachable: .*|silence, and no refusal was heard): outside has no route to pods/,
   ],
   [{ from: 'a', to: '10.244.0.99', result: 'deny' }, true, /^(silence: no node of the lab has 10\.244\.0\.99|unreachable: .*)$/],
-  [{ from: 'a', to: 'svc/none', port: '80/tcp', result: 'deny' }, true, /^refused: nobody is behind Service none$/],
+  [{ from: 'a', to: 'svc/none', port: '80/tcp', result: 'deny' }, true, /^refused: Service none has no endpoint ready$/],
   [{ from: 'a', to: '10.96.9.9', port: '80/tcp', result: 'deny' }, true, /^refused: no Service has 10\.96\.9\.9:80\/tcp$/],
-  [{ from: 'a', to: '127.0.0.1', port: '80/tcp', result: 'deny' }, true, /^refused: nobody listens on a's own loopback$/],
+  [{ from: 'a', to: '127.0.0.1', port: '80/tcp', result: 'deny' }, true, /^refused: nothing listens on a's own loopback$/],
   [
     { from: 'outside', to: '192.168.50.11', port: '30080/tcp', result: 'deny' },
     true,

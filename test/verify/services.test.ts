@@ -80,9 +80,9 @@ for (const [module, damage] of Object.entries(serviceDamages))
       assert.deepEqual(broken(document), [])
       assert.match(the(document, 'service:web:80/tcp').detail ?? '', /^answered by web-[12] \(\d+\), web-[12] \(\d+\)$/)
       assert.match(the(document, 'service:local:30090/tcp').detail ?? '', /; 1 dropped, as computed$/)
-      // On node-3 nobody is: own waits there. node-1 and node-2 answer their own.
+      // node-3 has no endpoint: own waits there. node-1 and node-2 answer their own.
       assert.match(the(document, 'service:inside:80/tcp').detail ?? '', /; 1 dropped, as computed$/)
-      assert.equal(the(document, 'service:none:80/tcp').detail, 'refused: nobody is behind it')
+      assert.equal(the(document, 'service:none:80/tcp').detail, 'refused: no endpoint is ready')
       // Of six pods and a host, db itself and web may.
       assert.equal(the(document, 'service:db:5432/tcp').detail, 'answered by db (3); 4 dropped, as computed')
       // Behind node ports policies see the host that was asked, or the outsider.
@@ -95,11 +95,11 @@ for (const [module, damage] of Object.entries(serviceDamages))
         document.untested.join('\n'),
         /from outside, where they are no host's: 198\.51\.100\.7 \(db\), .*\(far\), .*\(nothing\); nothing/,
       )
-      // Under the address of its host web-1 is nobody to db; web-2 is on db's own host, and db meets itself.
+      // Under the address of its host web-1 is no known pod to db; web-2 is on db's own host, and db meets itself.
       assert.equal(the(document, 'service:db:5432/tcp:198.51.100.7').detail, 'answered by db (2); 5 dropped, as computed')
       assert.match(the(document, 'service:near:8889/tcp:192.168.50.13').detail ?? '', /; 1 dropped, as computed$/)
       assert.match(the(document, 'service:near:8889/tcp:192.168.50.12').detail ?? '', /^answered by web-[12] \(\d+\), web-[12] \(\d+\)$/)
-      assert.equal(the(document, 'service:nothing:99/tcp:198.51.100.7').detail, 'refused: nobody is behind it')
+      assert.equal(the(document, 'service:nothing:99/tcp:198.51.100.7').detail, 'refused: no endpoint is ready')
       await lab.mustBeHealthy()
     })
 
@@ -118,7 +118,7 @@ for (const [module, damage] of Object.entries(serviceDamages))
       })
     })
 
-    it('notices silence where nobody is behind a Service, and an answer where it is Local', async () => {
+    it('notices silence where a Service has no endpoint, and an answer where it is Local', async () => {
       await damaged(lab, 'node-3', damage.dropsNothing, async () => {
         const document = await tested(lab, ...SOON)
         assert.deepEqual(broken(document), ['service-local outside → 192.168.50.13 8889/tcp', 'service-local outside → node-3 30090/tcp'])

@@ -60,7 +60,7 @@ export async function damaged(lab: Lab, node: string, { breaks, mends }: Damage,
   }
 }
 
-/** A rule of somebody else in a table, in front of those of the lab. */
+/** A rule that netlab did not write, in a table, in front of those of the lab. */
 export const foreignRule = (rule: string, table = 'filter'): Damage => ({
   breaks: `iptables -t ${table} -I ${rule}`,
   mends: `iptables -t ${table} -D ${rule}`,

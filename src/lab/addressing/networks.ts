@@ -179,7 +179,7 @@ export class Pool {
     this.#next = start > last ? first : start
   }
 
-  /** Marks a number as used by `owner`; returns who has it already, if anyone. */
+  /** Marks a number as used by `owner`; returns its owner if it is taken already. */
   reserve(value: bigint, owner: string): string | undefined {
     const before = this.#taken.get(value)
     if (before === undefined) this.#taken.set(value, owner)

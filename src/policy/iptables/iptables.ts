@@ -132,7 +132,7 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
     chain: CHAIN[way],
     builtin: false,
     rules: directionRules(way, policies, sets),
-    note: `${way}: who may, and that nobody else may`,
+    note: `${way}: what is allowed, and a drop of the rest`,
   }))
   const entry = [
     `-m conntrack --ctstate RELATED,ESTABLISHED ${comment('belongs to a connection that was allowed')}-j RETURN`,

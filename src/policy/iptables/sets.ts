@@ -42,7 +42,7 @@ function networks({ family, base, prefix }: Cidr): string[] {
   return [`${formatIp(family, 0n)}/1`, `${formatIp(family, 1n << BigInt(bits(family) - 1))}/1`]
 }
 
-/** A set somebody wants, whatever the host. */
+/** A set that is wanted, whatever the host. */
 interface Asked {
   readonly name: string
   /** In full what the name abbreviates. */

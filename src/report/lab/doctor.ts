@@ -105,11 +105,11 @@ export function installLine(tools: readonly Tool[], root: boolean): string | nul
 /** Pods on a host, in the example a limit is explained with. */
 const EXAMPLE_PODS = 10
 
-/** The most hosts with ten pods each whose traffic, everyone to everyone, fits into a neighbour table. */
+/** The most hosts with ten pods each whose traffic, all to all, fits into a neighbour table. */
 export function neighbourLimit(entries: number): string {
   let hosts = 1
   while (learnedNeighbours(hosts + 1, (hosts + 1) * EXAMPLE_PODS) <= entries) hosts++
-  return `about ${hosts} hosts with ${EXAMPLE_PODS} pods each, everyone talking to everyone, in all labs together`
+  return `about ${hosts} hosts with ${EXAMPLE_PODS} pods each, all talking to all, in all labs together`
 }
 
 const MARK = { yes: '✓', no: '✗', unknown: '?', optional: '-' } as const

@@ -1,4 +1,4 @@
-/** How diagnostics name paths and values: in the words of someone who writes YAML, not of someone who reads its parser. */
+/** How diagnostics name paths and values: in the words of YAML, not of its parser. */
 import type { Path } from '../diagnostics.ts'
 
 const LONGEST_QUOTE = 60

@@ -1,13 +1,13 @@
-# Streams kernel events for netlab trace: why a packet died, and what ICMP errors were sent about it. It works in an
-# instance of tracefs of its own, so that nobody else's tracing is touched, and removes it when it ends, for whatever
-# reason. Where tracefs is not mounted it is mounted in a mount namespace of our own, where nobody sees it.
+# Streams kernel events for netlab trace: why a packet was dropped, and what ICMP errors were sent about it. It works in an
+# instance of tracefs of its own, so that no other tracing is touched, and removes it when it ends, for whatever
+# reason. Where tracefs is not mounted it is mounted in a mount namespace of its own, where it does not show.
 #
 #   perl events.pl <event>=<filter> ...    event: skb/kfree_skb; filter: as in events.rst, empty for none;
 #                                              of several for one event the first that the kernel understands
 #
 # Standard output: LIVE <switch> <nanoseconds CLOCK_TAI is ahead of CLOCK_REALTIME>, or FAILED <why>; then lines of
 # trace_pipe; at the end "END <events lost>". Standard input: END, or end of file, stops it. Nothing is recorded until
-# somebody writes 1 into the file <switch>: what other traffic does before the probe is sent is of no use to anybody.
+# 1 is written into the file <switch>: what other traffic does before the probe is sent is of no use.
 use strict;
 use warnings;
 use POSIX ();
@@ -43,10 +43,10 @@ if (!-d "$ROOT/instances") {
     syscall($MOUNT, $none, $where, $type, 0, 0) == 0 or fail("this kernel has no tracefs: $!");
 }
 # What killed traces left behind. Nothing can be told from names, as others may number their processes anew; but the kernel
-# does not remove an instance that somebody reads from, and each of us reads from theirs as long as they live.
+# does not remove an instance that is being read, and each of these processes reads its own as long as it runs.
 rmdir for glob "$ROOT/instances/netlab-*";
 
-# Just made and not yet read from, it may be taken for such a remain by somebody else.
+# Just made and not yet read from, it may be taken for such a remain by another process.
 my ($instance, $pipe, $why);
 for my $attempt (1 .. 5) {
     $instance = "$ROOT/instances/netlab-trace-$$-" . clock(1);
@@ -62,7 +62,7 @@ my $cleaned = 0;
 sub clean {
     return if $cleaned++;
     put("$instance/tracing_on", '0');
-    close $pipe;    # an instance somebody reads from cannot be removed
+    close $pipe;    # an instance that is being read cannot be removed
     rmdir $instance;
 }
 $SIG{$_} = 'IGNORE' for qw(INT HUP PIPE);

@@ -157,7 +157,7 @@ export function parseEvent(line: string, taiAhead = 0n): KernelEvent | undefined
 export function eventFilters(lengths: readonly number[]): string[] {
   const ofProbe = lengths.map((l) => `len==${l}`).join('||')
   return [
-    // Every answer to a ping ends in ping_rcv, with nobody but a raw socket wanting it. Kernels before 6.4 know no names here.
+    // Every answer to a ping ends in ping_rcv, with only a raw socket wanting it. Kernels before 6.4 know no names here.
     'skb/kfree_skb=(protocol==0x800||protocol==0x86dd||protocol==0x806)&&location.function!=ping_rcv',
     'skb/kfree_skb=protocol==0x800||protocol==0x86dd||protocol==0x806',
     `net/net_dev_queue=${ofProbe}`,

@@ -32,7 +32,7 @@ export async function finish(evidence: TraceEvidence, { ear, events }: Collector
   if (events.failure !== undefined) missing.push(`no kernel events: ${events.failure}`)
   else if (!lost.complete) missing.push('kernel events that did not come in time: this machine is too busy')
   evidence.refresh(evidence.n)
-  // Fragments have lengths that nobody foresaw.
+  // The lengths of fragments are not known beforehand.
   const whole = evidence.forward.filter((s) => !s.layers.some((l) => (l.type === 'ipv4' || l.type === 'ipv6') && l.fragment !== undefined))
   if (whole.length > 0 && evidence.attribution.matched === 0 && events.failure === undefined)
     missing.push('no kernel events: none came of frames that were captured')

@@ -98,7 +98,7 @@ function expressions({ family, protocol, matches }: Selector): Buffer {
 
 const INET = 1
 const OWNER = 2
-/** Before raw (-300) and defragmentation (-400), where the first rule of anybody could be. */
+/** Before raw (-300) and defragmentation (-400), where the first rule of any program could be. */
 const PRIORITY = -1000
 const HOOKS = { prerouting: 0, output: 3 } as const
 

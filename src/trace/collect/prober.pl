@@ -70,8 +70,8 @@ sub checksum {
     return ~$sum & 0xffff;
 }
 
-# The file that switches the recording of events, and whether the probe has been answered. Whoever refuses a packet answers
-# first and drops it then, perhaps on another processor: it gets a moment.
+# The file that switches the recording of events, and whether the probe has been answered. A node that refuses a packet
+# answers first and drops it then, perhaps on another processor: it gets a moment.
 my ($switch, $answered) = (undef, 0);
 my $MOMENT = 0.01;
 sub record {

@@ -21,7 +21,7 @@ export interface Verdict {
   readonly certain: boolean
 }
 
-/** Causes that mean somebody answered "no". */
+/** Causes that mean the probe was refused. */
 const SAYS_NO = new Set(['nobody-listening'])
 
 export function diagnose(evidence: TraceEvidence): Verdict {

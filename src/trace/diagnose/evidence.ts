@@ -180,7 +180,7 @@ export class TraceEvidence {
   /** The node the probe should arrive at. */
   get destination(): string | undefined {
     const { to, expected } = this.parts
-    // Behind a Service it is the endpoint's, whoever has the address.
+    // Behind a Service it is the endpoint's, whichever node has the address.
     if (to.node && !expected.endpoint) return to.node.netns
     return expected.forward.end === 'delivered' ? expected.forward.at : undefined
   }

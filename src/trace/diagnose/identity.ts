@@ -108,7 +108,7 @@ export class Recognizer {
   #echo(bytes: Buffer, l: IcmpLayer): Found | undefined {
     if (this.#probe.protocol !== 'icmp') return undefined
     if (l.kind !== 'echo-request' && l.kind !== 'echo-reply') return undefined
-    // An id alone is 16 bits: somebody else's ping may have the same one.
+    // An id alone is 16 bits: another ping may have the same one.
     const n = (l.seq ?? 0) - 1
     if (bytes.indexOf(this.#probe.marker) < 0 || n < 0 || n >= this.#probe.count) return undefined
     return { role: l.kind === 'echo-request' ? 'probe' : 'reply', n }

@@ -26,7 +26,7 @@ export interface PredictedPath {
   readonly end: 'delivered' | 'no-route' | 'not-for-us' | 'unknown-neighbour' | 'no-fdb' | 'lost' | 'loop' | 'refused'
   /** Namespace it ends in. */
   readonly at: string
-  /** The route lookup that failed, or the next hop that nobody knows. */
+  /** The route lookup that failed, or the next hop without a known MAC. */
   readonly failed?: RouteAnswer & { readonly question: string }
   /** Decided before anything left the source. */
   readonly before: readonly Decision[]

@@ -126,7 +126,7 @@ export class Walk {
     return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)
   }
 
-  /** MAC of a next hop: what the neighbour table says, else whoever owns the address. */
+  /** MAC of a next hop: what the neighbour table says, else that of the address's owner. */
   async #macOf(ns: string, device: string, nextHop: string): Promise<string | undefined> {
     const { neighbours } = await this.liveState.at(ns)
     const known = neighbours.find((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
@@ -134,7 +134,7 @@ export class Walk {
       if (known.state?.includes('PERMANENT')) this.#decide(predicted('neighbour', `${nextHop} is ${known.lladdr} (permanent)`))
       return known.lladdr
     }
-    // On a link of two, whoever answers is the other end, for whatever address (proxy ARP).
+    // On a link of two, only the other end can answer, for whatever address (proxy ARP).
     const peer = this.places.peer(ns, device)
     const alone = peer && this.places.end(peer.ns, peer.device)?.port === undefined
     const owner = alone ? { ns: peer.ns, device: peer.device } : this.places.ownerOfAddress(nextHop)

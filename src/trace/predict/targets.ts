@@ -88,7 +88,7 @@ export function resolveTargets(
 }
 
 /**
- * What is sent to a Service when nobody said what: to its only port. A cluster address answers no ICMP.
+ * What is sent to a Service when no port is given: to its only port. A cluster address answers no ICMP.
  * @throws TargetError where there is no such port to choose
  */
 export function onlyPort(lab: Lab, word: string): Flow & { readonly protocol: 'tcp' | 'udp' } {

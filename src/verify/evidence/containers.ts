@@ -19,7 +19,7 @@ export interface ContainerState {
   trouble?: string
   /** It ended with code 0: as for `netlab status`, it did what it was there for, unless it declares ports. */
   isDone?: boolean
-  /** Declared ports on which nobody listened in its pod, of one that ran. */
+  /** Declared ports without a listener in its pod, of one that ran. */
   idle: readonly string[]
 }
 

@@ -15,7 +15,7 @@ const isPlayed = (node: Actor, kind: Question['kind'], port: number, evidence: E
   kind !== 'icmp' && evidence.listener(node.netns, kind, port) === 'ours'
 
 /**
- * Which container of a node left a port it declares to nobody, and why.
+ * Which container of a node does not listen on a port it declares, and why.
  * @param answered who asked was answered: only a listener of the test can have done so then
  */
 export function idleContainer(

@@ -17,7 +17,7 @@ export interface LinkAddress {
   readonly local: string
   readonly prefixlen: number
   readonly scope: string
-  /** Duplicate address detection is under way, or found somebody else (RFC 4862). */
+  /** Duplicate address detection is under way, or found a duplicate (RFC 4862). */
   readonly tentative?: boolean
   readonly dadfailed?: boolean
 }

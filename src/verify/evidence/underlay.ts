@@ -56,7 +56,7 @@ export class UnderlayEar {
       await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
   }
 
-  /** What was heard. Whoever asks again, as who cleans up does, gets the same. */
+  /** What was captured. A second call, as for cleaning up, gets the same. */
   end(): Promise<Heard> {
     return (this.#heard ??= this.#end())
   }

@@ -6,7 +6,7 @@ import { readMachine } from './machine.ts'
 import type { Answer } from './question.ts'
 import { learnedBy, waves } from './waves.ts'
 
-/** Entries that questions may make at once, as a share of those nobody has taken yet: others learn meanwhile, too. */
+/** Entries that questions may make at once, as a share of those still free: others learn meanwhile, too. */
 const SHARE_OF_TABLE = 1 / 2
 const MIN_ENTRIES = 64
 

@@ -1,4 +1,4 @@
-/** Questions of a whole test, asked in rounds: what comes out differently is asked again before anybody believes it. */
+/** Questions of a whole test, asked in rounds: what comes out differently is asked once more before it counts. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import type { Lab } from '../../lab/lab.ts'
@@ -91,7 +91,7 @@ export function distinct(list: readonly Asked[]): Asked[] {
   return [...byKey.values()]
 }
 
-/** Somebody who accepts a connection and says nothing may only be busy: asker.pl's words. */
+/** A listener that accepts a connection and says nothing may only be busy: asker.pl's words. */
 const isHesitant = (q: Asked, answer: Answer): boolean => q.kind === 'tcp' && answer.text === 'connected, and it said nothing'
 const isAsExpected = (q: Asked, answer: Answer | undefined): boolean =>
   answer !== undefined && q.expected.includes(answer.outcome) && !isHesitant(q, answer)
@@ -137,20 +137,20 @@ export class Asking {
     )
   }
 
-  /** Asks while somebody listens. */
+  /** Asks while the listeners run. */
   async askWatched(list: readonly Asked[]): Promise<void> {
     await this.#round(list, 'watching the underlay', 1)
     // What got no answer before, however patiently it was asked, gets none now.
     await this.#askAgain(list.filter((q) => !this.#isHopeless(q)))
   }
 
-  /** Whether the same question has been asked before, when nobody listened, and in vain. */
+  /** Whether the same question has been asked before, without listeners, and in vain. */
   #isHopeless({ nth: _nth, ...same }: Asked): boolean {
     const answer = this.evidence.answer(same)
     return answer !== undefined && !isAsExpected(same, answer)
   }
 
-  /** What the machine has lost since this began, whoever sent it. */
+  /** What the machine has lost since this began, of all senders. */
   get lost(): MachineLosses {
     const now = this.#read()
     return { refused: now.refused - this.#before.refused, dropped: now.dropped - this.#before.dropped }

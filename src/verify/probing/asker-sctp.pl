@@ -58,7 +58,7 @@ sub hear_sctp {
         my $their_tag = unpack 'N', substr $bytes, 16, 4;
         my $is_six = six($from);
         my $name = $sctp_names{$own_port};
-        # An INIT that nobody waits for is answered with an ABORT that carries its tag (8.4, 3).
+        # An INIT without a listener is answered with an ABORT that carries its tag (8.4, 3).
         my $chunk = pack 'CCn', 6, 0, 4;
         if (defined $name) {
             my $cookie = "$name " . ($is_six ? "[$from]" : $from) . ":$their_port\n";

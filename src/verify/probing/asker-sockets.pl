@@ -60,7 +60,7 @@ sub outcome_of {
 }
 sub words { my ($errno) = @_; local $! = $errno; return "$!" }
 
-# Raw sockets hear all of their protocol: one a family for all questions, with a filter against what nobody asked for.
+# Raw sockets receive all of their protocol: one per family for all questions, with a filter for the answers to them.
 sub raw {
     my ($what, $family, $protocol) = @_;
     return $raw{$what} if $raw{$what};

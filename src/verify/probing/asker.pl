@@ -113,7 +113,7 @@ sub child {
     say_it('READY', $node);
     while (1) {
         if (defined $wave && @queue) {
-            # Everybody asks and answers: who only asked at first would leave all others waiting.
+            # All ask and answer at once: one that only asked at first would leave all others waiting.
             my $old = now() - $YOUNG;
             @young = grep { !$_->{settled} && $_->{at} > $old } @young;
             for (my $n = 0; $n < 8 && @queue && %pending < $MOST_OPEN && @young < $MOST_YOUNG; $n++) { start(shift @queue) }
@@ -168,7 +168,7 @@ binmode STDIN;
 my (%pipe, %node_of, $input);
 $input = '';
 
-# Nobody must wait for the answers of one that is dead.
+# The others must not wait for the answers of one that is dead.
 sub bury {
     while ((my $pid = waitpid -1, 1) > 0) {
         my $number = delete $node_of{$pid} // next;

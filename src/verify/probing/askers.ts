@@ -11,7 +11,7 @@ export interface Put {
   readonly quiet?: boolean
 }
 
-/** Who has a port: a listener of ours, somebody else, or nobody can. */
+/** Who has a port: a listener of the test, a container, or none is possible. */
 export type Held = 'ours' | 'busy' | { readonly why: string }
 
 interface Wave {

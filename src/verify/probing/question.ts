@@ -24,7 +24,7 @@ export interface Question {
 
 export interface Answer {
   /**
-   * `ok`: somebody answered; `refused`: RST or "port unreachable"; `timeout`: silence;
+   * `ok`: there was an answer; `refused`: RST or "port unreachable"; `timeout`: silence;
    * `unreachable`, `prohibited`, `too-long`: ICMP errors or the kernel's own refusal; `error`: anything else, in `text`.
    */
   readonly outcome: 'ok' | 'refused' | 'timeout' | 'unreachable' | 'prohibited' | 'too-long' | 'error'

@@ -39,7 +39,7 @@ test('it knows how much waits', () => {
   expect([merge.waiting, merge.bytes]).toEqual([0, 0])
 })
 
-test('frames of listeners that each hear in order come out in order, whoever is read first; of one instant the first read is first', () => {
+test('frames of listeners that each capture in order come out in order, whichever is read first; of one instant the first read is first', () => {
   fc.assert(
     fc.property(fc.array(fc.array(fc.integer({ min: 0, max: 80 }), { maxLength: 12 }), { minLength: 1, maxLength: 4 }), (streams) => {
       const out: Frame[] = []

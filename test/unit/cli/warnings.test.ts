@@ -19,7 +19,7 @@ describe('what a Service asks for and a lab does not have is said', () => {
   test('a load balancer, and the port where it would ask for health', () => {
     expect(warnings('{ type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30001, ports: [{ port: 80 }] }')).toEqual([
       '4 service web: there is no load balancer in a lab: it answers at its cluster address and node ports',
-      '4 service web: nobody answers at health check port 30001: it is there for a load balancer to ask',
+      '4 service web: nothing answers at health check port 30001: it is there for a load balancer to ask',
     ])
   })
   test('a name in DNS', () => {

@@ -85,7 +85,7 @@ describe.each(FAMILIES)('routed, %s', (family) => {
       )
     : undefined
 
-  test('a pod has its address alone and a gateway nobody has', () => {
+  test('a pod has its address alone and a gateway that no node has', () => {
     expect(addresses(c, 'pod-b')).toEqual(only(family, ['10.244.0.3/32 dev eth0'], ['fd00:10:244::3/128 dev eth0']))
     expect(routes(c, 'pod-b')).toEqual(
       only(family, ['169.254.1.1/32 dev eth0', 'default via 169.254.1.1 dev eth0'], ['default via fe80::ecee:eeff:feee:eeee dev eth0']),
@@ -111,7 +111,7 @@ describe.each(FAMILIES)('routed, %s', (family) => {
     )
   })
 
-  test("there is no bridge in a host, and bridged packets are nobody's business", () => {
+  test('there is no bridge in a host, and bridged packets stay out of iptables', () => {
     expect(link(c, 'node-1', 'bridge')).toBeUndefined()
     expect(c.needs).not.toContain('br_netfilter')
     expect(c.objects.filter((o) => o.kind === 'sysctl' && o.key.startsWith('net/bridge'))).toEqual([])

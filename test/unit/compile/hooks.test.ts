@@ -33,6 +33,6 @@ test('hooks of another namespace, family or table are other hooks', () => {
   expect(joinHooks(others)).toEqual(others)
 })
 
-test('a hook nobody hangs anything on is left out, because it is never read back', () => {
+test('an unused hook is left out, because it is never read back', () => {
   expect(joinHooks([chain('INPUT', [])])).toEqual([])
 })

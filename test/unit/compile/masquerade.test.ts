@@ -50,7 +50,7 @@ describe('masquerade', () => {
     expect(racks('vxlan', 'bridge', 'ipv6').needs).not.toContain('masquerade')
   })
 
-  test('without a router nobody is outside, but the rule is there', () => {
+  test('without a router there is no external, but the rule is there', () => {
     expect(verdicts(chain(compiled('hosts: { a: {} }\npods: {}'), 'a', 'NETLAB-MASQ')!.rules)).toEqual([
       '10.244.0.0/16 RETURN',
       '10.96.0.0/16 RETURN',

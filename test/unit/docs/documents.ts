@@ -93,7 +93,7 @@ export function tableRows(document: Document, firstHeader: string): string[][] {
   )
 }
 
-/** A command line somebody is told to type. */
+/** A command line for the reader to type. */
 export interface CommandLine {
   readonly text: string
   readonly where: string

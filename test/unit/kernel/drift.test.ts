@@ -12,7 +12,7 @@ describe('drift', () => {
   test('is nothing where the kernel holds what was asked for, whatever is said about it', () => {
     expect(drift([netns, route], [bare(route), { kind: 'netns', ns }])).toEqual({ missing: [], changed: [], unexpected: [] })
   })
-  test('is what is missing, what changed and how, and what nobody asked for; the first two with the line that asked', () => {
+  test('is what is missing, what changed and how, and what was not asked for; the first two with the line that asked', () => {
     const other: KernelObject = { kind: 'address', ns, dev: 'eth0', address: '10.9.9.9/32' }
     expect(drift([netns, route], [{ ...bare(route), via: '10.0.0.9', onlink: true }, other])).toEqual({
       missing: [netns],

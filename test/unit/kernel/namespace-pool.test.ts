@@ -1,4 +1,4 @@
-/** Workers may be killed at any moment: whoever waits for them must hear of it, and rolling back must go on. */
+/** Workers may be killed at any moment: callers that wait for them must be told, and rolling back must go on. */
 import { afterEach, expect, test } from 'vitest'
 import { NamespacePool, WorkerGone, type Job } from '../../../src/netns/namespace-pool.ts'
 

@@ -1,4 +1,4 @@
-/** What real tools printed → kernel objects. The recordings are trimmed: fields that nobody reads are gone. */
+/** What real tools printed → kernel objects. The recordings are trimmed: fields that are not read are gone. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { linkObject } from '../../../src/kernel/kinds/link.ts'

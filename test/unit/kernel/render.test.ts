@@ -195,7 +195,7 @@ describe('rules of iptables', () => {
     expect(batches).toHaveLength(1)
     expect(batches[0]!.lines.map((l) => l.text)).toEqual(['*nat', ':A - [0:0]', ':C - [0:0]', 'COMMIT', '*filter', ':B - [0:0]', 'COMMIT'])
   })
-  test('leave what is not theirs: no flush, and wait for whoever holds the lock', () => {
+  test('leave what is not theirs: no flush, and wait for the lock', () => {
     expect(toolArgv['iptables-restore']).toContain('--noflush')
     expect(toolArgv['ip6tables-restore']).toContain('--noflush')
   })

@@ -111,7 +111,7 @@ describe('what the kernel derives from addresses', () => {
   test('is nothing while the device is down', () => {
     expect(connected([]).nonDefault({ ...link('eth0'), flags: [] }, eth0)).toEqual([])
   })
-  test('addresses that age, that are somebody else’s or of a pair say so', () => {
+  test('addresses that age, that another host has or that are of a pair say so', () => {
     const a = { ...eth0, dadfailed: true, deprecated: true, valid_life_time: 900, address: '10.0.0.9' }
     expect(connected([]).nonDefault(link('eth0'), a)).toEqual([
       'duplicate address detection failed',
@@ -241,7 +241,7 @@ describe('settings', () => {
   test('that the kernel hands on are told of once, where they were written', () => {
     const off = Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((place) => [`net/ipv6/conf/${place}/disable_ipv6`, '1']))
     expect(nonDefault(off)).toEqual(['net/ipv6/conf/all/disable_ipv6: 1, not 0'])
-    // `ip_forward` is asked for: whoever compares objects tells of it.
+    // `ip_forward` is asked for: the comparison of objects reports it.
     expect(nonDefault(Object.fromEntries(['all', 'default', 'eth0', 'p1'].map((p) => [`net/ipv4/conf/${p}/forwarding`, '0'])))).toEqual([])
     const two = { 'net/ipv6/conf/all/disable_ipv6': '1', 'net/ipv6/conf/eth0/disable_ipv6': '2' }
     expect(nonDefault(two)).toHaveLength(2)

@@ -105,7 +105,7 @@ pods: {}`)
     ['a block for replicas', 'hosts:\n  a: { replicas: 3, podCIDR: 10.244.9.0/24 }\npods: {}', ['2:21 pinned-replicas']],
     ['a block outside podCIDR', 'hosts: { a: { podCIDR: 10.9.0.0/24 } }\npods: {}', ['1:15 address-outside-network']],
     ['a block larger than podCIDR', 'hosts: { a: { podCIDR: 10.0.0.0/8 } }\npods: {}', ['1:15 address-outside-network']],
-    ['a block for nobody', 'hosts: { a: { podCIDR: 10.244.0.0/31 } }\npods: {}', ['1:15 block-too-small']],
+    ['a block without an address', 'hosts: { a: { podCIDR: 10.244.0.0/31 } }\npods: {}', ['1:15 block-too-small']],
     ['an IPv6 block where there is no IPv6', 'hosts: { a: { podCIDR: "fd00:1::/64" } }\npods: {}', ['1:15 family-not-in-lab']],
     ['overlapping blocks', 'hosts:\n  a: { podCIDR: 10.244.0.0/20 }\n  b: { podCIDR: 10.244.7.0/24 }\npods: {}', ['3:8 networks-overlap']],
     [

@@ -5,7 +5,7 @@ import { cidrs, hostOf, ips, lab, labAfter, placeOf, podOf } from './fixture.ts'
 
 const file = (hosts: string, pods: string, network = '') => `${network}hosts: { ${hosts} }\npods: { ${pods} }`
 
-/** Nobody who is in both labs has moved. */
+/** No node that is in both labs has moved. */
 function expectStill(before: Lab, after: Lab): void {
   for (const host of after.hosts) {
     const was = before.hosts.find((h) => h.name === host.name)
@@ -35,7 +35,7 @@ describe('with the leases of a running lab', () => {
       'new: {}, b: {}, w: { replicas: 3 }, a: {}',
       'new: { replicas: 3 }, shop/t: {}, s: {}, r: { replicas: 5 }, p: {}',
     ],
-  ])('%s, and nobody who stays moves', (_, hosts, pods) => {
+  ])('%s, and no node that stays moves', (_, hosts, pods) => {
     expectStill(RUNNING, labAfter(RUNNING, file(hosts, pods)))
   })
 
@@ -79,7 +79,7 @@ describe('with the leases of a running lab', () => {
     ])
   })
 
-  test('whoever is pinned goes where the pin says, whatever it had', () => {
+  test('a pinned node goes where the pin says, whatever it had', () => {
     const running = lab(file('a: {}, b: {}', 'p: { host: a }, q: { host: b }'))
     const after = labAfter(
       running,

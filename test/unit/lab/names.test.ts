@@ -82,7 +82,7 @@ test('namespaces of all nodes differ, also of pods called alike in several names
 test('numbers: what was kept stays, the lowest free ones go to the others, and nothing is given twice', () => {
   const numbers = new Numbers(1)
   numbers.keep('b', 2)
-  numbers.keep('c', 2) // somebody edited the record
+  numbers.keep('c', 2) // the record was edited
   numbers.keep('d', 1)
   expect(['a', 'b', 'c', 'd', 'e'].map((owner) => numbers.of(owner))).toEqual([3, 2, 4, 1, 5])
   expect(numbers.of('b')).toBe(2)

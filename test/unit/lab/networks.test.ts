@@ -179,7 +179,7 @@ describe('the underlay in IPv6', () => {
 
 describe('dual stack', () => {
   const DUAL = 'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\n'
-  test('everybody has an address of each family, in the order of podCIDR', () => {
+  test('every node has an address of each family, in the order of podCIDR', () => {
     const l = lab(`${DUAL}${REST}externals: { x: {} }`)
     expect(l.families).toEqual([4, 6])
     expect(ips(l.hosts[0]!)).toEqual(['192.168.50.11', 'fd00:192:168:50::b'])

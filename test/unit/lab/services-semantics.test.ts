@@ -81,7 +81,7 @@ describe('whom a client gets, and as whom it comes', () => {
     expect(pods(at, pod)).toEqual([['a', 'b'], false])
     expect(pods(at, host)).toEqual([['a', 'b'], true])
   })
-  test('nobody there', () => expect(pods(frontend('10.96.0.52', 80), pod)).toEqual([[], false]))
+  test('no endpoint', () => expect(pods(frontend('10.96.0.52', 80), pod)).toEqual([[], false]))
 })
 
 test('a pod at a node port of another host, with policy Local, gets any endpoint as itself, as kube-proxy counts pods as inside', () => {

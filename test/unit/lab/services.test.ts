@@ -149,7 +149,7 @@ describe('what an API server refuses', () => {
   const AT = HEAD.split('\n').length + 1
   test.each([
     [
-      "an address of nobody's range",
+      'an address outside every range',
       '  x: { clusterIP: 10.97.0.1, ports: [{ port: 1 }] }',
       ['8 address-outside-network'],
       'is not an address of serviceCIDR 10.96.0.0/16',

@@ -213,7 +213,7 @@ export function policyDrop(): TraceResult {
       node: 'node-2',
       device: 'vxlan1',
       cause: 'policy',
-      text: 'policy shop/deny-all lets nobody in to shop/cart',
+      text: 'policy shop/deny-all lets nothing in to shop/cart',
       kernelReason: 'NETFILTER_DROP',
       rule,
       source: 'policy shop/deny-all (lab.yaml:8)',

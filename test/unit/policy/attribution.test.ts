@@ -31,7 +31,7 @@ test('a host none of whose pods is selected gets no rules', () => {
   expect(rules.map((r) => r.ns)).toEqual(['who.node-1'])
 })
 
-describe('the rule that ends what nobody allows', () => {
+describe('the rule that ends what no policy allows', () => {
   const lab = made.lab
   const of = (key: string, way: 'ingress' | 'egress' = 'ingress', family: 4 | 6 = 4): string | undefined =>
     policyModuleOf().denies(podOf(lab, key), way, family, lab)?.id

@@ -64,14 +64,14 @@ describe('a Service, after it has chosen', () => {
     ])
     expect(ask(l, 'client', 'web').allowed).toBe(false)
   })
-  test("the Service's own port is nobody's", () =>
+  test("the Service's own port is no endpoint's", () =>
     expect(ways(lab(TEXT(PORT_80)), 'client', 'web').map(([, a]) => a)).toEqual([false, false]))
   test('a name is looked up in each pod', () => expect(ask(lab(TEXT(NAMED)), 'client', 'web').allowed).toBe(true))
   test('a host always reaches its own pods, and asks for those of others', () => {
     expect(ways(lab(TEXT(PORT_80)), 'node-1', 'web').map(([, a]) => a)).toEqual([true, false])
   })
   test('a pod reaches itself', () => expect(ways(lab(TEXT(PORT_80)), 'web-1', 'web').map(([, a]) => a)).toEqual([true, false]))
-  test('nobody behind it: refused; nobody here with policy Local: dropped', () => {
+  test('no endpoint: refused; none on this host with policy Local: dropped', () => {
     const l = lab(TEXT(OPEN))
     expect(ask(l, 'client', 'none')).toEqual({ ways: [], allowed: false, without: 'refused' })
     expect(ask(l, 'client', 'near')).toEqual({ ways: [], allowed: false, without: 'dropped' })
@@ -111,18 +111,18 @@ describe('an address', () => {
   const l = lab(TEXT(BLOCK))
   const allowed = (from: string, to: string, family: 4 | 6 = 4): boolean => {
     const target = resolveTarget(l, to)
-    if (target?.kind !== 'actor') throw new Error(`${to} is nobody`)
+    if (target?.kind !== 'actor') throw new Error(`${to} is no node`)
     const toAddress = target.address === undefined ? {} : { toAddress: target.address }
     return verdict(l, { from: actor(l, from), to: target.actor, ...toAddress, protocol: 'TCP', port: 8080, family }, hostSource).allowed
   }
-  test('of nobody is what ipBlocks are about', () => {
+  test('of no node is what ipBlocks are about', () => {
     expect(allowed('198.51.100.7', 'web-2')).toBe(true)
     expect(allowed('198.51.100.200', 'web-2')).toBe(false)
     expect(allowed('web-2', '198.51.100.7')).toBe(false)
     expect(allowed('web-2', '2001:db8:0:0::5', 6)).toBe(true)
     expect(allowed('web-2', '2001:db9::5', 6)).toBe(false)
   })
-  test("of somebody is that node's", () => {
+  test("of a node is that node's", () => {
     expect(actor(l, '10.244.0.2')).toMatchObject({ kind: 'pod', key: 'client' })
     expect(actor(l, 'fd00:10:244::2')).toMatchObject({ kind: 'pod', key: 'client' })
     expect(actor(l, '192.168.50.11')).toMatchObject({ kind: 'host', name: 'node-1' })
@@ -135,7 +135,7 @@ describe('an address', () => {
   })
   test('of a Service is the Service', () =>
     expect(resolveTarget(l, serviceOf(l, 'web')!.clusterIPs[0]!.ip)).toMatchObject({ kind: 'service' }))
-  test('words that mean nobody', () => {
+  test('words without a target', () => {
     for (const word of ['nobody', 'svc/nobody', 'switch-lan', '10.244.0.0/24']) expect(resolveTarget(l, word)).toBeUndefined()
   })
 })

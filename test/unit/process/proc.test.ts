@@ -20,6 +20,6 @@ test('this process is found, with a start time that does not change', () => {
   expect(residentKiB(process.pid)).toBeGreaterThan(1000)
 })
 
-test('a pid nobody has is no process', () => {
+test('an unused pid is no process', () => {
   expect(findProcess(2 ** 22 + 1)).toBeUndefined()
 })

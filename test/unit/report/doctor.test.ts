@@ -64,7 +64,7 @@ const text = (changes: Partial<Findings> = {}): string => doctorText({ ...found,
 const lastLine = (changes: Partial<Findings>): string => text(changes).trimEnd().split('\n').at(-1)!
 
 describe('the text', () => {
-  test('marks what works, what does not and why, what was not tried, and what nobody needs', () => {
+  test('marks what works, what does not and why, what was not tried, and what no module needs', () => {
     const lines = text().split('\n')
     for (const line of [
       '  ✓ ip       /usr/sbin/ip 6.1.0',

@@ -138,7 +138,7 @@ describe.skipIf(noTshark)(`as tshark reads it${noTshark ? `: skipped, ${noTshark
     const frames = read('comments', policyDrop())
     expect(comment(frames[2])).toContain('route: 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink (lab.yaml:3, kernel)')
     expect(comment(frames[4])).toBe('')
-    expect(comment(frames.at(-1))).toContain('dropped here: policy shop/deny-all lets nobody in to shop/cart (policy, rule)')
+    expect(comment(frames.at(-1))).toContain('dropped here: policy shop/deny-all lets nothing in to shop/cart (policy, rule)')
     expect(comment(frames.at(-1))).toContain('verdict: pod-a to shop/cart: dropped at node-2 vxlan1')
   })
 

@@ -29,7 +29,7 @@ const POLICIES: BadInput[] = [
     says: ['`In`'],
   },
   {
-    name: 'a peer that is nobody',
+    name: 'an empty peer',
     text: policy('{ ingress: [{ from: [{}] }] }'),
     finds: ['4:27 empty-peer'],
     says: ['`podSelector: {}` means all pods'],

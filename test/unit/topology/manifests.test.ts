@@ -196,7 +196,7 @@ describe('places', () => {
     const lab = resolve(merged(text.replace('10.97.0.1', '10.96.0.9'))).value!
     expect(lab.services[0]!.source).toEqual({ path: 'services.web', file: 'k.yaml', line: 3, column: 13 })
   })
-  test('a host nobody has is at nodeName', () => {
+  test('a host that does not exist is at nodeName', () => {
     const pod = 'apiVersion: v1\nkind: Pod\nmetadata: { name: a }\nspec:\n  containers: [{ name: c }]\n  nodeName: nowhere\n'
     expect(resolve(merged(pod)).diagnostics).toEqual([
       expect.objectContaining({ code: 'unknown-host', file: 'k.yaml', line: 6, column: 3 }),

@@ -43,7 +43,7 @@ const passes = (p: Partial<ProbeIdentity>, packet: Buffer, ethertype = 0x800): b
 
 describe.each(wraps)('%s', (_, wrap) => {
   const answer = (to: number): Buffer => wrap(ipv4(17, udp(53, to, Buffer.from('hello there'))))
-  test('UDP: the probe, its answer, and nobody else on its port', () => {
+  test('UDP: the probe, its answer, and nothing else on its port', () => {
     expect(passes({}, wrap(ipv4(17, udp(61_000, 53, Buffer.alloc(8)))))).toBe(true)
     expect(passes({}, answer(61_000))).toBe(true)
     expect(passes({}, answer(60_999))).toBe(false)

@@ -36,7 +36,7 @@ test('those that ended more than before, equal ones once', () => {
   expect(moved(before, after).map((r) => r.chain)).toEqual(['MINE'])
   const twice = [...after, ...after.filter((r) => r.chain === 'MINE')]
   expect(moved(before, twice).map((r) => r.chain)).toEqual(['MINE'])
-  // A chain that somebody made meanwhile.
+  // A chain made meanwhile.
   expect(moved([], after).map((r) => r.chain)).toEqual(['FORWARD', 'MINE'])
 })
 

@@ -72,7 +72,7 @@ test('denies that no rule counted are asked again in waves that the table of nei
   const heard: number[] = []
   let forgotten = 0
   const askers = {
-    // Nobody ever answers.
+    // There is never an answer.
     async ask(puts: readonly Put[]) {
       entries.push(new Set(puts.flatMap((p) => learned(p.question).entries)).size)
       heard.push(puts.length)

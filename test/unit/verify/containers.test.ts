@@ -1,4 +1,4 @@
-/** Who declares a port must listen there: nobody does it for him unnoticed. */
+/** A container that declares a port must listen there itself. */
 import { describe, expect, test } from 'vitest'
 import { ABSENT } from '../../../src/netns/namespace-pool.ts'
 import { listenedOn, type ContainerState } from '../../../src/verify/evidence/containers.ts'

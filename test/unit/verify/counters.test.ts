@@ -91,7 +91,7 @@ describe('who is watched', () => {
     const checks = checksOf({ 'node-1': { ...host, after: { 'Ip.FragCreates': 1 } }, a: { after: { 'Ip.FragCreates': 1 } } })
     expect(told(checks)[0]).toEqual(['no-fragments', 'skipped', undefined, 'pods of this lab send packets larger than their MTU'])
   })
-  test('where nobody tracks connections, nothing was looked at', () => {
+  test('where no node tracks connections, nothing was looked at', () => {
     expect(told(checksOf({ 'node-1': { after: quiet, ...off } })).slice(1)).toEqual([
       ['no-invalid', 'skipped', undefined, 'no node counts them'],
       ['no-martians', 'skipped', undefined, 'no node counts them'],

@@ -46,7 +46,7 @@ describe('allow', () => {
     ['{ from: a, to: b, port: 81/tcp }', { outcome: 'timeout' }, /^silence; ingress of b is isolated by policy default\/b/],
     ['{ from: a, to: b, port: 80/tcp }', { by: 'c' }, /^answered by c instead of b$/],
     ['{ from: a, to: svc/b, port: 80/tcp }', { by: 'c' }, /^answered by c, which is no endpoint of b$/],
-    ['{ from: a, to: svc/none, port: 80/tcp }', { outcome: 'refused' }, /^refused; nobody is behind Service none$/],
+    ['{ from: a, to: svc/none, port: 80/tcp }', { outcome: 'refused' }, /^refused; Service none has no endpoint ready$/],
     ['{ from: a, to: 192.0.2.7, port: 53/udp }', { outcome: 'timeout' }, /^silence; no node of the lab has 192\.0\.2\.7$/],
     [
       '{ from: a, to: 10.244.1.1 }',
@@ -55,11 +55,7 @@ describe('allow', () => {
     ],
     ['{ from: a, to: 10.244.1.1, port: 80/tcp }', { by: 'b' }, /^answered by b instead of node-2$/],
     ['{ from: shut, to: 192.0.2.7 }', { outcome: 'timeout' }, /^silence; egress of shut is isolated by policy default\/shut/],
-    [
-      '{ from: outside, to: a }',
-      { outcome: 'unreachable', text: 'no route' },
-      /^unreachable: no route; nobody has a route to pods for outside$/,
-    ],
+    ['{ from: outside, to: a }', { outcome: 'unreachable', text: 'no route' }, /^unreachable: no route; outside has no route to pods$/],
   ] as const)('%s fails when it hears %j', (entry, answer, detail) => {
     expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({
       status: 'failed',
@@ -88,20 +84,16 @@ describe('deny, and what says so', () => {
       { outcome: 'timeout' },
       /^dropped on node-2 by the rule "policy default\/b: nothing else comes in", which counted it$/,
     ],
-    ['{ from: a, to: svc/none, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: nobody is behind Service none$/],
+    ['{ from: a, to: svc/none, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: Service none has no endpoint ready$/],
     ['{ from: a, to: 10.96.7.7, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: no Service has 10\.96\.7\.7:80\/tcp$/],
-    ['{ from: a, to: 127.0.0.1, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: nobody listens on a's own loopback$/],
+    ['{ from: a, to: 127.0.0.1, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: nothing listens on a's own loopback$/],
     ['{ from: a, to: 10.244.0.99, result: deny }', { outcome: 'timeout' }, /^silence: no node of the lab has 10\.244\.0\.99$/],
     [
       '{ from: outside, to: a, result: deny }',
       { outcome: 'unreachable', text: 'no route' },
-      /^unreachable: no route: nobody has a route to pods for outside$/,
+      /^unreachable: no route: outside has no route to pods$/,
     ],
-    [
-      '{ from: outside, to: 10.244.0.1, result: deny }',
-      { outcome: 'unreachable' },
-      /^unreachable: nobody has a route to pods for outside$/,
-    ],
+    ['{ from: outside, to: 10.244.0.1, result: deny }', { outcome: 'unreachable' }, /^unreachable: outside has no route to pods$/],
     [
       '{ from: shut, to: 10.244.1.1, result: deny }',
       { outcome: 'timeout' },
@@ -110,13 +102,13 @@ describe('deny, and what says so', () => {
     [
       '{ from: outside, to: a, result: deny }',
       { outcome: 'timeout' },
-      /^silence, and no refusal was heard: nobody has a route to pods for outside, as the topology has it$/,
+      /^silence, and no refusal was heard: outside has no route to pods, as the topology has it$/,
     ],
     // A rule there may have counted others' packets: these never got so far.
     [
       '{ from: outside, to: b, result: deny }',
       { outcome: 'timeout' },
-      /^silence, and no refusal was heard: nobody has a route to pods for outside, as the topology has it$/,
+      /^silence, and no refusal was heard: outside has no route to pods, as the topology has it$/,
     ],
   ] as const)('%s holds when it hears %j', (entry, answer, detail) => {
     expect(judged(entry, answer)).toMatchObject({ status: 'passed', detail: expect.stringMatching(detail) })
@@ -125,11 +117,11 @@ describe('deny, and what says so', () => {
   test.each([
     ['{ from: a, to: b, port: 80/tcp, result: deny }', { by: 'b' }, /^answered by b; policy default\/b ingress\[0\]: .* allows it$/],
     ['{ from: a, to: c, result: deny }', { outcome: 'timeout' }, /^silence, but nothing in the lab denies it: it got lost$/],
-    ['{ from: a, to: c, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: c was reached, only nobody listens on 80\/tcp/],
+    ['{ from: a, to: c, port: 80/tcp, result: deny }', { outcome: 'refused' }, /^refused: c was reached, but nothing listens on 80\/tcp/],
     [
       '{ from: a, to: router, port: 80/tcp, result: deny }',
       { outcome: 'refused' },
-      /^refused: 192\.168\.\S+ was reached, only nobody listens/,
+      /^refused: 192\.168\.\S+ was reached, but nothing listens/,
     ],
     [
       '{ from: a, to: 10.244.0.1, port: 80/tcp, result: deny }',
@@ -249,10 +241,10 @@ describe('wire', () => {
     expect(wire(list, heard(layers))).toMatchObject({ status: 'failed', detail })
   })
 
-  test('is said to be unknown where nobody could listen, or not to all of it', () => {
+  test('is said to be unknown where no capture was possible, or not of all of it', () => {
     expect(wire('vxlan', heard([], { hosts: new Set() }))).toMatchObject({
       status: 'skipped',
-      detail: "nobody could listen at the hosts' links to the underlay",
+      detail: "no capture was possible on the hosts' links to the underlay",
     })
     expect(wire('vxlan', heard([], { lost: 3 }))).toMatchObject({ status: 'skipped' })
   })
@@ -276,7 +268,7 @@ expect: [{ from: a, to: svc/b, port: 80/tcp }]
   expect(expectations.listening(plan)).toEqual([{ netns: 'e.b', name: 'b', ports: [{ protocol: 'tcp', port: 8080 }] }])
 })
 
-test("where pods are routed, no host has a gateway of theirs, and silence from its address is nobody's", () => {
+test('where pods are routed, no host has a gateway of theirs, and silence from its address belongs to no node', () => {
   const plan = testPlanOf(
     `${LAB}  - { from: a, to: 10.244.0.1, result: deny }\n`.replace('name: e', 'name: e\nnetwork: { attach: routed }'),
   )

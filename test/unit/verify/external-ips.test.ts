@@ -40,7 +40,7 @@ const denied = (from: string, ip: string, port: number) => expectedOutcome(from,
 const NODE = { 1: ['192.168.50.11', '10.244.0.0', '10.244.0.1'], 3: ['192.168.50.13', '10.244.2.0', '10.244.2.1'] }
 
 describe('what comes of an external address', () => {
-  test('whoever is inside meets it at its own host, which hides it', () => {
+  test('a client inside meets it at its own host, which hides the client', () => {
     expect(allowed('client', FAR, 80)).toEqual([
       ['web-1', NODE[1]],
       ['web-2', NODE[1]],
@@ -50,7 +50,7 @@ describe('what comes of an external address', () => {
       ['web-2', NODE[3]],
     ])
   })
-  test("whoever is outside meets it only where it is a host's own address", () => {
+  test("a client outside meets it only where it is a host's own address", () => {
     expect(expectedOutcome('outside', FAR, 80)).toBeUndefined()
     expect(allowed('outside', NEAR, 80)).toEqual([
       ['web-1', NODE[3]],
@@ -69,11 +69,11 @@ describe('what comes of an external address', () => {
       ['web-2', 'shut'],
     ])
   })
-  test('nobody behind it: pods are refused on their way out; a host that asks is on its own', () => {
+  test('no endpoint: pods are refused on their way out; a host that asks is on its own', () => {
     expect(expectedOutcome('client', FAR, 99)).toMatchObject({ without: 'refused' })
     expect(expectedOutcome('node-1', FAR, 99)).toBeUndefined()
   })
-  test('what is Local and nobody is here is dropped by the rule about that address', () => {
+  test('what is Local without an endpoint here is dropped by the rule about that address', () => {
     const question = { netns: actor('outside').netns, kind: 'tcp', family: 4, address: NEAR, port: 81 } as const
     expect(dropsOf(lab, question)).toMatchObject([{ ns: 'x.node-3', title: 'default/local has no local endpoints' }])
   })
@@ -97,12 +97,12 @@ describe('a test', () => {
       title: `external address ${NEAR} of Service web answers as it should on port 80/tcp`,
       detail: expect.stringMatching(/^answered by web-1 \(\d+\), web-2 \(\d+\); \d+ dropped, as computed$/),
     })
-    expect(withId(found, `service:none:99/tcp:${FAR}`).detail).toBe('refused: nobody is behind it')
+    expect(withId(found, `service:none:99/tcp:${FAR}`).detail).toBe('refused: no endpoint is ready')
     expect(found.untested).toEqual([
       `external addresses of Services from outside, where they are no host's: ${FAR} (web), ${FAR} (db), ${FAR} (none); nothing in the lab routes them to one`,
     ])
   })
-  test('names the address where somebody is not answered, or seen as somebody else', () => {
+  test('names the address where a client is not answered, or seen under another address', () => {
     const found = findings(services, plan, {
       trouble: (q, n) =>
         q.address !== FAR || q.port !== 80
@@ -124,7 +124,7 @@ describe('a test', () => {
     const { expectations, untested } = serviceQuestions(alone)
     const far = expectations.filter((p) => p.frontend.kind === 'external' && p.frontend.address === FAR)
     expect(far.flatMap((p) => p.probes).some((k) => k.from.kind !== 'pod')).toBe(false)
-    // Nobody behind it, and nowhere to go: nobody can tell.
+    // No endpoint, and no route: the outcome is open.
     expect(far.find((p) => p.frontend.service.key === 'none')!.probes).toEqual([])
     expect(untested).toContain(`external addresses of Services from hosts, which have no route to them: ${FAR} (web), ${FAR} (db)`)
   })

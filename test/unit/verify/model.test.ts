@@ -114,8 +114,8 @@ describe('the network model', () => {
   test.each<[string, Trouble, readonly string[]]>([
     ['silence between two pods', silent(/^a c tcp 9$/), ['pods-reach-pods a c']],
     ['a node that reaches no pod', silent(/^node-2 a icmp/), ['nodes-reach-pods node-2 a']],
-    ['somebody else who answers', { answer: (_, n) => (n === 'a b tcp 9' ? { by: 'c' } : undefined) }, ['pods-reach-pods a b']],
-    ['an answer that names nobody', { answer: (_, n) => (n === 'a b tcp 9' ? { by: '' } : undefined) }, ['pods-reach-pods a b']],
+    ['an answer of another node', { answer: (_, n) => (n === 'a b tcp 9' ? { by: 'c' } : undefined) }, ['pods-reach-pods a b']],
+    ['an answer that names no node', { answer: (_, n) => (n === 'a b tcp 9' ? { by: '' } : undefined) }, ['pods-reach-pods a b']],
     ['NAT inside', { answer: (_, n) => (n === 'a c tcp 9' ? { seen: '192.168.50.11:4711' } : undefined) }, ['no-nat-inside a c']],
     [
       'a port that was changed',

@@ -35,7 +35,7 @@ describe('where everything is as computed', () => {
 
   test("counts are those that can be counted by hand, and the line is the policy's own", () => {
     // Who may send to db: web, far, both hosts, friend. 5432, 9 (the control) and ICMP each.
-    // Denied: web on 9 and ICMP; far, node-1 and friend on all three. Allowed: web on 5432. Its own node is nobody's to judge.
+    // Denied: web on 9 and ICMP; far, node-1 and friend on all three. Allowed: web on 5432. No policy applies to its own node.
     expect(withId(found, 'policy:default/db-only')).toMatchObject({
       detail: expect.stringMatching(/^11 denied, 1 allowed, as computed, each deny counted by the rule that made it/),
       source: { line: 12, file: 'lab.yaml' },
@@ -102,17 +102,17 @@ describe('what fails is one check a pair', () => {
     })
   })
 
-  test('allowed, and answered by somebody else', () => {
+  test('allowed, and answered by another node', () => {
     expect(only('web', 'db', 5432, { outcome: 'ok', by: 'far' })[0]).toMatchObject({
       detail: expect.stringContaining('answered by far instead'),
     })
   })
 
-  test('allowed, and refused although somebody listens', () => {
+  test('allowed, and refused although there is a listener', () => {
     expect(only('web', 'db', 5432, { outcome: 'refused' })[0]).toMatchObject({ id: 'policy-allows' })
   })
 
-  test('nobody isolates it, yet it is silent', () => {
+  test('no policy isolates it, yet it is silent', () => {
     expect(only('web', 'far', 9, { outcome: 'timeout' })[0]).toMatchObject({
       id: 'policy-allows',
       detail: 'silence; no policy isolates either end for it',
@@ -126,9 +126,9 @@ describe('what fails is one check a pair', () => {
 })
 
 test.each([
-  ['somebody else answers', 'web', { outcome: 'ok', by: 'far' }, 'elsewhere'],
-  ['it is refused although somebody listens', 'web', { outcome: 'refused' }, 'elsewhere'],
-  ['somebody else rejects what policies drop', 'far', { outcome: 'unreachable' }, 'unproven'],
+  ['another node answers', 'web', { outcome: 'ok', by: 'far' }, 'elsewhere'],
+  ['it is refused although there is a listener', 'web', { outcome: 'refused' }, 'elsewhere'],
+  ['something else rejects what policies drop', 'far', { outcome: 'unreachable' }, 'unproven'],
   // Seen by what is expected and what is measured.
   ['it is silent', 'web', { outcome: 'timeout' }, undefined],
   ['it is answered', 'far', { outcome: 'ok', by: 'db' }, undefined],
@@ -141,13 +141,13 @@ test.each([
   expect([cell.but, found.cells!.filter((c) => c.but !== undefined).length]).toEqual([but, but === undefined ? 0 : 1])
 })
 
-test('a refusal counts as reached where nobody can listen', () => {
+test('a refusal counts as reached where no listener is possible', () => {
   const found = findings(policies, testPlanOf(SHOP), {
     trouble: (q, n) => (n.from === 'web' && n.to === 'db' && q.port === 5432 ? { outcome: 'refused' } : undefined),
     listener: () => ({ why: 'address in use' }),
   })
   expect(failed(found)).toEqual([])
-  expect(found.untested!.join()).toContain('5432/tcp is answered at db: nobody can listen there (address in use)')
+  expect(found.untested!.join()).toContain('5432/tcp is answered at db: no listener is possible there (address in use)')
 })
 
 test('silence that no rule counted is no deny', () => {

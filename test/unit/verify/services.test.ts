@@ -43,7 +43,7 @@ describe('where everything is as it should be', () => {
   test('who answered is counted', () => {
     expect(withId(found, 'service:web:80/tcp').detail).toMatch(/^answered by web-1 \(\d+\), web-2 \(\d+\)$/)
     expect(withId(found, 'service:web-local:30090/tcp').detail).toBe('answered by web-1 (1), web-2 (1); 1 dropped, as computed')
-    expect(withId(found, 'service:none:80/tcp').detail).toBe('refused: nobody is behind it')
+    expect(withId(found, 'service:none:80/tcp').detail).toBe('refused: no endpoint is ready')
     // web-1, web-2 and db itself, and node-1 is a stranger to db.
     expect(withId(found, 'service:db:5432/tcp').detail).toBe('answered by db (3); 2 dropped, as computed')
   })
@@ -88,7 +88,7 @@ describe('what fails', () => {
       'service-source',
       /^web-2 sees 10\.244\.0\.1 instead of 10\.244\.0\.\d$/,
     ],
-    ['silence where nobody is behind it', 'none', '', { outcome: 'timeout' }, 'service-refuses', /^silence, though nobody is behind it$/],
+    ['silence where there is no endpoint', 'none', '', { outcome: 'timeout' }, 'service-refuses', /^silence, though it has no endpoint$/],
     [
       'a policy is not asked',
       'db',
@@ -147,7 +147,7 @@ describe('what fails', () => {
   })
 })
 
-test('a pod that meets itself is seen as its host, and nobody else is', () => {
+test('a pod that meets itself is seen as its host, and no other is', () => {
   const self = serviceQuestions(plan)
     .expectations.find((p) => p.frontend.service.key === 'db')!
     .probes.find((k) => k.from.name === 'db')!

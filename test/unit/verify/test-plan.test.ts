@@ -24,7 +24,7 @@ describe('a sample', () => {
           if (sample < count) return
           expect(asked.every((list) => list.length > 0)).toBe(true)
           expect(pods.every((to) => asked.some((list) => list.includes(to)))).toBe(true)
-          // Nobody has much more to ask than another.
+          // No node has much more to ask than another.
           const sizes = asked.map((list) => list.length)
           expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1)
         },
@@ -60,7 +60,7 @@ describe('a sample', () => {
 })
 
 describe('ports of the test', () => {
-  test('are nobody else’s', () => {
+  test('are used by nothing else', () => {
     const { plan } = testPlanOf(
       lab(`name: l
 hosts: { node-1: {} }

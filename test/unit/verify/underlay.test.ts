@@ -8,7 +8,7 @@ vi.mock('../../../src/trace/collect/packet-listener.ts', () => ({
     frames = []
     async end() {
       ended.times++
-      // The helper says what it lost once; whoever ends it again hears nothing of it.
+      // The helper says what it lost once; a second end does not report it again.
       return ended.times === 1 ? { frames: 7, overflows: 0, complete: true } : { frames: 0, overflows: 0, complete: false }
     }
   },

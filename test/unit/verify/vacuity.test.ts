@@ -81,7 +81,7 @@ describe('rules that must have dropped a question', () => {
     expect(dropsOf(lab, allowed!)).toEqual([])
   })
 
-  test("are the Service's own where it is Local and nobody is here", () => {
+  test("are the Service's own where it is Local without an endpoint here", () => {
     const far = services.questions(plan).find((q) => q.netns === 'v.c')!
     expect(dropsOf(lab, far)).toMatchObject([{ ns: 'v.node-2', title: 'default/b has no local endpoints' }])
   })

@@ -32,7 +32,7 @@ describe('what a question makes nodes learn', () => {
       `4 host ${far.netns}`,
     ])
   })
-  test('routed pods learn only the gateway, whoever they ask', () => {
+  test('routed pods learn only the gateway, whichever pod they ask', () => {
     const routed = mesh(8, 'routed')
     const mates = routed.lab.pods.filter((p) => p.host === routed.lab.pods[0]!.host)
     expect(routed.learned(ask(mates[0]!.netns, ip(mates[1]!))).entries).toContain(`4 ${mates[0]!.netns} gateway`)

@@ -33,7 +33,7 @@ export function interruption(): AbortController {
 
 export async function up(file: string, options: UpCommandOptions): Promise<void> {
   const started = performance.now()
-  // Judged before anything is asked of the machine: a bad file is a bad file for everyone.
+  // Checked before anything is asked of the machine: a bad file is bad for every user.
   const first = compileFile(file, options)
   requireNamespaces('up')
   requireOutside()

@@ -29,7 +29,7 @@ export interface Sink {
 /** Nanoseconds since 1970, as frames are stamped. */
 export const clockNow = (): bigint => BigInt(Date.now()) * 1_000_000n
 
-/** @param gone called when nobody takes any more @throws Failure when it cannot be opened */
+/** @param gone called when the reader is gone @throws Failure when it cannot be opened */
 export async function sinkFor(applied: Applied, { listens, widest }: Listens, options: SinkOptions, gone: () => void): Promise<Sink> {
   const comment = `netlab capture in lab ${applied.lab.name}: ${listens.map(whereOf).join(', ')}`
   if (options.wireshark) return wireshark(comment, gone)

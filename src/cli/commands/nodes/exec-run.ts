@@ -25,7 +25,7 @@ function insideArgv(ns: string, hostname: string, argv: readonly string[]): stri
   return enterArgv(ns, ['unshare', '--mount', '--propagation', 'slave', '--uts', 'sh', '-c', INSIDE, 'sh', hostname, ...argv])
 }
 
-/** Signals somebody sends to netlab are meant for the command; those of the terminal reach it anyway. */
+/** Signals sent to netlab are meant for the command; those of the terminal reach it anyway. */
 const RELAYED = ['SIGTERM', 'SIGHUP'] as const
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -58,7 +58,7 @@ function split(words: readonly string[], options: NodeOptions): { command: reado
   return { command: words.slice(at), lab }
 }
 
-/** @throws Failure when somebody deleted it behind netlab's back. */
+/** @throws Failure when it was deleted by other means than netlab. */
 function requireNamespace(node: Node, lab: Lab): void {
   if (namedNamespace(node.netns) !== undefined) return
   throw failure(

@@ -127,7 +127,7 @@ function servicePortOf(service: Service, asked: string | undefined): ServicePort
   const { protocol, port } = portOf(asked)
   const found = service.ports.find((p) => p.port === port && p.protocol === protocol)
   if (found) return found
-  throw failure(Exit.Usage, 'no-such-port', `svc/${service.key} has no port ${asked}: nobody answers there`, say)
+  throw failure(Exit.Usage, 'no-such-port', `svc/${service.key} has no port ${asked}: nothing answers there`, say)
 }
 
 async function explainService(
@@ -143,7 +143,7 @@ async function explainService(
     throw failure(
       Exit.Usage,
       'no-address',
-      service.headless ? `${name} is headless: it has no address to connect to` : `${name} has no address: it is a name for somebody else`,
+      service.headless ? `${name} is headless: it has no address to connect to` : `${name} has no address: it is an alias`,
       'Ask for the pods themselves.',
     )
   if (from.kind === 'external' || from.kind === 'address')

@@ -34,7 +34,7 @@ export class Watch {
   })
 
   constructor() {
-    // Without a shell there is nobody to watch; everything else works all the same.
+    // Without a shell there is no guard; everything else works all the same.
     this.#child.on('error', () => {})
     this.#child.stdin.on('error', () => {})
     this.#child.unref()

@@ -16,7 +16,7 @@ const MiB = 2 ** 20
 
 /**
  * About twice what was measured (proportional set sizes): a test's processes take 1.1 MiB for each namespace, a
- * container and its supervisor 0.6 MiB; the rest is for what the kernel keeps of namespaces, which nobody counts.
+ * container and its supervisor 0.6 MiB; the rest is for what the kernel keeps of namespaces, which is not accounted anywhere.
  */
 export function costOf(lab: Lab, objects: readonly KernelObject[]): Cost {
   const of = (kind: KernelObject['kind']): number => objects.filter((o) => o.kind === kind).length
@@ -32,7 +32,7 @@ export function room(): Cost {
   return { memory: process.availableMemory() * 0.8, neighbours: most - taken }
 }
 
-/** Labs at a time when nobody says: half of a test is waiting for answers that must not come. */
+/** Labs at a time by default: half of a test is waiting for answers that must not come. */
 export const defaultJobs = (): number => availableParallelism() + 1
 
 export interface Task {

@@ -67,7 +67,7 @@ async function unchanged({ lab }: Applied, work: () => Promise<TestRun>): Promis
   const before = lastChange(lab.name)
   const wasHalfDone = hasAttempt(lab.name)
   const run = await work().catch((error: unknown) => {
-    // Whoever removes a lab ends what runs in it: that is no fault of the helpers.
+    // Removing a lab ends what runs in it: that is no fault of the helpers.
     if (!(error instanceof Failure)) requirePresence()
     throw error
   })
@@ -95,7 +95,7 @@ async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | '
 }
 
 /**
- * Lifts each policy in turn once the test is over, while nobody else may change the lab. A signal ends it, and the lab is
+ * Lifts each policy in turn once the test is over, while the lab is locked. A signal ends it, and the lab is
  * put back first.
  */
 async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<readonly Check[]> {
@@ -108,7 +108,7 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
       withLock(
         applied.lab.name,
         () =>
-          // Somebody may have changed it since.
+          // It may have changed since.
           proveAll(readApplied(applied.lab.name) ?? applied, {
             ...options,
             signal,

@@ -159,7 +159,7 @@ function examine(): Findings {
   const root = process.geteuid?.() === 0
   const before = new Set(loadedModules())
   const found = { tools: findTools(), features: findFeatures(root) }
-  // They stay: unloading a module deletes the devices that anyone has made with it by now.
+  // They stay: unloading a module deletes the devices that were made with it by now.
   const loaded = loadedModules().filter((m) => !before.has(m))
   const judged = (name: string, summary: string, network: Readonly<Record<string, string>>): ModuleFinding => {
     const needs = needsOf(network)

@@ -55,7 +55,7 @@ function probeOptions(o: TraceOptions): ProbeOptions {
   return {
     ...port(o.port),
     family,
-    // A length nobody else on the machine is likely to send: kernel events are told apart by it.
+    // A length no other program on the machine is likely to send: kernel events are told apart by it.
     size: whole(o.size, 'size', family === 6 ? 60 : 40, 65_507) ?? 97 + Math.floor(Math.random() * 40),
     df: o.df,
     ttl: whole(o.ttl, 'ttl', 1, 255) ?? 0,
@@ -112,7 +112,7 @@ function listenFirst(): void {
   try {
     setPriority(-10)
   } catch {
-    // Not allowed here; then it goes on as everybody else.
+    // Not allowed here; then it goes on with the priority it has.
   }
 }
 

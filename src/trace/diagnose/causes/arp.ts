@@ -1,4 +1,4 @@
-/** Somebody asks "who has …?" and nobody answers. */
+/** A neighbour request ("who has …?") is not answered. */
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
@@ -35,7 +35,7 @@ function answered(evidence: TraceEvidence, q: Question): boolean {
         : last && isIcmp(last) && last.icmpType === 136
           ? last.target
           : undefined
-    // It must have come back to whoever asked.
+    // It must have come back to the node that asked.
     return says === q.target && s.netns === q.asked.netns && s.direction === 'in' && s.at >= q.asked.at
   })
 }
@@ -74,7 +74,7 @@ export function byArp(evidence: TraceEvidence): Maybe | undefined {
     // A bridge passes on what its pods ask.
     const asker = evidence.parts.places.ownerOfAddress(senderOf(asked) ?? '')
     if (asker && asker.ns !== here) continue
-    // Somebody else's packet may wait for somebody else's neighbour.
+    // Another packet may wait for another neighbour.
     if (!nextHops(evidence, here).has(target) || answered(evidence, q)) continue
     const waited = Date.now() - Number(asked.at / 1_000_000n)
     return { drop: explain(evidence, q), certain: waited >= PATIENCE }
@@ -118,7 +118,7 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       ...common,
       cause: 'neighbour-missing',
       object,
-      text: `${name} asks on ${device} who has ${target}; nobody answers in a tunnel without broadcast: the permanent neighbour entry is missing`,
+      text: `${name} asks on ${device} who has ${target}; no answer is possible in a tunnel without broadcast: the permanent neighbour entry is missing`,
       hint:
         object?.kind === 'neighbour'
           ? `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`
@@ -132,7 +132,7 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
     return dropped(evidence, {
       ...common,
       cause: 'tunnel-peer',
-      text: `${name} asks who has ${target}, the far end of the tunnel; nobody in the lab has this address`,
+      text: `${name} asks who has ${target}, the far end of the tunnel; no node of the lab has this address`,
       object: askedRoute(evidence, ns, to.address),
       hint: `netlab exec ${name} -- ip route get ${to.address}`,
     })
@@ -145,7 +145,7 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       ...common,
       cause: 'no-such-address',
       object: target === to.address ? undefined : route,
-      text: `${name} asks who has ${target} (${what} on ${device}); nobody in the lab has this address`,
+      text: `${name} asks who has ${target} (${what} on ${device}); no node of the lab has this address`,
       hint:
         target === to.address ? 'netlab inspect lists the addresses of every node.' : `${target} is the next hop of a route in ${name}.`,
     })

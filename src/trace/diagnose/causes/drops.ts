@@ -17,7 +17,7 @@ import { ownFirewall, untracedDrop } from './untraced.ts'
 /** Ends that are no deaths. */
 function isBenign(evidence: TraceEvidence, { event, after }: Attributed<DropEvent>): boolean {
   if (/^(QUEUE_PURGE|SOCKET_CLOSE|SKB_CONSUMED|CONSUMED)$/.test(event.reason)) return true
-  // A raw socket got its copy; nobody else wanted the original.
+  // A raw socket got its copy; nothing else wanted the original.
   if (/ping_rcv|raw_rcv|raw_v4_input|icmp_rcv|icmpv6_rcv/.test(event.location)) return true
   // Copies that a bridge flooded, and those taken off a promiscuous port.
   if (event.reason === 'OTHERHOST' && evidence.parts.places.end(after.netns, after.device)?.port) return true

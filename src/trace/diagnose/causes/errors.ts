@@ -44,7 +44,7 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
       return dropped(evidence, {
         ...common,
         cause: 'nobody-listening',
-        text: `nobody in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
+        text: `nothing in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
         hint: `netlab exec ${places.name(ns)} -- ss -lnptu`,
       })
     return dropped(evidence, {
@@ -69,14 +69,14 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
     if (off) return off
     const missing = entryMissing(evidence, 'forward', ns)
     if (missing) return { ...missing, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
-    // It says that nobody answered; who was asked for tells more.
+    // It says that there was no answer; which address was asked for says more.
     const asked = byArp(evidence)?.drop
     if (asked?.node === places.name(ns)) return { ...asked, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
     if (lookup === undefined)
       return dropped(evidence, {
         ...common,
         cause: 'no-such-address',
-        text: `${places.name(ns)} found nobody with the address ${to.address}`,
+        text: `${places.name(ns)} found no node with the address ${to.address}`,
       })
   }
   return (

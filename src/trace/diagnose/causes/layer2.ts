@@ -21,7 +21,7 @@ function trueMac(evidence: TraceEvidence, address: string): string | undefined {
   return live?.address ?? places.end(owner.ns, owner.device)?.mac
 }
 
-/** On a link of two, whoever answers is the other end, for whatever address (proxy ARP). */
+/** On a link of two, only the other end can answer, for whatever address (proxy ARP). */
 function otherEnd(evidence: TraceEvidence, s: Sighting): string | undefined {
   const { places, liveState } = evidence.parts
   const peer = places.peer(s.netns, s.device)
@@ -31,7 +31,7 @@ function otherEnd(evidence: TraceEvidence, s: Sighting): string | undefined {
 
 /**
  * Whether a node on the way wrote a MAC onto the frame that its next hop does not have: the first such place. A bridge
- * then finds nobody, or somebody else gets it.
+ * then finds no port for it, or another node gets it.
  */
 export function neighbourTrouble(evidence: TraceEvidence, at: Sighting): Drop | undefined {
   const { places, liveState } = evidence.parts
@@ -54,7 +54,7 @@ export function neighbourTrouble(evidence: TraceEvidence, at: Sighting): Drop | 
       cause: 'neighbour-wrong',
       evidence: 'inferred',
       object: asked ?? places.veth(s.netns, s.device),
-      text: `${name} believes that ${entry.dst} has the MAC ${mac}, but it has ${right}: the frame reached nobody who takes it`,
+      text: `${name} believes that ${entry.dst} has the MAC ${mac}, but it has ${right}: the frame reached no node that takes it`,
       hint: `netlab exec ${name} -- ip neigh ${asked ? `replace ${entry.dst} lladdr ${right}` : `del ${entry.dst}`} dev ${s.device}`,
     })
   }
@@ -116,9 +116,9 @@ export function entryMissing(evidence: TraceEvidence, leg: Drop['leg'], ns: stri
   const path = leg === 'forward' ? expected.forward : expected.back
   if (path?.end !== 'unknown-neighbour' || path.at !== ns) return undefined
   const device = path.steps.at(-1)?.device ?? ''
-  // Where nodes ask for their neighbours, an entry that is not complete says that somebody has just asked.
+  // Where nodes ask for their neighbours, an entry that is not complete says that there was a request just now.
   if (!places.at(ns).some((o) => isNeighbour(o) && o.dev === device)) return undefined
-  // An entry without a MAC is a question that nobody answered.
+  // An entry without a MAC is a request without an answer.
   const known = liveState.seen(ns)?.neighbours.filter((n) => n.lladdr !== undefined) ?? []
   const absent = places
     .at(ns)

@@ -84,7 +84,7 @@ export function byQueue(evidence: TraceEvidence): Drop | undefined {
   )
 }
 
-/** The trail ends before a device on which somebody put a queue: there it is, dropped or held. */
+/** The trail ends before a device on which a queue was put: there it is, dropped or held. */
 export function heldInQueue(
   evidence: TraceEvidence,
   leg: Drop['leg'],

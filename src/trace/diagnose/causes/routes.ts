@@ -26,7 +26,7 @@ function kindOf(
 ): Extract<CauseId, 'blackhole' | 'prohibit' | 'unreachable-route' | 'no-route'> {
   if (entry?.startsWith('blackhole') || /Invalid argument/.test(error ?? '')) return 'blackhole'
   if (entry?.startsWith('prohibit') || /Permission denied/.test(error ?? '')) return 'prohibit'
-  // Forwarding that is off gives the same error; whoever asks has looked at that first.
+  // Forwarding that is off gives the same error; callers have looked at that first.
   if (entry?.startsWith('unreachable') || /No route to host/.test(error ?? '')) return 'unreachable-route'
   return 'no-route'
 }
@@ -50,7 +50,7 @@ function isLeft(o: KernelObject, kind: string, address: string): boolean {
   )
 }
 
-/** The packet reached the node the address belongs to, and the node does not have it any more: it is routed like a stranger's. */
+/** The packet reached the node the address belongs to, and the node does not have it any more: it is routed like any other address. */
 function lostAddress(evidence: TraceEvidence, f: RouteFailure): Drop | undefined {
   const { places, liveState } = evidence.parts
   const owner = places.ownerOfAddress(f.dst)

@@ -133,6 +133,6 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
     text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`,
     hint: object
       ? 'netlab wrote this rule; the line of the topology is named.'
-      : 'netlab did not write this rule; netlab status lists what was added by somebody else.',
+      : 'netlab did not write this rule; netlab status lists what else was added.',
   })
 }

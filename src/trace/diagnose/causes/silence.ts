@@ -1,4 +1,4 @@
-/** The trail ends and nobody said why: what the state of devices, ports and tables on the way explains. */
+/** The trail ends without an error message: what the state of devices, ports and tables on the way explains. */
 import type { Sighting } from '../identity.ts'
 import type { Place } from '../../predict/places.ts'
 import type { TraceEvidence } from '../evidence.ts'
@@ -99,7 +99,7 @@ export function peerTrouble(evidence: TraceEvidence, s: Sighting): Drop | undefi
       cause: 'mtu',
       evidence: 'inferred',
       object: places.veth(peer.ns, peer.device),
-      text: `${s.length - 14} bytes do not fit through ${peer.device} of ${places.name(peer.ns)}, whose MTU is ${mtu}; inside one link nobody says so`,
+      text: `${s.length - 14} bytes do not fit through ${peer.device} of ${places.name(peer.ns)}, whose MTU is ${mtu}; inside one link no error is sent`,
       hint: `Both ends of a link must have one MTU: netlab exec ${places.name(peer.ns)} -- ip link set ${peer.device} mtu ${s.length - 14}`,
     })
   }

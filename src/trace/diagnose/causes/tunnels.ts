@@ -99,12 +99,12 @@ export function noSocket(evidence: TraceEvidence, s: Sighting, common: Common): 
   return dropped(evidence, {
     ...common,
     cause: 'nobody-listening',
-    text: `nobody in ${name} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
+    text: `nothing in ${name} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
     hint: listeningHint(evidence, s, portOf(s) ?? options.port),
   })
 }
 
-/** A container that declares a port is to listen there itself; elsewhere anybody may. */
+/** A container that declares a port is to listen there itself; elsewhere any process may. */
 function listeningHint({ parts: { lab, places, options } }: TraceEvidence, { netns }: Sighting, port: number): string {
   const name = places.name(netns)
   const node = places.node(netns)

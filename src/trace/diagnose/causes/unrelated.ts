@@ -9,8 +9,8 @@ import { linkOf, outerAddresses, tunnelDevice } from './drop-builder.ts'
 const AT_ONCE = 50_000n
 
 /**
- * Deaths that cannot be the probe's. Addresses of buffers are used again, at once where much is going on, and events
- * tell no namespace: what does not fit where the probe was last seen is somebody else's.
+ * Drops that cannot be the probe's. Addresses of buffers are used again, at once where much is going on, and events
+ * tell no namespace: what does not fit where the probe was last seen belongs to another packet.
  */
 export function isUnrelatedDrop(evidence: TraceEvidence, { event, after }: Attributed<DropEvent>): boolean {
   const chain = after.role === 'probe' ? evidence.forward : evidence.reply

@@ -51,7 +51,7 @@ export function encapsulationMismatch(
 ): { readonly text: string; readonly isUnknown: boolean } | undefined {
   const question = watchedOf(c)
   const { heard } = evidence
-  if (!heard || heard.hosts.size === 0) return { text: "nobody could listen at the hosts' links to the underlay", isUnknown: true }
+  if (!heard || heard.hosts.size === 0) return { text: "no capture was possible on the hosts' links to the underlay", isUnknown: true }
   const { src, dst } = ends(lab, c, evidence, question)
   const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(heard, s, d)))
   if (seen.length === 0) {

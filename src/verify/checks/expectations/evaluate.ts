@@ -26,7 +26,7 @@ interface Outcome {
 const held = (text: string): Outcome => ({ held: true, text })
 const broken = (text: string): Outcome => ({ held: false, text })
 
-/** Whom policies judge at the far end: for want of a node, whoever has the address. */
+/** The far end as policies see it: for want of a node, the address alone. */
 function peerOf(lab: Lab, { to, frontend, family, questions }: Case): Actor | undefined {
   const { address } = questions[0]!
   return to ?? (frontend || isLoopback(address) ? undefined : unknownActorAt(lab, address, family))
@@ -44,7 +44,7 @@ function verdictOf(lab: Lab, c: Case): Verdict | undefined {
 function noWay(lab: Lab, { from, to, questions }: Case): string | undefined {
   // The address of a host's bridge lies where its pods' do.
   const isInside = to !== undefined && lab.podCIDRs.some((cidr) => isWithin(cidr, questions[0]!.address))
-  if (from.kind === 'external' && isInside && !from.podRoutes) return `nobody has a route to pods for ${from.name}`
+  if (from.kind === 'external' && isInside && !from.podRoutes) return `${from.name} has no route to pods`
   if (from.kind === 'pod' && to?.kind === 'external' && !to.podRoutes && !lab.masquerade)
     return `${to.name} has no route back to pods, and nothing is masqueraded`
   return undefined
@@ -54,14 +54,14 @@ function noWay(lab: Lab, { from, to, questions }: Case): string | undefined {
 const whose = ({ to }: Case, { address }: Question): string =>
   to === undefined || to.addresses.some((a) => a.ip === address) ? '' : ` from ${address}, an address of ${nodeName(to)}`
 
-const isNobodys = (c: Case, { address }: Question): boolean => !c.isOwned && !c.frontend && !isLoopback(address)
+const isUnassigned = (c: Case, { address }: Question): boolean => !c.isOwned && !c.frontend && !isLoopback(address)
 
 function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
   const got = heard(answer)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
-    const nobody = said?.allowed === true && isNobodys(c, question) ? `no node of the lab has ${question.address}` : undefined
-    const reason = noWay(lab, c) ?? nobody ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c, evidence))
+    const unassigned = said?.allowed === true && isUnassigned(c, question) ? `no node of the lab has ${question.address}` : undefined
+    const reason = noWay(lab, c) ?? unassigned ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c, evidence))
     return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
   }
   const idle = idleContainer(c.to, question, evidence, true)
@@ -82,7 +82,7 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
 function serviceReason(lab: Lab, { from, frontend, family }: Case, evidence: Evidence): string | undefined {
   if (!frontend) return undefined
   const { without, denied, allowed } = expectedOutcomeOf(lab, from, frontend, family)
-  if (without === 'refused') return `nobody is behind Service ${frontend.service.key}`
+  if (without === 'refused') return `Service ${frontend.service.key} has no endpoint ready`
   if (without === 'dropped') return `Service ${frontend.service.key} is Local and has no endpoint here`
   const first = denied[0]
   if (first && allowed.length === 0) return why(first.from, first.to, first.verdict)
@@ -94,15 +94,15 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
   const { address, kind, port, family } = question
   if (c.frontend) {
     const expectedOutcome = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
-    if (expectedOutcome.without === 'refused') return held(`refused: nobody is behind Service ${c.frontend.service.key}`)
+    if (expectedOutcome.without === 'refused') return held(`refused: Service ${c.frontend.service.key} has no endpoint ready`)
     return broken(`${heard(answer)}, though Service ${c.frontend.service.key} has endpoints`)
   }
-  if (isLoopback(address)) return held(`refused: nobody listens on ${nodeName(c.from)}'s own loopback`)
+  if (isLoopback(address)) return held(`refused: nothing listens on ${nodeName(c.from)}'s own loopback`)
   if (lab.serviceCIDRs.some((cidr) => isWithin(cidr, address)))
     return held(`refused: no Service has ${family === 6 ? `[${address}]` : address}:${port}/${kind}`)
-  // Whoever has the address was reached: a router has no listeners of ours.
+  // The address was reached: a router has no listeners of the test.
   const who = c.to ? nodeName(c.to) : address
-  return broken(`refused${whose(c, question)}: ${who} was reached, only nobody listens on ${port}/${kind}; nothing in the lab denies it`)
+  return broken(`refused${whose(c, question)}: ${who} was reached, but nothing listens on ${port}/${kind}; nothing in the lab denies it`)
 }
 
 function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outcome {
@@ -116,7 +116,7 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
     const host = lab.hosts.find((h) => h.netns === ns)?.name ?? ns
     return held(`dropped on ${host} by the rule "${title}", which counted it`)
   }
-  if (isNobodys(c, question)) return held(`silence: no node of the lab has ${question.address}`)
+  if (isUnassigned(c, question)) return held(`silence: no node of the lab has ${question.address}`)
   const lost = unproven(lab, proof)
   if (lost !== undefined) return broken(lost)
   if (none !== undefined) return held(noneText)
@@ -135,7 +135,7 @@ function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence:
         question.kind !== 'icmp' &&
         evidence.listener(question.netns, question.kind, question.port) === 'ours'
       )
-        return held("nobody but the test itself listens on that node's loopback")
+        return held("nothing but the test itself listens on that node's loopback")
       return broken(said ? `${got}; ${why(c.from, peerOf(lab, c)!, said)}` : got)
     case 'refused':
       return refused(lab, c, question, answer)

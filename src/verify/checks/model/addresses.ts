@@ -22,7 +22,7 @@ const failsAt = (pod: Pod | Host, detail: string): Failing => ({
   reproduce: ['exec', nodeName(pod), '--', 'ip', 'address'],
 })
 
-/** Every address somebody in the lab has or stands for, besides pods. */
+/** Every address of the lab's nodes and Services besides pods'. */
 function taken(lab: Lab): Map<string, string> {
   const map = new Map<string, string>()
   for (const h of lab.hosts) {
@@ -143,7 +143,7 @@ function shape(lab: Lab, readings: Readings): Check[] {
     ...gone.checks('namespaces', 'there are no nodes'),
     ...pods.checks('pods', 'no pod could be read'),
     ...forwarding.checks('nodes', 'no node could be read'),
-    ...dad.checks('addresses', 'nobody has an IPv6 address'),
+    ...dad.checks('addresses', 'no node has an IPv6 address'),
   ]
 }
 

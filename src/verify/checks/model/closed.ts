@@ -73,7 +73,7 @@ export const closedQuestions = (plan: TestPlan): Asked[] => topical(plan).map((t
 
 export function evaluateClosed(plan: TestPlan, evidence: Evidence, readings: Readings): Check[] {
   const tallies: Readonly<Record<Topic, Tally>> = {
-    closed: new Tally('model', 'closed-ports-refuse', 'a port nobody listens on refuses, and is not silent'),
+    closed: new Tally('model', 'closed-ports-refuse', 'a port without a listener refuses, and is not silent'),
     private: new Tally('model', 'loopback-private', 'what listens on a loopback address is reached from its own pod alone'),
     shared: new Tally('model', 'containers-share-loopback', 'inside a pod its containers are reached on 127.0.0.1'),
   }

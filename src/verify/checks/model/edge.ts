@@ -1,4 +1,4 @@
-/** The cluster's edge: who leaves gets its node's address, exactly where the lab says so, and nobody gets in uninvited. */
+/** The cluster's edge: what leaves gets its node's address, exactly where the lab says so, and nothing gets in unless it may. */
 import { addressOf, type External, type Host, type Pod } from '../../../lab/lab.ts'
 import type { Check } from '../../check.ts'
 import { failing, isAllowed, reached, untranslated, type Leg } from './paths.ts'
@@ -77,13 +77,13 @@ function judge(plan: TestPlan, edge: Edge, answer: Answer | undefined): string |
   const expected = addressOf(host, asked.family)
   return withoutPort(answer.seen ?? '') === expected
     ? undefined
-    : `was seen as ${answer.seen ?? 'nobody'} instead of ${expected}, the address of ${host.name}`
+    : `was seen under ${answer.seen ?? 'no address'} instead of ${expected}, the address of ${host.name}`
 }
 
 export function evaluateEdge(plan: TestPlan, evidence: Evidence): Check[] {
   const tallies: Readonly<Record<Crossing, Tally>> = {
     masqueraded: new Tally('model', 'egress-masqueraded', 'outside the cluster a pod is seen as its node'),
-    unanswered: new Tally('model', 'no-way-back', 'without masquerading nobody outside can answer a pod'),
+    unanswered: new Tally('model', 'no-way-back', 'without masquerading no answer from outside reaches a pod'),
     itself: new Tally(
       'model',
       'edge-untranslated',
@@ -96,10 +96,10 @@ export function evaluateEdge(plan: TestPlan, evidence: Evidence): Check[] {
     tallies[edge.crossing].add(why === undefined ? undefined : failing(edge, why))
   }
   const nothing: Readonly<Record<Crossing, string>> = {
-    masqueraded: plan.lab.masquerade ? 'nobody is outside, or policies let no pod out' : 'this lab does not masquerade',
-    unanswered: plan.lab.masquerade ? 'this lab masquerades' : 'nobody is outside',
-    itself: 'nobody is outside',
-    'no way in': 'nobody is outside without routes to pods',
+    masqueraded: plan.lab.masquerade ? 'there is no external, or policies let no pod out' : 'this lab does not masquerade',
+    unanswered: plan.lab.masquerade ? 'this lab masquerades' : 'there is no external',
+    itself: 'there is no external',
+    'no way in': 'there is no external without routes to pods',
   }
   return Object.entries(tallies).flatMap(([crossing, tally]) => tally.checks('questions', nothing[crossing as Crossing]))
 }

@@ -69,7 +69,7 @@ function* allLegs(plan: TestPlan): Generator<Leg> {
   }
 }
 
-/** Everybody answers on the control port, and pods on their loopback addresses. */
+/** Every node answers on the control port, and pods on their loopback addresses. */
 export function controlListeners({ lab, control, loopback }: TestPlan): Listening[] {
   return actorsOf(lab).map((p) => ({
     netns: p.netns,
@@ -110,13 +110,13 @@ export function failing({ from, to, asked }: Leg, detail: string): Failing {
 export function reached({ to, asked }: Leg, answer: Answer | undefined): string | undefined {
   if (answer?.outcome !== 'ok') return answerText(answer)
   if (asked.kind === 'icmp' || answer.by === nodeName(to)) return undefined
-  return answer.by === undefined ? `somebody answered who is not ${nodeName(to)}: ${answer.text ?? ''}` : `${answer.by} answered instead`
+  return answer.by === undefined ? `the answer was not from ${nodeName(to)}: ${answer.text ?? ''}` : `${answer.by} answered instead`
 }
 
 /** The address and port that the other side saw are the asker's own. */
 export function untranslated({ from, asked }: Leg, answer: Answer): string | undefined {
   if (asked.kind !== 'icmp' && answer.seen !== answer.self)
-    return `was seen as ${answer.seen ?? 'nobody'}, though it sent from ${answer.self}`
+    return `was seen under ${answer.seen ?? 'no address'}, though it sent from ${answer.self}`
   const own = from.addresses.map((a) => a.ip)
   if (from.kind === 'pod' && !own.includes(withoutPort(answer.self ?? ''))) return `sent from ${answer.self}, which is not its address`
   return undefined
@@ -130,11 +130,7 @@ export function evaluatePaths(plan: TestPlan, evidence: Evidence): Check[] {
     'host pod': new Tally('model', 'nodes-reach-pods', 'nodes reach all pods'),
     'pod host': new Tally('model', 'pods-reach-nodes', 'pods reach all nodes'),
   } as Readonly<Record<string, Tally>>
-  const natless = new Tally(
-    'model',
-    'no-nat-inside',
-    'inside the cluster nobody is translated: own address and port = seen address and port',
-  )
+  const natless = new Tally('model', 'no-nat-inside', 'no NAT inside the cluster: own address and port = seen address and port')
   const hops = new Tally('model', 'path-length', 'packets take the declared path: TTL of the reply')
   for (const leg of legs(plan)) {
     const answer = evidence.answer(leg.asked)

@@ -95,7 +95,7 @@ function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Chec
   }
   return headers.checks(
     'pairs of hosts, both ways',
-    lab.hosts.length < 2 ? 'there is one host' : heard.hosts.size === 0 ? 'nobody could listen' : 'no echo crossed the underlay',
+    lab.hosts.length < 2 ? 'there is one host' : heard.hosts.size === 0 ? 'no host could be captured at' : 'no echo crossed the underlay',
   )
 }
 

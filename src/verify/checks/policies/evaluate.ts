@@ -17,7 +17,7 @@ interface Failure {
   readonly text: string
 }
 
-/** How somebody reads an answer. */
+/** An answer in words. */
 export function heard({ outcome, by, text }: Answer): string {
   switch (outcome) {
     case 'ok':
@@ -42,7 +42,7 @@ export function unproven(lab: Lab, proof: Proof | undefined): string | undefined
   return `silent, but no policy dropped it: the rule ${rules} counted ${proof.among > 1 ? `fewer packets than came from ${proof.among} such probes, this one among them` : 'no packet of it'}`
 }
 
-/** Whether an answer came from whom it was asked of, or from somebody who does not say who it is. */
+/** Whether an answer came from the node that was asked, or from a process that does not name its node. */
 export const isFrom = (answer: Answer, name: string): boolean => answer.outcome === 'ok' && (answer.by === undefined || answer.by === name)
 
 function couldNotListen({ to, question }: Square, evidence: Evidence): boolean {
@@ -155,7 +155,7 @@ export function evaluatePolicies({ lab }: TestPlan, { squares, left }: Squares, 
     const listener = kind === 'icmp' ? undefined : evidence.listener(s.to.netns, kind, port)
     if (typeof listener === 'object' && s.verdict.allowed && answer.outcome === 'refused')
       untested.add(
-        `whether ${s.port} is answered at ${nodeName(s.to)}: nobody can listen there (${listener.why}), so a refusal counts as reached`,
+        `whether ${s.port} is answered at ${nodeName(s.to)}: no listener is possible there (${listener.why}), so a refusal counts as reached`,
       )
     const failure = failureOf(lab, s, answer, evidence)
     if (failure) failures.push({ square: s, failure })

@@ -19,7 +19,7 @@ import { actorsOf } from '../../test-plan.ts'
 /** Whether there is a way between two actors at all, policies aside. */
 function isConnected(lab: Lab, from: Actor, to: Actor): boolean {
   if (from === to || (from.kind !== 'pod' && to.kind !== 'pod')) return false
-  // Nobody outside knows the way to pods, unless told; and without masquerading nobody knows the way back.
+  // Externals have no route to pods unless the lab gives them one, and without masquerading none back.
   if (from.kind === 'external') return from.podRoutes
   return to.kind !== 'external' || to.podRoutes || lab.masquerade
 }
@@ -57,7 +57,7 @@ export function square(lab: Lab, from: Actor, to: Actor, probe: PortProbe, famil
   const { protocol, port } = probe
   const said = verdict(lab, { from, to, protocol, family, ...(port === undefined ? {} : { port }) }, hostSource)
   const kind = protocol.toLowerCase() as Asked['kind']
-  // Whoever cannot listen refuses, and so was reached; whether it could is known when it is judged.
+  // A node that cannot listen refuses, and so was reached; whether it could is known when answers are evaluated.
   const expected: Asked['expected'] = said.allowed ? (kind === 'sctp' ? ['ok', 'refused'] : ['ok']) : ['timeout']
   return {
     from,

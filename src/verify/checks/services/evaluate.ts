@@ -27,7 +27,7 @@ const TITLES = {
   'deny-unproven': 'what is denied is dropped by a policy, not lost on the way',
 } as const
 
-/** Containers of these endpoints that leave their port to nobody, or to the test. Some kernels have no sockets for SCTP. */
+/** Containers of these endpoints that do not listen on their port, or leave it to the test. Some kernels have no sockets for SCTP. */
 export function idleBehind(
   lab: Lab,
   { port }: ServiceFrontend,
@@ -51,7 +51,7 @@ function failureOf(
   const { without, allowed, denied, foreign } = expectedOutcome
   const got = heard(answer)
   if (without === 'refused')
-    return answer.outcome === 'refused' ? undefined : { id: 'service-refuses', text: `${got}, though nobody is behind it` }
+    return answer.outcome === 'refused' ? undefined : { id: 'service-refuses', text: `${got}, though it has no endpoint` }
   const isSilent = answer.outcome === 'timeout' || (from.kind === 'host' && answer.outcome === 'prohibited')
   const lost = (): Failure | undefined => {
     const text = answer.outcome === 'timeout' ? unproven(lab, evidence.proof?.(question)) : undefined
@@ -79,7 +79,7 @@ function failureOf(
     if (foreign.length > 0) return undefined
     return {
       id: 'service-answers',
-      text: `${got}, which is no endpoint of it; behind it: ${allowed.map((a) => a.name).join(', ') || 'nobody this client may reach'}`,
+      text: `${got}, which is no endpoint of it; behind it: ${allowed.map((a) => a.name).join(', ') || 'none this client may reach'}`,
     }
   }
   const [idle] = idleBehind(lab, frontend, [mine], evidence, true)
@@ -172,7 +172,7 @@ function evaluatePromise(lab: Lab, expectation: ServiceExpectation, evidence: Ev
     tested,
   } as const
   if (failures.length > 0) return failures
-  if (tested === 0) return [{ ...common, status: 'skipped', detail: 'nobody in the lab can ask it' }]
+  if (tested === 0) return [{ ...common, status: 'skipped', detail: 'no node in the lab can ask it' }]
   const by = results.flatMap((r) => r.by)
   const endpoints = [...new Set(port.endpoints.filter((e) => e.family === family).flatMap((e) => e.pod ?? []))]
   const unmet = endpoints.filter((e) => !by.includes(e))
@@ -197,7 +197,7 @@ function evaluatePromise(lab: Lab, expectation: ServiceExpectation, evidence: Ev
       },
     ]
   const silent = results.reduce((n, r) => n + r.silent, 0)
-  const without = probes.find((k) => k.expectedOutcome.without === 'refused') ? 'refused: nobody is behind it' : undefined
+  const without = probes.find((k) => k.expectedOutcome.without === 'refused') ? 'refused: no endpoint is ready' : undefined
   const words =
     without ??
     [by.length > 0 ? `answered by ${tally(by)}` : '', silent > 0 ? `${silent} dropped, as computed` : ''].filter(Boolean).join('; ')

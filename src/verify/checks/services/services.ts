@@ -77,20 +77,20 @@ function clients(lab: Lab, port: ServicePort, family: Family): Actor[] {
   return [...new Set([...askers(lab), ...(pod ? [pod] : [])]), ...lab.hosts.slice(0, 1)]
 }
 
-/** Whether every endpoint may answer everybody who asks: then each must be met. */
+/** Whether every endpoint may answer every client: then each must be met. */
 const isEven = (probes: readonly ServiceProbe[], n: number): boolean =>
   probes.every(
     (k) => k.expectedOutcome.allowed.length === n && k.expectedOutcome.denied.length === 0 && k.expectedOutcome.foreign.length === 0,
   )
 
 function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn: number, isThrifty: boolean): ServiceExpectation {
-  const everybody = clients(lab, port, family)
+  const all = clients(lab, port, family)
   const n = port.endpoints.filter((e) => e.family === family).length
   const tries = triesFor(n)
-  const wanted = isThrifty || tries > MAX_TRIES ? 1 : Math.ceil(tries / Math.max(everybody.length, 1))
+  const wanted = isThrifty || tries > MAX_TRIES ? 1 : Math.ceil(tries / Math.max(all.length, 1))
   const times = service.affinity === undefined ? wanted : RETURNS
   // Linux rations refusals, six in a row for one client: they are dealt over those who ask.
-  const from = n === 0 ? everybody.slice(turn % everybody.length).slice(0, 1) : everybody
+  const from = n === 0 ? all.slice(turn % all.length).slice(0, 1) : all
   const probes = from.flatMap((p) => probe(lab, p, clusterFrontend(lab, p, service, port, family), family, times) ?? [])
   const asked = probes.reduce((sum, k) => sum + k.questions.length, 0)
   return {
@@ -101,7 +101,7 @@ function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn:
   }
 }
 
-/** Who asks a host's node port: somebody outside, else another host, else the host itself. */
+/** Which node asks a host's node port: an external, else another host, else the host itself. */
 function outsider(lab: Lab, host: Host, family: Family): External | Host {
   return lab.externals.find((x) => addressOf(x, family) !== undefined) ?? lab.hosts.find((h) => h !== host && addressOf(h, family)) ?? host
 }
@@ -109,7 +109,7 @@ function outsider(lab: Lab, host: Host, family: Family): External | Host {
 function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: number): ServiceExpectation {
   const n = lab.hosts.length
   const hosts = n <= MAX_HOSTS ? lab.hosts : Array.from({ length: MAX_HOSTS }, (_, i) => lab.hosts[(turn * MAX_HOSTS + i) % n]!)
-  // The ration of refusals is one for all hosts' answers to one client, and nobody is behind any of them.
+  // The ration of refusals is one for all hosts' answers to one client, and none of them has an endpoint.
   const none = port.endpoints.every((e) => e.family !== family)
   const asked = none ? [hosts[turn % hosts.length]!] : hosts
   const times = service.affinity === undefined ? 2 : RETURNS
@@ -121,12 +121,12 @@ function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: nu
   return { frontend: { service, port, kind: 'node', address: '' }, family, probes, meetsAll: false }
 }
 
-/** An external address, asked by who asks the cluster address and by somebody outside, as far as they have a way to a host. */
+/** An external address, asked by the clients of the cluster address and by an external, as far as they have a way to a host. */
 function externalPromise(lab: Lab, { service, port }: Port, address: string, family: Family, turn: number): ServiceExpectation {
   const frontend = { service, port, kind: 'external', address } as const
   const outside = lab.externals.find((x) => addressOf(x, family) !== undefined)
-  const everybody = [...clients(lab, port, family), ...(outside ? [outside] : [])]
-  const ways = everybody.flatMap((from) => {
+  const all = [...clients(lab, port, family), ...(outside ? [outside] : [])]
+  const ways = all.flatMap((from) => {
     const found = translated(lab, from, frontend)
     return found && addressOf(from, family) !== undefined ? [{ from, found }] : []
   })
@@ -138,7 +138,7 @@ function externalPromise(lab: Lab, { service, port }: Port, address: string, fam
   return { frontend, family, probes, meetsAll: false }
 }
 
-/** External addresses that somebody has no way to, in sentences. */
+/** External addresses that some client has no way to, in sentences. */
 function unrouted(lab: Lab): string[] {
   const all = lab.services.flatMap((service) =>
     service.clusterIPs.flatMap(({ family }) => externalAddresses(service, family).map((ip) => ({ service, ip, family }))),
@@ -163,7 +163,7 @@ function unrouted(lab: Lab): string[] {
 /** Refusals one host gives one client at once: Linux rations them (`net.ipv4.icmp_ratelimit`), six in a row, and others ask too. */
 const RATION = 4
 
-/** Leaves out Services without endpoints that nobody would be refused by any more. */
+/** Leaves out Services without endpoints that no client would be refused by any more. */
 function rationed(expectations: readonly ServiceExpectation[]): ServiceExpectation[] {
   const given = new Map<string, number>()
   return expectations.filter(({ probes }) => {
