@@ -106,6 +106,7 @@ export function frontendOn(lab: Lab, host: Host, address: string, { protocol, po
 /** The frontend an address and a port are for a client, with the host that translates it; undefined: none, or no way to it. */
 export function frontendFor(lab: Lab, from: Actor, address: string, { protocol, port }: Flow): ServiceFrontend | undefined {
   const index = indexOf(lab)
+  if (index.size === 0) return undefined
   const at = canonicalIp(address)
   const found = index.get(`${at} ${port}/${protocol}`)
   if (found) return translated(lab, from, found)
