@@ -3,7 +3,7 @@
  *
  * The pod has its address alone (/32, /128) and sends everything to a gateway that no interface owns:
  * 169.254.1.1 in IPv4, the host end's link-local address in IPv6. The host end answers ARP for it
- * (proxy_arp) and has one route a pod. All host ends carry the same MAC, so a pod's ARP entry is right
+ * (proxy_arp) and has one route per pod. All host ends carry the same MAC, so a pod's ARP entry is right
  * wherever it runs.
  *
  *   pod eth0 10.244.0.2/32, default via 169.254.1.1 ── p1-pod-a (ee:ee:ee:ee:ee:ee, proxy_arp)

@@ -9,6 +9,9 @@ import { Exit, failure } from './failure.ts'
 /** What people call a node: pods by key, everything else by name. */
 export const callName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
 
+/** `pod shop/cart`, `host node-1`; the router is `router` alone. */
+export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${callName(node)}`)
+
 /** The name a topology gives its lab. Read without judging the file: a broken one must not keep its lab from being removed. */
 function writtenName(path: string): string | undefined {
   try {

@@ -99,13 +99,13 @@ describe('netlab capture', { skip: unable }, () => {
     const result = await capture(['a', '--filter', `src shop/b and icmp`, '--count', '3'], () => ping(5))
     assert.deepEqual([result.code, lines(result).length], [0, 3], told(result))
     assert.ok(lines(result).every((l) => l.includes('echo-request') && l.includes('a/eth0')))
-    assert.match(result.stderr, /^3 of \d+ packets, none lost$/m)
+    assert.match(result.stderr, /^\d+ captured, 3 shown, none lost$/m)
   })
 
   test('ends after --duration, with nothing to show where nothing comes', async () => {
     const result = await capture(['shop/b:lo', '--duration', '300ms'], () => {})
     assert.deepEqual([result.code, result.stdout], [0, ''])
-    assert.match(result.stderr, /listening on shop\/b\/lo .*\n0 packets, none lost/s)
+    assert.match(result.stderr, /listening on shop\/b\/lo .*\n0 captured, none lost/s)
   })
 
   test('Ctrl-C ends it, with everything that was heard', async () => {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the lab "single-host" of topologies/single-host.yaml: 1 hosts, 2 pods, backend direct, attach bridge.
+# Builds the lab "single-host" of topologies/single-host.yaml: 1 host, 2 pods, backend direct, attach bridge.
 # The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands
 # without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.
 #

@@ -1,10 +1,11 @@
-/** Splits the pod network into one block a host. */
+/** Splits the pod network into one block per host. */
 import { formatCidr, formatIp, overlaps, parseCidr, sizeOf, within, type Cidr } from '../../topology/address.ts'
 import { pinned, type Draft } from '../draft.ts'
 import type { Block } from '../lab.ts'
 import type { Leases } from './lease.ts'
 import type { Networks } from './networks.ts'
 import type { Problems } from '../problems.ts'
+import { count } from '../../topology/schema/format.ts'
 
 function block(cidr: Cidr): Block {
   return {
@@ -51,11 +52,11 @@ export function assignBlocks(drafts: readonly Draft[], networks: Networks, lease
       const cidr = fixed.get(i) ?? next.next().value
       if (cidr) result[i]!.push(block(cidr))
       else {
-        const count = sizeOf(network) / sizeOf({ ...network, prefix: networks.hostPrefix[network.family] })
+        const blocks = sizeOf(network) / sizeOf({ ...network, prefix: networks.hostPrefix[network.family] })
         problems.error(
           ['network', 'podCIDR'],
           'network-too-small',
-          `podCIDR ${formatCidr(network)} has ${count} blocks of /${networks.hostPrefix[network.family]}, but there are ${drafts.length} hosts`,
+          `podCIDR ${formatCidr(network)} has ${count(Number(blocks), 'block')} of /${networks.hostPrefix[network.family]} for ${count(drafts.length, 'host')}`,
           'Widen podCIDR, or make blocks smaller with hostPrefix.',
         )
         break

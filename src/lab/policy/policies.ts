@@ -59,7 +59,7 @@ export interface Policy {
   readonly egress?: readonly PolicyRule[]
 }
 
-/** A port a container declared under this name. A pod may have several: one a protocol, or one a container. */
+/** A port a container declared under this name. A pod may have several: one per protocol, or one per container. */
 export function namedPorts(pod: Pod, name: string, protocol: Protocol): number[] {
   const found = pod.containers.flatMap((c) => c.ports.flatMap((p) => (p.name === name && p.protocol === protocol ? [p.containerPort] : [])))
   return [...new Set(found)]

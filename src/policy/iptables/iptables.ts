@@ -1,6 +1,6 @@
 /**
  * NetworkPolicy on iptables and ipset, in the shape of kube-router's and Calico's iptables dataplanes, with two
- * chains a host instead of one a pod.
+ * chains per host instead of one per pod.
  *
  *   filter FORWARD ─ first ─▶ NETLAB-POLICY
  *     belongs to a connection that passed before     → RETURN (pass)

@@ -1,10 +1,11 @@
 /**
  * A lab as a Mermaid flowchart, which GitHub and many editors draw inside Markdown.
  *
- * A frame a segment, in it a frame a host, in that the host's own network stack and the pods plugged into it.
+ * A frame per segment, in it a frame per host, in that the host's own network stack and the pods plugged into it.
  * Ids are made up (a name such as `end` is a keyword there); names appear in quoted labels only.
  */
-import { addresses, outside, plural, ports, type HostPicture, type Picture } from './graph.ts'
+import { addresses, outside, ports, type HostPicture, type Picture } from './graph.ts'
+import { count } from '../../topology/schema/format.ts'
 
 /** Characters that end a label, begin an entity or are read as HTML or Markdown. */
 const SPECIAL = /["#&<>`\\[\]{}|*_]/g
@@ -42,7 +43,7 @@ export function graphMermaid(picture: Picture): string {
       edges.push(`${id}net --- ${id}p${i}`)
     })
     if (hidden > 0) {
-      add(3, `${id}more[${mermaidLabel(pods.length > 0 ? `… and ${plural(hidden, 'more pod')}` : plural(hidden, 'pod'))}]:::more`)
+      add(3, `${id}more[${mermaidLabel(pods.length > 0 ? `… and ${count(hidden, 'more pod')}` : count(hidden, 'pod'))}]:::more`)
       edges.push(`${id}net --- ${id}more`)
     }
     add(2, 'end')
@@ -57,7 +58,7 @@ export function graphMermaid(picture: Picture): string {
       edges.push(`s${s}switch --- s${s}h${i}net`)
     })
     if (hidden.hosts > 0) {
-      add(2, `s${s}more[${mermaidLabel(`… and ${plural(hidden.hosts, 'more host')}`, `with ${plural(hidden.pods, 'pod')}`)}]:::more`)
+      add(2, `s${s}more[${mermaidLabel(`… and ${count(hidden.hosts, 'more host')}`, `with ${count(hidden.pods, 'pod')}`)}]:::more`)
       edges.push(`s${s}switch --- s${s}more`)
     }
     add(1, 'end')

@@ -7,6 +7,7 @@ import { carriage, carriages, podMTU } from '../../backends/index.ts'
 import { linkType } from '../../kernel/links/index.ts'
 import type { KernelObject, Link } from '../../kernel/objects.ts'
 import { UPLINK, type External, type Host, type Lab, type Pod, type Segment } from '../../lab/lab.ts'
+import { count } from '../../topology/schema/format.ts'
 
 export interface HostPicture {
   readonly host: Host
@@ -54,8 +55,6 @@ export function diagramLimits(lab: Lab): Limits {
   const drawn = lab.segments.reduce((sum, s) => sum + Math.min(hostsPerSegment, lab.hosts.filter((h) => h.segment === s.segment).length), 0)
   return { podsPerHost: Math.min(TEXT_LIMITS.podsPerHost, Math.floor(MAX_SHAPES / Math.max(1, drawn)) - 1), hostsPerSegment }
 }
-
-export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 
 export const addresses = (node: { readonly addresses: readonly { readonly ip: string }[] }): string =>
   node.addresses.map((a) => a.ip).join(', ')
@@ -119,8 +118,8 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
   const mtus = [...new Set(lab.hosts.map((h) => podMTU(lab, h)))]
   const facts = [
     `${lab.backend.type} over ${lab.attach.type}`,
-    plural(lab.hosts.length, 'host'),
-    plural(lab.pods.length, 'pod'),
+    count(lab.hosts.length, 'host'),
+    count(lab.pods.length, 'pod'),
     ...(mtus.length === 1 ? [`pod MTU ${mtus[0]}`] : []),
   ]
   return { lab, facts: facts.join(', '), segments, mixedMTU: mtus.length > 1 }

@@ -25,7 +25,7 @@ const paintOf = (chalk: ChalkInstance): Readonly<Record<Status, (text: string) =
 
 const secondsOf = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
-/** Why it was not judged, in a line: the rest is above. */
+/** Why it was not tested, in a line: the rest is above. */
 const why = ({ diagnostics }: Outcome): string => {
   const first = diagnostics.find((d) => d.severity === 'error') ?? diagnostics[0]
   return first ? oneLine(first.message.split('\n')[0]!) : ''
@@ -66,7 +66,7 @@ function sumLine(outcomes: readonly Outcome[], ms: number, chalk: ChalkInstance)
   const paint = paintOf(chalk)
   const parts = (['error', 'failed', 'skipped', 'passed'] as const).flatMap((status) => {
     const n = outcomes.filter((o) => o.status === status).length
-    return n > 0 ? [paint[status](`${n} ${status === 'error' ? 'not judged' : status}`)] : []
+    return n > 0 ? [paint[status](`${n} ${status === 'error' ? 'not tested' : status}`)] : []
   })
   const bad = outcomes.some((o) => o.status === 'failed' || o.status === 'error')
   const verdict = bad

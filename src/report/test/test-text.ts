@@ -135,7 +135,7 @@ export function testText(run: TestRun, style: TestStyle): string {
     return checks.length > 0 ? [groupText(group, checks, chalk)] : []
   })
   const failures = failuresText(run, style)
-  const drift = failures && style.isUp && chalk.dim(`netlab status ${run.lab} names what of the lab is not as it was asked for.\n`)
+  const drift = failures && style.isUp && chalk.dim(`netlab status ${run.lab} shows what has drifted.\n`)
   const parts = [failures, matrixPart(run, style), ...grouped, untestedText(run, chalk), drift, summaryLine(run, chalk)]
   return parts.filter(Boolean).join('\n')
 }

@@ -155,7 +155,7 @@ export const topologySchema = (modules: ModuleSchemas) =>
     name: label.optional().describe("Name of the lab. Default: the file's base name."),
     network: z
       .strictObject({
-        podCIDR: cidrByFamily.prefault('10.244.0.0/16').describe('Pod network: IPv4, IPv6, or one of each; split into one block a host.'),
+        podCIDR: cidrByFamily.prefault('10.244.0.0/16').describe('Pod network: IPv4, IPv6, or one of each; split into one block per host.'),
         hostPrefix: z
           .union([
             z.int().min(1).max(128),

@@ -83,8 +83,9 @@ export function resolveTargets(
     const from: Target & { node: Node } = { word: fromWord, node: sender, address: owner ? fromWord : source, family: f }
     return { from, to: flow ? { ...to, flow } : to }
   }
-  const said = family === undefined ? 'an address family in common' : `both an IPv${family} address`
-  throw new TargetError('no-common-family', `${fromWord} and ${toWord} do not have ${said}`)
+  if (family === undefined) throw new TargetError('no-common-family', `${fromWord} and ${toWord} have no address family in common`)
+  const lacking = addressesOf(sender, lab).some((a) => a.family === family) ? toWord : fromWord
+  throw new TargetError('no-common-family', `${lacking} has no IPv${family} address`)
 }
 
 /**

@@ -13,7 +13,7 @@ const MIN_ENTRIES = 64
 interface WavesOptions {
   readonly signal?: AbortSignal | undefined
   /** Called with every answer, with how many there are by then. */
-  readonly onHeard?: (count: number) => void
+  readonly onAnswer?: (count: number) => void
   readonly read?: typeof readMachine
 }
 
@@ -25,7 +25,7 @@ export async function askInWaves(
   lab: Lab,
   askers: Pick<Askers, 'ask' | 'forget'>,
   puts: readonly Put[],
-  { signal, onHeard, read = readMachine }: WavesOptions = {},
+  { signal, onAnswer, read = readMachine }: WavesOptions = {},
 ): Promise<Answer[]> {
   const table = read()
   const most = Math.max(MIN_ENTRIES, Math.floor((table.most - table.taken) * SHARE_OF_TABLE))
@@ -40,7 +40,7 @@ export async function askInWaves(
     signal?.throwIfAborted()
     const heard = await askers.ask(
       wave.map((i) => puts[i]!),
-      (count) => onHeard?.(before + count),
+      (count) => onAnswer?.(before + count),
     )
     wave.forEach((i, n) => (answers[i] = heard[n]!))
     before += wave.length

@@ -97,9 +97,9 @@ export class Askers {
 
   /**
    * Asks everything at once; answers in the order of the questions.
-   * @param onHeard called with every answer, with how many there are by then
+   * @param onAnswer called with every answer, with how many there are by then
    */
-  async ask(list: readonly Put[], onHeard: (count: number) => void = DONE): Promise<Answer[]> {
+  async ask(list: readonly Put[], onAnswer: (count: number) => void = DONE): Promise<Answer[]> {
     const byNode = new Map<number, string[]>()
     list.forEach(({ question: q, patience, quiet }, id) => {
       const node = this.#node(q.netns)
@@ -114,7 +114,7 @@ export class Askers {
     const answers: Answer[] = []
     let count = 0
     const all = new Promise<void>((done) => {
-      this.#wave = { answers, waiting, done, heard: () => onHeard(++count) }
+      this.#wave = { answers, waiting, done, heard: () => onAnswer(++count) }
       if (waiting.size === 0) done()
     })
     for (const node of waiting) this.#tell(node, byNode.get(node)!)

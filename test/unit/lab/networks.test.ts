@@ -86,7 +86,7 @@ describe('capacity', () => {
     const text = 'network: { hostPrefix: 30 }\nhosts: { h: {} }\npods:\n  a: {}\n'
     expect(lab(text).pods.map(ips)).toEqual([['10.244.0.2']])
     expect(problems(`${text}  b: {}\n`)).toEqual(['5:3 network-too-small'])
-    expect(words(`${text}  b: {}\n`)).toContain('10.244.0.0/30 of h has 1 pod addresses, but 2 pods are to run there')
+    expect(words(`${text}  b: {}\n`)).toContain('10.244.0.0/30 of h has 1 pod address, but 2 pods to hold')
   })
 
   test('a /126 block holds the gateway and two pods: IPv6 has no broadcast', () => {
@@ -105,7 +105,7 @@ describe('capacity', () => {
     const text = (n: number) => `network: { podCIDR: 10.0.0.0/22 }\nhosts: { h: { replicas: ${n} } }\npods: {}`
     expect(lab(text(4)).hosts.flatMap(cidrs).at(-1)).toBe('10.0.3.0/24')
     expect(problems(text(5))).toEqual(['1:12 network-too-small'])
-    expect(words(text(5))).toContain('has 4 blocks of /24, but there are 5 hosts')
+    expect(words(text(5))).toContain('has 4 blocks of /24 for 5 hosts')
   })
 
   test('pinned blocks leave fewer', () => {

@@ -66,7 +66,7 @@ describe('a finished test as text', () => {
   })
 
   test('where something failed, says what tells whether the lab is as it was asked for', () => {
-    expect(testText(run, style)).toContain('netlab status shop names what of the lab is not as it was asked for.\n')
+    expect(testText(run, style)).toContain('netlab status shop shows what has drifted.\n')
     expect(testText(run, { ...style, isUp: false })).not.toContain('netlab status')
     const fine = { ...run, checks: run.checks.filter((c) => c.status !== 'failed') }
     expect(testText(fine, style)).not.toContain('netlab status')

@@ -10,13 +10,12 @@ import { Exit, failure, Failure } from '../../failure.ts'
 import { labOf } from '../../labs.ts'
 import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
+import { count } from '../../../topology/schema/format.ts'
 
 interface DownOptions {
   readonly all?: true
   readonly json?: true
 }
-
-const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`
 
 function line(name: string, removed: Removed | undefined, known: readonly string[]): string {
   if (!removed) {
@@ -29,7 +28,7 @@ function line(name: string, removed: Removed | undefined, known: readonly string
   const strays = removed.strays
     .map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`)
     .join('')
-  return `${strays}removed lab ${name} (${plural(removed.namespaces, 'namespace')})\n`
+  return `${strays}removed lab ${name} (${count(removed.namespaces, 'namespace')})\n`
 }
 
 export async function down(words: readonly string[], options: DownOptions): Promise<void> {

@@ -15,6 +15,7 @@ import { Exit, Failure, failure } from '../../failure.ts'
 import { forgetFlows } from './conntrack.ts'
 import { neighbourTableWarning, requireFeatures, requireOutside, requireNamespaces } from '../../machine.ts'
 import { warn } from '../../warn.ts'
+import { count } from '../../../topology/schema/format.ts'
 
 interface UpCommandOptions {
   readonly force?: true
@@ -61,10 +62,10 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
           onPhase: (phase) => progress?.phase(`${phase} ${name}`),
           onProgress: (share) => progress?.share(share),
           onChanges: (changes) => {
-            const count = (action: string): number => changes.filter((c) => c.action === action).length
+            const number = (action: string): number => changes.filter((c) => c.action === action).length
             const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
             process.stderr.write(
-              `changing lab ${name}${other}: ${count('create')} objects to create, ${count('replace')} to change, ${count('delete')} to remove\n`,
+              `changing lab ${name}${other}: ${count(number('create'), 'object')} to create, ${number('replace')} to change, ${number('delete')} to remove\n`,
             )
           },
         })

@@ -145,8 +145,7 @@ async function listen({ listens, sink, matches, count, stop, hurry }: Run): Prom
 
 function summary(matched: number, seen: number, losses: readonly (Losses | undefined)[]): string {
   const lost = losses.reduce((n, l) => n + (l?.lost ?? 0), 0)
-  const packets = seen === 1 ? 'packet' : 'packets'
-  const what = matched === seen ? `${seen} ${packets}` : `${matched} of ${seen} ${packets}`
+  const what = matched === seen ? `${seen} captured` : `${seen} captured, ${matched} shown`
   if (losses.includes(undefined)) return `${what}, it is not known how many more were lost`
   return `${what}, ${lost === 0 ? 'none lost' : `${lost} more lost: this machine could not keep up (fewer devices, or --write)`}`
 }

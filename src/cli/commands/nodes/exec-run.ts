@@ -7,7 +7,7 @@ import type { Lab, Node } from '../../../lab/lab.ts'
 import { namedNamespace } from '../../../process/proc.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, theLab, theNode } from '../../labs.ts'
+import { callName, theLab, theNode, titleOf } from '../../labs.ts'
 import { requireRoot } from '../../machine.ts'
 
 interface NodeOptions {
@@ -97,8 +97,6 @@ export async function shell(nodeName: string, options: NodeOptions): Promise<voi
   const bash = findTool('bash')
   const argv = bash ? [bash, '--norc', '-i'] : ['/bin/sh', '-i']
   if (process.stdin.isTTY)
-    process.stderr.write(
-      `${node.kind} ${callName(node)}: ${'addresses' in node ? node.addresses.map((a) => a.ip).join(' ') : ''} (exit leaves)\n`,
-    )
+    process.stderr.write(`${titleOf(node)}: ${'addresses' in node ? node.addresses.map((a) => a.ip).join(' ') : ''} (exit leaves)\n`)
   process.exitCode = await run(insideArgv(node.netns, node.name, argv), { ...process.env, PS1: prompt })
 }

@@ -2,7 +2,7 @@
 import { readLog } from '../../../process/logs.ts'
 import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, theLab, theNode } from '../../labs.ts'
+import { theLab, theNode, titleOf } from '../../labs.ts'
 
 interface LogsOptions {
   readonly container?: string
@@ -13,7 +13,7 @@ interface LogsOptions {
 export async function logs(nodeName: string, options: LogsOptions): Promise<void> {
   const { lab, objects } = theLab(options.lab)
   const node = theNode(lab, nodeName)
-  const name = `${node.kind} ${callName(node)}`
+  const name = titleOf(node)
   const what = node.kind === 'pod' ? 'container' : 'daemon'
   const all = objects.flatMap((o) => {
     if (o.ns !== node.netns) return []

@@ -1,4 +1,4 @@
-/** `netlab policy`: what the NetworkPolicies of a file or a running lab come to. Needs no root: the model knows. */
+/** `netlab policy`: what the NetworkPolicies of a file or a running lab add up to. Needs no root: the model knows. */
 import { existsSync } from 'node:fs'
 import type { Lab } from '../../../lab/lab.ts'
 import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'

@@ -111,7 +111,7 @@ function podDevices({ devices, routes }: NodeReading, pod: Pod): string[] {
 function shape(lab: Lab, readings: Readings): Check[] {
   const pods = new Tally('model', 'pods-have-one-interface', 'a pod has loopback and eth0, both up, a default route, and nothing else')
   const gone = new Tally('model', 'nodes-are-there', 'the network namespace of every node can be entered')
-  const dad = new Tally('model', 'no-tentative-address', 'no IPv6 address is tentative or was found twice')
+  const dad = new Tally('model', 'no-tentative-address', 'no IPv6 address is tentative or duplicate')
   const forwarding = new Tally('model', 'nodes-forward', 'nodes forward packets')
   for (const node of [...lab.hosts, ...lab.pods]) {
     const reading = readings.nodes.get(node.netns)

@@ -87,9 +87,9 @@ export function evaluateEdge(plan: TestPlan, evidence: Evidence): Check[] {
     itself: new Tally(
       'model',
       'edge-untranslated',
-      'who is known outside is seen there as itself: nodes, and pods by who has routes to them',
+      'nodes are seen outside under their own address, and pods by externals with routes to them',
     ),
-    'no way in': new Tally('model', 'no-way-in', 'who has no routes to pods reaches none'),
+    'no way in': new Tally('model', 'no-way-in', 'externals without pod routes reach no pod'),
   }
   for (const edge of edges(plan)) {
     const why = judge(plan, edge, evidence.answer(edge.asked))

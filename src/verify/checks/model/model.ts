@@ -16,11 +16,11 @@ import type { Evidence, CheckSource } from '../../check-source.ts'
 
 const NO_READINGS: Readings = { nodes: new Map(), containers: [] }
 
-/** What a busy machine kept who listens from hearing. */
+/** What a capture lost on a busy machine. */
 const unheard = ({ heard }: Evidence): string[] =>
   heard !== undefined && heard.lost > 0
     ? [
-        `${heard.lost} frames on the underlay came too fast for who listened there: pairs of which none was heard are not judged by their headers`,
+        `${heard.lost} frames on the underlay were lost to a capture that was too slow: pairs without a captured packet are not tested for headers`,
       ]
     : []
 

@@ -64,7 +64,7 @@ function probe(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family,
   return { from, frontend, family, expectedOutcome, questions: Array.from({ length: count }, (_, nth) => ({ ...question, nth })) }
 }
 
-/** Pods that ask: all, or one a host. */
+/** Pods that ask: all, or one per host. */
 function askers(lab: Lab): Pod[] {
   if (lab.pods.length <= SMALL) return [...lab.pods]
   return lab.hosts.flatMap((h) => lab.pods.find((p) => p.host === h.name) ?? [])
