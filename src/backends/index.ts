@@ -5,12 +5,14 @@ import type { Layer, TunnelPorts } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Backend, BackendModule, Carriage } from './backend.ts'
 import { directModule } from './direct.ts'
+import { geneveModule } from './geneve.ts'
 import { greModule } from './gre.ts'
 import { ipipModule } from './ipip.ts'
 import { vxlanModule } from './vxlan.ts'
 
 export const backends: Readonly<Record<string, BackendModule>> = {
   vxlan: vxlanModule,
+  geneve: geneveModule,
   gre: greModule,
   ipip: ipipModule,
   direct: directModule,

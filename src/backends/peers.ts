@@ -63,10 +63,10 @@ export function tunnelRoute(host: Host, peer: Host, block: Block, dev: string, v
 }
 
 /**
- * The tunnel device's own address: the first of the host's block, alone in its network (/32, /128), so
+ * The host's own address inside the tunnel: the first of the host's block, alone in its network (/32, /128), so
  * that packets the host itself sends into the tunnel carry an address its peers route back (Flannel).
  */
-function ownAddresses(host: Host, dev: string): KernelObject[] {
+export function ownAddresses(host: Host, dev: string): KernelObject[] {
   return host.blocks.map((block) => ({
     kind: 'address',
     ns: host.netns,
@@ -80,15 +80,17 @@ function ownAddresses(host: Host, dev: string): KernelObject[] {
  * What a tunnel backend puts on a host: the device with the host's own addresses, something for each
  * peer beyond the tunnel, direct routes to the rest. Nothing but direct routes where no pair of hosts
  * needs the tunnel.
+ *
+ * @param device undefined: each peer has one of its own
  */
 export function overTunnel(
   host: Host,
   lab: Lab,
   tunnel: TunnelOption,
-  device: Link,
+  device: Link | undefined,
   perPeer: (peer: Host) => KernelObject[],
 ): KernelObject[] {
-  const objects: KernelObject[] = anyTunnelled(lab, tunnel) ? [device, ...ownAddresses(host, device.name)] : []
+  const objects: KernelObject[] = device && anyTunnelled(lab, tunnel) ? [device, ...ownAddresses(host, device.name)] : []
   for (const peer of peersOf(host, lab)) {
     if (tunnelled(host, peer, tunnel)) objects.push(...perPeer(peer))
     else objects.push(...directRoutes(host, peer, `pods of ${peer.name}: same segment, no tunnel`))

@@ -1,6 +1,7 @@
 /** Every header netlab can read. A new one: one file, one line here. */
 import { arp } from './arp.ts'
 import { ethernet } from './ethernet.ts'
+import { geneve } from './geneve.ts'
 import { gre } from './gre.ts'
 import type { Header, Next } from './header.ts'
 import { icmp, type IcmpMessage } from './icmp.ts'
@@ -13,7 +14,7 @@ import { tcp, type TcpLayer } from './tcp.ts'
 import { udp, type UdpLayer } from './udp.ts'
 import { vxlan } from './vxlan.ts'
 
-export const HEADERS = [icmp, icmpv6, tcp, udp, sctp, arp, ipv4, ipv6, vxlan, gre, ethernet, payload] as const
+export const HEADERS = [icmp, icmpv6, tcp, udp, sctp, arp, ipv4, ipv6, vxlan, geneve, gre, ethernet, payload] as const
 
 type LayerOf<H> = H extends Header<infer L> ? L : never
 

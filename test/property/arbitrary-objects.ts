@@ -23,7 +23,7 @@ type Fields<O> = Omit<
   O,
   'from' | 'note' | 'nonDefault' | 'down' | 'dead' | 'qualifier' | 'protocol' | 'policy' | 'inDeletedNamespace' | 'pending' | 'unready'
 >
-const is = <const T extends string>(word: T): fc.Arbitrary<T> => fc.constant(word)
+const is = <const T extends string | number>(word: T): fc.Arbitrary<T> => fc.constant(word)
 
 /** A device of each type. */
 export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extract<Link, { readonly type: T }>> } = {
@@ -40,6 +40,17 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     port: fc.constantFrom(4789, 8472),
     local: ip,
     dev: port,
+  }),
+  geneve: record<Fields<Extract<Link, { type: 'geneve' }>>>({
+    kind: is('link'),
+    type: is('geneve'),
+    ns,
+    name: is('tun0'),
+    mac,
+    mtu,
+    vni: number,
+    port: is(6081),
+    remote: ip,
   }),
   gre: record<Fields<Extract<Link, { type: 'gre' }>>>({
     kind: is('link'),

@@ -93,7 +93,9 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
     const links = linksOf.get(host.netns)!
     const out = lab.hosts.flatMap((far) => (far === host ? [] : carriage(lab, host, far).device))
     const tunnels = links.filter((l) => out.includes(l.name)).map(device)
-    const channel = tunnels.length > 0 ? tunnels.join(', ') + (isMixed ? ' across segments' : '') : 'direct routes'
+    // Where each peer has a device of its own, the first stands for all.
+    const named = tunnels.length > 3 ? `${tunnels[0]} and ${tunnels.length - 1} more` : tunnels.join(', ')
+    const channel = tunnels.length > 0 ? named + (isMixed ? ' across segments' : '') : 'direct routes'
     const { shown, rest } = cut(podsOf.get(host.name)!, limits.podsPerHost)
     return {
       host,

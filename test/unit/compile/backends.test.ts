@@ -1,13 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { backends, carriage, podMTU } from '../../../src/backends/index.ts'
 import { attachModules } from '../../../src/attach/index.ts'
+import type { HeaderPattern } from '../../../src/backends/backend.ts'
 import type { Host } from '../../../src/lab/lab.ts'
+import { headerOf, type Layer } from '../../../src/packet/headers.ts'
 import { compiled } from '../lab/fixture.ts'
 import { addresses, link, mtus, of, racks, routes, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
 
-/** Bytes on the wire around a pod packet, from the headers' definitions. */
-const OVERHEAD: Readonly<Record<string, number>> = { vxlan: 20 + 8 + 8 + 14, gre: 20 + 4, 'gre-key': 20 + 8, ipip: 20, direct: 0 }
+/** Bytes of headers around a pod packet, from their definitions. */
+const bytesOf = (headers: readonly HeaderPattern[]): number =>
+  headers.reduce((sum, h) => sum + headerOf(h).bytes({ type: h.type, ...h.fields } as Layer)!, 0)
+/** Of backends with one multipoint device for all peers. */
 const DEVICE: Readonly<Record<string, string>> = { vxlan: 'vxlan1', gre: 'gre1', ipip: 'ipip1' }
 const families: Family[] = ['ipv4', 'ipv6', 'dual']
 const podBlocks = (family: Family): string[] => [
@@ -21,6 +25,12 @@ const everywhere = Object.keys(backends).flatMap((b) =>
 
 describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
   const c = racks(backend, attach, family)
+  /** Devices that a host's packets to others are routed into, its link to the underlay aside. */
+  const devicesOf = (name: string): string[] => {
+    const host = c.lab.hosts.find((h) => h.name === name)!
+    const all = c.lab.hosts.flatMap((far) => (far === host ? [] : carriage(c.lab, host, far).device))
+    return [...new Set(all)].filter((device) => device !== 'eth0')
+  }
 
   test('is a list a kernel could hold', () => {
     expect(flaws(c.objects, c.lab)).toEqual([])
@@ -30,7 +40,9 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
 
   test('every device of a host carries its link MTU less the overhead', () => {
     const all = mtus(c)
-    const bytes = OVERHEAD[backend]!
+    const [a, , b] = c.lab.hosts
+    const { headers, overhead: bytes } = carriage(c.lab, a!, b!)
+    expect(bytes).toBe(bytesOf(headers))
     for (const [host, mtu, pods] of [
       ['node-1', 1500, ['pod-a', 'pod-b']],
       ['node-2', 1400, ['pod-c']],
@@ -39,7 +51,7 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
       expect(all[`${host} eth0`]).toBe(mtu)
       for (const pod of pods) expect(all[`${pod} eth0`]).toBe(mtu - bytes)
       const inner = Object.entries(all).filter(([name]) => name.startsWith(`${host} `) && name !== `${host} eth0`)
-      expect(inner.length).toBe(pods.length + (attach === 'bridge' ? 1 : 0) + (backend === 'direct' ? 0 : 1))
+      expect(inner.length).toBe(pods.length + (attach === 'bridge' ? 1 : 0) + devicesOf(host).length)
       for (const [name, value] of inner) expect(value, name).toBe(mtu - bytes)
     }
     expect(all['switch-r1 br0']).toBe(1400)
@@ -58,31 +70,32 @@ describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
     }
   })
 
-  test(backend === 'direct' ? 'there is no tunnel device' : 'there is one multipoint device a host, whatever the number of peers', () => {
+  test('its devices are those packets are carried by', () => {
     for (const host of ['node-1', 'node-2', 'node-3']) {
-      const tunnels = of(c, 'link', host).filter((l) => l.type === 'vxlan' || l.type === 'gre' || l.type === 'ipip')
-      expect(tunnels.map((l) => l.name)).toEqual(backend === 'direct' ? [] : [DEVICE[backend]])
-      for (const t of tunnels) expect(t).not.toHaveProperty('remote')
+      const tunnels = of(c, 'link', host).filter((l) => l.type !== 'loopback' && l.type !== 'bridge')
+      expect(tunnels.map((l) => l.name)).toEqual(devicesOf(host))
+      if (backend in DEVICE) expect(devicesOf(host)).toEqual([DEVICE[backend]])
     }
   })
 
-  test('the routes lead through it', () => {
-    const via = {
-      vxlan: (b: string) => b.split('/')[0],
-      gre: (b: string) => b.split('/')[0],
-      ipip: () => '192.168.1.12',
-      direct: (b: string) => (b.includes(':') ? 'fd00:192:168:1::c' : '192.168.1.12'),
-    }[backend]!
-    const expected = podBlocks(family).map((b) =>
-      backend === 'direct' ? `${b} via ${via(b)} dev eth0` : `${b} via ${via(b)} dev ${DEVICE[backend]} onlink`,
-    )
-    expect(routes(c, 'node-1').filter((r) => podBlocks(family).some((b) => r.startsWith(b)))).toEqual(expected)
+  test('the routes lead through them', () => {
+    const [a, b] = c.lab.hosts
+    const { device } = carriage(c.lab, a!, b!)
+    const found = routes(c, 'node-1').filter((r) => podBlocks(family).some((block) => r.startsWith(block)))
+    expect(found).toHaveLength(podBlocks(family).length)
+    for (const route of found) expect(route).toMatch(device === 'eth0' ? / dev eth0$/ : new RegExp(` dev ${device} onlink`))
   })
 
-  test('the tunnel device has the first address of each block, alone', () => {
-    if (backend === 'direct') return
-    const own = [...(family === 'ipv6' ? [] : ['10.244.0.0/32']), ...(family === 'ipv4' ? [] : ['fd00:10:244::/128'])]
-    expect(addresses(c, 'node-1').filter((a) => a.endsWith(DEVICE[backend]!))).toEqual(own.map((a) => `${a} dev ${DEVICE[backend]}`))
+  test('beyond the tunnel a host has the first address of each block, alone', () => {
+    const own = [...(family === 'ipv6' ? [] : ['10.244.0.0']), ...(family === 'ipv4' ? [] : ['fd00:10:244::'])]
+    const [a, , b] = c.lab.hosts
+    const { source, device } = carriage(c.lab, a!, b!)
+    if (device === 'eth0') return
+    expect(Object.values(source)).toEqual(own)
+    for (const dev of devicesOf('node-1'))
+      expect(addresses(c, 'node-1').filter((x) => x.endsWith(` dev ${dev}`))).toEqual(
+        own.map((x) => `${x}/${x.includes(':') ? 128 : 32} dev ${dev}`),
+      )
   })
 })
 
@@ -134,7 +147,7 @@ describe('gre and ipip', () => {
   })
   test.each([0, 1, 4_294_967_295])('a key of %i costs four bytes', (key) => {
     const c = racks(`{ type: gre, key: ${key} }`)
-    expect(link(c, 'node-1', 'gre')).toMatchObject({ key, mtu: 1500 - OVERHEAD['gre-key']! })
+    expect(link(c, 'node-1', 'gre')).toMatchObject({ key, mtu: 1500 - 28 })
     expect(mtus(c)['pod-a eth0']).toBe(1472)
   })
   test('the next hop of ipip is the far end, and there is nothing else', () => {
@@ -168,7 +181,7 @@ describe('tunnel: cross-segment', () => {
         .every((r) => r.includes(dev)),
     ).toBe(true)
     expect(of(c, 'neighbour', 'node-1').map((n) => n.address)).toEqual(type === 'ipip' ? [] : ['10.244.2.0'])
-    expect(mtus(c)['pod-a eth0']).toBe(1500 - OVERHEAD[type]!)
+    expect(mtus(c)['pod-a eth0']).toBe(1500 - { vxlan: 50, gre: 24, ipip: 20 }[type]!)
   })
   test.each(['vxlan', 'gre', 'ipip'])('%s: where all hosts share a segment there is no tunnel', (type) => {
     const c = compiled(`network: { backend: { type: ${type}, tunnel: cross-segment } }\nhosts: { a: {}, b: {} }\npods: {}`)
@@ -201,8 +214,7 @@ describe('how a backend carries', () => {
     const { headers: found, overhead } = between(options)
     expect(found.map((h) => h.type)).toEqual(headers)
     expect(found.findLast((h) => h.type !== 'ethernet')?.fields).toEqual(fields)
-    const bytes: Readonly<Record<string, number>> = { ipv4: 20, udp: 8, vxlan: 8, ethernet: 14, gre: 4 }
-    expect(found.reduce((n, h) => n + bytes[h.type]! + (h.fields?.['key'] === undefined ? 0 : 4), 0)).toBe(overhead)
+    expect(bytesOf(found)).toBe(overhead)
   })
 
   test('the outer protocol tells tunnels apart', () => {

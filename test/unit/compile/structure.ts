@@ -149,14 +149,14 @@ function ipv6Flaws(objects: readonly KernelObject[]): string[] {
   return objects.flatMap((o) => (o.kind === 'address' && o.address.includes(':') && off.has(o.ns) ? [`${keyOf(o)}: IPv6 is off`] : []))
 }
 
-/** An address belongs to one device of the lab, but for those that mean "this link". */
+/** An address belongs to one node of the lab, but for those that mean "this link". */
 function addressFlaws(objects: readonly KernelObject[]): string[] {
   const seen = new Map<string, string>()
   return objects.flatMap((o) => {
     if (o.kind !== 'address') return []
     const ip = host(o.address)
     const before = seen.get(ip)
-    seen.set(ip, keyOf(o))
-    return before === undefined || isLocal(ip) ? [] : [`${before} and ${keyOf(o)}: one address`]
+    seen.set(ip, o.ns)
+    return before === undefined || before === o.ns || isLocal(ip) ? [] : [`${keyOf(o)}: ${before} has this address, too`]
   })
 }

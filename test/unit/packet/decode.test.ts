@@ -157,6 +157,13 @@ describe('one of everything', () => {
     })
   })
 
+  test('Geneve, with options and without', () => {
+    expect(of('geneve').slice(3, 5)).toMatchObject([{ type: 'geneve', vni: 42, protocol: 0x6558 }, { type: 'ethernet' }])
+    expect(of('geneve')[3]).not.toHaveProperty('options')
+    expect(types(of('geneveOptions'))).toBe('ethernet ipv4 udp geneve ethernet ipv6 icmpv6 payload')
+    expect(of('geneveOptions')[3]).toMatchObject({ options: 8 })
+  })
+
   test('errors about tunnels quote what is in the tunnel', () => {
     const quoted = (name: string): readonly Layer[] => (of(name)[2] as { quoted: readonly Layer[] }).quoted
     expect(types(quoted('tunnelError'))).toBe('ipv4 udp vxlan ethernet ipv4 icmp payload')

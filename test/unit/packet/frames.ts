@@ -121,6 +121,10 @@ export function udp(ports: [number, number], data: Buffer, addresses?: [string, 
   return addresses ? put16(b, 6, checksum(pseudo(...addresses, 17, b.length), b) || 0xffff) : b
 }
 
+/** @param options RFC 8926 3.5, in whole words */
+export const geneve = (vni: number, options: string, frame: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([options.length / 8, 0]), u16(0x6558), u32(vni * 256), hex(options), frame])
+
 export const vxlan = (vni: number, frame: Buffer): Buffer => Buffer.concat([hex('08000000'), u32(vni * 256), frame])
 
 export function gre(protocol: number, body: Buffer, o: { key?: number; checksum?: boolean; sequence?: number } = {}): Buffer {
@@ -164,6 +168,8 @@ export const FRAMES: Readonly<Record<string, { readonly bytes: Buffer; readonly 
     data: eth(A, B, 0x0800, ip4(P, Q, 6, tcp(P, Q, [40000, 8080], 1001, 5, 0x18, { data: Buffer.from('GET /') }))),
     udp: eth(A, B, 0x0800, ip4(P, Q, 17, udp([40000, 5353], Buffer.from('x'), [P, Q]))),
     vxlan: eth(A, B, 0x0800, tunnelled),
+    geneve: eth(A, B, 0x0800, ip4(H, K, 17, udp([51234, 6081], geneve(42, '', eth(C, D, 0x0800, request))))),
+    geneveOptions: eth(A, B, 0x0800, ip4(H, K, 17, udp([51234, 6081], geneve(42, '0102800000000001', eth(C, D, 0x86dd, request6))))),
     vxlan6: eth(A, B, 0x86dd, ip6(H6, K6, 17, udp([51234, 8472], vxlan(0xabcdef, eth(C, D, 0x86dd, request6)), [H6, K6]))),
     vxlanArp: eth(A, B, 0x0800, ip4(H, K, 17, udp([5, 4789], vxlan(7, eth(C, D, 0x0806, arp(1, [C, P], [D, Q])))))),
     vxlanTwice: eth(A, B, 0x0800, ip4(H, K, 17, udp([5, 4789], vxlan(7, eth(C, D, 0x0800, tunnelled))))),

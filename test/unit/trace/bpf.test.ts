@@ -25,6 +25,11 @@ const wraps: readonly (readonly [string, (packet: Buffer) => Buffer])[] = [
   ['bare', (p) => p],
   ['in VXLAN', vxlan],
   ['in GRE', gre],
+  ['in Geneve', (p) => ipv4(17, udp(40_000, 6081, Buffer.concat([u16(0, 0x6558), Buffer.alloc(4 + 12), u16(0x800), p])))],
+  [
+    'in Geneve with options',
+    (p) => ipv4(17, udp(40_000, 6081, Buffer.concat([u16(0x200, 0x6558), Buffer.alloc(4 + 8 + 12), u16(0x800), p]))),
+  ],
   ['in IPIP', (p) => ipv4(4, p)],
 ]
 
