@@ -1,16 +1,16 @@
 /** Finds the lab and node a command line means. */
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { nodesOf, type Lab, type Node } from '../lab/lab.ts'
+import { findNode, type Lab, type Node, nodeName, nodesOf } from '../lab/lab.ts'
 import { labNames, readApplied, readJournal, type Applied } from '../state/store.ts'
 import { suggest } from '../topology/suggest.ts'
 import { Exit, failure } from './failure.ts'
 
 /** What people call a node: pods by key, everything else by name. */
-export const callName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
+export const nodeName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
 
 /** `pod shop/cart`, `host node-1`; the router is `router` alone. */
-export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${callName(node)}`)
+export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${nodeName(node)}`)
 
 /** The name a topology gives its lab. Read without judging the file: a broken one must not keep its lab from being removed. */
 function writtenName(path: string): string | undefined {
@@ -83,10 +83,9 @@ export function theLab(word: string | undefined): Applied {
 
 /** The node of a lab a word means. @throws Failure with a suggestion. */
 export function theNode(lab: Lab, word: string): Node {
-  const nodes = nodesOf(lab)
-  const node = nodes.find((n) => callName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
+  const node = findNode(lab, word)
   if (node) return node
-  const names = nodes.map(callName)
+  const names = nodesOf(lab).map(nodeName)
   const near = suggest(word, names)
   throw failure(
     Exit.Usage,

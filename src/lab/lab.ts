@@ -136,6 +136,15 @@ export function nodesOf(lab: Lab): Node[] {
   return [...lab.segments, ...(lab.router ? [lab.router] : []), ...lab.hosts, ...lab.pods, ...lab.externals]
 }
 
+/** How a command line and messages name a node: pods by key (`namespace/name` outside the default one), all else by name. */
+export const nodeName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
+
+/** The node a word names; a pod of the default namespace may be written with it. */
+export function findNode(lab: Lab, word: string): Node | undefined {
+  const nodes = nodesOf(lab)
+  return nodes.find((n) => nodeName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
+}
+
 export const addressOf = (node: { readonly addresses: readonly NodeAddress[] }, family: Family): string | undefined =>
   node.addresses.find((a) => a.family === family)?.ip
 

@@ -1,5 +1,6 @@
 /** Bytes after the last header that was understood. */
 import type { Header } from './header.ts'
+import { plural } from '../plural.ts'
 
 export interface PayloadLayer {
   readonly type: 'payload'
@@ -12,6 +13,6 @@ export const payload: Header<PayloadLayer> = {
   after: {},
   parse: (b) => ({ layer: { type: 'payload', length: b.length } }),
   bytes: (l) => l.length,
-  fields: (l) => [['', `${l.length} bytes`]],
+  fields: (l) => [['', plural(l.length, 'byte')]],
   trace: () => undefined,
 }

@@ -1,5 +1,6 @@
 /** TCP (RFC 9293). */
 import type { Header } from './header.ts'
+import { plural } from '../plural.ts'
 
 export interface TcpLayer {
   readonly type: 'tcp'
@@ -69,6 +70,6 @@ export const tcp: Header<TcpLayer> = {
   ],
   summary: (l) => `TCP ${l.srcPort} to ${l.dstPort} ${flags(l, ' ')}`.trim(),
   trace: (now, mark) => `${mark((l) => String(l.srcPort))}>${mark((l) => String(l.dstPort))} ${flags(now, '+')}`,
-  capture: (l, payload) => `TCP ${flags(l, '+') || 'no flags'}${payload > 0 ? ` ${payload} bytes` : ''}`,
+  capture: (l, payload) => `TCP ${flags(l, '+') || 'no flags'}${payload > 0 ? ` ${plural(payload, 'byte')}` : ''}`,
   ports: (l) => ({ src: l.srcPort, dst: l.dstPort }),
 }

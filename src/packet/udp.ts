@@ -1,5 +1,6 @@
 /** UDP (RFC 768). What it carries is known by its destination port: a tunnel's, or data. */
 import type { Header } from './header.ts'
+import { plural } from '../plural.ts'
 
 export interface UdpLayer {
   readonly type: 'udp'
@@ -32,6 +33,6 @@ export const udp: Header<UdpLayer> = {
   // A tunnel's source port is a hash of what is inside.
   trace: (now, mark, carries) =>
     carries ? `udp ${now.dstPort}` : `udp ${mark((l) => String(l.srcPort))}>${mark((l) => String(l.dstPort))}`,
-  capture: (_, payload) => `UDP ${payload} bytes`,
+  capture: (_, payload) => `UDP ${plural(payload, 'byte')}`,
   ports: (l) => ({ src: l.srcPort, dst: l.dstPort }),
 }

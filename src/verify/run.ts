@@ -12,6 +12,7 @@ import { lookAfter, readContainers } from './evidence/containers.ts'
 import { readAfter, readBefore } from './evidence/readings.ts'
 import { testPlanOf, type Sampling } from './test-plan.ts'
 import { UnderlayEar } from './evidence/underlay.ts'
+import { plural } from '../plural.ts'
 
 export interface TestOptions extends Sampling, AskingOptions {
   /** Absent: all. */
@@ -42,9 +43,16 @@ function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evide
   const late = hoped.filter((q) => evidence.first(q) && evidence.answer(q)?.outcome === 'ok').length
   const again = late > 0 ? `, ${late} of them only when asked again` : ''
   if (lab.pods.length === 0) return { ...check, status: 'skipped', detail: 'this lab has no pods' }
-  if (heard > 0) return { ...check, status: 'passed', detail: `${heard} of ${hoped.length} questions that may be answered were${again}` }
+  if (heard > 0)
+    return {
+      ...check,
+      status: 'passed',
+      detail: `${heard} of ${plural(hoped.length, 'question')} that may be answered ${hoped.length === 1 ? 'was' : 'were'}${again}`,
+    }
   const detail =
-    hoped.length > 0 ? `none of ${hoped.length} questions that should be answered was` : 'no question that was asked should be answered'
+    hoped.length > 0
+      ? `none of ${plural(hoped.length, 'question')} that should be answered was`
+      : 'no question that was asked should be answered'
   return { ...check, status: 'failed', detail: `${detail}: what is denied here proves nothing` }
 }
 
@@ -101,7 +109,9 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
 
 const lostByMachine = ({ refused, dropped }: MachineLosses): string[] => [
   ...(refused > 0
-    ? [`the machine's table of neighbours was full ${refused} times meanwhile, and packets were lost for it (docs/troubleshooting.md)`]
+    ? [
+        `the machine's table of neighbours was full ${plural(refused, 'time')} meanwhile, and packets were lost for it (docs/troubleshooting.md)`,
+      ]
     : []),
   ...(dropped > 0
     ? [

@@ -2,6 +2,7 @@
 import type { ChalkInstance } from 'chalk'
 import { headerOf, isIp, type Layer } from '../../packet/headers.ts'
 import { opensTunnel } from '../../packet/tunnels.ts'
+import { plural } from '../../plural.ts'
 
 export interface CapturedPacket {
   readonly node: string
@@ -63,9 +64,9 @@ function words(layers: readonly Layer[], ether: boolean): string {
   const about = layers.flatMap((l) => ('quoted' in l ? (l.quoted?.find(isIp) ?? []) : []))
   parts.push(...told, ...about.map((ip) => `about ${ip.src} > ${ip.dst}`))
   if (isIp(last)) parts.push('IPIP')
-  else if (net && last?.type === 'payload' && told.length === 0) parts.push(`protocol ${net.protocol}, ${payload} bytes`)
+  else if (net && last?.type === 'payload' && told.length === 0) parts.push(`protocol ${net.protocol}, ${plural(payload, 'byte')}`)
   else if (!net && frame && last?.type === 'payload')
-    parts.push(`ethertype 0x${frame.etherType.toString(16).padStart(4, '0')}, ${payload} bytes`)
+    parts.push(`ethertype 0x${frame.etherType.toString(16).padStart(4, '0')}, ${plural(payload, 'byte')}`)
   return parts.join(' ')
 }
 

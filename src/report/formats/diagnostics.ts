@@ -1,7 +1,7 @@
 /** Diagnostics for people (located, with a code frame) and for programs (JSON). */
 import { Chalk, type ChalkInstance } from 'chalk'
 import type { Diagnostic, Severity } from '../../topology/diagnostics.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 /** The first mistakes explain the rest more often than not. */
 const MAX_SHOWN = 20
@@ -70,7 +70,7 @@ function hintLines({ hint }: Diagnostic, chalk: ChalkInstance): string[] {
 
 function summary(diagnostics: readonly Diagnostic[]): string {
   const of = (severity: Severity) => diagnostics.filter((diagnostic) => diagnostic.severity === severity).length
-  const counted = (n: number, noun: string) => (n === 0 ? [] : [count(n, noun)])
+  const counted = (n: number, noun: string) => (n === 0 ? [] : [plural(n, noun)])
   return [...counted(of('error'), 'error'), ...counted(of('warning'), 'warning')].join(', ')
 }
 

@@ -1,5 +1,6 @@
 /** Something that is shown again and again: in place on a terminal, as one block a change anywhere else. */
 import { writeOut } from './terminal.ts'
+import { plural } from '../../plural.ts'
 
 const ESC = '\u001b['
 /** Alternate screen, no cursor, no wrapped lines (xterm's private modes 1049, 25 and 7). */
@@ -27,7 +28,7 @@ export class Screen {
     if (!this.#inPlace) return before === block ? undefined : writeOut([`${title}\n${block}\n`], this.#stream)
     const rows = this.#stream.rows || 24
     const lines = `${title}\n\n${block.trimEnd()}`.split('\n')
-    const shown = lines.length > rows ? [...lines.slice(0, rows - 1), `… and ${lines.length - rows + 1} more lines`] : lines
+    const shown = lines.length > rows ? [...lines.slice(0, rows - 1), `… and ${plural(lines.length - rows + 1, 'more line')}`] : lines
     const enter = this.#entered ? '' : ENTER
     this.#entered = true
     return writeOut([`${enter}${ESC}H${shown.map((l) => `${l}${ESC}K`).join('\r\n')}${ESC}J`], this.#stream)

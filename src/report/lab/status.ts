@@ -2,6 +2,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { Finding } from './drift.ts'
 import { table } from '../formats/table.ts'
+import { plural } from '../../plural.ts'
 
 /** A container or daemon. */
 interface Running {
@@ -46,8 +47,8 @@ function* advice({ findings, file, halfDone }: Health): Generator<string> {
 export function statusText(health: Health, chalk: ChalkInstance): string {
   const { lab, checked, findings, containers, daemons } = health
   const running = (word: string, list: readonly Running[]): string =>
-    list.length > 0 ? `, ${list.filter((c) => c.state === 'running' && !c.stopped).length} of ${list.length} ${word} running` : ''
-  const head = `${checked} kernel objects read back${running('containers', containers)}${running('daemons', daemons)}`
+    list.length > 0 ? `, ${list.filter((c) => c.state === 'running' && !c.stopped).length} of ${plural(list.length, word)} running` : ''
+  const head = `${plural(checked, 'kernel object')} read back${running('container', containers)}${running('daemon', daemons)}`
   const color = { missing: chalk.red, changed: chalk.yellow, unexpected: chalk.magenta, exited: chalk.dim, stopped: chalk.yellow }
   const rows = findings.flatMap((f) => {
     const { length } = f.details

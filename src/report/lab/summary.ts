@@ -5,6 +5,7 @@ import type { Lab, Pod } from '../../lab/lab.ts'
 import { table } from '../formats/table.ts'
 import { paint } from '../formats/terminal.ts'
 import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 /** Above this many pods a list of them is too long to help. */
 const MAX_PODS = 24
@@ -34,13 +35,14 @@ export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', 
     String(counts.get(h.name) ?? 0),
   ])
   const parts = [head, table(['host', 'segment', 'address', 'pod block', 'pod mtu', 'pods'], hosts.slice(0, MAX_PODS), chalk.dim)]
-  if (hosts.length > MAX_PODS) parts.push(chalk.dim(`… and ${hosts.length - MAX_PODS} more hosts\n`))
+  if (hosts.length > MAX_PODS) parts.push(chalk.dim(`… and ${plural(hosts.length - MAX_PODS, 'more host')}\n`))
   const others = [
     ...lab.pods.slice(0, MAX_PODS).map((p) => [color.pod(p.key), p.host, addresses(p), p.netns]),
     ...lab.externals.map((x) => [color.external(x.name), 'outside', addresses(x), x.netns]),
   ]
   if (others.length > 0) parts.push(table(['pod', 'on', 'address', 'namespace'], others, chalk.dim))
-  if (lab.pods.length > MAX_PODS) parts.push(chalk.dim(`… and ${lab.pods.length - MAX_PODS} more pods: netlab inspect ${lab.name}\n`))
+  if (lab.pods.length > MAX_PODS)
+    parts.push(chalk.dim(`… and ${plural(lab.pods.length - MAX_PODS, 'more pod')}: netlab inspect ${lab.name}\n`))
   const two = pair(lab)
   const tries = [
     ...(two ? [`netlab exec ${isOnly ? '' : `--lab ${lab.name} `}${two[0].key} -- ping -c1 ${two[1].addresses[0]!.ip}`] : []),

@@ -1,6 +1,5 @@
 /** What `netlab ci` prints: what went wrong, a line for each topology, and the sum. */
 import type { ChalkInstance } from 'chalk'
-import { count } from '../../topology/schema/format.ts'
 import { formatDiagnostics } from '../formats/diagnostics.ts'
 import { group } from './github.ts'
 import type { Outcome, Status } from '../trace/outcome.ts'
@@ -8,6 +7,7 @@ import { table } from '../formats/table.ts'
 import { oneLine, shortPath } from './test-failures.ts'
 import { countsOf, testDocument, testedIn } from './test-json.ts'
 import { countsText, testText, tracesLine, type TestStyle } from './test-text.ts'
+import { plural } from '../../plural.ts'
 
 export interface CiStyle extends Omit<TestStyle, 'kinds' | 'isOnly' | 'isUp'> {
   /** Texts of the files that diagnostics point into, for code frames. */
@@ -75,7 +75,7 @@ function sumLine(outcomes: readonly Outcome[], ms: number, chalk: ChalkInstance)
       ? chalk.green.bold('passed')
       : chalk.yellow.bold('nothing tested')
   const probes = outcomes.reduce((sum, o) => sum + testedIn(o.run?.checks ?? []), 0)
-  return `${verdict}  ${count(outcomes.length, 'lab')}: ${parts.join(', ')}; ${count(probes, 'probe')} in ${secondsOf(ms)}\n`
+  return `${verdict}  ${plural(outcomes.length, 'lab')}: ${parts.join(', ')}; ${plural(probes, 'probe')} in ${secondsOf(ms)}\n`
 }
 
 /** @param ms milliseconds, wall clock: labs run side by side */

@@ -1,11 +1,11 @@
 /** The summary of a run as Markdown, for the page that GitHub shows of a job (GITHUB_STEP_SUMMARY). */
 import { Chalk } from 'chalk'
-import { count } from '../../topology/schema/format.ts'
 import { matrixOf, matrixText } from './matrix.ts'
 import { titlesOf, type Outcome, type Status } from '../trace/outcome.ts'
 import { commandOf, failuresOf, oneLine, pairOf, reasonOf, shortPath, someOf } from './test-failures.ts'
 import { countsOf, placeOf, testedIn } from './test-json.ts'
 import { GROUPS, groups } from './test-text.ts'
+import { plural } from '../../plural.ts'
 
 const MAX_FAILURES = 50
 /** GitHub refuses a step's summary above 1 MiB; matrices are what makes one large. */
@@ -104,7 +104,7 @@ export function markdown(outcomes: readonly Outcome[], base: string): string {
   const of = (status: Status): number => outcomes.filter((o) => o.status === status).length
   const bad = of('failed') + of('error')
   const skipped = of('skipped') > 0 ? `, ${of('skipped')} skipped` : ''
-  const title = (bad > 0 ? `${bad} of ${count(outcomes.length, 'lab')} failed` : `${count(of('passed'), 'lab')} passed`) + skipped
+  const title = (bad > 0 ? `${bad} of ${plural(outcomes.length, 'lab')} failed` : `${plural(of('passed'), 'lab')} passed`) + skipped
   const titles = titlesOf(outcomes, base)
   let page = `## netlab: ${title}\n\n${overview(outcomes, base)}\n`
   const bytes = (): number => Buffer.byteLength(page)
@@ -117,6 +117,6 @@ export function markdown(outcomes: readonly Outcome[], base: string): string {
       else cut++
     }
   }
-  if (cut > 0) page += `\n${count(cut, 'part')} left out: GitHub shows no more than 1 MiB.\n`
+  if (cut > 0) page += `\n${plural(cut, 'part')} left out: GitHub shows no more than 1 MiB.\n`
   return page
 }

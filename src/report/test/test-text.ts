@@ -1,12 +1,12 @@
 /** A finished test for people: what failed and how to see it, the matrix, what was checked, what was not. */
 import type { ChalkInstance } from 'chalk'
-import { count } from '../../topology/schema/format.ts'
 import type { Line } from '../../lab/policy/reachability.ts'
 import type { Check, Group, TestRun } from '../../verify/check.ts'
 import { isSmall, matrixOf, matrixText } from './matrix.ts'
 import { table, width } from '../formats/table.ts'
 import { commandOf, failuresOf, oneLine, portOf, reasonOf, shortPath, someOf } from './test-failures.ts'
 import { countsOf, fileOf, testedIn } from './test-json.ts'
+import { plural } from '../../plural.ts'
 
 export interface TestStyle {
   readonly chalk: ChalkInstance
@@ -89,7 +89,7 @@ function groupText(group: Group, checks: readonly Check[], chalk: ChalkInstance)
   const row = (same: readonly Check[]): string => {
     const { passed, failed, skipped } = countsOf(same)
     const { title, detail } = same[0]!
-    const probes = chalk.dim(count(testedIn(same), 'probe'))
+    const probes = chalk.dim(plural(testedIn(same), 'probe'))
     if (failed > 0) return `  ${chalk.red('✗')} ${title}  ${chalk.red(`${failed} failed`)}  ${probes}`
     if (passed === 0)
       return `  ${chalk.yellow('○')} ${title}  ${chalk.yellow('skipped')}${detail === undefined ? '' : `: ${oneLine(detail)}`}`
@@ -112,7 +112,7 @@ export function countsText(checks: readonly Check[], chalk: ChalkInstance): stri
 function summaryLine(run: TestRun, chalk: ChalkInstance): string {
   const { passed, failed } = countsOf(run.checks)
   const verdict = failed > 0 ? chalk.red.bold('FAILED') : passed > 0 ? chalk.green.bold('passed') : chalk.yellow.bold('nothing tested')
-  return `${verdict}  ${run.lab}: ${countsText(run.checks, chalk)}; ${count(testedIn(run.checks), 'probe')} in ${(run.tookMs / 1000).toFixed(1)} s\n`
+  return `${verdict}  ${run.lab}: ${countsText(run.checks, chalk)}; ${plural(testedIn(run.checks), 'probe')} in ${(run.tookMs / 1000).toFixed(1)} s\n`
 }
 
 function matrixPart(run: TestRun, { chalk, columns, kinds, matrix: asked }: TestStyle): string {
@@ -120,7 +120,7 @@ function matrixPart(run: TestRun, { chalk, columns, kinds, matrix: asked }: Test
   if (matrix.sheets.length === 0) return asked ? chalk.dim('No matrix: no pair was measured.\n') : ''
   if (asked || isSmall(matrix)) return matrixText(matrix, { chalk, columns })
   return chalk.dim(
-    `The matrix (${matrix.rows.length} × ${matrix.columns.length}, ${count(matrix.sheets.length, 'sheet')}) is shown with --matrix.\n`,
+    `The matrix (${matrix.rows.length} × ${matrix.columns.length}, ${plural(matrix.sheets.length, 'sheet')}) is shown with --matrix.\n`,
   )
 }
 

@@ -11,6 +11,7 @@ import { withoutFolders } from '../formats/folders.ts'
 import { view, type Step, type View } from './trace-html-data.ts'
 import { SCRIPT } from './trace-html-script.ts'
 import { STYLE } from './trace-html-style.ts'
+import { plural } from '../../plural.ts'
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (c) => ENTITIES[c]!)
@@ -31,7 +32,7 @@ function probeInWords({ probe }: TraceResult): string {
 
 function evidenceInWords({ evidence: e }: TraceResult): string {
   const lost = e.lost > 0 ? `, ${e.lost} lost` : ''
-  return `${e.captured} frames captured, ${e.expected} expected when healthy; ${e.kernelEvents} kernel events, ${e.ruleEvents} rule traces${lost}`
+  return `${plural(e.captured, 'frame')} captured, ${e.expected} expected when healthy; ${plural(e.kernelEvents, 'kernel event')}, ${plural(e.ruleEvents, 'rule trace')}${lost}`
 }
 
 const ms = (value: number): string => `${value.toFixed(3)} ms`

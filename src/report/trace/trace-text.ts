@@ -6,6 +6,7 @@ import { withoutFolders } from '../formats/folders.ts'
 import { headers } from './trace-headers.ts'
 import { width } from '../formats/table.ts'
 import { visible } from '../formats/diagnostics.ts'
+import { plural } from '../../plural.ts'
 
 export interface TraceTextOptions {
   readonly chalk: ChalkInstance
@@ -110,7 +111,7 @@ function ending(s: TraceResult, chalk: ChalkInstance): string[] {
   const rtt = s.rttMs === null ? '' : `, answered after ${s.rttMs.toFixed(3)} ms`
   const where = drop ? ` at ${drop.node}${drop.device ? ` ${drop.device}` : ''}${drop.leg === 'reply' ? ', on its way back' : ''}` : ''
   lines.push(`${paint(s.outcome)}${where}${rtt}${drop ? `  ${chalk.dim(`[${drop.cause}]`)}` : ''}`)
-  if (s.probe.count > 1) lines.push(`  ${s.counted.answered} of ${s.counted.sent} probes answered`)
+  if (s.probe.count > 1) lines.push(`  ${s.counted.answered} of ${plural(s.counted.sent, 'probe')} answered`)
   if (drop) {
     const field = (name: string, value: string | undefined): void => {
       if (value !== undefined) lines.push(`  ${chalk.dim(name.padEnd(8))} ${visible(value)}`)
@@ -128,7 +129,7 @@ function ending(s: TraceResult, chalk: ChalkInstance): string[] {
   const e = s.evidence
   lines.push(
     chalk.dim(
-      `evidence: ${e.captured} of ${e.expected} expected hops captured, ${e.kernelEvents} kernel events, ${e.ruleEvents} rule traces, ${e.lost} lost`,
+      `evidence: ${e.captured} of ${plural(e.expected, 'expected hop')} captured, ${plural(e.kernelEvents, 'kernel event')}, ${plural(e.ruleEvents, 'rule trace')}, ${e.lost} lost`,
     ),
   )
   for (const m of e.missing) lines.push(chalk.dim(`          ${visible(m)}`))

@@ -1,9 +1,8 @@
 /** What arrives although policies deny it: no drop to explain, so the rules that are not there must be. */
-import { addressOf, type Node } from '../../lab/lab.ts'
+import { addressOf, type Node, nodeName } from '../../lab/lab.ts'
 import { hostSource } from '../../backends/index.ts'
 import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
 import { placeOf } from './causes/drop-builder.ts'
-import { nodeName } from '../predict/places.ts'
 import type { TraceEvidence } from './evidence.ts'
 
 const PROTOCOLS = { icmp: 'ICMP', tcp: 'TCP', udp: 'UDP' } as const

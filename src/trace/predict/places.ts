@@ -1,9 +1,6 @@
 /** Where things are in a lab: which node a namespace is, what a device is plugged into, who owns an address or a MAC. */
 import type { KernelObject, Veth, VethEnd } from '../../kernel/objects.ts'
-import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
-
-/** What people call a node: pods by key, everything else by name. */
-export const nodeName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
+import { type Lab, type Node, nodeName, nodesOf } from '../../lab/lab.ts'
 
 export interface Place {
   readonly ns: string

@@ -1,11 +1,10 @@
 /** FROM and TO of a trace: words of the command line → nodes and addresses. */
-import { nodesOf, type Lab, type Node, type NodeAddress } from '../../lab/lab.ts'
+import { findNode, type Lab, type Node, type NodeAddress, nodeName, nodesOf } from '../../lab/lab.ts'
 import type { Flow } from '../../lab/services/semantics.ts'
 import { serviceAddress, serviceOf } from '../../lab/services/services.ts'
 import type { Service } from '../../lab/services/service.ts'
 import { parseIp, type Family } from '../../topology/address.ts'
 import { suggest } from '../../topology/suggest.ts'
-import { nodeName } from './places.ts'
 
 /** Why a word cannot be traced to or from. */
 export class TargetError extends Error {
@@ -35,11 +34,6 @@ function addressesOf(node: Node, lab: Lab): readonly NodeAddress[] {
   if (node.kind === 'switch') return []
   if (node.kind === 'router') return lab.segments.flatMap((s) => s.gateways)
   return node.addresses
-}
-
-function findNode(lab: Lab, word: string): Node | undefined {
-  const nodes = nodesOf(lab)
-  return nodes.find((n) => nodeName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
 }
 
 function unknown(lab: Lab, word: string): TargetError {

@@ -1,15 +1,12 @@
 /** Counts what held and collects what did not: the checks of one promise. */
 import type { Check, Group } from '../check.ts'
 import type { Answer, Question } from '../probing/question.ts'
+import { type Noun, plural } from '../../plural.ts'
 
 /** What failed: the pair, and why. */
 export type Failing = Pick<Check, 'detail'> & Partial<Pick<Check, 'from' | 'to' | 'port' | 'source' | 'reproduce'>>
 
 type Promised = Pick<Check, 'id' | 'group' | 'title' | 'source'>
-
-/** `addresses` → `address`, `echo replies` → `echo reply`: the first plural becomes singular. */
-export const singular = (text: string): string =>
-  text.replace(/\b([a-z]+?)(?:(ss)es|(ie)s|s)\b/, (_, stem: string, ss?: string, ie?: string) => `${stem}${ss ?? ''}${ie ? 'y' : ''}`)
 
 export class Tally {
   readonly #check: Promised
@@ -32,17 +29,17 @@ export class Tally {
 
   /**
    * One check if all held, one for every failure, one that is skipped if there was nothing to look at.
-   * @param counted what `tested` counts, for the detail of a check that passed: `pairs`
+   * @param counted what `tested` counts, for the detail of a check that passed: `pair`
    * @param nothing why there was nothing to look at
    */
-  checks(counted: string, nothing: string): Check[] {
+  checks(counted: Noun, nothing: string): Check[] {
     if (this.#tested === 0) return [{ ...this.#check, status: 'skipped', detail: nothing, tested: 0 }]
     if (this.#failing.length === 0)
       return [
         {
           ...this.#check,
           status: 'passed',
-          detail: `${this.#tested} ${this.#tested === 1 ? singular(counted) : counted}`,
+          detail: plural(this.#tested, counted),
           tested: this.#tested,
         },
       ]

@@ -102,7 +102,7 @@ describe('containers of the topology', () => {
   test('that crashed are named, and nothing more is said of them', () => {
     expect(judged(state({ trouble: 'exited with code 3' }), state({ name: 'side', declared: [] }))).toEqual([
       ['containers-run', 'failed', undefined, 'container c exited with code 3'],
-      ['containers-listen', 'skipped', undefined, 'no container that is well declares a TCP or UDP port'],
+      ['containers-listen', 'skipped', undefined, 'no running container declares a TCP or UDP port'],
     ])
   })
 

@@ -1,7 +1,7 @@
 /** The model's invariants as pure judgement: what is healthy passes, and each trouble fails the check that is about it. */
 import { describe, expect, test } from 'vitest'
 import { podMTU } from '../../../src/backends/index.ts'
-import { addressOf, type Lab } from '../../../src/lab/lab.ts'
+import { addressOf, type Lab, nodeName } from '../../../src/lab/lab.ts'
 import { expectedTtl } from '../../../src/verify/checks/model/paths.ts'
 import { model } from '../../../src/verify/checks/model/model.ts'
 import { hostPairs } from '../../../src/verify/checks/model/pairs.ts'
@@ -9,7 +9,6 @@ import { questionKey, type Asked, type Evidence, type TestPlan } from '../../../
 import type { Answer } from '../../../src/verify/probing/question.ts'
 import type { Device, NodeReading, Readings } from '../../../src/verify/evidence/readings.ts'
 import { actorsOf, testPlanOf } from '../../../src/verify/test-plan.ts'
-import { nodeName } from '../../../src/trace/predict/places.ts'
 import { headerMismatch, encapsulation } from '../../../src/verify/evidence/headers.ts'
 import { lab } from '../lab/fixture.ts'
 

@@ -1,4 +1,5 @@
 /** A lab that answers questions as promised, and what goes wrong in it when a test says so. */
+import { nodeName } from '../../../src/lab/lab.ts'
 import type { Check } from '../../../src/verify/check.ts'
 import { questionKey, type Asked, type Evidence, type Findings, type CheckSource, type TestPlan } from '../../../src/verify/check-source.ts'
 import type { Answer, Question } from '../../../src/verify/probing/question.ts'
@@ -8,7 +9,6 @@ import { actorAt, actorIn } from '../../../src/verify/checks/services/actors.ts'
 import { dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
 import type { Proof } from '../../../src/verify/evidence/proof.ts'
 import type { Counter } from '../../../src/netns/counter.ts'
-import { nodeName } from '../../../src/trace/predict/places.ts'
 import { declaring } from '../../../src/verify/evidence/idle.ts'
 import { lab } from '../lab/fixture.ts'
 

@@ -1,9 +1,9 @@
 /** `netlab inspect`: everything about a lab. */
-import { nodesOf, type Node } from '../../../lab/lab.ts'
+import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
 import { table } from '../../../report/formats/table.ts'
 import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/terminal.ts'
-import { callName, theLab } from '../../labs.ts'
+import { theLab } from '../../labs.ts'
 
 export async function inspect(name: string | undefined, options: { readonly json?: true }): Promise<void> {
   const { lab, objects } = theLab(name)
@@ -17,7 +17,7 @@ export async function inspect(name: string | undefined, options: { readonly json
   ])
   const where = (n: Node): string => (n.kind === 'pod' ? n.host : n.kind === 'host' || n.kind === 'switch' ? n.segment : '')
   const rows = nodesOf(lab).map((n) => [
-    color[n.kind](callName(n)),
+    color[n.kind](nodeName(n)),
     n.kind,
     where(n),
     'addresses' in n ? n.addresses.map((a) => a.ip).join(' ') : '',

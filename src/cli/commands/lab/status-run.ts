@@ -16,6 +16,7 @@ import { Exit, failure, Failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
 import { requireNamespaces } from '../../machine.ts'
 import { onEnding } from '../../signals.ts'
+import { time, type TimeRange } from '../../values.ts'
 
 export interface StatusOptions {
   readonly json?: true
@@ -82,7 +83,7 @@ export async function status(name: string | undefined, options: StatusOptions): 
   // `--watch demo`: an option that may have a value takes the word after it.
   const { watch } = options
   if (typeof watch === 'string' && name === undefined && !/^[\d.]+s?$/.test(watch)) return status(watch, { ...options, watch: true })
-  const interval = watch === undefined ? undefined : seconds(watch)
+  const interval = watch === undefined ? undefined : watch === true ? DEFAULT_INTERVAL : time(watch, 'watch', INTERVAL) / 1000
   if (interval !== undefined && options.json)
     throw failure(
       Exit.Usage,
@@ -115,14 +116,14 @@ async function takeOnce(applied: Applied, pool: NamespacePool): Promise<Health> 
   }
 }
 
-const LONGEST = 3600
-
-/** @throws Failure when it is no time */
-function seconds(text: string | true): number {
-  if (text === true) return 2
-  const value = Number(/^(\d+(?:\.\d+)?)s?$/.exec(text)?.[1])
-  if (value >= 0.2 && value <= LONGEST) return value
-  throw failure(Exit.Usage, 'bad-option', `--watch=${text}: expected seconds from 0.2 to ${LONGEST}`, 'Such as --watch=5.')
+const DEFAULT_INTERVAL = 2
+const INTERVAL: TimeRange = {
+  least: 200,
+  most: 3_600_000,
+  units: ['s'],
+  expected: 'seconds from 0.2 to 3600',
+  hint: 'Such as --watch=5.',
+  separator: '=',
 }
 
 /** Reads again and again until it is interrupted; the exit code is that of the last state. */

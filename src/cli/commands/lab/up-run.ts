@@ -16,20 +16,13 @@ import { forgetFlows } from './conntrack.ts'
 import { neighbourTableWarning, requireFeatures, requireOutside, requireNamespaces } from '../../machine.ts'
 import { warn } from '../../warn.ts'
 import { count } from '../../../topology/schema/format.ts'
+import { interruption } from '../../signals.ts'
 
 interface UpCommandOptions {
   readonly force?: true
   readonly keep?: true
   readonly verbose?: true
   readonly json?: true
-}
-
-/** Fires on Ctrl-C, on a polite kill and when the terminal goes away; a second signal changes nothing. */
-export function interruption(): AbortController {
-  const controller = new AbortController()
-  const reason = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'Nothing was changed.')
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort(reason))
-  return controller
 }
 
 export async function up(file: string, options: UpCommandOptions): Promise<void> {
@@ -39,7 +32,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
   requireNamespaces('up')
   requireOutside()
   requireFeatures(first.compiled)
-  const { signal } = interruption()
+  const signal = interruption()
   const progress = options.verbose ? undefined : new Progress()
   const pool = new NamespacePool()
   if (options.verbose) pool.onLine = (ns, line, by) => process.stderr.write(`${by.padEnd(7)} ${ns ?? '-'}: ${line}\n`)

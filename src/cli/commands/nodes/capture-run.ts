@@ -5,11 +5,11 @@ import { Merge } from '../../../capture/merge.ts'
 import { Tap, whereOf, type Frame, type Listen, type Losses } from '../../../capture/tap.ts'
 import { netnsFile } from '../../../netns/paths.ts'
 import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.ts'
-import { filterFor, listensFor, milliseconds } from './capture-words.ts'
+import { filterFor, listensFor } from './capture-words.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
 import { requirePerl, requireNamespaces } from '../../machine.ts'
-import { whole } from '../../values.ts'
+import { time, type TimeRange, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
 export interface CaptureOptions extends SinkOptions {
@@ -27,9 +27,17 @@ const MAX_BYTES = 64 * 2 ** 20
 /** Milliseconds after Ctrl-C that a reader has for the last packets. */
 const GRACE = 500
 
+const DURATION: TimeRange = {
+  least: 1,
+  most: 86_400_000,
+  units: ['ms', 's', 'm'],
+  expected: 'a time up to a day',
+  hint: 'Such as 10s or 2m.',
+}
+
 export async function capture(words: readonly string[], options: CaptureOptions): Promise<void> {
   const count = whole(options.count, 'count', 1, 1_000_000_000) ?? Infinity
-  const duration = options.duration === undefined ? Infinity : milliseconds(options.duration)
+  const duration = options.duration === undefined ? Infinity : time(options.duration, 'duration', DURATION)
   if (options.write !== undefined && options.wireshark)
     throw failure(Exit.Usage, 'bad-option', '--write and --wireshark do not go together', 'Wireshark can save what it shows.')
   const applied = theLab(options.lab)

@@ -6,23 +6,13 @@ import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
 import { inside } from '../../../netns/inside.ts'
 import { withReader } from '../../../netns/netlink/reader.ts'
 import { netnsFile } from '../../../netns/paths.ts'
-import { nodesOf } from '../../../lab/lab.ts'
+import { nodeName, nodesOf } from '../../../lab/lab.ts'
 import type { Applied } from '../../../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { decode } from '../../../packet/decode.ts'
-import { callName, theNode } from '../../labs.ts'
+import { theNode } from '../../labs.ts'
 import { usage } from '../../values.ts'
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
-
-/** Seconds, or with a unit: `500ms`, `10s`, `2m`. @throws Failure */
-export function milliseconds(text: string): number {
-  const m = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text)
-  const value = Number(m?.[1]) * UNITS[m?.[2] ?? 's']!
-  if (m && value >= 1 && value <= 86_400_000) return value
-  throw usage('bad-option', `--duration ${text}: expected a time up to a day`, 'Such as 10s or 2m.')
-}
 
 /** Where to listen. */
 export interface Listens {
@@ -40,10 +30,10 @@ export function listensFor({ lab }: Applied, words: readonly string[]): Listens 
     if (!existsSync(netnsFile(node.netns)))
       throw usage(
         'node-not-running',
-        `${callName(node)} is not running: its namespace ${node.netns} is gone`,
+        `${nodeName(node)} is not running: its namespace ${node.netns} is gone`,
         `netlab up ${lab.file} makes it again.`,
       )
-    return { node: callName(node), ns: node.netns, ...(device === undefined ? {} : { device }) }
+    return { node: nodeName(node), ns: node.netns, ...(device === undefined ? {} : { device }) }
   })
   const devices = devicesOf(new Set(wanted.map((w) => w.ns)))
   for (const { node, ns, device } of wanted) {
@@ -76,7 +66,7 @@ export function filterFor(applied: Applied, text: string | undefined): (frame: F
 
 function parsed({ lab }: Applied, text: string): Filter {
   const nodes = new Map(
-    nodesOf(lab).flatMap((n): [string, string[]][] => ('addresses' in n ? [[callName(n), n.addresses.map((a) => a.ip)]] : [])),
+    nodesOf(lab).flatMap((n): [string, string[]][] => ('addresses' in n ? [[nodeName(n), n.addresses.map((a) => a.ip)]] : [])),
   )
   try {
     return parseFilter(text, {

@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { enterArgv } from '../../../netns/namespace-pool.ts'
 import { findTool } from '../../../kernel/features/probe.ts'
-import type { Lab, Node } from '../../../lab/lab.ts'
+import { type Lab, type Node, nodeName, word } from '../../../lab/lab.ts'
 import { namedNamespace } from '../../../process/proc.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, theLab, theNode, titleOf } from '../../labs.ts'
+import { theLab, theNode, titleOf } from '../../labs.ts'
 import { requireRoot } from '../../machine.ts'
 
 interface NodeOptions {
@@ -64,22 +64,17 @@ function requireNamespace(node: Node, lab: Lab): void {
   throw failure(
     Exit.Broken,
     'namespace-gone',
-    `the namespace of ${callName(node)}, ${node.netns}, does not exist any more`,
+    `the namespace of ${word(node)}, ${node.netns}, does not exist any more`,
     `netlab up ${visible(lab.file)} makes it again.`,
   )
 }
 
-export async function exec(nodeName: string, words: readonly string[], options: NodeOptions): Promise<void> {
+export async function exec(word: string, words: readonly string[], options: NodeOptions): Promise<void> {
   const { command, lab: labName } = split(words, options)
   if (command.length === 0)
-    throw failure(
-      Exit.Usage,
-      'no-command',
-      `there is nothing to run in ${nodeName}`,
-      `netlab exec ${nodeName} -- COMMAND, or netlab shell ${nodeName}`,
-    )
+    throw failure(Exit.Usage, 'no-command', `there is nothing to run in ${word}`, `netlab exec ${word} -- COMMAND, or netlab shell ${word}`)
   const { lab } = theLab(labName)
-  const node = theNode(lab, nodeName)
+  const node = theNode(lab, word)
   requireRoot('exec')
   requireNamespace(node, lab)
   if (!command[0]!.includes('/') && !findTool(command[0]!)) {
@@ -88,12 +83,12 @@ export async function exec(nodeName: string, words: readonly string[], options: 
   process.exitCode = await run(insideArgv(node.netns, node.name, command), process.env)
 }
 
-export async function shell(nodeName: string, options: NodeOptions): Promise<void> {
+export async function shell(word: string, options: NodeOptions): Promise<void> {
   const { lab } = theLab(options.lab)
-  const node = theNode(lab, nodeName)
+  const node = theNode(lab, word)
   requireRoot('shell')
   requireNamespace(node, lab)
-  const prompt = `${lab.name}.${callName(node)}# `
+  const prompt = `${lab.name}.${word(node)}# `
   const bash = findTool('bash')
   const argv = bash ? [bash, '--norc', '-i'] : ['/bin/sh', '-i']
   if (process.stdin.isTTY)

@@ -3,6 +3,8 @@ import { readLog } from '../../../process/logs.ts'
 import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab, theNode, titleOf } from '../../labs.ts'
+import { plural } from '../../../plural.ts'
+import { nodeName } from '../../../lab/lab.ts'
 
 interface LogsOptions {
   readonly container?: string
@@ -10,7 +12,7 @@ interface LogsOptions {
   readonly lab?: string
 }
 
-export async function logs(nodeName: string, options: LogsOptions): Promise<void> {
+export async function logs(word: string, options: LogsOptions): Promise<void> {
   const { lab, objects } = theLab(options.lab)
   const node = theNode(lab, nodeName)
   const name = titleOf(node)
@@ -29,7 +31,7 @@ export async function logs(nodeName: string, options: LogsOptions): Promise<void
   const chosen = options.container === undefined ? all : all.filter((o) => o.name === options.container)
   if (chosen.length === 0) throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what} "${options.container}"`, `It has: ${names}.`)
   if (chosen.length > 1)
-    throw failure(Exit.Usage, `which-${what}`, `${name} has ${all.length} ${what}s: ${names}`, 'Say which one with -c NAME.')
+    throw failure(Exit.Usage, `which-${what}`, `${name} has ${plural(all.length, what)}: ${names}`, 'Say which one with -c NAME.')
   for await (const chunk of readLog(processDir(lab.name), chosen[0]!.id, { follow: options.follow ?? false })) {
     if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve))
   }

@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import { ciDocument, ciText, finishedLine } from '../../../report/test/ci-text.ts'
 import type { Outcome } from '../../../report/trace/outcome.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
-import { count } from '../../../topology/schema/format.ts'
 import { withLock } from '../../../state/lock.ts'
 import { proveAll } from '../../../verify/checks/policies/prove-run.ts'
 import { runTest } from '../../../verify/run.ts'
@@ -12,11 +11,13 @@ import { BUG, candidate, tryLab, type Trial } from './ci-lab.ts'
 import { topologyFiles } from './ci-files.ts'
 import { costOf, room, schedule, defaultJobs, type Task } from './ci-schedule.ts'
 import { Watch } from './ci-cleanup-guard.ts'
-import { Exit, failure } from '../../failure.ts'
+import { Exit } from '../../failure.ts'
 import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { testOptions, type TestCommandOptions } from './test-run.ts'
 import { admit, columnsOf, onGitHub, requireReports, writeReports, type ReportOptions } from './test-reports.ts'
-import { interruption } from '../lab/up-run.ts'
+import { interruption } from '../../signals.ts'
+import { time, usage, type TimeRange } from '../../values.ts'
+import { plural } from '../../../plural.ts'
 
 interface CiOptions extends ReportOptions, Pick<TestCommandOptions, 'sample' | 'seed' | 'only' | 'prove'> {
   readonly jobs?: string
@@ -37,23 +38,19 @@ export function exitOf(outcomes: readonly Pick<Outcome, 'status' | 'exit'>[], al
   return worst ?? (outcomes.some((o) => o.status === 'passed') ? Exit.Done : Exit.Machine)
 }
 
-const usage = (message: string, hint: string): never => {
-  throw failure(Exit.Usage, 'bad-option', message, hint)
-}
-
 function jobsOf(text: string | undefined): number {
   if (text === undefined) return defaultJobs()
-  return /^[1-9]\d{0,2}$/.test(text) ? Number(text) : usage(`--jobs ${text}: expected a number of labs`, 'Such as 1 or 4.')
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)
+  throw usage('bad-option', `--jobs ${text}: expected a number of labs`, 'Such as 1 or 4.')
 }
 
-/** Milliseconds; ten minutes unless said. */
-function timeoutOf(text: string | undefined): number {
-  if (text === undefined) return 600_000
-  const m = /^(\d+(?:\.\d+)?)(s|m)?$/.exec(text)
-  const ms = Number(m?.[1]) * (m?.[2] === 'm' ? 60_000 : 1000)
-  return m && ms >= 1000 && ms <= 86_400_000
-    ? ms
-    : usage(`--timeout ${text}: expected a time from a second to a day`, 'Such as 90s or 10m.')
+const DEFAULT_TIMEOUT = 600_000
+const TIMEOUT: TimeRange = {
+  least: 1000,
+  most: 86_400_000,
+  units: ['s', 'm'],
+  expected: 'a time from a second to a day',
+  hint: 'Such as 90s or 10m.',
 }
 
 /** @param labs all topologies of the run, once the first is tried: only then is it known which share a name */
@@ -66,7 +63,7 @@ function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove 
       const proven = await withLock(applied.lab.name, () => proveAll(applied, { ...chosen, signal }), undefined, signal)
       return { ...run, checks: [...run.checks, ...proven] }
     },
-    timeout: timeoutOf(timeout),
+    timeout: timeout === undefined ? DEFAULT_TIMEOUT : time(timeout, 'timeout', TIMEOUT),
     keep: keep ?? false,
     ...(dir === undefined
       ? {}
@@ -79,7 +76,7 @@ function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove 
   }
 }
 
-const wereNotTried = (n: number): string => `${count(n, 'lab')} ${n === 1 ? 'was' : 'were'} not tried`
+const wereNotTried = (n: number): string => `${plural(n, 'lab')} ${n === 1 ? 'was' : 'were'} not tried`
 
 /** One line on a terminal that says what is going on in which lab; elsewhere a line for each finished lab is enough. */
 class Doing {
@@ -115,7 +112,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   requireReports(options)
   for (const file of passedOver) process.stderr.write(`${file} is a Kubernetes manifest, and no topology: passed over\n`)
 
-  const { signal } = interruption()
+  const signal = interruption()
   const chalk = chalkFor(process.stderr)
   const outcomes = new Map<string, Outcome>()
   const texts = new Map<string, string>()

@@ -9,8 +9,9 @@ import { hasAttempt, lastChange, readApplied, type Applied } from '../../../stat
 import { Exit, failure, Failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
 import { requirePerl, requireNamespaces } from '../../machine.ts'
-import { usage, whole } from '../../values.ts'
+import { time, type TimeRange, whole } from '../../values.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
+import { interruptible, outlastSignals } from '../../signals.ts'
 
 export interface TestCommandOptions extends ReportOptions {
   readonly sample?: string
@@ -20,14 +21,18 @@ export interface TestCommandOptions extends ReportOptions {
   readonly prove?: true
 }
 
-/** How many times as long as usual silence must last: the option gives the time for an answer that is expected. */
+const TIMEOUT: TimeRange = {
+  least: 100,
+  most: 60_000,
+  units: ['ms', 's'],
+  expected: 'a time from 100ms to a minute',
+  hint: 'Such as 5s.',
+}
+
+/** How many times the default silence must last: the option gives the time for an answer that is expected. */
 function patience(text: string | undefined): number {
   if (text === undefined) return 1
-  const m = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text)
-  const value = Number(m?.[1]) * (m?.[2] === 'ms' ? 1 : 1000)
-  if (!m || value < 100 || value > 60_000)
-    throw usage('bad-option', `--timeout ${text}: expected a time from 100ms to a minute`, 'Such as 5s.')
-  return value / DEFAULT_TIMEOUT
+  return time(text, 'timeout', TIMEOUT) / DEFAULT_TIMEOUT
 }
 
 /** Milliseconds for an answer that is expected. */
@@ -40,21 +45,6 @@ export const testOptions = (o: TestCommandOptions): Omit<TestOptions, 'signal' |
     ...(sample === undefined ? {} : { sample }),
     ...(seed === undefined ? {} : { seed }),
     ...(o.only === undefined ? {} : { groups: o.only }),
-  }
-}
-
-/** Runs something that Ctrl-C, a polite kill or the end of the terminal ends. @throws Failure (130) when it was */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt)
-  try {
-    return await work(stop.signal)
-  } catch (error) {
-    if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
-    throw error
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt)
   }
 }
 
@@ -101,8 +91,7 @@ async function testLab(applied: Applied, options: Omit<TestOptions, 'signal' | '
 async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 'onProgress'>): Promise<readonly Check[]> {
   const progress = new Progress()
   // A second signal must not stop what puts the lab back.
-  const patient = (): void => {}
-  process.on('SIGINT', patient).on('SIGTERM', patient).on('SIGHUP', patient)
+  const done = outlastSignals()
   try {
     return await interruptible((signal) =>
       withLock(
@@ -122,7 +111,7 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
       ),
     )
   } finally {
-    process.off('SIGINT', patient).off('SIGTERM', patient).off('SIGHUP', patient)
+    done()
     progress.end()
   }
 }

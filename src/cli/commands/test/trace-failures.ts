@@ -11,6 +11,7 @@ import type { Applied } from '../../../state/store.ts'
 import type { Check, TestRun } from '../../../verify/check.ts'
 import { asFailure } from '../../report-failure.ts'
 import { traceResult, type TraceOptions } from '../trace/trace-run.ts'
+import { plural } from '../../../plural.ts'
 
 /** A trace takes up to two seconds and 200 KB; what all failures have in common shows in the first few. */
 const MAX_TRACES = 10
@@ -97,7 +98,7 @@ export async function traceFailures(applied: Applied, run: TestRun, dir: string,
   const chosen = someOf(all, MAX_TRACES).shown.slice(0, MAX_TRACES)
   const files: string[] = []
   const say = (text: string): void => void process.stderr.write(`${run.lab}: ${text}\n`)
-  if (all.length > chosen.length) say(`traced are ${chosen.length} of ${all.length} failed pairs`)
+  if (all.length > chosen.length) say(`${chosen.length} of ${plural(all.length, 'failed pair')} traced`)
   for (const [i, check] of chosen.entries()) {
     signal.throwIfAborted()
     const { from, to, options } = parsed(check.reproduce!)

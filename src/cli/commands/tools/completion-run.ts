@@ -6,11 +6,11 @@
  * better: `:yaml` (topology files), `:files` (any file), `:command N` (from word N on it is another command's line).
  */
 import type { CommandUnknownOpts, Option } from '@commander-js/extra-typings'
-import { nodesOf, type Node } from '../../../lab/lab.ts'
+import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
 import { writeOut } from '../../../report/formats/terminal.ts'
 import { labNames, readApplied } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
-import { callName, labOf } from '../../labs.ts'
+import { labOf } from '../../labs.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
@@ -97,7 +97,7 @@ function splitAt(text: string, separator: string): [string, string | undefined] 
 const described = (name: string, description: string): string => `${name}\t${description}`
 
 function describeNode(node: Node): string {
-  return described(callName(node), 'addresses' in node ? `${node.kind} ${node.addresses[0]?.ip ?? ''}`.trim() : node.kind)
+  return described(nodeName(node), 'addresses' in node ? `${node.kind} ${node.addresses[0]?.ip ?? ''}`.trim() : node.kind)
 }
 
 /** Candidates for the value of an argument or option, by what it is called in the help. */

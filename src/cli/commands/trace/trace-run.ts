@@ -12,7 +12,7 @@ import { setPriority } from 'node:os'
 import { Exit, Failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
 import { completePath, requirePerl, requireNamespaces } from '../../machine.ts'
-import { usage, whole } from '../../values.ts'
+import { time, type TimeRange, usage, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
 export interface TraceOptions {
@@ -40,14 +40,13 @@ function port(text: string | undefined): Pick<ProbeOptions, 'protocol' | 'port'>
   return { protocol: (m[2]?.toLowerCase() ?? 'tcp') as 'tcp' | 'udp', port: value }
 }
 
-/** Seconds, or with a unit: `500ms`, `2s`. */
-function timeout(text: string | undefined): number {
-  if (text === undefined) return 1500
-  const m = /^(\d+(?:\.\d+)?)(ms|s)?$/.exec(text)
-  const value = Number(m?.[1]) * (m?.[2] === 'ms' ? 1 : 1000)
-  if (!m || value < 10 || value > 60_000)
-    throw usage('bad-option', `--timeout ${text}: expected a time up to a minute`, 'Such as 2s or 500ms.')
-  return value
+const DEFAULT_TIMEOUT = 1500
+const TIMEOUT: TimeRange = {
+  least: 10,
+  most: 60_000,
+  units: ['ms', 's'],
+  expected: 'a time up to a minute',
+  hint: 'Such as 2s or 500ms.',
 }
 
 function probeOptions(o: TraceOptions): ProbeOptions {
@@ -60,7 +59,7 @@ function probeOptions(o: TraceOptions): ProbeOptions {
     df: o.df,
     ttl: whole(o.ttl, 'ttl', 1, 255) ?? 0,
     count: whole(o.count, 'count', 1, 100) ?? 1,
-    timeout: timeout(o.timeout),
+    timeout: o.timeout === undefined ? DEFAULT_TIMEOUT : time(o.timeout, 'timeout', TIMEOUT),
   }
 }
 

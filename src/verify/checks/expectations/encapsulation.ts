@@ -11,6 +11,7 @@ import type { Asked, Evidence } from '../../check-source.ts'
 import { expectedOutcomeOf } from '../services/expected-outcome.ts'
 import { withoutPort } from '../services/actors.ts'
 import { headersText, seenBetween, type Encapsulation } from '../../evidence/headers.ts'
+import { plural } from '../../../plural.ts'
 
 /** The question of a case that is listened for; a Service may answer it from another pod than the one before. */
 export const watchedOf = ({ questions }: Case): Asked => ({ ...questions[0]!, nth: 1000 })
@@ -56,7 +57,7 @@ export function encapsulationMismatch(
   const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(heard, s, d)))
   if (seen.length === 0) {
     if (heard.lost > 0)
-      return { text: `not seen on the underlay, where ${heard.lost} frames came too fast to be looked at`, isUnknown: true }
+      return { text: `not seen on the underlay, where ${plural(heard.lost, 'frame')} came too fast to be looked at`, isUnknown: true }
     const [near, far] = [hostOf(c.from), c.to && c.to.kind !== 'external' ? hostOf(c.to) : undefined]
     if (near === far) return { text: `both are on ${near}: no packet between them crosses the underlay`, isUnknown: false }
     return { text: 'not seen on the underlay', isUnknown: false }

@@ -1,10 +1,9 @@
 /** What answers say about `expect:` entries: one check each. */
 import { familyName } from '../../../topology/address.ts'
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { isWithin } from '../../../lab/services/semantics.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
@@ -16,6 +15,7 @@ import type { Answer, Question } from '../../probing/question.ts'
 import { expectedOutcomeOf } from '../services/expected-outcome.ts'
 import { idleBehind } from '../services/evaluate.ts'
 import { isLoopback, unknownActorAt } from '../services/actors.ts'
+import { plural } from '../../../plural.ts'
 
 /** Whether an entry held in one case, and what says so. */
 interface Outcome {
@@ -187,7 +187,7 @@ function check(lab: Lab, { id, entry, source, cases, problem }: Expected, eviden
   const over = (c: Case): string => (cases.length > 1 ? `${familyName(c.family)}: ` : '')
   if (bad) {
     const wrong = bad.outcomes.filter((o) => !o.held)
-    const often = wrong.length < bad.outcomes.length ? `${wrong.length} of ${bad.outcomes.length} times: ` : ''
+    const often = wrong.length < bad.outcomes.length ? `${wrong.length} of ${plural(bad.outcomes.length, 'time')}: ` : ''
     const detail = `${over(bad.c)}${often}${wrong[0]!.text}`
     return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, bad.c.questions[0]!) }
   }

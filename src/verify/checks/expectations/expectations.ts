@@ -3,10 +3,9 @@
  * a port of a node has no listener the test listens there itself. `deny` means that something in the lab denies it, and
  * what did is named: silence alone is none.
  */
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { frontendFor } from '../../../lab/services/semantics.ts'
 import { parseIp, type Family } from '../../../topology/address.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import { resolveTargets, TargetError } from '../../../trace/predict/targets.ts'
 import type { Case, Expectation, Expected } from './case.ts'
 import { evaluateExpectations } from './evaluate.ts'

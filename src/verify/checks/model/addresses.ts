@@ -1,7 +1,6 @@
 /** Addresses, networks and devices, as read back from the kernel of every pod and node. */
-import type { Host, Lab, Pod } from '../../../lab/lab.ts'
+import { type Host, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import { contains, overlaps, parseCidr, parseIp } from '../../../topology/address.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import type { TestPlan } from '../../check-source.ts'
 import type { Device, LinkAddress, NodeReading, Readings } from '../../evidence/readings.ts'
@@ -68,7 +67,7 @@ function unique(lab: Lab, readings: Readings): Check[] {
     }
   }
   const nothing = 'no pod could be read'
-  return [...own.checks('addresses', nothing), ...placed.checks('addresses', nothing)]
+  return [...own.checks('address', nothing), ...placed.checks('address', nothing)]
 }
 
 function disjoint({ hosts, segments, serviceCIDRs, podCIDRs }: Lab): Check[] {
@@ -89,7 +88,7 @@ function disjoint({ hosts, segments, serviceCIDRs, podCIDRs }: Lab): Check[] {
   const pods = podCIDRs.map((cidr) => ({ name: "the pods' network", cidr }))
   for (const [i, other] of [...pods, ...others].entries())
     for (const later of [...pods, ...others].slice(i + 1)) tally.add(clash(other, later))
-  return tally.checks('pairs of networks', 'there are no networks')
+  return tally.checks('pair of networks', 'there are no networks')
 }
 
 /** What a pod's namespace must hold: loopback and eth0, both up, and a way out. */

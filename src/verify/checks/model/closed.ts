@@ -1,7 +1,6 @@
 /** Closed ports refuse at once instead of staying silent, loopback is private, and containers of a pod share it. */
-import { addressOf, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
+import { addressOf, type Host, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { failing, isAllowed, noPairs, type Leg } from './paths.ts'
 import type { Asked, Evidence, TestPlan } from '../../check-source.ts'
@@ -89,9 +88,9 @@ export function evaluateClosed(plan: TestPlan, evidence: Evidence, readings: Rea
     spaces.add(isInItsPod ? undefined : { from: pod.key, detail: `container ${id} runs in another one`, source: pod.source })
   }
   return [
-    ...tallies.closed.checks('questions', noPairs(plan.lab, 'policies allow none')),
-    ...tallies.private.checks('questions', noPairs(plan.lab, 'policies allow none')),
-    ...tallies.shared.checks('listeners', 'there are no pods'),
-    ...spaces.checks('containers', 'no container is running'),
+    ...tallies.closed.checks('question', noPairs(plan.lab, 'policies allow none')),
+    ...tallies.private.checks('question', noPairs(plan.lab, 'policies allow none')),
+    ...tallies.shared.checks('listener', 'there are no pods'),
+    ...spaces.checks('container', 'no container is running'),
   ]
 }

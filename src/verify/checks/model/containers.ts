@@ -27,7 +27,7 @@ export function evaluateContainers(states: readonly ContainerState[]): Check[] {
   }
   const done = states.filter((s) => s.isDone).length
   return [
-    ...run.checks(done > 0 ? `containers, ${done} of them ended with code 0` : 'containers', 'no pod has containers'),
-    ...listen.checks('ports', 'no container that is well declares a TCP or UDP port'),
+    ...run.checks(done > 0 ? `container, ${done} of them ended with code 0` : 'container', 'no pod has containers'),
+    ...listen.checks('port', 'no running container declares a TCP or UDP port'),
   ]
 }

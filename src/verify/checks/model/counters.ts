@@ -2,8 +2,7 @@
  * What the kernel counted while the lab was asked: fragments, packets connection tracking calls invalid, martians. Of every
  * node that forwards, and of those outside; pods send what they like.
  */
-import { nodesOf, type Lab } from '../../../lab/lab.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
+import { type Lab, nodeName, nodesOf } from '../../../lab/lab.ts'
 import type { Check } from '../../check.ts'
 import type { TestPlan } from '../../check-source.ts'
 import { growth, type NodeReading, type Readings } from '../../evidence/readings.ts'
@@ -80,6 +79,6 @@ export function evaluateCounters({ lab }: TestPlan, readings: Readings, lateRefu
           : { from: nodeName(place), detail: `${grown} ${what} while it was tested`, source: place.source, reproduce },
       )
     }
-    return tally.checks('nodes', 'no node counts them')
+    return tally.checks('node', 'no node counts them')
   })
 }

@@ -101,5 +101,5 @@ export function evaluateEdge(plan: TestPlan, evidence: Evidence): Check[] {
     itself: 'there is no external',
     'no way in': 'there is no external without routes to pods',
   }
-  return Object.entries(tallies).flatMap(([crossing, tally]) => tally.checks('questions', nothing[crossing as Crossing]))
+  return Object.entries(tallies).flatMap(([crossing, tally]) => tally.checks('question', nothing[crossing as Crossing]))
 }

@@ -13,6 +13,7 @@ import { evaluateSizes, sizeQuestions } from './sizes.ts'
 import { evaluateWire, trainQuestions, wireQuestions } from './wire.ts'
 import type { Readings } from '../../evidence/readings.ts'
 import type { Evidence, CheckSource } from '../../check-source.ts'
+import { plural } from '../../../plural.ts'
 
 const NO_READINGS: Readings = { nodes: new Map(), containers: [] }
 
@@ -20,7 +21,7 @@ const NO_READINGS: Readings = { nodes: new Map(), containers: [] }
 const unheard = ({ heard }: Evidence): string[] =>
   heard !== undefined && heard.lost > 0
     ? [
-        `${heard.lost} frames on the underlay were lost to a capture that was too slow: pairs without a captured packet are not tested for headers`,
+        `${plural(heard.lost, 'frame')} on the underlay were lost to a capture that was too slow: pairs without a captured packet are not tested for headers`,
       ]
     : []
 

@@ -3,6 +3,7 @@ import { addressOf, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
 import type { Family } from '../../../topology/address.ts'
 import { isAllowed } from './paths.ts'
 import type { TestPlan } from '../../check-source.ts'
+import { plural } from '../../../plural.ts'
 
 export interface HostPair {
   readonly near: Host
@@ -65,7 +66,7 @@ function find(lab: Lab): HostPairs {
   return {
     pairs,
     untested: [
-      ...(count > MOST ? [`headers, sizes and loss: ${hosts.length * reach} of ${count} ordered pairs of hosts`] : []),
+      ...(count > MOST ? [`headers, sizes and loss: ${hosts.length * reach} of ${plural(count, 'ordered pair')} of hosts`] : []),
       ...(denied.size > 0
         ? [
             `headers, sizes and loss from ${[...denied].slice(0, 3).join(', ')}${denied.size > 3 ? ` and ${denied.size - 3} more` : ''}: policies let no echo through`,

@@ -5,10 +5,9 @@
  */
 import { attachOf } from '../../../attach/index.ts'
 import { carriage, hostSource } from '../../../backends/index.ts'
-import { addressOf, hostOf, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
+import { addressOf, type Host, hostOf, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import type { Family } from '../../../topology/address.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Cell, Check } from '../../check.ts'
 import type { Asked, Evidence, TestPlan } from '../../check-source.ts'
 import type { Answer, Listening } from '../../probing/question.ts'
@@ -145,9 +144,9 @@ export function evaluatePaths(plan: TestPlan, evidence: Evidence): Check[] {
   }
   const nothing = noPairs(plan.lab, 'policies allow none of these pairs')
   return [
-    ...Object.values(tallies).flatMap((t) => t.checks('questions', nothing)),
-    ...natless.checks('answers', 'nothing answered'),
-    ...hops.checks('echo replies', 'no echo came back'),
+    ...Object.values(tallies).flatMap((t) => t.checks('question', nothing)),
+    ...natless.checks('answer', 'nothing answered'),
+    ...hops.checks('echo reply', 'no echo came back'),
   ]
 }
 

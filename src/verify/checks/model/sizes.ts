@@ -94,10 +94,10 @@ export function evaluateSizes(plan: TestPlan, evidence: Evidence, readings: Read
     fails.add(isRight ? undefined : failing(leg(over), `${over.size} bytes: ${answerText(said)}; the MTU is ${mtu}`))
   }
   const nothing = noPairs(lab, 'policies let no echo through')
-  const what = lab.hosts.some((h) => tunnelsOf(lab, h).size > 0) ? 'devices, tunnels among them' : 'devices'
+  const what = lab.hosts.some((h) => tunnelsOf(lab, h).size > 0) ? 'device, tunnels among them' : 'device'
   return [
     ...devs.checks(what, 'no namespace could be read'),
-    ...passes.checks('pairs of hosts', nothing),
-    ...fails.checks('pairs of hosts', nothing),
+    ...passes.checks('pair of hosts', nothing),
+    ...fails.checks('pair of hosts', nothing),
   ]
 }

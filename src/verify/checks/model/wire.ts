@@ -64,7 +64,7 @@ function evaluateTrains(plan: TestPlan, evidence: Evidence): Check[] {
       isWhole ? undefined : failing({ from: pair.from, to: pair.to, asked }, answer?.outcome === 'ok' ? answer.text! : answerText(answer)),
     )
   }
-  return loss.checks('trains', noPairs(plan.lab, 'policies let no echo through'))
+  return loss.checks('train', noPairs(plan.lab, 'policies let no echo through'))
 }
 
 function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Check[] {
@@ -99,6 +99,8 @@ function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Chec
   )
 }
 
+const WATCHED = ['host watched all the time', 'hosts watched all the time'] as const
+
 /** Everything that was caught by {@link forbidden}. */
 function evaluateCaught(plan: TestPlan, caught: Heard): Check[] {
   const { lab } = plan
@@ -125,11 +127,8 @@ function evaluateCaught(plan: TestPlan, caught: Heard): Check[] {
     if (lab.services.length > 0) virtual.add(undefined)
   }
   return [
-    ...bare.checks(
-      'hosts watched all the time',
-      lab.hosts.length < 2 ? 'there is one host' : `${lab.backend.type} does not tunnel between all hosts here`,
-    ),
-    ...virtual.checks('hosts watched all the time', 'this lab has no Services'),
+    ...bare.checks(WATCHED, lab.hosts.length < 2 ? 'there is one host' : `${lab.backend.type} does not tunnel between all hosts here`),
+    ...virtual.checks(WATCHED, 'this lab has no Services'),
   ]
 }
 

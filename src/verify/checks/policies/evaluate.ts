@@ -1,8 +1,7 @@
 /** What answers say about policies: squares → checks. A policy that holds is one check, a pair that does not is one each. */
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { policiesOf, type Policy } from '../../../lab/policy/policies.ts'
 import { familyName, type Family } from '../../../topology/address.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Cell, Check } from '../../check.ts'
 import type { Square, Squares } from './square.ts'
 import { denial, sourceOf, why } from './titles.ts'
@@ -10,6 +9,7 @@ import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { traceArguments } from '../../evidence/tally.ts'
 import type { Proof } from '../../evidence/proof.ts'
+import { plural } from '../../../plural.ts'
 
 /** What a square came to: `undefined` is what was expected of it. */
 interface Failure {
@@ -206,8 +206,8 @@ export function evaluatePolicies({ lab }: TestPlan, { squares, left }: Squares, 
     cells,
     untested: [
       ...untested,
-      ...(left > 0 ? [`${left} pairs that policies do not tell apart from others that were asked`] : []),
-      ...(unanswered > 0 ? [`${unanswered} questions about policies that could not be asked`] : []),
+      ...(left > 0 ? [`${plural(left, 'pair')} that policies do not tell apart from others that were asked`] : []),
+      ...(unanswered > 0 ? [`${plural(unanswered, 'question')} about policies that could not be asked`] : []),
     ],
   }
 }

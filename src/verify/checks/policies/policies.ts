@@ -3,12 +3,11 @@
  * port that policies speak of and on one that none does. A pair that is denied must be silent, because policies
  * dropped it; a pair that is allowed must be answered, by whom it asked.
  */
-import { addressOf, type Lab } from '../../../lab/lab.ts'
+import { addressOf, type Lab, nodeName } from '../../../lab/lab.ts'
 import { policiesOf } from '../../../lab/policy/policies.ts'
 import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Family } from '../../../topology/address.ts'
 import type { Square, Squares } from './square.ts'
 import { evaluatePolicies } from './evaluate.ts'

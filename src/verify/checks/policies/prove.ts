@@ -2,11 +2,10 @@
  * What `netlab test --prove` asks: each policy is lifted in turn, and the pairs whose computed verdict changes by that
  * must be measured to change. A test that did not notice a missing policy would prove nothing.
  */
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { policiesOf, type Policy } from '../../../lab/policy/policies.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { verdict } from '../../../lab/policy/verdict.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { heard, isFrom, reproduce } from './evaluate.ts'
 import { squaresOf } from './policies.ts'

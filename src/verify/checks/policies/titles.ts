@@ -1,8 +1,8 @@
 /** What policies say to a pair, in the words of `netlab policy explain`, on one line. */
+import { nodeName } from '../../../lab/lab.ts'
 import { ruleText, type Direction, type Policy } from '../../../lab/policy/policies.ts'
 import type { Actor, Verdict } from '../../../lab/policy/verdict.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 
 /** `lab.yaml:12`. */
 export const placeOf = (policy: Policy, source = policy.source): string => (source ? `${policy.file}:${source.line}` : policy.file)

@@ -1,7 +1,6 @@
 /** What answers say about Services: probes → checks. */
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, nodeName } from '../../../lab/lab.ts'
 import type { ServiceFrontend } from '../../../lab/services/semantics.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
 import { heard, reproduce, unproven } from '../policies/evaluate.ts'
@@ -11,6 +10,7 @@ import type { Answer, Question } from '../../probing/question.ts'
 import { actorAt, withoutPort } from './actors.ts'
 import type { Allowed } from './expected-outcome.ts'
 import type { ServiceExpectation, ServiceProbe, ServiceQuestions } from './expectation.ts'
+import { plural } from '../../../plural.ts'
 
 interface Failure {
   readonly id: keyof typeof TITLES
@@ -137,7 +137,7 @@ function failed(probe: ServiceProbe, failures: readonly Failure[], tested: numbe
     from,
     to,
     port: `${port}/${kind}`,
-    detail: `${times < tested && failure.id !== 'service-affinity' ? `${times} of ${tested} times: ` : ''}${failure.text}`,
+    detail: `${times < tested && failure.id !== 'service-affinity' ? `${times} of ${plural(tested, 'time')}: ` : ''}${failure.text}`,
     source: probe.frontend.service.source,
     tested,
     ...reproduce(from, to, { kind, port, family }),

@@ -2,10 +2,9 @@
 import { hostSource } from '../../../backends/index.ts'
 import { serviceVerdict, type ServiceVerdict, type Way } from '../../../lab/services/service-verdict.ts'
 import type { ServiceFrontend } from '../../../lab/services/semantics.ts'
-import type { Lab } from '../../../lab/lab.ts'
+import { type Lab, nodeName } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
 import type { Family } from '../../../topology/address.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 
 /** An endpoint that may answer. */
 export interface Allowed extends Pick<Way, 'endpoint'> {

@@ -3,12 +3,11 @@
  * endpoints, seen as itself where the API says so; refused where there is no endpoint; left waiting where the Service is
  * Local and none is here, or where policies deny every endpoint.
  */
-import { addressOf, type External, type Host, type Lab, type Pod } from '../../../lab/lab.ts'
+import { addressOf, type External, type Host, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
 import { clusterFrontend, externalAddresses, translated, type ServiceFrontend } from '../../../lab/services/semantics.ts'
 import type { ServicePort } from '../../../lab/services/service.ts'
 import type { Family } from '../../../topology/address.ts'
-import { nodeName } from '../../../trace/predict/places.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
 import type { Listening } from '../../probing/question.ts'
 import { declaring } from '../../evidence/idle.ts'
@@ -16,6 +15,7 @@ import { actorAt } from './actors.ts'
 import { expectedOutcomeOf, type ExpectedOutcome } from './expected-outcome.ts'
 import type { ServiceExpectation, ServiceProbe, ServiceQuestions } from './expectation.ts'
 import { evaluateServices } from './evaluate.ts'
+import { plural } from '../../../plural.ts'
 
 type Port = Pick<ServiceFrontend, 'service' | 'port'>
 
@@ -203,7 +203,7 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
     untested.push('that every endpoint of a Service is met: there are too many Services to ask each that often')
   }
   if (expectations.length > 0 && lab.pods.length > SMALL)
-    untested.push(`Services from ${lab.pods.length - askers(lab).length} pods: one pod of each host asks, and one endpoint`)
+    untested.push(`Services from ${plural(lab.pods.length - askers(lab).length, 'pod')}: one pod of each host asks, and one endpoint`)
   if (expectations.some((p) => p.frontend.kind === 'node') && lab.hosts.length > MAX_HOSTS)
     untested.push(`node ports on every host: each Service is asked on ${MAX_HOSTS} of ${lab.hosts.length}`)
   untested.push(...unrouted(lab))
