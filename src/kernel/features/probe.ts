@@ -2,6 +2,7 @@
  * What this kernel can do, found by doing it: in a namespace without a name, which is gone when the probe
  * ends. Lists of loaded modules say nothing (features may be built in, modules may load on demand).
  */
+// Not execa: `up` probes, and importing execa takes longer than the probe.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -95,23 +96,3 @@ const programsIn = (line: string): string[] =>
     .split(/[|;&]+/)
     .map((command) => command.trim().split(' ')[0]!)
     .filter((word) => word in TOOL_PACKAGES)
-
-/** How each program wants to be asked for its version, where it is not `--version`. */
-const ASK_VERSION: Readonly<Record<string, string>> = { ip: '-V', bridge: '-V', ping: '-V' }
-
-/** The version a program tells, with the kernel interface it drives if it says: `1.8.9 (nf_tables)`. */
-export function toolVersion(name: string, path: string): string | undefined {
-  const { stdout, stderr } = spawnSync(path, [ASK_VERSION[name] ?? '--version'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
-  })
-  return versionIn(`${stdout ?? ''}\n${stderr ?? ''}`)
-}
-
-/** Finds the version in what a program prints about itself. */
-export function versionIn(text: string): string | undefined {
-  const number = /\bv?(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? /\b(?:iputils[ -]s?|version )(\d+)/.exec(text)?.[1]
-  const variant = /\((nf_tables|legacy)\)/.exec(text)?.[0]
-  return number === undefined || variant === undefined ? number : `${number} ${variant}`
-}

@@ -2,6 +2,7 @@
 import { Chalk, type ChalkInstance } from 'chalk'
 import type { Diagnostic, Severity } from '../../topology/diagnostics.ts'
 import { plural } from '../../plural.ts'
+import { width } from './width.ts'
 
 /** The first mistakes explain the rest more often than not. */
 const MAX_SHOWN = 20
@@ -116,14 +117,3 @@ export function visible(text: string): string {
 const ACTING =
   // oxlint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
-
-/** Columns a terminal needs: two for East Asian wide characters and emoji, none for what combines with the one before. */
-function width(text: string): number {
-  let columns = 0
-  for (const character of text) columns += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1
-  return columns
-}
-
-const COMBINING = /^(?:\p{Mn}|\p{Me}|\u200d)$/u // variation selectors are Mn
-const WIDE =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]$/u

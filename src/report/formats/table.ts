@@ -1,11 +1,6 @@
 /** Aligned columns without borders, as `kubectl` and `docker` print them. */
 
-/** What colours a text and takes no column. */
-// oxlint-disable-next-line no-control-regex
-const ANSI = /\u001b\[[0-9;]*m/g
-
-/** Columns a text takes on a terminal, colours not counted. */
-export const width = (text: string): number => Array.from(text.replace(ANSI, '')).length
+import { width } from './width.ts'
 
 /**
  * @param head column titles

@@ -1,7 +1,7 @@
 /** A lab as a tree: router, switches, hosts, pods. */
 import type { ChalkInstance } from 'chalk'
 import { addresses, outside, ports, type HostPicture, type Picture, type SegmentPicture } from './graph.ts'
-import { width } from '../formats/table.ts'
+import { width } from '../formats/width.ts'
 import { paint } from '../formats/terminal.ts'
 import { count } from '../../topology/schema/format.ts'
 

@@ -7,7 +7,7 @@ import type { ChalkInstance } from 'chalk'
 import type { Line } from '../../lab/policy/reachability.ts'
 import { familyName, type Family } from '../../topology/address.ts'
 import type { Cell } from '../../verify/check.ts'
-import { width } from '../formats/table.ts'
+import { width } from '../formats/width.ts'
 
 /**
  * `reached`, `denied`: as promised. `leaked`: reached, and should not have been. `lost`: not reached, and should have been.

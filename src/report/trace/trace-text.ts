@@ -4,7 +4,7 @@ import type { Layer } from '../../packet/headers.ts'
 import type { Decision, Hop, TraceResult } from '../../trace/result.ts'
 import { withoutFolders } from '../formats/folders.ts'
 import { headers } from './trace-headers.ts'
-import { width } from '../formats/table.ts'
+import { width } from '../formats/width.ts'
 import { visible } from '../formats/diagnostics.ts'
 import { plural } from '../../plural.ts'
 

@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join, sep } from 'node:path'
 import type { Diagnostic } from '../diagnostics.ts'
 import type { LoadedTopology } from '../loaded.ts'
 import { suggest } from '../suggest.ts'
+import picomatch from 'picomatch'
 
 /** What `kubectl` takes for a manifest in a directory. */
 const MANIFEST = /\.(ya?ml|json)$/
@@ -84,16 +85,6 @@ export function glob(pattern: string): string[] {
 /** Links are not followed: they may lead in circles. */
 const isDirectory = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
-function matcher(part: string): (name: string) => boolean {
-  const text = part
-    .replaceAll(/[.+^${}()|\\]/g, String.raw`\$&`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-    .replaceAll('[!', '[^')
-  try {
-    const pattern = new RegExp(`^${text}$`, 's')
-    return (name) => pattern.test(name)
-  } catch {
-    return (name) => name === part
-  }
-}
+/** A name's pattern; braces and parentheses are characters like any other: a directory may well be called `labs (old)`. */
+const matcher = (part: string): ((name: string) => boolean) =>
+  picomatch(part.replaceAll(/[(){}|+@$]/g, String.raw`\$&`), { dot: true, nonegate: true, posix: true })

@@ -7,7 +7,8 @@ import { attachModules } from '../../../src/attach/index.ts'
 import { backends } from '../../../src/backends/index.ts'
 import { needsOf } from '../../../src/cli/commands/tools/doctor-run.ts'
 import { FEATURES } from '../../../src/kernel/features/feature.ts'
-import { probe, toolVersion, versionIn } from '../../../src/kernel/features/probe.ts'
+import { probe } from '../../../src/kernel/features/probe.ts'
+import { toolVersion, versionIn } from '../../../src/cli/commands/tools/tool-version.ts'
 
 const PATH = process.env['PATH']
 let bin: string
@@ -100,10 +101,10 @@ test.each([
   ['no idea', undefined],
 ])('the version in %j is %s', (text, version) => expect(versionIn(text)).toBe(version))
 
-test('a program that cannot be asked has no version', () => {
+test('a program that cannot be asked has no version', async () => {
   install('sulky', 'exit 1')
-  expect(toolVersion('sulky', join(bin, 'sulky'))).toBe(undefined)
-  expect(toolVersion('gone', join(bin, 'gone'))).toBe(undefined)
+  expect(await toolVersion('sulky', join(bin, 'sulky'))).toBe(undefined)
+  expect(await toolVersion('gone', join(bin, 'gone'))).toBe(undefined)
 })
 
 describe('needs are asked of the compiler', () => {

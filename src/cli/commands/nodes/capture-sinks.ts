@@ -1,5 +1,6 @@
 /** Where captured packets go: to the terminal as lines, to a file or a pipe as pcapng, or to Wireshark. */
 import { tunnelPorts } from '../../../backends/index.ts'
+// Not execa: Wireshark outlives netlab.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { whereOf, type Frame } from '../../../capture/tap.ts'

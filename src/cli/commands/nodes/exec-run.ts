@@ -1,4 +1,5 @@
 /** `netlab exec` and `netlab shell`: a process in a node's namespace. */
+// Not execa: the streams are the user's own, so it would add nothing but the time that importing it takes.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { enterArgv } from '../../../netns/namespace-pool.ts'

@@ -3,10 +3,11 @@
  * A shell of a few kilobytes reads from a pipe which labs there are; when the pipe ends without a farewell, its
  * writer is dead.
  */
+// Not execa: the guard outlives netlab.
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 
-// Signals for the whole group (Ctrl-C) must not take the watchman along. Names of labs hold no spaces.
+// Signals for the whole group (Ctrl-C) must not end the guard. Names of labs hold no spaces.
 const SCRIPT = `
 trap '' INT TERM HUP PIPE
 labs=' '

@@ -7,7 +7,7 @@ import type { BackendModule } from '../../../backends/backend.ts'
 import { backends } from '../../../backends/index.ts'
 import { compile } from '../../../compile/compile.ts'
 import { featureOf, FEATURES } from '../../../kernel/features/feature.ts'
-import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES, toolVersion } from '../../../kernel/features/probe.ts'
+import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../../../kernel/features/probe.ts'
 import { resolve } from '../../../lab/resolve.ts'
 import {
   doctorText,
@@ -28,6 +28,7 @@ import { loadTopology } from '../../../topology/load.ts'
 import { modules } from '../../topology-file.ts'
 import { Exit } from '../../failure.ts'
 import { completePath } from '../../machine.ts'
+import { toolVersion } from './tool-version.ts'
 
 /** Programs netlab itself never calls, and what people want them for. */
 const HANDY: Readonly<Record<string, string>> = {
@@ -59,22 +60,23 @@ export function needsOf(network: Readonly<Record<string, string>>): Pick<ModuleN
   return { features, tools: [...new Set([...BASE_TOOLS, ...features.flatMap((f) => featureOf(f).tools ?? [])])] }
 }
 
-function findTools(): Tool[] {
+function findTools(): Promise<Tool[]> {
   const uses = new Map<string, string>(BASE_TOOLS.map((t) => [t, 'every lab']))
   for (const { name, tools = [] } of FEATURES) for (const t of tools) if (!uses.has(t)) uses.set(t, name)
   const required = new Set(uses.keys())
   for (const [t, use] of Object.entries(HANDY)) if (!uses.has(t)) uses.set(t, use)
-  return [...uses].map(([name, use]) => {
+  const find = async (name: string, use: string): Promise<Tool> => {
     const path = findTool(name) ?? null
     return {
       name,
       path,
-      version: (path !== null && toolVersion(name, path)) || null,
+      version: (path === null ? undefined : await toolVersion(name, path)) ?? null,
       package: PACKAGES[name] ?? name,
       required: required.has(name),
       for: use,
     }
-  })
+  }
+  return Promise.all([...uses].map(([name, use]) => find(name, use)))
 }
 
 function findFeatures(root: boolean): FeatureFinding[] {
@@ -155,7 +157,7 @@ function undemanding(modules: Readonly<Record<string, BackendModule | AttachModu
 }
 
 /** Looks at everything. */
-function examine(): Findings {
+async function examine(): Promise<Findings> {
   const root = process.geteuid?.() === 0
   const before = new Set(loadedModules())
   const found = { tools: findTools(), features: findFeatures(root) }
@@ -181,7 +183,7 @@ function examine(): Findings {
 
 export async function doctor(options: { readonly json?: true }): Promise<void> {
   completePath()
-  const found = examine()
+  const found = await examine()
   process.exitCode = found.defaultLab.works === false || !found.system.nodeWorks ? Exit.Machine : Exit.Done
   return options.json ? writeJson(found) : writeOut([doctorText(found, chalkFor(process.stdout))])
 }
