@@ -6,9 +6,6 @@ import { labNames, readApplied, readJournal, type Applied } from '../state/store
 import { suggest } from '../topology/suggest.ts'
 import { Exit, failure } from './failure.ts'
 
-/** What people call a node: pods by key, everything else by name. */
-export const nodeName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
-
 /** `pod shop/cart`, `host node-1`; the router is `router` alone. */
 export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${nodeName(node)}`)
 

@@ -13,7 +13,7 @@ import { mac, netnsName } from './names.ts'
 import { Pool, usable, type Networks, type SegmentPlan } from './addressing/networks.ts'
 import { Numbers } from './addressing/numbers.ts'
 import type { Problems } from './problems.ts'
-import { count } from '../topology/schema/format.ts'
+import { plural } from '../plural.ts'
 
 /** Hosts in file order. Pinned values first, then what a running lab leased, then the lowest free ones. */
 export function resolveHosts(loaded: LoadedTopology, lab: string, networks: Networks, leases: Leases, problems: Problems): Host[] {
@@ -127,7 +127,7 @@ function assignAddresses(drafts: readonly Draft[], networks: Networks, leases: L
             ['underlay', 'segments', segment.name],
             'network-too-small',
             `segment ${segment.name}: ${formatCidr(cidr)} has no address left for ${d.name}`,
-            `${count(here.length, 'host')} to plug in: widen the network.`,
+            `${plural(here.length, 'host')} to plug in: widen the network.`,
           )
         }
       }

@@ -12,7 +12,7 @@ import { Pool, usable, type Networks } from './addressing/networks.ts'
 import { Numbers } from './addressing/numbers.ts'
 import type { Problems } from './problems.ts'
 import { selects, selectorText } from './policy/selectors.ts'
-import { count } from '../topology/schema/format.ts'
+import { plural } from '../plural.ts'
 
 interface Placed extends Entry<PodSpec> {
   readonly host: Host
@@ -223,7 +223,7 @@ function assign(
       problems.error(
         p.path,
         'network-too-small',
-        `the block ${formatIp(block.family, block.base)}/${block.prefix} of ${host.name} has ${count(Number(last - first), 'pod address')}, but ${count(pods.length, 'pod')} to hold`,
+        `the block ${formatIp(block.family, block.base)}/${block.prefix} of ${host.name} has ${plural(Number(last - first), 'pod address')}, but ${plural(pods.length, 'pod')} to hold`,
         'Spread the pods over more hosts, or make blocks larger with network.hostPrefix.',
       )
       return

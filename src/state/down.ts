@@ -7,7 +7,7 @@ import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { endProcesses, pidsInNamespaces, stopProcesses } from '../process/stop.ts'
 import { forget, forgetApplied, processDir, readJournal, removeRemains, StateError } from './store.ts'
-import { count } from '../topology/schema/format.ts'
+import { plural } from '../plural.ts'
 
 export interface Removed {
   readonly namespaces: number
@@ -52,7 +52,7 @@ export async function removeLab(lab: string, pool: NamespacePool): Promise<Remov
   const left = namespaces().filter((ns) => doomed.includes(ns))
   if (left.length > 0)
     throw new StateError(
-      `cannot delete ${count(left.length, 'namespace')} of lab ${lab}, such as ${left[0]}: ${refused ?? 'they are back'}`,
+      `cannot delete ${plural(left.length, 'namespace')} of lab ${lab}, such as ${left[0]}: ${refused ?? 'they are back'}`,
       `Try netlab down ${lab} again.`,
     )
   forget(lab)

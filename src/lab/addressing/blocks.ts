@@ -5,7 +5,7 @@ import type { Block } from '../lab.ts'
 import type { Leases } from './lease.ts'
 import type { Networks } from './networks.ts'
 import type { Problems } from '../problems.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 function block(cidr: Cidr): Block {
   return {
@@ -56,7 +56,7 @@ export function assignBlocks(drafts: readonly Draft[], networks: Networks, lease
         problems.error(
           ['network', 'podCIDR'],
           'network-too-small',
-          `podCIDR ${formatCidr(network)} has ${count(Number(blocks), 'block')} of /${networks.hostPrefix[network.family]} for ${count(drafts.length, 'host')}`,
+          `podCIDR ${formatCidr(network)} has ${plural(Number(blocks), 'block')} of /${networks.hostPrefix[network.family]} for ${plural(drafts.length, 'host')}`,
           'Widen podCIDR, or make blocks smaller with hostPrefix.',
         )
         break

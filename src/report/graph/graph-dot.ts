@@ -1,6 +1,6 @@
 /** A lab as a Graphviz graph: a cluster per segment, in it a cluster per host. `netlab graph --format dot LAB | dot -Tsvg` draws it. */
 import { addresses, outside, ports, type HostPicture, type Picture } from './graph.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 /** A quoted string: the only escapes of a DOT string are `\"` and, in labels, those that begin with a backslash. */
 export const dotString = (...lines: readonly string[]): string =>
@@ -53,7 +53,7 @@ export function graphDot(picture: Picture): string {
       edge(h.netns, p.netns)
     }
     if (hidden > 0) {
-      node(3, `${h.netns} more`, 'more', pods.length > 0 ? `… and ${count(hidden, 'more pod')}` : count(hidden, 'pod'))
+      node(3, `${h.netns} more`, 'more', pods.length > 0 ? `… and ${plural(hidden, 'more pod')}` : plural(hidden, 'pod'))
       edge(h.netns, `${h.netns} more`)
     }
     add(2, '}')
@@ -68,7 +68,7 @@ export function graphDot(picture: Picture): string {
       edge(segment.netns, h.host.netns)
     }
     if (hidden.hosts > 0) {
-      node(2, `${segment.netns} more`, 'more', `… and ${count(hidden.hosts, 'more host')}`, `with ${count(hidden.pods, 'pod')}`)
+      node(2, `${segment.netns} more`, 'more', `… and ${plural(hidden.hosts, 'more host')}`, `with ${plural(hidden.pods, 'pod')}`)
       edge(segment.netns, `${segment.netns} more`)
     }
     add(1, '}')

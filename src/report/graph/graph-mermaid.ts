@@ -5,7 +5,7 @@
  * Ids are made up (a name such as `end` is a keyword there); names appear in quoted labels only.
  */
 import { addresses, outside, ports, type HostPicture, type Picture } from './graph.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 /** Characters that end a label, begin an entity or are read as HTML or Markdown. */
 const SPECIAL = /["#&<>`\\[\]{}|*_]/g
@@ -43,7 +43,7 @@ export function graphMermaid(picture: Picture): string {
       edges.push(`${id}net --- ${id}p${i}`)
     })
     if (hidden > 0) {
-      add(3, `${id}more[${mermaidLabel(pods.length > 0 ? `… and ${count(hidden, 'more pod')}` : count(hidden, 'pod'))}]:::more`)
+      add(3, `${id}more[${mermaidLabel(pods.length > 0 ? `… and ${plural(hidden, 'more pod')}` : plural(hidden, 'pod'))}]:::more`)
       edges.push(`${id}net --- ${id}more`)
     }
     add(2, 'end')
@@ -58,7 +58,7 @@ export function graphMermaid(picture: Picture): string {
       edges.push(`s${s}switch --- s${s}h${i}net`)
     })
     if (hidden.hosts > 0) {
-      add(2, `s${s}more[${mermaidLabel(`… and ${count(hidden.hosts, 'more host')}`, `with ${count(hidden.pods, 'pod')}`)}]:::more`)
+      add(2, `s${s}more[${mermaidLabel(`… and ${plural(hidden.hosts, 'more host')}`, `with ${plural(hidden.pods, 'pod')}`)}]:::more`)
       edges.push(`s${s}switch --- s${s}more`)
     }
     add(1, 'end')

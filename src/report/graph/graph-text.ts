@@ -3,7 +3,7 @@ import type { ChalkInstance } from 'chalk'
 import { addresses, outside, ports, type HostPicture, type Picture, type SegmentPicture } from './graph.ts'
 import { width } from '../formats/width.ts'
 import { paint } from '../formats/terminal.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 /** A line of the tree, in columns that line up with those of its siblings. */
 interface Branch {
@@ -41,14 +41,14 @@ export function graphText(picture: Picture, chalk: ChalkInstance): string {
     ],
     below: [
       ...pods.map((p) => ({ cells: [color.pod(p.key), addresses(p), chalk.dim(ports(p))] })),
-      ...(hidden > 0 ? [remark(`… and ${count(hidden, 'more pod')}`)] : []),
+      ...(hidden > 0 ? [remark(`… and ${plural(hidden, 'more pod')}`)] : []),
     ],
   })
   const segmentBranch = ({ segment, hosts, hidden }: SegmentPicture): Branch => ({
     cells: [color.switch(segment.name), segment.cidrs.join(', ')],
     below: [
       ...hosts.map(hostBranch),
-      ...(hidden.hosts > 0 ? [remark(`… and ${count(hidden.hosts, 'more host')} with ${count(hidden.pods, 'pod')}`)] : []),
+      ...(hidden.hosts > 0 ? [remark(`… and ${plural(hidden.hosts, 'more host')} with ${plural(hidden.pods, 'pod')}`)] : []),
     ],
   })
 

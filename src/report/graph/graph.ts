@@ -7,7 +7,7 @@ import { carriage, carriages, podMTU } from '../../backends/index.ts'
 import { linkType } from '../../kernel/links/index.ts'
 import type { KernelObject, Link } from '../../kernel/objects.ts'
 import { UPLINK, type External, type Host, type Lab, type Pod, type Segment } from '../../lab/lab.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 export interface HostPicture {
   readonly host: Host
@@ -120,8 +120,8 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
   const mtus = [...new Set(lab.hosts.map((h) => podMTU(lab, h)))]
   const facts = [
     `${lab.backend.type} over ${lab.attach.type}`,
-    count(lab.hosts.length, 'host'),
-    count(lab.pods.length, 'pod'),
+    plural(lab.hosts.length, 'host'),
+    plural(lab.pods.length, 'pod'),
     ...(mtus.length === 1 ? [`pod MTU ${mtus[0]}`] : []),
   ]
   return { lab, facts: facts.join(', '), segments, mixedMTU: mtus.length > 1 }

@@ -4,7 +4,6 @@ import { podMTU } from '../../backends/index.ts'
 import type { Lab, Pod } from '../../lab/lab.ts'
 import { table } from '../formats/table.ts'
 import { paint } from '../formats/terminal.ts'
-import { count } from '../../topology/schema/format.ts'
 import { plural } from '../../plural.ts'
 
 /** Above this many pods a list of them is too long to help. */
@@ -23,7 +22,7 @@ function pair(lab: Lab): [Pod, Pod] | undefined {
 export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', ms: number, isOnly: boolean, chalk: ChalkInstance): string {
   const color = paint(chalk)
   const verb = { created: 'is up', changed: 'was changed', unchanged: 'is up already, nothing to change' }[outcome]
-  const head = `${chalk.bold(`Lab ${lab.name}`)} ${verb}: ${count(lab.hosts.length, 'host')}, ${count(lab.pods.length, 'pod')}, ${lab.backend.type} over ${lab.attach.type}, read back from the kernel ${chalk.dim(`(${(ms / 1000).toFixed(1)} s)`)}\n`
+  const head = `${chalk.bold(`Lab ${lab.name}`)} ${verb}: ${plural(lab.hosts.length, 'host')}, ${plural(lab.pods.length, 'pod')}, ${lab.backend.type} over ${lab.attach.type}, read back from the kernel ${chalk.dim(`(${(ms / 1000).toFixed(1)} s)`)}\n`
   const counts = new Map<string, number>()
   for (const p of lab.pods) counts.set(p.host, (counts.get(p.host) ?? 0) + 1)
   const hosts = lab.hosts.map((h) => [

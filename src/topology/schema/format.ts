@@ -48,6 +48,3 @@ export function orList(items: readonly string[]): string {
   const unique = [...new Set(items)]
   return unique.length < 2 ? (unique[0] ?? '') : `${unique.slice(0, -1).join(', ')} or ${unique.at(-1)}`
 }
-
-/** `1 error`, `2 errors`, `2 addresses`. */
-export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : noun.endsWith('s') ? 'es' : 's'}`

@@ -13,7 +13,7 @@ import type { Heard } from '../evidence/underlay.ts'
 import { dropsOf } from '../checks/policies/deny-counters.ts'
 import { DenyWatch } from '../checks/policies/deny-proof.ts'
 import type { Proof, Proofs } from '../evidence/proof.ts'
-import { count } from '../../topology/schema/format.ts'
+import { plural } from '../../plural.ts'
 
 /** How patiently, and whom to tell. */
 export interface AskingOptions {
@@ -191,14 +191,14 @@ export class Asking {
 
   async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
     const { onProgress, patience = 1, signal } = this.#options
-    onProgress?.(`${phase}: ${count(list.length, 'question')}`)
+    onProgress?.(`${phase}: ${plural(list.length, 'question')}`)
     const puts = list.map((question): Put => {
       const isSilent = question.expected.includes('timeout') && !this.#mayBeLate(question)
       const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
       const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
       return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
     })
-    const onAnswer = (answers: number): void => onProgress?.(`${phase}: ${count(list.length, 'question')}`, answers / list.length)
+    const onAnswer = (answers: number): void => onProgress?.(`${phase}: ${plural(list.length, 'question')}`, answers / list.length)
     const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onAnswer, read: this.#read })
     list.forEach((question, i) => this.evidence.hear(question, answers[i]!))
   }

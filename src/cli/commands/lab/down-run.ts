@@ -10,7 +10,7 @@ import { Exit, failure, Failure } from '../../failure.ts'
 import { labOf } from '../../labs.ts'
 import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
-import { count } from '../../../topology/schema/format.ts'
+import { plural } from '../../../plural.ts'
 
 interface DownOptions {
   readonly all?: true
@@ -28,7 +28,7 @@ function line(name: string, removed: Removed | undefined, known: readonly string
   const strays = removed.strays
     .map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`)
     .join('')
-  return `${strays}removed lab ${name} (${count(removed.namespaces, 'namespace')})\n`
+  return `${strays}removed lab ${name} (${plural(removed.namespaces, 'namespace')})\n`
 }
 
 export async function down(words: readonly string[], options: DownOptions): Promise<void> {

@@ -15,8 +15,8 @@ import { Exit, Failure, failure } from '../../failure.ts'
 import { forgetFlows } from './conntrack.ts'
 import { neighbourTableWarning, requireFeatures, requireOutside, requireNamespaces } from '../../machine.ts'
 import { warn } from '../../warn.ts'
-import { count } from '../../../topology/schema/format.ts'
 import { interruption } from '../../signals.ts'
+import { plural } from '../../../plural.ts'
 
 interface UpCommandOptions {
   readonly force?: true
@@ -58,7 +58,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
             const number = (action: string): number => changes.filter((c) => c.action === action).length
             const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
             process.stderr.write(
-              `changing lab ${name}${other}: ${count(number('create'), 'object')} to create, ${number('replace')} to change, ${number('delete')} to remove\n`,
+              `changing lab ${name}${other}: ${plural(number('create'), 'object')} to create, ${number('replace')} to change, ${number('delete')} to remove\n`,
             )
           },
         })

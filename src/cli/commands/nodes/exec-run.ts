@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { enterArgv } from '../../../netns/namespace-pool.ts'
 import { findTool } from '../../../kernel/features/probe.ts'
-import { type Lab, type Node, nodeName, word } from '../../../lab/lab.ts'
+import { type Lab, type Node, nodeName } from '../../../lab/lab.ts'
 import { namedNamespace } from '../../../process/proc.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { Exit, failure } from '../../failure.ts'
@@ -65,7 +65,7 @@ function requireNamespace(node: Node, lab: Lab): void {
   throw failure(
     Exit.Broken,
     'namespace-gone',
-    `the namespace of ${word(node)}, ${node.netns}, does not exist any more`,
+    `the namespace of ${nodeName(node)}, ${node.netns}, does not exist any more`,
     `netlab up ${visible(lab.file)} makes it again.`,
   )
 }
@@ -89,7 +89,7 @@ export async function shell(word: string, options: NodeOptions): Promise<void> {
   const node = theNode(lab, word)
   requireRoot('shell')
   requireNamespace(node, lab)
-  const prompt = `${lab.name}.${word(node)}# `
+  const prompt = `${lab.name}.${nodeName(node)}# `
   const bash = findTool('bash')
   const argv = bash ? [bash, '--norc', '-i'] : ['/bin/sh', '-i']
   if (process.stdin.isTTY)

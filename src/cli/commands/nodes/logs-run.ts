@@ -4,7 +4,6 @@ import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab, theNode, titleOf } from '../../labs.ts'
 import { plural } from '../../../plural.ts'
-import { nodeName } from '../../../lab/lab.ts'
 
 interface LogsOptions {
   readonly container?: string
@@ -14,7 +13,7 @@ interface LogsOptions {
 
 export async function logs(word: string, options: LogsOptions): Promise<void> {
   const { lab, objects } = theLab(options.lab)
-  const node = theNode(lab, nodeName)
+  const node = theNode(lab, word)
   const name = titleOf(node)
   const what = node.kind === 'pod' ? 'container' : 'daemon'
   const all = objects.flatMap((o) => {

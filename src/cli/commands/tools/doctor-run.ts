@@ -160,7 +160,7 @@ function undemanding(modules: Readonly<Record<string, BackendModule | AttachModu
 async function examine(): Promise<Findings> {
   const root = process.geteuid?.() === 0
   const before = new Set(loadedModules())
-  const found = { tools: findTools(), features: findFeatures(root) }
+  const found = { tools: await findTools(), features: findFeatures(root) }
   // They stay: unloading a module deletes the devices that were made with it by now.
   const loaded = loadedModules().filter((m) => !before.has(m))
   const judged = (name: string, summary: string, network: Readonly<Record<string, string>>): ModuleFinding => {

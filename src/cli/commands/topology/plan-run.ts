@@ -8,7 +8,7 @@ import { visible } from '../../../report/formats/diagnostics.ts'
 import { writeOut } from '../../../report/formats/terminal.ts'
 import { compileFile } from '../../topology-file.ts'
 import { warn } from '../../warn.ts'
-import { count } from '../../../topology/schema/format.ts'
+import { plural } from '../../../plural.ts'
 
 interface PlanOptions {
   readonly force?: true
@@ -63,7 +63,7 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
   // A line break in the file's name would end the comment it stands in.
   const name = visible(file)
   const header = [
-    `Builds the lab "${lab.name}" of ${name}: ${count(lab.hosts.length, 'host')}, ${count(lab.pods.length, 'pod')}, backend ${lab.backend.type}, attach ${lab.attach.type}.`,
+    `Builds the lab "${lab.name}" of ${name}: ${plural(lab.hosts.length, 'host')}, ${plural(lab.pods.length, 'pod')}, backend ${lab.backend.type}, attach ${lab.attach.type}.`,
     'The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands',
     'without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.',
     '',

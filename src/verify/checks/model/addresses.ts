@@ -139,10 +139,10 @@ function shape(lab: Lab, readings: Readings): Check[] {
     }
   }
   return [
-    ...gone.checks('namespaces', 'there are no nodes'),
-    ...pods.checks('pods', 'no pod could be read'),
-    ...forwarding.checks('nodes', 'no node could be read'),
-    ...dad.checks('addresses', 'no node has an IPv6 address'),
+    ...gone.checks('namespace', 'there are no nodes'),
+    ...pods.checks('pod', 'no pod could be read'),
+    ...forwarding.checks('node', 'no node could be read'),
+    ...dad.checks('address', 'no node has an IPv6 address'),
   ]
 }
 

@@ -94,7 +94,7 @@ function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Chec
     headers.add(wrong === undefined && missed === undefined ? undefined : failing({ from, to, asked }, (wrong ?? missed)!))
   }
   return headers.checks(
-    'pairs of hosts, both ways',
+    'pair of hosts, both ways',
     lab.hosts.length < 2 ? 'there is one host' : heard.hosts.size === 0 ? 'no host could be captured at' : 'no echo crossed the underlay',
   )
 }
