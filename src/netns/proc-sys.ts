@@ -13,8 +13,8 @@ import { systemWords, tryLibc } from './libc.ts'
 const NUMBERS = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const
 const CLOEXEC = 1
 const FSCONFIG_CMD_CREATE = 6
-/** Files that are opened in one instance. */
-const RENEWAL = 64
+/** Files that are opened in one instance: few namespaces' worth, but ending an instance waits for all processors (RCU). */
+const RENEWAL = 256
 
 let instance = -1
 let opened = 0

@@ -419,13 +419,14 @@ describe('a lab with a daemon', { skip }, () => {
     const compiled = withBird(bird(config('10.99.0.0/16')), '10.99.0.0/16')
     const input = join(lab.dir, 'compiled.json')
     writeFileSync(input, JSON.stringify(compiled))
-    for (let delay = 150; delay <= 750; delay += 60) {
+    for (let delay = 0; delay <= 600; delay += 50) {
       const child = spawn(process.execPath, process.argv.slice(1), { env: { ...process.env, [UP_ALONE]: input }, stdio: 'ignore' })
       const ended = new Promise((resolve) => child.once('exit', resolve))
+      await until('it has begun', () => existsSync(`/run/netlab/${lab.name}/journal.json`))
       await sleep(delay)
       child.kill('SIGKILL')
       await ended
-      if (delay % 120 === 30) await mustUp(compiled, existsSync(`/run/netlab/${lab.name}/applied.json`) ? 'unchanged' : 'created')
+      if (delay % 100 === 0) await mustUp(compiled, existsSync(`/run/netlab/${lab.name}/applied.json`) ? 'unchanged' : 'created')
       assert.equal((await lab.down()).code, 0)
       nothingLeft()
     }
