@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { NETNS_DIR, STATE_DIR } from '../../src/netns/paths.ts'
 
-const NETNS_DIR = '/run/netns'
 const id = randomBytes(2).toString('hex')
 const labs = new Set<string>()
 let dir: string | undefined
@@ -62,7 +62,7 @@ export async function deleteNamespaces(name: string): Promise<void> {
 /** Removes everything this run made. */
 export async function cleanUp(netlab: string): Promise<void> {
   for (const name of labs) {
-    if (existsSync(`/run/netlab/${name}`)) await execa(process.execPath, [netlab, 'down', name], { stdio: 'ignore', reject: false })
+    if (existsSync(join(STATE_DIR, name))) await execa(process.execPath, [netlab, 'down', name], { stdio: 'ignore', reject: false })
     await deleteNamespaces(name)
   }
   if (dir !== undefined) rmSync(dir, { recursive: true, force: true })

@@ -4,6 +4,7 @@ import type { Row, Setting } from './benchmark.ts'
 import { lab, namespacesOf } from './labs.ts'
 import { measure } from './measure.ts'
 import { ratio, summarize } from './stats.ts'
+import { netnsFile } from '../../src/netns/paths.ts'
 
 const HOSTS = 10
 const PODS = 500
@@ -16,7 +17,7 @@ const number = (text: string, pattern: RegExp): number => Number(pattern.exec(te
 
 /** Processes inside the lab's namespaces, and what started them: the supervisor stays outside. */
 function processesOf(name: string): string[] {
-  const inodes = new Set(namespacesOf(name).map((ns) => statSync(`/run/netns/${ns}`).ino))
+  const inodes = new Set(namespacesOf(name).map((ns) => statSync(netnsFile(ns)).ino))
   const parents = new Set<string>()
   const inside = readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false

@@ -10,6 +10,7 @@ import { learnedNeighbours } from '../lab/lab.ts'
 import { namedNamespace, networkNamespace } from '../process/proc.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 import { Exit, Failure, failure } from './failure.ts'
+import { isRoot } from '../netns/paths.ts'
 
 /** The directories of system programs are missing from many users' PATH. */
 export function completePath(): void {
@@ -22,7 +23,7 @@ export function completePath(): void {
 /** @throws Failure (exit 3) unless run by root. */
 export function requireRoot(command: string): void {
   completePath()
-  if (process.geteuid?.() === 0) return
+  if (isRoot()) return
   throw failure(
     Exit.Machine,
     'not-root',

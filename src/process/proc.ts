@@ -2,6 +2,7 @@
  * Reads `/proc`. Processes come and go while it is read: one that cannot be read is one that is not there.
  */
 import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { netnsFile } from '../netns/paths.ts'
 
 /** A process as the kernel sees it. */
 export interface Proc {
@@ -72,10 +73,10 @@ export function livesIn(pid: number, inodes: ReadonlySet<number>): boolean {
   })
 }
 
-/** Inode of a namespace in `/run/netns`. A file nothing is mounted on is no namespace. */
+/** Inode of a named namespace. A file nothing is mounted on is no namespace. */
 export function namedNamespace(name: string): number | undefined {
   return read(() => {
-    const file = statSync(`/run/netns/${name}`)
+    const file = statSync(netnsFile(name))
     return file.dev === statSync('/proc/self/ns/net').dev ? file.ino : undefined
   })
 }

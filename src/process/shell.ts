@@ -9,6 +9,7 @@ import type { Daemon, DaemonFile } from '../kernel/objects.ts'
 import { quote } from '../kernel/script.ts'
 import { readyTest } from './readiness.ts'
 import { commandOf, daemonDirectory, hostname, inherited, ownVariables, portArguments, type ProcessSpec } from './spec.ts'
+import { NETNS_DIR } from '../netns/paths.ts'
 
 /** The program of the built-in responder, in Perl; runs by itself as `perl -e SOURCE -- POD 8080/tcp`. */
 export function responderSource(): string {
@@ -23,7 +24,7 @@ netlab_container() (
   netns=$1 hostname=$2 log=$3
   shift 3
   # shellcheck disable=SC2016 # the inner shell expands it
-  setsid nsenter --net="/run/netns/$netns" unshare --mount --propagation slave --uts sh -c '
+  setsid nsenter --net="${NETNS_DIR}/$netns" unshare --mount --propagation slave --uts sh -c '
     hostname "$1" && shift && mount -t sysfs sysfs /sys && cd / &&
     exec env -i ${inherited.map((name) => `${name}="\${${name}-}"`).join(' ')} "$@"
   ' sh "$hostname" "$@" >>"$log" 2>&1 </dev/null &
@@ -37,7 +38,7 @@ netlab_responder() (
   netns=$1 hostname=$2
   shift 2
   # shellcheck disable=SC2016 # the inner shell expands it
-  nsenter --net="/run/netns/$netns" unshare --uts sh -c 'hostname "$1" && shift && exec "$@"' \\
+  nsenter --net="${NETNS_DIR}/$netns" unshare --uts sh -c 'hostname "$1" && shift && exec "$@"' \\
     sh "$hostname" perl -e "$(netlab_responder_source)" -- --detach "$@"
 )
 netlab_responder_source() {
@@ -61,7 +62,7 @@ netlab_daemon() {
   ' sh "$directory" "$@"
   tries=0
   # shellcheck disable=SC2016 # the inner shell expands it
-  until nsenter --net="/run/netns/$netns" sh -c 'cd "$1" && eval "$2"' sh "$directory" "$test" >/dev/null 2>&1; do
+  until nsenter --net="${NETNS_DIR}/$netns" sh -c 'cd "$1" && eval "$2"' sh "$directory" "$test" >/dev/null 2>&1; do
     tries=$((tries + 1))
     pid=$(cat "$directory/.pid" 2>/dev/null || :)
     if [ $tries -gt 150 ] || { [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; }; then

@@ -16,7 +16,7 @@ export interface ContainerSpec {
   readonly kind?: 'process'
   /** Unique in the lab and safe as a file name: `shop.cart.http`. */
   readonly id: string
-  /** Name of the network namespace, a file in `/run/netns`. */
+  /** Name of the network namespace. */
   readonly ns: string
   /** Host name inside; cut to 63 bytes as Kubernetes does. */
   readonly hostname: string

@@ -97,7 +97,7 @@ function family(all: ReadonlyMap<number, Proc>, containers: readonly Recorded[],
 }
 
 /**
- * Every process in one of these network namespaces (names in `/run/netns`; unknown ones are skipped), except
+ * Every process in one of these network namespaces (by name; unknown ones are skipped), except
  * this process and those it was started from: `netlab down` inside `netlab shell` must not end itself.
  */
 export function pidsInNamespaces(nsNames: readonly string[]): number[] {

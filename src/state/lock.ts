@@ -19,7 +19,8 @@ import { constants as system } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { libc, SystemError, tryLibc } from '../netns/libc.ts'
-import { isLabName, STATE_DIR } from './store.ts'
+import { isLabName } from './store.ts'
+import { STATE_DIR } from '../netns/paths.ts'
 
 /** sys/file.h */
 const LOCK_EX = 2

@@ -14,9 +14,7 @@ import { join } from 'node:path'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { SysctlBaseline } from '../kernel/unmanaged/sysctls.ts'
 import type { Lab } from '../lab/lab.ts'
-
-/** Where everything that is recorded about labs is. */
-export const STATE_DIR = '/run/netlab'
+import { STATE_DIR } from '../netns/paths.ts'
 
 /** Names everything of a lab that outlives netlab's own process. */
 export interface Journal {

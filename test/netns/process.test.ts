@@ -17,11 +17,11 @@ import { startProcesses } from '../../src/process/start.ts'
 import { processStates } from '../../src/process/states.ts'
 import { endProcesses, pidsInNamespaces, stopProcesses } from '../../src/process/stop.ts'
 import { programs } from '../../src/process/supervisor.ts'
+import { isRoot } from '../../src/netns/paths.ts'
 
-const skip =
-  process.getuid?.() !== 0
-    ? 'needs root, to make network namespaces'
-    : (['ip', 'nsenter', 'perl'].find((tool) => spawnSync(tool, ['--version']).error !== undefined)?.concat(' is missing') ?? false)
+const skip = !isRoot()
+  ? 'needs root, to make network namespaces'
+  : (['ip', 'nsenter', 'perl'].find((tool) => spawnSync(tool, ['--version']).error !== undefined)?.concat(' is missing') ?? false)
 
 const prefix = `nlt-${randomBytes(4).toString('hex')}`
 const [a, b] = [`${prefix}.a`, `${prefix}.b`]

@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { FEATURES, type Feature } from '../../src/kernel/features/feature.ts'
 import { probe } from '../../src/kernel/features/probe.ts'
 import { root } from './root.ts'
+import { isRoot } from '../../src/netns/paths.ts'
 
 const INSIDE = 'NETLAB_TEST_MACHINE'
 
@@ -19,7 +20,7 @@ const TOOLS = ['ip', 'bridge', 'iptables', 'nft', 'nsenter', 'unshare', 'setpriv
 
 /** Why nothing here can run, or false. For the `skip` of every suite. */
 export const unable: string | false = (() => {
-  if (process.getuid?.() !== 0) return 'needs root, to make network namespaces'
+  if (!isRoot()) return 'needs root, to make network namespaces'
   const absent = TOOLS.filter((tool) => spawnSync(tool, ['-V'], { stdio: 'ignore' }).error !== undefined)
   return absent.length > 0 ? `needs ${absent.join(', ')} (scripts/setup.sh test)` : false
 })()

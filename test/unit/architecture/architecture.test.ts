@@ -142,6 +142,11 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
   ],
 ]
 
+test('where things are on the machine is known by one file, and who is root by the same', () => {
+  const named = sources.filter((s) => /[`'"]\/run\/net|geteuid/.test(s.text))
+  expect(named.map((s) => s.path)).toEqual(['netns/paths.ts'])
+})
+
 describe('who touches the machine is known', () => {
   test.each(TOUCHES)('%s', (module, files) => {
     const users = sources

@@ -29,6 +29,7 @@ import { modules } from '../../topology-file.ts'
 import { Exit } from '../../failure.ts'
 import { completePath } from '../../machine.ts'
 import { toolVersion } from './tool-version.ts'
+import { isRoot } from '../../../netns/paths.ts'
 
 /** Programs netlab itself never calls, and what people want them for. */
 const HANDY: Readonly<Record<string, string>> = {
@@ -158,7 +159,7 @@ function undemanding(modules: Readonly<Record<string, BackendModule | AttachModu
 
 /** Looks at everything. */
 async function examine(): Promise<Findings> {
-  const root = process.geteuid?.() === 0
+  const root = isRoot()
   const before = new Set(loadedModules())
   const found = { tools: await findTools(), features: findFeatures(root) }
   // They stay: unloading a module deletes the devices that were made with it by now.

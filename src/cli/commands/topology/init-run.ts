@@ -6,6 +6,7 @@ import { backends } from '../../../backends/index.ts'
 import { quote } from '../../../kernel/script.ts'
 import { writeOut } from '../../../report/formats/terminal.ts'
 import { Exit, failure, type Failure } from '../../failure.ts'
+import { isRoot } from '../../../netns/paths.ts'
 
 /** Where editors look when a topology says `$schema=./topology.schema.json`. */
 const SCHEMA = 'topology.schema.json'
@@ -66,7 +67,7 @@ export async function init(file: string, options: { readonly force?: true }): Pr
   } catch (error) {
     throw refusal(file, error as NodeJS.ErrnoException)
   }
-  const sudo = process.geteuid?.() === 0 ? '' : 'sudo '
+  const sudo = isRoot() ? '' : 'sudo '
   const word = quote(file)
   const steps = [
     [`${sudo}netlab up ${word}`, 'build it'],

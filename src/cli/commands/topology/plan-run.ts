@@ -9,6 +9,7 @@ import { writeOut } from '../../../report/formats/terminal.ts'
 import { compileFile } from '../../topology-file.ts'
 import { warn } from '../../warn.ts'
 import { plural } from '../../../plural.ts'
+import { scriptDir } from '../../../netns/paths.ts'
 
 interface PlanOptions {
   readonly force?: true
@@ -16,14 +17,11 @@ interface PlanOptions {
   readonly json?: true
 }
 
-/** Where the script's containers write; in the lab's own namespace of names, gone with the next boot. */
-const logDir = (lab: string): string => `/run/netlab-script-${lab}`
-
 const isProcess = (o: KernelObject): o is Process | Daemon => o.kind === 'process' || o.kind === 'daemon'
 
 function containersFor(objects: readonly KernelObject[], lab: string): ContainerScript {
   const processes = objects.filter(isProcess)
-  const dir = logDir(lab)
+  const dir = scriptDir(lab)
   return {
     prelude: () => `${shellPrelude(processes)}mkdir -p ${dir}\n`,
     tools: shellTools(processes),
@@ -87,7 +85,7 @@ function* removal(lab: string, objects: readonly KernelObject[]): Generator<stri
   if (objects.some(isProcess)) {
     yield 'stop() {\n  # shellcheck disable=SC2046 # one word a process\n  set -- $(ip netns pids "$1" 2>/dev/null)\n  [ $# -eq 0 ] || kill -9 "$@"\n}\n'
     for (const ns of new Set(objects.flatMap((o) => (isProcess(o) ? [o.ns] : [])))) yield `stop ${ns}\n`
-    yield `rm -rf ${logDir(lab)}\n`
+    yield `rm -rf ${scriptDir(lab)}\n`
   }
   yield "ip -force -batch - <<'EOF'\n"
   for (const o of objects) if (o.kind === 'netns') yield `netns delete ${o.ns}\n`
