@@ -1,5 +1,5 @@
 /**
- * Frames of several listeners in the order of their time. Each listener hears in order, but one may be read later than
+ * Frames of several listeners in the order of their time. Each listener captures in order, but one may be read later than
  * another: a frame waits until whatever was before it must have been read.
  */
 import type { Frame } from './tap.ts'
@@ -35,7 +35,7 @@ export class Merge {
 
   /** Emits what is old enough. @param now nanoseconds, CLOCK_REALTIME; absent: everything */
   flush(now?: bigint): void {
-    // Stable: of two frames of one instant the one heard first comes first.
+    // Stable: of two frames of one instant the one captured first comes first.
     if (!this.#isSorted) this.#waiting.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
     this.#isSorted = true
     const until = now === undefined ? undefined : now - WINDOW

@@ -59,7 +59,7 @@ sub open_tap {
 
 sub tap_here {
     my ($number, $device) = @_;
-    # Protocol 0 hears nothing until it is bound: no frame of another device slips in.
+    # Protocol 0 receives nothing until it is bound: no frame of another device slips in.
     socket my $socket, $AF_PACKET, $SOCK_RAW, 0 or return failed($number, "packet socket: $!");
     setsockopt $socket, 1, $SO_RCVBUFFORCE, pack 'i', $BUFFER;
     ioctl $socket, $SIOCGSTAMPNS, my $nothing = pack 'q2', 0, 0;    # asked once, timestamps are taken from then on
@@ -75,7 +75,7 @@ sub tap_here {
     vec($rin, $fd, 1) = 1;
 }
 
-sub hear {
+sub receive {
     my ($tap) = @_;
     my ($number, $socket, $names) = @$tap{qw(number socket names)};
     my $count = 0;
@@ -102,13 +102,13 @@ sub hear {
     return $count;
 }
 
-# Hears nothing new: a flood would keep us for as long as it lasts.
+# Receives nothing new: a flood would keep us for as long as it lasts.
 sub shut { my ($tap) = @_; $tap->{shut} = setsockopt $tap->{socket}, 1, $SO_ATTACH_FILTER, pack 'S x6 P', 1, $NOTHING }
 
-# Hands over what was heard until it was shut.
+# Hands over what was captured until it was shut.
 sub finish {
     my ($tap) = @_;
-    if ($tap->{shut}) { flush_out() while hear($tap) }
+    if ($tap->{shut}) { flush_out() while receive($tap) }
     my $statistics = getsockopt $tap->{socket}, $SOL_PACKET, $PACKET_STATISTICS;
     my ($packets, $lost) = defined $statistics ? unpack 'II', $statistics : (0, 0);
     record('S', pack 'n N N', $tap->{number}, $packets, $lost);
@@ -136,7 +136,7 @@ sub obey {
 while (!$ended) {
     my $ready = $rin;
     next if select($ready, undef, undef, undef) <= 0;
-    for my $tap (@tap) { hear($tap) if vec $ready, $tap->{fd}, 1 }
+    for my $tap (@tap) { receive($tap) if vec $ready, $tap->{fd}, 1 }
     if (vec $ready, 0, 1) {
         my $n = sysread STDIN, $commands, 1 << 16, length $commands;
         $ended = 1 if !$n;

@@ -1,4 +1,4 @@
-/** The listening process (tap.pl) as the rest of a capture sees it: frames as they were heard, trouble, losses. */
+/** The listening process (tap.pl) as the rest of a capture sees it: frames as they were captured, trouble, losses. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { netnsFile } from '../netns/paths.ts'
@@ -12,7 +12,7 @@ export interface Listen {
   readonly device?: string
 }
 
-/** A frame as it was heard, not yet looked at. */
+/** A frame as it was captured, not yet looked at. */
 export interface Frame {
   readonly node: string
   readonly ns: string
@@ -35,7 +35,7 @@ export interface Losses {
 
 export interface TapEvents {
   onFrame(frame: Frame): void
-  /** A listener that could not be set up, or hears nothing more: where, and why. */
+  /** A listener that could not be set up, or captures nothing more: where, and why. */
   onTrouble(where: string, text: string): void
 }
 
@@ -64,11 +64,11 @@ export class Tap {
   #stderr = ''
   #ended = false
 
-  /** Starts to listen. {@link live} says when it hears. */
+  /** Starts to listen. {@link live} says when it captures. */
   constructor(listens: readonly Listen[], events: TapEvents) {
     this.#listens = listens
     this.#events = events
-    // In a process group of its own: Ctrl-C is for netlab, which still wants what was heard.
+    // In a process group of its own: Ctrl-C is for netlab, which still wants what was captured.
     this.#child = spawn('perl', [fileURLToPath(new URL('./tap.pl', import.meta.url))], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stdin.on('error', () => {})
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
@@ -107,7 +107,7 @@ export class Tap {
     this.#child.stdin.write(`DROP ${index}\n`)
   }
 
-  /** Hands over what was heard so far and ends. @returns losses of each listener, in their order; none of those that never heard */
+  /** Hands over what was captured so far and ends. @returns losses of each listener, in their order; none of those that never captured */
   async end(): Promise<readonly (Losses | undefined)[]> {
     this.#ended = true
     this.resume()

@@ -55,7 +55,7 @@ function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, proble
         )
     }
   }
-  let dealt = 0
+  let next = 0
   const drafts: Draft[] = []
   for (const e of entries) {
     const lease = leases.hosts.get(e.name)
@@ -72,8 +72,8 @@ function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, proble
         )
       }
     } else {
-      segment = (lease && byName.get(lease.segment)) ?? networks.segments[dealt % networks.segments.length]
-      dealt++
+      segment = (lease && byName.get(lease.segment)) ?? networks.segments[next % networks.segments.length]
+      next++
     }
     if (segment) drafts.push({ name: e.name, spec: e.spec, path: e.path, index: numbers.of(e.name), segment })
   }

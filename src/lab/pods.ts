@@ -1,4 +1,4 @@
-/** Pods: replicas expanded, dealt over the hosts, addressed from their host's block. */
+/** Pods: replicas expanded, spread over the hosts, addressed from their host's block. */
 import { contains, formatIp, parseCidr, parseIp, type Cidr } from '../topology/address.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import type { PodSpec } from '../topology/schema/schema.ts'
@@ -77,7 +77,7 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
   const byName = new Map(hosts.map((h) => [h.name, h]))
   const placed: Placed[] = []
   const checked = new Set<PodSpec>()
-  const deal = new RoundRobin(hosts)
+  const turns = new RoundRobin(hosts)
   for (const e of expand(loaded.topology.pods, ['pods'], problems)) {
     if (!checked.has(e.spec)) {
       checked.add(e.spec)
@@ -106,7 +106,7 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
         )
       }
     } else {
-      host = deal.host(e.spec.nodeSelector, byName.get(leases.pods.get(name)?.host ?? ''))
+      host = turns.host(e.spec.nodeSelector, byName.get(leases.pods.get(name)?.host ?? ''))
     }
     if (host) placed.push({ ...e, name, host })
   }
@@ -119,10 +119,10 @@ type NodeSelector = PodSpec['nodeSelector']
 const fits = (host: Host, wanted: NodeSelector): boolean =>
   selects({ matchLabels: wanted ?? {} }, { 'kubernetes.io/hostname': host.name, ...host.labels })
 
-/** Deals pods round-robin over the hosts they may run on: for each `nodeSelector` anew. */
+/** Spreads pods round-robin over the hosts they may run on: for each `nodeSelector` anew. */
 class RoundRobin {
   readonly #hosts: readonly Host[]
-  readonly #piles = new Map<string, { readonly hosts: readonly Host[]; dealt: number }>()
+  readonly #groups = new Map<string, { readonly hosts: readonly Host[]; next: number }>()
 
   constructor(hosts: readonly Host[]) {
     this.#hosts = hosts
@@ -131,11 +131,11 @@ class RoundRobin {
   /** @param before where it runs in a running lab: it stays if it still may; undefined: there is no such host */
   host(wanted: NodeSelector, before: Host | undefined): Host | undefined {
     const key = selectorText({ matchLabels: wanted ?? {} })
-    let pile = this.#piles.get(key)
-    if (!pile) this.#piles.set(key, (pile = { hosts: wanted ? this.#hosts.filter((h) => fits(h, wanted)) : this.#hosts, dealt: 0 }))
-    const next = pile.hosts[pile.dealt % pile.hosts.length]
-    pile.dealt++
-    return before && pile.hosts.includes(before) ? before : next
+    let group = this.#groups.get(key)
+    if (!group) this.#groups.set(key, (group = { hosts: wanted ? this.#hosts.filter((h) => fits(h, wanted)) : this.#hosts, next: 0 }))
+    const next = group.hosts[group.next % group.hosts.length]
+    group.next++
+    return before && group.hosts.includes(before) ? before : next
   }
 }
 

@@ -24,8 +24,8 @@ const isRules = (o: KernelObject): boolean => o.kind === 'chain' || o.kind === '
 /** Namespaces whose rules differ in some variant. @throws when anything but rules differs */
 function touched(base: readonly KernelObject[], variants: readonly (readonly KernelObject[])[]): Set<string> {
   const changes = variants.flatMap((v) => diff(base, v))
-  const strange = changes.find((c) => !isRules(c.object))
-  if (strange) throw new Error(`cannot try out a change of ${describe(strange.object)}`)
+  const other = changes.find((c) => !isRules(c.object))
+  if (other) throw new Error(`cannot try out a change of ${describe(other.object)}`)
   return new Set(changes.map((c) => c.object.ns))
 }
 

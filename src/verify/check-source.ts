@@ -8,7 +8,7 @@ import type { Actor } from '../lab/policy/verdict.ts'
 import type { Cell, Check, Group } from './check.ts'
 import type { Answer, Listening, Question } from './probing/question.ts'
 import type { Readings } from './evidence/readings.ts'
-import type { Heard } from './evidence/underlay.ts'
+import type { Captured } from './evidence/underlay.ts'
 import type { Proof } from './evidence/proof.ts'
 
 /** What is looked at, decided before anything is asked. */
@@ -46,9 +46,9 @@ export interface Evidence {
   /** What was read of every node, before and after it was asked. */
   readonly readings?: Readings
   /** What the hosts' links to the underlay saw of {@link CheckSource.watched}: echoes, TCP's SYN and RST, UDP. */
-  readonly heard?: Heard
+  readonly captured?: Captured
   /** What crossed those links at any time and must not: a Service's address; a packet between pods outside its tunnel. */
-  readonly caught?: Heard
+  readonly caught?: Captured
   /** What stands behind a question that was expected to be silent and was. */
   proof?(question: Question): Proof | undefined
 }
@@ -61,7 +61,7 @@ export interface Findings {
   readonly untested?: readonly string[]
 }
 
-/** A source of promises. All three are pure; `questions` and `judge` see the same plan. */
+/** A source of promises. All three are pure; `questions` and `evaluate` see the same plan. */
 export interface CheckSource {
   readonly group: Group
   /** Listeners are merged: two sources may ask for the same port of a node. Names are how people call the node: a pod's key. */
@@ -69,7 +69,7 @@ export interface CheckSource {
   questions(plan: TestPlan): readonly Asked[]
   /** Asked after the others, while every host's link to the underlay is listened at; few, because each frame is looked at. */
   watched?(plan: TestPlan): readonly Asked[]
-  judge(plan: TestPlan, evidence: Evidence): Findings
+  evaluate(plan: TestPlan, evidence: Evidence): Findings
 }
 
 /** What makes two questions one. */

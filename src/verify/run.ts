@@ -1,4 +1,4 @@
-/** A whole test of a running lab: who must listen listens, everything is asked, what differs is asked again, all is judged. */
+/** A whole test of a running lab: listeners are started, everything is asked, what differs is asked again, all is evaluated. */
 import { NamespacePool } from '../netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../lab/lab.ts'
 import type { Applied } from '../state/store.ts'
@@ -11,7 +11,7 @@ import type { Asked, Evidence, Findings, CheckSource, TestPlan } from './check-s
 import { lookAfter, readContainers } from './evidence/containers.ts'
 import { readAfter, readBefore } from './evidence/readings.ts'
 import { testPlanOf, type Sampling } from './test-plan.ts'
-import { UnderlayEar } from './evidence/underlay.ts'
+import { UnderlayListener } from './evidence/underlay.ts'
 import { plural } from '../plural.ts'
 
 export interface TestOptions extends Sampling, AskingOptions {
@@ -38,16 +38,16 @@ function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evide
   const isBetween = (q: Asked): boolean =>
     (pods.has(q.netns) || own.has(q.address)) && own.get(q.address) !== q.netns && !/^(127\.|::1$)/.test(q.address)
   const hoped = asked.filter((q) => q.expected.includes('ok') && isBetween(q))
-  const heard = hoped.filter((q) => evidence.answer(q)?.outcome === 'ok').length
+  const answered = hoped.filter((q) => evidence.answer(q)?.outcome === 'ok').length
   const check = { id: 'something-is-reachable', group: 'model', title: 'something in this lab answers', tested: hoped.length } as const
   const late = hoped.filter((q) => evidence.first(q) && evidence.answer(q)?.outcome === 'ok').length
   const again = late > 0 ? `, ${late} of them only when asked again` : ''
   if (lab.pods.length === 0) return { ...check, status: 'skipped', detail: 'this lab has no pods' }
-  if (heard > 0)
+  if (answered > 0)
     return {
       ...check,
       status: 'passed',
-      detail: `${heard} of ${plural(hoped.length, 'question')} that may be answered ${hoped.length === 1 ? 'was' : 'were'}${again}`,
+      detail: `${answered} of ${plural(hoped.length, 'question')} that may be answered ${hoped.length === 1 ? 'was' : 'were'}${again}`,
     }
   const detail =
     hoped.length > 0
@@ -68,7 +68,7 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
   const sources = all.filter((s) => !groups || groups.includes(s.group))
   const askers = new Askers()
   const pool = new NamespacePool()
-  const ears: UnderlayEar[] = []
+  const listeners: UnderlayListener[] = []
   const abort = (): void => void askers.close()
   signal?.addEventListener('abort', abort, { once: true })
   try {
@@ -83,17 +83,17 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
     evidence.readings = readings
     const asked = distinct([...vital(lab), ...sources.flatMap((s) => s.questions(plan))])
     const watched = distinct(sources.flatMap((s) => s.watched?.(plan) ?? []))
-    const watch = new UnderlayEar(applied)
-    ears.push(watch)
+    const watch = new UnderlayListener(applied)
+    listeners.push(watch)
     await watch.watch(readings, forbidden(plan))
     await asking.ask(asked, pool)
     signal?.throwIfAborted()
     if (watched.length > 0) {
-      const ear = new UnderlayEar(applied)
-      ears.push(ear)
-      await ear.listen()
+      const listener = new UnderlayListener(applied)
+      listeners.push(listener)
+      await listener.listen()
       await asking.askWatched(watched)
-      evidence.heard = await ear.end()
+      evidence.captured = await listener.end()
     }
     evidence.caught = await watch.end()
     signal?.throwIfAborted()
@@ -103,7 +103,7 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
   } finally {
     signal?.removeEventListener('abort', abort)
     pool.close()
-    await Promise.all([askers.close(), ...ears.map((e) => e.end())])
+    await Promise.all([askers.close(), ...listeners.map((e) => e.end())])
   }
 }
 
@@ -140,7 +140,7 @@ function result(
   started: number,
   groups: readonly Group[] | undefined,
 ): TestRun {
-  const findings: Findings[] = sources.map((s) => s.judge(plan, evidence))
+  const findings: Findings[] = sources.map((s) => s.evaluate(plan, evidence))
   return {
     lab: lab.name,
     file: lab.file,

@@ -36,7 +36,7 @@ describe('netlab capture', { skip: unable }, () => {
   })
   after(() => lab?.remove())
 
-  /** Captures; `meanwhile` begins when it says that it hears. */
+  /** Captures; `meanwhile` begins when it says that it captures. */
   function capture(
     args: readonly string[],
     meanwhile: (child: ChildProcess) => unknown,
@@ -108,7 +108,7 @@ describe('netlab capture', { skip: unable }, () => {
     assert.match(result.stderr, /listening on shop\/b\/lo .*\n0 captured, none lost/s)
   })
 
-  test('Ctrl-C ends it, with everything that was heard', async () => {
+  test('Ctrl-C ends it, with everything that was captured', async () => {
     const result = await capture(['a'], async (child) => {
       await ping(3)
       child.kill('SIGINT')
@@ -288,7 +288,7 @@ describe('netlab capture', { skip: unable }, () => {
         flooding.kill('SIGKILL')
       })
       assert.equal(result.code, 0, told(result))
-      // All that was heard was handed over, and counted.
+      // All that was captured was handed over, and counted.
       assert.match(result.stderr, /^a is gone\n\d+ packets, (?:none|\d+ more) lost/m)
     } finally {
       await other.remove()
@@ -301,7 +301,7 @@ describe('netlab capture', { skip: unable }, () => {
     assert.match(result.stderr, /cannot write \/dev\/full: .*ENOSPC/)
   })
 
-  test('bad input is refused before anything is heard or written', async () => {
+  test('bad input is refused before anything is captured or written', async () => {
     await refusal(['capture', 'c'], 2, /no node "c"/)
     await refusal(['capture', 'nod-1'], 2, /did you mean "node-1"/)
     await refusal(['capture', 'a:eth1'], 2, /no device "eth1"[^]*did you mean "eth0"/)

@@ -286,7 +286,7 @@ describe('netlab ci', { skip: unable }, () => {
       await nothingLeft()
     })
 
-  test('SIGKILL: the watchman removes what was up', async () => {
+  test('SIGKILL: the guard removes what was up', async () => {
     const result = await signalled('SIGKILL')
     assert.equal(result.signal, 'SIGKILL')
     assert.match(result.stderr, /netlab ci ended before it could remove lab /)

@@ -14,7 +14,7 @@ import type { Browser, BrowserContextOptions, BrowserType, Page } from 'playwrig
 import { traceHtml } from '../../src/report/trace/trace-html.ts'
 import type { TraceResult } from '../../src/trace/result.ts'
 import { root } from '../support/root.ts'
-import { delivered, hostile, lab, overIpv6, policyDrop, tooBig } from '../unit/packet/stories.ts'
+import { delivered, hostile, lab, overIpv6, policyDrop, tooBig } from '../unit/packet/trace-results.ts'
 
 /** Loaded at run time: bundled it would not find its own files. */
 const load = createRequire(join(root, 'package.json'))
@@ -170,14 +170,14 @@ describe('the page of a trace', { skip: missing() }, () => {
   test('the drop is shown: in the verdict, on the drawing, beside its step, in the list', () =>
     open(policyDrop(), DESKTOP, async (page) => {
       assert.equal(await page.textContent('.verdict strong'), 'Dropped at node-2, on vxlan1')
-      assert.equal(await page.locator('.node.died').count(), 1)
-      assert.equal(await page.textContent('.node.died text >> nth=0'), 'node-2')
+      assert.equal(await page.locator('.node.dropped').count(), 1)
+      assert.equal(await page.textContent('.node.dropped text >> nth=0'), 'node-2')
       assert.ok(await page.locator('.end .cross').isVisible())
       await page.keyboard.press('End')
       assert.equal(await page.textContent('#decisions-title'), 'Dropped here')
       const beside = await page.textContent('#decisions')
       for (const part of ['-j DROP', 'lab.yaml:8', 'NETFILTER_DROP']) assert.ok(beside!.includes(part), part)
-      assert.ok(await page.locator('.token.died').isVisible())
+      assert.ok(await page.locator('.token.dropped').isVisible())
       assert.equal(await page.locator('.hops tr.never').count(), 3)
       assert.equal(await page.locator('.dot.never').count(), 3)
     }))

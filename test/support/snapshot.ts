@@ -11,7 +11,7 @@ const rules = (save: string): string => save.replace(/^#.*\n/gm, '').replace(/\[
 const RESTLESS = /^net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|netfilter\.nf_conntrack_buckets)/
 
 /** Programs netlab starts in the machine's own namespace. */
-const OURS = /netlab|worker\.pl|supervisor\.pl|responder|ear\.pl|events\.pl|prober\.pl/
+const OURS = /netlab|worker\.pl|supervisor\.pl|responder|packet-listener\.pl|events\.pl|prober\.pl/
 
 /**
  * Processes a lab may have left. Where others use the machine too, those in another network namespace than the

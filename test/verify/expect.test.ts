@@ -18,8 +18,12 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [{ from: 'a', to: 'lazy', wire: ['vxlan'] }, true, /^answered; seen on the underlay inside vxlan$/],
   [{ from: 'a', to: 'svc/b', port: '80/tcp', wire: ['ipv4', 'udp', 'vxlan', 'ethernet'] }, true, /^answered by b; seen on the underlay/],
   [{ from: 'node-1', to: 'b', port: '80/tcp', wire: ['vxlan'] }, true, /^answered by b; seen on the underlay inside vxlan$/],
-  [{ from: 'a', to: 'outside', port: '53/udp', wire: [] }, true, /^answered by outside; seen on the underlay bare$/],
-  [{ from: 'a', to: 'lazy', wire: [] }, false, /^wears ipv4 > udp 8472 > vxlan 1 > ethernet on the underlay of node-1 instead of nothing$/],
+  [{ from: 'a', to: 'outside', port: '53/udp', wire: [] }, true, /^answered by outside; seen on the underlay without encapsulation$/],
+  [
+    { from: 'a', to: 'lazy', wire: [] },
+    false,
+    /^encapsulated in ipv4 > udp 8472 > vxlan 1 > ethernet on the underlay of node-1, expected no encapsulation$/,
+  ],
   [{ from: 'a', to: 'lazy', wire: ['gre'] }, false, /instead of gre$/],
   [{ from: 'a', to: 'c', wire: [] }, false, /^both are on node-1: no packet between them crosses the underlay$/],
   [{ from: 'a', to: 'b', port: '81/tcp' }, false, /^silence; ingress of b is isolated by policy default\/b/],
@@ -37,7 +41,7 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [
     { from: 'outside', to: 'b', result: 'deny' },
     true,
-    /^(unreachable: .*|silence, and no refusal was heard): outside has no route to pods/,
+    /^(unreachable: .*|silence, and no refusal came back): outside has no route to pods/,
   ],
   [{ from: 'a', to: '10.244.0.99', result: 'deny' }, true, /^(silence: no node of the lab has 10\.244\.0\.99|unreachable: .*)$/],
   [{ from: 'a', to: 'svc/none', port: '80/tcp', result: 'deny' }, true, /^refused: Service none has no endpoint ready$/],

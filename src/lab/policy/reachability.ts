@@ -8,7 +8,7 @@ import { addressOf, type Host, type Lab } from '../lab.ts'
 import { namedPorts, policiesOf, type IpBlock, type PortMatch, type Protocol } from './policies.ts'
 import { verdict, type Actor, type HostSource } from './verdict.ts'
 
-/** Parties that policies treat alike. */
+/** Actors that policies treat alike. */
 export interface Line {
   readonly label: string
   readonly members: readonly string[]

@@ -79,7 +79,7 @@ export function interfaceBlock(name: string, description: string, hardware: numb
   ])
 }
 
-/** A frame as it was heard. */
+/** A frame as it was captured. */
 export interface PcapFrame {
   /** Nanoseconds since 1970. */
   readonly at: bigint
@@ -102,7 +102,7 @@ export function packetBlock(id: number, frame: PcapFrame, comment?: string): Buf
   ])
 }
 
-/** What an interface did not hear. @param at nanoseconds since 1970 */
+/** What an interface did not capture. @param at nanoseconds since 1970 */
 export function statisticsBlock(id: number, at: bigint, received: number, lost: number): Buffer {
   const u64 = (n: number): Buffer => u32(n % 2 ** 32, Math.floor(n / 2 ** 32))
   return block(STATISTICS, u32(id, Number(at >> 32n), Number(at & 0xffffffffn)), [

@@ -26,7 +26,7 @@ export class PcapngStream {
     return Buffer.concat([...blocks, packetBlock(device.id, { ...frame, length: frame.bytes.length })])
   }
 
-  /** How much each device heard, and what got lost on the way to us: of all devices of a listener together, told of its first. */
+  /** How much each device captured, and what got lost on the way: of all devices of a listener together, at its first. */
   end(lostIn: ReadonlyMap<string, number>): Buffer {
     const told = new Set<string>()
     return Buffer.concat(

@@ -24,7 +24,7 @@ const dropLines = (drop: Drop): string[] => [
 
 const decisionLine = (d: Decision): string => `${d.kind}: ${d.text} (${d.source ? `${d.source}, ` : ''}${d.evidence})`
 
-/** The last hop with a frame on the leg that the packet died on. */
+/** The last hop with a frame on the leg that the packet was dropped on. */
 function lastSeen(hops: readonly Hop[]): Hop | undefined {
   return hops.findLast((h) => h.capture !== undefined)
 }

@@ -15,7 +15,7 @@ export interface TestStyle {
   readonly columns: number
   /** Directory that paths are shown from. */
   readonly cwd: string
-  /** Parties that policies treat alike. */
+  /** Actors that policies treat alike. */
   readonly kinds: readonly Line[]
   /** Draw the matrix although it is large. */
   readonly matrix: boolean

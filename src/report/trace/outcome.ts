@@ -18,11 +18,11 @@ export interface Outcome {
   readonly status: Status
   /** The exit code this topology alone would have. */
   readonly exit: number
-  /** Why it was skipped or could not be judged. */
+  /** Why it was skipped or could not be tested. */
   readonly diagnostics: readonly Diagnostic[]
   /** What was found out; also of a run that could not be finished, as far as it came. */
   readonly run?: TestRun
-  /** Parties that policies treat alike. */
+  /** Actors that policies treat alike. */
   readonly kinds: readonly Line[]
   /** Facts about the lab, for those who read the report elsewhere: backend, attach module. */
   readonly properties: Readonly<Record<string, string>>

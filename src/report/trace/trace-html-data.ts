@@ -124,7 +124,7 @@ function factsOf(node: Node | undefined, family: 4 | 6): string {
   return addressOf(node, node.kind === 'host' ? 4 : family) ?? node.addresses[0]?.ip ?? ''
 }
 
-/** Where it died: the device if it is drawn, else its node, else where it was last seen. */
+/** Where it was dropped: the device if it is drawn, else its node, else where it was last seen. */
 function placeOfDrop(drop: Drop, visits: readonly Visit[], last: Place | undefined): Place {
   const mine = (v: Visit | undefined): boolean => v?.node === drop.node
   const node = last && mine(visits[last[0]]) ? last[0] : visits.findLastIndex(mine)

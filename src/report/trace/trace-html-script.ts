@@ -27,7 +27,7 @@ const decision = (d) => h('li', {}, h('span', { class: 'what' }, KINDS[d.kind] |
   h('small', {}, (d.source ? d.source + ' · ' : '') + (EVIDENCE[d.evidence] || d.evidence)))
 
 function showDecisions(step) {
-  $('decisions-card').classList.toggle('died-here', step.drop)
+  $('decisions-card').classList.toggle('dropped-here', step.drop)
   $('decisions-title').textContent = step.drop ? (outcome === 'rejected' ? 'Rejected here' : 'Dropped here') : 'Decided at ' + step.node
   $('decisions-where').textContent = step.drop ? step.node + ' ' + step.device : ''
   const list = []

@@ -108,7 +108,7 @@ function draw(index) {
   })
   if (stage.drop) {
     const { x, y } = point(stage.drop)
-    nodes[stage.drop[0]].classList.add('died')
+    nodes[stage.drop[0]].classList.add('dropped')
     svg.append(s('g', { class: 'end', role: 'img', 'aria-label': outcome + ' here' },
       s('circle', { class: 'cross-back', cx: x, cy: y, r: 12 }), s('path', { class: 'cross', d: 'M' + (x - 5) + ' ' + (y - 5) + 'l10 10m0 -10l-10 10' })))
   }
@@ -123,7 +123,7 @@ function drawHeaders(token, step) {
   const width = Math.max(16, parts.length * 9 + 3)
   token.replaceChildren(s('rect', { class: 'back', x: -width / 2 - 3, y: -12, width: width + 6, height: 24, rx: 6 }))
   parts.forEach((l, i) => token.append(s('rect', { class: 'part ' + l.type + (l.tunnel ? ' encapsulation' : ''), x: -width / 2 + 2 + i * 9, y: -8, width: 7, height: 16, rx: 1.5 })))
-  token.classList.toggle('died', step.drop)
+  token.classList.toggle('dropped', step.drop)
   if (step.drop) token.replaceChildren(s('circle', { class: 'back', r: 16 }), s('path', { class: 'cross', d: 'M-6 -6l12 12m0 -12l-12 12' }))
 }
 `

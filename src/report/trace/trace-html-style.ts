@@ -39,7 +39,7 @@ code, .mono { font-family: var(--mono); font-size: 0.9em; font-variant-ligatures
 .stage svg { display: block; margin: 0 auto; }
 .box { fill: var(--card); stroke: var(--wire); stroke-width: 1.25; } .box.switch { stroke-dasharray: 5 4; }
 .node.never .box { stroke: var(--line); } .node.here .box { stroke: var(--accent); stroke-width: 2; }
-.node.died .box { stroke: var(--bad); stroke-width: 2.5; fill: var(--bad-soft); }
+.node.dropped .box { stroke: var(--bad); stroke-width: 2.5; fill: var(--bad-soft); }
 svg text { fill: var(--ink); font: 600 13px var(--sans); } svg text.facts, svg text.port { font: 11px var(--mono); fill: var(--soft); }
 svg text.kind { font: 11px var(--sans); fill: var(--faint); }
 svg .never text, svg text.never { fill: var(--faint); }
@@ -50,8 +50,8 @@ svg text.port.here { fill: var(--ink); font-weight: 700; }
 .tunnel { fill: none; stroke: var(--tunnel); stroke-width: 1.5; stroke-dasharray: 6 4; } .tunnel.in { stroke-width: 3; stroke-dasharray: none; }
 svg text.tunnel-label { fill: var(--tunnel); font: 600 11.5px var(--sans); } .plate { fill: var(--card); }
 .token { transition: transform 420ms cubic-bezier(0.35, 0, 0.25, 1); } .token .back { fill: var(--card); stroke: var(--ink); stroke-width: 1.5; }
-.token.died .back { stroke: var(--bad); fill: var(--bad); } .cross { stroke: var(--bad); stroke-width: 4; stroke-linecap: round; } .cross-back { fill: var(--card); stroke: var(--bad); stroke-width: 2; }
-.token.died .cross { stroke: #fff; } @media (prefers-color-scheme: dark) { .token.died .cross { stroke: #1c0508; } }
+.token.dropped .back { stroke: var(--bad); fill: var(--bad); } .cross { stroke: var(--bad); stroke-width: 4; stroke-linecap: round; } .cross-back { fill: var(--card); stroke: var(--bad); stroke-width: 2; }
+.token.dropped .cross { stroke: #fff; } @media (prefers-color-scheme: dark) { .token.dropped .cross { stroke: #1c0508; } }
 .player { display: flex; align-items: center; gap: 8px; padding: 12px 12px 14px; flex-wrap: wrap; }
 button { font: inherit; color: inherit; }
 .player button { min-width: 40px; height: 40px; border: 1px solid var(--line); border-radius: 8px; background: var(--card); cursor: pointer; padding: 0 10px; display: inline-grid; place-items: center; }
@@ -85,8 +85,8 @@ button { font: inherit; color: inherit; }
 .decisions { list-style: none; margin: 0; padding: 0; display: grid; gap: 12px; }
 .decisions li { display: grid; grid-template-columns: 82px minmax(0, 1fr); gap: 2px 12px; } .decisions .what { font-weight: 600; font-size: 13px; }
 .decisions code { overflow-wrap: anywhere; } .decisions small, .hint { grid-column: 2; color: var(--soft); font-size: 12.5px; overflow-wrap: anywhere; }
-.died-here { border: 2px solid var(--bad); background: var(--bad-soft); } .died-here h2 b { color: var(--bad); }
-.died-here p { margin: 0 0 8px; overflow-wrap: anywhere; }
+.dropped-here { border: 2px solid var(--bad); background: var(--bad-soft); } .dropped-here h2 b { color: var(--bad); }
+.dropped-here p { margin: 0 0 8px; overflow-wrap: anywhere; }
 .hops { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; } .hops th { text-align: left; font-size: 12px; font-weight: 600; color: var(--soft); padding: 0 10px 6px; }
 .hops td { border-top: 1px solid var(--line); padding: 3px 10px; vertical-align: baseline; overflow-wrap: anywhere; } .hops td:nth-child(2) { white-space: nowrap; width: 1%; } .hops td.node { width: 1%; }
 .hops .same { color: var(--soft); }

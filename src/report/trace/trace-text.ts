@@ -58,7 +58,7 @@ function leg(result: TraceResult, hops: readonly Hop[], which: 'forward' | 'repl
   const drop = result.drop?.leg === which ? result.drop : undefined
   const lastSeen = hops.findLastIndex((h) => h.evidence === 'captured')
   const deviceWidth = Math.max(8, ...hops.map((h) => h.device.length))
-  if (drop && lastSeen < 0) lines.push(`  ${chalk.bold(drop.node)}`, death(drop.text, chalk))
+  if (drop && lastSeen < 0) lines.push(`  ${chalk.bold(drop.node)}`, dropLine(drop.text, chalk))
   hops.forEach((hop, i) => {
     const reached = hop.evidence === 'captured'
     if (hop.node !== node || (i > 0 && hops[i - 1]!.evidence !== hop.evidence)) {
@@ -83,12 +83,12 @@ function leg(result: TraceResult, hops: readonly Hop[], which: 'forward' | 'repl
       const source = d.source ? chalk.dim(` [${withoutFolders(d.source, result.file)}]`) : ''
       lines.push(`${' '.repeat(15)}${chalk.dim('│')} ${chalk.dim(`${d.kind}:`)} ${clip(visible(d.text), columns - 30)}${source}`)
     }
-    if (i === lastSeen && drop) lines.push(death(drop.text, chalk))
+    if (i === lastSeen && drop) lines.push(dropLine(drop.text, chalk))
   })
   return lines
 }
 
-const death = (text: string, chalk: ChalkInstance): string =>
+const dropLine = (text: string, chalk: ChalkInstance): string =>
   `${' '.repeat(13)}${chalk.bgRed.white.bold(' ✗ ')} ${chalk.red.bold(visible(text))}`
 
 const clip = (text: string, room: number): string => (width(text) <= room ? text : `${text.slice(0, Math.max(20, room - 1))}…`)

@@ -92,7 +92,7 @@ const container = z
 
 const host = z
   .strictObject({
-    segment: label.optional().describe('Underlay segment the host is plugged into. Default: dealt round-robin over the segments.'),
+    segment: label.optional().describe('Underlay segment the host is plugged into. Default: spread round-robin over the segments.'),
     address: ipByFamily.optional().describe('Pinned underlay address: one, or one per family.'),
     podCIDR: cidrByFamily.optional().describe('Pinned pod block of this host: one, or one per family; inside `network.podCIDR`.'),
     labels: labels.describe('Node labels.'),
@@ -103,13 +103,13 @@ const host = z
 
 const pod = z
   .strictObject({
-    host: label.optional().describe('Host the pod runs on. Default: dealt round-robin over the hosts.'),
+    host: label.optional().describe('Host the pod runs on. Default: spread round-robin over the hosts.'),
     labels: labels.describe('What selectors of services and policies match.'),
     ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
     containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
     ready: z.boolean().default(true).describe('Whether Services send it anything: what a readiness probe would say.'),
     terminating: z.boolean().default(false).describe('It is about to end: Services send it something only where no other pod is ready.'),
-    nodeSelector: labelMap.optional().describe('Labels a host must have for the pod to be dealt to it.'),
+    nodeSelector: labelMap.optional().describe('Labels a host must have for the pod to run on it.'),
     replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
   })
   .meta({ title: 'pod', description: 'A network namespace with an address of its own, on a host.' })
@@ -141,7 +141,7 @@ const expectation = z
     to: z.string().min(1).describe('Node, `svc/name`, `svc/namespace/name` or IP address.'),
     port: probedPort.default('icmp').describe('`80/tcp`, `53/udp`; default ICMP.'),
     result: z.enum(['allow', 'deny']).default('allow').describe('What must come of it.'),
-    wire: z.array(z.string()).optional().describe('Headers the packet must wear on the underlay, outermost first.'),
+    wire: z.array(z.string()).optional().describe('Headers the packet must have on the underlay, outermost first.'),
   })
   .meta({ title: 'expectation', description: 'A promise, checked with a probe.' })
 

@@ -19,19 +19,19 @@ export interface ProbeOptions {
 
 /** Collectors that need not know the lab: started first, they get ready while it is read. */
 export interface Collectors {
-  readonly ear: PacketListener
+  readonly listener: PacketListener
   readonly events: Events
   close(): Promise<void>
 }
 
 export function startCollectors(options: ProbeOptions): Collectors {
-  const ear = new PacketListener()
+  const listener = new PacketListener()
   const events = new Events(eventFilters(lengthsOf(options)))
   return {
-    ear,
+    listener,
     events,
     close: async () => {
-      await Promise.allSettled([ear.end(), events.end()])
+      await Promise.allSettled([listener.end(), events.end()])
     },
   }
 }

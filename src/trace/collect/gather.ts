@@ -24,11 +24,11 @@ import type { Target } from '../predict/targets.ts'
 import { diagnose } from '../diagnose/diagnose.ts'
 import type { Losses } from '../build-result.ts'
 
-/** Ends the listening; what was heard until then is all there. @returns what was missed */
-export async function finish(evidence: TraceEvidence, { ear, events }: Collectors): Promise<Losses> {
-  const [heard, lost] = await Promise.all([ear.end(), events.end()])
+/** Ends the listening; what was captured until then is all there. @returns what was missed */
+export async function finish(evidence: TraceEvidence, { listener, events }: Collectors): Promise<Losses> {
+  const [captured, lost] = await Promise.all([listener.end(), events.end()])
   const { missing } = evidence.parts
-  if (!heard.complete) missing.push('frames and rule traces that did not come in time: this machine is too busy')
+  if (!captured.complete) missing.push('frames and rule traces that did not come in time: this machine is too busy')
   if (events.failure !== undefined) missing.push(`no kernel events: ${events.failure}`)
   else if (!lost.complete) missing.push('kernel events that did not come in time: this machine is too busy')
   evidence.refresh(evidence.n)
@@ -36,7 +36,7 @@ export async function finish(evidence: TraceEvidence, { ear, events }: Collector
   const whole = evidence.forward.filter((s) => !s.layers.some((l) => (l.type === 'ipv4' || l.type === 'ipv6') && l.fragment !== undefined))
   if (whole.length > 0 && evidence.attribution.matched === 0 && events.failure === undefined)
     missing.push('no kernel events: none came of frames that were captured')
-  return { frames: heard.frames, overflows: heard.overflows, events: lost.events }
+  return { frames: captured.frames, overflows: captured.overflows, events: lost.events }
 }
 
 /** Time for what belongs to a case that is clear already to come in, milliseconds. */
@@ -67,7 +67,7 @@ export async function gather(
   from: Target & { readonly node: NonNullable<Target['node']> },
   to: Target,
   options: ProbeOptions,
-  { ear, events }: Collectors,
+  { listener, events }: Collectors,
   pool: NamespacePool,
   signal: AbortSignal,
 ): Promise<TraceEvidence> {
@@ -89,7 +89,7 @@ export async function gather(
     ttl: options.ttl,
     ...(from.address === from.word ? { source: from.address } : {}),
   })
-  const live = ear.open(
+  const live = listener.open(
     way.listen,
     captureFilter({
       ...identity,
@@ -99,9 +99,9 @@ export async function gather(
     }),
   )
   const liveState = new LiveState(pool)
-  const texts = new RuleTexts(pool, ear)
+  const texts = new RuleTexts(pool, listener)
   const legacy = new LegacyCounters(pool, family)
-  const table = `netlab_trace_${ear.pid}_${identity.marker.toString('hex')}`
+  const table = `netlab_trace_${listener.pid}_${identity.marker.toString('hex')}`
   const ruled: string[] = []
   const missing: string[] = []
 
@@ -109,12 +109,12 @@ export async function gather(
     await live
     await Promise.all(
       way.core.map(async (node) => {
-        const tables = await ear.tables(node)
+        const tables = await listener.tables(node)
         const stale = tables.filter((t) => t.family === 'inet' && !isAlive(Number(/^netlab_trace_(\d+)_/.exec(t.name)?.[1] ?? process.pid)))
-        for (const t of stale) await ear.transact(node, deleteTable(t.name))
+        for (const t of stale) await listener.transact(node, deleteTable(t.name))
         if (tables.every((t) => t.name.startsWith('netlab_trace_'))) return
-        let errno = await ear.transact(node, createTable(table, selectors(identity, family), true))
-        if (errno !== 0) errno = await ear.transact(node, createTable(table, selectors(identity, family), false))
+        let errno = await listener.transact(node, createTable(table, selectors(identity, family), true))
+        if (errno !== 0) errno = await listener.transact(node, createTable(table, selectors(identity, family), false))
         if (errno === 0) {
           ruled.push(node)
           texts.prefetch(
@@ -135,16 +135,16 @@ export async function gather(
   try {
     const [expected] = await Promise.all([predict(), markRules(), events.live, prober.ready, legacy.start(way.core)])
     signal.throwIfAborted()
-    const evidence = new TraceEvidence({ lab, from, to, options, identity, places, liveState, expected, ear, events, prober, missing })
-    await listen(evidence, prober, options, signal, () => [ear, events, prober], events.switch)
+    const evidence = new TraceEvidence({ lab, from, to, options, identity, places, liveState, expected, listener, events, prober, missing })
+    await listen(evidence, prober, options, signal, () => [listener, events, prober], events.switch)
     // On a busy machine the answer may be here before the traces of its rules: an answer to a question comes behind them.
-    await Promise.all(ruled.map((node) => ear.tables(node)))
+    await Promise.all(ruled.map((node) => listener.tables(node)))
     await evidence.readRules(texts)
     await readDetails(evidence, legacy, pool)
     return evidence
   } finally {
     prober.leave()
-    await Promise.allSettled(ruled.map((node) => ear.transact(node, deleteTable(table))))
+    await Promise.allSettled(ruled.map((node) => listener.transact(node, deleteTable(table))))
   }
 }
 

@@ -30,7 +30,7 @@ my ($DONTWAIT_TRUNC, $ENOBUFS) = (0x40 | 0x20, 105);
 my $MOST = 4000;    # messages read at the end: a flood must not keep us
 
 my ($program, $buffer, $out, $overflows, $ended) = ('', '', '', 0, 0);
-my (@ear, $rin);
+my (@listeners, $rin);
 $rin = '';
 vec($rin, 0, 1) = 1;
 $SIG{$_} = 'IGNORE' for qw(INT HUP PIPE);
@@ -50,25 +50,25 @@ sub open_ear {
     my ($number, $file) = @_;
     open my $ns, '<', $file or return say_it("X $number " . ($! + 0) . ' ' . $!);
     syscall($SETNS, fileno $ns, 0x40000000) == 0 or return say_it("X $number " . ($! + 0) . ' ' . $!);
-    # Protocol 0 hears nothing until it is bound: no frame slips in before the filter is there.
+    # Protocol 0 receives nothing until it is bound: no frame slips in before the filter is there.
     socket my $packets, $AF_PACKET, $SOCK_RAW, 0 or return say_it("X $number " . ($! + 0) . " packet socket: $!");
     setsockopt $packets, 1, $SO_RCVBUFFORCE, pack 'i', 4 << 20;
     ioctl $packets, $SIOCGSTAMPNS, my $nothing = pack 'q2', 0, 0;    # asked once, timestamps are taken from then on
     setsockopt $packets, 1, $SO_ATTACH_FILTER, pack 'S x6 P', length($program) / 8, $program or return say_it("X $number " . ($! + 0) . " filter: $!");
     bind $packets, pack 'S n i S C C a8', $AF_PACKET, $ETH_P_ALL, 0, 0, 0, 0, '' or return say_it("X $number " . ($! + 0) . " bind: $!");
-    my $ear = $ear[$number] = { number => $number, packets => $packets, pfd => fileno $packets, names => {} };
-    vec($rin, $ear->{pfd}, 1) = 1;
+    my $listener = $listeners[$number] = { number => $number, packets => $packets, pfd => fileno $packets, names => {} };
+    vec($rin, $listener->{pfd}, 1) = 1;
     socket my $rules, $AF_NETLINK, $SOCK_RAW, $NETLINK_NETFILTER or return say_it("X $number " . ($! + 0) . " netfilter socket: $!");
     setsockopt $rules, 1, $SO_RCVBUFFORCE, pack 'i', 4 << 20;
     bind $rules, pack 'S x2 L L', $AF_NETLINK, 0, 0;
     setsockopt $rules, $SOL_NETLINK, $ADD_MEMBERSHIP, pack 'i', $NFNLGRP_NFTRACE or say_it("X $number " . ($! + 0) . " rule traces: $!");
-    @$ear{ 'rules', 'rfd' } = ($rules, fileno $rules);
-    vec($rin, $ear->{rfd}, 1) = 1;
+    @$listener{ 'rules', 'rfd' } = ($rules, fileno $rules);
+    vec($rin, $listener->{rfd}, 1) = 1;
 }
 
-sub hear_frames {
-    my ($ear) = @_;
-    my ($number, $socket, $names) = @$ear{qw(number packets names)};
+sub read_frames {
+    my ($listener) = @_;
+    my ($number, $socket, $names) = @$listener{qw(number packets names)};
     my $count = 0;
     while (defined(my $from = recv $socket, my $bytes, 65535, $DONTWAIT_TRUNC)) {
         my (undef, undef, $ifindex, $hardware, $type) = unpack 'S n i S C', $from;
@@ -85,17 +85,17 @@ sub hear_frames {
     return $count;
 }
 
-sub hear_rules {
-    my ($ear) = @_;
+sub read_rules {
+    my ($listener) = @_;
     my $count = 0;
     while (1) {
-        my $from = recv $ear->{rules}, my $bytes, 65535, 0x40;
+        my $from = recv $listener->{rules}, my $bytes, 65535, 0x40;
         if (!defined $from) {
             if ($! == $ENOBUFS) { $overflows++; next }
             last;
         }
         last if !length $bytes;
-        say_it("N $ear->{number} " . unpack 'H*', $bytes);
+        say_it("N $listener->{number} " . unpack 'H*', $bytes);
         last if ++$count >= 256;
     }
     return $count;
@@ -107,8 +107,8 @@ sub obey {
     elsif ($verb eq 'OPEN') { open_ear($first, $second) }
     elsif ($verb eq 'LIVE') { say_it('LIVE') }
     elsif ($verb eq 'SEND') {
-        my $ear = $ear[$first];
-        say_it("X $first " . ($! + 0) . " netlink: $!") if !$ear || !$ear->{rules} || !defined send $ear->{rules}, pack('H*', $second), 0;
+        my $listener = $listeners[$first];
+        say_it("X $first " . ($! + 0) . " netlink: $!") if !$listener || !$listener->{rules} || !defined send $listener->{rules}, pack('H*', $second), 0;
     }
     elsif ($verb eq 'END') { $ended = 1 }
 }
@@ -119,9 +119,9 @@ sub listen_once {
     my $n = select $ready, undef, undef, $patience;
     return 0 if $n <= 0;
     my $count = 0;
-    for my $ear (grep {defined} @ear) {
-        $count += hear_frames($ear) if vec $ready, $ear->{pfd}, 1;
-        $count += hear_rules($ear) if $ear->{rules} && vec $ready, $ear->{rfd}, 1;
+    for my $listener (grep {defined} @listeners) {
+        $count += read_frames($listener) if vec $ready, $listener->{pfd}, 1;
+        $count += read_rules($listener) if $listener->{rules} && vec $ready, $listener->{rfd}, 1;
     }
     if (!$ended && vec $ready, 0, 1) {
         my $n = sysread STDIN, $buffer, 1 << 16, length $buffer;
@@ -136,8 +136,8 @@ listen_once(undef) while !$ended;
 vec($rin, 0, 1) = 0;
 for (my $total = 0; $total < $MOST;) { my $n = listen_once(0); last if !$n; $total += $n }
 my $lost = 0;
-for my $ear (grep {defined} @ear) {
-    my $statistics = getsockopt $ear->{packets}, 263, 6;
+for my $listener (grep {defined} @listeners) {
+    my $statistics = getsockopt $listener->{packets}, 263, 6;
     $lost += (unpack 'II', $statistics)[1] if defined $statistics;
 }
 say_it("END $lost $overflows");

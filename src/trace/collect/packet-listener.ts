@@ -1,4 +1,4 @@
-/** The listening process (ear.pl) as the rest of a trace sees it: frames, netlink answers, rule traces, losses. */
+/** The listening process (packet-listener.pl) as the rest of a trace sees it: frames, netlink answers, rule traces, losses. */
 import { netnsFile } from '../../netns/paths.ts'
 import { Helper } from './helper.ts'
 import {
@@ -14,7 +14,7 @@ import {
   type Table,
 } from './netlink.ts'
 
-/** A frame as it was heard, not yet looked at. */
+/** A frame as it was captured, not yet looked at. */
 export interface Frame {
   readonly ns: string
   /** Nanoseconds, CLOCK_REALTIME. */
@@ -29,7 +29,7 @@ export interface Frame {
   readonly bytes: Buffer
 }
 
-export interface HeardTrace extends RuleTrace {
+export interface ReceivedTrace extends RuleTrace {
   readonly ns: string
 }
 
@@ -50,16 +50,16 @@ interface Asked {
 export interface EarLosses {
   readonly frames: number
   readonly overflows: number
-  /** Whether everything that was heard has been handed over. */
+  /** Whether everything that was captured has been handed over. */
   readonly complete: boolean
 }
 
 export class PacketListener {
   readonly frames: Frame[] = []
-  readonly traces: HeardTrace[] = []
+  readonly traces: ReceivedTrace[] = []
   /** Namespaces that could not be listened in, and why. */
   readonly troubles: { readonly ns: string; readonly errno: number; readonly text: string }[] = []
-  /** Called after something new was heard. */
+  /** Called after something new was captured. */
   onNews: () => void = () => {}
   readonly #helper: Helper
   readonly #names: string[] = []
@@ -78,7 +78,7 @@ export class PacketListener {
     return this.#helper.pid
   }
 
-  /** Opens every namespace's sockets. Resolves when they hear. */
+  /** Opens every namespace's sockets. Resolves when they capture. */
   open(namespaces: readonly string[], filter: Buffer): Promise<void> {
     const lines = [`FILTER ${filter.toString('hex')}`]
     for (const ns of namespaces) {
@@ -91,7 +91,7 @@ export class PacketListener {
     return this.#helper.orBroken(live)
   }
 
-  hears(ns: string): boolean {
+  isListening(ns: string): boolean {
     return this.#numbers.has(ns) && !this.troubles.some((t) => t.ns === ns)
   }
 
@@ -125,7 +125,7 @@ export class PacketListener {
 
   #ask(ns: string, sequence: number, bytes: Buffer, ack = false): Promise<Message[]> {
     const number = this.#numbers.get(ns)
-    if (number === undefined || !this.hears(ns)) return Promise.resolve([])
+    if (number === undefined || !this.isListening(ns)) return Promise.resolve([])
     const answer = new Promise<Message[]>((done) => this.#asked.set(`${number} ${sequence}`, { messages: [], done, ack }))
     this.#helper.write(`SEND ${number} ${bytes.toString('hex')}\n`)
     // An answer can get lost when a socket overflows: then it counts as none.
@@ -134,7 +134,7 @@ export class PacketListener {
     return this.#helper.orBroken(Promise.race([answer, patience])).finally(() => clearTimeout(timer))
   }
 
-  /** Stops listening once everything heard so far has been handed over. Does not wait for the process to leave. */
+  /** Stops listening once everything captured so far has been handed over. Does not wait for the process to leave. */
   async end(): Promise<EarLosses> {
     const last = await this.#helper.end()
     const [frames = 0, overflows = 0] = (last ?? '').split(' ').map(Number)

@@ -1,4 +1,4 @@
-# Sends the probe of netlab trace from inside a node, and hears what the node itself is told about it.
+# Sends the probe of netlab trace from inside a node, and receives what the node itself is told about it.
 #
 #   perl prober.pl <namespace file> <protocol> <family> <source or -> <destination> <port> <id> <payload hex> <df 0|1> <ttl or 0> <seconds>
 #
@@ -157,7 +157,7 @@ sub hear_icmp {
     answer('ICMP ' . ($quotedSeq - 1) . " $at " . inet_ntop($domain, $sender) . " $type $code");
 }
 
-sub hear {
+sub receive {
     my ($it, $writable) = @_;
     my ($n, $socket) = @$it{qw(n socket)};
     my $at = now();
@@ -181,7 +181,7 @@ while (1) {
     if ($answered && $news == 0) { record('0'); ($switch, $answered) = (undef, 0) }
     next if $news <= 0;
     hear_icmp() if $raw && vec $ready, fileno $raw, 1;
-    for my $fd (keys %open) { hear($open{$fd}) if vec($ready, $fd, 1) || vec $writable, $fd, 1 }
+    for my $fd (keys %open) { receive($open{$fd}) if vec($ready, $fd, 1) || vec $writable, $fd, 1 }
     if (vec $ready, 0, 1) {
         last if !sysread STDIN, $buffer, 4096, length $buffer;
         while ($buffer =~ s/^GO (\d+)(?: (\S+))?\n//) {

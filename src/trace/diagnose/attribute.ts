@@ -18,7 +18,7 @@ export interface Attributed<E extends KernelEvent> {
   readonly after: Sighting
 }
 
-/** A packet that died before it was on a device, on its way out of it: captures come after the queue. */
+/** A packet that was dropped before it was on a device, on its way out of it: captures come after the queue. */
 export interface QueueDrop {
   readonly event: DropEvent
   readonly queue: DeviceEvent

@@ -1,4 +1,4 @@
-/** What is read once the probe is dead, to name what did it: rules that are not traced, queues and filters of a device. */
+/** What is read once the probe was dropped, to name what did it: rules that are not traced, queues and filters of a device. */
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import { untracedRules, type LegacyCounters } from '../collect/counters.ts'
 import { diagnose } from './diagnose.ts'

@@ -1,5 +1,5 @@
 /**
- * The verdict: what happened to the probe, and if it died, where and why. Looks at the evidence from the strongest
+ * The verdict: what happened to the probe, and if it was dropped, where and why. Looks at the evidence from the strongest
  * down; what is only concluded says so. Pure.
  */
 import { byArp } from './causes/arp.ts'

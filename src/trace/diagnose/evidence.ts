@@ -1,9 +1,9 @@
-/** All evidence of a trace in one place, in the order the judge looks at it. Pure but for reading what collectors have heard. */
+/** All evidence of a trace in one place, in the order the diagnosis looks at it. Pure but for reading what collectors have captured. */
 import type { Lab, Node } from '../../lab/lab.ts'
 import { attribute, type Attribution } from './attribute.ts'
 import { chain } from './chain.ts'
 import type { CountedRule, NativeRule } from '../collect/counters.ts'
-import type { Frame, HeardTrace } from '../collect/packet-listener.ts'
+import type { Frame, ReceivedTrace } from '../collect/packet-listener.ts'
 import type { KernelEvent } from '../collect/events.ts'
 import { tunnelForms } from '../../packet/tunnels.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
@@ -42,18 +42,18 @@ export interface EvidenceParts {
   readonly places: Places
   readonly liveState: LiveState
   readonly expected: Expectation
-  readonly ear: { readonly frames: readonly Frame[]; readonly traces: readonly HeardTrace[] }
+  readonly listener: { readonly frames: readonly Frame[]; readonly traces: readonly ReceivedTrace[] }
   readonly events: { readonly events: readonly KernelEvent[]; readonly failure?: string | undefined }
   readonly prober: { readonly outcomes: readonly Outcome[] }
   /** What this machine lacks, a sentence each. */
   readonly missing: string[]
 }
 
-/** A group of rules with the packet it judged. */
+/** A group of rules with the packet it evaluated. */
 export interface DiagnosedGroup {
   readonly group: RuleGroup
   readonly packet: Sighting | undefined
-  /** The hop after which it was judged: where it came in, or the one before it went out. */
+  /** The hop after which it was evaluated: where it came in, or the one before it went out. */
   readonly at: Sighting | undefined
 }
 
@@ -70,7 +70,7 @@ export class TraceEvidence {
   attribution: Attribution = { drops: [], queued: [], icmp: [], unseen: [], matched: 0 }
   /** Texts of the rules that spoke, by `ns family table chain handle`. */
   readonly texts = new Map<string, string>()
-  /** What was read when it was dead, to name what did it. */
+  /** What was read when it had been dropped, to name what did it. */
   details: Details = { counted: new Map(), native: new Map(), queues: new Map() }
 
   parts: EvidenceParts
@@ -88,11 +88,11 @@ export class TraceEvidence {
     return what !== undefined && what !== 'refused'
   }
 
-  /** Looks at everything heard so far, for probe `n`. */
+  /** Looks at everything captured so far, for probe `n`. */
   refresh(n: number): this {
-    const { ear, events, places, identity } = this.parts
+    const { listener, events, places, identity } = this.parts
     this.n = n
-    this.sightings = new Recognizer(identity).recognize(ear.frames, (ns) => places.name(ns))
+    this.sightings = new Recognizer(identity).recognize(listener.frames, (ns) => places.name(ns))
     this.#chooseEndpoint()
     const { expected } = this.parts
     const of = (role: Sighting['role']): Sighting[] => this.sightings.filter((s) => s.role === role && s.n === n)
@@ -102,10 +102,10 @@ export class TraceEvidence {
     const from = this.outcome().sent ?? this.forward[0]?.at ?? 0n
     this.neighbours = this.sightings.filter((s) => s.role === 'neighbour' && s.at >= from - 1_000_000n)
     this.attribution = attribute(this.sightings, events.events)
-    this.rules = groupTraces(ear.traces)
+    this.rules = groupTraces(listener.traces)
       .map((group) => {
         const packet = packetOf(group, this.sightings)
-        return { group, packet, at: this.#judgedAfter(group, packet) }
+        return { group, packet, at: this.#evaluatedAfter(group, packet) }
       })
       .filter(({ group, packet }) => packet?.n === n || (packet === undefined && this.#headerIsOurs(group)))
     return this
@@ -123,7 +123,7 @@ export class TraceEvidence {
     if (chosen && endpoints) this.parts = { ...this.parts, expected: { ...chosen, endpoints } }
   }
 
-  #judgedAfter({ ns, iif, oif }: RuleGroup, packet: Sighting | undefined): Sighting | undefined {
+  #evaluatedAfter({ ns, iif, oif }: RuleGroup, packet: Sighting | undefined): Sighting | undefined {
     const chain = packet?.role === 'probe' ? this.forward : packet?.role === 'reply' ? this.reply : []
     const here = chain.filter((s) => s.netns === ns)
     const left = here.findIndex((s) => s.direction === 'out' && s.ifindex === oif)
@@ -173,7 +173,7 @@ export class TraceEvidence {
     )
   }
 
-  textOf(t: HeardTrace | undefined): string | undefined {
+  textOf(t: ReceivedTrace | undefined): string | undefined {
     return t && this.texts.get(textKey(t))
   }
 
@@ -191,5 +191,5 @@ export class TraceEvidence {
   }
 }
 
-export const textKey = (t: Pick<HeardTrace, 'ns' | 'family' | 'table' | 'chain' | 'handle'>): string =>
+export const textKey = (t: Pick<ReceivedTrace, 'ns' | 'family' | 'table' | 'chain' | 'handle'>): string =>
   `${t.ns} ${t.family} ${t.table} ${t.chain} ${t.handle}`

@@ -5,7 +5,7 @@
 import { savedChains } from '../../netns/iptables-save.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import { headerOf } from '../../packet/headers.ts'
-import type { PacketListener, HeardTrace } from '../collect/packet-listener.ts'
+import type { PacketListener, ReceivedTrace } from '../collect/packet-listener.ts'
 import type { Sighting } from './identity.ts'
 import { familyNumber } from '../collect/netlink.ts'
 
@@ -21,11 +21,11 @@ export interface RuleGroup {
   /** IP header of the packet. */
   readonly network?: Buffer
   readonly transport?: Buffer
-  readonly steps: HeardTrace[]
+  readonly steps: ReceivedTrace[]
 }
 
 /** Trace messages → groups. Only the first message of a hook carries the packet. */
-export function groupTraces(traces: readonly HeardTrace[]): RuleGroup[] {
+export function groupTraces(traces: readonly ReceivedTrace[]): RuleGroup[] {
   const groups: RuleGroup[] = []
   const open = new Map<string, RuleGroup>()
   for (const t of traces) {
@@ -53,7 +53,7 @@ export function groupTraces(traces: readonly HeardTrace[]): RuleGroup[] {
 }
 
 /** The verdict of a group: of its last step. */
-export const verdictOf = (g: RuleGroup): HeardTrace | undefined => g.steps.at(-1)
+export const verdictOf = (g: RuleGroup): ReceivedTrace | undefined => g.steps.at(-1)
 export const isDrop = (g: RuleGroup): boolean => verdictOf(g)?.verdict === 'drop'
 
 /** The sighting whose packet this group is about: same IP header but for what a hop changes. */
@@ -94,13 +94,13 @@ const IPTABLES_TABLES = new Set(['filter', 'nat', 'mangle', 'raw', 'security'])
 /** Rule texts of namespaces, read when a trace needs them. */
 export class RuleTexts {
   readonly #pool: NamespacePool
-  readonly #ear: PacketListener
+  readonly #listener: PacketListener
   readonly #saves = new Map<string, Promise<string>>()
   readonly #handles = new Map<string, Promise<number[]>>()
 
-  constructor(pool: NamespacePool, ear: PacketListener) {
+  constructor(pool: NamespacePool, listener: PacketListener) {
     this.#pool = pool
-    this.#ear = ear
+    this.#listener = listener
   }
 
   #read(ns: string, argv: readonly string[]): Promise<string> {
@@ -116,7 +116,7 @@ export class RuleTexts {
   }
 
   /** A chain's rules by `iptables-save`. It gives up while others change rules, as we just did: then once more. */
-  async #saved(t: HeardTrace): Promise<string[]> {
+  async #saved(t: ReceivedTrace): Promise<string[]> {
     const argv = [t.family === 'ip6' ? 'ip6tables-save' : 'iptables-save']
     const rules = chainRules(await this.#read(t.ns, argv), t.table, t.chain)
     if (rules.length > 0) return rules
@@ -124,14 +124,14 @@ export class RuleTexts {
     return chainRules(await this.#read(t.ns, argv), t.table, t.chain)
   }
 
-  #handlesOf(t: HeardTrace): Promise<number[]> {
+  #handlesOf(t: ReceivedTrace): Promise<number[]> {
     const key = `${t.ns} ${t.family} ${t.table} ${t.chain}`
     let pending = this.#handles.get(key)
-    if (!pending) this.#handles.set(key, (pending = this.#ear.handles(t.ns, familyNumber(t.family), t.table, t.chain)))
+    if (!pending) this.#handles.set(key, (pending = this.#listener.handles(t.ns, familyNumber(t.family), t.table, t.chain)))
     return pending
   }
 
-  async text(t: HeardTrace): Promise<string | undefined> {
+  async text(t: ReceivedTrace): Promise<string | undefined> {
     if (t.kind !== 'rule' || t.handle === undefined) return undefined
     if ((t.family === 'ip' || t.family === 'ip6') && IPTABLES_TABLES.has(t.table)) {
       const [handles, saved] = await Promise.all([this.#handlesOf(t), this.#saved(t)])

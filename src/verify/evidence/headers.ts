@@ -1,9 +1,9 @@
-/** What a packet wears on the underlay, as captured; pure. */
+/** How a packet is encapsulated on the underlay, as captured; pure. */
 import type { HeaderPattern } from '../../backends/backend.ts'
 import { carriage } from '../../backends/index.ts'
 import type { Host, Lab } from '../../lab/lab.ts'
 import { isIp, labelOf, type Layer } from '../../packet/headers.ts'
-import type { Heard, Seen } from './underlay.ts'
+import type { Captured, Seen } from './underlay.ts'
 
 /** Headers around a packet: those between the underlay's Ethernet header and the packet's own IP header. */
 export interface Encapsulation {
@@ -29,8 +29,8 @@ export function encapsulation({ host, direction, layers }: Seen): Encapsulation 
 }
 
 /** Frames that carry packets between two addresses, in this order, wherever they were seen. */
-export function seenBetween(heard: Heard, src: string, dst: string): Encapsulation[] {
-  return heard.frames.flatMap((f) => {
+export function seenBetween(captured: Captured, src: string, dst: string): Encapsulation[] {
+  return captured.frames.flatMap((f) => {
     const w = encapsulation(f)
     return w?.src === src && w.dst === dst ? [w] : []
   })
@@ -39,24 +39,24 @@ export function seenBetween(heard: Heard, src: string, dst: string): Encapsulati
 const fits = (layer: Layer | undefined, { type, fields = {} }: HeaderPattern): boolean =>
   layer?.type === type && Object.entries(fields).every(([field, value]) => (layer as unknown as Record<string, unknown>)[field] === value)
 
-/** `ipv4 > udp 8472 > vxlan 1 > ethernet`, or `nothing`. */
-export function headersText(headers: readonly Layer[]): string {
-  if (headers.length === 0) return 'nothing'
-  return headers.map(labelOf).join(' > ')
+/** `encapsulated in ipv4 > udp 8472 > vxlan 1 > ethernet`, or `not encapsulated`. */
+export function encapsulationText(headers: readonly Layer[]): string {
+  if (headers.length === 0) return 'not encapsulated'
+  return `encapsulated in ${headers.map(labelOf).join(' > ')}`
 }
 
 const patternText = (pattern: readonly HeaderPattern[]): string =>
-  pattern.map((p) => labelOf({ type: p.type, ...p.fields })).join(' > ') || 'nothing'
+  pattern.map((p) => labelOf({ type: p.type, ...p.fields })).join(' > ') || 'no encapsulation'
 
-/** Why a packet wears something else than declared; undefined if it does not. */
+/** Why a packet is encapsulated otherwise than declared; undefined if it is not. */
 export function headerMismatch(lab: Lab, from: Host, to: Host, w: Encapsulation): string | undefined {
   const { headers: pattern, overhead } = carriage(lab, from, to)
-  const wears = `wears ${headersText(w.headers)} on the underlay of ${w.host}`
+  const seen = `${encapsulationText(w.headers)} on the underlay of ${w.host}`
   if (w.headers.length !== pattern.length || !pattern.every((p, i) => fits(w.headers[i], p)))
-    return `${wears} instead of ${patternText(pattern)}`
-  if (w.bytes !== overhead) return `${wears}: ${w.bytes} bytes instead of ${overhead}`
+    return `${seen}, expected ${patternText(pattern)}`
+  if (w.bytes !== overhead) return `${seen}: ${w.bytes} bytes instead of ${overhead}`
   const [outer] = w.headers
   if (!isIp(outer)) return undefined
   const ends = [from, to].map((h) => h.addresses.map((a) => a.ip))
-  return ends[0]!.includes(outer.src) && ends[1]!.includes(outer.dst) ? undefined : `${wears} from ${outer.src} to ${outer.dst}`
+  return ends[0]!.includes(outer.src) && ends[1]!.includes(outer.dst) ? undefined : `${seen} from ${outer.src} to ${outer.dst}`
 }

@@ -1,4 +1,4 @@
-/** Ears on the hosts' links to the underlay: one for what must never be there, one for the clothes a packet wears. */
+/** Listeners on the hosts' links to the underlay: one for what must never be there, one for how packets are encapsulated. */
 import { tunnelPorts } from '../../backends/index.ts'
 import { UPLINK } from '../../lab/lab.ts'
 import type { Applied } from '../../state/store.ts'
@@ -17,7 +17,7 @@ export interface Seen {
   readonly layers: readonly Layer[]
 }
 
-export interface Heard {
+export interface Captured {
   readonly frames: readonly Seen[]
   /** Hosts that were listened at. */
   readonly hosts: ReadonlySet<string>
@@ -31,10 +31,10 @@ const MARKER = Buffer.from('netl').readUInt32BE()
 const MAX_FRAMES = 20_000
 
 /** Listens until it is ended; the process behind it leaves with netlab. */
-export class UnderlayEar {
-  readonly #ear = new PacketListener()
+export class UnderlayListener {
+  readonly #listener = new PacketListener()
   readonly #applied: Applied
-  #heard: Promise<Heard> | undefined
+  #captured: Promise<Captured> | undefined
 
   constructor(applied: Applied) {
     this.#applied = applied
@@ -44,7 +44,7 @@ export class UnderlayEar {
   async watch(readings: Readings, forbidden: Forbidden): Promise<void> {
     for (const host of this.#applied.lab.hosts) {
       const uplink = readings.nodes.get(host.netns)?.devices.find((d) => d.ifname === UPLINK)
-      if (uplink) await this.#ear.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
+      if (uplink) await this.#listener.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
     }
   }
 
@@ -53,16 +53,16 @@ export class UnderlayEar {
     const ports = tunnelPorts(this.#applied.lab)
     const spaces = this.#applied.lab.hosts.map((h) => h.netns)
     for (const protocol of ['tcp', 'udp'] as const)
-      await this.#ear.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
+      await this.#listener.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
   }
 
   /** What was captured. A second call, as for cleaning up, gets the same. */
-  end(): Promise<Heard> {
-    return (this.#heard ??= this.#end())
+  end(): Promise<Captured> {
+    return (this.#captured ??= this.#end())
   }
 
-  async #end(): Promise<Heard> {
-    const losses = await this.#ear.end()
+  async #end(): Promise<Captured> {
+    const losses = await this.#listener.end()
     const { hosts } = this.#applied.lab
     const names = new Map(hosts.map((h) => [h.netns, h.name]))
     const ports = tunnelPorts(this.#applied.lab)
@@ -77,9 +77,9 @@ export class UnderlayEar {
           ]
         : []
     return {
-      frames: this.#ear.frames.slice(0, MAX_FRAMES).flatMap(see),
-      hosts: new Set(hosts.filter((h) => this.#ear.hears(h.netns)).map((h) => h.name)),
-      lost: losses.frames + Math.max(0, this.#ear.frames.length - MAX_FRAMES),
+      frames: this.#listener.frames.slice(0, MAX_FRAMES).flatMap(see),
+      hosts: new Set(hosts.filter((h) => this.#listener.isListening(h.netns)).map((h) => h.name)),
+      lost: losses.frames + Math.max(0, this.#listener.frames.length - MAX_FRAMES),
     }
   }
 }

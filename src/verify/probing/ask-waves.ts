@@ -38,11 +38,11 @@ export async function askInWaves(
   let before = 0
   for (const wave of rounds) {
     signal?.throwIfAborted()
-    const heard = await askers.ask(
+    const found = await askers.ask(
       wave.map((i) => puts[i]!),
       (count) => onAnswer?.(before + count),
     )
-    wave.forEach((i, n) => (answers[i] = heard[n]!))
+    wave.forEach((i, n) => (answers[i] = found[n]!))
     before += wave.length
     await askers.forget(actorsOf(lab).map((p) => p.netns))
   }

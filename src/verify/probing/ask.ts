@@ -9,7 +9,7 @@ import { questionKey, type Asked, type Evidence } from '../check-source.ts'
 import { isWholeTrain, type Answer, type Question } from './question.ts'
 import type { Readings } from '../evidence/readings.ts'
 import { actorsOf } from '../test-plan.ts'
-import type { Heard } from '../evidence/underlay.ts'
+import type { Captured } from '../evidence/underlay.ts'
 import { dropsOf } from '../checks/policies/deny-counters.ts'
 import { DenyWatch } from '../checks/policies/deny-proof.ts'
 import type { Proof, Proofs } from '../evidence/proof.ts'
@@ -43,7 +43,7 @@ const NEIGHBOURS_AGE = 5200
 /** How often one is asked again, if the machine lost packets each time. */
 const MAX_TIMES = 3
 
-/** What was heard so far. */
+/** What is known so far. */
 class Answers implements Evidence {
   readonly #answers = new Map<string, Answer>()
   readonly #first = new Map<string, Answer>()
@@ -51,8 +51,8 @@ class Answers implements Evidence {
   lateRefusals = 0
   proofs: Proofs = new Map()
   readings?: Readings
-  heard?: Heard
-  caught?: Heard
+  captured?: Captured
+  caught?: Captured
 
   proof(question: Question): Proof | undefined {
     return this.proofs.get(questionKey(question))
@@ -72,7 +72,7 @@ class Answers implements Evidence {
   }
 
   /** A later answer takes the place of the first. */
-  hear(question: Question, answer: Answer): void {
+  record(question: Question, answer: Answer): void {
     if (question.kind === 'tcp' && answer.outcome === 'refused') this.lateRefusals += repeatedSyns(answer.ms)
     const key = questionKey(question)
     const before = this.#answers.get(key)
@@ -163,21 +163,21 @@ export class Asking {
       const { lost } = this
       const isFull = lost.refused > before.refused
       const isLosing = isFull || lost.dropped > before.dropped
-      const strange = list.filter((q) => {
+      const different = list.filter((q) => {
         const answer = this.evidence.answer(q)
         return !isAsExpected(q, answer) || (isLosing && hasLost(q, answer))
       })
-      if (strange.length === 0 || (time > 1 && !isLosing)) return
+      if (different.length === 0 || (time > 1 && !isLosing)) return
       if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
       before = this.lost
-      await this.#round(strange, 'asking again', LONGER)
+      await this.#round(different, 'asking again', LONGER)
     }
   }
 
   /**
-   * Whether silence would come as a surprise, though it is not ruled out: no rule would count it, so there is time to hear more.
+   * Whether silence would come as a surprise, though it is not ruled out: no rule would count it, so there is time to wait for more.
    * A refusal by ICMP that comes back while connect(2) still holds the socket is thrown away (`LockDroppedIcmps`), and
-   * only the second SYN's is heard.
+   * only the second SYN's is received.
    */
   #mayBeLate(question: Asked): boolean {
     return question.expected.includes('refused') && dropsOf(this.#lab, question).length === 0
@@ -200,6 +200,6 @@ export class Asking {
     })
     const onAnswer = (answers: number): void => onProgress?.(`${phase}: ${plural(list.length, 'question')}`, answers / list.length)
     const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onAnswer, read: this.#read })
-    list.forEach((question, i) => this.evidence.hear(question, answers[i]!))
+    list.forEach((question, i) => this.evidence.record(question, answers[i]!))
   }
 }

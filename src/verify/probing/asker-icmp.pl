@@ -42,7 +42,7 @@ sub ready_echo {
 
 sub settle_train {
     my ($q) = @_;
-    my @times = values %{ $q->{heard} };
+    my @times = values %{ $q->{received} };
     my $twice = grep { $_ > 1 } @times;
     settle($q, 'ok', ttl => $q->{ttl}, text => "$q->{sent} sent, " . @times . " came back, $twice more than once");
 }
@@ -93,10 +93,10 @@ sub hear_icmp {
         return settle($q, 'error', text => 'a shorter echo came back: ' . length($bytes) . ' bytes') if length $bytes != length $q->{packet};
         return settle($q, 'ok', ttl => $ttl) if $q->{count} < 2;
         # A little longer than the last one takes: what comes twice comes soon.
-        $q->{remind} = now() + $SPACING if !$q->{heard};
-        $q->{heard}{$number}++;
+        $q->{remind} = now() + $SPACING if !$q->{received};
+        $q->{received}{$number}++;
         $q->{ttl} = $ttl;
-        $q->{deadline} = now() + 3 * $SPACING if $q->{sent} == $q->{count} && keys %{ $q->{heard} } == $q->{count};
+        $q->{deadline} = now() + 3 * $SPACING if $q->{sent} == $q->{count} && keys %{ $q->{received} } == $q->{count};
         for my $time ($q->{deadline}, $q->{sent} < $q->{count} ? $q->{remind} : ()) { $next_look = $time if $time < $next_look }
         return;
     }

@@ -75,7 +75,7 @@ sub connected {
     $q->{connected} = 1;
     $q->{deadline} = now() + $SLOW * $q->{patience};
     unwatch(fileno $socket);
-    # Who waits for the client to speak first hears something; a server that hung up is read below.
+    # Who waits for the client to speak first receives something; a server that hung up is read below.
     send($socket, "netlab\n", MSG_DONTWAIT | MSG_NOSIGNAL) if $q->{speak};
     watch('r', fileno $socket, sub { hear_tcp($q) });
 }

@@ -9,7 +9,7 @@
 #     LISTEN <id> <protocol> <port> <any|loopback> <name>
 #     ASK <id> <kind> <address> <port> <size or 0> <source port or 0> <patience in ms> <count> <speak>
 #                              a count of more than 1: so many echoes, 10 ms apart, and how many came back how often;
-#                              speak: 1 if who accepts a connection may wait to hear something first
+#                              speak: 1 if who accepts a connection may wait for the client to send something first
 #     GO <wave>                asks everything since the last GO at once
 #     FORGET <wave>            deletes the neighbours it has learned since its first question
 # Standard output, fields parted by tabs, from the children themselves (a line is one write, so lines never mix):
@@ -147,7 +147,7 @@ sub child {
             for my $q (values %pending) {
                 next if $q->{deadline} > $before;
                 if ($q->{connected}) { settle($q, 'ok', text => 'connected, and it said nothing') }
-                elsif ($q->{heard}) { settle_train($q) }
+                elsif ($q->{received}) { settle_train($q) }
                 else { settle($q, 'timeout') }
             }
             $next_look = $before + 60_000;

@@ -7,7 +7,7 @@ import type { Answer, Listening, Question } from './question.ts'
 export interface Put {
   readonly question: Question
   readonly patience: number
-  /** TCP: who accepts answers by itself; others may wait to hear something first. */
+  /** TCP: who accepts answers by itself; others may wait for the client to send something first. */
   readonly quiet?: boolean
 }
 
@@ -18,7 +18,7 @@ interface Wave {
   readonly answers: Answer[]
   readonly waiting: Set<number>
   readonly done: () => void
-  readonly heard: () => void
+  readonly answered: () => void
 }
 
 /** `netns protocol port`. */
@@ -114,7 +114,7 @@ export class Askers {
     const answers: Answer[] = []
     let count = 0
     const all = new Promise<void>((done) => {
-      this.#wave = { answers, waiting, done, heard: () => onAnswer(++count) }
+      this.#wave = { answers, waiting, done, answered: () => onAnswer(++count) }
       if (waiting.size === 0) done()
     })
     for (const node of waiting) this.#tell(node, byNode.get(node)!)
@@ -134,7 +134,7 @@ export class Askers {
   async forget(spaces: Iterable<string>): Promise<void> {
     const nodes = [...spaces].flatMap((netns) => (this.#nodes.has(netns) && !this.gone.has(netns) ? [this.#nodes.get(netns)!] : []))
     if (nodes.length === 0) return
-    const all = new Promise<void>((done) => (this.#wave = { answers: [], waiting: new Set(nodes), done, heard: DONE }))
+    const all = new Promise<void>((done) => (this.#wave = { answers: [], waiting: new Set(nodes), done, answered: DONE }))
     const number = ++this.#waves
     for (const node of nodes) this.#tell(node, [`FORGET ${number}`])
     await this.#untilClosed(all)
@@ -166,7 +166,7 @@ export class Askers {
       ...(seen ? { seen } : {}),
       ...(text ? { text } : {}),
     }
-    this.#wave.heard()
+    this.#wave.answered()
   }
 
   #done(node: number): void {

@@ -124,7 +124,7 @@ describe('a file that grows', () => {
     }
     expect(read(Buffer.concat(parts)).map(([, length]) => Number(length))).toEqual(frames.map((one) => one.bytes.length))
   })
-  test.skipIf(noTshark)('says what each device heard, and what was lost (needs capinfos)', () => {
+  test.skipIf(noTshark)('says what each device captured, and what was lost (needs capinfos)', () => {
     writeFileSync(join(dir, 'y.pcapng'), Buffer.concat(parts))
     const { stdout, status } = spawnSync('capinfos', [join(dir, 'y.pcapng')], { encoding: 'utf8' })
     expect(status).toBe(0)

@@ -36,7 +36,7 @@ export const leak: Check = {
 
 export const checks: readonly Check[] = [
   { id: 'pods-reach-pods', group: 'model', title: 'pods reach pods without NAT', status: 'passed', tested: 12 },
-  { id: 'wire', group: 'model', title: 'packets wear what vxlan declares', status: 'skipped', detail: 'tcpdump is missing', tested: 0 },
+  { id: 'wire', group: 'model', title: 'packets have the headers of vxlan', status: 'skipped', detail: 'tcpdump is missing', tested: 0 },
   leak,
   { id: 'policy-allows', group: 'policy', title: 'what policies allow arrives', status: 'passed', tested: 5 },
   {

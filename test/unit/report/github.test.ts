@@ -52,7 +52,7 @@ describe('annotations', () => {
     ])
   })
 
-  test('at most ten of a kind, the rest counted, every lab heard', () => {
+  test('at most ten of a kind, the rest counted, every lab named', () => {
     const many = (lab: string, n: number) =>
       outcome({ lab, run: { ...run, lab, checks: Array.from({ length: n }, (_, i) => ({ ...leak, from: `p${i}` })) } })
     const all = lines(annotations([many('a', 100), many('b', 3), ...Array.from({ length: 12 }, () => cannot)], '/repo'))

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { pcapng } from '../../../src/report/formats/pcapng.ts'
 import type { TraceResult } from '../../../src/trace/result.ts'
 import { noTshark, tsharkFields } from '../packet/pcap.ts'
-import { delivered, hostile, overIpip, overIpv6, policyDrop, tooBig } from '../packet/stories.ts'
+import { delivered, hostile, overIpip, overIpv6, policyDrop, tooBig } from '../packet/trace-results.ts'
 
 interface Block {
   readonly type: number
@@ -74,7 +74,7 @@ describe.each(Object.entries(STORIES))('%s', (_, make) => {
   })
 })
 
-test('frames heard out of order are written in order, and a cut frame keeps its length', () => {
+test('frames captured out of order are written in order, and a cut frame keeps its length', () => {
   const traced = delivered()
   const cut = { ...traced.captures[3]!, bytes: traced.captures[3]!.bytes.subarray(0, 20), length: 1500 }
   const packets = blocks(pcapng({ ...traced, captures: [traced.captures[5]!, cut, traced.captures[0]!] })).filter((b) => b.type === 6)

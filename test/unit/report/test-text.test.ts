@@ -28,7 +28,7 @@ describe('a finished test as text', () => {
     const at = order.map((part) => text.indexOf(part))
     expect(at).toEqual(at.toSorted((a, b) => a - b))
     expect(at).not.toContain(-1)
-    expect(text).toContain('○ packets wear what vxlan declares  skipped: tcpdump is missing\n')
+    expect(text).toContain('○ packets have the headers of vxlan  skipped: tcpdump is missing\n')
     expect(text.trimEnd().split('\n').at(-last)).toBe('FAILED  shop: 1 failed, 3 passed, 1 skipped; 19 probes in 3.1 s')
   })
 

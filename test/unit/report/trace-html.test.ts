@@ -7,7 +7,7 @@ import { compare, inWords, tunnelOf } from '../../../src/report/trace/trace-html
 import type { TraceResult } from '../../../src/trace/result.ts'
 import { decode } from '../../../src/packet/decode.ts'
 import { FRAMES } from '../packet/frames.ts'
-import { delivered, hostile, lab, overIpip, overIpv6, policyDrop, tooBig } from '../packet/stories.ts'
+import { delivered, hostile, lab, overIpip, overIpv6, policyDrop, tooBig } from '../packet/trace-results.ts'
 
 const of = (name: string): ReturnType<typeof decode> => decode(FRAMES[name]!.bytes, FRAMES[name]!.hardware)
 const data = (html: string): { steps: Step[] } => JSON.parse(/<script type="application\/json" id="result">(.*)<\/script>/.exec(html)![1]!)
@@ -146,7 +146,7 @@ describe('what is drawn', () => {
     expect(steps[6]!.layers.every((l) => l.state === 'same')).toBe(true)
   })
 
-  test('a packet that died before anything saw it still has a place', () => {
+  test('a packet that was dropped before anything saw it still has a place', () => {
     const traced = policyDrop()
     const drop = { ...traced.drop!, node: 'pod-a', device: 'eth0', cause: 'own-firewall' as const }
     for (const forward of [[], traced.forward.map((h) => ({ ...h, evidence: 'predicted' as const, layers: [], at: null }))]) {

@@ -6,7 +6,7 @@
  * are of the same topology, which compiles to the same lab every time.
  */
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { Frame, HeardTrace } from '../../../src/trace/collect/packet-listener.ts'
+import type { Frame, ReceivedTrace } from '../../../src/trace/collect/packet-listener.ts'
 import type { KernelEvent } from '../../../src/trace/collect/events.ts'
 import type { Identity } from '../../../src/trace/diagnose/identity.ts'
 import type { LiveState, RouteAnswer, Snapshot } from '../../../src/trace/predict/live-state.ts'
@@ -40,7 +40,7 @@ export interface Recording extends Header {
     },
   ])[]
   readonly frames: readonly Frame[]
-  readonly traces: readonly HeardTrace[]
+  readonly traces: readonly ReceivedTrace[]
   readonly events: readonly KernelEvent[]
   readonly outcomes: readonly Outcome[]
   readonly texts: readonly (readonly [string, string])[]
@@ -98,7 +98,7 @@ export function evidenceOf(r: Recording, asked: (o: KernelObject) => KernelObjec
     expected: r.expected,
     liveState,
     places: new Places(lab, objects.map(asked)),
-    ear: { frames: r.frames, traces: r.traces },
+    listener: { frames: r.frames, traces: r.traces },
     events: { events: r.events },
     prober: { outcomes: r.outcomes },
     missing: [],

@@ -8,7 +8,7 @@ import type { NamespacePool } from '../../../src/netns/namespace-pool.ts'
 import { learnedBy } from '../../../src/verify/probing/waves.ts'
 import { policies } from '../../../src/verify/checks/policies/policies.ts'
 import { lab as labOf } from '../lab/fixture.ts'
-import { testPlanOf } from './promised.ts'
+import { testPlanOf } from './passing-lab.ts'
 
 // Until neighbours have aged.
 vi.mock('node:timers/promises', () => ({ setTimeout: async () => {} }))
@@ -69,13 +69,13 @@ policies: { none: { podSelector: {}, ingress: [] } }
 test('denies that no rule counted are asked again in waves that the table of neighbours holds', async () => {
   const learned = learnedBy(denied.lab)
   const entries: number[] = []
-  const heard: number[] = []
+  const asked: number[] = []
   let forgotten = 0
   const askers = {
     // There is never an answer.
     async ask(puts: readonly Put[]) {
       entries.push(new Set(puts.flatMap((p) => learned(p.question).entries)).size)
-      heard.push(puts.length)
+      asked.push(puts.length)
       return puts.map((): Answer => ({ outcome: 'timeout', ms: 1 }))
     },
     async forget() {
@@ -92,7 +92,7 @@ test('denies that no rule counted are asked again in waves that the table of nei
   await asking.ask(list, pool)
 
   // Once to hear, once to prove; each in several waves, after each of which what was learned is forgotten.
-  expect(heard.reduce((sum, n) => sum + n, 0)).toBe(2 * list.length)
+  expect(asked.reduce((sum, n) => sum + n, 0)).toBe(2 * list.length)
   expect(Math.max(...entries)).toBeLessThanOrEqual(TABLE.most / 2)
   expect(entries.length).toBeGreaterThan(3)
   expect(forgotten).toBe(entries.length)

@@ -5,7 +5,7 @@ import { listenedOn, type ContainerState } from '../../../src/verify/evidence/co
 import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
 import { evaluateContainers } from '../../../src/verify/checks/model/containers.ts'
 import { services } from '../../../src/verify/checks/services/services.ts'
-import { failed, findings, testPlanOf, withId, type World } from './promised.ts'
+import { failed, findings, testPlanOf, withId, type World } from './passing-lab.ts'
 
 const HEAD = '  sl  local_address rem_address   st tx_queue\n'
 const TCP = `${HEAD}   0: 0100007F:0016 00000000:0000 0A 00000000\n   1: 0200F40A:1F90 0300F40A:9C40 01 00000000\n`

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
 import type { Layer } from '../../../src/packet/headers.ts'
 import type { Answer } from '../../../src/verify/probing/question.ts'
-import { counterOf, findings, testPlanOf, withId, type World } from './promised.ts'
+import { counterOf, findings, testPlanOf, withId, type World } from './passing-lab.ts'
 
 const LAB = `
 name: e
@@ -26,7 +26,7 @@ policies:
 expect:
 `
 
-/** The check of one entry, given what is heard. */
+/** The check of one entry, given the answers. */
 function judged(entry: string, answer?: Partial<Answer>, world: World = {}) {
   const plan = testPlanOf(`${LAB}  - ${entry}\n`)
   return withId(findings(expectations, plan, { ...(answer ? { trouble: () => answer } : {}), ...world }), 'expect-1')
@@ -56,7 +56,7 @@ describe('allow', () => {
     ['{ from: a, to: 10.244.1.1, port: 80/tcp }', { by: 'b' }, /^answered by b instead of node-2$/],
     ['{ from: shut, to: 192.0.2.7 }', { outcome: 'timeout' }, /^silence; egress of shut is isolated by policy default\/shut/],
     ['{ from: outside, to: a }', { outcome: 'unreachable', text: 'no route' }, /^unreachable: no route; outside has no route to pods$/],
-  ] as const)('%s fails when it hears %j', (entry, answer, detail) => {
+  ] as const)('%s fails when the answer is %j', (entry, answer, detail) => {
     expect(judged(entry, answer, { listener: () => 'container' })).toMatchObject({
       status: 'failed',
       detail: expect.stringMatching(detail),
@@ -102,15 +102,15 @@ describe('deny, and what says so', () => {
     [
       '{ from: outside, to: a, result: deny }',
       { outcome: 'timeout' },
-      /^silence, and no refusal was heard: outside has no route to pods, as the topology has it$/,
+      /^silence, and no refusal came back: outside has no route to pods, as the topology has it$/,
     ],
     // A rule there may have counted others' packets: these never got so far.
     [
       '{ from: outside, to: b, result: deny }',
       { outcome: 'timeout' },
-      /^silence, and no refusal was heard: outside has no route to pods, as the topology has it$/,
+      /^silence, and no refusal came back: outside has no route to pods, as the topology has it$/,
     ],
-  ] as const)('%s holds when it hears %j', (entry, answer, detail) => {
+  ] as const)('%s holds when the answer is %j', (entry, answer, detail) => {
     expect(judged(entry, answer)).toMatchObject({ status: 'passed', detail: expect.stringMatching(detail) })
   })
 
@@ -149,7 +149,7 @@ describe('deny, and what says so', () => {
     ['{ from: a, to: c, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
     ['{ from: friend, to: a, result: deny }', { outcome: 'unreachable' }, /the path is broken$/],
     ['{ from: a, to: svc/b, port: 80/tcp, result: deny }', { outcome: 'refused' }, /though Service b has endpoints$/],
-  ] as const)('%s fails when it hears %j', (entry, answer, detail) => {
+  ] as const)('%s fails when the answer is %j', (entry, answer, detail) => {
     expect(judged(entry, answer)).toMatchObject({ status: 'failed', detail: expect.stringMatching(detail) })
   })
 
@@ -198,7 +198,7 @@ expect: [{ from: a, to: b }, { from: a, to: 10.244.0.3 }]
 
   test('say what they promise', () => {
     expect(judged('{ from: a, to: b, port: 80/tcp, result: deny }').title).toBe('a does not reach b on 80/tcp')
-    expect(judged('{ from: a, to: b, wire: [vxlan] }').title).toBe('a reaches b, wearing vxlan on the underlay')
+    expect(judged('{ from: a, to: b, wire: [vxlan] }').title).toBe('a reaches b, inside vxlan on the underlay')
   })
 })
 
@@ -210,9 +210,9 @@ describe('wire', () => {
   const inner = [ip(A, B, 84), plain('icmp')]
   const outer = ip('192.168.50.11', '192.168.50.12', 134)
   const VXLAN = [ethernet, outer, plain('udp'), plain('vxlan'), ethernet, ...inner]
-  const heard = (layers: readonly Layer[], more: object = {}): World => ({
+  const captured = (layers: readonly Layer[], more: object = {}): World => ({
     listener: () => 'container',
-    heard: {
+    captured: {
       frames: layers.length > 0 ? [{ host: 'node-1', direction: 'out', layers }] : [],
       hosts: new Set(['node-1', 'node-2']),
       lost: 0,
@@ -228,29 +228,29 @@ describe('wire', () => {
     ['ipip', [ethernet, outer, ...inner]],
     ['', [ethernet, ...inner]],
   ] as const)('[%s] holds where it is encapsulation', (list, layers) => {
-    expect(wire(list, heard(layers))).toMatchObject({ status: 'passed', detail: expect.stringMatching(/; seen on the underlay/) })
+    expect(wire(list, captured(layers))).toMatchObject({ status: 'passed', detail: expect.stringMatching(/; seen on the underlay/) })
   })
 
   test.each([
-    ['', VXLAN, 'wears ipv4 > udp 8472 > vxlan 1 > ethernet on the underlay of node-1 instead of nothing'],
-    ['vxlan', [ethernet, ...inner], 'wears nothing on the underlay of node-1 instead of vxlan'],
-    ['gre', [ethernet, outer, ...inner], 'wears ipv4 on the underlay of node-1 instead of gre'],
+    ['', VXLAN, 'encapsulated in ipv4 > udp 8472 > vxlan 1 > ethernet on the underlay of node-1, expected no encapsulation'],
+    ['vxlan', [ethernet, ...inner], 'not encapsulated on the underlay of node-1, expected vxlan'],
+    ['gre', [ethernet, outer, ...inner], 'encapsulated in ipv4 on the underlay of node-1, expected gre'],
     ['vxlan', [], 'not seen on the underlay'],
     ['vxlan', [ethernet, ip(A, '10.244.1.9', 84), plain('icmp')], 'not seen on the underlay'],
   ] as const)('[%s] fails where it is not', (list, layers, detail) => {
-    expect(wire(list, heard(layers))).toMatchObject({ status: 'failed', detail })
+    expect(wire(list, captured(layers))).toMatchObject({ status: 'failed', detail })
   })
 
   test('is said to be unknown where no capture was possible, or not of all of it', () => {
-    expect(wire('vxlan', heard([], { hosts: new Set() }))).toMatchObject({
+    expect(wire('vxlan', captured([], { hosts: new Set() }))).toMatchObject({
       status: 'skipped',
       detail: "no capture was possible on the hosts' links to the underlay",
     })
-    expect(wire('vxlan', heard([], { lost: 3 }))).toMatchObject({ status: 'skipped' })
+    expect(wire('vxlan', captured([], { lost: 3 }))).toMatchObject({ status: 'skipped' })
   })
 
   test('means nothing on one host, and that is a promise broken', () => {
-    expect(wire('', heard([]), 'beside')).toMatchObject({
+    expect(wire('', captured([]), 'beside')).toMatchObject({
       status: 'failed',
       detail: 'both are on node-1: no packet between them crosses the underlay',
     })

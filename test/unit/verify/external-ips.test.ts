@@ -4,7 +4,7 @@ import { dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
 import { frontendFor } from '../../../src/lab/services/semantics.ts'
 import { expectedOutcomeOf } from '../../../src/verify/checks/services/expected-outcome.ts'
 import { serviceQuestions, services } from '../../../src/verify/checks/services/services.ts'
-import { failed, findings, testPlanOf, withId } from './promised.ts'
+import { failed, findings, testPlanOf, withId } from './passing-lab.ts'
 
 const FAR = '198.51.100.7'
 const NEAR = '192.168.50.13'

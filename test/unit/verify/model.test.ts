@@ -92,7 +92,7 @@ function failing(trouble: Trouble, text = TEXT): string[] {
   const readings = readingsOf(plan.lab)
   trouble.readings?.(readings, plan.lab)
   const evidence: Evidence = { answer: (q) => answers.get(questionKey(q)), first: () => undefined, listener: () => 'ours', readings }
-  const { checks } = model.judge(plan, evidence)
+  const { checks } = model.evaluate(plan, evidence)
   expect(checks.filter((c) => c.status === 'passed').every((c) => c.tested > 0)).toBe(true)
   return [...new Set(checks.filter((c) => c.status === 'failed').map((c) => `${c.id} ${c.from ?? ''} ${c.to ?? ''}`.trim()))].toSorted()
 }
@@ -261,8 +261,8 @@ describe('headers on the wire', () => {
   test.each<[string, string, Parameters<typeof encapsulation>[0]['layers'], RegExp | undefined]>([
     ['as declared', VXLAN, tunnel(), undefined],
     ['bare, as declared', DIRECT, bare, undefined],
-    ['bare in a lab with tunnels', VXLAN, bare, /wears nothing .* instead of ipv4 > udp 8472 > vxlan 1 > ethernet$/],
-    ['a tunnel in a lab without', DIRECT, tunnel(), /wears ipv4 > udp 8472 > vxlan 1 > ethernet .* instead of nothing$/],
+    ['bare in a lab with tunnels', VXLAN, bare, /not encapsulated .*, expected ipv4 > udp 8472 > vxlan 1 > ethernet$/],
+    ['a tunnel in a lab without', DIRECT, tunnel(), /encapsulated in ipv4 > udp 8472 > vxlan 1 > ethernet .*, expected no encapsulation$/],
     ['another network', VXLAN, tunnel(2), /vxlan 2/],
     ['another port', VXLAN, tunnel(1, 4789), /udp 4789/],
     ['more bytes', VXLAN, tunnel(1, 8472, 54), /54 bytes instead of 50$/],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { policies, squaresOf } from '../../../src/verify/checks/policies/policies.ts'
-import { counterOf, failed, findings, testPlanOf, withId } from './promised.ts'
+import { counterOf, failed, findings, testPlanOf, withId } from './passing-lab.ts'
 
 const SHOP = `
 name: shop

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { serviceQuestions, services, triesFor } from '../../../src/verify/checks/services/services.ts'
-import { counterOf, failed, findings, testPlanOf, withId } from './promised.ts'
+import { counterOf, failed, findings, testPlanOf, withId } from './passing-lab.ts'
 
 const TEXT = `
 name: s

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { Applied } from '../../../src/state/store.ts'
-import { UnderlayEar } from '../../../src/verify/evidence/underlay.ts'
+import { UnderlayListener } from '../../../src/verify/evidence/underlay.ts'
 
 const ended = vi.hoisted(() => ({ times: 0 }))
 vi.mock('../../../src/trace/collect/packet-listener.ts', () => ({
@@ -14,10 +14,10 @@ vi.mock('../../../src/trace/collect/packet-listener.ts', () => ({
   },
 }))
 
-test('an ear that is ended again, as who cleans up does, is ended once and says the same', async () => {
-  const ear = new UnderlayEar({ lab: { hosts: [] }, objects: [] } as unknown as Applied)
-  const heard = await ear.end()
-  expect(heard.lost).toBe(7)
-  expect(await ear.end()).toBe(heard)
+test('a listener that is ended again, as cleaning up does, is ended once and says the same', async () => {
+  const listener = new UnderlayListener({ lab: { hosts: [] }, objects: [] } as unknown as Applied)
+  const captured = await listener.end()
+  expect(captured.lost).toBe(7)
+  expect(await listener.end()).toBe(captured)
   expect(ended.times).toBe(1)
 })

@@ -1,8 +1,8 @@
-/** What is made of frames that were not heard, when the one who listened may have missed them. */
+/** What is made of frames that were not captured, when the capture may have lost them. */
 import { expect, test } from 'vitest'
 import { evaluateWire } from '../../../src/verify/checks/model/wire.ts'
 import type { Evidence } from '../../../src/verify/check-source.ts'
-import { testPlanOf } from './promised.ts'
+import { testPlanOf } from './passing-lab.ts'
 
 const plan = testPlanOf('hosts: { h1: {}, h2: {} }\npods: { a: { host: h1 }, b: { host: h2 } }\n')
 const evidence: Evidence = {
@@ -13,7 +13,7 @@ const evidence: Evidence = {
 const headers = (lost: number) =>
   evaluateWire(plan, evidence, { frames: [], hosts: new Set(['h1', 'h2']), lost }, undefined).filter((c) => c.id === 'wire-headers')
 
-test('all was heard: a packet that came through unseen did not go where it should', () => {
+test('nothing was lost: a packet that came through unseen did not go where it should', () => {
   const [first] = headers(0)
   expect(first!.status).toBe('failed')
   expect(first!.detail).toContain('was not on the underlay of')

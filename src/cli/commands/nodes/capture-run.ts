@@ -19,7 +19,7 @@ export interface CaptureOptions extends SinkOptions {
   readonly duration?: string
 }
 
-/** Milliseconds between two looks at what was heard. */
+/** Milliseconds between two looks at what was captured. */
 const TICK = 50
 /** Frames, and their bytes, that may wait for us before the kernel has to keep them. */
 const MAX_WAITING = 20_000
@@ -98,7 +98,7 @@ const say = (text: string): boolean => process.stderr.write(`${text}\n`)
 
 async function listen({ listens, sink, matches, count, stop, hurry }: Run): Promise<void> {
   const trouble = new Set<string>()
-  const heard: Frame[] = []
+  const captured: Frame[] = []
   let seen = 0
   let matched = 0
   const isEnough = (): boolean => matched >= count
@@ -106,7 +106,7 @@ async function listen({ listens, sink, matches, count, stop, hurry }: Run): Prom
     seen++
     if (isEnough() || !matches(frame)) return
     matched++
-    heard.push(frame)
+    captured.push(frame)
   })
   let isLive = false
   let written = Promise.resolve()
@@ -133,14 +133,14 @@ async function listen({ listens, sink, matches, count, stop, hurry }: Run): Prom
       await sleep(TICK, undefined, { signal: stop }).catch(() => {})
       if (broken) throw broken
       merge.flush(clockNow())
-      written = sink.write(heard.splice(0))
+      written = sink.write(captured.splice(0))
       await doneBefore(written, stop)
       tap.resume()
     }
   } finally {
     const losses = await tap.end()
     merge.flush()
-    const rest = written.then(() => sink.write(heard.splice(0))).then(() => sink.end(lostIn(listens, losses)))
+    const rest = written.then(() => sink.write(captured.splice(0))).then(() => sink.end(lostIn(listens, losses)))
     const isWhole = await doneBefore(rest, soonAfter(hurry))
     if (isLive) say(summary(matched, seen, losses))
     if (!isWhole) {

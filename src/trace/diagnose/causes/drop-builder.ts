@@ -21,7 +21,7 @@ export const placeOf = (evidence: TraceEvidence, source: Pick<Source, 'file' | '
   `${source.file ?? evidence.parts.lab.file}:${source.line}`
 
 /** The kernel object and the line behind it, as fields of a drop. */
-function blame(evidence: TraceEvidence, object: KernelObject | undefined): Pick<Drop, 'object' | 'source'> {
+function configuredBy(evidence: TraceEvidence, object: KernelObject | undefined): Pick<Drop, 'object' | 'source'> {
   if (!object) return {}
   return { object: describe(object), ...(object.from ? { source: placeOf(evidence, object.from) } : {}) }
 }
@@ -49,7 +49,7 @@ export function dropped(evidence: TraceEvidence, p: DropParts): Drop {
     cause: p.cause,
     text: p.text,
     evidence: p.evidence,
-    ...blame(evidence, p.object),
+    ...configuredBy(evidence, p.object),
     ...(p.kernelReason === undefined ? {} : { kernelReason: p.kernelReason }),
     ...(p.rule === undefined ? {} : { rule: p.rule }),
     ...(p.hint === undefined ? {} : { hint: p.hint }),

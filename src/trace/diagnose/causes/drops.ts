@@ -14,7 +14,7 @@ import { peerTrouble, explainLastHop } from './silence.ts'
 import { noSocket, tunnelRefused, idUnknown } from './tunnels.ts'
 import { ownFirewall, untracedDrop } from './untraced.ts'
 
-/** Ends that are no deaths. */
+/** Ends that are no drops. */
 function isBenign(evidence: TraceEvidence, { event, after }: Attributed<DropEvent>): boolean {
   if (/^(QUEUE_PURGE|SOCKET_CLOSE|SKB_CONSUMED|CONSUMED)$/.test(event.reason)) return true
   // A raw socket got its copy; nothing else wanted the original.
@@ -31,7 +31,7 @@ export function byDrop(evidence: TraceEvidence): Drop | undefined {
   }
   // The prober has it: what follows is the end of a buffer.
   const isHome = (s: Sighting): boolean => s.role === 'reply' && evidence.outcome().reply !== undefined
-  const deaths = evidence.attribution.drops.filter(
+  const drops = evidence.attribution.drops.filter(
     (d) =>
       d.after.n === evidence.n &&
       d.after.role !== 'error' &&
@@ -42,11 +42,11 @@ export function byDrop(evidence: TraceEvidence): Drop | undefined {
   )
   // A request whose answer is on its way was not lost, whatever happened to a copy of it.
   const alive = evidence.reply[0]?.netns === (evidence.destination ?? evidence.reply[0]?.netns) && evidence.reply.length > 0
-  const death = deaths.findLast((d) => !alive || d.after.role === 'reply')
-  return death ? explain(evidence, death) : (byQueue(evidence) ?? unseenDrop(evidence))
+  const drop = drops.findLast((d) => !alive || d.after.role === 'reply')
+  return drop ? explain(evidence, drop) : (byQueue(evidence) ?? unseenDrop(evidence))
 }
 
-/** What died before it was on any device: a request without a neighbour, an answer that the destination's own OUTPUT hook refused. */
+/** What was dropped before it was on any device: a request without a neighbour, an answer that the destination's own OUTPUT hook refused. */
 function unseenDrop(evidence: TraceEvidence): Drop | undefined {
   const { sent } = evidence.outcome()
   const { from, expected } = evidence.parts

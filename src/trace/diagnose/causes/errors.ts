@@ -17,9 +17,9 @@ export function byError(evidence: TraceEvidence): Drop | undefined {
   const { places } = evidence.parts
   const sender = first.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')?.src
   const maker = (sender === undefined ? undefined : places.ownerOfAddress(sender)?.ns) ?? first.netns
-  const dead = evidence.forward.findLast((s) => s.netns === maker) ?? evidence.forward.at(-1)
-  if (!dead) return undefined
-  return inWords(evidence, error, dead, maker)
+  const last = evidence.forward.findLast((s) => s.netns === maker) ?? evidence.forward.at(-1)
+  if (!last) return undefined
+  return inWords(evidence, error, last, maker)
 }
 
 function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: string): Drop {

@@ -80,7 +80,7 @@ export function byQueue(evidence: TraceEvidence): Drop | undefined {
   return trafficControl(
     evidence,
     { leg: after ? legOf(after) : (start?.leg ?? 'forward'), ns, device: queue.device, evidence: 'kernel', kernelReason: event.reason },
-    `the queueing discipline${kind ? ` (${kind})` : ''} of ${queue.device} in ${places.name(ns)} dropped it; what dies in a queue was never on the device`,
+    `the queueing discipline${kind ? ` (${kind})` : ''} of ${queue.device} in ${places.name(ns)} dropped it; what is dropped in a queue was never on the device`,
   )
 }
 

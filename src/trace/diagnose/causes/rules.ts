@@ -7,7 +7,7 @@ import type { DiagnosedGroup, TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, isTunnelled, legOf, placeOf } from './drop-builder.ts'
 
-/** The packet of a dropping group is dead unless it was seen somewhere afterwards. */
+/** The packet of a dropping group is lost unless it was seen somewhere afterwards. */
 function isLast(evidence: TraceEvidence, { packet }: DiagnosedGroup): boolean {
   if (!packet) return true
   const chain = packet.role === 'probe' ? evidence.forward : packet.role === 'reply' ? evidence.reply : evidence.errors
@@ -15,10 +15,10 @@ function isLast(evidence: TraceEvidence, { packet }: DiagnosedGroup): boolean {
 }
 
 export function byRule(evidence: TraceEvidence): Drop | undefined {
-  const dead = evidence.rules.filter((j) => isDrop(j.group) && isLast(evidence, j))
+  const drops = evidence.rules.filter((j) => isDrop(j.group) && isLast(evidence, j))
   // Of request and answer it is the answer's end that counts; an ICMP error dropped on its way explains nothing by itself.
-  const judged = dead.findLast((j) => j.packet?.role !== 'error')
-  return judged && ruleDrop(evidence, judged)
+  const drop = drops.findLast((j) => j.packet?.role !== 'error')
+  return drop && ruleDrop(evidence, drop)
 }
 
 /** The chain the lab asked for that holds this rule. */

@@ -64,7 +64,7 @@ function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop |
   if (deviceTrouble(evidence, at.ns, master)) return interfaceDown(evidence, leg, at.ns, master)
   const state = link.linkinfo?.info_slave_data?.state
   if (state !== undefined && state !== 'forwarding') {
-    // Without a carrier a port is disabled: the far end is to blame.
+    // Without a carrier a port is disabled: the far end is the cause.
     const far = places.peer(at.ns, at.device)
     if (far && deviceTrouble(evidence, far.ns, far.device)) return interfaceDown(evidence, leg, far.ns, far.device)
     return dropped(evidence, {

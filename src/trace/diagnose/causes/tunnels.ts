@@ -95,7 +95,7 @@ export function noSocket(evidence: TraceEvidence, s: Sighting, common: Common): 
   const isInside = isDatagram(tunnelOf(s))
   const isTunnel = evidence.parts.identity.protocol !== 'udp' || isInside
   if ((isTunnel && outer?.type === 'udp' && evidence.parts.options.protocol !== 'tcp') || isInside)
-    return tunnelUnheard(evidence, s, common, outer?.type === 'udp' ? outer.dstPort : undefined)
+    return tunnelUnreceived(evidence, s, common, outer?.type === 'udp' ? outer.dstPort : undefined)
   return dropped(evidence, {
     ...common,
     cause: 'nobody-listening',
@@ -117,7 +117,7 @@ function listeningHint({ parts: { lab, places, options } }: TraceEvidence, { net
     : `Declare it under containers.ports of ${name}, or start something: netlab exec ${name} -- …`
 }
 
-function tunnelUnheard(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {
+function tunnelUnreceived(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {
   const { places } = evidence.parts
   const name = places.name(s.netns)
   const object = asked(evidence, s)
@@ -164,6 +164,6 @@ export function tunnelState(evidence: TraceEvidence, s: Sighting): Drop | undefi
   const udp = s.layers.find((l) => l.type === 'udp')
   const port = udp?.type === 'udp' ? udp.dstPort : undefined
   const listening = live.filter((l) => Number(dataOf(l, 'port')) === port)
-  if (listening.length === 0) return tunnelUnheard(evidence, s, common, port)
+  if (listening.length === 0) return tunnelUnreceived(evidence, s, common, port)
   return listening.some(isMeant) ? undefined : idUnknown(evidence, s, common)
 }

@@ -15,7 +15,7 @@ function countedDrop(evidence: TraceEvidence, common: Common, packet: Sighting |
   const rules = evidence.details.counted.get(common.ns) ?? []
   const [rule] = rules
   if (!rule || rules.length > 1) return undefined
-  const drop = ruleDrop(evidence, judged(evidence, common.ns, rule, packet))
+  const drop = ruleDrop(evidence, diagnosed(evidence, common.ns, rule, packet))
   return {
     ...drop,
     leg: common.leg,
@@ -27,7 +27,7 @@ function countedDrop(evidence: TraceEvidence, common: Common, packet: Sighting |
 }
 
 /** A counted rule as if it had been traced. */
-function judged(evidence: TraceEvidence, ns: string, rule: CountedRule, packet: Sighting | undefined): DiagnosedGroup {
+function diagnosed(evidence: TraceEvidence, ns: string, rule: CountedRule, packet: Sighting | undefined): DiagnosedGroup {
   const { family, table, chain, base, text } = rule
   const kind = text === undefined ? 'policy' : 'rule'
   const step = { ns, family, table, chain, kind, verdict: 'drop', packet: 0, handle: -familyNumber(family) } as const
@@ -74,11 +74,11 @@ export function byReset(evidence: TraceEvidence): Drop | undefined {
   )
     return undefined
   const name = evidence.parts.places.name(first.netns)
-  const dead = evidence.forward.findLast((s) => s.netns === first.netns)
-  if (!dead) return undefined
-  const common = { leg: 'forward', ns: first.netns, device: dead.device, evidence: 'captured', kernelReason: 'RST' } as const
+  const last = evidence.forward.findLast((s) => s.netns === first.netns)
+  if (!last) return undefined
+  const common = { leg: 'forward', ns: first.netns, device: last.device, evidence: 'captured', kernelReason: 'RST' } as const
   return (
-    countedDrop(evidence, common, dead) ??
+    countedDrop(evidence, common, last) ??
     dropped(evidence, {
       ...common,
       cause: 'firewall',

@@ -1,5 +1,5 @@
 /**
- * `wire:` of an expectation: what a packet must wear on the underlay, outermost first, as tunnels (`vxlan`)
+ * `wire:` of an expectation: the headers around a packet on the underlay, outermost first, as tunnels (`vxlan`)
  * or header by header (`ipv4`, `udp`, `vxlan`, `ethernet`); nothing at all is `[]`. It is asked once more while the
  * hosts' links to the underlay are listened at.
  */
@@ -10,7 +10,7 @@ import type { Case } from './case.ts'
 import type { Asked, Evidence } from '../../check-source.ts'
 import { expectedOutcomeOf } from '../services/expected-outcome.ts'
 import { withoutPort } from '../services/actors.ts'
-import { headersText, seenBetween, type Encapsulation } from '../../evidence/headers.ts'
+import { encapsulationText, seenBetween, type Encapsulation } from '../../evidence/headers.ts'
 import { plural } from '../../../plural.ts'
 
 /** The question of a case that is listened for; a Service may answer it from another pod than the one before. */
@@ -43,7 +43,7 @@ function ends(
   return { src, dst }
 }
 
-/** What a case's packet wore, against what it must wear; undefined where it is as promised. */
+/** How a case's packet was encapsulated, against what is expected; undefined where both agree. */
 export function encapsulationMismatch(
   lab: Lab,
   c: Case,
@@ -51,13 +51,14 @@ export function encapsulationMismatch(
   evidence: Evidence,
 ): { readonly text: string; readonly isUnknown: boolean } | undefined {
   const question = watchedOf(c)
-  const { heard } = evidence
-  if (!heard || heard.hosts.size === 0) return { text: "no capture was possible on the hosts' links to the underlay", isUnknown: true }
+  const { captured } = evidence
+  if (!captured || captured.hosts.size === 0)
+    return { text: "no capture was possible on the hosts' links to the underlay", isUnknown: true }
   const { src, dst } = ends(lab, c, evidence, question)
-  const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(heard, s, d)))
+  const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(captured, s, d)))
   if (seen.length === 0) {
-    if (heard.lost > 0)
-      return { text: `not seen on the underlay, where ${plural(heard.lost, 'frame')} came too fast to be looked at`, isUnknown: true }
+    if (captured.lost > 0)
+      return { text: `not seen on the underlay, where ${plural(captured.lost, 'frame')} came too fast to be looked at`, isUnknown: true }
     const [near, far] = [hostOf(c.from), c.to && c.to.kind !== 'external' ? hostOf(c.to) : undefined]
     if (near === far) return { text: `both are on ${near}: no packet between them crosses the underlay`, isUnknown: false }
     return { text: 'not seen on the underlay', isUnknown: false }
@@ -75,7 +76,7 @@ export function encapsulationMismatch(
   )
   if (!wrong) return undefined
   return {
-    text: `wears ${headersText(wrong.headers)} on the underlay of ${wrong.host} instead of ${wire.join(' > ') || 'nothing'}`,
+    text: `${encapsulationText(wrong.headers)} on the underlay of ${wrong.host}, expected ${wire.join(' > ') || 'no encapsulation'}`,
     isUnknown: false,
   }
 }

@@ -7,7 +7,7 @@ import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.t
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
-import { heard, reproduce, unproven } from '../policies/evaluate.ts'
+import { outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
 import { encapsulationMismatch } from './encapsulation.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
@@ -57,7 +57,7 @@ const whose = ({ to }: Case, { address }: Question): string =>
 const isUnassigned = (c: Case, { address }: Question): boolean => !c.isOwned && !c.frontend && !isLoopback(address)
 
 function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
-  const got = heard(answer)
+  const got = outcomeText(answer)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
     const unassigned = said?.allowed === true && isUnassigned(c, question) ? `no node of the lab has ${question.address}` : undefined
@@ -95,7 +95,7 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
   if (c.frontend) {
     const expectedOutcome = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
     if (expectedOutcome.without === 'refused') return held(`refused: Service ${c.frontend.service.key} has no endpoint ready`)
-    return broken(`${heard(answer)}, though Service ${c.frontend.service.key} has endpoints`)
+    return broken(`${outcomeText(answer)}, though Service ${c.frontend.service.key} has endpoints`)
   }
   if (isLoopback(address)) return held(`refused: nothing listens on ${nodeName(c.from)}'s own loopback`)
   if (lab.serviceCIDRs.some((cidr) => isWithin(cidr, address)))
@@ -107,7 +107,7 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
 
 function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outcome {
   const none = noWay(lab, c)
-  const noneText = `silence, and no refusal was heard: ${none}, as the topology has it`
+  const noneText = `silence, and no refusal came back: ${none}, as the topology has it`
   // It never gets to a host: what a rule there counted was another one's.
   if (none !== undefined && c.from.kind === 'external') return held(noneText)
   const proof = evidence.proof?.(question)
@@ -126,7 +126,7 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
 }
 
 function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
-  const got = heard(answer)
+  const got = outcomeText(answer)
   const said = verdictOf(lab, c)
   switch (answer.outcome) {
     case 'ok':
@@ -170,11 +170,13 @@ function evaluateCase(
 
 function titleOf({ from, to, port, result, wire }: Expectation): string {
   const on = port === 'icmp' ? '' : ` on ${port}`
-  const wearing = wire === undefined ? '' : wire.length === 0 ? ', bare on the underlay' : `, wearing ${wire.join(', ')} on the underlay`
-  return `${from} ${result === 'allow' ? 'reaches' : 'does not reach'} ${to}${on}${wearing}`
+  const inside =
+    wire === undefined ? '' : wire.length === 0 ? ', without encapsulation on the underlay' : `, inside ${wire.join(', ')} on the underlay`
+  return `${from} ${result === 'allow' ? 'reaches' : 'does not reach'} ${to}${on}${inside}`
 }
 
-const wearing = (wire: readonly string[]): string => `seen on the underlay ${wire.length === 0 ? 'bare' : `inside ${wire.join(', ')}`}`
+const seenInside = (wire: readonly string[]): string =>
+  `seen on the underlay ${wire.length === 0 ? 'without encapsulation' : `inside ${wire.join(', ')}`}`
 
 function check(lab: Lab, { id, entry, source, cases, problem }: Expected, evidence: Evidence): Check {
   const { from, to, port } = entry
@@ -193,14 +195,19 @@ function check(lab: Lab, { id, entry, source, cases, problem }: Expected, eviden
   }
   const encapsulation =
     entry.wire === undefined ? [] : cases.flatMap((c) => ({ c, wrong: encapsulationMismatch(lab, c, entry.wire!, evidence) }))
-  const strange = encapsulation.find((w) => w.wrong)
-  if (strange?.wrong) {
-    const detail = `${over(strange.c)}${strange.wrong.text}`
-    if (strange.wrong.isUnknown) return { ...common, status: 'skipped', detail, tested }
-    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, strange.c.questions[0]!) }
+  const mismatch = encapsulation.find((w) => w.wrong)
+  if (mismatch?.wrong) {
+    const detail = `${over(mismatch.c)}${mismatch.wrong.text}`
+    if (mismatch.wrong.isUnknown) return { ...common, status: 'skipped', detail, tested }
+    return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, mismatch.c.questions[0]!) }
   }
   const texts = [...new Set(results.flatMap((r) => r.outcomes.map((o) => o.text)))]
-  return { ...common, status: 'passed', detail: [...texts, ...(encapsulation.length > 0 ? [wearing(entry.wire!)] : [])].join('; '), tested }
+  return {
+    ...common,
+    status: 'passed',
+    detail: [...texts, ...(encapsulation.length > 0 ? [seenInside(entry.wire!)] : [])].join('; '),
+    tested,
+  }
 }
 
 export function evaluateExpectations({ lab }: TestPlan, expected: readonly Expected[], evidence: Evidence): Findings {

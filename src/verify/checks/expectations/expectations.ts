@@ -89,5 +89,5 @@ export const expectations: CheckSource = {
   listening: listeners,
   questions: (plan) => expectedIn(plan).flatMap((e) => e.cases.flatMap((c) => c.questions)),
   watched: (plan) => expectedIn(plan).flatMap(({ entry, cases }) => (entry.wire ? cases.map(watchedOf) : [])),
-  judge: (plan, evidence) => evaluateExpectations(plan, expectedIn(plan), evidence),
+  evaluate: (plan, evidence) => evaluateExpectations(plan, expectedIn(plan), evidence),
 }

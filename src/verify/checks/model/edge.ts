@@ -66,7 +66,7 @@ function* allEdges(plan: TestPlan): Generator<Edge> {
 
 export const edgeQuestions = (plan: TestPlan): Asked[] => edges(plan).map((e) => e.asked)
 
-function judge(plan: TestPlan, edge: Edge, answer: Answer | undefined): string | undefined {
+function evaluateAnswer(plan: TestPlan, edge: Edge, answer: Answer | undefined): string | undefined {
   const { crossing, from, asked } = edge
   if (crossing === 'unanswered' || crossing === 'no way in')
     return answer && asked.expected.includes(answer.outcome) ? undefined : `${answerText(answer)}, though no route leads back`
@@ -92,7 +92,7 @@ export function evaluateEdge(plan: TestPlan, evidence: Evidence): Check[] {
     'no way in': new Tally('model', 'no-way-in', 'externals without pod routes reach no pod'),
   }
   for (const edge of edges(plan)) {
-    const why = judge(plan, edge, evidence.answer(edge.asked))
+    const why = evaluateAnswer(plan, edge, evidence.answer(edge.asked))
     tallies[edge.crossing].add(why === undefined ? undefined : failing(edge, why))
   }
   const nothing: Readonly<Record<Crossing, string>> = {

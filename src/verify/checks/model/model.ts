@@ -18,10 +18,10 @@ import { plural } from '../../../plural.ts'
 const NO_READINGS: Readings = { nodes: new Map(), containers: [] }
 
 /** What a capture lost on a busy machine. */
-const unheard = ({ heard }: Evidence): string[] =>
-  heard !== undefined && heard.lost > 0
+const lostFrames = ({ captured }: Evidence): string[] =>
+  captured !== undefined && captured.lost > 0
     ? [
-        `${plural(heard.lost, 'frame')} on the underlay were lost to a capture that was too slow: pairs without a captured packet are not tested for headers`,
+        `${plural(captured.lost, 'frame')} on the underlay were lost to a capture that was too slow: pairs without a captured packet are not tested for headers`,
       ]
     : []
 
@@ -36,7 +36,7 @@ export const model: CheckSource = {
     ...trainQuestions(plan),
   ],
   watched: wireQuestions,
-  judge: (plan, evidence) => {
+  evaluate: (plan, evidence) => {
     const readings = evidence.readings ?? NO_READINGS
     return {
       checks: [
@@ -46,11 +46,11 @@ export const model: CheckSource = {
         ...evaluateClosed(plan, evidence, readings),
         ...evaluateEdge(plan, evidence),
         ...evaluateSizes(plan, evidence, readings),
-        ...evaluateWire(plan, evidence, evidence.heard, evidence.caught),
+        ...evaluateWire(plan, evidence, evidence.captured, evidence.caught),
         ...evaluateCounters(plan, readings, evidence.lateRefusals),
       ],
       cells: pathCells(plan, evidence),
-      untested: [...hostPairs(plan).untested, ...unheard(evidence)],
+      untested: [...hostPairs(plan).untested, ...lostFrames(evidence)],
     }
   },
 }

@@ -8,9 +8,9 @@ import { failing, noPairs } from './paths.ts'
 import type { Asked, Evidence, TestPlan } from '../../check-source.ts'
 import { isWholeTrain } from '../../probing/question.ts'
 import { answerText, Tally } from '../../evidence/tally.ts'
-import type { Heard } from '../../evidence/underlay.ts'
+import type { Captured } from '../../evidence/underlay.ts'
 import type { Forbidden } from '../../evidence/underlay-filter.ts'
-import { headersText, headerMismatch, seenBetween, encapsulation, type Encapsulation } from '../../evidence/headers.ts'
+import { encapsulationText, headerMismatch, seenBetween, encapsulation, type Encapsulation } from '../../evidence/headers.ts'
 
 /** Echoes of a train: enough that a loss of one in ten is seen nearly always. */
 const TRAIN = 20
@@ -67,14 +67,14 @@ function evaluateTrains(plan: TestPlan, evidence: Evidence): Check[] {
   return loss.checks('train', noPairs(plan.lab, 'policies let no echo through'))
 }
 
-function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Check[] {
+function evaluateHeaders(plan: TestPlan, evidence: Evidence, captured: Captured): Check[] {
   const { lab } = plan
   const [most] = [...carriages(lab)].map((c) => c.headers).toSorted((a, b) => b.length - a.length)
   const what = most?.map((w) => w.type).join(', ') || 'nothing'
-  const headers = new Tally('model', 'wire-headers', `between hosts a pod's packet wears what ${lab.backend.type} declares: ${what}`)
+  const headers = new Tally('model', 'wire-headers', `between hosts a pod's packet has the headers of ${lab.backend.type}: ${what}`)
   for (const pair of across(plan)) {
     const { near, far, from, to, family, address } = pair
-    if (!heard.hosts.has(near.name) || !heard.hosts.has(far.name)) continue
+    if (!captured.hosts.has(near.name) || !captured.hosts.has(far.name)) continue
     const asked = watched(pair)
     // Whether it is answered is another check's business.
     if (evidence.answer(asked)?.outcome !== 'ok') continue
@@ -83,26 +83,30 @@ function evaluateHeaders(plan: TestPlan, evidence: Evidence, heard: Heard): Chec
       [near, far]
         .filter((h) => !list.some((w) => w.host === h.name))
         .map((h) => `${what} was not on the underlay of ${h.name}, though it came through`)
-    const there = seenBetween(heard, own, address)
-    const back = seenBetween(heard, address, own)
+    const there = seenBetween(captured, own, address)
+    const back = seenBetween(captured, address, own)
     const wrong =
       there.map((w) => headerMismatch(lab, near, far, w)).find((why) => why !== undefined) ??
       back.map((w) => headerMismatch(lab, far, near, w)).find((why) => why !== undefined)
     const missed = [...unseen(there, 'it'), ...unseen(back, 'the answer')].at(0)
     // Where frames came too fast for who listens, not to have seen one proves nothing.
-    if (wrong === undefined && missed !== undefined && heard.lost > 0) continue
+    if (wrong === undefined && missed !== undefined && captured.lost > 0) continue
     headers.add(wrong === undefined && missed === undefined ? undefined : failing({ from, to, asked }, (wrong ?? missed)!))
   }
   return headers.checks(
     'pair of hosts, both ways',
-    lab.hosts.length < 2 ? 'there is one host' : heard.hosts.size === 0 ? 'no host could be captured at' : 'no echo crossed the underlay',
+    lab.hosts.length < 2
+      ? 'there is one host'
+      : captured.hosts.size === 0
+        ? 'no host could be captured at'
+        : 'no echo crossed the underlay',
   )
 }
 
 const WATCHED = ['host watched all the time', 'hosts watched all the time'] as const
 
 /** Everything that was caught by {@link forbidden}. */
-function evaluateCaught(plan: TestPlan, caught: Heard): Check[] {
+function evaluateCaught(plan: TestPlan, caught: Captured): Check[] {
   const { lab } = plan
   const { between } = forbidden(plan)
   const bare = new Tally('model', 'pods-stay-in-tunnels', 'no packet between pods is on the underlay outside its tunnel')
@@ -117,7 +121,7 @@ function evaluateCaught(plan: TestPlan, caught: Heard): Check[] {
     once.add(key)
     const line = {
       from: w.host,
-      detail: `${w.src} → ${w.dst}, wearing ${headersText(w.headers)}`,
+      detail: `${w.src} → ${w.dst}, ${encapsulationText(w.headers)}`,
       reproduce: ['exec', w.host, '--', 'tcpdump', '-ni', 'eth0', 'host', w.dst],
     }
     ;(isService(w.src) || isService(w.dst) ? virtual : bare).add(line)
@@ -132,10 +136,10 @@ function evaluateCaught(plan: TestPlan, caught: Heard): Check[] {
   ]
 }
 
-export function evaluateWire(plan: TestPlan, evidence: Evidence, heard: Heard | undefined, caught: Heard | undefined): Check[] {
+export function evaluateWire(plan: TestPlan, evidence: Evidence, captured: Captured | undefined, caught: Captured | undefined): Check[] {
   return [
     ...evaluateTrains(plan, evidence),
-    ...(heard ? evaluateHeaders(plan, evidence, heard) : []),
+    ...(captured ? evaluateHeaders(plan, evidence, captured) : []),
     ...(caught ? evaluateCaught(plan, caught) : []),
   ]
 }

@@ -41,7 +41,7 @@ type Unread = Map<string, string>
 
 /**
  * What stands behind each silent question.
- * @param silent questions that heard nothing, each asked once between the two readings
+ * @param silent questions without an answer, each asked once between the two readings
  * @param unread why counters could not be read
  */
 export async function prove(
@@ -105,7 +105,7 @@ export async function prove(
   return proofs
 }
 
-/** Watches the rules that deny while questions are asked: made before, told afterwards what was heard. */
+/** Watches the rules that deny while questions are asked: made before, told the answers afterwards. */
 export class DenyWatch {
   readonly #lab: Lab
   readonly #pool: NamespacePool

@@ -18,7 +18,7 @@ interface Failure {
 }
 
 /** An answer in words. */
-export function heard({ outcome, by, text }: Answer): string {
+export function outcomeText({ outcome, by, text }: Answer): string {
   switch (outcome) {
     case 'ok':
       return by === undefined ? 'answered' : `answered by ${by}`
@@ -35,7 +35,7 @@ const hostOf = (lab: Lab, ns: string): string => lab.hosts.find((h) => h.netns =
 
 /** Why a silence is no deny; undefined if it is one. */
 export function unproven(lab: Lab, proof: Proof | undefined): string | undefined {
-  if (proof?.by === 'answer') return `silent, but ${heard(proof.answer)} when it was asked again: no policy drops it`
+  if (proof?.by === 'answer') return `silent, but ${outcomeText(proof.answer)} when it was asked again: no policy drops it`
   if (proof?.by === 'unread') return `silent, but whether a policy dropped it is not known: ${proof.why}`
   if (proof?.by !== 'nothing') return undefined
   const rules = proof.counters.map((c) => `"${c.title}" on ${hostOf(lab, c.ns)}`).join(' and ')
@@ -54,14 +54,15 @@ function failureOf(lab: Lab, s: Square, answer: Answer, evidence: Evidence): Fai
   const reason = why(s.from, s.to, s.verdict)
   if (!s.verdict.allowed) {
     if (answer.outcome !== 'timeout') {
-      const what = answer.outcome === 'ok' ? heard(answer) : `${heard(answer)}, and what policies deny is dropped without a word`
+      const what =
+        answer.outcome === 'ok' ? outcomeText(answer) : `${outcomeText(answer)}, and what policies deny is dropped without a word`
       return { id: 'policy-denies', text: `${what}; ${reason}` }
     }
     const text = unproven(lab, evidence.proof?.(s.question))
     return text === undefined ? undefined : { id: 'deny-unproven', text: `${text}; ${reason}` }
   }
   if (isFrom(answer, nodeName(s.to)) || (answer.outcome === 'refused' && couldNotListen(s, evidence))) return undefined
-  const instead = answer.outcome === 'ok' ? `${heard(answer)} instead` : heard(answer)
+  const instead = answer.outcome === 'ok' ? `${outcomeText(answer)} instead` : outcomeText(answer)
   return { id: 'policy-allows', text: `${instead}; ${reason}` }
 }
 
@@ -111,7 +112,7 @@ interface Tally {
   denied: number
   allowed: number
   failed: number
-  /** Denied, and both ends are heard otherwise. */
+  /** Denied, and both ends answer otherwise. */
   twins: number
 }
 
@@ -168,7 +169,7 @@ export function evaluatePolicies({ lab }: TestPlan, { squares, left }: Squares, 
 
   const end = (s: Square, which: 'from' | 'to'): string =>
     `${which} ${s[which].netns} ${s.question.family}${which === 'to' ? ` ${s.port}` : ''}`
-  const heardOf = new Set(held.flatMap((s) => (s.verdict.allowed ? [end(s, 'from'), end(s, 'to')] : [])))
+  const reached = new Set(held.flatMap((s) => (s.verdict.allowed ? [end(s, 'from'), end(s, 'to')] : [])))
   const tallies = new Map(policies.map((p): [Policy, Tally] => [p, { denied: 0, allowed: 0, failed: 0, twins: 0 }]))
   let free = 0
   for (const s of held) {
@@ -180,7 +181,7 @@ export function evaluatePolicies({ lab }: TestPlan, { squares, left }: Squares, 
       if (s.verdict.allowed) t.allowed++
       else {
         t.denied++
-        if (heardOf.has(end(s, 'from')) && heardOf.has(end(s, 'to'))) t.twins++
+        if (reached.has(end(s, 'from')) && reached.has(end(s, 'to'))) t.twins++
       }
     }
   }

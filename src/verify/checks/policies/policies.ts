@@ -101,5 +101,5 @@ export const policies: CheckSource = {
   group: 'policy',
   listening: (plan) => listeners(squaresOf(plan).squares),
   questions: (plan) => squaresOf(plan).squares.map((s) => s.question),
-  judge: (plan, evidence) => evaluatePolicies(plan, squaresOf(plan), evidence),
+  evaluate: (plan, evidence) => evaluatePolicies(plan, squaresOf(plan), evidence),
 }

@@ -26,7 +26,7 @@ const PATIENCE = { silent: 900, answering: 2500 } as const
 async function ask(lab: Lab, askers: Askers, list: readonly Asked[], longer: number): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>()
   const round = async (questions: readonly Asked[]): Promise<void> => {
-    const heard = await askInWaves(
+    const answered = await askInWaves(
       lab,
       askers,
       questions.map((question) => ({
@@ -34,12 +34,12 @@ async function ask(lab: Lab, askers: Askers, list: readonly Asked[], longer: num
         patience: Math.round(longer * (question.expected.includes('timeout') ? PATIENCE.silent : PATIENCE.answering)),
       })),
     )
-    questions.forEach((q, i) => answers.set(questionKey(q), heard[i]!))
+    questions.forEach((q, i) => answers.set(questionKey(q), answered[i]!))
   }
   await round(list)
   // What came out differently is asked once more: lateness is no verdict.
-  const strange = list.filter((q) => !q.expected.includes(answers.get(questionKey(q))!.outcome))
-  if (strange.length > 0) await round(strange)
+  const different = list.filter((q) => !q.expected.includes(answers.get(questionKey(q))!.outcome))
+  if (different.length > 0) await round(different)
   return answers
 }
 
@@ -116,13 +116,13 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
     pool.close()
     await Promise.all([askers.close(), first.close()])
   }
-  const heardOf = (lift: Lift, flip: Flip): ReturnType<Parameters<typeof evaluateLift>[1]> => {
+  const measured = (lift: Lift, flip: Flip): ReturnType<Parameters<typeof evaluateLift>[1]> => {
     const was = before.get(questionKey(flip.square.question))
     const is = lifted.get(lift)?.get(questionKey(flip.lifted))
     return was && is && { before: was, lifted: is }
   }
   return [
-    ...lifts.filter((l) => l.skipped !== undefined || lifted.has(l)).flatMap((l) => evaluateLift(l, (f) => heardOf(l, f))),
+    ...lifts.filter((l) => l.skipped !== undefined || lifted.has(l)).flatMap((l) => evaluateLift(l, (f) => measured(l, f))),
     ...restored,
   ]
 }

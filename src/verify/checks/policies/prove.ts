@@ -7,7 +7,7 @@ import { policiesOf, type Policy } from '../../../lab/policy/policies.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { verdict } from '../../../lab/policy/verdict.ts'
 import type { Check } from '../../check.ts'
-import { heard, isFrom, reproduce } from './evaluate.ts'
+import { isFrom, outcomeText, reproduce } from './evaluate.ts'
 import { squaresOf } from './policies.ts'
 import type { Square } from './square.ts'
 import { denial, sourceOf, why } from './titles.ts'
@@ -95,8 +95,8 @@ export function liftsOf(plan: TestPlan): Lift[] {
   })
 }
 
-/** What was heard of a flip with the policy in force, and without it. */
-export interface Heard {
+/** What a flip answered with the policy in force, and without it. */
+export interface Measured {
   readonly before: Answer
   readonly lifted: Answer
 }
@@ -106,7 +106,7 @@ function isReached({ square: s }: Flip, answer: Answer): boolean {
 }
 
 /** The check of one policy that was lifted, or one for every pair that did not notice. */
-export function evaluateLift({ policy, flips, left, skipped }: Lift, heardOf: (flip: Flip) => Heard | undefined): Check[] {
+export function evaluateLift({ policy, flips, left, skipped }: Lift, measured: (flip: Flip) => Measured | undefined): Check[] {
   const source = sourceOf(policy)
   const common = {
     id: `prove:${policy.title}`,
@@ -120,7 +120,7 @@ export function evaluateLift({ policy, flips, left, skipped }: Lift, heardOf: (f
   let closed = 0
   for (const flip of flips) {
     const { square: s } = flip
-    const found = heardOf(flip)
+    const found = measured(flip)
     if (!found) continue
     const opens = !s.verdict.allowed
     const [was, is] = opens
@@ -134,8 +134,8 @@ export function evaluateLift({ policy, flips, left, skipped }: Lift, heardOf: (f
     const [from, to] = [nodeName(s.from), nodeName(s.to)]
     const reason = opens ? 'something else than this policy keeps them apart' : 'something else than this policy lets it through'
     const detail = was
-      ? `${heard(found.lifted)} also without the policy: ${reason}`
-      : `${heard(found.before)} with the policy in force; ${why(s.from, s.to, s.verdict)}`
+      ? `${outcomeText(found.lifted)} also without the policy: ${reason}`
+      : `${outcomeText(found.before)} with the policy in force; ${why(s.from, s.to, s.verdict)}`
     failures.push({ ...common, status: 'failed', from, to, port: s.port, detail, tested: 2, ...reproduce(from, to, s.question) })
   }
   if (failures.length > 0) return failures

@@ -3,7 +3,7 @@ import { type Lab, nodeName } from '../../../lab/lab.ts'
 import type { ServiceFrontend } from '../../../lab/services/semantics.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
-import { heard, reproduce, unproven } from '../policies/evaluate.ts'
+import { outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
@@ -49,7 +49,7 @@ function failureOf(
   evidence: Evidence,
 ): Failure | undefined {
   const { without, allowed, denied, foreign } = expectedOutcome
-  const got = heard(answer)
+  const got = outcomeText(answer)
   if (without === 'refused')
     return answer.outcome === 'refused' ? undefined : { id: 'service-refuses', text: `${got}, though it has no endpoint` }
   const isSilent = answer.outcome === 'timeout' || (from.kind === 'host' && answer.outcome === 'prohibited')
@@ -193,7 +193,7 @@ function evaluatePromise(lab: Lab, expectation: ServiceExpectation, evidence: Ev
       {
         ...common,
         status: 'skipped',
-        detail: `who is behind it is no pod of the lab: ${results.map((r) => `${nodeName(r.probe.from)} heard ${r.silent === r.asked ? 'silence' : 'an answer'}`).join(', ')}`,
+        detail: `its endpoints are no pods of the lab: ${results.map((r) => `${nodeName(r.probe.from)} got ${r.silent === r.asked ? 'silence' : 'an answer'}`).join(', ')}`,
       },
     ]
   const silent = results.reduce((n, r) => n + r.silent, 0)

@@ -241,5 +241,5 @@ export const services: CheckSource = {
       serviceQuestions(plan).expectations.map((p) => p.frontend),
     ),
   questions: (plan) => serviceQuestions(plan).expectations.flatMap((p) => p.probes.flatMap((k) => k.questions)),
-  judge: (plan, evidence) => evaluateServices(plan, serviceQuestions(plan), evidence),
+  evaluate: (plan, evidence) => evaluateServices(plan, serviceQuestions(plan), evidence),
 }

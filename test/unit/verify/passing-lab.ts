@@ -33,7 +33,7 @@ export const counterOf = (ns: string, title: string): Counter => ({
 
 const withPort = (ip: string): string => (ip.includes(':') ? `[${ip}]:40000` : `${ip}:40000`)
 
-/** What is heard where everything is as it should be. */
+/** What is captured where everything is as it should be. */
 function asPromised({ lab: l }: TestPlan, q: Asked): Answer {
   const from = actorIn(l, q.netns)
   const own = from?.addresses.find((a) => a.family === q.family)?.ip
@@ -52,7 +52,7 @@ function asPromised({ lab: l }: TestPlan, q: Asked): Answer {
 }
 
 export interface World {
-  readonly heard?: Evidence['heard']
+  readonly captured?: Evidence['captured']
   readonly trouble?: Trouble
   readonly readings?: Evidence['readings']
   readonly listener?: Evidence['listener']
@@ -74,10 +74,10 @@ export function findings(promises: CheckSource, plan: TestPlan, world: World = {
     const wrong = world.trouble?.(q, names)
     answers.set(questionKey(q), wrong ? { outcome: 'ok', ms: 1, ...wrong } : asPromised(plan, q))
   }
-  return promises.judge(plan, {
+  return promises.evaluate(plan, {
     answer: (q) => answers.get(questionKey(q)),
     first: () => undefined,
-    ...(world.heard ? { heard: world.heard } : {}),
+    ...(world.captured ? { captured: world.captured } : {}),
     ...(world.readings ? { readings: world.readings } : {}),
     listener: world.listener ?? ((...of) => listens(plan, ...of)),
     proof(q) {

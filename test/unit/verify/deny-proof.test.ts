@@ -8,7 +8,7 @@ import { counterKey, placeKey, readCounters } from '../../../src/netns/counter.t
 import { buckets, dropsOf } from '../../../src/verify/checks/policies/deny-counters.ts'
 import { counters, prove } from '../../../src/verify/checks/policies/deny-proof.ts'
 import type { NamespacePool } from '../../../src/netns/namespace-pool.ts'
-import { testPlanOf } from './promised.ts'
+import { testPlanOf } from './passing-lab.ts'
 
 const plan = testPlanOf(`
 name: v
