@@ -156,7 +156,7 @@ describe('netlab capture', { skip: unable }, () => {
       }
       const result = await capture(['shop/b', ...args], interrupt, options)
       assert.equal(result.code, 0, told(result))
-      assert.match(result.stderr, /^\d+ packets, .*\nthe reader stalled: it lacks the last of them$/m)
+      assert.match(result.stderr, /^\d+ captured, .*\nthe reader stalled: it lacks the last of them$/m)
       const reader = Number(readFileSync(join(lab.dir, 'reader'), 'utf8'))
       // It would be gone had netlab waited for it.
       assert.ok(process.kill(reader, 'SIGKILL'))
@@ -257,7 +257,7 @@ describe('netlab capture', { skip: unable }, () => {
     const argv = ['sh', '-c', '"$@" | { sleep 4; wc -l; }', 'sh', process.execPath, bin, 'capture']
     const flood = `use Socket; socket S, PF_INET, SOCK_DGRAM, 0; my $to = pack_sockaddr_in 9, inet_aton '127.0.0.1'; my $end = time + 3; while (time < $end) { send S, 'x' x 1400, 0, $to for 1 .. 500 }`
     const result = await capture(['shop/b', '--duration', '3s'], () => output(inside(lab.ns('shop/b'), ['perl', '-e', flood])), { argv })
-    assert.match(result.stderr, /^\d+ packets, \d+ more lost: this machine could not keep up/m)
+    assert.match(result.stderr, /^\d+ captured, \d+ more lost: this machine could not keep up/m)
   })
 
   test('a node that is deleted is let go, and with the last one the capture ends', async () => {
@@ -282,6 +282,7 @@ describe('netlab capture', { skip: unable }, () => {
       const result = await capture(['a', '--lab', other.name, '--write', '/dev/null'], async () => {
         const argv = inside(other.ns('a'), ['perl', '-e', flood])
         const flooding = spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' })
+        while (readFileSync(`/proc/${flooding.pid}/comm`, 'utf8') !== 'perl\n') await sleep(5)
         await output(['ip', 'netns', 'delete', other.ns('a')])
         while (running('tap.pl').length > 0) await sleep(20)
         assert.equal(flooding.exitCode, null)
@@ -289,7 +290,7 @@ describe('netlab capture', { skip: unable }, () => {
       })
       assert.equal(result.code, 0, told(result))
       // All that was captured was handed over, and counted.
-      assert.match(result.stderr, /^a is gone\n\d+ packets, (?:none|\d+ more) lost/m)
+      assert.match(result.stderr, /^a is gone\n\d+ captured, (?:none|\d+ more) lost/m)
     } finally {
       await other.remove()
     }
