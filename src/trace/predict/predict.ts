@@ -120,7 +120,7 @@ export class Walk {
     const end =
       ends.find((l) => dataOf(l, 'remote') === packet.src) ??
       ends.find((l) => dataOf(l, 'local') === packet.dst) ??
-      ends.find((l) => !isAutomatic(l.ifname))
+      ends.find((l) => shownType(l)?.tunnel?.farEnd !== 'remote' && !isAutomatic(l.ifname))
     if (!end) return this.#end(ns, 'lost')
     this.#decide(predicted('decap', `${type} out of ${packet.src} > ${packet.dst}`))
     return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)

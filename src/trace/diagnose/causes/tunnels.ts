@@ -25,12 +25,15 @@ const kindOf = (l: IpLink): string => l.linkinfo?.info_kind ?? ''
 /** What tells a device's packets from those of others of its type; 0: nothing. */
 const idOf = (l: IpLink): number => shownType(l)?.tunnel?.id(l.linkinfo?.info_data ?? {}) ?? 0
 
+/** Whether a device takes packets from this sender: it has no remote, or that one. */
+const isFor = (l: IpLink, sender: string | undefined): boolean => ['', 'any', sender].includes(dataOf(l, 'remote'))
+
 /** Tunnel devices of a node, without those that come with kernel modules; one that is for a packet's sender comes first. */
 function tunnels(evidence: TraceEvidence, { netns, layers }: Sighting): IpLink[] {
   const all = evidence.parts.liveState.seen(netns)?.links ?? []
   const sender = layers.find(isIp)?.src
   const own = all.filter((l) => shownType(l)?.tunnel && !isAutomatic(l.ifname))
-  return own.toSorted((a, b) => Number(dataOf(b, 'remote') === sender) - Number(dataOf(a, 'remote') === sender))
+  return own.toSorted((a, b) => Number(isFor(b, sender)) - Number(isFor(a, sender)))
 }
 
 /** The tunnel device the lab asked for in a node: of those there are, the one that a packet is for. */
@@ -47,9 +50,19 @@ export function idUnknown(evidence: TraceEvidence, s: Sighting, common: Common):
   const live = tunnels(evidence, s)
   const here = live.find((l) => kindOf(l) === tunnel?.type) ?? live[0]
   // Two devices can share the UDP port: then the one meant is simply down.
-  const meant = live.find((l) => idOf(l) === value)
+  const sender = s.layers.find(isIp)?.src
+  const meant = live.find((l) => idOf(l) === value && isFor(l, sender))
   if (meant && !isUp(meant))
     return interfaceDown(evidence, common.leg, s.netns, meant.ifname, { evidence: 'kernel', kernelReason: common.kernelReason })
+  if (here && !isFor(here, sender))
+    return dropped(evidence, {
+      ...common,
+      device: here.ifname,
+      cause: 'tunnel-peer',
+      object: asked(evidence, s),
+      text: `no ${header} device of ${name} takes packets from ${sender}: ${here.ifname} is for ${dataOf(here, 'remote')}`,
+      hint: 'Both ends of a tunnel must have the other as their remote.',
+    })
   return dropped(evidence, {
     ...common,
     device: here?.ifname ?? common.device,
@@ -156,7 +169,7 @@ export function tunnelState(evidence: TraceEvidence, s: Sighting): Drop | undefi
   const tunnel = tunnelOf(s)
   if (!tunnel) return undefined
   const live = tunnels(evidence, s).filter((l) => isUp(l))
-  const isMeant = (l: IpLink): boolean => idOf(l) === (tunnel.id?.value ?? 0)
+  const isMeant = (l: IpLink): boolean => idOf(l) === (tunnel.id?.value ?? 0) && isFor(l, outer.src)
   if (!isDatagram(tunnel)) {
     const takes = live.some((l) => kindOf(l) === tunnel.type && isMeant(l))
     return takes ? undefined : tunnelRefused(evidence, s, common)
