@@ -49,8 +49,8 @@ ${responderSource()}END_OF_RESPONDER
 
 const daemonFunction = `\
 # netlab_daemon NAME NETNS HOSTNAME DIRECTORY LOG TEST [NAME=VALUE ...] COMMAND ...: starts a program in the network of
-# its node and in a directory that only root can read, and returns when TEST succeeds there. Says what the program said
-# if it ends before that, or takes longer than 15 seconds.
+# its node and in a directory that only root can read, and returns when TEST succeeds there twice, 0.1 s
+# apart. Says what the program said if it ends before that, or takes longer than 15 seconds.
 netlab_daemon() {
   name=$1 netns=$2 hostname=$3 directory=$4 log=$5 test=$6
   shift 6
@@ -60,16 +60,21 @@ netlab_daemon() {
   netlab_container "$netns" "$hostname" "$log" "HOSTNAME=$hostname" sh -c '
     umask 077 && cd "$1" && shift && echo $$ >.pid && exec "$@"
   ' sh "$directory" "$@"
-  tries=0
-  # shellcheck disable=SC2016 # the inner shell expands it
-  until nsenter --net="${NETNS_DIR}/$netns" sh -c 'cd "$1" && eval "$2"' sh "$directory" "$test" >/dev/null 2>&1; do
-    tries=$((tries + 1))
+  tries=0 ready=0
+  while [ $ready -lt 2 ]; do
     pid=$(cat "$directory/.pid" 2>/dev/null || :)
     if [ $tries -gt 150 ] || { [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; }; then
       tail -n 6 "$log" >&2
       echo "$name is not ready" >&2
       exit 1
     fi
+    # shellcheck disable=SC2016 # the inner shell expands it
+    if nsenter --net="${NETNS_DIR}/$netns" sh -c 'cd "$1" && eval "$2"' sh "$directory" "$test" >/dev/null 2>&1; then
+      ready=$((ready + 1))
+    else
+      ready=0
+    fi
+    tries=$((tries + 1))
     sleep 0.1
   done
 }

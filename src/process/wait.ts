@@ -12,6 +12,12 @@ import { endingText, processStates } from './states.ts'
 const patience = 15_000
 const every = 25
 
+/**
+ * How long a daemon must look ready, milliseconds: BIRD opens its control socket before it reads its configuration, and
+ * ends when that is wrong (main() of its sysdep/unix/main.c).
+ */
+const steady = 100
+
 export interface WaitOptions {
   readonly signal?: AbortSignal
   /** Called with the share of daemons that are ready, 0 to 1. */
@@ -42,11 +48,16 @@ async function wait(dir: string, daemon: Daemon, { signal, patience: limit = pat
   const { id, ready } = daemon
   const isSo = async (pid: number): Promise<boolean> =>
     looksReady(dir, daemon, pid) ?? ('command' in ready && (await runBeside(dir, daemon, ready.command, signal)).code === 0)
+  let readySince: number | undefined
   for (const end = performance.now() + limit; ;) {
     const recorded = recordedProcess(dir, id)
     if (!recorded || !isRunning(recorded)) return ended(dir, id)
-    if (await isSo(recorded.pid)) return undefined
-    if (performance.now() > end) return `is not ready after ${Math.round(limit / 1000)} s: ${readinessText(ready)}`
+    if (await isSo(recorded.pid)) {
+      readySince ??= performance.now()
+      if (performance.now() - readySince >= steady) return undefined
+    } else readySince = undefined
+    if (readySince === undefined && performance.now() > end)
+      return `is not ready after ${Math.round(limit / 1000)} s: ${readinessText(ready)}`
     await sleep(every, undefined, { signal })
   }
 }

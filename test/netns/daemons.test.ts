@@ -309,7 +309,7 @@ describe('a lab with a daemon', { skip }, () => {
       [['node-1', 'bird']],
     )
     assert.match((await netlab(['inspect', lab.name])).stdout, /node-1 +bird +bird -f -c bird\.conf/)
-    assert.match((await netlab(['status', lab.name])).stdout, /1 of 1 daemons running/)
+    assert.match((await netlab(['status', lab.name])).stdout, /1 of 1 daemon running/)
     assert.match((await netlab(['logs', 'node-1', '--lab', lab.name])).stdout, /Started/)
     assert.equal((await netlab(['logs', 'node-1', '-c', 'none', '--lab', lab.name])).code, 2)
   })
