@@ -3,7 +3,7 @@
 #
 #   stream.pl serve PORT                   reads the first connection that sends anything, to its end; prints "BYTES SECONDS"
 #   stream.pl send ADDRESS PORT SECONDS    sends as much as it can
-#   stream.pl knock ADDRESS PORT SECONDS   opens and closes connections, then sends a byte; prints "COUNT SECONDS"
+#   stream.pl probe ADDRESS PORT SECONDS   opens and closes connections, then sends a byte; prints "COUNT SECONDS"
 use strict;
 use warnings;
 use Socket;
@@ -47,7 +47,7 @@ if ($what eq 'serve') {
   my $s = connected(@args);
   my ($block, $end) = ("\0" x (1 << 17), now() + $args[2]);
   while (now() < $end) { defined syswrite $s, $block or die "write: $!\n" }
-} elsif ($what eq 'knock') {
+} elsif ($what eq 'probe') {
   connected(@args);
   my ($count, $from) = (0, now());
   my $end = $from + $args[2];
