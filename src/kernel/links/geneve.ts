@@ -39,7 +39,7 @@ export const geneve: LinkType<Geneve, 'geneve'> = {
   feature: {
     name: 'geneve',
     purpose: 'tunnels between hosts',
-    probe: 'ip link add npg type geneve id 1 remote 192.0.2.1',
+    probe: 'ip link add npe type geneve id 1 remote 192.0.2.1',
     needs: 'kernel module geneve',
   },
 }
