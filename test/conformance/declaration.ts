@@ -20,7 +20,7 @@ export interface Declaration {
   /** Headers around a pod packet on the underlay, outermost first. */
   readonly headers: readonly Header[]
   /** Default: a bridge. */
-  readonly attach?: { readonly type: 'bridge' | 'routed'; readonly name?: string }
+  readonly attach?: { readonly type: string; readonly name?: string }
   /** Default: both. */
   readonly families?: Families
   /** Three hosts, two segments and a router in between; tunnels only across segments. */

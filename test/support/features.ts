@@ -1,5 +1,8 @@
 /** Which backends a run is about, and which of them this kernel can carry. */
-import { backends } from '../../src/backends/index.ts'
+import { backendOf, backends } from '../../src/backends/index.ts'
+import { modules } from '../../src/cli/topology-file.ts'
+import { resolve } from '../../src/lab/resolve.ts'
+import { loadTopology } from '../../src/topology/load.ts'
 import { missing, unable } from './machine.ts'
 
 /** In the virtual machine, where the processor may be emulated: everything takes longer. */
@@ -30,4 +33,8 @@ export function lacking(backend: string): string | false {
 }
 
 /** Address families a backend's pods can have. */
-export const familiesOf = (backend: string): readonly (4 | 6)[] => (backend === 'ipip' ? [4] : [4, 6])
+export function familiesOf(backend: string): readonly (4 | 6)[] {
+  const dual = `{ name: l, network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"], backend: ${backend} }, hosts: { a: {} }, pods: {} }`
+  const lab = resolve(loadTopology(dual, 'lab.yaml', modules).value!).value!
+  return backendOf(lab.backend).refuse(lab).length > 0 ? [4] : [4, 6]
+}
