@@ -20,8 +20,10 @@ import { missing, ownMachine, unable } from '../support/machine.ts'
 
 ownMachine()
 
-const hasGre = unable === false && missing('gre') === undefined
-const hasIpip = unable === false && missing('ipip') === undefined
+/** Types of devices that a kernel may lack. */
+const TUNNELS = ['geneve', 'gre', 'ipip'] as const
+const lacking: readonly string[] = TUNNELS.filter((type) => unable !== false || missing(type) !== undefined)
+const [hasGeneve, hasGre, hasIpip] = TUNNELS.map((type) => !lacking.includes(type))
 
 const lab = randomName()
 const [one, two] = [`${lab}.one`, `${lab}.two`]
@@ -72,6 +74,9 @@ const OBJECTS: readonly KernelObject[] = [
     dev: 'plain',
   },
   ...(hasGre ? ([{ kind: 'link', ns: one, type: 'gre', name: 'gre1', mtu: 1472, local: '10.1.0.1', key: 4_294_967_295 }] as const) : []),
+  ...(hasGeneve
+    ? ([{ kind: 'link', ns: one, type: 'geneve', name: 'gn', mac: mac(11), mtu: 1450, vni: 5, port: 6081, remote: '10.1.0.2' }] as const)
+    : []),
   ...(hasIpip ? ([{ kind: 'link', ns: one, type: 'ipip', name: 'ipip1', mtu: 1480, local: '10.1.0.1' }] as const) : []),
   { kind: 'route', ns: one, family: 4, dst: 'default', via: '10.1.0.2', dev: 'plain' },
   { kind: 'route', ns: one, family: 6, dst: 'default', via: 'fd01::2', dev: 'plain' },
@@ -149,7 +154,6 @@ test('there is one of every kind and type of device', () => {
     ['daemon', 'learned', 'process'],
   )
   const types = new Set(OBJECTS.flatMap((o) => (o.kind === 'link' ? [o.type] : [])))
-  const lacking = [...(hasGre ? [] : ['gre']), ...(hasIpip ? [] : ['ipip'])]
   assert.deepEqual(
     LINK_TYPES.map((t) => t.type).filter((type) => !types.has(type)),
     lacking,
