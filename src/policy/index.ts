@@ -1,4 +1,4 @@
-/** Every policy module. A new one: one folder, one line here, one page in docs/. */
+/** Every policy module. A new one: one folder, one line here, one section in docs/. */
 import type { Lab } from '../lab/lab.ts'
 import { iptables } from './iptables/iptables.ts'
 import type { PolicyModule } from './policy.ts'

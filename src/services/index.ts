@@ -1,4 +1,4 @@
-/** Every way to make Services answer. A new one: one folder, one line here, one page in docs/. */
+/** Every way to make Services answer. A new one: one folder, one line here, one section in docs/. */
 import type { Lab } from '../lab/lab.ts'
 import { iptablesModule } from './iptables/iptables.ts'
 import type { ServiceModule, ServiceProxy } from './service.ts'
