@@ -5,11 +5,13 @@ import { addressOf, type Lab, nodeName } from '../../../src/lab/lab.ts'
 import { expectedTtl } from '../../../src/verify/checks/model/paths.ts'
 import { model } from '../../../src/verify/checks/model/model.ts'
 import { hostPairs } from '../../../src/verify/checks/model/pairs.ts'
+import type { Check } from '../../../src/verify/check.ts'
 import { questionKey, type Asked, type Evidence, type TestPlan } from '../../../src/verify/check-source.ts'
 import type { Answer } from '../../../src/verify/probing/question.ts'
 import type { Device, NodeReading, Readings } from '../../../src/verify/evidence/readings.ts'
 import { actorsOf, testPlanOf } from '../../../src/verify/test-plan.ts'
 import { headerMismatch, encapsulation } from '../../../src/verify/evidence/headers.ts'
+import { documentOf, tableRows } from '../docs/documents.ts'
 import { lab } from '../lab/fixture.ts'
 
 const TEXT = `name: l
@@ -76,8 +78,8 @@ interface Trouble {
   readonly readings?: (r: Readings, l: Lab) => void
 }
 
-/** Ids of what fails, and whom it names. */
-function failing(trouble: Trouble, text = TEXT): string[] {
+/** What the model's checks come to. */
+function checksOf(trouble: Trouble, text = TEXT): readonly Check[] {
   const { plan } = testPlanOf(lab(text), {})
   const answers = new Map<string, Answer>()
   for (const q of [...model.questions(plan), ...(model.watched?.(plan) ?? [])]) {
@@ -92,7 +94,12 @@ function failing(trouble: Trouble, text = TEXT): string[] {
   const readings = readingsOf(plan.lab)
   trouble.readings?.(readings, plan.lab)
   const evidence: Evidence = { answer: (q) => answers.get(questionKey(q)), first: () => undefined, listener: () => 'ours', readings }
-  const { checks } = model.evaluate(plan, evidence)
+  return model.evaluate(plan, evidence).checks
+}
+
+/** Ids of what fails, and whom it names. */
+function failing(trouble: Trouble, text = TEXT): string[] {
+  const checks = checksOf(trouble, text)
   expect(checks.filter((c) => c.status === 'passed').every((c) => c.tested > 0)).toBe(true)
   return [...new Set(checks.filter((c) => c.status === 'failed').map((c) => `${c.id} ${c.from ?? ''} ${c.to ?? ''}`.trim()))].toSorted()
 }
@@ -100,6 +107,12 @@ function failing(trouble: Trouble, text = TEXT): string[] {
 const silent = (pattern: RegExp): Trouble => ({ answer: (_, names) => (pattern.test(names) ? { outcome: 'timeout' } : undefined) })
 const reading = (change: (node: NodeReading) => void, index = 0): Trouble => ({
   readings: (r, l) => change(r.nodes.get(l.pods[index]!.netns)!),
+})
+
+test('docs/test.md has a row for every check', () => {
+  const rows = tableRows(documentOf('docs/test.md')!, 'check').map(([ids]) => ids!)
+  const documented = new Set(rows.flatMap((ids) => [...ids.matchAll(/`([\w-]+)`/g)].map((m) => m[1]!)))
+  expect([...new Set(checksOf({}).map((c) => c.id))].filter((id) => !documented.has(id))).toEqual([])
 })
 
 describe('the network model', () => {
