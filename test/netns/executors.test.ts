@@ -1,26 +1,22 @@
 /** Labs whose lines the interpreter ran are those that the programs make, namespace by namespace. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backends } from '../../src/backends/index.ts'
 import { dump } from '../support/dumps.ts'
 import type { LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
+import { lacking } from '../support/features.ts'
 import { netlabOk, type RunOptions } from '../support/run.ts'
 
 ownMachine()
 
-const works = (line: string): boolean => spawnSync('unshare', ['--net', 'sh', '-c', line], { stdio: 'ignore' }).status === 0
-
-/** Examples that this kernel cannot build, or that take more than a test should. */
-const unbuildable: Readonly<Record<string, string | false>> = {
-  gre: works('ip link add try0 type gre local 127.0.0.1') ? false : 'this kernel lacks gre',
-  ipip: works('ip link add try0 type ipip local 127.0.0.1') ? false : 'this kernel lacks ipip',
-  scale: 'a thousand pods are for the benchmark',
-}
+/** Why an example is not built here: this kernel cannot, or it takes more than a test should. */
+const unbuildable = (name: string): string | false =>
+  name === 'scale' ? 'a thousand pods are for the benchmark' : name in backends && lacking(name)
 
 type State = Readonly<Record<string, readonly unknown[]>>
 
@@ -52,7 +48,7 @@ async function built(file: string, options?: RunOptions): Promise<State> {
 describe('a lab made over netlink', { skip: unable }, () => {
   for (const file of readdirSync(join(root, 'topologies')).filter((f) => f.endsWith('.yaml'))) {
     const name = basename(file, '.yaml')
-    test(`${name} is what the programs make`, { skip: unbuildable[name] || false }, async () => {
+    test(`${name} is what the programs make`, { skip: unbuildable(name) }, async () => {
       const path = join(root, 'topologies', file)
       assert.deepEqual(await built(path), await built(path, { env: { NETLAB_EXEC: 'commands' } }))
     })
