@@ -28,7 +28,7 @@ function direct(): Backend {
           path: ['network', 'backend'],
           code: 'direct-across-segments',
           message: `direct routes cannot cross segments (${used.join(', ')}): the next hop would be a host that is not on the link, and the router knows no pod networks`,
-          hint: 'Use vxlan, gre or ipip with `tunnel: cross-segment`, put the hosts in one segment, or build it broken with --force.',
+          hint: 'Use a tunnel backend with `tunnel: cross-segment`, put the hosts in one segment, or build it broken with --force.',
           forceable: true,
         },
       ]
