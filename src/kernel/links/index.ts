@@ -31,10 +31,12 @@ export const shownType = (link: IpLink): LinkType<LinkObject, string> | undefine
 }
 
 const ALL = [...BY_TYPE.values()]
-const AUTOMATIC = new Set(ALL.flatMap((t) => t.automatic ?? []))
+/** Those of modules whose types netlab does not make. */
+const OF_OTHER_MODULES = ['sit0', 'ip6tnl0', 'ip6gre0', 'ip_vti0', 'ip6_vti0', 'teql0']
+const AUTOMATIC = new Set([...ALL.flatMap((t) => t.automatic ?? []), ...OF_OTHER_MODULES])
 
 /** What the types need of a kernel. */
 export const linkFeatures = ALL.flatMap((t) => t.feature ?? []) as readonly FeatureDefinition<LinkFeature>[]
 
-/** Whether the kernel puts a device of this name into every namespace once it has the type. */
+/** Whether a kernel module puts a device of this name into every namespace. */
 export const isAutomatic = (name: string): boolean => AUTOMATIC.has(name)

@@ -16,9 +16,6 @@ export interface UnmanagedObject {
   readonly details: readonly string[]
 }
 
-/** Devices that modules put into every namespace by themselves, beside those of the types netlab makes. */
-const AUTOMATIC = /^(sit0|ip6tnl0|ip6gre0|ip_vti0|ip6_vti0|teql0)$/
-
 const unexpected = (ns: string, object: string, details: readonly string[] = []): UnmanagedObject => ({
   state: 'unexpected',
   ns,
@@ -31,7 +28,7 @@ const isManaged = (link: IpLink): boolean => KINDS.some((k) => (k as unknown as 
 /** Devices of types that netlab does not make, and programs on devices. @param expected names of devices that are asked for */
 export function unmanagedDevices(ns: string, links: readonly IpLink[], expected: ReadonlySet<string> = new Set()): UnmanagedObject[] {
   return links.flatMap((link): UnmanagedObject[] => {
-    const isKnown = expected.has(link.ifname) || isManaged(link) || isAutomatic(link.ifname) || AUTOMATIC.test(link.ifname)
+    const isKnown = expected.has(link.ifname) || isManaged(link) || isAutomatic(link.ifname)
     return [
       ...(isKnown ? [] : [unexpected(ns, `${link.linkinfo?.info_kind ?? 'unknown'} device ${link.ifname}`)]),
       ...(link.xdp ? [unexpected(ns, `XDP program on ${link.ifname}`)] : []),

@@ -1,13 +1,11 @@
 /** Addresses, networks and devices, as read back from the kernel of every pod and node. */
+import { isAutomatic } from '../../../kernel/links/index.ts'
 import { type Host, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import { contains, overlaps, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Check } from '../../check.ts'
 import type { TestPlan } from '../../check-source.ts'
 import type { Device, LinkAddress, NodeReading, Readings } from '../../evidence/readings.ts'
 import { Tally, type Failing } from '../../evidence/tally.ts'
-
-/** Devices that kernel modules put into every namespace; they are down. */
-const BY_THEMSELVES = /^(tunl0|gre0|gretap0|erspan0|sit0|ip6tnl0|ip6gre0|ip6_vti0|ip_vti0)(@|$)/
 
 const addressesOf = (node: NodeReading, device: string): LinkAddress[] =>
   node.devices
@@ -95,7 +93,7 @@ function disjoint({ hosts, segments, serviceCIDRs, podCIDRs }: Lab): Check[] {
 function podDevices({ devices, routes }: NodeReading, pod: Pod): string[] {
   const up = (d: Device | undefined): boolean => d?.flags.includes('UP') === true
   const named = (name: string): Device | undefined => devices.find((d) => d.ifname === name)
-  const leaked = devices.filter((d) => !['lo', 'eth0'].includes(d.ifname) && !(BY_THEMSELVES.test(d.ifname) && !up(d)))
+  const leaked = devices.filter((d) => !['lo', 'eth0'].includes(d.ifname) && !(isAutomatic(d.ifname) && !up(d)))
   const ways = pod.addresses.filter(
     ({ family }) =>
       !routes.some((r) => r.dst === 'default' && (r.table ?? 'main') === 'main' && (family === 6) === (r.gateway ?? '').includes(':')),
