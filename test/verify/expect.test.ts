@@ -24,7 +24,7 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
     false,
     /^encapsulated in ipv4 > udp 8472 > vxlan 1 > ethernet on the underlay of node-1, expected no encapsulation$/,
   ],
-  [{ from: 'a', to: 'lazy', wire: ['gre'] }, false, /instead of gre$/],
+  [{ from: 'a', to: 'lazy', wire: ['gre'] }, false, /expected gre$/],
   [{ from: 'a', to: 'c', wire: [] }, false, /^both are on node-1: no packet between them crosses the underlay$/],
   [{ from: 'a', to: 'b', port: '81/tcp' }, false, /^silence; ingress of b is isolated by policy default\/b/],
   [{ from: 'outside', to: 'a' }, false, /^(unreachable: .*|silence); outside has no route to pods$/],
