@@ -4,19 +4,14 @@ import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { backends } from '../../src/backends/index.ts'
 import { dump } from '../support/dumps.ts'
 import type { LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
-import { lacking } from '../support/features.ts'
+import { unbuildable } from '../support/features.ts'
 import { netlabOk, type RunOptions } from '../support/run.ts'
 
 ownMachine()
-
-/** Why an example is not built here: this kernel cannot, or it takes more than a test should. */
-const unbuildable = (name: string): string | false =>
-  name === 'scale' ? 'a thousand pods are for the benchmark' : name in backends && lacking(name)
 
 type State = Readonly<Record<string, readonly unknown[]>>
 

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { unbuildable } from '../support/features.ts'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
@@ -14,15 +15,6 @@ import { labSnapshot, machineSnapshot, processesIn, settledSnapshot } from '../s
 ownMachine()
 
 const noShellcheck = spawnSync('shellcheck', ['--version']).error ? 'shellcheck is not installed' : false
-const works = (line: string): boolean => spawnSync('unshare', ['--net', 'sh', '-c', line], { stdio: 'ignore' }).status === 0
-
-/** Examples that this kernel cannot build, or that take more than a test should. */
-const unbuildable: Readonly<Record<string, string | false>> = {
-  gre: works('ip link add try0 type gre local 127.0.0.1') ? false : 'this kernel lacks gre',
-  ipip: works('ip link add try0 type ipip local 127.0.0.1') ? false : 'this kernel lacks ipip',
-  scale: 'a thousand pods are for the benchmark',
-}
-
 async function plan(file: string, ...args: string[]): Promise<string> {
   const result = await netlab(['plan', file, ...args])
   assert.equal(result.code, 0, told(result))
@@ -95,7 +87,7 @@ describe('the script of', { skip: unable }, () => {
       await clean(await plan(file, '--down'))
     })
 
-    test(`${name} builds what up builds, and is removed completely`, { skip: unbuildable[name] }, async () => {
+    test(`${name} builds what up builds, and is removed completely`, { skip: unbuildable(name) }, async () => {
       const before = await machineSnapshot()
       const up = await netlab(['up', file, '--json'])
       assert.equal(up.code, 0, told(up))

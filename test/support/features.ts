@@ -38,3 +38,7 @@ export function familiesOf(backend: string): readonly (4 | 6)[] {
   const lab = resolve(loadTopology(dual, 'lab.yaml', modules).value!).value!
   return backendOf(lab.backend).refuse(lab).length > 0 ? [4] : [4, 6]
 }
+
+/** Why an example of topologies/ is not built here, or false: this kernel cannot, or it takes more than a test should. */
+export const unbuildable = (example: string): string | false =>
+  example === 'scale' ? 'a thousand pods are for the benchmark' : example in backends && lacking(example)
