@@ -254,7 +254,9 @@ export class NamespacePool {
     }
     const lanes = this.#workers.flatMap((w) => Array.from({ length: DEPTH }, () => guarded(lane(w))))
     // Two chunks each: one is done while the other's results are read.
-    const isLarge = own.reduce((n, index) => n + weight(dataSteps(jobs[index]!)), 0) >= WORTH_THREADS
+    // Naming and removing namespaces is not shared: the kernel does that one after the other, and a thread takes longer to start.
+    const shared = own.filter((index) => jobs[index]!.ns !== undefined)
+    const isLarge = shared.reduce((n, index) => n + weight(dataSteps(jobs[index]!)), 0) >= WORTH_THREADS
     const threads = isLarge ? this.#startThreads().flatMap((t) => [guarded(elsewhere(t)), guarded(elsewhere(t))]) : []
     const failed = (await Promise.allSettled([...lanes, ...threads, guarded(here())])).find((l) => l.status === 'rejected')
     if (failed) throw failed.reason
