@@ -1,6 +1,7 @@
 /** Hosts: replicas expanded, plugged into segments, addressed, each with its block of the pod network. */
 import { contains, familyName, formatCidr, formatIp, parseCidr, parseIp, sizeOf, type Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
+import { nodeLabels } from '../topology/kubernetes/node-labels.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import type { HostSpec } from '../topology/schema/schema.ts'
 import { suggest } from '../topology/suggest.ts'
@@ -31,7 +32,7 @@ export function resolveHosts(loaded: LoadedTopology, lab: string, networks: Netw
     blocks: blocks[i]!,
     mac: mac('host', d.index),
     mtu: d.spec.mtu ?? loaded.topology.underlay.mtu,
-    labels: d.spec.labels,
+    labels: nodeLabels(d.name, d.spec.labels),
   }))
 }
 

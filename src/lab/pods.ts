@@ -1,5 +1,6 @@
 /** Pods: replicas expanded, spread over the hosts, addressed from their host's block. */
 import { contains, formatIp, parseCidr, parseIp, type Cidr } from '../topology/address.ts'
+import { hasLabels } from '../topology/kubernetes/node-labels.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import type { PodSpec } from '../topology/schema/schema.ts'
 import { suggest } from '../topology/suggest.ts'
@@ -11,7 +12,7 @@ import { interfaceName, mac, netnsName } from './names.ts'
 import { Pool, usable, type Networks } from './addressing/networks.ts'
 import { Numbers } from './addressing/numbers.ts'
 import type { Problems } from './problems.ts'
-import { selects, selectorText } from './policy/selectors.ts'
+import { selectorText } from './policy/selectors.ts'
 import { plural } from '../plural.ts'
 
 interface Placed extends Entry<PodSpec> {
@@ -76,11 +77,11 @@ function groupByHost(placed: readonly Placed[]): Map<Host, Placed[]> {
 function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, problems: Problems): Placed[] {
   const byName = new Map(hosts.map((h) => [h.name, h]))
   const placed: Placed[] = []
-  const checked = new Set<PodSpec>()
+  /** Specs that were looked at, and whether some host may run them. */
+  const checked = new Map<PodSpec, boolean>()
   const turns = new RoundRobin(hosts)
   for (const e of expand(loaded.topology.pods, ['pods'], problems)) {
     if (!checked.has(e.spec)) {
-      checked.add(e.spec)
       checkFamilies(`pod ${e.name}`, [...e.path, 'ip'], e.spec.ip, hosts[0]?.blocks.map((b) => b.family) ?? [], problems)
       if (e.spec.replicas !== undefined && e.spec.ip)
         problems.error(
@@ -90,8 +91,9 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
           'Write the pods out, or leave it to netlab.',
         )
       checkContainers(e, problems)
-      checkSelector(e, hosts, problems)
+      checked.set(e.spec, checkSelector(e, hosts, problems, loaded.source(e.path).file !== undefined))
     }
+    if (!checked.get(e.spec)) continue
     const name = e.name.replace(/^default\//, '')
     let host: Host | undefined
     if (e.spec.host !== undefined) {
@@ -115,9 +117,7 @@ function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, p
 
 type NodeSelector = PodSpec['nodeSelector']
 
-/** Whether a host has all the labels; each has its name as a label, as nodes of a cluster do. */
-const fits = (host: Host, wanted: NodeSelector): boolean =>
-  selects({ matchLabels: wanted ?? {} }, { 'kubernetes.io/hostname': host.name, ...host.labels })
+const fits = (host: Host, wanted: NodeSelector): boolean => hasLabels(host.labels, wanted ?? {})
 
 /** Spreads pods round-robin over the hosts they may run on: for each `nodeSelector` anew. */
 class RoundRobin {
@@ -139,18 +139,35 @@ class RoundRobin {
   }
 }
 
-/** A pod that no host may run would wait for ever in a cluster. */
-function checkSelector({ name, spec: { host, nodeSelector }, path }: Entry<PodSpec>, hosts: readonly Host[], problems: Problems): void {
-  if (!nodeSelector || hosts.length === 0) return
-  const pinned = hosts.find((h) => h.name === host)
-  if (host !== undefined ? !pinned || fits(pinned, nodeSelector) : hosts.some((h) => fits(h, nodeSelector))) return
+/** Hosts and their labels, for hints: those that a kubelet gives every node come last. */
+function knownLabels(hosts: readonly Host[]): string {
   const known = [...new Set(hosts.flatMap((h) => Object.entries(h.labels).map(([k, v]) => `${k}=${v}`)))]
-  problems.error(
-    [...path, 'nodeSelector'],
-    'no-host-fits',
-    `pod ${name}: ${pinned ? `host ${pinned.name} does not have` : 'no host has'} the labels ${selectorText({ matchLabels: nodeSelector })}`,
-    known.length > 0 ? `Labels of hosts: ${known.slice(0, 10).join(', ')}.` : 'No host has labels: `hosts: { node-1: { labels: { … } } }`.',
-  )
+  const isOfKubelet = (label: string): boolean => /^(beta\.)?kubernetes\.io\//.test(label)
+  const ordered = [...known.filter((l) => !isOfKubelet(l)), ...known.filter(isOfKubelet)]
+  return `Labels of hosts: ${ordered.slice(0, 10).join(', ')}${ordered.length > 10 ? ', …' : ''}.`
+}
+
+/** Whether some host may run the pod. One of a manifest waits otherwise, as in a cluster: it does not become part of the lab. */
+function checkSelector(
+  { name, spec: { host, nodeSelector }, path }: Entry<PodSpec>,
+  hosts: readonly Host[],
+  problems: Problems,
+  isOfManifest: boolean,
+): boolean {
+  if (!nodeSelector || hosts.length === 0) return true
+  const pinned = hosts.find((h) => h.name === host)
+  if (host !== undefined ? !pinned || fits(pinned, nodeSelector) : hosts.some((h) => fits(h, nodeSelector))) return true
+  const wanted = selectorText({ matchLabels: nodeSelector })
+  const why = `${pinned ? `host ${pinned.name} does not have` : 'no host has'} the labels ${wanted}`
+  if (isOfManifest)
+    problems.warning(
+      [...path, 'nodeSelector'],
+      'no-host-fits',
+      `pod ${name}: ${why}: in a cluster it would wait, here it is left out`,
+      knownLabels(hosts),
+    )
+  else problems.error([...path, 'nodeSelector'], 'no-host-fits', `pod ${name}: ${why}`, knownLabels(hosts))
+  return false
 }
 
 function checkContainers(e: Entry<PodSpec>, problems: Problems): void {

@@ -2,6 +2,7 @@
 import type { Diagnostic, Path } from '../diagnostics.ts'
 import type { LoadedTopology } from '../loaded.ts'
 import type { NetworkPolicySpec, ServiceSpec } from './kubernetes.ts'
+import { hasLabels, nodeLabels, type Labels } from './node-labels.ts'
 import type { KINDS, ManifestPodSpec, WorkloadSpec } from './workloads.ts'
 import type { ContainerSpec, PodSpec, Topology } from '../schema/schema.ts'
 import type { YamlDocument } from '../yaml/yaml.ts'
@@ -31,9 +32,12 @@ interface KubernetesObject {
 type Section = 'namespaces' | 'pods' | 'services' | 'policies'
 
 /** Names of the hosts a topology makes, replicas counted, with their labels. */
-function hostNames(topology: Topology): { name: string; labels: Readonly<Record<string, string>> }[] {
+function hostsOf(topology: Topology): { name: string; labels: Labels }[] {
   return Object.entries(topology.hosts).flatMap(([name, { replicas, labels }]) =>
-    replicas === undefined ? [{ name, labels }] : Array.from({ length: replicas }, (_, i) => ({ name: `${name}-${i + 1}`, labels })),
+    (replicas === undefined ? [name] : Array.from({ length: replicas }, (_, i) => `${name}-${i + 1}`)).map((host) => ({
+      name: host,
+      labels: nodeLabels(host, labels),
+    })),
   )
 }
 
@@ -104,12 +108,20 @@ export class Merge {
   ): void {
     const pod = podOf(template.spec, template.metadata.labels)
     if (kind === 'DaemonSet') {
-      const wanted = Object.entries(template.spec.nodeSelector ?? {})
-      for (const { name, labels } of hostNames(this.#loaded.topology)) {
-        const has = (k: string, v: string): boolean =>
-          k === 'kubernetes.io/hostname' ? name === v : Object.hasOwn(labels, k) && labels[k] === v
-        if (wanted.every(([k, v]) => has(k, v))) this.#pod(`${key}-${name}`, { ...pod, host: name }, template.spec, origin)
-      }
+      const hosts = hostsOf(this.#loaded.topology)
+      const wanted = template.spec.nodeSelector ?? {}
+      const fitting = hosts.filter(({ labels }) => hasLabels(labels, wanted))
+      for (const { name } of fitting) this.#pod(`${key}-${name}`, { ...pod, host: name }, template.spec, origin)
+      if (fitting.length === 0 && hosts.length > 0)
+        this.#tell(
+          'warning',
+          'no-host-fits',
+          `DaemonSet ${key}: no host has the labels ${Object.entries(wanted)
+            .map(([k, v]) => `${k}=${v}`)
+            .join(',')}: it has no pod`,
+          origin,
+          ['nodeSelector'],
+        )
     } else if (kind === 'StatefulSet') {
       const first = ordinals?.start ?? 0
       for (let n = first; n < first + replicas; n++) this.#pod(`${key}-${n}`, pod, template.spec, origin)

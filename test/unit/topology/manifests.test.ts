@@ -65,20 +65,52 @@ describe('what objects become', () => {
     const some = workload('Deployment').replace('containers:', 'nodeSelector: { disk: ssd }, containers:')
     expect(podsOf(some, TOPOLOGY.replace('pods: {}', 'pods: { web: { replicas: 1, host: spare } }')).map((p) => p.host)).toEqual(['spare'])
   })
-  test('no host with the labels: an error at the selector of the manifest', () => {
+  test('no host with the labels: a warning at the selector of the manifest, and no pod', () => {
     const none = workload('Deployment', ', replicas: 3').replace('containers:', 'nodeSelector: { disk: tape }, containers:')
-    expect(resolve(merged(none)).diagnostics).toMatchObject([
+    const { value, diagnostics } = resolve(merged(none))
+    expect(value!.pods).toEqual([])
+    expect(diagnostics).toMatchObject([
       {
         code: 'no-host-fits',
+        severity: 'warning',
         file: 'k.yaml',
         line: 1,
-        message: 'pod web-1: no host has the labels disk=tape',
-        hint: 'Labels of hosts: disk=ssd.',
+        message: 'pod web-1: no host has the labels disk=tape: in a cluster it would wait, here it is left out',
       },
     ])
-    expect(resolve(merged(none)).diagnostics[0]!.column).toBe(none.indexOf('nodeSelector') + 1)
+    expect(diagnostics[0]!.hint).toContain('Labels of hosts: disk=ssd, kubernetes.io/hostname=node-1')
+    expect(diagnostics[0]!.column).toBe(none.indexOf('nodeSelector') + 1)
     const both = none.replace('nodeSelector:', 'nodeName: spare, nodeSelector:').replace('tape', 'ssd')
-    expect(resolve(merged(both)).diagnostics.map((d) => d.message)).toEqual(['pod web-1: host spare does not have the labels disk=ssd'])
+    expect(resolve(merged(both)).diagnostics.map((d) => d.message)[0]).toContain('host spare does not have the labels disk=ssd')
+    const { diagnostics: ofDaemons } = merge(none.replace('Deployment', 'DaemonSet').replace(', replicas: 3', ''))
+    expect(ofDaemons).toMatchObject([
+      { code: 'no-host-fits', severity: 'warning', message: 'DaemonSet web: no host has the labels disk=tape: it has no pod' },
+    ])
+  })
+  test.each([
+    'kubernetes.io/os: linux',
+    'kubernetes.io/arch: amd64',
+    'beta.kubernetes.io/os: linux',
+    'beta.kubernetes.io/arch: amd64',
+    'kubernetes.io/hostname: node-2',
+    'topology.kubernetes.io/zone: b',
+  ])('hosts have the labels of a kubelet, and those they declare: %s', (wanted) => {
+    const topology = 'hosts: { node-2: { labels: { topology.kubernetes.io/zone: b } } }\npods: {}\nmanifests: [k.yaml]\n'
+    const text = (kind: string): string => workload(kind).replace('containers:', `nodeSelector: { ${wanted} }, containers:`)
+    for (const kind of ['Deployment', 'DaemonSet']) {
+      const { value, diagnostics } = resolve(merged(text(kind), topology))
+      expect([value!.pods.map((p) => p.host), diagnostics]).toEqual([['node-2'], []])
+    }
+  })
+  test('what a host declares wins over a kubelet, also for the deprecated twin', () => {
+    const topology = 'hosts: { a: { labels: { kubernetes.io/arch: arm64 } } }\npods: {}\nmanifests: [k.yaml]\n'
+    expect(resolve(merged(workload('Deployment'), topology)).value!.hosts[0]!.labels).toEqual({
+      'beta.kubernetes.io/arch': 'arm64',
+      'beta.kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': 'arm64',
+      'kubernetes.io/hostname': 'a',
+      'kubernetes.io/os': 'linux',
+    })
   })
   test('rules about where pods run that are passed over are named', () => {
     const some = workload('Deployment').replace('containers:', 'affinity: { nodeAffinity: {} }, topologySpreadConstraints: [], containers:')
