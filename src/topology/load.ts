@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { withoutAbsent } from './schema/absent.ts'
 import { SHORTEST } from './schema/errors.ts'
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
 import { errorMap, explain } from './schema/explain.ts'
@@ -29,7 +30,8 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   if (misfit) return { diagnostics: [...diagnostics, misfit].sort(byPosition) }
 
   const { value, positions } = document
-  const parsed = schemaOf(modules).safeParse(value, { error: errorMap })
+  const schema = schemaOf(modules)
+  const parsed = schema.safeParse(withoutAbsentFields(schema, value), { error: errorMap })
   const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
   // Where YAML itself has been complained about, the value is a stand-in.
   const reported = new Set(diagnostics.filter(({ severity }) => severity === 'error').map(({ line, column }) => `${line}:${column}`))
@@ -37,6 +39,13 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   if (!parsed.success || all.some((diagnostic) => diagnostic.severity === 'error')) return { diagnostics: all }
   const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
   return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
+}
+
+/** Kubernetes' own objects in a topology leave out what they would leave out in a manifest. */
+function withoutAbsentFields(schema: ReturnType<typeof topologySchema>, value: unknown): unknown {
+  const whole = value as Readonly<Record<string, unknown>>
+  const sections = (['services', 'policies'] as const).filter((key) => Object.hasOwn(whole, key))
+  return { ...whole, ...Object.fromEntries(sections.map((key) => [key, withoutAbsent(schema.shape[key], whole[key])])) }
 }
 
 /** Building the schema takes longer than validating a small file, which matters where many are loaded. */

@@ -25,7 +25,7 @@ export interface EndpointSlice {
   readonly source: Source
 }
 
-const truth = z.boolean().nullish()
+const truth = z.boolean().optional()
 
 const schema = z
   .strictObject({
@@ -37,23 +37,23 @@ const schema = z
         z.strictObject({
           addresses: z.array(z.string()).min(1).max(100),
           conditions: z.strictObject({ ready: truth, serving: truth, terminating: truth }).default({}),
-          nodeName: label.nullish(),
+          nodeName: label.optional(),
           ...ignored('deprecatedTopology hints hostname targetRef zone'),
         }),
       )
       .max(1000)
-      .nullish(),
+      .optional(),
     ports: z
       .array(
         z.strictObject({
-          name: z.union([z.literal(''), portName]).nullish(),
+          name: z.union([z.literal(''), portName]).optional(),
           protocol: protocol.default('TCP'),
-          port: portNumber.nullish(),
-          appProtocol: labelKey.nullish(),
+          port: portNumber.optional(),
+          appProtocol: labelKey.optional(),
         }),
       )
       .max(100)
-      .nullish(),
+      .optional(),
   })
   .superRefine(({ addressType, endpoints, ports }, context) => {
     const names = new Set<string>()
@@ -98,9 +98,9 @@ const schema = z
 export const ENDPOINT_SLICE = { version: 'discovery.k8s.io/v1', schema } as const
 
 interface Conditions {
-  readonly ready?: boolean | null | undefined
-  readonly serving?: boolean | null | undefined
-  readonly terminating?: boolean | null | undefined
+  readonly ready?: boolean | undefined
+  readonly serving?: boolean | undefined
+  readonly terminating?: boolean | undefined
 }
 
 /** Not said means: ready, serving if it is ready, not terminating (API reference, EndpointConditions). */
@@ -120,11 +120,11 @@ export function endpointSlice(object: z.infer<typeof schema>, source: Source): E
     namespace: metadata.namespace,
     ...(service === undefined ? {} : { service }),
     family: addressType === 'IPv4' ? 4 : 6,
-    ports: (ports ?? []).map((p) => ({ name: p.name ?? '', protocol: p.protocol, ...(p.port == null ? {} : { port: p.port }) })),
+    ports: (ports ?? []).map((p) => ({ name: p.name ?? '', protocol: p.protocol, ...(p.port === undefined ? {} : { port: p.port }) })),
     endpoints: (endpoints ?? []).map((e) => ({
       addresses: e.addresses,
       ...stateOf(e.conditions),
-      ...(e.nodeName == null ? {} : { nodeName: e.nodeName }),
+      ...(e.nodeName === undefined ? {} : { nodeName: e.nodeName }),
     })),
     source,
   }

@@ -7,6 +7,7 @@
  * web-0, web-1, …, and a DaemonSet has one called web-<host> on every host.
  */
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from '../diagnostics.ts'
+import { withoutAbsent } from '../schema/absent.ts'
 import { errorMap, explain } from '../schema/explain.ts'
 import type { LoadedTopology } from '../loaded.ts'
 import { Merge, type Origin } from './manifests-merge.ts'
@@ -90,10 +91,10 @@ function objects(file: string, text: string, found: Diagnostic[]): Item[] {
         column: place.column,
         hint: 'an object has `apiVersion`, `kind` and `metadata`',
       })
-    } else if (typeof value['kind'] === 'string' && value['kind'].endsWith('List') && Array.isArray(value['items'])) {
+    } else if (typeof value['kind'] === 'string' && value['kind'].endsWith('List') && Array.isArray(value['items'] ?? [])) {
       const kind = value['kind'].slice(0, -'List'.length)
       // Items of a typed list (ServiceList) need not say again what they are.
-      value['items'].forEach((item: unknown, i) =>
+      ;((value['items'] ?? []) as readonly unknown[]).forEach((item, i) =>
         visit(document, [...at, 'items', i], isMapping(item) && kind !== '' ? { apiVersion: value['apiVersion'], kind, ...item } : item),
       )
     } else items.push({ document, file, at, value })
@@ -145,7 +146,7 @@ const OLD_GROUPS = new Set(['extensions', 'apps', 'networking.k8s.io', 'discover
 
 function read(item: Item, kind: Kind, merge: Merge, slices: EndpointSlice[], found: Diagnostic[]): void {
   const { document, file, at } = item
-  const parsed = READ[kind].schema.safeParse(item.value, { error: errorMap })
+  const parsed = READ[kind].schema.safeParse(withoutAbsent(READ[kind].schema, item.value), { error: errorMap })
   if (!parsed.success) {
     const issues = parsed.error.issues.map((issue) => ({ ...issue, path: [...at, ...issue.path] as PropertyKey[] }))
     found.push(...explain(issues, document.value, document.positions, file))

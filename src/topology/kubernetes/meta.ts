@@ -1,5 +1,6 @@
 /** What every Kubernetes object has, and how fields are treated that mean nothing to a network. */
 import * as z from 'zod'
+import { unset } from '../schema/absent.ts'
 import { label, labels } from '../schema/scalars.ts'
 
 /** Fields that exist and are passed over. A field in none of the lists is a mistake, as for `kubectl apply`. */
@@ -12,7 +13,7 @@ const about = ignored(
 
 export const meta = z.strictObject({
   name: label.describe('Name of the object.'),
-  namespace: label.default('default').describe('Namespace it lives in.'),
+  namespace: unset(label.default('default').describe('Namespace it lives in.'), ''),
   labels,
   ...about,
 })

@@ -5,6 +5,7 @@
 import * as z from 'zod'
 import { parseIp } from '../address.ts'
 import { domainName, ip, label, labelKey, labelMap, lenientCidr, portNumber, portOrName, protocol } from '../schema/scalars.ts'
+import { unset } from '../schema/absent.ts'
 import { orList, quote } from '../schema/format.ts'
 import { customIssue, textRule, type Verdict } from '../schema/messages.ts'
 
@@ -25,11 +26,15 @@ const clusterIP = textRule({
 
 const port = z
   .strictObject({
-    name: label.optional().describe('Name of the port; needed if there are several.'),
-    protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
+    name: unset(label.optional().describe('Name of the port; needed if there are several.'), ''),
+    protocol: unset(protocol.default('TCP').describe('TCP, UDP or SCTP.'), ''),
     port: portNumber.describe("Port of the service's address."),
-    targetPort: portOrName.optional().describe('Port of the pods: a number, or the name a container gave it. Default: `port`.'),
-    nodePort: nodePort.optional().describe('Port on every host (types NodePort and LoadBalancer). Default: a free one.'),
+    targetPort: unset(
+      portOrName.optional().describe('Port of the pods: a number, or the name a container gave it. Default: `port`.'),
+      '',
+      0,
+    ),
+    nodePort: unset(nodePort.optional().describe('Port on every host (types NodePort and LoadBalancer). Default: a free one.'), 0),
     appProtocol: labelKey.optional().describe('Application protocol; a note for people.'),
   })
   .meta({ id: 'ServicePort', description: 'One port of a service.' })
@@ -39,10 +44,13 @@ const scope = z.enum(['Cluster', 'Local'])
 
 export const serviceSpec = z
   .strictObject({
-    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP').describe('How the service is reached.'),
+    type: unset(
+      z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP').describe('How the service is reached.'),
+      '',
+    ),
     selector: labelMap.optional().describe('Pods behind the service. Without it: none.'),
     ports: z.array(port).default([]).describe('Ports of the service.'),
-    clusterIP: clusterIP.optional(),
+    clusterIP: unset(clusterIP.optional(), ''),
     clusterIPs: z.array(clusterIP).max(2).optional().describe('Service addresses, one per family; the first is `clusterIP`.'),
     ipFamilies: z.array(family).max(2).optional().describe("Families of the service's addresses."),
     ipFamilyPolicy: z
@@ -50,8 +58,8 @@ export const serviceSpec = z
       .optional()
       .describe('Whether the service has an address of each family. Default: SingleStack.'),
     externalIPs: z.array(ip).optional().describe("More addresses at which the hosts accept the service's traffic."),
-    externalName: domainName.optional().describe('Name the service stands for (type ExternalName).'),
-    sessionAffinity: z.enum(['None', 'ClientIP']).default('None').describe('Whether a client keeps its pod.'),
+    externalName: unset(domainName.optional().describe('Name the service stands for (type ExternalName).'), ''),
+    sessionAffinity: unset(z.enum(['None', 'ClientIP']).default('None').describe('Whether a client keeps its pod.'), ''),
     sessionAffinityConfig: z
       .strictObject({
         clientIP: z
@@ -62,15 +70,21 @@ export const serviceSpec = z
       .optional()
       .describe('Options of `sessionAffinity`.'),
     internalTrafficPolicy: scope.default('Cluster').describe('Local: clients in the cluster reach only pods of their own host.'),
-    externalTrafficPolicy: scope
-      .optional()
-      .describe('Local: clients outside reach only pods of the host they come to, with their own address. Default: Cluster.'),
+    externalTrafficPolicy: unset(
+      scope
+        .optional()
+        .describe('Local: clients outside reach only pods of the host they come to, with their own address. Default: Cluster.'),
+      '',
+    ),
     publishNotReadyAddresses: z.boolean().default(false).describe('Count pods that are not ready.'),
-    healthCheckNodePort: nodePort.optional().describe('Port of the health check (type LoadBalancer with externalTrafficPolicy Local).'),
+    healthCheckNodePort: unset(
+      nodePort.optional().describe('Port of the health check (type LoadBalancer with externalTrafficPolicy Local).'),
+      0,
+    ),
     trafficDistribution: z.enum(['PreferClose', 'PreferSameZone', 'PreferSameNode']).optional().describe('Which pods are preferred.'),
     allocateLoadBalancerNodePorts: z.boolean().optional().describe('Type LoadBalancer: whether it also gets node ports. Default: true.'),
     loadBalancerClass: labelKey.optional().describe('Type LoadBalancer: which implementation.'),
-    loadBalancerIP: ip.optional().describe('Type LoadBalancer: the address to ask for.'),
+    loadBalancerIP: unset(ip.optional().describe('Type LoadBalancer: the address to ask for.'), ''),
     loadBalancerSourceRanges: z.array(lenientCidr).optional().describe('Type LoadBalancer: clients that are let in.'),
   })
   .superRefine((spec, context) => {
@@ -93,7 +107,8 @@ function byType(spec: ServiceSpec): Misfit[] {
   const { type, clusterIP, externalIPs = [] } = spec
   const found: Misfit[] = []
   const only = (key: keyof ServiceSpec, isAllowed: boolean, where: string) => {
-    if (spec[key] === undefined || isAllowed) return
+    const value = spec[key]
+    if (value === undefined || (Array.isArray(value) && value.length === 0) || isAllowed) return
     const hint = `remove it, or make it so; the type is ${type}`
     found.push({ path: [key], code: 'conflicting-keys', message: `this is only for ${where}`, hint })
   }
@@ -102,7 +117,7 @@ function byType(spec: ServiceSpec): Misfit[] {
   only('externalTrafficPolicy', isOpen, 'services that are reached from outside (NodePort, LoadBalancer, externalIPs)')
   only('healthCheckNodePort', isBalancer && spec.externalTrafficPolicy === 'Local', 'LoadBalancer with externalTrafficPolicy Local')
   only('sessionAffinityConfig', spec.sessionAffinity === 'ClientIP', 'sessionAffinity ClientIP')
-  only('clusterIP', type !== 'ExternalName' || clusterIP === '', 'services with an address, not for ExternalName')
+  only('clusterIP', type !== 'ExternalName', 'services with an address, not for ExternalName')
   only('clusterIPs', type !== 'ExternalName', 'services with an address, not for ExternalName')
   for (const key of ['loadBalancerSourceRanges', 'loadBalancerClass', 'allocateLoadBalancerNodePorts'] as const)
     only(key, isBalancer, 'LoadBalancer')

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from './kubernetes.ts'
+import { unset } from '../schema/absent.ts'
 import { label, labelKey, labelMap, labelValue, portName, portNumber, protocol } from '../schema/scalars.ts'
 import { customIssue, type Verdict } from '../schema/messages.ts'
 import { ignored, meta, templateMeta, typed } from './meta.ts'
@@ -13,9 +14,9 @@ const container = z.strictObject({
   ports: z
     .array(
       z.strictObject({
-        name: portName.optional(),
+        name: unset(portName.optional(), ''),
         containerPort: portNumber,
-        protocol: protocol.default('TCP'),
+        protocol: unset(protocol.default('TCP'), ''),
         ...ignored('hostPort hostIP'),
       }),
     )
@@ -38,7 +39,7 @@ const container = z.strictObject({
 
 const podSpec = z.strictObject({
   containers: z.array(container).min(1),
-  nodeName: label.optional(),
+  nodeName: unset(label.optional(), ''),
   nodeSelector: labelMap.optional(),
   hostNetwork: z.boolean().optional(),
   affinity: z.unknown().optional(),

@@ -10,6 +10,8 @@ export interface JsonSchema {
   default?: unknown
   const?: string | number | boolean | null
   enum?: unknown[]
+  /** Values that count as left out. */
+  unset?: unknown[]
   minimum?: number
   maximum?: number
   properties?: Record<string, JsonSchema>
@@ -36,8 +38,25 @@ export function jsonSchema(modules: ModuleSchemas): JsonSchema {
   return { $schema, ...head, ...schema }
 }
 
-/** The JSON Schema as the text of a file. */
-export const jsonSchemaText = (modules: ModuleSchemas): string => `${JSON.stringify(jsonSchema(modules), null, 2)}\n`
+/** The JSON Schema as the text of a file, for editors: with what counts as left out in Kubernetes' own objects. */
+export function jsonSchemaText(modules: ModuleSchemas): string {
+  const schema = jsonSchema(modules)
+  for (const definition of Object.values(schema.definitions ?? {})) allowAbsent(definition)
+  return `${JSON.stringify(schema, null, 2)}\n`
+}
+
+/** Lets fields that may be left out be `null`, and those without a pointer in Go "" or 0. */
+function allowAbsent(schema: JsonSchema): void {
+  for (const [key, { description, default: standard, unset, ...property }] of Object.entries(schema.properties ?? {})) {
+    allowAbsent(property)
+    const about = { ...(description === undefined ? {} : { description }), ...(standard === undefined ? {} : { default: standard }) }
+    const zero = unset ? [{ enum: unset }] : []
+    schema.properties![key] = schema.required?.includes(key)
+      ? { ...property, ...about }
+      : { ...about, anyOf: [property, ...zero, { type: 'null' }] }
+  }
+  for (const one of [...(schema.anyOf ?? []), ...(schema.items ? [schema.items] : [])]) allowAbsent(one)
+}
 
 /** Editors offer keys, and the reference lists them, in this order: what a thing is comes before its options. */
 function putFirst(schema: JsonSchema, key: string): void {
