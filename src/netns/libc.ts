@@ -53,7 +53,9 @@ const PROTOTYPES = {
   sendto: 'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
   recv: 'long recv(int fd, void *data, size_t length, int flags)',
   recvmsg: 'long recvmsg(int fd, void *message, int flags)',
+  recvmmsg: 'int recvmmsg(int fd, void *messages, unsigned int count, int flags, long timeout)',
   poll: 'int poll(void *fds, unsigned long count, int timeout)',
+  clock_gettime: 'int clock_gettime(int clock, void *time)',
   // New system calls that not every C library has a function for.
   fsopen: 'long syscall(long number, const void *type, long flags)',
   fsconfig: 'long syscall(long number, long fd, long command, long key, long value, long aux)',

@@ -14,7 +14,9 @@ export const AF = { inet: 2, inet6: 10, netlink: 16, packet: 17 } as const
 export const SOCK = { stream: 1, dgram: 2, raw: 3, nonblock: 0o4000, cloexec: 0o2000000 } as const
 export const SOL_SOCKET = 1
 /** asm-generic/socket.h */
-export const SO = { reuseaddr: 2, attachFilter: 26, rcvbufforce: 33 } as const
+export const SO = { reuseaddr: 2, attachFilter: 26, rcvbufforce: 33, timestampns: 35 } as const
+/** bits/socket.h */
+export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
 const SOL_IPV6 = 41
 const IPV6_V6ONLY = 26
@@ -36,21 +38,12 @@ export function inetAddress({ address, port }: Endpoint): Buffer {
   return sockaddr
 }
 
-/** struct sockaddr_ll (linux/if_packet.h): all frames of a protocol, on one device or, with index 0, on all. */
-export function packetAddress(protocol: number, ifindex = 0): Buffer {
-  const sockaddr = Buffer.alloc(20)
-  sockaddr.writeUInt16LE(AF.packet, 0)
-  sockaddr.writeUInt16BE(protocol, 2)
-  sockaddr.writeInt32LE(ifindex, 4)
-  return sockaddr
-}
-
 /** Makes a socket in the namespace the thread is in. @returns its descriptor @throws SystemError */
 export const openSocket = (family: number, type: number, protocol = 0): number =>
   libc('socket', family, type | SOCK.nonblock | SOCK.cloexec, protocol)
 
-/** Does something with a new socket, which does not stay open should that fail. */
-function withSocket(family: number, type: number, protocol: number, prepare: (fd: number) => void): number {
+/** Does something with a new socket, which does not stay open should that fail. @returns its descriptor */
+export function withSocket(family: number, type: number, protocol: number, prepare: (fd: number) => void): number {
   const fd = openSocket(family, type, protocol)
   try {
     prepare(fd)
@@ -67,18 +60,6 @@ export function setOption(fd: number, level: number, name: number, value: number
   bytes.writeInt32LE(value)
   libc('setsockopt', fd, level, name, bytes, bytes.length)
 }
-
-/**
- * A socket that gets frames of a protocol as the device has them.
- * @param prepare sets filters and options: it is called before the first frame can come
- * @throws SystemError
- */
-export const packetSocket = (protocol: number, ifindex = 0, prepare: (fd: number) => void = () => {}): number =>
-  // Of protocol 0 there are no frames, so nothing is received until the socket is bound.
-  withSocket(AF.packet, SOCK.raw, 0, (fd) => {
-    prepare(fd)
-    libc('bind', fd, packetAddress(protocol, ifindex), 20)
-  })
 
 function bound(type: number, at: Endpoint): number {
   const is6 = isIPv6(at.address)

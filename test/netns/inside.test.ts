@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { inside, leaveMachine, MACHINE } from '../../src/netns/inside.ts'
 import { libc, SystemError } from '../../src/netns/libc.ts'
-import { packetSocket, tcpConnection, tcpServer, udpSocket } from '../../src/netns/socket.ts'
+import { deviceName, listeningSocket, packetSocket, packetStatistics, readFrames, type PacketFrame } from '../../src/netns/packet-socket.ts'
+import { Receiver } from '../../src/netns/receive.ts'
+import { tcpConnection, tcpServer, udpSocket } from '../../src/netns/socket.ts'
 import { randomName } from '../support/lab.ts'
 
 const where = (): string => readlinkSync('/proc/thread-self/ns/net')
@@ -166,6 +168,43 @@ function tests(): void {
       assert.equal(data.toString(), 'hello from 10.77.0.1')
       server.close()
       client.close()
+    })
+
+    test('that listen have every frame with its device, its direction, its time and its length, and count what they lose', async () => {
+      const ping = (size: number): Promise<unknown> =>
+        once(
+          inside(left, () => spawn('ping', ['-c', '1', '-W', '2', '-s', String(size), '10.77.0.2'], { stdio: 'ignore' })),
+          'close',
+        )
+      await ping(56)
+      // ICMP alone, of which it keeps 40 bytes: ldb [14 + 9], jeq #1, ret #40, ret #0.
+      const filter = Buffer.from('30000000170000001500000101000000060000002800000006000000' + '00000000', 'hex')
+      const fd = inside(right, () => listeningSocket({ filter, buffer: 1 << 20 }))
+      const began = BigInt(Date.now()) * 1_000_000n
+      await ping(100)
+      const frames: PacketFrame[] = []
+      const receiver = new Receiver()
+      assert.equal(
+        readFrames(fd, receiver, (frame) => frames.push(frame)),
+        2,
+      )
+      assert.deepEqual(
+        frames.map((f) => [deviceName(fd, f.ifindex), f.direction, f.otherHost, f.hardware, f.length, f.bytes.length]),
+        [
+          ['eth0', 'in', false, 1, 142, 40],
+          ['eth0', 'out', false, 1, 142, 40],
+        ],
+      )
+      assert.ok(frames[0]!.at >= began && frames[1]!.at >= frames[0]!.at && frames[1]!.at <= BigInt(Date.now() + 1) * 1_000_000n)
+      assert.deepEqual(packetStatistics(fd), { received: 2, lost: 0 })
+      assert.equal(deviceName(fd, 9999), undefined)
+      closeSync(fd)
+
+      const small = inside(right, () => listeningSocket({ buffer: 0 }))
+      for (let i = 0; i < 4; i++) await ping(1400)
+      const { received, lost } = packetStatistics(small)
+      assert.ok(readFrames(small, receiver, () => {}) === received - lost && lost > 0, `${received} received, ${lost} lost`)
+      closeSync(small)
     })
 
     test('of packets get what passes there, and nothing before their filter', async () => {
