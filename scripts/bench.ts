@@ -177,21 +177,28 @@ async function main(): Promise<number> {
   }
   const rows: Judged[] = []
   let exit = 0
-  try {
-    for (const name of chosen.only) {
-      const bench = BENCHES[name]!
-      if (bench.needsRoot && process.geteuid!() !== 0) {
-        process.stderr.write(`${name}: left out, it needs root\n`)
-        continue
-      }
-      const say = (what: string): void => void process.stderr.write(`${name}: ${what}\n`)
-      rows.push(...(await bench.run({ ...chosen, ...turns, say })).map((row) => finish(name, row)))
+  for (const name of chosen.only) {
+    const bench = BENCHES[name]!
+    if (bench.needsRoot && process.geteuid!() !== 0) {
+      process.stderr.write(`${name}: left out, it needs root\n`)
+      continue
     }
-  } catch (error) {
-    process.stderr.write(interruption.aborted ? `bench: ${(interruption.reason as Error).message}\n` : `bench: ${(error as Error).stack}\n`)
-    exit = interruption.aborted ? 130 : 1
-  } finally {
-    await cleanUp(chosen.netlab)
+    const say = (what: string): void => void process.stderr.write(`${name}: ${what}\n`)
+    try {
+      rows.push(...(await bench.run({ ...chosen, ...turns, say })).map((row) => finish(name, row)))
+    } catch (error) {
+      if (interruption.aborted) {
+        process.stderr.write(`bench: ${(interruption.reason as Error).message}\n`)
+        exit = 130
+        break
+      }
+      // The others still measure something, and what is measured already is worth its minutes.
+      process.stderr.write(`${name}: ${(error as Error).stack}\n`)
+      rows.push({ bench: name, what: 'failed', text: (error as Error).message })
+      exit = 1
+    } finally {
+      await cleanUp(chosen.netlab)
+    }
   }
   if (chosen.json)
     process.stdout.write(`${JSON.stringify({ machine: head, runs: chosen.runs, others: othersShare(), rows }, undefined, 2)}\n`)

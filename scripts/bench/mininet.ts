@@ -7,8 +7,10 @@ import { measure } from './measure.ts'
 const PYTHON = '/usr/bin/python3'
 const SCRIPT = fileURLToPath(new URL('./mininet-lab.py', import.meta.url))
 
-/** Whether this machine has it. */
-export const installed = (): boolean => !execaSync(PYTHON, ['-c', 'import mininet'], { stdio: 'ignore', reject: false }).failed
+const works = (command: string, ...args: string[]): boolean => !execaSync(command, args, { stdio: 'ignore', reject: false }).failed
+
+/** Whether this machine has it, and brctl(8), with which it makes its bridges. */
+export const installed = (): boolean => works(PYTHON, '-c', 'import mininet') && works('brctl', '--version')
 /** What installs it. */
 export const HOW_TO_INSTALL = 'sudo apt-get install --no-install-recommends mininet bridge-utils, or scripts/setup.sh bench'
 

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { Goal, Row, Setting } from './benchmark.ts'
 import { floor, WORKERS } from './floor.ts'
+import { interruption } from './interrupt.ts'
 import { deleteNamespaces, lab, labName } from './labs.ts'
 import { measure, type Sample } from './measure.ts'
 import { HOW_TO_INSTALL, installed, mininet } from './mininet.ts'
@@ -177,7 +178,12 @@ async function peers(up: number, down: number, { mininetRuns: runs, say, drained
   const theirs: Awaited<ReturnType<typeof mininet>>[] = []
   for (let i = 0; i < runs; i++) {
     say(`Mininet, ${i + 1} of ${runs}`)
-    theirs.push(await drainedTurn(() => mininet(PODS, HOSTS)))
+    try {
+      theirs.push(await drainedTurn(() => mininet(PODS, HOSTS)))
+    } catch (error) {
+      if (interruption.aborted) throw error
+      return [{ what: '`up` against Mininet', text: `not measured: ${(error as Error).message}` }]
+    }
   }
   const speed = (name: 'up' | 'down', ours: number, goal?: Goal): Row => {
     const values = theirs.map((t) => t[name])
