@@ -32,12 +32,12 @@ export interface FromFile {
 }
 
 /** Reads, validates, resolves and compiles a topology. @throws Failure (exit 2) with every diagnostic of the file. */
-export function compileFile(file: string, options: FileOptions = {}): FromFile {
+export async function compileFile(file: string, options: FileOptions = {}): Promise<FromFile> {
   const sources = new Map<string, string>()
   const fail = (diagnostics: readonly Diagnostic[]): never => {
     throw new Failure(Exit.Usage, diagnostics, sources)
   }
-  const { value: loaded, diagnostics, texts } = readTopology(file, modules)
+  const { value: loaded, diagnostics, texts } = await readTopology(file, modules)
   for (const [name, text] of texts) sources.set(name, text)
   if (!loaded) return fail(diagnostics)
   let resolved = resolve(loaded)

@@ -8,8 +8,7 @@ import { withoutAbsent } from './schema/absent.ts'
 import { SHORTEST } from './schema/errors.ts'
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
 import { errorMap, explain } from './schema/explain.ts'
-import { findManifests } from './kubernetes/manifest-files.ts'
-import { mergeManifests, type ManifestText } from './kubernetes/manifests.ts'
+import type { ManifestText } from './kubernetes/manifests.ts'
 import type { LoadedTopology } from './loaded.ts'
 import { topologySchema, type ModuleSchemas } from './schema/schema.ts'
 import { suggest } from './suggest.ts'
@@ -94,13 +93,18 @@ export interface ReadOutcome extends Outcome<LoadedTopology> {
 }
 
 /** Reads and validates a topology file and the manifests it names. */
-export function readTopology(file: string, modules: ModuleSchemas): ReadOutcome {
+export async function readTopology(file: string, modules: ModuleSchemas): Promise<ReadOutcome> {
   const { value: text, diagnostics } = readText(file)
   if (text === undefined) return { diagnostics, texts: new Map() }
   const texts = new Map([[file, text]])
   const outcome = loadTopology(text, file, modules)
   const loaded = outcome.value
   if (!loaded || loaded.topology.manifests.length === 0) return { ...outcome, texts }
+  // Most topologies name none: they need not wait until what reads manifests is loaded.
+  const [{ findManifests }, { mergeManifests }] = await Promise.all([
+    import('./kubernetes/manifest-files.ts'),
+    import('./kubernetes/manifests.ts'),
+  ])
   const found = [...outcome.diagnostics]
   const manifests: ManifestText[] = []
   for (const name of findManifests(loaded, found)) {

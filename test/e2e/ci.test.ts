@@ -242,7 +242,7 @@ describe('netlab ci', { skip: unable }, () => {
   })
 
   test('a lab whose test has a bug goes, too, and the bug is told', async () => {
-    const found = candidate(put(WORKS).file)
+    const found = await candidate(put(WORKS).file)
     assert.ok('from' in found)
     const watch = new Watch()
     const outcome = await tryLab(found, watch, new AbortController().signal, {

@@ -248,10 +248,10 @@ describe('a lab with a daemon', { skip }, () => {
   const lab = new Lab('hosts: { node-1: {} }\npods: {}\n')
   const ns = lab.ns('node-1')
   const pool = new NamespacePool()
-  const base = (): FromFile => compileFile(lab.file, {})
+  let base: FromFile
   /** The lab, with BIRD and what it must bring about. */
   const withBird = (daemon: Daemon, ...networks: string[]): Compiled => {
-    const { compiled } = base()
+    const { compiled } = base
     const own = [{ ...daemon, ns, from: FROM }, ...learnt(...networks).map((o) => ({ ...o, ns }))]
     return { ...compiled, objects: [...compiled.objects, ...own] }
   }
@@ -272,6 +272,7 @@ describe('a lab with a daemon', { skip }, () => {
     await lab.mustBeHealthy()
   }
 
+  before(async () => void (base = await compileFile(lab.file)))
   afterEach(async () => {
     await lab.down()
     nothingLeft()
@@ -344,7 +345,7 @@ describe('a lab with a daemon', { skip }, () => {
     const more = bird(config('10.97.0.0/16'))
     await mustUp(withBird({ ...more, command: [...more.command, '-R'] }, '10.97.0.0/16'), 'changed')
     assert.notEqual(daemonPid(), first)
-    await mustUp(base().compiled, 'changed')
+    await mustUp(base.compiled, 'changed')
     assert.deepEqual(pidsInNamespaces([ns]), [])
   })
 
@@ -373,7 +374,7 @@ describe('a lab with a daemon', { skip }, () => {
       [`learned ${ns} 4 10.96.0.0/16 main`],
     )
     assert.throws(
-      () => settle(result, lab.file, base(), {}),
+      () => settle(result, lab.file, base, {}),
       (error: Failure) =>
         error.exit === Exit.Apply &&
         error.diagnostics[0]!.line === 2 &&
@@ -389,7 +390,7 @@ describe('a lab with a daemon', { skip }, () => {
     assert.ok(first.outcome === 'failed' && first.rolledBack, JSON.stringify(first))
     assert.match(first.failure.stderr, words)
     assert.throws(
-      () => settle(first, lab.file, base(), {}),
+      () => settle(first, lab.file, base, {}),
       (error: Failure) =>
         error.exit === Exit.Apply &&
         error.diagnostics[0]!.line === 2 &&

@@ -252,7 +252,7 @@ describe('a whole lab', { skip: unable }, () => {
     after(() => whole.remove())
     test(`with ${attach} pods is observed as it was compiled, and nothing else`, async () => {
       await whole.mustUp()
-      const { objects } = compileFile(whole.file).compiled
+      const { objects } = (await compileFile(whole.file)).compiled
       const kinds = [...new Set(objects.map((o) => o.kind))]
       assert.deepEqual(kinds.toSorted(), [
         'address',

@@ -54,7 +54,7 @@ export class ModelLab {
 
   /** Brings the lab to a topology's file, whose name must be its own. */
   async upFile(file: string): Promise<string> {
-    const { compiled } = compileFile(file)
+    const { compiled } = await compileFile(file)
     this.lab = compiled.lab
     const result = await bringUp(compiled, this.#pool)
     assert.ok(['created', 'changed', 'unchanged'].includes(result.outcome), JSON.stringify(result).slice(0, 2000))

@@ -12,16 +12,16 @@ export interface Steps {
   readonly objects: number
 }
 
-function timed<T>(step: () => T): { readonly seconds: number; readonly result: T } {
+async function timed<T>(step: () => T | Promise<T>): Promise<{ readonly seconds: number; readonly result: T }> {
   const from = performance.now()
-  const result = step()
+  const result = await step()
   return { seconds: (performance.now() - from) / 1000, result }
 }
 
 const [file] = process.argv.slice(2)
-const read = timed(() => readTopology(file!, modules))
-const resolved = timed(() => resolve(read.result.value!))
-const compiled = timed(() => compile(resolved.result.value!))
+const read = await timed(() => readTopology(file!, modules))
+const resolved = await timed(() => resolve(read.result.value!))
+const compiled = await timed(() => compile(resolved.result.value!))
 const steps: Steps = {
   read: read.seconds,
   resolve: resolved.seconds,

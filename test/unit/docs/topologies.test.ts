@@ -15,7 +15,7 @@ import { documentOf, documents, links, ROOT, topologies } from './documents.ts'
 const compiled = (text: string, file: string): Compiled => compileLoaded(loadTopology(text, file, modules))
 
 /** As the commands do: with the manifests it names. */
-const compiledFile = (file: string): Compiled => compileLoaded(readTopology(join(ROOT, file), modules))
+const compiledFile = async (file: string): Promise<Compiled> => compileLoaded(await readTopology(join(ROOT, file), modules))
 
 function compileLoaded(loaded: Outcome<LoadedTopology>): Compiled {
   expect(loaded.diagnostics).toEqual([])
@@ -29,8 +29,8 @@ describe.each(topologies)('topologies/%s', (name) => {
   const file = join(ROOT, 'topologies', name)
   const text = readFileSync(file, 'utf8')
 
-  it('compiles without a complaint, under its own name', () => {
-    expect(compiledFile(join('topologies', name)).lab.name).toBe(name.replace('.yaml', ''))
+  it('compiles without a complaint, under its own name', async () => {
+    expect((await compiledFile(join('topologies', name))).lab.name).toBe(name.replace('.yaml', ''))
   })
 
   it('teaches: names its schema, says what it is about and what to try, and promises something', () => {
@@ -61,9 +61,9 @@ it.each(fences.filter((f) => f.language === 'yaml' && !f.title.startsWith('docs/
   },
 )
 
-it.each(fences.filter((f) => f.info.startsWith('plan ')))('the excerpt of a plan at $title is in the plan', ({ lines, info }) => {
+it.each(fences.filter((f) => f.info.startsWith('plan ')))('the excerpt of a plan at $title is in the plan', async ({ lines, info }) => {
   const file = info.slice('plan '.length)
-  const { objects } = compiledFile(file)
+  const { objects } = await compiledFile(file)
   const plan = new Set(render(diff([], objects)).flatMap((batch) => batch.lines.map((line) => line.text)))
   expect(lines.filter((line) => line !== '' && !plan.has(line))).toEqual([])
 })

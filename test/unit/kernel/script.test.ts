@@ -29,8 +29,8 @@ function complaint(source: string): string {
 describe('a script is one a shell can read', () => {
   const dir = new URL('../../../topologies/', import.meta.url)
   const files = readdirSync(dir).filter((f) => f.endsWith('.yaml'))
-  test.each(files)('%s', (file) => {
-    const loaded = readTopology(new URL(file, dir).pathname, modules).value!
+  test.each(files)('%s', async (file) => {
+    const loaded = (await readTopology(new URL(file, dir).pathname, modules)).value!
     expect(complaint(text(compile(resolve(loaded).value!).objects))).toBe('')
   })
   test('there are examples', () => expect(files.length).toBeGreaterThan(5))

@@ -369,7 +369,7 @@ describe('files', () => {
     writeFileSync(file, `hosts: { node-1: {} }\npods: {}\nmanifests: ${manifests}\n`)
     return readTopology(file, modules)
   }
-  const names = (manifests: string): string[] => Object.keys(read(manifests).value!.topology.pods)
+  const names = async (manifests: string): Promise<string[]> => Object.keys((await read(manifests)).value!.topology.pods)
 
   test.each([
     ['[k8s/b.yaml, k8s/a.yml]', ['b', 'a']],
@@ -379,21 +379,21 @@ describe('files', () => {
     ['["**/?.y*"]', ['a', 'b', 'd']],
     ['["k8s/[ac].*"]', ['a', 'c']],
     ['[k8s/b.yaml, k8s]', ['b', 'a', 'c']],
-  ])('%s', (manifests, pods) => {
-    expect(names(manifests)).toEqual(pods)
+  ])('%s', async (manifests, pods) => {
+    expect(await names(manifests)).toEqual(pods)
   })
   test.each([
     ['[k8s/bb.yaml]', 'did you mean `k8s/b.yaml`?'],
     ['[k8s/*.txt]', 'nothing matches k8s/*.txt'],
     ['[nowhere]', 'there is no file nowhere'],
-  ])('%s: %s', (manifests, says) => {
-    const { value, diagnostics } = read(manifests)
+  ])('%s: %s', async (manifests, says) => {
+    const { value, diagnostics } = await read(manifests)
     expect(value).toBeUndefined()
     expect(diagnostics).toEqual([expect.objectContaining({ code: 'file-not-found', line: 3, column: 13 })])
     expect(`${diagnostics[0]!.message} ${diagnostics[0]!.hint}`).toContain(says)
   })
-  test('mistakes name the manifest, and its text comes along for the code frame', () => {
-    const { diagnostics, texts } = read('[bad.yaml]')
+  test('mistakes name the manifest, and its text comes along for the code frame', async () => {
+    const { diagnostics, texts } = await read('[bad.yaml]')
     expect(diagnostics).toEqual([expect.objectContaining({ code: 'missing-key', file: join(dir, 'bad.yaml'), line: 1 })])
     expect(texts.get(join(dir, 'bad.yaml'))).toContain('kind: Pod')
   })

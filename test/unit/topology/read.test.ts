@@ -15,8 +15,8 @@ function file(name: string, content: string | Uint8Array): string {
   return path
 }
 
-const failure = (path: string) => {
-  const { value, diagnostics } = readTopology(path, modules)
+const failure = async (path: string) => {
+  const { value, diagnostics } = await readTopology(path, modules)
   expect(value).toBeUndefined()
   expect(diagnostics).toHaveLength(1)
   expect(diagnostics[0]).toMatchObject({ severity: 'error', file: path })
@@ -25,56 +25,56 @@ const failure = (path: string) => {
 }
 
 describe('readTopology', () => {
-  it('reads a file and names it as it was named', () => {
+  it('reads a file and names it as it was named', async () => {
     const path = file('fine.yaml', LAB)
-    const { value } = readTopology(path, modules)
+    const { value } = await readTopology(path, modules)
     expect(value).toMatchObject({ file: path, text: LAB })
   })
 
-  it('gives the text of a bad file too, for code frames', () => {
+  it('gives the text of a bad file too, for code frames', async () => {
     const path = file('bad.yaml', `nmae: x\n${LAB}`)
-    expect(readTopology(path, modules)).toMatchObject({
+    expect(await readTopology(path, modules)).toMatchObject({
       texts: new Map([[path, `nmae: x\n${LAB}`]]),
       diagnostics: [{ code: 'unknown-key' }],
     })
   })
 
-  it('skips a byte order mark, and counts columns without it', () => {
+  it('skips a byte order mark, and counts columns without it', async () => {
     const path = file('bom.yaml', `\uFEFFnmae: x\n${LAB}`)
-    expect(readTopology(path, modules).diagnostics).toMatchObject([{ line: 1, column: 1, code: 'unknown-key' }])
+    expect((await readTopology(path, modules)).diagnostics).toMatchObject([{ line: 1, column: 1, code: 'unknown-key' }])
   })
 
-  it('suggests the file that was meant', () => {
+  it('suggests the file that was meant', async () => {
     file('lab.yaml', LAB)
-    expect(failure(join(directory, 'lab.yml'))).toMatch(/^file-not-found: there is no such file \(did you mean `lab.yaml`\?\)/)
-    expect(failure(join(directory, 'nowhere', 'lab.yml'))).toMatch(/^file-not-found/)
-    expect(failure(join(directory, 'lab.yaml', 'x'))).toMatch(/^file-not-found/)
+    expect(await failure(join(directory, 'lab.yml'))).toMatch(/^file-not-found: there is no such file \(did you mean `lab.yaml`\?\)/)
+    expect(await failure(join(directory, 'nowhere', 'lab.yml'))).toMatch(/^file-not-found/)
+    expect(await failure(join(directory, 'lab.yaml', 'x'))).toMatch(/^file-not-found/)
   })
 
-  it('refuses what is no text file', () => {
+  it('refuses what is no text file', async () => {
     mkdirSync(join(directory, 'folder'))
     symlinkSync('loop', join(directory, 'loop'))
-    expect(failure(join(directory, 'folder'))).toMatch(/^file-unreadable: this is a directory/)
-    expect(failure(join(directory, 'loop'))).toMatch(/^file-unreadable: cannot read this file: ELOOP/)
-    expect(failure('a\0b')).toMatch(/^file-unreadable/)
-    expect(failure(file('program', new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0])))).toMatch(/^file-not-text: this is a binary file/)
-    expect(failure(file('latin1.yaml', new Uint8Array([0x61, 0x3a, 0x20, 0xe4])))).toMatch(/^file-not-text: this file is not UTF-8/)
-    expect(failure(file('utf16.yaml', Buffer.from(`\uFEFF${LAB}`, 'utf16le')))).toMatch(/^file-not-text.*UTF-8/)
+    expect(await failure(join(directory, 'folder'))).toMatch(/^file-unreadable: this is a directory/)
+    expect(await failure(join(directory, 'loop'))).toMatch(/^file-unreadable: cannot read this file: ELOOP/)
+    expect(await failure('a\0b')).toMatch(/^file-unreadable/)
+    expect(await failure(file('program', new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0])))).toMatch(/^file-not-text: this is a binary file/)
+    expect(await failure(file('latin1.yaml', new Uint8Array([0x61, 0x3a, 0x20, 0xe4])))).toMatch(/^file-not-text: this file is not UTF-8/)
+    expect(await failure(file('utf16.yaml', Buffer.from(`\uFEFF${LAB}`, 'utf16le')))).toMatch(/^file-not-text.*UTF-8/)
   })
 
-  it('refuses what is too large, even without an end', () => {
-    expect(failure(file('large.yaml', Buffer.alloc(16 * 1024 * 1024 + 1, 0x20)))).toMatch(/^file-too-large: .*16 MiB/)
-    expect(failure('/dev/zero')).toMatch(/^file-too-large/)
+  it('refuses what is too large, even without an end', async () => {
+    expect(await failure(file('large.yaml', Buffer.alloc(16 * 1024 * 1024 + 1, 0x20)))).toMatch(/^file-too-large: .*16 MiB/)
+    expect(await failure('/dev/zero')).toMatch(/^file-too-large/)
   })
 
-  it('reads a file without a size', () => {
+  it('reads a file without a size', async () => {
     // It happens to be YAML: a mapping of other keys.
-    expect(readTopology('/proc/self/status', modules).diagnostics.map(({ code }) => code)).toContain('unknown-key')
+    expect((await readTopology('/proc/self/status', modules)).diagnostics.map(({ code }) => code)).toContain('unknown-key')
   })
 
-  it.skipIf(process.getuid?.() === 0)('tells a missing permission (skipped for root, who is refused nothing)', () => {
+  it.skipIf(process.getuid?.() === 0)('tells a missing permission (skipped for root, who is refused nothing)', async () => {
     const path = file('secret.yaml', LAB)
     chmodSync(path, 0o000)
-    expect(failure(path)).toMatch(/^file-unreadable: no permission/)
+    expect(await failure(path)).toMatch(/^file-unreadable: no permission/)
   })
 })

@@ -28,7 +28,7 @@ interface UpCommandOptions {
 export async function up(file: string, options: UpCommandOptions): Promise<void> {
   const started = performance.now()
   // Checked before anything is asked of the machine: a bad file is bad for every user.
-  const first = compileFile(file, options)
+  const first = await compileFile(file, options)
   requireNamespaces('up')
   requireOutside()
   requireFeatures(first.compiled)
@@ -42,7 +42,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
       name,
       async () => {
         const running = readApplied(name)
-        const { compiled, warnings } = running ? compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
+        const { compiled, warnings } = running ? await compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
         const { lab } = compiled
         // The lock is held for the name the file had a moment ago.
         if (lab.name !== name)

@@ -41,10 +41,10 @@ interface ExplainOptions {
 }
 
 /** A word is a running lab's name, or else a file; what looks like a path is never taken for a lab. */
-function subject(word: string | undefined): Lab {
+async function subject(word: string | undefined): Promise<Lab> {
   const isFile = word !== undefined && (/[./]/.test(word) || (!labNames().includes(word) && existsSync(word)))
   if (!isFile) return theLab(word).lab
-  const { compiled, warnings } = compileFile(word, { force: true })
+  const { compiled, warnings } = await compileFile(word, { force: true })
   warn(warnings, word)
   return compiled.lab
 }
@@ -59,7 +59,7 @@ function portOf(text: string): PortProbe {
 }
 
 export async function policy(word: string | undefined, options: PolicyOptions): Promise<void> {
-  const lab = subject(word)
+  const lab = await subject(word)
   const policies = policiesOf(lab)
   const result = options.port ? reachability(lab, hostSource, options.port.map(portOf)) : reachability(lab, hostSource)
   if (options.json) return writeJson(policyDocument(lab.name, policies, result))
@@ -174,7 +174,7 @@ async function explainService(
 
 /** Ends with exit code 1 when the answer is no. */
 export async function explain(fromWord: string, toWord: string, options: ExplainOptions): Promise<void> {
-  const lab = subject(options.lab)
+  const lab = await subject(options.lab)
   const sender = senderOf(lab, fromWord)
   const target = whoIs(lab, toWord)
   if (target.kind === 'service') return explainService(lab, sender, target, options)

@@ -57,11 +57,11 @@ function notJudged(file: string, lab: string, error: unknown, skips: boolean): O
 }
 
 /** Reads and compiles a file, and asks whether this machine can run it: then nothing has been made yet. */
-export function candidate(file: string): Candidate {
+export async function candidate(file: string): Promise<Candidate> {
   const unnamed = basename(file).replace(/\.ya?ml$/, '')
   let from: FromFile
   try {
-    from = compileFile(file)
+    from = await compileFile(file)
   } catch (error) {
     return { outcome: notJudged(file, unnamed, error, false), texts: error instanceof Failure ? error.sources : new Map() }
   }

@@ -124,7 +124,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   const tasks: Task[] = []
   const watch = new Watch()
   for (const file of files) {
-    const found = candidate(file)
+    const found = await candidate(file)
     for (const [name, text] of 'outcome' in found ? found.texts : found.from.texts) texts.set(name, text)
     if ('outcome' in found) {
       labs.push(found.outcome)

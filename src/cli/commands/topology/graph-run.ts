@@ -18,13 +18,13 @@ interface GraphOptions {
 }
 
 /** A word is a running lab's name, or else a file; what looks like a path is never taken for a lab. */
-function subject(word: string | undefined): { lab: Lab; objects: readonly KernelObject[] } {
+async function subject(word: string | undefined): Promise<{ lab: Lab; objects: readonly KernelObject[] }> {
   const isFile = word !== undefined && (/[./]/.test(word) || (!labNames().includes(word) && existsSync(word)))
   if (word === undefined && labNames().length === 0)
     throw failure(Exit.Usage, 'no-lab', 'no lab is up', 'netlab graph FILE draws a topology file without building it.')
   if (!isFile) return theLab(word)
   // What cannot work can still be looked at.
-  const { compiled, warnings } = compileFile(word, { force: true })
+  const { compiled, warnings } = await compileFile(word, { force: true })
   // Services and policies are not drawn, so nothing is promised about them.
   warn(
     warnings.filter((w) => w.code !== 'not-acted-upon'),
@@ -34,7 +34,7 @@ function subject(word: string | undefined): { lab: Lab; objects: readonly Kernel
 }
 
 export async function graph(word: string | undefined, { format }: GraphOptions): Promise<void> {
-  const { lab, objects } = subject(word)
+  const { lab, objects } = await subject(word)
   if (format === 'text') return writeOut([graphText(picture(lab, objects, TEXT_LIMITS), chalkFor(process.stdout))])
   const drawn = picture(lab, objects, diagramLimits(lab))
   return writeOut([format === 'dot' ? graphDot(drawn) : graphMermaid(drawn)])

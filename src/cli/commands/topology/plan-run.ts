@@ -53,7 +53,7 @@ function* large(chunks: Iterable<string>): Generator<string> {
 }
 
 export async function plan(file: string, options: PlanOptions): Promise<void> {
-  const { compiled, warnings } = compileFile(file, options)
+  const { compiled, warnings } = await compileFile(file, options)
   warn(warnings, file)
   const { lab, objects } = compiled
   if (options.json) return writeOut(large(jsonList(objects)))

@@ -10,7 +10,9 @@ import { root } from '../../../support/root.ts'
 
 const TOOLS: readonly string[] = ['ip', 'ip -6', 'bridge']
 const files = readdirSync(`${root}/topologies`).filter((f) => f.endsWith('.yaml'))
-const objectsOf = (file: string): readonly KernelObject[] => compileFile(`${root}/topologies/${file}`, { force: true }).compiled.objects
+const compiled = new Map<string, readonly KernelObject[]>()
+for (const file of files) compiled.set(file, (await compileFile(`${root}/topologies/${file}`, { force: true })).compiled.objects)
+const objectsOf = (file: string): readonly KernelObject[] => compiled.get(file)!
 
 function linesOf(current: readonly KernelObject[], desired: readonly KernelObject[]): (readonly [tool: LineTool, text: string])[] {
   const batches = render(diff(current, desired)).filter((b) => TOOLS.includes(b.tool))
