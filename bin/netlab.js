@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-import { main } from '../dist/main.js'
-await main(process.argv)
+// CommonJS, by the package.json beside it: Node has it running sooner.
+require('../dist/main.cjs').main(process.argv)

@@ -68,7 +68,7 @@ function options() {
   const only = values.only.split(',')
   for (const name of only) if (!Object.hasOwn(BENCHES, name)) throw new Error(`there is no benchmark "${name}"`)
   const netlab = resolve(values.netlab)
-  if (!existsSync(resolve(netlab, '../../dist/main.js'))) throw new Error(`${netlab} is not built: npm run build`)
+  if (!existsSync(resolve(netlab, '../../dist'))) throw new Error(`${netlab} is not built: npm run build`)
   return { ...values, only, netlab, runs: count('runs', 1), mininetRuns: count('mininet-runs', 0) }
 }
 

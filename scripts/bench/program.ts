@@ -13,7 +13,7 @@ export async function bundled(name: string): Promise<string> {
     outfile,
     logLevel: 'error',
     // netlab's programs in Perl are beside what is built.
-    define: { 'import.meta.url': JSON.stringify(new URL('../../dist/main.js', import.meta.url).href) },
+    define: { 'import.meta.url': JSON.stringify(new URL('../../dist/main.cjs', import.meta.url).href) },
     banner: { js: "import { createRequire as netlabRequire } from 'node:module'; const require = netlabRequire(process.argv[1]);" },
   })
   return outfile

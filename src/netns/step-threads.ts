@@ -17,7 +17,7 @@ export interface ThreadJob {
 }
 
 /** The program of a thread, beside what is bundled. */
-const PROGRAM = fileURLToPath(new URL('./step-thread.js', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('./step-thread.cjs', import.meta.url))
 
 /** Whether netlab is bundled: sources in TypeScript cannot be the program of a thread. */
 export const canUseThreads = (): boolean => existsSync(PROGRAM)

@@ -18,6 +18,9 @@ import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
 /** Far above the largest lab: a bigger file is not a topology. */
 const MAX_BYTES = 16 * 1024 * 1024
 
+/** Below this many characters a file is checked sooner than zod compiles a function that checks it. */
+const SMALL = 100_000
+
 /** Validates the text of a topology. Pure; `file` only names it. */
 export function loadTopology(text: string, file: string, modules: ModuleSchemas): Outcome<LoadedTopology> {
   const content = text.startsWith('\uFEFF') ? text.slice(1) : text
@@ -30,7 +33,7 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
 
   const { value, positions } = document
   const schema = schemaOf(modules)
-  const parsed = schema.safeParse(withoutAbsentFields(schema, value), { error: errorMap })
+  const parsed = schema.safeParse(withoutAbsentFields(schema, value), { error: errorMap, jitless: content.length < SMALL })
   const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
   // Where YAML itself has been complained about, the value is a stand-in.
   const reported = new Set(diagnostics.filter(({ severity }) => severity === 'error').map(({ line, column }) => `${line}:${column}`))

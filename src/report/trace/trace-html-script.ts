@@ -24,7 +24,7 @@ function showPacket(step) {
 const KINDS = { route: 'Route', neighbour: 'Neighbour', fdb: 'Forwarding', rule: 'Rule', nat: 'NAT', encap: 'Wrapped', decap: 'Unwrapped', deliver: 'Delivered', icmp: 'ICMP' }
 const EVIDENCE = { captured: 'seen on the wire', kernel: 'the kernel said so', rule: 'the rule trace said so', predicted: 'asked before the probe', inferred: 'concluded' }
 const decision = (d) => h('li', {}, h('span', { class: 'what' }, KINDS[d.kind] || d.kind), h('code', {}, d.text),
-  h('small', {}, (d.source ? d.source + ' · ' : '') + (EVIDENCE[d.evidence] || d.evidence)))
+  h('small', {}, (d.source ? d.source + ' \u00b7 ' : '') + (EVIDENCE[d.evidence] || d.evidence)))
 
 function showDecisions(step) {
   $('decisions-card').classList.toggle('dropped-here', step.drop)

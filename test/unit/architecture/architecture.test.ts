@@ -113,6 +113,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
   [
     'node:fs',
     [
+      ['main.ts', 'the program, and what V8 compiled of it'],
       ['topology/load.ts', 'the topology itself'],
       ['topology/kubernetes/manifest-files.ts', 'which manifests it means'],
       ['netns/', 'namespaces are files'],

@@ -204,7 +204,7 @@ test.skipIf(!has('fish'))('in fish candidates have descriptions, files end in .y
 })
 
 test('netlab itself answers, and stays silent about nonsense', () => {
-  const entry = resolve('src/main.ts')
+  const entry = resolve('src/cli/program.ts')
   const ask = (...words: string[]): string =>
     execFileSync(
       process.execPath,
@@ -212,7 +212,7 @@ test('netlab itself answers, and stays silent about nonsense', () => {
         '--import',
         'tsx',
         '-e',
-        `import(${JSON.stringify(entry)}).then((m) => m.main(['node', 'netlab', '__complete', '--', ...JSON.parse(process.env.WORDS)]))`,
+        `import(${JSON.stringify(entry)}).then((m) => m.run(['node', 'netlab', '__complete', '--', ...JSON.parse(process.env.WORDS)]))`,
       ],
       {
         encoding: 'utf8',
