@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { lacking } from '../support/features.ts'
 import { Lab } from '../support/lab.ts'
-import { netlab, sh, told } from '../support/run.ts'
+import { bin } from '../support/root.ts'
+import { netlab, run, sh, told } from '../support/run.ts'
 import type { Fault } from './faults/fault.ts'
-import { FAULT_LABS } from './faults/labs.ts'
+import { FAULT_LABS, type FaultLab } from './faults/labs.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
 /** Only some, while working on one: a pattern. */
@@ -26,28 +27,51 @@ const works = (command: string): Promise<boolean> =>
     () => false,
   )
 
-function suite(name: string, topology: string, faults: readonly Fault[], skip: string | false): void {
+/** A hint is a line for a shell: it is run as it is, and the packet then arrives. */
+async function followHint(
+  { name, hint = 'mends', inject, outcome }: Fault,
+  args: readonly string[],
+  text: string | undefined,
+): Promise<void> {
+  if (outcome === 'delivered') return
+  assert.match(text ?? '', /^(?:netlab|sysctl) /, `${name}: a hint that can be pasted`)
+  const result = await run(['sh', '-c', `netlab() { "${process.execPath}" "${bin}" "$@"; }\n${text}`])
+  const isMended = hint === 'mends' && inject !== 'true'
+  // What shows that something is wrong may say so by its exit code.
+  assert.ok(result.code === 0 || (!isMended && result.code === 1), `${text}: ${told(result)}`)
+  if (!isMended) return
+  const again = traceDocument(await netlab(args))
+  assert.equal(again.outcome, 'delivered', `${text}: ${JSON.stringify(again.drop)}`)
+}
+
+function suite({ title, topology, faults, force }: FaultLab, skip: string | false): void {
+  const name = title
   describe(name, { skip }, () => {
     const lab = new Lab(topology)
-    const script = (text: string): Promise<string> =>
-      sh(`on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n${text}`)
-    before(() => lab.mustUp())
+    const ON = `on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n`
+    before(() => lab.mustUp(...(force ? ['--force'] : [])))
     after(() => lab.remove())
     for (const fault of faults.filter((f) => only === undefined || new RegExp(only).test(f.name))) {
       it(fault.name, async (test) => {
         if (fault.needs !== undefined && !(await works(`unshare -n sh -c '${fault.needs}'`)))
           return test.skip(`not on this machine: ${fault.needs}`)
-        await script(fault.inject)
+        await sh(`${ON}${fault.inject}`)
         const started = Date.now()
-        const result = await netlab(['trace', ...(fault.args ?? ['pod-a', 'pod-b']), '--lab', lab.name, '--json'])
+        const args = ['trace', ...(fault.args ?? ['pod-a', 'pod-b']), '--lab', lab.name, '--json']
+        const result = await netlab(args)
         const took = Date.now() - started
-        await script(fault.undo ?? 'true')
-        // What breaks nothing needs no healing.
-        const healed = fault.inject === 'true' ? undefined : await lab.up()
-        if (healed) assert.equal(healed.code, 0, told(healed))
         const traced = traceDocument(result)
         if (process.env['NETLAB_TABLE']) console.log(row(fault, traced, took))
-        check(fault, result.code, traced)
+        try {
+          check(fault, result.code, traced)
+          await followHint(fault, args, traced.drop?.hint)
+        } finally {
+          // The hint may have done it already.
+          if (fault.undo !== undefined) await works(`${ON}${fault.undo}`)
+          // What breaks nothing needs no healing.
+          const healed = fault.inject === 'true' ? undefined : await lab.up()
+          if (healed) assert.equal(healed.code, 0, told(healed))
+        }
       })
     }
   })
@@ -56,4 +80,4 @@ function suite(name: string, topology: string, faults: readonly Fault[], skip: s
 const row = (fault: Fault, { outcome, drop }: TraceDocument, took: number): string =>
   `| ${fault.name} | ${outcome} | ${drop?.node ?? ''} ${drop?.device ?? ''} | ${drop?.cause ?? ''} | ${drop?.kernelReason ?? ''} | ${drop?.evidence ?? ''} | ${took} ms |`
 
-for (const { title, backend, topology, faults } of FAULT_LABS) suite(`faults: ${title}`, topology, faults, lacking(backend))
+for (const lab of FAULT_LABS) suite({ ...lab, title: `faults: ${lab.title}` }, lacking(lab.backend))

@@ -98,9 +98,11 @@ export interface NativeRule {
   readonly chain: string
   /** Without counters. */
   readonly text: string
+  /** What nft knows it by in its table. */
+  readonly handle: number
 }
 
-/** Rules of nftables' bridge and netdev families and of ingress hooks that drop or reject, out of `nft list ruleset`. */
+/** Rules of nftables' bridge and netdev families and of ingress hooks that drop or reject, out of `nft -a list ruleset`. */
 export function untracedRules(ruleset: string): NativeRule[] {
   let [family, table, chain] = ['', '', '']
   let isIngress = false
@@ -115,7 +117,18 @@ export function untracedRules(ruleset: string): NativeRule[] {
     if (/^\t\ttype .* hook ingress/.test(line)) isIngress = true
     const isUntraced = family === 'bridge' || family === 'netdev' || isIngress
     return isUntraced && /^\t\t(?!type ).*\b(?:drop|reject)\b/.test(line)
-      ? [{ family, table, chain, text: line.trim().replace(/counter packets \d+ bytes \d+ ?/, '') }]
+      ? [
+          {
+            family,
+            table,
+            chain,
+            text: line
+              .trim()
+              .replace(/ # handle \d+$/, '')
+              .replace(/counter packets \d+ bytes \d+ ?/, ''),
+            handle: Number(/ # handle (\d+)$/.exec(line)?.[1]),
+          },
+        ]
       : []
   })
 }

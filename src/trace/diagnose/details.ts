@@ -11,7 +11,7 @@ export async function readDetails(evidence: TraceEvidence, legacy: LegacyCounter
   const ns = [...evidence.parts.places.nodes].find(([netns]) => evidence.parts.places.name(netns) === drop?.node)?.[0]
   if (!drop || ns === undefined) return
   if (drop.kernelReason === 'NETFILTER_DROP' && drop.rule === undefined) {
-    const [result] = await pool.one({ ns, steps: [{ run: ['nft', 'list', 'ruleset'] }] })
+    const [result] = await pool.one({ ns, steps: [{ run: ['nft', '-a', 'list', 'ruleset'] }] })
     evidence.details = { ...evidence.details, native: new Map([[ns, untracedRules(result?.stdout ?? '')]]) }
   }
   if (drop.cause === 'traffic-control') {

@@ -9,8 +9,10 @@ import { byLocalError } from './causes/local.ts'
 import { byReplyMissing } from './causes/reply.ts'
 import { byRule } from './causes/rules.ts'
 import { bySilence } from './causes/silence.ts'
+import { byUntranslated } from './causes/untranslated.ts'
 import { byCounters, byReset } from './causes/untraced.ts'
 import type { TraceEvidence } from './evidence.ts'
+import { showStatus } from './hints.ts'
 import type { Drop, Outcome } from '../result.ts'
 
 export interface Verdict {
@@ -31,7 +33,7 @@ export function diagnose(evidence: TraceEvidence): Verdict {
     const end = evidence.reply.at(-1)?.at ?? reply.at
     return { outcome: 'delivered', rttMs: start === undefined ? null : Number(end - start) / 1e6, certain: true }
   }
-  const found = byLocalError(evidence) ?? byRule(evidence) ?? byKernel(evidence) ?? byReset(evidence)
+  const found = byLocalError(evidence) ?? byRule(evidence) ?? byUntranslated(evidence) ?? byKernel(evidence) ?? byReset(evidence)
   if (found) return verdict(evidence, found, true)
   const waited = byArp(evidence)
   if (waited) return verdict(evidence, waited.drop, waited.certain)
@@ -54,7 +56,7 @@ function byKernel(evidence: TraceEvidence): Drop | undefined {
 }
 
 function verdict(evidence: TraceEvidence, drop: Drop, certain: boolean): Verdict {
-  const refused = evidence.outcome().reply?.what === 'refused'
+  const refused = evidence.outcome().reply?.what === 'refused' && drop.cause !== 'not-translated-back'
   const error = evidence.errors.some((s) => s.netns === evidence.parts.from.node.netns && s.direction === 'in')
   const rejected =
     SAYS_NO.has(drop.cause) || refused || ((error || drop.cause === 'no-endpoints') && isReject(drop)) || drop.cause === 'prohibit'
@@ -76,6 +78,6 @@ function noEvidence(evidence: TraceEvidence): Drop {
     cause: 'no-evidence',
     text: `no answer came, and nothing says why: ${where}`,
     evidence: 'inferred',
-    hint: 'A longer --timeout helps where links are slow; netlab status says whether the lab is as planned.',
+    hint: showStatus(evidence),
   }
 }

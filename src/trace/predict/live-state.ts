@@ -149,4 +149,12 @@ function snapshotOf([settings, netlink]: readonly StepResult[]): Snapshot {
   }
 }
 
-const SYSCTLS = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding', 'net/ipv4/conf/all/rp_filter'] as const
+const SYSCTLS = [
+  'net/ipv4/ip_forward',
+  'net/ipv6/conf/all/forwarding',
+  'net/ipv4/conf/all/rp_filter',
+  'net/ipv4/icmp_echo_ignore_all',
+  'net/ipv6/icmp/echo_ignore_all',
+  'net/bridge/bridge-nf-call-iptables',
+  'net/bridge/bridge-nf-call-ip6tables',
+] as const

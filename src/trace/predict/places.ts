@@ -73,6 +73,31 @@ export class Places {
     return this.#byMac.get(mac)
   }
 
+  /** Whether two devices are on one link, as the lab made it: the ends of a pair, or of pairs whose other ends are ports of one bridge. */
+  sharesLink(a: Place, b: Place): boolean {
+    const seen = new Set<string>()
+    const queue = [a]
+    for (let at = queue.pop(); at; at = queue.pop()) {
+      if (at.ns === b.ns && at.device === b.device) return true
+      const key = `${at.ns} ${at.device}`
+      if (seen.has(key)) continue
+      seen.add(key)
+      const peer = this.peer(at.ns, at.device)
+      if (peer) queue.push(peer)
+      const bridge = this.end(at.ns, at.device)?.port?.master ?? at.device
+      if (bridge !== at.device) queue.push({ ns: at.ns, device: bridge })
+      for (const [name, e] of this.#ends)
+        if (e.ns === at.ns && e.port?.master === bridge) queue.push({ ns: at.ns, device: name.slice(at.ns.length + 1) })
+    }
+    return false
+  }
+
+  /** The MAC a device was given. */
+  macOf({ ns, device }: Place): string | undefined {
+    const link = this.at(ns).find((o) => o.kind === 'link' && o.name === device && 'mac' in o)
+    return this.end(ns, device)?.mac ?? (link?.kind === 'link' && 'mac' in link ? link.mac : undefined)
+  }
+
   /** Kernel objects asked for in a namespace. */
   at(ns: string): readonly KernelObject[] {
     return this.#byNs.get(ns) ?? []

@@ -15,6 +15,11 @@ export interface Fault {
   readonly cause: string
   readonly device?: string
   readonly outcome?: 'dropped' | 'rejected' | 'delivered'
+  /**
+   * What the hint is worth, which is run as it is printed: after one that `mends` the same trace is delivered (default, where
+   * something was broken), one that `shows` something only runs.
+   */
+  readonly hint?: 'mends' | 'shows'
   /** What the sentence, the rule, or the source must name. */
   readonly says?: RegExp
 }

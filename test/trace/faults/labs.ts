@@ -1,4 +1,5 @@
 /** The labs that are broken, and which fault is tried in which: each in one. */
+import { across, ACROSS, bridgedCluster, clusterTopology, routedCluster } from './cluster.ts'
 import { TOPOLOGY, type Fault } from './fault.ts'
 import { firewall } from './firewall.ts'
 import { gre } from './gre.ts'
@@ -13,11 +14,13 @@ import { routes } from './routes.ts'
 import { trafficControl } from './traffic-control.ts'
 import { vxlan } from './vxlan.ts'
 
-interface FaultLab {
+export interface FaultLab {
   readonly title: string
   readonly backend: string
   readonly topology: string
   readonly faults: readonly Fault[]
+  /** It cannot work, and is made all the same. */
+  readonly force?: true
 }
 
 /** Faults of every concern, in labs over VXLAN with pods on bridges. */
@@ -37,6 +40,14 @@ export const FAULT_LABS: readonly FaultLab[] = [
   { title: 'IPv4', backend: 'vxlan', topology: TOPOLOGY, faults: FOUR.slice(MOVED) },
   { title: 'dual stack', backend: 'vxlan', topology: `network: { ${DUAL} }\n${TOPOLOGY}`, faults: [...FOUR.slice(0, MOVED), ...SIX] },
   { title: 'routed pods', backend: 'vxlan', topology: `network: { attach: routed, ${DUAL} }\n${TOPOLOGY}`, faults: routed },
+  { title: 'Services and a router', backend: 'vxlan', topology: clusterTopology('backend: vxlan'), faults: bridgedCluster },
+  {
+    title: 'Services and a router, routed pods',
+    backend: 'direct',
+    topology: clusterTopology('backend: direct, attach: routed'),
+    faults: routedCluster,
+  },
+  { title: 'direct routes across segments', backend: 'direct', topology: ACROSS, faults: across, force: true },
   ...Object.entries(BACKENDS).map(([backend, faults]) => ({
     title: backend,
     backend,

@@ -40,17 +40,17 @@ test('those that ended more than before, equal ones once', () => {
   expect(moved([], after).map((r) => r.chain)).toEqual(['FORWARD', 'MINE'])
 })
 
-const RULESET = `table bridge mine {
-	chain passing {
+const RULESET = `table bridge mine { # handle 1
+	chain passing { # handle 1
 		type filter hook forward priority filter; policy accept;
-		udp dport 8472 counter packets 2 bytes 168 drop
+		udp dport 8472 counter packets 2 bytes 168 drop # handle 4
 		ip daddr 10.0.0.1 accept
 	}
 }
 table netdev early {
 	chain in {
 		type filter hook ingress device "eth0" priority filter; policy drop;
-		ip saddr 10.0.0.2 drop
+		ip saddr 10.0.0.2 drop # handle 2
 	}
 }
 table inet both {
@@ -60,15 +60,15 @@ table inet both {
 	}
 	chain ingress {
 		type filter hook ingress device "eth1" priority filter; policy accept;
-		tcp dport 80 reject
+		tcp dport 80 reject # handle 7
 	}
 }
 `
 
 test('rules of nftables that no trace tells of', () => {
   expect(untracedRules(RULESET)).toEqual([
-    { family: 'bridge', table: 'mine', chain: 'passing', text: 'udp dport 8472 drop' },
-    { family: 'netdev', table: 'early', chain: 'in', text: 'ip saddr 10.0.0.2 drop' },
-    { family: 'inet', table: 'both', chain: 'ingress', text: 'tcp dport 80 reject' },
+    { family: 'bridge', table: 'mine', chain: 'passing', text: 'udp dport 8472 drop', handle: 4 },
+    { family: 'netdev', table: 'early', chain: 'in', text: 'ip saddr 10.0.0.2 drop', handle: 2 },
+    { family: 'inet', table: 'both', chain: 'ingress', text: 'tcp dport 80 reject', handle: 7 },
   ])
 })

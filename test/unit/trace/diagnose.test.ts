@@ -37,6 +37,6 @@ describe('diagnose, on recorded evidence', () => {
     )
     const { drop } = diagnose(evidence.refresh(0))
     expect(drop?.text).toMatch(/^node-1 has no route to 10\.244\.1\.2; bird on node-1 has not brought about 10\.244\.1\.0\/24$/)
-    expect(drop?.hint).toBe('netlab status demo shows whether bird on node-1 runs, netlab logs node-1 what it said.')
+    expect(drop?.hint).toBe('netlab logs node-1 --lab demo')
   })
 })

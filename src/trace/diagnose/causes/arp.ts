@@ -3,6 +3,9 @@ import { isIcmp, type Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
 import { askedRoute, deviceTrouble, dropped, interfaceDown, linkOf, tunnelDevice, type DropParts, type Maybe } from './drop-builder.ts'
+import type { Place } from '../../predict/places.ts'
+import { inNode, upAgain } from '../hints.ts'
+import { diverted } from './diverted.ts'
 import { fdbWrong } from './layer2.ts'
 import { explainLinkPeer } from './silence.ts'
 
@@ -99,12 +102,36 @@ function proxyOf(evidence: TraceEvidence, { netns, device }: Sighting): Pick<Dro
   return {
     object,
     text: `${places.name(netns)} asks on ${device} for its next hop; ${other} at the other end should answer for every address, and does not`,
-    hint: `netlab exec ${other} -- sysctl ${object.key.replaceAll('/', '.')}`,
+    hint: upAgain(evidence),
   }
 }
 
+/** The address is another link's: the route is wrong, or its next hop cannot be one. */
+function notOnLink(
+  evidence: TraceEvidence,
+  { asked: { netns: ns, device }, target }: Question,
+  owner: Place,
+  common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>,
+): Drop {
+  const { places, to, lab } = evidence.parts
+  const wrong = diverted(evidence, common.leg)
+  if (wrong) return { ...wrong, evidence: 'captured', kernelReason: 'NEIGH_FAILED' }
+  const segmentOf = (n: string): string => {
+    const node = places.node(n)
+    return node.kind === 'host' ? ` (segment ${node.segment})` : ''
+  }
+  const route = askedRoute(evidence, ns, common.leg === 'forward' ? to.address : evidence.parts.expected.source)
+  return dropped(evidence, {
+    ...common,
+    cause: 'off-link',
+    object: route,
+    text: `${places.name(ns)}${segmentOf(ns)} asks on ${device} who has ${target}${route?.via === target ? `, the next hop of its route to ${route.dst}` : ''}; that is ${places.name(owner.ns)}${segmentOf(owner.ns)}, which is not on this link and never gets the question`,
+    hint: `netlab inspect ${lab.name}`,
+  })
+}
+
 function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
-  const { places, to, expected, liveState } = evidence.parts
+  const { places, to, liveState } = evidence.parts
   const ns = asked.netns
   const name = places.name(ns)
   const device = asked.device
@@ -119,10 +146,7 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       cause: 'neighbour-missing',
       object,
       text: `${name} asks on ${device} who has ${target}; no answer is possible in a tunnel without broadcast: the permanent neighbour entry is missing`,
-      hint:
-        object?.kind === 'neighbour'
-          ? `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`
-          : undefined,
+      hint: object ? upAgain(evidence) : undefined,
     })
   }
   const wrong = fdbWrong(evidence, leg === 'forward' ? evidence.forward : evidence.reply)
@@ -134,22 +158,23 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       cause: 'tunnel-peer',
       text: `${name} asks who has ${target}, the far end of the tunnel; no node of the lab has this address`,
       object: askedRoute(evidence, ns, to.address),
-      hint: `netlab exec ${name} -- ip route get ${to.address}`,
+      hint: upAgain(evidence),
     })
   }
+  const isHere = owner !== undefined && places.sharesLink({ ns, device }, owner)
   const proxy = proxyOf(evidence, asked)
-  if (!owner && proxy) return dropped(evidence, { ...common, cause: 'no-such-address', ...proxy })
+  if (!isHere && proxy) return dropped(evidence, { ...common, cause: 'no-such-address', ...proxy })
   if (!owner) {
     const route = askedRoute(evidence, ns, to.address)
     return dropped(evidence, {
       ...common,
       cause: 'no-such-address',
       object: target === to.address ? undefined : route,
-      text: `${name} asks who has ${target} (${what} on ${device}); no node of the lab has this address`,
-      hint:
-        target === to.address ? 'netlab inspect lists the addresses of every node.' : `${target} is the next hop of a route in ${name}.`,
+      text: `${name} asks who has ${target} (${what} on ${device})${target === to.address ? '' : ', the next hop of its route'}; no node of the lab has this address`,
+      hint: target === to.address ? `netlab inspect ${evidence.parts.lab.name}` : upAgain(evidence),
     })
   }
+  if (!isHere) return notOnLink(evidence, { asked, target }, owner, common)
   const ownerName = places.name(owner.ns)
   const trouble = deviceTrouble(evidence, owner.ns, owner.device)
   const words = `${name} asks who has ${target} (${what} on ${device}), and ${ownerName} cannot answer`
@@ -165,14 +190,13 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       cause: 'no-such-address',
       object,
       text: `${name} asks who has ${target}: ${ownerName} should, but the address is not on its ${owner.device}`,
-      hint: `netlab up ${evidence.parts.lab.file} puts it back.`,
+      hint: upAgain(evidence),
     })
-  void expected
   return dropped(evidence, {
     ...common,
     cause: 'no-such-address',
     object,
     text: `${words}, though its ${owner.device} is up and has the address`,
-    hint: `netlab exec ${ownerName} -- ip -s link; ebtables or arptables rules would do this.`,
+    hint: inNode(evidence, owner.ns, 'nft list ruleset', 'arptables -S'),
   })
 }

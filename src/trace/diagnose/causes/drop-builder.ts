@@ -9,6 +9,7 @@ import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { upAgain } from '../hints.ts'
 import type { CauseId, Drop, Evidence } from '../../result.ts'
 
 export interface Maybe {
@@ -123,7 +124,8 @@ export const interfaceDown = (evidence: TraceEvidence, leg: Drop['leg'], ns: str
     cause: 'interface-down',
     evidence: 'inferred',
     text: `${device} in ${evidence.parts.places.name(ns)} ${deviceTrouble(evidence, ns, device) ?? 'is down'}`,
-    hint: `netlab exec ${evidence.parts.places.name(ns)} -- ip link set ${device} up`,
+    // Taken down, it lost its routes and addresses of IPv6; deleted, all of itself: raising it would not do.
+    hint: upAgain(evidence),
     object: deviceObject(evidence, ns, device),
     ...more,
   })

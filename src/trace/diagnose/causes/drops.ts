@@ -3,6 +3,8 @@ import type { Attributed } from '../attribute.ts'
 import type { DropEvent } from '../../collect/events.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { upAgain } from '../hints.ts'
+import { askedNetwork, lacks, networkLost } from './diverted.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, tunnelDevice, type DropParts } from './drop-builder.ts'
 import { isUnrelatedDrop } from './unrelated.ts'
@@ -122,7 +124,10 @@ function explain(evidence: TraceEvidence, { event, after }: Attributed<DropEvent
     case 'OTHERHOST':
     case 'NEIGH_FAILED':
     case 'NEIGH_QUEUEFULL':
-      return neighbourTrouble(evidence, after) ?? explainLastHop(evidence, after)?.drop ?? kernelSays(evidence, common, location)
+      return (
+        withReason(neighbourTrouble(evidence, after) ?? explainLastHop(evidence, after)?.drop, reason) ??
+        kernelSays(evidence, common, location)
+      )
     default:
       break
   }
@@ -217,7 +222,7 @@ const tableFull = (evidence: TraceEvidence, common: Pick<DropParts, 'leg' | 'ns'
     ...common,
     cause: 'kernel',
     text: `${evidence.parts.places.name(common.ns)} had no room to remember another neighbour: the table is one for all namespaces of this machine, and full`,
-    hint: 'sysctl net.ipv4.neigh.default.gc_thresh3 net.ipv6.neigh.default.gc_thresh3 is its size.',
+    hint: 'sysctl net.ipv4.neigh.default.gc_thresh3 net.ipv6.neigh.default.gc_thresh3',
   })
 
 function rpFilter(
@@ -234,11 +239,14 @@ function rpFilter(
     const drop = routeFailure(evidence, { ...common, leg: 'reply', dst: src, error: back[0]!.error })
     return { ...drop, leg: common.leg, text: `${drop.text}, so its reverse path filter drops the request already` }
   }
+  const network = askedNetwork(evidence, s.netns, src)
+  if (network && lacks(evidence, network))
+    return networkLost(evidence, network, `its reverse path filter drops what comes from ${src}`, { ...common, device: network.dev })
   return dropped(evidence, {
     ...common,
     cause: 'rp-filter',
     object,
     text: `${name} would not send an answer to ${src} out of ${s.device}, so its reverse path filter drops what comes in there`,
-    hint: `netlab exec ${name} -- sysctl net.ipv4.conf.${s.device.replaceAll('.', '/')}.rp_filter net.ipv4.conf.all.rp_filter; ip route get ${src}`,
+    hint: upAgain(evidence),
   })
 }

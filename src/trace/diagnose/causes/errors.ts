@@ -2,6 +2,7 @@
 import type { IcmpLayer } from '../../../packet/headers.ts'
 import { isIcmp, type Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { byArp } from './arp.ts'
 import { dropped, portOf, type DropParts } from './drop-builder.ts'
@@ -45,13 +46,13 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
         ...common,
         cause: 'nobody-listening',
         text: `nothing in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
-        hint: `netlab exec ${places.name(ns)} -- ss -lnptu`,
+        hint: inNode(evidence, ns, 'ss -lnptu'),
       })
     return dropped(evidence, {
       ...common,
       cause: 'firewall',
       text: `${places.name(ns)} answered "port unreachable": a REJECT rule`,
-      hint: `netlab exec ${places.name(ns)} -- iptables-save -c`,
+      hint: inNode(evidence, ns, 'iptables-save -c'),
     })
   }
   const { error: lookup, entry } = expected.forward.at === ns ? (expected.forward.failed ?? {}) : {}

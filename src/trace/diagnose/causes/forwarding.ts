@@ -1,6 +1,8 @@
 /** A node that should have passed the packet on: forwarding off, too big, too old. */
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { showStatus, traceAgain, upAgain } from '../hints.ts'
+import { diverted } from './diverted.ts'
 import type { Drop } from '../../result.ts'
 import { entryMissing } from './layer2.ts'
 import { deviceObject, dropped, innerAddresses, linkOf, type DropParts } from './drop-builder.ts'
@@ -21,7 +23,7 @@ export function forwardingOff(evidence: TraceEvidence, s: Sighting, common: Comm
     cause: 'ip-forward',
     object: places.at(s.netns).find((o) => o.kind === 'sysctl' && o.key === key),
     text: `${name} does not forward packets: ${key.replaceAll('/', '.')} is 0`,
-    hint: `netlab exec ${name} -- sysctl -w ${key.replaceAll('/', '.')}=1`,
+    hint: upAgain(evidence),
   })
 }
 
@@ -32,13 +34,22 @@ export function ttlExceeded(evidence: TraceEvidence, s: Sighting, common: Common
   // A GRE device without the entry sends the packet to itself until the TTL is used up.
   const missing = ttl === 0 ? entryMissing(evidence, common.leg, s.netns) : undefined
   if (missing) return { ...missing, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }) }
+  const circle = diverted(evidence, common.leg)
   return dropped(evidence, {
     ...common,
     cause: 'ttl',
-    text: `its ${from.family === 6 ? 'hop limit' : 'TTL'} ran out at ${name}: every router takes one off, and none was left`,
-    hint:
-      ttl > 0 ? `It was sent with --ttl ${ttl}; this is how traceroute finds its way.` : 'Routes that send a packet in circles do this.',
+    text: `its ${from.family === 6 ? 'hop limit' : 'TTL'} ran out at ${name}: every router takes one off, and none was left${circle ? `; ${circle.text}` : ttl > 0 ? `; it was sent with --ttl ${ttl}` : ''}`,
+    hint: ttl > 0 && !circle ? traceAgain(evidence) : (circle?.hint ?? showStatus(evidence)),
   })
+}
+
+/** The MTU that the lab gave a device. */
+function mtuAsked(
+  { parts: { places } }: TraceEvidence,
+  { ns, device }: { readonly ns: string; readonly device: string },
+): number | undefined {
+  const link = places.at(ns).find((o) => o.kind === 'link' && o.name === device)
+  return places.end(ns, device)?.mtu ?? (link && 'mtu' in link ? link.mtu : undefined)
 }
 
 /** The device the packet was too big for: the next one of the predicted way, the narrowest if that is unknown. */
@@ -62,12 +73,15 @@ export function tooBig(evidence: TraceEvidence, s: Sighting, common: Common): Dr
   const ip = s.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
   const bytes = ip && 'length' in ip ? ip.length : evidence.parts.options.size
   const device = narrow?.device ?? s.device
+  const wanted = narrow && mtuAsked(evidence, narrow)
+  // Where the lab gave it another MTU, that is what is wrong; else the packet is.
+  const isNarrowed = narrow !== undefined && wanted !== undefined && narrow.mtu !== wanted
   const name = places.name(narrow?.ns ?? s.netns)
   return dropped(evidence, {
     ...common,
     cause: 'mtu',
     object: narrow ? deviceObject(evidence, narrow.ns, narrow.device) : undefined,
     text: `${bytes} bytes do not fit through ${device} of ${name}${mtu === undefined ? '' : `, whose MTU is ${mtu}`}${evidence.parts.options.df ? ', and the packet must not be fragmented' : ''}`,
-    hint: mtu === undefined ? 'Links of one path should have one MTU.' : `--size ${mtu} fits; --no-df lets routers fragment it.`,
+    hint: isNarrowed ? upAgain(evidence) : traceAgain(evidence, '--size', String(mtu ?? 1280)),
   })
 }

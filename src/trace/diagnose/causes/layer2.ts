@@ -2,6 +2,8 @@
 import type { KernelObject } from '../../../kernel/objects.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode, showStatus, upAgain } from '../hints.ts'
+import type { Place } from '../../predict/places.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, legOf, type DropParts } from './drop-builder.ts'
 
@@ -46,6 +48,9 @@ export function neighbourTrouble(evidence: TraceEvidence, at: Sighting): Drop | 
       .find((o) => o.dev === s.device && o.address === entry?.dst)
     const right = entry && (asked?.lladdr ?? otherEnd(evidence, s) ?? trueMac(evidence, entry.dst))
     if (!entry || right === undefined || right === mac) continue
+    const owner = places.ownerOfAddress(entry.dst)
+    // The entry is as the lab made it: the owner has another MAC now.
+    if (owner && places.macOf(owner) === mac) return macMismatch(evidence, at, owner)
     const name = places.name(s.netns)
     return dropped(evidence, {
       leg: legOf(at),
@@ -55,10 +60,36 @@ export function neighbourTrouble(evidence: TraceEvidence, at: Sighting): Drop | 
       evidence: 'inferred',
       object: asked ?? places.veth(s.netns, s.device),
       text: `${name} believes that ${entry.dst} has the MAC ${mac}, but it has ${right}: the frame reached no node that takes it`,
-      hint: `netlab exec ${name} -- ip neigh ${asked ? `replace ${entry.dst} lladdr ${right}` : `del ${entry.dst}`} dev ${s.device}`,
+      hint: asked ? upAgain(evidence) : inNode(evidence, s.netns, `ip neigh del ${entry.dst} dev ${s.device}`),
     })
   }
   return undefined
+}
+
+/** A frame for another MAC than the device has that it came to: the device has lost the one that the lab gave it, or the sender is wrong. */
+export function macMismatch(evidence: TraceEvidence, s: Sighting, at: Place = { ns: s.netns, device: s.device }): Drop | undefined {
+  const { places, liveState } = evidence.parts
+  // What passes a port of a bridge is for others.
+  if (places.end(at.ns, at.device)?.port) return undefined
+  const mac = destination(s)
+  const made = places.macOf(at)
+  const live = liveState.seen(at.ns)?.links.find((l) => l.ifname === at.device)?.address
+  if (live === undefined || made === undefined || (s.netns === at.ns && mac === live)) return undefined
+  const name = places.name(at.ns)
+  const object = places.at(at.ns).find((o) => o.kind === 'link' && o.name === at.device) ?? places.veth(at.ns, at.device)
+  return dropped(evidence, {
+    leg: legOf(s),
+    ns: at.ns,
+    device: at.device,
+    cause: 'mac-mismatch',
+    evidence: 'inferred',
+    object,
+    text:
+      made === live
+        ? `the frame came to ${at.device} of ${name} for the MAC ${mac}, but that has ${live}: it takes the frame for another node's`
+        : `frames for ${at.device} of ${name} have the MAC ${made}, which the lab gave it, but it has ${live} now: it takes them for another node's`,
+    hint: made === live ? showStatus(evidence) : upAgain(evidence),
+  })
 }
 
 /** The VTEP had nowhere to send the frame. */
@@ -78,9 +109,7 @@ export function fdbTrouble(evidence: TraceEvidence, s: Sighting, common: Common)
     cause: 'fdb-missing',
     object: asked,
     text: `${s.device} of ${name} has no FDB entry for ${mac ?? 'the next hop'}: it does not know which host to send the tunnel packet to`,
-    hint: asked
-      ? `netlab exec ${name} -- bridge fdb append ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent`
-      : `netlab exec ${name} -- bridge fdb show dev ${s.device}`,
+    hint: asked ? upAgain(evidence) : inNode(evidence, s.netns, `bridge fdb show dev ${s.device}`),
   })
 }
 
@@ -104,7 +133,12 @@ export function fdbWrong(evidence: TraceEvidence, chain: readonly Sighting[]): D
       evidence: 'inferred',
       object: asked,
       text: `the FDB of ${s.device} in ${name} sends frames for ${mac} to ${live.dst}; the lab asked for ${asked.dst}`,
-      hint: `netlab exec ${name} -- bridge fdb replace ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent`,
+      hint: inNode(
+        evidence,
+        s.netns,
+        `bridge fdb del ${asked.mac} dev ${asked.dev} dst ${live.dst} self`,
+        `bridge fdb append ${asked.mac} dev ${asked.dev} dst ${asked.dst} self permanent`,
+      ),
     })
   }
   return undefined
@@ -136,6 +170,6 @@ export function entryMissing(evidence: TraceEvidence, leg: Drop['leg'], ns: stri
     evidence: 'inferred',
     object,
     text: `${device} of ${name} does not know which host is behind ${object?.address ?? 'the next hop'}: the permanent neighbour entry is missing`,
-    hint: object && `netlab exec ${name} -- ip neigh replace ${object.address} lladdr ${object.lladdr} dev ${object.dev} nud permanent`,
+    hint: object && upAgain(evidence),
   })
 }

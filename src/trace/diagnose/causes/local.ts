@@ -1,5 +1,6 @@
 /** The source itself refused to send: what its own kernel told the prober. */
 import type { TraceEvidence } from '../evidence.ts'
+import { traceAgain } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { askedRoute, dropped, interfaceDown, deviceTrouble, linkOf } from './drop-builder.ts'
 import { routeFailure } from './routes.ts'
@@ -29,7 +30,7 @@ export function byLocalError(evidence: TraceEvidence): Drop | undefined {
       cause: 'mtu',
       object: places.veth(ns, device),
       text: `${evidence.parts.options.size} bytes do not fit through ${device} of ${places.name(ns)}${mtu === undefined ? '' : `, whose MTU is ${mtu}`}, and the packet must not be fragmented`,
-      hint: `--size ${mtu ?? 1400} fits; --no-df lets the node fragment it.`,
+      hint: traceAgain(evidence, '--size', String(mtu ?? 1280)),
     })
   }
   if ([EACCES, EINVAL, ENETUNREACH, EHOSTUNREACH].includes(error.errno)) {

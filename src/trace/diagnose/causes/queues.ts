@@ -2,6 +2,7 @@
 import type { DeviceEvent } from '../../collect/events.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, legOf, linkOf, type DropParts } from './drop-builder.ts'
 
@@ -15,14 +16,16 @@ const queueOf = (evidence: TraceEvidence, ns: string, device: string): string | 
 
 function trafficControl(evidence: TraceEvidence, common: Common, said: string): Drop {
   const { ns, device } = common
-  const name = evidence.parts.places.name(ns)
+  const isFilter = common.kernelReason?.startsWith('TC_') === true
   const text = evidence.details.queues.get(`${ns} ${device}`)
   return dropped(evidence, {
     ...common,
     cause: 'traffic-control',
     text: said,
     rule: text || undefined,
-    hint: `netlab exec ${name} -- tc -s qdisc show dev ${device}; tc filter show dev ${device} ingress; tc filter show dev ${device} egress`,
+    hint: isFilter
+      ? inNode(evidence, ns, `tc filter del dev ${device} ${common.kernelReason === 'TC_EGRESS' ? 'egress' : 'ingress'}`)
+      : inNode(evidence, ns, `tc qdisc del dev ${device} root`),
   })
 }
 

@@ -1,5 +1,6 @@
 /** The probe arrived, and no answer was ever seen: why the destination could not or would not answer. */
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode } from '../hints.ts'
 import { askedRoute, type Maybe, deviceTrouble, dropped, interfaceDown } from './drop-builder.ts'
 import { heldInQueue } from './queues.ts'
 import { noSocket } from './tunnels.ts'
@@ -59,6 +60,9 @@ export function byReplyMissing(evidence: TraceEvidence): Maybe | { readonly deli
     if (silent) return silent
     const counted = byCounters(evidence)
     if (counted) return { drop: counted, certain: true }
+    const key = from.family === 6 ? 'net/ipv6/icmp/echo_ignore_all' : 'net/ipv4/icmp_echo_ignore_all'
+    const setting = key.replaceAll('/', '.')
+    const ignores = parts.liveState.seen(ns)?.sysctls.get(key) === '1'
     return {
       drop: dropped(evidence, {
         leg: 'reply',
@@ -67,8 +71,8 @@ export function byReplyMissing(evidence: TraceEvidence): Maybe | { readonly deli
         cause: 'no-evidence',
         evidence: 'inferred',
         object,
-        text: `the probe arrived in ${places.name(ns)}, and no answer left it`,
-        hint: `netlab exec ${places.name(ns)} -- sysctl net.ipv4.icmp_echo_ignore_all; iptables -S`,
+        text: `the probe arrived in ${places.name(ns)}, and no answer left it${ignores ? `: ${setting} is 1` : ''}`,
+        hint: ignores ? inNode(evidence, ns, `sysctl -w ${setting}=0`) : inNode(evidence, ns, 'iptables -S', `sysctl ${setting}`),
       }),
       certain: false,
     }

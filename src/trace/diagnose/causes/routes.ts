@@ -3,6 +3,8 @@ import { describe } from '../../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode, upAgain } from '../hints.ts'
+import { askedNetwork, diverted, lacks, networkLost } from './diverted.ts'
 import type { CauseId, Drop, Evidence } from '../../result.ts'
 import { askedRoute, deviceTrouble, dropped, interfaceDown } from './drop-builder.ts'
 
@@ -29,6 +31,12 @@ function kindOf(
   // Forwarding that is off gives the same error; callers have looked at that first.
   if (entry?.startsWith('unreachable') || /No route to host/.test(error ?? '')) return 'unreachable-route'
   return 'no-route'
+}
+
+/** Whether a FIB entry (`blackhole 10.244.1.0/25`) is for less than a network. */
+function isNarrower(entry: string, network: string): boolean {
+  const [, length = ''] = /\/(\d+)/.exec(entry) ?? []
+  return network === 'default' || (length !== '' && Number(length) > Number(network.split('/')[1]))
 }
 
 /** The device whose own network an address lies in, as the lab asked for it. */
@@ -66,7 +74,7 @@ function lostAddress(evidence: TraceEvidence, f: RouteFailure): Drop | undefined
     cause: 'no-such-address',
     object: places.at(f.ns).find((o) => o.kind === 'address' && o.address.startsWith(`${f.dst}/`)),
     text: `${places.name(f.ns)} should have the address ${f.dst}, but it is not on its ${owner.device}`,
-    hint: `netlab up ${evidence.parts.lab.file} puts it back.`,
+    hint: upAgain(evidence),
   })
 }
 
@@ -83,6 +91,11 @@ export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
   if (lost) return lost
   const common = { leg: f.leg, ns: f.ns, device: f.device, evidence: f.evidence, kernelReason: f.kernelReason } as const
   if (kind === 'no-route') {
+    // The packet should not be here: a node before sent it the wrong way.
+    const before = asked ? undefined : diverted(evidence, f.leg)
+    if (before) return { ...before, evidence: f.evidence, ...(f.kernelReason === undefined ? {} : { kernelReason: f.kernelReason }) }
+    const network = askedNetwork(evidence, f.ns, f.dst)
+    if (network && lacks(evidence, network)) return networkLost(evidence, network, `it has no route to ${f.dst}`, common)
     const onLink = connectedDevice(evidence, f.ns, f.dst)
     if (onLink !== undefined && deviceTrouble(evidence, f.ns, onLink)) {
       return interfaceDown(evidence, f.leg, f.ns, onLink, {
@@ -113,10 +126,10 @@ export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
         f.leg === 'reply' ? `${name} has no route back to ${f.dst}${wanted}${left}` : `${name} has no route to ${f.dst}${wanted}${left}`,
       hint:
         asked?.kind === 'learned'
-          ? `netlab status ${evidence.parts.lab.name} shows whether ${asked.by} runs, netlab logs ${name} what it said.`
+          ? `netlab logs ${name} --lab ${evidence.parts.lab.name}`
           : asked
-            ? `netlab up ${evidence.parts.lab.file} puts the route back.`
-            : `netlab exec ${name} -- ip route get ${f.dst}`,
+            ? upAgain(evidence)
+            : inNode(evidence, f.ns, `ip route get ${f.dst}`),
     })
   }
   const word = kind === 'unreachable-route' ? 'unreachable' : kind
@@ -125,7 +138,12 @@ export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
     ...common,
     cause: kind,
     object: live ?? asked,
-    text: `${word === 'unreachable' ? 'an' : 'a'} ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}`,
-    hint: live ? `${f.dst} is in the host's block, but no pod has it.` : `netlab exec ${name} -- ip route show type ${word}`,
+    text: `${word === 'unreachable' ? 'an' : 'a'} ${word} route in ${name} covers ${f.dst}${f.entry ? `: ${f.entry}` : ''}${live ? '; that is in the block of the host, and no pod has it' : ''}`,
+    // Replaced, it is one command to have it back; where the lab asked for none, it is one too many.
+    hint: live
+      ? `netlab inspect ${evidence.parts.lab.name}`
+      : asked && !(f.entry !== undefined && isNarrower(f.entry, asked.dst))
+        ? upAgain(evidence)
+        : inNode(evidence, f.ns, `ip ${f.dst.includes(':') ? '-6 ' : ''}route del ${f.entry ?? `${word} ${f.dst}`}`),
   })
 }

@@ -4,6 +4,8 @@ import { policyModuleOf } from '../../../policy/index.ts'
 import { servicesOf } from '../../../services/index.ts'
 import { verdictOf, isDrop } from '../rules.ts'
 import type { DiagnosedGroup, TraceEvidence } from '../evidence.ts'
+import type { ReceivedTrace } from '../../collect/packet-listener.ts'
+import { explainPolicy, inNode, showStatus, withoutRule } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, isTunnelled, legOf, placeOf } from './drop-builder.ts'
 
@@ -52,6 +54,15 @@ function serviceSource(evidence: TraceEvidence, port: string): { readonly source
   return found ? { source: placeOf(evidence, found.source) } : {}
 }
 
+/** How a rule that netlab did not write is taken away, by the tool that shows it. */
+function takeAway(family: string, { table, chain, kind, handle }: ReceivedTrace, text: string | undefined): string {
+  if (kind === 'policy')
+    return /^[A-Z]+$/.test(chain) ? withoutRule({ family, table, chain }) : `nft 'chain ${family} ${table} ${chain} { policy accept ; }'`
+  return text?.startsWith('-A ') || handle === undefined || handle < 0
+    ? withoutRule({ family, table, chain, text })
+    : `nft delete rule ${family} ${table} ${chain} handle ${handle}`
+}
+
 export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGroup): Drop {
   const last = verdictOf(group)!
   const text = evidence.textOf(last)
@@ -92,10 +103,8 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       cause: 'no-endpoints',
       text: local
         ? `Service ${service} has no endpoint on ${name}, and its traffic policy Local allows no other: ${where}`
-        : `Service ${service} has no endpoints that could answer: ${where}`,
-      hint: local
-        ? 'Ask a host that runs one of its pods, or set the policy to Cluster.'
-        : 'No ready pod has the labels of its selector and the target port.',
+        : `Service ${service} has no endpoints that could answer (no ready pod has its labels and target port): ${where}`,
+      hint: `netlab inspect ${lab.name}`,
       ...serviceSource(evidence, service),
     })
   }
@@ -106,9 +115,11 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       cause: 'policy',
       source: `${policy}${policyLines(evidence, policies)}`,
       text: `${policy} does not allow it: ${where}`,
-      hint: 'The rule names the policy; what it selects and allows is in the topology.',
+      hint: explainPolicy(evidence),
     })
   }
+  // Rules that netlab wrote are what the lab asked for; a policy of a chain, none asks for.
+  const remedy = object ? showStatus(evidence) : inNode(evidence, group.ns, takeAway(group.family, last, text))
   const inTunnel = packet ? isTunnelled(packet) : evidence.isTunnelHeader(group)
   const tunnelled = inTunnel && /INPUT|OUTPUT|ROUTING/.test(base) && node.kind === 'host'
   if (tunnelled)
@@ -116,7 +127,7 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       ...common,
       cause: 'tunnel-firewall',
       text: `${name} throws the tunnel packet away before it is unpacked: ${where}`,
-      hint: 'The underlay firewall must let the tunnel in: its protocol or UDP port, from every host.',
+      hint: remedy,
     })
   const own = base.includes('OUTPUT') && (group.ns === from.node.netns || group.ns === to.node?.netns || group.ns === evidence.destination)
   if (own)
@@ -125,14 +136,12 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       device: common.device,
       cause: 'own-firewall',
       text: `${name} itself drops what it sends: ${where}`,
-      hint: `netlab exec ${name} -- iptables -S OUTPUT`,
+      hint: remedy,
     })
   return dropped(evidence, {
     ...common,
     cause: 'firewall',
     text: `${where.charAt(0).toUpperCase()}${where.slice(1)}`,
-    hint: object
-      ? 'netlab wrote this rule; the line of the topology is named.'
-      : 'netlab did not write this rule; netlab status lists what else was added.',
+    hint: object ? undefined : remedy,
   })
 }

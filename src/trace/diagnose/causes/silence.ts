@@ -1,13 +1,16 @@
 /** The trail ends without an error message: what the state of devices, ports and tables on the way explains. */
 import type { Sighting } from '../identity.ts'
 import type { Place } from '../../predict/places.ts'
+import type { Step } from '../../predict/path.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode, upAgain } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './drop-builder.ts'
-import { entryMissing, fdbWrong, neighbourTrouble } from './layer2.ts'
+import { entryMissing, fdbWrong, macMismatch, neighbourTrouble } from './layer2.ts'
 import { heldInQueue } from './queues.ts'
 import { tunnelState } from './tunnels.ts'
 import { routeFailure } from './routes.ts'
+import { diverted } from './diverted.ts'
 
 /** Milliseconds in which nothing more came: a packet in namespaces takes microseconds a device. */
 const QUIET = 250
@@ -58,7 +61,7 @@ function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop |
       evidence: 'inferred',
       object: places.veth(at.ns, at.device),
       text: `${at.device} of ${name} is not on bridge ${master}${link.master === undefined ? '' : ` but on ${link.master}`}: frames that come in there go nowhere`,
-      hint: `netlab exec ${name} -- ip link set ${at.device} master ${master}`,
+      hint: upAgain(evidence),
     })
   }
   if (deviceTrouble(evidence, at.ns, master)) return interfaceDown(evidence, leg, at.ns, master)
@@ -75,7 +78,7 @@ function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop |
       evidence: 'inferred',
       object: places.veth(at.ns, at.device),
       text: `port ${at.device} of bridge ${master} in ${name} is ${state}, not forwarding`,
-      hint: `netlab exec ${name} -- bridge link set dev ${at.device} state 3`,
+      hint: inNode(evidence, at.ns, `bridge link set dev ${at.device} state 3`),
     })
   }
   return undefined
@@ -100,7 +103,7 @@ export function peerTrouble(evidence: TraceEvidence, s: Sighting): Drop | undefi
       evidence: 'inferred',
       object: places.veth(peer.ns, peer.device),
       text: `${s.length - 14} bytes do not fit through ${peer.device} of ${places.name(peer.ns)}, whose MTU is ${mtu}; inside one link no error is sent`,
-      hint: `Both ends of a link must have one MTU: netlab exec ${places.name(peer.ns)} -- ip link set ${peer.device} mtu ${s.length - 14}`,
+      hint: upAgain(evidence),
     })
   }
   return undefined
@@ -119,7 +122,7 @@ function tooNarrow(evidence: TraceEvidence, s: Sighting, next: Place): Drop | un
     evidence: 'inferred',
     object: places.veth(next.ns, next.device),
     text: `${s.length - 14} bytes do not fit through ${next.device} of ${places.name(next.ns)}, whose MTU is ${mtu}; a bridge does not say so`,
-    hint: `netlab exec ${places.name(next.ns)} -- ip link set ${next.device} mtu ${s.length - 14}`,
+    hint: upAgain(evidence),
   })
 }
 
@@ -139,7 +142,7 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
   }
   const tunnel = tunnelState(evidence, s)
   if (tunnel) return wrap(tunnel)
-  const neighbour = neighbourTrouble(evidence, s)
+  const neighbour = neighbourTrouble(evidence, s) ?? (s.otherHost ? macMismatch(evidence, s) : undefined)
   if (neighbour) return wrap(neighbour)
   const path = leg === 'forward' ? expected.forward : expected.back
   const steps = path?.steps ?? []
@@ -148,7 +151,7 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
   for (const next of steps.slice(at + 1, at + 4)) {
     if (at < 0) break
     if (deviceTrouble(evidence, next.ns, next.device)) return wrap(interfaceDown(evidence, leg, next.ns, next.device))
-    const off = offBridge(evidence, leg, next)
+    const off = offBridge(evidence, leg, next) ?? hairpinOff(evidence, chain, next)
     if (off) return wrap(off)
     const held = next.direction === 'out' ? heldInQueue(evidence, leg, next) : undefined
     if (held) return wrap(held)
@@ -174,5 +177,37 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
     const down = liveState.seen(s.netns)?.links.find((l) => places.end(s.netns, l.ifname) && !l.flags.includes('UP'))
     if (down) return wrap(interfaceDown(evidence, leg, s.netns, down.ifname))
   }
-  return undefined
+  return wrap(nextHopGone(evidence, leg, s.netns) ?? diverted(evidence, leg))
+}
+
+/** The prediction ends here because no node has the MAC of the next hop: its device, or the port it is plugged into. */
+function nextHopGone(evidence: TraceEvidence, leg: Drop['leg'], ns: string): Drop | undefined {
+  const { expected, places } = evidence.parts
+  const path = leg === 'forward' ? expected.forward : expected.back
+  if (path?.at !== ns || path.end !== 'unknown-neighbour') return undefined
+  const device = path.steps.at(-1)?.device
+  const owner = places.ownerOfAddress(path.failed?.question ?? '')
+  if (!owner || device === undefined || !places.sharesLink({ ns, device }, owner)) return undefined
+  const port = explainLinkPeer(evidence, leg, owner)
+  return port ?? (deviceTrouble(evidence, owner.ns, owner.device) ? interfaceDown(evidence, leg, owner.ns, owner.device) : undefined)
+}
+
+/** A bridge sends a frame back by the port it came in on only where that port is a hairpin. */
+function hairpinOff(evidence: TraceEvidence, chain: readonly Sighting[], next: Step): Drop | undefined {
+  const { places } = evidence.parts
+  const end = places.end(next.ns, next.device)
+  const cameIn = chain.findLast((s) => s.netns === next.ns && s.direction === 'in' && places.end(s.netns, s.device)?.port !== undefined)
+  if (next.direction !== 'out' || end?.port?.hairpin !== true || cameIn?.device !== next.device) return undefined
+  if (linkOf(evidence, next.ns, next.device)?.linkinfo?.info_slave_data?.hairpin !== false) return undefined
+  const name = places.name(next.ns)
+  return dropped(evidence, {
+    leg: legOf(cameIn),
+    ns: next.ns,
+    device: next.device,
+    cause: 'hairpin-off',
+    evidence: 'inferred',
+    object: places.veth(next.ns, next.device),
+    text: `${name} would have to send it back out of ${next.device}, where it came in, and that port of bridge ${end.port.master} is no hairpin`,
+    hint: upAgain(evidence),
+  })
 }

@@ -7,6 +7,7 @@ import { tunnelsOf, type Tunnel } from '../../../packet/tunnels.ts'
 import type { Sighting } from '../identity.ts'
 import { dataOf } from '../../predict/predict.ts'
 import type { TraceEvidence } from '../evidence.ts'
+import { inNode, upAgain } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, interfaceDown, isUp, portOf, type DropParts } from './drop-builder.ts'
 
@@ -61,7 +62,7 @@ export function idUnknown(evidence: TraceEvidence, s: Sighting, common: Common):
       cause: 'tunnel-peer',
       object: asked(evidence, s),
       text: `no ${header} device of ${name} takes packets from ${sender}: ${here.ifname} is for ${dataOf(here, 'remote')}`,
-      hint: 'Both ends of a tunnel must have the other as their remote.',
+      hint: upAgain(evidence),
     })
   return dropped(evidence, {
     ...common,
@@ -69,7 +70,7 @@ export function idUnknown(evidence: TraceEvidence, s: Sighting, common: Common):
     cause: 'vni-mismatch',
     object: asked(evidence, s),
     text: `${name} has no ${header} device with ${id} ${value ?? '?'}${here ? `: ${here.ifname} has ${idOf(here)}` : ''}`,
-    hint: `Both ends of a tunnel must have the same ${id}.`,
+    hint: upAgain(evidence),
   })
 }
 
@@ -96,7 +97,7 @@ export function tunnelRefused(evidence: TraceEvidence, s: Sighting, common: Comm
     text: isOther
       ? `${here.ifname} of ${name} does not take ${headerOf(tunnel.layer).name} packets ${value === undefined ? `without a ${id}` : `with ${id} ${value}`}: its own is ${idOf(here) || 'none'}`
       : `no ${tunnel.type} device of ${name} takes packets from ${s.layers.find(isIp)?.src ?? 'there'}: ${here.ifname} is for another peer`,
-    hint: `Both ends of a tunnel must agree on addresses and ${id}.`,
+    hint: upAgain(evidence),
   })
 }
 
@@ -118,16 +119,15 @@ export function noSocket(evidence: TraceEvidence, s: Sighting, common: Common): 
 }
 
 /** A container that declares a port is to listen there itself; elsewhere any process may. */
-function listeningHint({ parts: { lab, places, options } }: TraceEvidence, { netns }: Sighting, port: number): string {
+function listeningHint(evidence: TraceEvidence, { netns }: Sighting, port: number): string {
+  const { lab, places, options } = evidence.parts
   const name = places.name(netns)
   const node = places.node(netns)
-  if (node.kind !== 'pod') return `netlab exec ${name} -- ss -lnptu`
+  if (node.kind !== 'pod') return inNode(evidence, netns, 'ss -lnptu')
   const container = node.containers.find((c) =>
     c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === options.protocol),
   )
-  return container
-    ? `Container ${container.name} declares that port: netlab status ${lab.name} says whether it runs, netlab logs ${name} what it printed.`
-    : `Declare it under containers.ports of ${name}, or start something: netlab exec ${name} -- …`
+  return container ? `netlab logs ${name} --lab ${lab.name}` : inNode(evidence, netns, 'ss -lnptu')
 }
 
 function tunnelUnreceived(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {
@@ -144,7 +144,7 @@ function tunnelUnreceived(evidence: TraceEvidence, s: Sighting, common: Common, 
       cause: 'tunnel-port-mismatch',
       object,
       text: `the tunnel packet came to UDP port ${port}, but ${other.ifname} of ${name} listens on ${dataOf(other, 'port')}`,
-      hint: 'Both ends of a tunnel must use the same UDP port.',
+      hint: upAgain(evidence),
     })
   }
   const device = same?.ifname ?? object?.name ?? common.device

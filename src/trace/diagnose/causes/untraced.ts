@@ -4,6 +4,7 @@ import type { Sighting } from '../identity.ts'
 import { familyNumber } from '../../collect/netlink.ts'
 import { isDrop } from '../rules.ts'
 import { textKey, type DiagnosedGroup, type TraceEvidence } from '../evidence.ts'
+import { inNode, withoutRule } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, isTunnelled, type DropParts } from './drop-builder.ts'
 import { ruleDrop } from './rules.ts'
@@ -23,6 +24,7 @@ function countedDrop(evidence: TraceEvidence, common: Common, packet: Sighting |
     evidence: common.evidence,
     text: `${drop.text} (iptables-legacy: its counter went up meanwhile)`,
     ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }),
+    hint: inNode(evidence, common.ns, withoutRule({ ...rule, isLegacy: true })),
   }
 }
 
@@ -57,7 +59,15 @@ export function untracedDrop(evidence: TraceEvidence, common: Common, packet: Si
     cause: isTunnelled(packet) && packet.direction === 'in' ? 'tunnel-firewall' : 'firewall',
     text: `${where}${which}`,
     rule: candidates.length === 1 && only ? only.text : undefined,
-    hint: `netlab exec ${name} -- ${natives.length > 0 ? 'nft list ruleset' : 'iptables-save -c'}`,
+    hint: inNode(
+      evidence,
+      common.ns,
+      candidates.length === 1 && only
+        ? `nft delete rule ${only.family} ${only.table} ${only.chain} handle ${only.handle}`
+        : natives.length > 0
+          ? 'nft list ruleset'
+          : 'iptables-save -c',
+    ),
   })
 }
 
@@ -83,7 +93,7 @@ export function byReset(evidence: TraceEvidence): Drop | undefined {
       ...common,
       cause: 'firewall',
       text: `${name} answered with a TCP reset in the destination's name: a REJECT rule`,
-      hint: `netlab exec ${name} -- iptables-save -c`,
+      hint: inNode(evidence, first.netns, 'iptables-save -c'),
     })
   )
 }
@@ -107,6 +117,6 @@ export function ownFirewall(evidence: TraceEvidence, common: Pick<DropParts, 'le
     ...common,
     cause: 'own-firewall',
     text: `${name} itself drops what it sends: a rule in its OUTPUT hook`,
-    hint: `netlab exec ${name} -- iptables -S OUTPUT`,
+    hint: inNode(evidence, common.ns, 'iptables -S OUTPUT'),
   })
 }
