@@ -4,7 +4,7 @@ import type { Refusal } from '../backends/backend.ts'
 import { backendOf, podMTU } from '../backends/index.ts'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import { hasIpv6, type Lab, type Pod } from '../lab/lab.ts'
+import { hasIpv6, type Host, type Lab, type Pod } from '../lab/lab.ts'
 import { policyModuleOf } from '../policy/index.ts'
 import { servicesOf } from '../services/index.ts'
 import { containers } from './containers.ts'
@@ -23,6 +23,9 @@ export interface Compiled {
 /** Least MTU of a link that carries this family: RFC 8200, RFC 791. */
 const LEAST = { 4: 576, 6: 1280 } as const
 
+/** What the topology calls a host, whose name may hold dots. */
+const keyOf = ({ source }: Host): string => source.path.replace(/^hosts\./, '').replaceAll('"', '')
+
 /** The first host whose link, or what the backend leaves of it, is too small for what it must carry. */
 function tooSmall(lab: Lab): Refusal[] {
   const { reserve } = backendOf(lab.backend)
@@ -36,7 +39,7 @@ function tooSmall(lab: Lab): Refusal[] {
   const least = left < LEAST[inPods] ? inPods : onLink
   return [
     {
-      path: lab.hosts.every((h) => h.mtu === host.mtu) ? ['underlay', 'mtu'] : [...host.source.path.split('.'), 'mtu'],
+      path: lab.hosts.every((h) => h.mtu === host.mtu) ? ['underlay', 'mtu'] : ['hosts', keyOf(host), 'mtu'],
       code: 'mtu-too-small',
       message: `host ${host.name}: link MTU ${host.mtu} ${what}, below the ${LEAST[least]} that ${least === 6 ? 'IPv6 (RFC 8200)' : 'IPv4 (RFC 791)'} asks for`,
       hint: `Raise the link MTU to at least ${need}.`,
@@ -101,5 +104,6 @@ export function compile(lab: Lab): Compiled {
     for (const o of joinHooks([...policy.objects(host, lab), ...forServices(host), ...masquerade(host, lab)])) objects.push(o)
   }
   for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)
+  for (const pod of lab.hostPods ?? []) for (const o of containers(pod, pod.host)) objects.push(o)
   return { lab, objects, needs: [...needs] }
 }

@@ -1,6 +1,6 @@
 /** Who a word of the command line means, where policies are asked: a node, an address, a Service. */
 import { bits, canonicalIp, parseIp } from '../topology/address.ts'
-import { nodesOf, type Lab } from './lab.ts'
+import { findNode, type Lab } from './lab.ts'
 import { serviceOf } from './services/services.ts'
 import type { Service } from './services/service.ts'
 import type { End, Actor } from './policy/verdict.ts'
@@ -30,8 +30,7 @@ export function actorAt(lab: Lab, ip: string): End {
 
 /** What a word means: a node, `svc/…`, an address, of a node or of none. Undefined: none of these. */
 export function resolveTarget(lab: Lab, word: string): ResolvedTarget | undefined {
-  const node =
-    nodesOf(lab).find((n) => (n.kind === 'pod' ? n.key : n.name) === word) ?? lab.pods.find((p) => `${p.namespace}/${p.name}` === word)
+  const node = findNode(lab, word)
   if (node) return isParty(node) ? { kind: 'actor', actor: node } : undefined
   if (word.startsWith('svc/')) {
     const service = serviceOf(lab, word)

@@ -1,5 +1,6 @@
 /** `worker: { replicas: 3 }` → worker-1, worker-2, worker-3. */
 import type { Path } from '../topology/diagnostics.ts'
+import type { PodNames } from '../topology/loaded.ts'
 import { MAX_REPLICAS } from '../topology/schema/schema.ts'
 import type { Problems } from './problems.ts'
 
@@ -11,11 +12,14 @@ export interface Entry<T> {
   readonly path: Path
 }
 
-/** Every entry once, in file order. Reports two entries that end up with one name, and names that outgrow a DNS label. */
+const NO_NAMES: PodNames = { bases: new Map(), fixed: new Set() }
+
+/** Every entry once, in file order. Reports two entries that end up with one name, and names that outgrow a DNS subdomain. */
 export function* expand<T extends { replicas?: number | undefined }>(
   map: Readonly<Record<string, T>>,
   at: Path,
   problems: Problems,
+  { bases, fixed }: PodNames = NO_NAMES,
 ): Generator<Entry<T>> {
   const seen = new Map<string, string>()
   let total = 0
@@ -26,8 +30,10 @@ export function* expand<T extends { replicas?: number | undefined }>(
       problems.error(path, 'too-many', `more than ${MAX_REPLICAS} ${at.join('.')} in one lab`, 'Split the topology.')
       return
     }
-    for (let n = 1; n <= (spec.replicas ?? 1); n++) {
-      const name = spec.replicas === undefined ? key : `${key}-${n}`
+    const base = bases.get(key)
+    for (let n = 1, number = 1; n <= (spec.replicas ?? 1); n++, number++) {
+      if (base !== undefined) while (fixed.has(`${base}${number}`) || bases.has(seen.get(`${base}${number}`) ?? '')) number++
+      const name = spec.replicas === undefined ? key : `${base ?? `${key}-`}${number}`
       const before = seen.get(name)
       if (before !== undefined) {
         problems.error(
@@ -38,12 +44,12 @@ export function* expand<T extends { replicas?: number | undefined }>(
         )
         break
       }
-      if (name.split('/').pop()!.length > 63) {
+      if (name.split('/').pop()!.length > 253) {
         problems.error(
           path,
           'name-too-long',
-          `${name} has more than 63 characters`,
-          'A name with its replica number must fit a DNS label (RFC 1123).',
+          `${name} has more than 253 characters`,
+          'A name with its replica number must fit a DNS subdomain (RFC 1123).',
         )
         break
       }

@@ -81,6 +81,12 @@ export interface Pod extends NodeCommon {
   readonly terminating?: true
 }
 
+/**
+ * A pod with `hostNetwork`: it is its host, with the host's network namespace, addresses and ports, and no node of its
+ * own. Policies select pods with addresses of their own, and so never this one.
+ */
+export type HostPod = Omit<Pod, 'kind' | 'ordinal' | 'mac' | 'hostMac' | 'hostInterface'>
+
 export interface External extends NodeCommon {
   readonly kind: 'external'
   readonly index: number
@@ -119,6 +125,8 @@ export interface Lab {
   readonly router?: Router
   readonly hosts: readonly Host[]
   readonly pods: readonly Pod[]
+  /** Absent: none. */
+  readonly hostPods?: readonly HostPod[]
   readonly externals: readonly External[]
   readonly namespaces: Readonly<Record<string, { readonly labels: Readonly<Record<string, string>> }>>
   readonly services: readonly Service[]
@@ -136,13 +144,23 @@ export function nodesOf(lab: Lab): Node[] {
   return [...lab.segments, ...(lab.router ? [lab.router] : []), ...lab.hosts, ...lab.pods, ...lab.externals]
 }
 
+/** Everything that has containers: pods, and those that are their hosts. */
+export const containerPods = (lab: Pick<Lab, 'pods' | 'hostPods'>): readonly HostPod[] => [...lab.pods, ...(lab.hostPods ?? [])]
+
+/** The pod that is its host which a word names. */
+export const findHostPod = ({ hostPods = [] }: Lab, word: string): HostPod | undefined =>
+  hostPods.find((p) => p.key === word || `${p.namespace}/${p.name}` === word)
+
 /** How a command line and messages name a node: pods by key (`namespace/name` outside the default one), all else by name. */
 export const nodeName = (node: Node): string => (node.kind === 'pod' ? node.key : node.name)
 
-/** The node a word names; a pod of the default namespace may be written with it. */
+/** The node a word names; a pod of the default namespace may be written with it, and one with `hostNetwork` is its host. */
 export function findNode(lab: Lab, word: string): Node | undefined {
   const nodes = nodesOf(lab)
-  return nodes.find((n) => nodeName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
+  const found = nodes.find((n) => nodeName(n) === word) ?? nodes.find((n) => n.kind === 'pod' && `${n.namespace}/${n.name}` === word)
+  if (found) return found
+  const host = findHostPod(lab, word)?.host
+  return host === undefined ? undefined : lab.hosts.find((h) => h.name === host)
 }
 
 export const addressOf = (node: { readonly addresses: readonly NodeAddress[] }, family: Family): string | undefined =>

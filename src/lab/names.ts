@@ -1,5 +1,7 @@
 /** Names and MAC addresses that are the same at every run and cannot collide by construction. */
 
+import { sha256 } from './hash.ts'
+
 /** IFNAMSIZ is 16 with the terminating NUL (include/uapi/linux/if.h). */
 const MAX_INTERFACE = 15
 
@@ -8,7 +10,8 @@ const MAX_INTERFACE = 15
  * namespace that holds it, and as much of the name as fits for people.
  */
 export function interfaceName(letter: string, number: number, name: string): string {
-  return `${letter}${number}-${name.replace('/', '-')}`.slice(0, MAX_INTERFACE).replace(/-+$/, '')
+  // A dot would divide the name in the words of sysctl(8).
+  return `${letter}${number}-${name.replaceAll(/[/.]/g, '-')}`.slice(0, MAX_INTERFACE).replace(/-+$/, '')
 }
 
 /** What a MAC of ours belongs to: its second byte. */
@@ -34,5 +37,21 @@ export function mac(kind: keyof typeof macKinds, index: number, number = 0): str
   return [2, macKinds[kind], index >> 8, index & 255, number >> 8, number & 255].map((b) => b.toString(16).padStart(2, '0')).join(':')
 }
 
-/** `demo.pod-a`, `demo.shop.cart`: labels hold no dots, so no two nodes can meet in one name. */
-export const netnsName = (lab: string, ...parts: string[]): string => [lab, ...parts].join('.')
+/** A part of a file's name may be so long, bytes: three of them, dots and an ending fit into NAME_MAX, 255. */
+const MAX_PART = 110
+/** Characters of a hash that stand for what is cut off. */
+const HASH_LENGTH = 16
+
+/**
+ * A name as part of a file's name whose parts are joined by dots. Kubernetes' names may hold dots and never "_", which
+ * stands for them here; what is too long is cut, and ends in "__" and a hash, and no two dots are neighbours. So no two
+ * names become one.
+ */
+export function fileNamePart(name: string): string {
+  const text = name.replaceAll('.', '_')
+  if (text.length <= MAX_PART) return text
+  return `${text.slice(0, MAX_PART - HASH_LENGTH - 2)}__${sha256(name).toString('hex').slice(0, HASH_LENGTH)}`
+}
+
+/** `demo.pod-a`, `demo.shop.cart`. */
+export const netnsName = (lab: string, ...parts: string[]): string => [lab, ...parts].map(fileNamePart).join('.')

@@ -7,7 +7,7 @@ import type { LoadedTopology } from '../topology/loaded.ts'
 import { LABEL } from '../topology/schema/scalars.ts'
 import { suggest } from '../topology/suggest.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'
-import { nodesOf, type External, type Lab, type NodeAddress, type Segment } from './lab.ts'
+import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Segment } from './lab.ts'
 import { NO_LEASES, type Leases } from './addressing/lease.ts'
 import { mac, netnsName } from './names.ts'
 import { EXTERNAL_NETWORKS, Pool, planNetworks, usable, type Networks } from './addressing/networks.ts'
@@ -58,7 +58,7 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
     }
   })
   const externals = resolveExternals(loaded, name, networks, problems)
-  const pods = resolvePods(loaded, name, hosts, networks, leases, problems)
+  const { pods, hostPods } = resolvePods(loaded, name, hosts, networks, leases, problems)
   const lab: Lab = {
     name,
     file: loaded.file,
@@ -82,14 +82,15 @@ export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Out
       : {}),
     hosts,
     pods,
+    ...(hostPods.length > 0 ? { hostPods } : {}),
     externals,
     namespaces: topology.namespaces,
-    services: resolveServices(loaded, networks, hosts, pods, leases, problems),
+    services: resolveServices(loaded, networks, hosts, [...pods, ...hostPods], leases, problems),
     policies: topology.policies,
     policySources: policySources(loaded),
     expect: topology.expect,
     expectSources: topology.expect.map((_, i) => loaded.source(['expect', i])),
-    manifests: topology.manifests,
+    manifests: topology.manifests.map(({ path }) => path),
   }
   checkNames(lab, problems)
   checkExpectations(lab, loaded.endpointSlices === undefined && topology.manifests.length > 0, problems)
@@ -160,7 +161,7 @@ function checkNames(lab: Lab, problems: Problems): void {
  */
 function checkExpectations(lab: Lab, unread: boolean, problems: Problems): void {
   const names = new Set(nodesOf(lab).map((n) => (n.kind === 'pod' ? n.key : n.name)))
-  for (const pod of lab.pods) names.add(`${pod.namespace}/${pod.name}`)
+  for (const pod of containerPods(lab)) names.add(pod.key).add(`${pod.namespace}/${pod.name}`)
   const services = lab.services.map((s) => `svc/${s.key}`)
   const known = (end: string, mayBeService: boolean): boolean => {
     if (names.has(end)) return true

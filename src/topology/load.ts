@@ -8,7 +8,7 @@ import { withoutAbsent } from './schema/absent.ts'
 import { SHORTEST } from './schema/errors.ts'
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
 import { errorMap, explain } from './schema/explain.ts'
-import type { ManifestText } from './kubernetes/manifests.ts'
+import type { ManifestText } from './kubernetes/objects.ts'
 import type { LoadedTopology } from './loaded.ts'
 import { topologySchema, type ModuleSchemas } from './schema/schema.ts'
 import { suggest } from './suggest.ts'
@@ -110,12 +110,12 @@ export async function readTopology(file: string, modules: ModuleSchemas): Promis
   ])
   const found = [...outcome.diagnostics]
   const manifests: ManifestText[] = []
-  for (const name of findManifests(loaded, found)) {
+  for (const { file: name, namespace } of findManifests(loaded, found)) {
     const read = readText(name)
     found.push(...read.diagnostics)
     if (read.value === undefined) continue
     texts.set(name, read.value)
-    manifests.push({ file: name, text: read.value })
+    manifests.push({ file: name, text: read.value, namespace })
   }
   const merged = mergeManifests(loaded, manifests)
   found.push(...merged.diagnostics)

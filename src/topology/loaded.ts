@@ -3,6 +3,14 @@ import type { Path, Source } from './diagnostics.ts'
 import type { EndpointSlice } from './kubernetes/endpoint-slice.ts'
 import type { Topology } from './schema/schema.ts'
 
+/** Names of pods that manifests brought. Entries of `pods` by their keys. */
+export interface PodNames {
+  /** What names begin with where a controller makes them up, where Kubernetes adds five random characters: `shop/web-`. */
+  readonly bases: ReadonlyMap<string, string>
+  /** Names that other objects of manifests have. */
+  readonly fixed: ReadonlySet<string>
+}
+
 export interface LoadedTopology {
   readonly topology: Topology
   readonly file: string
@@ -10,6 +18,9 @@ export interface LoadedTopology {
   readonly text: string
   /** Those that manifests brought, once these have been read: a topology cannot say them itself. */
   readonly endpointSlices?: readonly EndpointSlice[]
+  readonly podNames?: PodNames
+  /** Addresses that pods of manifests had in their cluster, by the keys of `pods`. */
+  readonly realAddresses?: ReadonlyMap<string, readonly string[]>
   /** Where a value stands: its key, or the list item. A default is where its nearest written ancestor is. */
   readonly source: (path: Path) => Source
 }

@@ -1,5 +1,5 @@
 /** What a test looks at: two ports nothing else uses, and in a large lab which pairs. Pure, and the same for the same lab. */
-import type { Lab, Pod } from '../lab/lab.ts'
+import { containerPods, type Lab, type Pod } from '../lab/lab.ts'
 import { policiesOf } from '../lab/policy/policies.ts'
 import type { Actor } from '../lab/policy/verdict.ts'
 import type { TestPlan } from './check-source.ts'
@@ -29,7 +29,7 @@ function freePort(lab: Lab, candidates: readonly number[]): number {
   const isMentioned = (port: number): boolean =>
     rules.some((m) => m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))
   const taken = new Set([
-    ...lab.pods.flatMap((p) => p.containers.flatMap((c) => c.ports.map((x) => x.containerPort))),
+    ...containerPods(lab).flatMap((p) => p.containers.flatMap((c) => c.ports.map((x) => x.containerPort))),
     ...lab.services.flatMap((s) =>
       s.ports.flatMap((p) => [
         p.port,

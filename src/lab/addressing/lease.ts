@@ -33,7 +33,11 @@ export function leasesOf(lab: Lab): Leases {
         },
       ]),
     ),
-    pods: new Map(lab.pods.map((p) => [p.key, { host: p.host, ordinal: p.ordinal, ips: p.addresses.map((a) => a.ip) }])),
+    pods: new Map([
+      ...lab.pods.map((p): [string, Lease] => [p.key, { host: p.host, ordinal: p.ordinal, ips: p.addresses.map((a) => a.ip) }]),
+      // It stays on its host, and has nothing there that is its own.
+      ...(lab.hostPods ?? []).map((p): [string, Lease] => [p.key, { host: p.host, ordinal: 0, ips: [] }]),
+    ]),
     hosts: new Map(
       lab.hosts.map((h) => [
         h.name,

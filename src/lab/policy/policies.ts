@@ -7,7 +7,7 @@ import { formatCidr, parseCidr, type Cidr } from '../../topology/address.ts'
 import type { Source } from '../../topology/diagnostics.ts'
 import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { LabelSelector, NetworkPolicyPeer, NetworkPolicySpec } from '../../topology/kubernetes/kubernetes.ts'
-import type { Lab, Pod, PolicySource } from '../lab.ts'
+import { containerPods, type Lab, type Pod, type PolicySource } from '../lab.ts'
 import { selects, selectorText, type Labels } from './selectors.ts'
 
 export type Direction = 'ingress' | 'egress'
@@ -88,7 +88,7 @@ function isolates(spec: NetworkPolicySpec, direction: Direction): boolean {
 
 /** Every namespace anything is in, with the label Kubernetes gives it by itself. */
 function namespaceLabels(lab: Lab): Map<string, Labels> {
-  const names = new Set(['default', ...Object.keys(lab.namespaces), ...lab.pods.map((p) => p.namespace)])
+  const names = new Set(['default', ...Object.keys(lab.namespaces), ...containerPods(lab).map((p) => p.namespace)])
   return new Map([...names].map((name) => [name, { ...lab.namespaces[name]?.labels, 'kubernetes.io/metadata.name': name }]))
 }
 

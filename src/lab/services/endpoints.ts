@@ -8,7 +8,7 @@ import type { Family } from '../../topology/address.ts'
 import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { EndpointSlice } from '../../topology/kubernetes/endpoint-slice.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
-import { addressOf, type Host, type Pod } from '../lab.ts'
+import { addressOf, type Host, type HostPod } from '../lab.ts'
 import type { Problems } from '../problems.ts'
 import type { Answering, Endpoint } from './service.ts'
 
@@ -38,11 +38,11 @@ interface Candidate {
 
 /** Finds endpoints; pods are indexed by namespace and label, so that many Services over many pods cost little. */
 export class EndpointFinder {
-  readonly #pods = new Map<string, Pod[]>()
+  readonly #pods = new Map<string, HostPod[]>()
   readonly #slices = new Map<string, EndpointSlice[]>()
-  readonly #selected = new WeakMap<ServiceSpec, Pod[]>()
+  readonly #selected = new WeakMap<ServiceSpec, HostPod[]>()
 
-  constructor({ endpointSlices = [] }: LoadedTopology, hosts: readonly Host[], pods: readonly Pod[], problems: Problems) {
+  constructor({ endpointSlices = [] }: LoadedTopology, hosts: readonly Host[], pods: readonly HostPod[], problems: Problems) {
     for (const pod of pods) {
       add(this.#pods, pod.namespace, pod)
       for (const [key, value] of Object.entries(pod.labels)) add(this.#pods, `${pod.namespace} ${key}=${value}`, pod)
@@ -81,13 +81,13 @@ export class EndpointFinder {
     return { endpoints: endpoints.filter((e) => usable.has(e)), draining: all.filter((c) => !c.ready).map((c) => c.endpoint) }
   }
 
-  #select({ namespace, spec }: Asking): Pod[] {
+  #select({ namespace, spec }: Asking): HostPod[] {
     let pods = this.#selected.get(spec)
     if (pods) return pods
     const wanted = Object.entries(spec.selector ?? {})
     // An empty selector is none: such endpoints are listed by EndpointSlices.
     const lists = wanted.map(([key, value]) => this.#pods.get(`${namespace} ${key}=${value}`) ?? [])
-    const fewest = lists.reduce<Pod[] | undefined>((best, list) => (!best || list.length < best.length ? list : best), undefined) ?? []
+    const fewest = lists.reduce<HostPod[] | undefined>((best, list) => (!best || list.length < best.length ? list : best), undefined) ?? []
     pods = fewest.filter((pod) => wanted.every(([key, value]) => Object.hasOwn(pod.labels, key) && pod.labels[key] === value))
     this.#selected.set(spec, pods)
     return pods
@@ -126,7 +126,7 @@ export class EndpointFinder {
 }
 
 /** The number behind a target port: its own, or that of the container port of this name and protocol. */
-function targetOf(pod: Pod, target: number | string, protocol: string): number | undefined {
+function targetOf(pod: HostPod, target: number | string, protocol: string): number | undefined {
   if (typeof target === 'number') return target
   for (const c of pod.containers) for (const p of c.ports) if (p.name === target && p.protocol === protocol) return p.containerPort
   return undefined

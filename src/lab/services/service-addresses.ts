@@ -59,7 +59,9 @@ export class ClusterIPs {
         )
         continue
       }
-      const owner = range.pool.reserve(ip.value, `service ${key}`)
+      // The API server's own Service, as a cluster lists it.
+      const isApiServer = key === 'kubernetes' && ip.value === first
+      const owner = isApiServer ? undefined : range.pool.reserve(ip.value, `service ${key}`)
       if (owner) this.#problems.error(path, 'address-taken', `service ${key}: ${text} already belongs to ${owner}`)
       this.#held.set(`${key} ${ip.family}`, ip.value)
     }

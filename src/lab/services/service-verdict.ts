@@ -67,6 +67,12 @@ export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend,
     const way = { endpoint, actor, from: client, verdict: ask(client) }
     const seenAs = (host: Host | undefined): readonly string[] => (host ? addressesOfHost(host, family) : own === undefined ? [] : [own])
     if (actor.kind === 'pod') return { ...way, seen: seenAs(isHidden ? frontend.host : undefined) }
+    if (actor.kind === 'host') {
+      // What DNAT leads to the translating host itself does not pass POSTROUTING, unless that host sent it.
+      const isLocal = frontend.host?.name === actor.name && !(from.kind === 'host' && from.name === actor.name)
+      const source = isHidden && !isLocal ? frontend.host : from.kind === 'host' ? lab.hosts.find((h) => h.name === from.name) : undefined
+      return { ...way, seen: seenAs(source) }
+    }
     const comesBack = actor.kind === 'external' && from.kind === 'pod' && frontend.kind === 'cluster' && lab.masquerade
     if (!comesBack || own === undefined) return way
     return { ...way, seen: seenAs(leavesCluster(lab, own, endpoint.ip) ? ownHost(lab, from) : undefined) }

@@ -7,7 +7,7 @@ import { familyName, type Family } from '../../topology/address.ts'
 import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
 import { EndpointFinder } from './endpoints.ts'
-import type { Host, Lab, Pod } from '../lab.ts'
+import type { Host, HostPod, Lab } from '../lab.ts'
 import type { Leases } from '../addressing/lease.ts'
 import type { Networks } from '../addressing/networks.ts'
 import type { Problems } from '../problems.ts'
@@ -46,7 +46,7 @@ export function resolveServices(
   loaded: LoadedTopology,
   networks: Networks,
   hosts: readonly Host[],
-  pods: readonly Pod[],
+  pods: readonly HostPod[],
   leases: Leases,
   problems: Problems,
 ): Service[] {

@@ -88,6 +88,15 @@ export function labDocument(lab: Lab, objects: readonly KernelObject[]): object 
     podCIDR: one(lab.podCIDRs),
     serviceCIDR: one(lab.serviceCIDRs),
     nodes: nodesOf(lab).map((n) => nodeDocument(n, lab)),
+    // They are their hosts: no nodes of their own.
+    hostPods: (lab.hostPods ?? []).map((p) => ({
+      name: p.name,
+      namespace: p.namespace,
+      host: p.host,
+      addresses: p.addresses.map((a) => a.ip),
+      labels: p.labels,
+      containers: p.containers.map((c) => c.name),
+    })),
     services: lab.services.map(serviceDocument),
     daemons: objects.flatMap((o) => (o.kind === 'daemon' ? [daemonDocument(o)] : [])),
     policies: policiesOf(lab).map((p) => ({ name: p.name, namespace: p.namespace, selects: [...p.selected.pods].map((pod) => pod.key) })),

@@ -37,6 +37,7 @@ export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', 
   if (hosts.length > MAX_PODS) parts.push(chalk.dim(`… and ${plural(hosts.length - MAX_PODS, 'more host')}\n`))
   const others = [
     ...lab.pods.slice(0, MAX_PODS).map((p) => [color.pod(p.key), p.host, addresses(p), p.netns]),
+    ...(lab.hostPods ?? []).slice(0, MAX_PODS).map((p) => [color.pod(p.key), p.host, addresses(p), `${p.netns} (hostNetwork)`]),
     ...lab.externals.map((x) => [color.external(x.name), 'outside', addresses(x), x.netns]),
   ]
   if (others.length > 0) parts.push(table(['pod', 'on', 'address', 'namespace'], others, chalk.dim))

@@ -2,10 +2,12 @@
 import * as z from 'zod'
 import { parseIp, type Family } from '../address.ts'
 import type { Source } from '../diagnostics.ts'
-import { label, labelKey, portName, portNumber, protocol } from '../schema/scalars.ts'
+import { unset } from '../schema/absent.ts'
+import { ip, label, labelKey, portNumber, protocol, subdomain } from '../schema/scalars.ts'
 import { quote } from '../schema/format.ts'
 import { customIssue } from '../schema/messages.ts'
 import { ignored, meta, typed } from './meta.ts'
+import { keyIn } from './pod-names.ts'
 
 /** An EndpointSlice of a manifest, as far as it decides where packets go. */
 export interface EndpointSlice {
@@ -37,7 +39,7 @@ const schema = z
         z.strictObject({
           addresses: z.array(z.string()).min(1).max(100),
           conditions: z.strictObject({ ready: truth, serving: truth, terminating: truth }).default({}),
-          nodeName: label.optional(),
+          nodeName: subdomain.optional(),
           ...ignored('deprecatedTopology hints hostname targetRef zone'),
         }),
       )
@@ -46,7 +48,7 @@ const schema = z
     ports: z
       .array(
         z.strictObject({
-          name: z.union([z.literal(''), portName]).optional(),
+          name: unset(label.optional(), ''),
           protocol: protocol.default('TCP'),
           port: portNumber.optional(),
           appProtocol: labelKey.optional(),
@@ -72,8 +74,7 @@ const schema = z
     for (const [i, e] of (endpoints ?? []).entries()) {
       for (const [j, text] of e.addresses.entries()) {
         const path = ['endpoints', i, 'addresses', j]
-        const ip = parseIp(text)
-        if (`IPv${ip?.family}` !== addressType)
+        if (`IPv${parseIp(text)?.family}` !== addressType)
           context.addIssue(
             customIssue(
               { code: 'invalid-address', message: `${quote(text)} is not an ${addressType} address`, hint: 'as `addressType` says' },
@@ -97,6 +98,35 @@ const schema = z
 
 export const ENDPOINT_SLICE = { version: 'discovery.k8s.io/v1', schema } as const
 
+const address = z.strictObject({ ip, nodeName: subdomain.optional(), ...ignored('hostname targetRef') })
+
+/** core/v1 Endpoints: the older form, which a controller copies into EndpointSlices. */
+export const ENDPOINTS = {
+  version: 'v1',
+  schema: z.strictObject({
+    ...typed,
+    metadata: meta,
+    subsets: z
+      .array(
+        z.strictObject({
+          addresses: z.array(address).default([]),
+          notReadyAddresses: z.array(address).default([]),
+          ports: z
+            .array(
+              z.strictObject({
+                name: unset(label.optional(), ''),
+                port: portNumber,
+                protocol: unset(protocol.default('TCP'), ''),
+                appProtocol: labelKey.optional(),
+              }),
+            )
+            .default([]),
+        }),
+      )
+      .default([]),
+  }),
+} as const
+
 interface Conditions {
   readonly ready?: boolean | undefined
   readonly serving?: boolean | undefined
@@ -109,9 +139,10 @@ function stateOf({ ready, serving, terminating }: Conditions): { ready: boolean;
   return { ready: isReady, draining: !isReady && (terminating ?? false) && (serving ?? isReady) }
 }
 
+type SliceObject = z.infer<typeof schema>
+
 /** @param source where it stands */
-export function endpointSlice(object: z.infer<typeof schema>, source: Source): EndpointSlice | undefined {
-  const { metadata, addressType, endpoints, ports } = object
+function endpointSlice({ metadata, addressType, endpoints, ports }: SliceObject, source: Source): EndpointSlice | undefined {
   // kube-proxy passes over names.
   if (addressType === 'FQDN') return undefined
   const service = metadata.labels['kubernetes.io/service-name']
@@ -128,4 +159,59 @@ export function endpointSlice(object: z.infer<typeof schema>, source: Source): E
     })),
     source,
   }
+}
+
+type EndpointsObject = z.infer<(typeof ENDPOINTS)['schema']>
+
+/** The slices that the mirroring controller makes of Endpoints, for the Service of the same name: one a subset and family. */
+function mirrored({ metadata, subsets }: EndpointsObject, source: Source): EndpointSlice[] {
+  return subsets.flatMap(({ addresses, notReadyAddresses, ports }) =>
+    ([4, 6] as const).flatMap((family): EndpointSlice[] => {
+      const endpoints = [...addresses.map((a) => ({ ...a, ready: true })), ...notReadyAddresses.map((a) => ({ ...a, ready: false }))]
+        .filter(({ ip: text }) => parseIp(text)!.family === family)
+        .map(({ ip: text, nodeName, ready }) => ({
+          addresses: [text],
+          ready,
+          draining: false,
+          ...(nodeName === undefined ? {} : { nodeName }),
+        }))
+      const { name, namespace } = metadata
+      const slicePorts = ports.map((p) => ({ name: p.name ?? '', protocol: p.protocol, port: p.port }))
+      return endpoints.length === 0 ? [] : [{ name, namespace, service: name, family, ports: slicePorts, endpoints, source }]
+    }),
+  )
+}
+
+const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
+
+/** A manifest's object that says who answers for a Service. */
+interface Answering {
+  readonly kind: 'EndpointSlice' | 'Endpoints'
+  readonly object: unknown
+  readonly source: Source
+}
+
+/**
+ * The slices of manifests, without those that a cluster's controllers made and the lab makes by itself: what they list of
+ * a Service with a selector, and the copies of Endpoints.
+ */
+export function slicesOf(all: readonly Answering[], services: Readonly<Record<string, { readonly selector?: unknown }>>): EndpointSlice[] {
+  const hasSelector = ({ namespace, service = '' }: EndpointSlice): boolean => services[keyIn(namespace, service)]?.selector !== undefined
+  const slices: EndpointSlice[] = []
+  const copies: EndpointSlice[] = []
+  for (const { kind, object, source } of all) {
+    if (kind === 'Endpoints') {
+      const endpoints = object as EndpointsObject
+      const isMirrored = endpoints.metadata.labels['endpointslice.kubernetes.io/skip-mirror'] !== 'true'
+      if (isMirrored) slices.push(...mirrored(endpoints, source).filter((slice) => !hasSelector(slice)))
+      continue
+    }
+    const slice = endpointSlice(object as SliceObject, source)
+    const manager = (object as SliceObject).metadata.labels[MANAGED_BY]
+    if (!slice || (manager === 'endpointslice-controller.k8s.io' && hasSelector(slice))) continue
+    if (manager === 'endpointslicemirroring-controller.k8s.io') copies.push(slice)
+    else slices.push(slice)
+  }
+  const has = (copy: EndpointSlice): boolean => slices.some((s) => s.namespace === copy.namespace && s.service === copy.service)
+  return [...slices, ...copies.filter((copy) => !has(copy))]
 }

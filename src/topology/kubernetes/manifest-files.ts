@@ -11,10 +11,17 @@ const MANIFEST = /\.(ya?ml|json)$/
 /** Directories a glob may look into. */
 const MAX_DIRECTORIES = 10_000
 
-/** Files in the order they are named, those of one entry by name, each once. Complaints go to `found`. */
-export function findManifests({ topology, file, source }: LoadedTopology, found: Diagnostic[]): string[] {
-  const files = new Set<string>()
-  for (const [i, pattern] of topology.manifests.entries()) {
+export interface ManifestFile {
+  readonly file: string
+  /** Of objects that name none. */
+  readonly namespace: string
+}
+
+/** Files in the order they are named, those of one entry by name, each once in a namespace. Complaints go to `found`. */
+export function findManifests({ topology, file, source }: LoadedTopology, found: Diagnostic[]): ManifestFile[] {
+  const files = new Map<string, ManifestFile>()
+  for (const [i, { path: pattern, namespace = topology.network.namespace ?? 'default' }] of topology.manifests.entries()) {
+    const add = (name: string): void => void files.set(`${namespace} ${name}`, { file: name, namespace })
     const path = isAbsolute(pattern) ? pattern : join(dirname(file), pattern)
     const { line, column } = source(['manifests', i])
     const fail = (message: string, hint?: string): void =>
@@ -31,12 +38,12 @@ export function findManifests({ topology, file, source }: LoadedTopology, found:
     if (stats?.isDirectory()) {
       const inside = namesIn(path).filter((name) => MANIFEST.test(name))
       if (inside.length === 0) fail(`the directory ${pattern} holds no manifest`, 'Manifests are files called *.yaml, *.yml or *.json.')
-      for (const name of inside) files.add(join(path, name))
-    } else if (stats) files.add(path)
+      for (const name of inside) add(join(path, name))
+    } else if (stats) add(path)
     else if (/[*?[]/.test(pattern)) {
       const matching = glob(path)
       if (matching.length === 0) fail(`nothing matches ${pattern}`, 'Names are relative to the topology file.')
-      for (const name of matching) files.add(name)
+      for (const name of matching) add(name)
     } else {
       const near = suggest(basename(path), namesIn(dirname(path)))
       fail(
@@ -45,7 +52,7 @@ export function findManifests({ topology, file, source }: LoadedTopology, found:
       )
     }
   }
-  return [...files]
+  return [...files.values()]
 }
 
 export function namesIn(directory: string): string[] {

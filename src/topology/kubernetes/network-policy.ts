@@ -22,7 +22,7 @@ const requirement = z
     context.addIssue(customIssue({ code: takesValues ? 'missing-values' : 'surplus-values', message, hint }, ['values']))
   })
 
-const labelSelector = z
+export const labelSelector = z
   .strictObject({
     matchLabels: labelMap.optional().describe('Labels that must be there with these values.'),
     matchExpressions: z.array(requirement).optional().describe('Requirements that must all hold.'),

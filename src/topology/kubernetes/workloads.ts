@@ -1,25 +1,26 @@
 /**
- * Pods and what makes them (core/v1, apps/v1), as far as a network sees them: names, labels, container ports, hosts.
- * Images are not run, so everything else is passed over.
+ * Pods and what makes them (core/v1, apps/v1, batch/v1), as far as a network sees them: names, labels, container ports,
+ * hosts. Images are not run, so everything else is passed over.
  */
 import * as z from 'zod'
-import { networkPolicySpec, serviceSpec } from './kubernetes.ts'
+import { labelSelector } from './network-policy.ts'
 import { unset } from '../schema/absent.ts'
-import { label, labelKey, labelMap, labelValue, portName, portNumber, protocol } from '../schema/scalars.ts'
+import { label, labelMap, portName, portNumber, protocol, subdomain } from '../schema/scalars.ts'
 import { customIssue, type Verdict } from '../schema/messages.ts'
 import { ignored, meta, templateMeta, typed } from './meta.ts'
+
+const containerPort = z.strictObject({
+  name: unset(portName.optional(), ''),
+  containerPort: portNumber,
+  protocol: unset(protocol.default('TCP'), ''),
+  hostPort: unset(portNumber.optional(), 0),
+  ...ignored('hostIP'),
+})
 
 const container = z.strictObject({
   name: label,
   ports: z
-    .array(
-      z.strictObject({
-        name: unset(portName.optional(), ''),
-        containerPort: portNumber,
-        protocol: unset(protocol.default('TCP'), ''),
-        ...ignored('hostPort hostIP'),
-      }),
-    )
+    .array(containerPort)
     .superRefine((ports, context) => {
       const seen = new Set<string>()
       for (const [i, { name }] of ports.entries()) {
@@ -31,38 +32,55 @@ const container = z.strictObject({
       }
     })
     .default([]),
+  restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).optional(),
   ...ignored(
-    `args command env envFrom image imagePullPolicy lifecycle livenessProbe readinessProbe resizePolicy resources restartPolicy restartPolicyRules
+    `args command env envFrom image imagePullPolicy lifecycle livenessProbe readinessProbe resizePolicy resources restartPolicyRules
     securityContext startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty volumeDevices volumeMounts workingDir`,
   ),
 })
 
-const podSpec = z.strictObject({
-  containers: z.array(container).min(1),
-  nodeName: unset(label.optional(), ''),
-  nodeSelector: labelMap.optional(),
-  hostNetwork: z.boolean().optional(),
-  affinity: z.unknown().optional(),
-  topologySpreadConstraints: z.unknown().optional(),
-  ...ignored(
-    `activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks ephemeralContainers hostAliases hostIPC hostPID
-    hostUsers hostname hostnameOverride imagePullSecrets initContainers os overhead preemptionPolicy priority priorityClassName readinessGates resourceClaims
-    resources restartPolicy runtimeClassName schedulerName schedulingGates securityContext serviceAccount serviceAccountName setHostnameAsFQDN
-    shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations volumes workloadRef`,
-  ),
-})
+export type ManifestContainer = z.infer<typeof container>
 
-const requirement = z.strictObject({
-  key: labelKey,
-  operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: z.array(labelValue).optional(),
-})
-const selector = z.strictObject({ matchLabels: labelMap.optional(), matchExpressions: z.array(requirement).optional() })
+const podSpec = z
+  .strictObject({
+    containers: z.array(container).min(1),
+    initContainers: z.array(container).default([]),
+    nodeName: unset(subdomain.optional(), ''),
+    nodeSelector: labelMap.optional(),
+    hostNetwork: z.boolean().optional(),
+    affinity: z.unknown().optional(),
+    topologySpreadConstraints: z.unknown().optional(),
+    ...ignored(
+      `activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks ephemeralContainers hostAliases hostIPC
+      hostPID hostUsers hostname hostnameOverride imagePullSecrets os overhead preemptionPolicy priority priorityClassName readinessGates
+      resourceClaims resources restartPolicy runtimeClassName schedulerName schedulingGates securityContext serviceAccount serviceAccountName
+      setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations volumes workloadRef`,
+    ),
+  })
+  .superRefine(({ containers, initContainers, hostNetwork }, context) => {
+    const names = new Set<string>()
+    for (const [key, list] of Object.entries({ containers, initContainers })) {
+      for (const [i, { name, ports }] of list.entries()) {
+        if (names.has(name)) {
+          const hint = 'containers and init containers of a pod have different names'
+          context.addIssue(customIssue({ code: 'duplicate-name', message: `"${name}" is taken`, hint }, [key, i, 'name']))
+        }
+        names.add(name)
+        for (const [j, port] of hostNetwork === true ? ports.entries() : []) {
+          if (port.hostPort === undefined || port.hostPort === port.containerPort) continue
+          const message = `${port.hostPort} is not \`containerPort\`, ${port.containerPort}: with \`hostNetwork\` they are one port`
+          context.addIssue(customIssue({ code: 'conflicting-keys', message, hint: 'remove `hostPort`' }, [key, i, 'ports', j, 'hostPort']))
+        }
+      }
+    }
+  })
+
 const template = z.strictObject({ metadata: templateMeta, spec: podSpec })
-const replicas = z.int().min(0).max(50_000).default(1)
+const count = z.int().min(0).max(50_000)
+const replicas = count.default(1)
 
 interface Making {
-  readonly selector: z.infer<typeof selector>
+  readonly selector: z.infer<typeof labelSelector>
   readonly template: z.infer<typeof template>
 }
 
@@ -95,17 +113,40 @@ function selectsItsOwn(
     })
 }
 
+const object = <T extends z.ZodType>(spec: T) => z.strictObject({ ...typed, metadata: meta, spec })
+
 const workload = (more: Record<string, z.ZodType>) =>
-  z.strictObject({ ...typed, metadata: meta, spec: z.strictObject({ selector, template, replicas, ...more }).superRefine(selectsItsOwn) })
+  object(z.strictObject({ selector: labelSelector, template, replicas, ...more }).superRefine(selectsItsOwn))
 
 const common = 'minReadySeconds revisionHistoryLimit'
 
-/** The kinds that are read, by name; with the one version each. */
-export const KINDS = {
-  Namespace: { version: 'v1', schema: z.strictObject({ ...typed, metadata: meta, spec: z.unknown().optional() }) },
-  Pod: { version: 'v1', schema: z.strictObject({ ...typed, metadata: meta, spec: podSpec }) },
+const jobSpec = z.strictObject({
+  template,
+  parallelism: count.default(1),
+  completions: count.optional(),
+  suspend: z.boolean().default(false),
+  selector: labelSelector.optional(),
+  ...ignored(
+    `activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode managedBy manualSelector maxFailedIndexes podFailurePolicy
+    podReplacementPolicy successPolicy ttlSecondsAfterFinished`,
+  ),
+})
+
+/** Objects whose pods are pods of a lab, by kind; with the one version each. */
+export const WORKLOADS = {
+  Pod: { version: 'v1', schema: object(podSpec) },
   Deployment: { version: 'apps/v1', schema: workload(ignored(`${common} paused progressDeadlineSeconds strategy`)) },
   ReplicaSet: { version: 'apps/v1', schema: workload(ignored('minReadySeconds')) },
+  ReplicationController: {
+    version: 'v1',
+    schema: object(
+      z
+        .strictObject({ selector: labelMap.optional(), template, replicas, ...ignored('minReadySeconds') })
+        .superRefine(({ selector, template: made }, context) =>
+          selectsItsOwn({ selector: { matchLabels: selector ?? made.metadata.labels }, template: made }, context),
+        ),
+    ),
+  },
   StatefulSet: {
     version: 'apps/v1',
     schema: workload({
@@ -114,12 +155,29 @@ export const KINDS = {
     }),
   },
   DaemonSet: { version: 'apps/v1', schema: workload({ replicas: z.undefined().optional(), ...ignored(`${common} updateStrategy`) }) },
-  Service: { version: 'v1', schema: z.strictObject({ ...typed, metadata: meta, spec: serviceSpec }) },
-  NetworkPolicy: {
-    version: 'networking.k8s.io/v1',
-    schema: z.strictObject({ ...typed, metadata: meta, spec: networkPolicySpec.prefault({}) }),
+  Job: { version: 'batch/v1', schema: object(jobSpec) },
+  CronJob: {
+    version: 'batch/v1',
+    schema: object(
+      z.strictObject({
+        jobTemplate: z.strictObject({ metadata: templateMeta, spec: jobSpec }),
+        schedule: z.string().min(1),
+        suspend: z.boolean().default(false),
+        ...ignored('concurrencyPolicy failedJobsHistoryLimit startingDeadlineSeconds successfulJobsHistoryLimit timeZone'),
+      }),
+    ),
   },
 } as const
 
-export type WorkloadSpec = Making & { readonly replicas: number; readonly ordinals?: { readonly start: number } }
+export type WorkloadKind = keyof typeof WORKLOADS
+export type JobSpec = z.infer<typeof jobSpec>
+export interface WorkloadSpec {
+  readonly template: z.infer<typeof template>
+  readonly replicas: number
+  readonly ordinals?: { readonly start: number }
+}
+export interface CronJobSpec {
+  readonly jobTemplate: { readonly spec: JobSpec }
+  readonly suspend: boolean
+}
 export type ManifestPodSpec = z.infer<typeof podSpec>

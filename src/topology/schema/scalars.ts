@@ -4,54 +4,95 @@ import { formatCidr, parseCidr, parseIp, type Cidr } from '../address.ts'
 import { quote } from './format.ts'
 import { textRule, wording, type Verdict } from './messages.ts'
 
-/** RFC 1123 label: what Kubernetes accepts as the name of a node, namespace or container. */
+/** RFC 1123 label: what Kubernetes accepts as the name of a namespace, Service or container. */
 export const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-const NAMESPACED = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/
+/** RFC 1123 subdomain, labels joined by dots: what Kubernetes accepts as the name of nearly everything else. */
+const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const LABEL_RULE = 'lower-case letters, digits and "-", at most 63, beginning and ending with a letter or digit'
+const SUBDOMAIN_RULE = 'lower-case letters, digits, "-" and ".", at most 253, beginning and ending with a letter or digit'
 
 /** The nearest name that would do: `Web_1` → `web-1`. */
-function asLabel(text: string): string {
-  const cleaned = text.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
-  return cleaned.slice(0, 63).replaceAll(/^-+|-+$/g, '')
+const asLabel = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, '')
+
+const asSubdomain = (text: string): string =>
+  text
+    .slice(0, 253)
+    .split('.')
+    .map(asLabel)
+    .filter((part) => part !== '')
+    .join('.')
+
+/** What a name may be: a label or a subdomain. */
+interface NameRule {
+  readonly matches: (text: string) => boolean
+  readonly fix: (text: string) => string
+  readonly rule: string
+  readonly longest: number
 }
 
-function badName(text: string, fixed: string, rule: string): Verdict {
-  const isLong = text.split('/').some((part) => part.length > 63)
+const AS_LABEL: NameRule = { matches: (text) => LABEL.test(text), fix: asLabel, rule: LABEL_RULE, longest: 63 }
+const AS_SUBDOMAIN: NameRule = { matches: (text) => SUBDOMAIN.test(text), fix: asSubdomain, rule: SUBDOMAIN_RULE, longest: 253 }
+
+function badName(text: string, isLong: boolean, fixed: string, rule: string): Verdict {
   const message = isLong ? `${quote(text)} is too long for a name` : `${quote(text)} is not a valid name`
   const hint = fixed !== '' && !isLong ? `did you mean \`${fixed}\`? Names are ${rule}` : `names are ${rule}`
   return { code: 'invalid-name', message, hint }
 }
 
-export const label = textRule({
-  title: 'DNS label',
-  description: 'DNS label (RFC 1123).',
-  expected: 'a name',
-  pattern: LABEL,
-  judge: (text) => (LABEL.test(text) ? undefined : badName(text, asLabel(text), LABEL_RULE)),
-})
+const nameType = (title: string, pattern: RegExp, { matches, fix, rule, longest }: NameRule): z.ZodString =>
+  textRule({
+    title,
+    description: `${title} (RFC 1123).`,
+    expected: 'a name',
+    pattern,
+    judge: (text) => (matches(text) ? undefined : badName(text, text.length > longest, fix(text), rule)),
+  })
 
-/** `name` (namespace default) or `namespace/name`. */
-export const namespacedName = textRule({
-  title: 'namespaced name',
-  description: '`name` or `namespace/name`.',
-  expected: '`name` or `namespace/name`',
-  pattern: NAMESPACED,
-  judge: (text) => {
-    if (NAMESPACED.test(text)) return undefined
-    const parts = text.split('/').map(asLabel)
-    const fixed = parts.length <= 2 && parts.every((part) => part !== '') ? parts.join('/') : ''
-    return badName(text, fixed, `\`name\` or \`namespace/name\`: ${LABEL_RULE}`)
-  },
-})
+export const label = nameType('DNS label', LABEL, AS_LABEL)
+export const subdomain = nameType('DNS subdomain', SUBDOMAIN, AS_SUBDOMAIN)
 
-/** RFC 1123 subdomain: labels joined by dots. */
-const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+/** `name` (namespace default) or `namespace/name`: a namespace is a label, the name by its own rule. */
+function namespaced(pattern: RegExp, { matches, fix, rule, longest }: NameRule): z.ZodString {
+  return textRule({
+    title: 'namespaced name',
+    description: '`name` or `namespace/name`.',
+    expected: '`name` or `namespace/name`',
+    pattern,
+    judge: (text) => {
+      const parts = text.split('/')
+      const [name = '', namespace] = parts.toReversed()
+      if (parts.length <= 2 && matches(name) && (namespace === undefined || LABEL.test(namespace))) return undefined
+      const fixed = [...(namespace === undefined ? [] : [asLabel(namespace)]), fix(name)]
+      const isLong = name.length > longest || (namespace ?? '').length > AS_LABEL.longest
+      return badName(
+        text,
+        isLong,
+        parts.length <= 2 && fixed.every((part) => part !== '') ? fixed.join('/') : '',
+        `\`name\` or \`namespace/name\`: ${rule}`,
+      )
+    },
+  })
+}
+
+/** Of Services. */
+export const namespacedLabel = namespaced(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$/, AS_LABEL)
+/** Of pods and policies. */
+export const namespacedName = namespaced(
+  /^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+  AS_SUBDOMAIN,
+)
+
 /** Kubernetes' "qualified name": `app`, `app.kubernetes.io/name`. */
 const QUALIFIED = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 
 function evaluateLabelKey(text: string): Verdict | undefined {
   const [prefix] = text.split('/')
-  if (QUALIFIED.test(text) && (!text.includes('/') || DNS_SUBDOMAIN.test(prefix!))) return undefined
+  if (QUALIFIED.test(text) && (!text.includes('/') || SUBDOMAIN.test(prefix!))) return undefined
   const hint = 'a label key is [domain/]name; the name has at most 63 letters, digits, "-", "_" and "."'
   return { code: 'invalid-label', message: `${quote(text)} is not a valid label key`, hint }
 }
@@ -61,9 +102,9 @@ export const domainName = textRule({
   title: 'DNS name',
   description: 'DNS name (RFC 1123).',
   expected: 'a DNS name',
-  pattern: DNS_SUBDOMAIN,
+  pattern: SUBDOMAIN,
   judge: (text) =>
-    DNS_SUBDOMAIN.test(text)
+    SUBDOMAIN.test(text)
       ? undefined
       : { code: 'invalid-name', message: `${quote(text)} is not a DNS name`, hint: 'such as db.example.com' },
 })

@@ -9,7 +9,19 @@
  */
 import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from '../kubernetes/kubernetes.ts'
-import { cidrByFamily, ipByFamily, label, labelMap, labels, namespacedName, portName, portNumber, protocol } from './scalars.ts'
+import {
+  cidrByFamily,
+  ipByFamily,
+  label,
+  labelMap,
+  labels,
+  namespacedLabel,
+  namespacedName,
+  portName,
+  portNumber,
+  protocol,
+  subdomain,
+} from './scalars.ts'
 import { orList, quote } from './format.ts'
 import { customIssue, textRule, wording, type Wording } from './messages.ts'
 
@@ -82,6 +94,7 @@ const container = z
           name: portName.optional().describe('What `targetPort` and policies may call this port.'),
           containerPort: portNumber.describe('Port the container listens on.'),
           protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
+          hostPort: portNumber.optional().describe('Port of the host that leads here. It has no effect yet, and a warning says so.'),
         }),
       )
       .superRefine(uniqueNames)
@@ -103,12 +116,16 @@ const host = z
 
 const pod = z
   .strictObject({
-    host: label.optional().describe('Host the pod runs on. Default: spread round-robin over the hosts.'),
+    host: subdomain.optional().describe('Host the pod runs on. Default: spread round-robin over the hosts.'),
     labels: labels.describe('What selectors of services and policies match.'),
     ip: ipByFamily.optional().describe("Pinned address: one, or one per family; inside its host's block."),
     containers: z.array(container).default([]).describe("Processes that share the pod's network namespace."),
     ready: z.boolean().default(true).describe('Whether Services send it anything: what a readiness probe would say.'),
     terminating: z.boolean().default(false).describe('It is about to end: Services send it something only where no other pod is ready.'),
+    hostNetwork: z
+      .boolean()
+      .optional()
+      .describe("The pod is its host: its containers run in the host's network namespace, and no policy selects it."),
     nodeSelector: labelMap.optional().describe('Labels a host must have for the pod to run on it.'),
     replicas: z.int().min(1).max(MAX_REPLICAS).optional().describe('Makes name-1 … name-N of it.'),
   })
@@ -149,6 +166,8 @@ const atLeastOne = (code: string, what: string, hint: string) => (entries: Recor
   if (Object.keys(entries).length === 0) context.addIssue(customIssue({ code, message: `there is no ${what}`, hint }))
 }
 
+const path = z.string().min(1)
+
 /** Builds the schema for a given set of modules. */
 export const topologySchema = (modules: ModuleSchemas) =>
   z.strictObject({
@@ -177,6 +196,7 @@ export const topologySchema = (modules: ModuleSchemas) =>
           "How a Service's address becomes a pod's",
         ),
         policy: moduleChoice(modules.policy, { code: 'unknown-policy', noun: 'policy module' }, 'How NetworkPolicies are enforced'),
+        namespace: label.optional().describe('Namespace of objects of `manifests` that name none. Default: `default`.'),
         masquerade: z.boolean().default(true).describe('SNAT what leaves the cluster, never what stays in it.'),
       })
       .prefault({})
@@ -194,19 +214,30 @@ export const topologySchema = (modules: ModuleSchemas) =>
       .prefault({})
       .describe('The network the hosts are plugged into.'),
     hosts: z
-      .record(label, host)
+      .record(subdomain, host)
       .superRefine(atLeastOne('no-hosts', 'host', 'a lab needs at least one: `hosts: { node-1: {} }`'))
       .meta({ minProperties: 1 })
       .describe('Simulated nodes, by name.'),
     namespaces: z.record(label, z.strictObject({ labels })).default({}).describe('Kubernetes namespaces; only needed for labels.'),
     pods: z.record(namespacedName, pod).describe('Pods by `name` or `namespace/name`.'),
     externals: z.record(label, external).default({}).describe('Machines outside the cluster, beyond the router.'),
-    services: z.record(namespacedName, serviceSpec).default({}).describe('Kubernetes ServiceSpecs by `name` or `namespace/name`.'),
+    services: z.record(namespacedLabel, serviceSpec).default({}).describe('Kubernetes ServiceSpecs by `name` or `namespace/name`.'),
     policies: z
       .record(namespacedName, networkPolicySpec)
       .default({})
       .describe('Kubernetes NetworkPolicySpecs by `name` or `namespace/name`.'),
-    manifests: z.array(z.string().min(1)).default([]).describe('Kubernetes manifests: files, globs, directories.'),
+    manifests: z
+      .array(
+        z.union([
+          path.transform((one): { path: string; namespace?: string | undefined } => ({ path: one })),
+          z.strictObject({
+            path: path.describe('File, glob or directory.'),
+            namespace: label.optional().describe('Namespace of objects that name none. Default: `network.namespace`.'),
+          }),
+        ]),
+      )
+      .default([])
+      .describe('Kubernetes manifests: files, globs, directories.'),
     expect: z.array(expectation).default([]).describe('Promises the lab must keep.'),
   })
 

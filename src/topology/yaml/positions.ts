@@ -20,16 +20,22 @@ interface Found {
   readonly node: Node | null
 }
 
+/** How offsets of a document become lines: those of its file, in which it begins at `from`. */
+interface Place {
+  readonly lines: LineCounter
+  readonly from: number
+}
+
 export class Positions {
   readonly #root: Node | null
-  readonly #lines: LineCounter
+  readonly #place: Place
   readonly #targets: Targets
   readonly #entries: Map<YAMLMap, Entries>
 
   /** @param merged all entries of the maps with merge keys: their own and the merged ones */
-  constructor(root: Node | null, lines: LineCounter, targets: Targets, merged: ReadonlyMap<YAMLMap, Entries>) {
+  constructor(root: Node | null, place: Place, targets: Targets, merged: ReadonlyMap<YAMLMap, Entries>) {
     this.#root = root
-    this.#lines = lines
+    this.#place = place
     this.#targets = targets
     this.#entries = new Map(merged)
   }
@@ -77,7 +83,7 @@ export class Positions {
   }
 
   #at(offset: number): Position {
-    const { line, col } = this.#lines.linePos(offset)
+    const { line, col } = this.#place.lines.linePos(this.#place.from + offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
 }

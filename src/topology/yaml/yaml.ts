@@ -8,6 +8,7 @@
  */
 import { Composer, Lexer, LineCounter, Parser, type Document } from 'yaml'
 import { byPosition, type Diagnostic } from '../diagnostics.ts'
+import type { Span } from './json-stream.ts'
 import { Positions } from './positions.ts'
 import { toValue } from './values.ts'
 
@@ -37,12 +38,22 @@ export interface ParsedYaml {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text. */
-export function parseYaml(text: string, file: string): ParsedYaml {
+/**
+ * Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text.
+ * @param parts where there is no `---` between documents: each is read by itself
+ */
+export function parseYaml(text: string, file: string, parts?: readonly Span[]): ParsedYaml {
   const lines = countLines(text)
+  if (!parts) return parsePart(text, file, lines, 0)
+  const read = parts.map(({ start, end }) => parsePart(text.slice(start, end), file, lines, start))
+  return { documents: read.flatMap((r) => r.documents), diagnostics: read.flatMap((r) => r.diagnostics) }
+}
+
+/** @param lines of the whole text @param from where in it this part begins */
+function parsePart(text: string, file: string, lines: LineCounter, from: number): ParsedYaml {
   const diagnostics: Diagnostic[] = []
   const at = (offset: number) => {
-    const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length))
+    const { line, col } = lines.linePos(from + Math.min(Math.max(offset, 0), text.length))
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
   const report = (severity: Diagnostic['severity'], code: string, offset: number, message: string, hint?: string) => {
@@ -62,7 +73,7 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     if (pos[0] < nextLine) continue
     if (diagnostics.length >= MAX_SYNTAX_ERRORS) break
     report('error', 'yaml-syntax', pos[0], oneLine(message), SYNTAX_HINTS[code])
-    nextLine = lines.lineStarts[at(pos[0]).line] ?? Infinity
+    nextLine = (lines.lineStarts[at(pos[0]).line] ?? Infinity) - from
   }
   for (const { code, message, pos } of composed.flatMap((document) => document.warnings)) {
     const hint = code === 'TAG_RESOLVE_FAILED' ? 'tags (!something) mean nothing in a topology: remove it' : SYNTAX_HINTS[code]
@@ -74,7 +85,7 @@ export function parseYaml(text: string, file: string): ParsedYaml {
     const { value, targets, merged } = toValue(document.contents, (...finding) => report('error', ...finding))
     const start = document.contents?.range?.[0] ?? document.range?.[0] ?? 0
     const isEmpty = value === null && !text.slice(start, document.contents?.range?.[1] ?? start).trim()
-    return { value, positions: new Positions(document.contents, lines, targets, merged), isEmpty, ...at(start) }
+    return { value, positions: new Positions(document.contents, { lines, from }, targets, merged), isEmpty, ...at(start) }
   })
   return { documents, diagnostics: diagnostics.sort(byPosition) }
 }

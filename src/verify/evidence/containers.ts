@@ -2,14 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { containers } from '../../compile/containers.ts'
 import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
-import type { Lab, Pod } from '../../lab/lab.ts'
+import { containerPods, type HostPod, type Lab } from '../../lab/lab.ts'
 import { portsIn } from '../../process/readiness.ts'
 import { endingText, processStates } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
 
 /** A container of the lab, whether it runs or not. */
 export interface ContainerState {
-  readonly pod: Pod
+  readonly pod: HostPod
   /** Its name in the pod. */
   readonly name: string
   readonly id: string
@@ -34,7 +34,7 @@ export function listenedOn(texts: readonly string[]): Set<string> {
 }
 
 const statesIn = (lab: Lab): ContainerState[] =>
-  lab.pods.flatMap((pod) =>
+  containerPods(lab).flatMap((pod) =>
     containers(pod).map(({ id, container }) => ({
       pod,
       name: container,

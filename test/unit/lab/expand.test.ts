@@ -29,11 +29,11 @@ describe('replicas', () => {
     expect(words('hosts: { a-1: {}, a: { replicas: 2 } }\npods: {}')).toContain('a-1 exists twice: from "a-1" and from "a"')
   })
 
-  test('a name with its number fits a DNS label', () => {
-    expect(lab(`hosts: { ${long(61)}: { replicas: 9 } }\npods: {}`).hosts.at(-1)!.name).toHaveLength(63)
-    expect(problems(`hosts:\n  ${long(61)}: { replicas: 10 }\npods: {}`)).toEqual(['2:3 name-too-long'])
-    expect(lab(`hosts: { ${long(63)}: {} }\npods: { ${long(63)}/${long(61)}: { replicas: 9 } }`).pods[8]!.name).toHaveLength(63)
-    expect(problems(`hosts: { h: {} }\npods:\n  ${long(63)}/${long(62)}: { replicas: 1 }`)).toEqual(['3:3 name-too-long'])
+  test('a name with its number fits a DNS subdomain', () => {
+    expect(lab(`hosts: { ${long(251)}: { replicas: 9 } }\npods: {}`).hosts.at(-1)!.name).toHaveLength(253)
+    expect(problems(`hosts:\n  ${long(251)}: { replicas: 10 }\npods: {}`)).toEqual(['2:3 name-too-long'])
+    expect(lab(`hosts: { ${long(253)}: {} }\npods: { ${long(63)}/${long(251)}: { replicas: 9 } }`).pods[8]!.name).toHaveLength(253)
+    expect(problems(`hosts: { h: {} }\npods:\n  ${long(63)}/${long(252)}: { replicas: 1 }`)).toEqual(['3:3 name-too-long'])
   })
 
   test('are at most 50 000 in all', () => {

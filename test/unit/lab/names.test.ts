@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { interfaceName, mac } from '../../../src/lab/names.ts'
+import { fileNamePart, interfaceName, mac, netnsName } from '../../../src/lab/names.ts'
 import { nodesOf } from '../../../src/lab/lab.ts'
 import { Numbers } from '../../../src/lab/addressing/numbers.ts'
 import { compiled, lab } from './fixture.ts'
@@ -45,6 +46,49 @@ describe('interface names', () => {
     expect(made.length).toBeGreaterThan(200)
     expect(new Set(made.map((m) => m.join(' '))).size).toBe(made.length)
     for (const [, name] of made) expect(name!.length).toBeLessThanOrEqual(15)
+  })
+})
+
+describe('names of namespaces', () => {
+  const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,9}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,9}[a-z0-9])?){0,3}$/)
+  const label = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,3}[a-z0-9])?$/)
+
+  test.each([
+    [['x', 'a.b'], 'lab.x.a_b'],
+    [['x.a', 'b'], 'lab.x_a.b'],
+    [['x.a.b'], 'lab.x_a_b'],
+    [['shop', 'cart'], 'lab.shop.cart'],
+  ])('%j: %s', (parts, expected) => {
+    expect(netnsName('lab', ...parts)).toBe(expected)
+  })
+
+  test('no two nodes meet in one, however long they are', () => {
+    const parts = fc.oneof(fc.tuple(name), fc.tuple(label, name))
+    fc.assert(
+      fc.property(parts, parts, fc.nat(200), (a, b, n) => {
+        const grown = (list: readonly string[]): string[] => [
+          ...list.slice(0, -1),
+          `${list.at(-1)!}${'.a'.repeat(n)}`.slice(0, 253).replace(/\.$/, ''),
+        ]
+        const [x, y] = [grown(a), grown(b)]
+        expect(netnsName('lab', ...x) === netnsName('lab', ...y)).toBe(x.join('/') === y.join('/'))
+        expect(netnsName('l'.repeat(63), 'n'.repeat(63), x.at(-1)!).length).toBeLessThanOrEqual(255)
+      }),
+    )
+  })
+
+  test('are cut with a hash of the whole name', () => {
+    const names = ['a', 'b'].map((end) => `${'x.'.repeat(100)}${end}`)
+    expect(new Set(names.map(fileNamePart)).size).toBe(2)
+    for (const each of names) expect(fileNamePart(each)).toMatch(/^(x_)+__[0-9a-f]{16}$/)
+  })
+
+  test('of a lab with dots everywhere are unique, as are interfaces', () => {
+    const { objects } = compiled('hosts: { x.a: {}, x: {} }\npods: { x/a.b: {}, a.b: {}, x.a.b: {}, a/b: {} }')
+    const spaces = objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
+    expect(new Set(spaces).size).toBe(spaces.length)
+    expect(spaces).toEqual(expect.arrayContaining(['lab.x_a', 'lab.x', 'lab.x.a_b', 'lab.a_b', 'lab.x_a_b', 'lab.a.b']))
+    for (const o of objects) if (o.kind === 'veth') expect(`${o.name} ${o.peer.name}`).not.toContain('.')
   })
 })
 

@@ -92,9 +92,15 @@ const KEYS: BadInput[] = [
   },
   {
     name: 'a name that is too long',
-    text: `hosts: { node-1: {} }\npods:\n  ${'a'.repeat(64)}: {}\n`,
-    finds: ['3:3 invalid-name'],
-    says: ['is too long for a name', 'at most 63'],
+    text: `hosts: { node-1: {} }\npods:\n  ${'a'.repeat(254)}: {}\n  ${'b'.repeat(64)}/c: {}\nservices:\n  ${'d'.repeat(64)}: { ports: [{ port: 1 }] }\n`,
+    finds: ['3:3 invalid-name', '4:3 invalid-name', '6:3 invalid-name'],
+    says: ['is too long for a name', 'at most 253', 'at most 63'],
+  },
+  {
+    name: 'dots in the name of a namespace, a Service, an external',
+    text: `${LAB}services: { a.b: { ports: [{ port: 1 }] } }\nexternals: { c.d: {} }\npolicies: { e.f/g.h: {} }\n`,
+    finds: ['3:13 invalid-name', '4:14 invalid-name', '5:13 invalid-name'],
+    says: ['did you mean `a-b`?', 'did you mean `e-f/g.h`?'],
   },
   {
     name: 'a pod in a namespace in a namespace',

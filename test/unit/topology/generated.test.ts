@@ -81,7 +81,7 @@ describe('the reference', () => {
   })
 
   it('has a row for each key', () => {
-    expect(text).toContain('| `hosts` | mapping of DNS label to [hosts.NAME](#hostsname) | **required** |')
+    expect(text).toContain('| `hosts` | mapping of DNS subdomain to [hosts.NAME](#hostsname) | **required** |')
     expect(text).toContain('| `vni` | integer 1–16777215 | `1` | VXLAN network identifier. |')
     expect(text).toContain('| `podCIDR` | CIDR, or a list | `10.244.0.0/16` |')
   })

@@ -144,7 +144,7 @@ describe('YAML that is fine', () => {
     const { topology } = loaded('hosts: { 1: {}, true: {}, null: {} }\npods: { 0x10: {} }\n')
     expect(Object.keys(topology.hosts)).toEqual(['1', 'true', 'null'])
     expect(Object.keys(topology.pods)).toEqual(['0x10'])
-    expect(load('hosts: { 1.10: {} }\npods: {}\n').diagnostics[0]?.message).toContain('"1.10"')
+    expect(load('hosts: { a: {} }\npods: {}\nexternals: { 1.10: {} }\n').diagnostics[0]?.message).toContain('"1.10"')
   })
 
   it('knows the integers of YAML 1.2', () => {

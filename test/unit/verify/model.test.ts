@@ -47,7 +47,7 @@ function readingsOf(l: Lab): Readings {
       add(p.netns, [device('lo', 65_536), device('eth0', mtu, { addr_info: own })], ways)
     }
   }
-  return { nodes, containers: [{ id: 'c.web', ns: l.pods.at(-1)!.netns, isInItsPod: true }] }
+  return { nodes, containers: [{ id: 'c.web', pod: l.pods.at(-1)!, isInItsPod: true }] }
 }
 
 /** What a healthy lab answers. */

@@ -63,7 +63,7 @@ export interface World {
 function listens({ lab: l }: TestPlan, netns: string, protocol: 'tcp' | 'udp' | 'sctp', port: number): ReturnType<Evidence['listener']> {
   if (protocol === 'sctp') return { why: 'this kernel has no sockets for sctp' }
   const actor = actorIn(l, netns)
-  return actor && declaring(actor, protocol, port) ? 'container' : 'ours'
+  return actor && declaring(l, actor, protocol, port) ? 'container' : 'ours'
 }
 
 /** What a source of promises finds in such a lab. */

@@ -25,6 +25,8 @@ export async function inspect(name: string | undefined, options: { readonly json
     n.kind === 'pod' ? n.hostInterface : '',
     n.netns,
   ])
+  for (const p of lab.hostPods ?? [])
+    rows.push([color.pod(p.key), 'pod', p.host, p.addresses.map((a) => a.ip).join(' '), '', 'hostNetwork', p.netns])
   const services = lab.services.map((s) => [
     s.key,
     s.type,

@@ -2,6 +2,7 @@
 import { readLog } from '../../../process/logs.ts'
 import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
+import { findHostPod } from '../../../lab/lab.ts'
 import { theLab, theNode, titleOf } from '../../labs.ts'
 import { plural } from '../../../plural.ts'
 
@@ -14,16 +15,18 @@ interface LogsOptions {
 export async function logs(word: string, options: LogsOptions): Promise<void> {
   const { lab, objects } = theLab(options.lab)
   const node = theNode(lab, word)
-  const name = titleOf(node)
-  const what = node.kind === 'pod' ? 'container' : 'daemon'
+  const hostPod = node.kind === 'host' ? findHostPod(lab, word) : undefined
+  const name = hostPod ? `pod ${hostPod.key}` : titleOf(node)
+  const what = node.kind === 'pod' || hostPod ? 'container' : 'daemon'
   const all = objects.flatMap((o) => {
     if (o.ns !== node.netns) return []
+    if (hostPod && (o.kind !== 'process' || o.pod !== hostPod.key)) return []
     if (o.kind === 'process') return [{ id: o.id, name: o.container }]
     return o.kind === 'daemon' ? [{ id: o.id, name: o.program }] : []
   })
   if (all.length === 0) {
     const hint =
-      node.kind === 'pod' ? 'Give it one with `containers:` in the topology.' : 'Only pods have containers; netlab inspect lists daemons.'
+      what === 'container' ? 'Give it one with `containers:` in the topology.' : 'Only pods have containers; netlab inspect lists daemons.'
     throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what}`, hint)
   }
   const names = all.map((o) => o.name).join(', ')

@@ -5,7 +5,7 @@ import { hostSource } from '../../../backends/index.ts'
 import { isWithin } from '../../../lab/services/semantics.ts'
 import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
 import type { Check } from '../../check.ts'
-import { idleContainer } from '../../evidence/idle.ts'
+import { declaring, hostPortPod, idleContainer, isNameOf } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
 import { outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
@@ -58,21 +58,27 @@ const isUnassigned = (c: Case, { address }: Question): boolean => !c.isOwned && 
 
 function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
   const got = outcomeText(answer)
+  const mapped = hostPortPod(lab, c.to, question.kind, question.port)
+  if (mapped && !declaring(lab, c.to!, question.kind, question.port))
+    return broken(`${got}; pod ${mapped.key} asks for hostPort ${question.port}, and nothing leads from there to it yet`)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
     const unassigned = said?.allowed === true && isUnassigned(c, question) ? `no node of the lab has ${question.address}` : undefined
     const reason = noWay(lab, c) ?? unassigned ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c, evidence))
     return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
   }
-  const idle = idleContainer(c.to, question, evidence, true)
+  const idle = idleContainer(lab, c.to, question, evidence, true)
   if (idle) return broken(idle)
-  if (c.to && answer.by !== undefined && answer.by !== nodeName(c.to)) return broken(`${got} instead of ${nodeName(c.to)}`)
+  if (c.to && answer.by !== undefined && !isNameOf(lab, c.to, answer.by)) return broken(`${got} instead of ${nodeName(c.to)}`)
   if (c.frontend && answer.by !== undefined) {
     const expectedOutcome = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
-    const names = [...expectedOutcome.allowed.map((a) => a.name), ...expectedOutcome.denied.map((d) => nodeName(d.to))]
+    const names = [
+      ...expectedOutcome.allowed.flatMap((a) => [a.name, a.alias ?? a.name]),
+      ...expectedOutcome.denied.map((d) => nodeName(d.to)),
+    ]
     if (expectedOutcome.foreign.length === 0 && !names.includes(answer.by))
       return broken(`${got}, which is no endpoint of ${c.frontend.service.key}`)
-    const behind = expectedOutcome.allowed.filter((a) => a.name === answer.by)
+    const behind = expectedOutcome.allowed.filter((a) => a.name === answer.by || a.alias === answer.by)
     const [played] = idleBehind(lab, c.frontend, behind, evidence, true)
     if (played !== undefined) return broken(played)
   }

@@ -82,9 +82,7 @@ export function evaluateClosed(plan: TestPlan, evidence: Evidence, readings: Rea
     tallies[t.topic].add(isRight ? undefined : failing(t, `${t.asked.address === LOCAL ? `${LOCAL}: ` : ''}${answerText(answer)}`))
   }
   const spaces = new Tally('model', 'containers-share-namespace', 'all containers of a pod are in its network namespace')
-  const pods = new Map(plan.lab.pods.map((p) => [p.netns, p]))
-  for (const { id, ns, isInItsPod } of readings.containers) {
-    const pod = pods.get(ns)!
+  for (const { id, pod, isInItsPod } of readings.containers) {
     spaces.add(isInItsPod ? undefined : { from: pod.key, detail: `container ${id} runs in another one`, source: pod.source })
   }
   return [

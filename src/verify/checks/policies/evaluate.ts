@@ -2,10 +2,12 @@
 import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { policiesOf, type Policy } from '../../../lab/policy/policies.ts'
 import { familyName, type Family } from '../../../topology/address.ts'
+import type { Actor } from '../../../lab/policy/verdict.ts'
 import type { Cell, Check } from '../../check.ts'
 import type { Square, Squares } from './square.ts'
 import { denial, sourceOf, why } from './titles.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
+import { isNameOf } from '../../evidence/idle.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { traceArguments } from '../../evidence/tally.ts'
 import type { Proof } from '../../evidence/proof.ts'
@@ -43,7 +45,8 @@ export function unproven(lab: Lab, proof: Proof | undefined): string | undefined
 }
 
 /** Whether an answer came from the node that was asked, or from a process that does not name its node. */
-export const isFrom = (answer: Answer, name: string): boolean => answer.outcome === 'ok' && (answer.by === undefined || answer.by === name)
+export const isFrom = (lab: Lab, answer: Answer, node: Actor): boolean =>
+  answer.outcome === 'ok' && (answer.by === undefined || isNameOf(lab, node, answer.by))
 
 function couldNotListen({ to, question }: Square, evidence: Evidence): boolean {
   if (question.kind === 'icmp') return false
@@ -61,7 +64,7 @@ function failureOf(lab: Lab, s: Square, answer: Answer, evidence: Evidence): Fai
     const text = unproven(lab, evidence.proof?.(s.question))
     return text === undefined ? undefined : { id: 'deny-unproven', text: `${text}; ${reason}` }
   }
-  if (isFrom(answer, nodeName(s.to)) || (answer.outcome === 'refused' && couldNotListen(s, evidence))) return undefined
+  if (isFrom(lab, answer, s.to) || (answer.outcome === 'refused' && couldNotListen(s, evidence))) return undefined
   const instead = answer.outcome === 'ok' ? `${outcomeText(answer)} instead` : outcomeText(answer)
   return { id: 'policy-allows', text: `${instead}; ${reason}` }
 }

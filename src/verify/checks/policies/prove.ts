@@ -101,12 +101,12 @@ export interface Measured {
   readonly lifted: Answer
 }
 
-function isReached({ square: s }: Flip, answer: Answer): boolean {
-  return isFrom(answer, nodeName(s.to)) || (answer.outcome === 'refused' && s.question.kind === 'sctp')
+function isReached(lab: Lab, { square: s }: Flip, answer: Answer): boolean {
+  return isFrom(lab, answer, s.to) || (answer.outcome === 'refused' && s.question.kind === 'sctp')
 }
 
 /** The check of one policy that was lifted, or one for every pair that did not notice. */
-export function evaluateLift({ policy, flips, left, skipped }: Lift, measured: (flip: Flip) => Measured | undefined): Check[] {
+export function evaluateLift({ policy, lab, flips, left, skipped }: Lift, measured: (flip: Flip) => Measured | undefined): Check[] {
   const source = sourceOf(policy)
   const common = {
     id: `prove:${policy.title}`,
@@ -124,8 +124,8 @@ export function evaluateLift({ policy, flips, left, skipped }: Lift, measured: (
     if (!found) continue
     const opens = !s.verdict.allowed
     const [was, is] = opens
-      ? [found.before.outcome === 'timeout', isReached(flip, found.lifted)]
-      : [isReached(flip, found.before), found.lifted.outcome === 'timeout']
+      ? [found.before.outcome === 'timeout', isReached(lab, flip, found.lifted)]
+      : [isReached(lab, flip, found.before), found.lifted.outcome === 'timeout']
     if (was && is) {
       if (opens) opened++
       else closed++

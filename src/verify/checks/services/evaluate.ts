@@ -37,8 +37,11 @@ export function idleBehind(
 ): string[] {
   if (port.protocol === 'SCTP') return []
   const kind = port.protocol.toLowerCase() as 'tcp' | 'udp'
-  return behind.flatMap((a) => idleContainer(actorAt(lab, a.endpoint.ip), { kind, port: a.endpoint.port }, evidence, answered) ?? [])
+  return behind.flatMap((a) => idleContainer(lab, actorAt(lab, a.endpoint.ip), { kind, port: a.endpoint.port }, evidence, answered) ?? [])
 }
+
+/** The endpoint that an answer is from. */
+const answering = (allowed: readonly Allowed[], by: string): Allowed | undefined => allowed.find((a) => a.name === by || a.alias === by)
 
 /** What one answer breaks; nothing if it keeps the expectation. */
 function failureOf(
@@ -72,7 +75,7 @@ function failureOf(
     if (allowed.length + foreign.length > 0) return undefined
     return { id: 'service-policy', text: `answered; ${why(denied[0]!.from, denied[0]!.to, denied[0]!.verdict)}` }
   }
-  const mine = allowed.find((a) => a.name === answer.by)
+  const mine = answering(allowed, answer.by)
   if (!mine) {
     const kept = denied.find((d) => nodeName(d.to) === answer.by)
     if (kept) return { id: 'service-policy', text: `${got}; ${why(kept.from, kept.to, kept.verdict)}` }
@@ -111,7 +114,7 @@ function evaluateProbe(lab: Lab, probe: ServiceProbe, evidence: Evidence): Resul
     const answer = evidence.answer(question)
     if (!answer) continue
     asked++
-    if (answer.outcome === 'ok' && answer.by !== undefined) by.push(answer.by)
+    if (answer.outcome === 'ok' && answer.by !== undefined) by.push(answering(probe.expectedOutcome.allowed, answer.by)?.name ?? answer.by)
     if (answer.outcome === 'timeout') silent++
     const failure = failureOf(lab, probe, question, answer, evidence)
     if (failure) failures.push(failure)

@@ -10,6 +10,8 @@ import type { Family } from '../../../topology/address.ts'
 export interface Allowed extends Pick<Way, 'endpoint'> {
   /** How it is called, and calls itself. */
   readonly name: string
+  /** How else: where no container declares the port, a listener of the test answers as the host of a pod with `hostNetwork`. */
+  readonly alias?: string
   /** Under which addresses it may see the client. */
   readonly seen: readonly string[]
 }
@@ -34,7 +36,7 @@ export function expectedOutcomeOf(lab: Lab, from: Actor, frontend: ServiceFronte
   const foreign: Way['endpoint'][] = []
   for (const { endpoint, actor: to, from: client, verdict, seen } of ways) {
     if (to.kind === 'address' || (verdict.allowed && !seen)) foreign.push(endpoint)
-    else if (seen && verdict.allowed) allowed.push({ endpoint, name: nodeName(to), seen })
+    else if (seen && verdict.allowed) allowed.push({ endpoint, name: endpoint.pod ?? nodeName(to), alias: nodeName(to), seen })
     else denied.push({ endpoint, to, from: client, verdict })
   }
   return { allowed, denied, foreign, ...(without ? { without } : {}) }

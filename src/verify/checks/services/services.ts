@@ -224,7 +224,7 @@ export function listenersBehind(lab: Lab, frontends: readonly Port[]): Listening
     for (const e of [...frontend.port.endpoints, ...(frontend.port.draining ?? [])]) {
       const node = actorAt(lab, e.ip)
       // Who declares SCTP may have no sockets for it on this kernel.
-      if (!node || (protocol !== 'sctp' && declaring(node, protocol, e.port))) continue
+      if (!node || (protocol !== 'sctp' && declaring(lab, node, protocol, e.port))) continue
       let ports = nodes.get(node)
       if (!ports) nodes.set(node, (ports = new Map()))
       ports.set(`${e.port}/${protocol}`, { protocol, port: e.port })

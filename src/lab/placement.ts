@@ -1,0 +1,194 @@
+/** Which host each pod runs on, and what keeps it from running anywhere. */
+import type { LoadedTopology } from '../topology/loaded.ts'
+import { hasLabels } from '../topology/kubernetes/node-labels.ts'
+import type { PodSpec } from '../topology/schema/schema.ts'
+import { suggest } from '../topology/suggest.ts'
+import { expand, type Entry } from './expand.ts'
+import { checkFamilies } from './hosts.ts'
+import type { Host } from './lab.ts'
+import type { Leases } from './addressing/lease.ts'
+import type { Problems } from './problems.ts'
+import { selectorText } from './policy/selectors.ts'
+
+/** A pod and its host. */
+export interface Placed extends Entry<PodSpec> {
+  readonly host: Host
+  /** Addresses it had in the cluster that a manifest was taken from: kept where they fit. */
+  readonly real: readonly string[]
+}
+
+/** Every pod that runs, in file order, with its host. */
+export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Leases, problems: Problems): Placed[] {
+  const byName = new Map(hosts.map((h) => [h.name, h]))
+  const placed: Placed[] = []
+  /** Specs that were looked at, and whether some host may run them. */
+  const checked = new Map<PodSpec, boolean>()
+  const lost = new Set<PodSpec>()
+  const turns = new RoundRobin(hosts)
+  const hostPorts = new HostPorts()
+  for (const e of expand(loaded.topology.pods, ['pods'], problems, loaded.podNames)) {
+    if (!checked.has(e.spec)) {
+      checkFamilies(`pod ${e.name}`, [...e.path, 'ip'], e.spec.ip, hosts[0]?.blocks.map((b) => b.family) ?? [], problems)
+      if (e.spec.replicas !== undefined && e.spec.ip)
+        problems.error(
+          [...e.path, 'ip'],
+          'pinned-replicas',
+          `ip cannot be pinned for ${e.spec.replicas} replicas at once`,
+          'Write the pods out, or leave it to netlab.',
+        )
+      if (e.spec.hostNetwork === true && e.spec.ip)
+        problems.error([...e.path, 'ip'], 'conflicting-keys', `pod ${e.name}: with \`hostNetwork\` it has the addresses of its host`)
+      const isOfManifest = loaded.source(e.path).file !== undefined
+      checkContainers(e, problems, isOfManifest)
+      checked.set(e.spec, checkSelector(e, hosts, problems, isOfManifest))
+    }
+    if (!checked.get(e.spec)) continue
+    const name = e.name.replace(/^default\//, '')
+    let host: Host | undefined
+    if (e.spec.host !== undefined) {
+      host = byName.get(e.spec.host)
+      if (!host && hosts.length > 0 && !lost.has(e.spec)) {
+        lost.add(e.spec)
+        const near = suggest(e.spec.host, [...byName.keys()])
+        problems.error(
+          [...e.path, 'host'],
+          'unknown-host',
+          `pod ${e.name}: there is no host "${e.spec.host}"`,
+          near ? `did you mean "${near}"?` : `Hosts: ${[...byName.keys()].slice(0, 10).join(', ')}.`,
+        )
+      }
+    } else {
+      const before = byName.get(leases.pods.get(name)?.host ?? '')
+      host = turns.host(e.spec.nodeSelector, before, (h) => hostPorts.taken(h, e.spec) === undefined)
+    }
+    if (host && !hostPorts.take(host, { ...e, name }, problems, loaded.source(e.path).file !== undefined)) continue
+    if (host) placed.push({ ...e, name, host, real: loaded.realAddresses?.get(String(e.path.at(-1))) ?? [] })
+  }
+  return placed
+}
+
+type NodeSelector = PodSpec['nodeSelector']
+
+const fits = (host: Host, wanted: NodeSelector): boolean => hasLabels(host.labels, wanted ?? {})
+
+/** Spreads pods round-robin over the hosts they may run on: for each `nodeSelector` anew. */
+class RoundRobin {
+  readonly #hosts: readonly Host[]
+  readonly #groups = new Map<string, { readonly hosts: readonly Host[]; next: number }>()
+
+  constructor(hosts: readonly Host[]) {
+    this.#hosts = hosts
+  }
+
+  /**
+   * @param before where it runs in a running lab: it stays if it still may; undefined: there is no such host
+   * @param isFree whether a host has what the pod takes of it: another one gets it otherwise
+   */
+  host(wanted: NodeSelector, before: Host | undefined, isFree: (host: Host) => boolean): Host | undefined {
+    const key = selectorText({ matchLabels: wanted ?? {} })
+    let group = this.#groups.get(key)
+    if (!group) this.#groups.set(key, (group = { hosts: wanted ? this.#hosts.filter((h) => fits(h, wanted)) : this.#hosts, next: 0 }))
+    const { hosts } = group
+    const at = group.next++
+    if (before && hosts.includes(before)) return before
+    const inTurn = hosts[at % hosts.length]
+    if (inTurn === undefined || isFree(inTurn)) return inTurn
+    return hosts.map((_, i) => hosts[(at + i) % hosts.length]!).find(isFree) ?? inTurn
+  }
+}
+
+/** Hosts and their labels, for hints: those that a kubelet gives every node come last. */
+function knownLabels(hosts: readonly Host[]): string {
+  const known = [...new Set(hosts.flatMap((h) => Object.entries(h.labels).map(([k, v]) => `${k}=${v}`)))]
+  const isOfKubelet = (label: string): boolean => /^(beta\.)?kubernetes\.io\//.test(label)
+  const ordered = [...known.filter((l) => !isOfKubelet(l)), ...known.filter(isOfKubelet)]
+  return `Labels of hosts: ${ordered.slice(0, 10).join(', ')}${ordered.length > 10 ? ', …' : ''}.`
+}
+
+/** Whether some host may run the pod. One of a manifest waits otherwise, as in a cluster: it does not become part of the lab. */
+function checkSelector(
+  { name, spec: { host, nodeSelector }, path }: Entry<PodSpec>,
+  hosts: readonly Host[],
+  problems: Problems,
+  isOfManifest: boolean,
+): boolean {
+  if (!nodeSelector || hosts.length === 0) return true
+  const pinned = hosts.find((h) => h.name === host)
+  if (host !== undefined ? !pinned || fits(pinned, nodeSelector) : hosts.some((h) => fits(h, nodeSelector))) return true
+  const wanted = selectorText({ matchLabels: nodeSelector })
+  const why = `${pinned ? `host ${pinned.name} does not have` : 'no host has'} the labels ${wanted}`
+  if (isOfManifest)
+    problems.warning(
+      [...path, 'nodeSelector'],
+      'no-host-fits',
+      `pod ${name}: ${why}: in a cluster it would wait, here it is left out`,
+      knownLabels(hosts),
+    )
+  else problems.error([...path, 'nodeSelector'], 'no-host-fits', `pod ${name}: ${why}`, knownLabels(hosts))
+  return false
+}
+
+function checkContainers(e: Entry<PodSpec>, problems: Problems, isOfManifest: boolean): void {
+  const names = new Set<string>()
+  const ports = new Map<string, string>()
+  e.spec.containers.forEach((c, i) => {
+    const path = [...e.path, 'containers', i]
+    if (names.has(c.name)) problems.error([...path, 'name'], 'name-taken', `pod ${e.name} has two containers called "${c.name}"`)
+    names.add(c.name)
+    c.ports.forEach((p, j) => {
+      if (p.hostPort !== undefined && e.spec.hostNetwork !== true)
+        problems.warning(
+          [...path, 'ports', j, 'hostPort'],
+          'not-acted-upon',
+          `pod ${e.name}: hostPort ${p.hostPort} has no effect: nothing leads from that port of its host to the pod`,
+        )
+      const key = `${p.containerPort}/${p.protocol}`
+      const other = ports.get(key)
+      if (other !== undefined)
+        // The API server takes it, with a warning: only one of them can listen.
+        problems[isOfManifest ? 'warning' : 'error'](
+          [...path, 'ports', j],
+          'port-taken',
+          `pod ${e.name}: port ${key} is declared ${other === c.name ? `twice by "${other}"` : `by "${other}" and "${c.name}"`}`,
+          'Containers of a pod share one network namespace, so one port has one listener.',
+        )
+      else ports.set(key, c.name)
+    })
+  })
+}
+
+/** Ports of hosts that pods with `hostNetwork` have: one pod has each, as the scheduler sees to. */
+class HostPorts {
+  /** `80/TCP` → the pod, by host. */
+  readonly #taken = new Map<Host, Map<string, string>>()
+
+  #portsOf({ hostNetwork, containers }: PodSpec): string[] {
+    if (hostNetwork !== true) return []
+    return containers.flatMap((c) => c.ports.map((p) => `${p.containerPort}/${p.protocol}`))
+  }
+
+  /** A port the pod would take of a host, and the pod that has it. */
+  taken(host: Host, spec: PodSpec): readonly [port: string, pod: string] | undefined {
+    const taken = this.#taken.get(host)
+    const port = taken && this.#portsOf(spec).find((p) => taken.has(p))
+    return port === undefined ? undefined : [port, taken!.get(port)!]
+  }
+
+  /** Whether the pod gets its ports. One of a manifest waits otherwise, as in a cluster. */
+  take(host: Host, { name, spec, path }: Entry<PodSpec>, problems: Problems, isOfManifest: boolean): boolean {
+    const conflict = this.taken(host, spec)
+    if (conflict) {
+      const [port, pod] = conflict
+      const what = `pod ${name}: port ${port} of ${host.name} belongs to pod ${pod}, which also has \`hostNetwork\``
+      if (isOfManifest) problems.warning(path, 'port-taken', `${what}: in a cluster it would wait, here it is left out`)
+      else problems.error(path, 'port-taken', what, 'Run it on another host.')
+      return false
+    }
+    const ports = this.#portsOf(spec)
+    if (ports.length === 0) return true
+    const taken = this.#taken.get(host) ?? new Map<string, string>()
+    this.#taken.set(host, taken)
+    for (const port of ports) taken.set(port, name)
+    return true
+  }
+}
