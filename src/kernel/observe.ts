@@ -15,7 +15,7 @@ import type { Survey } from './unmanaged/survey.ts'
 export interface ObserveOptions {
   /** What was read of namespaces while they were made. */
   readonly already?: ReadonlyMap<string, Partial<Dumps>>
-  /** What a container was started as, if it was (it may have ended since: containers are not restarted). */
+  /** What a container was started as, if it was. It may have ended since: whether that counts is for who answers. */
   readonly started?: Started
   readonly onProgress?: (share: number) => void
   /** What else to look for on the way. */

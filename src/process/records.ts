@@ -2,7 +2,7 @@
  * What is on record of containers and daemons; supervisor.pl describes the files. A record is believed only as far as
  * the kernel agrees.
  */
-import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProcess } from './proc.ts'
 import type { ProcessSpec } from './spec.ts'
@@ -18,7 +18,15 @@ export interface Recorded {
 }
 
 const supervisorFile = /^\.supervisor-\d+$/
-const listed = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : [])
+
+function listed(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
 
 function readRecord(dir: string, file: string, id: string): Recorded | undefined {
   try {
@@ -49,6 +57,30 @@ export function recordedSupervisors(dir: string): Recorded[] {
 /** Whether the process on record still runs: pid and start time are the kernel's. */
 export function isRunning(recorded: Recorded): boolean {
   return findProcess(recorded.pid)?.start === recorded.start
+}
+
+/**
+ * Puts on record, before anything is signalled, that netlab is about to end it. Should netlab be killed meanwhile, the
+ * end of such a process is not its own: it is started again, whatever its exit code says.
+ */
+export const recordStop = (dir: string, id: string): void => writeFileSync(join(dir, `${id}.stop`), '', { mode: 0o600 })
+
+/** Ids of those that netlab was about to end. */
+export const recordedStops = (dir: string): ReadonlySet<string> =>
+  new Set(listed(dir).flatMap((file) => (file.endsWith('.stop') ? [file.slice(0, -'.stop'.length)] : [])))
+
+/** What is on record of one, apart from its log; the stop last, because it says what the others are worth. */
+const ENDINGS = ['exit', 'spec', 'spec.new', 'd', 'pid', 'stop'] as const
+
+/** Forgets those that have ended, or all when `ids` is absent, and the supervisors with them. Logs stay. */
+export function forgetProcesses(dir: string, ids?: ReadonlySet<string>): void {
+  const files = listed(dir)
+  for (const ending of ENDINGS)
+    // By name, not by what is on record: a supervisor that is killed may leave half a record.
+    for (const file of files)
+      if (file.endsWith(`.${ending}`) && (ids?.has(file.slice(0, -ending.length - 1)) ?? true))
+        rmSync(join(dir, file), { recursive: true, force: true })
+  if (!ids) for (const file of files) if (supervisorFile.test(file)) rmSync(join(dir, file), { force: true })
 }
 
 const specFile = (dir: string, id: string): string => join(dir, `${id}.spec`)

@@ -10,8 +10,9 @@ import { resolve } from 'node:path'
 import type { Daemon } from '../kernel/objects.ts'
 import { writeFiles } from './daemon.ts'
 import { logSize } from './logs.ts'
-import { isRunning, recordedProcesses, writeSpec } from './records.ts'
+import { isRunning, recordedProcesses, recordedStops, writeSpec } from './records.ts'
 import { complaint, launchOf, type ProcessSpec, type StartFailure } from './spec.ts'
+import { unsupervised } from './states.ts'
 import { stopProcesses } from './stop.ts'
 import { supervise } from './supervisor.ts'
 import { untilReady, type WaitOptions } from './wait.ts'
@@ -30,9 +31,10 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   signal?.throwIfAborted()
   const path = resolve(dir)
   const failures: StartFailure[] = []
+  const [stops, adrift] = [recordedStops(path), new Set(unsupervised(path))]
   const running = new Set(
     recordedProcesses(path)
-      .filter(isRunning)
+      .filter((each) => isRunning(each) && !adrift.has(each.id) && !stops.has(each.id))
       .map(({ id }) => id),
   )
   const accepted = specs.filter((spec) => {
@@ -46,7 +48,7 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   const daemons = accepted.filter((spec) => spec.kind === 'daemon')
   mkdirSync(path, { recursive: true })
   try {
-    await clear(path, daemons)
+    await clear(path, ids)
     // Before there is a process: what runs can then always be told from what a changed file asks for.
     for (const spec of accepted) writeSpec(path, spec)
     for (const daemon of daemons) writeFiles(path, daemon)
@@ -69,9 +71,8 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   }
 }
 
-/** A daemon that died may have left children and files: they must not meet the new one. */
-async function clear(dir: string, daemons: readonly Daemon[]): Promise<void> {
-  const left = new Set(recordedProcesses(dir).map(({ id }) => id))
-  const ids = daemons.filter(({ id }) => left.has(id)).map(({ id }) => id)
-  if (ids.length > 0) await stopProcesses(dir, ids)
+/** What died, was being stopped, or lost its supervisor may have left children and files: they must not meet the new one. */
+async function clear(dir: string, ids: ReadonlySet<string>): Promise<void> {
+  const left = [...recordedProcesses(dir).map(({ id }) => id), ...recordedStops(dir)].filter((id) => ids.has(id))
+  if (left.length > 0) await stopProcesses(dir, left)
 }

@@ -3,12 +3,13 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Daemon } from '../kernel/objects.ts'
 import { readFiles } from './daemon.ts'
 import { logTail } from './logs.ts'
 import { looksReady } from './readiness.ts'
 import { findProcess, namedNamespace, residentKiB } from './proc.ts'
-import { isRunning, readSpec, recordedProcess, recordedProcesses, recordedSupervisors, type Recorded } from './records.ts'
+import { isRunning, readSpec, recordedProcess, recordedProcesses, recordedStops, recordedSupervisors, type Recorded } from './records.ts'
 import type { ProcessSpec } from './spec.ts'
 
 /** How a container or daemon is doing. */
@@ -47,16 +48,18 @@ export interface Started {
   readonly inDeletedNamespace: boolean
 }
 
+/** Answers for one container or daemon; undefined when it was never started. */
+type StartedAs = (process: { readonly kind?: 'process' | 'daemon'; readonly id: string; readonly ns: string }) => Started | undefined
+
 /**
- * Tells what each container or daemon was started as; undefined when it was never started. A daemon that has ended
- * counts as never started: unlike a container, it is started again.
+ * Tells what each container or daemon was started as. A daemon that has ended counts as never started, and so does what
+ * netlab was about to end when it was killed itself. A container that ended by itself was started all the same.
  */
-export function startedIn(
-  dir: string,
-): (process: { readonly kind?: 'process' | 'daemon'; readonly id: string; readonly ns: string }) => Started | undefined {
+export function startedIn(dir: string): StartedAs {
+  const stops = recordedStops(dir)
   return ({ kind, id, ns }) => {
     const recorded = recordedProcess(dir, id)
-    if (recorded === undefined || (kind === 'daemon' && !isRunning(recorded))) return undefined
+    if (recorded === undefined || stops.has(id) || (kind === 'daemon' && !isRunning(recorded))) return undefined
     const spec = readSpec(dir, id)
     return {
       ...(spec && { spec: spec.kind === 'daemon' ? asItIs(dir, spec, recorded.pid) : spec }),
@@ -64,6 +67,27 @@ export function startedIn(
     }
   }
 }
+
+/**
+ * The same for who starts again what should run: only those count that run and are supervised, and containers that ended with
+ * exit code 0. Waits a moment for ends that supervisors have not written down yet.
+ */
+export async function runningIn(dir: string): Promise<StartedAs> {
+  const started = startedIn(dir)
+  for (let tries = 0; tries < 20 && recordedProcesses(dir).some((each) => !isRunning(each) && !hasExit(dir, each)); tries++) {
+    if (!recordedSupervisors(dir).some(isRunning)) break
+    await sleep(50)
+  }
+  const states = new Map(processStates(dir).map((state) => [state.id, state]))
+  const adrift = new Set(unsupervised(dir))
+  return (process) => {
+    const state = states.get(process.id)
+    const counts = state?.state === 'running' ? !adrift.has(process.id) : state?.exitCode === 0
+    return counts ? started(process) : undefined
+  }
+}
+
+const hasExit = (dir: string, recorded: Recorded): boolean => readExit(dir, recorded).exitedAt !== undefined
 
 function asItIs(dir: string, spec: Daemon, pid: number): Daemon {
   return { ...spec, files: readFiles(dir, spec), ...(looksReady(dir, spec, pid) === false ? { unready: true } : {}) }

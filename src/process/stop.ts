@@ -2,11 +2,9 @@
  * Ends containers and daemons, and whatever they left behind, and nothing else on the machine: a process is signalled only
  * when pid and start time (or its network namespace) say at that moment that it is one of ours.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findProcess, livesIn, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
-import { isRunning, recordedProcesses, recordedSupervisors, type Recorded } from './records.ts'
+import { forgetProcesses, isRunning, recordedProcesses, recordedSupervisors, recordStop, type Recorded } from './records.ts'
 
 /** Between SIGTERM and SIGKILL, in milliseconds. */
 const grace = 200
@@ -19,7 +17,8 @@ const pause = 10
 /**
  * Ends every container and daemon on record in `dir`, or those in `ids`: SIGTERM, 200 ms, SIGKILL. With each go its
  * descendants and its session. Without `ids` the supervisors go too, and so all that was left orphaned.
- * Forgets what it ended, and a daemon's files; logs stay. Doing it twice, or after a crash, is fine.
+ * Forgets what it ended, and a daemon's files; logs stay. Doing it twice, or after a crash, is fine. With `ids`, that they are
+ * being stopped is on record first: some others of the lab stay, and it counts as up.
  *
  * @throws Error naming the pids that even SIGKILL did not end
  */
@@ -27,6 +26,7 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
   const wanted = ids === undefined ? undefined : new Set(ids)
   const chosen = () => recordedProcesses(dir).filter(({ id }) => wanted?.has(id) ?? true)
   const supervisors = wanted === undefined ? recordedSupervisors(dir) : []
+  if (wanted) for (const { id } of chosen()) recordStop(dir, id)
   // A supervisor told to end starts nothing more. It may have one more child on record before it hears of it,
   // which is why the records are read again until the supervisors are gone.
   for (const supervisor of supervisors) signalRecorded(supervisor, 'SIGTERM')
@@ -36,12 +36,7 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
     const targets = family(processes(), chosen(), alive)
     return { targets, left: [...targets, ...alive] }
   })
-  // By name, not by what is on record: a supervisor that is killed may leave half a record.
-  const records = new Set(ids?.flatMap((id) => ['pid', 'exit', 'spec', 'spec.new', 'd'].map((ending) => `${id}.${ending}`)))
-  for (const file of existsSync(dir) ? readdirSync(dir) : []) {
-    if (ids === undefined ? /^\.supervisor-|\.(pid|exit|spec|spec\.new|d)$/.test(file) : records.has(file))
-      rmSync(join(dir, file), { recursive: true, force: true })
-  }
+  forgetProcesses(dir, wanted)
 }
 
 function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void {

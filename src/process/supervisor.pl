@@ -159,7 +159,6 @@ sub become {
     my @command = @{ $spec->{command} };
     enter($spec, scalar @command);
     if (@command) { run($spec, @command) }
-    $SIG{TERM} = sub { POSIX::_exit(0) };
     [ Netlab::Responder::open_ports(@{ $spec->{ports} }) ];
   };
   if (!$ready) { syswrite($channel, '-' . $@ =~ s/\n\z//r); POSIX::_exit(127) }

@@ -15,7 +15,7 @@ import type { Dumps } from '../kernel/dumps/content.ts'
 import { namespaces, observe, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { reloadDaemons } from '../process/daemon.ts'
-import { lastWords, startedIn } from '../process/states.ts'
+import { lastWords, runningIn, startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
@@ -83,8 +83,10 @@ export class Session {
     this.#options = options
   }
 
-  async observe(hints: readonly KernelObject[], already?: Already): Promise<KernelObject[]> {
-    return observe(hints, this.#pool, { started: startedIn(processDir(this.#lab)), ...(already ? { already } : {}) })
+  /** What the kernel holds. @param running whether containers that should run and do not count as missing */
+  async observe(hints: readonly KernelObject[], already?: Already, running = false): Promise<KernelObject[]> {
+    const dir = processDir(this.#lab)
+    return observe(hints, this.#pool, { started: running ? await runningIn(dir) : startedIn(dir), ...(already ? { already } : {}) })
   }
 
   /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
@@ -207,7 +209,7 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   let owned: readonly KernelObject[] = []
   if (applied) {
     options.onPhase?.('reading')
-    owned = ownedOf(await session.observe([...before, ...desired]), before, desired)
+    owned = ownedOf(await session.observe([...before, ...desired], undefined, true), before, desired)
     const changes = diff(owned, desired)
     if (changes.length === 0) {
       remember(compiled, applied, baseline)

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { Conversation, end, probe, serve } from '../support/probe.ts'
-import { output } from '../support/run.ts'
+import { netlab, output, told } from '../support/run.ts'
 import { labSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
@@ -243,4 +244,55 @@ describe('a changed file', { skip: unable }, () => {
     assert.deepEqual(await pidsOf(), before)
     assert.deepEqual(timeless(await labSnapshot(first.nodes)), timeless(state))
   })
+})
+
+describe('a change that is killed while it replaces containers', { skip: unable }, () => {
+  const programs = (...words: string[]): object => ({
+    hosts: { 'node-1': {} },
+    pods: {
+      // It ends well when it is asked to.
+      polite: { containers: [{ name: 'c', command: ['sh', '-c', `trap 'exit 0' TERM; while sleep 0.05; do :; done`, ...words] }] },
+      stubborn: { containers: [{ name: 'c', command: ['sh', '-c', `trap '' TERM; while sleep 1; do :; done`, ...words] }] },
+      built: { containers: [{ name: 'c', ports: [{ containerPort: 80 + words.length }] }] },
+    },
+  })
+  const lab = new Lab(programs())
+  const records = join('/run/netlab', lab.name, 'process')
+  before(() => lab.mustUp())
+  after(() => lab.remove())
+
+  for (const [file, earlier, changed] of [
+    ['new', programs(), programs('new')],
+    ['old', programs('new'), programs('even', 'newer')],
+  ] as const)
+    test(`is finished or put back by the next \`up\` with the ${file} file`, async () => {
+      lab.write(changed)
+      const result = await netlab(['up', lab.file], {
+        onStart: (child) => {
+          // The stubborn one keeps it waiting for 200 ms after the first signal.
+          const watch = setInterval(() => {
+            if (!existsSync(records) || !readdirSync(records).some((name) => name.endsWith('.stop'))) return
+            clearInterval(watch)
+            child.kill('SIGKILL')
+          }, 5)
+          child.on('exit', () => clearInterval(watch))
+        },
+      })
+      assert.equal(result.signal, 'SIGKILL', told(result))
+      const status = await lab.status()
+      assert.equal(status.code, 1)
+      if (file === 'old') lab.write(earlier)
+      assert.equal((await lab.mustUp()).outcome, 'changed')
+      await lab.mustBeHealthy()
+      const { containers } = await lab.status()
+      assert.deepEqual(containers.map(({ id, state }) => [id, state]).toSorted(), [
+        ['built.c', 'running'],
+        ['polite.c', 'running'],
+        ['stubborn.c', 'running'],
+      ])
+      assert.deepEqual(
+        readdirSync(records).filter((name) => name.endsWith('.stop')),
+        [],
+      )
+    })
 })

@@ -3,7 +3,8 @@
  * puts it right, and all nodes still reach each other.
  */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Lab, type LabDocument } from '../support/lab.ts'
@@ -290,29 +291,44 @@ describe('what `up` leaves alone', { skip: unable }, () => {
     await lab.mustBeHealthy()
   })
 
-  test('a supervisor that was killed is told, and that its container runs on', async () => {
-    const { containers } = await lab.status()
-    const { pid } = containers.find((c) => c.id === 'a.web')!
-    const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
-    process.kill(parent, 'SIGKILL')
+  const container = async (): Promise<number> => (await lab.status()).containers.find((c) => c.id === 'a.web')!.pid
+  const parentOf = (pid: number): number => Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+
+  test('of a supervisor that was killed the containers are named, and `up` starts them anew', async () => {
+    const pid = await container()
+    process.kill(parentOf(pid), 'SIGKILL')
     let now = await told()
     for (let tries = 0; now[0] === 0 && tries < 50; tries++) now = await told()
     assert.deepEqual(now, [1, 'exited supervisor of a.web'])
-    // A namespace made anew has its containers started anew.
-    await output(['ip', 'netns', 'delete', lab.ns('a')])
-    await lab.mustUp()
+    assert.equal((await lab.mustUp()).outcome, 'changed')
     await lab.mustBeHealthy()
+    assert.notEqual(await container(), pid)
+    assert.equal(existsSync(`/proc/${pid}`), false)
   })
 
-  test('a container that was killed is told and not started again', async () => {
-    const { containers } = await lab.status()
-    process.kill(containers.find((c) => c.id === 'a.web')!.pid, 'SIGKILL')
-    let now = await lab.status()
-    for (let tries = 0; now.findings[0]?.details[0] !== 'was ended by signal 9' && tries < 50; tries++) now = await lab.status()
-    assert.equal(now.code, 1)
-    const finding = { state: 'exited', object: 'container web of pod a', details: ['was ended by signal 9'] }
-    assert.deepEqual(now.findings, [{ ...finding, source: `${lab.file}:${lineOf('a:')}` }])
-    assert.equal((await lab.mustUp()).outcome, 'unchanged')
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const)
+    test(`a container that was ended by ${signal} is named, and \`up\` starts it again`, async () => {
+      process.kill(await container(), signal)
+      const how = `was ended by signal ${constants.signals[signal]}`
+      let now = await lab.status()
+      for (let tries = 0; now.findings[0]?.details[0] !== how && tries < 50; tries++) now = await lab.status()
+      assert.equal(now.code, 1)
+      const finding = { state: 'exited', object: 'container web of pod a', details: [how] }
+      assert.deepEqual(now.findings, [{ ...finding, source: `${lab.file}:${lineOf('a:')}`, repair: true }])
+      assert.equal((await lab.mustUp()).outcome, 'changed')
+      await lab.mustBeHealthy()
+    })
+
+  test('a container and its supervisor that were killed together are missed and started again', async () => {
+    const pid = await container()
+    const parent = parentOf(pid)
+    process.kill(parent, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
+    let now = await told()
+    for (let tries = 0; now[0] === 0 && tries < 50; tries++) now = await told()
+    assert.deepEqual(now, [1, 'exited container web of pod a'])
+    assert.equal((await lab.mustUp()).outcome, 'changed')
+    await lab.mustBeHealthy()
   })
 })
 

@@ -11,10 +11,11 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readLog } from '../../src/process/logs.ts'
+import { recordStop } from '../../src/process/records.ts'
 import { shellLines, shellPrelude } from '../../src/process/shell.ts'
 import type { ContainerSpec } from '../../src/process/spec.ts'
 import { startProcesses } from '../../src/process/start.ts'
-import { processStates } from '../../src/process/states.ts'
+import { processStates, runningIn } from '../../src/process/states.ts'
 import { endProcesses, pidsInNamespaces, stopProcesses } from '../../src/process/stop.ts'
 import { programs } from '../../src/process/supervisor.ts'
 import { isRoot } from '../../src/netns/paths.ts'
@@ -451,10 +452,38 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     await until('the supervisor has let go of its starter', () => held() === '/run/netns')
   })
 
-  test('SIGTERM ends a responder with code 0', async () => {
+  test('a responder never ends by itself: SIGTERM is told from work that is done', async () => {
     await startProcesses(dir, [responder('pod-b', b, [8080, 'TCP']), command('sleeps', b, 'sleep', '60')])
     process.kill(pidOf('pod-b'), 'SIGTERM')
-    await until('it ended', () => processStates(dir).some(({ id, exitCode }) => id === 'pod-b' && exitCode === 0))
+    await until('it ended', () => processStates(dir).some(({ id, signal }) => id === 'pod-b' && signal === 15))
+  })
+
+  test('what does not run although it should is told from what has done its work, and can be started again', async () => {
+    const specs = [
+      command('done', b, 'true'),
+      command('failed', b, 'false'),
+      command('killed', b, 'sleep', '60'),
+      command('runs', b, 'sleep', '61'),
+      command('stopped', b, 'sleep', '62'),
+    ]
+    await startProcesses(dir, specs)
+    process.kill(pidOf('killed'), 'SIGKILL')
+    recordStop(dir, 'stopped')
+    const counted = async (): Promise<string[]> => {
+      const running = await runningIn(dir)
+      return specs.filter((spec) => running(spec) !== undefined).map(({ id }) => id)
+    }
+    assert.deepEqual(await counted(), ['done', 'runs'])
+    const again = specs.filter(({ id }) => ['failed', 'killed', 'stopped'].includes(id))
+    assert.deepEqual(await startProcesses(dir, again), [])
+    assert.deepEqual(await counted(), ['done', 'killed', 'runs', 'stopped'])
+    assert.equal(commandLines(b).filter((line) => line === 'sleep 62').length, 1)
+    assert.deepEqual(await startProcesses(dir, [specs[3]!]), [{ id: 'runs', message: 'it is already running' }])
+    for (const pid of supervisors()) process.kill(pid, 'SIGKILL')
+    await until('they are gone', () => supervisors().every((pid) => stateLetter(pid) === 'gone'))
+    assert.deepEqual(await counted(), ['done'])
+    assert.deepEqual(await startProcesses(dir, [specs[3]!]), [])
+    assert.equal(commandLines(b).filter((line) => line === 'sleep 61').length, 1)
   })
 
   test('stopping ends the stubborn, their children and their daemons', async () => {

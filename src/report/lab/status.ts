@@ -24,7 +24,7 @@ export interface Health {
 }
 
 /** A container that ended well did what it was there for. */
-const isBroken = (f: Finding): boolean => f.state !== 'exited' || f.details[0] !== 'exited with code 0'
+const isBroken = (f: Finding): boolean => f.state !== 'exited' || f.repair === true
 
 export const isHealthy = ({ halfDone, findings }: Health): boolean => !halfDone && !findings.some(isBroken)
 
@@ -39,7 +39,9 @@ function* advice({ findings, file, halfDone }: Health): Generator<string> {
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && !f.repair))
     yield '\nnetlab does not restore settings it did not make; undo them by hand.\n'
   if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was not added by netlab, which leaves it alone.\n'
-  if (some('exited')) yield '\nContainers are not restarted: netlab logs POD shows what they said.\n'
+  if (findings.some((f) => f.state === 'exited' && f.repair))
+    yield `\nnetlab up ${file} starts what exited again; netlab logs POD shows what it said.\n`
+  if (findings.some((f) => f.state === 'exited' && !f.repair)) yield '\nA container that exited with code 0 is not started again.\n'
   if (some('stopped')) yield '\nA stopped container or daemon goes on with kill -CONT PID.\n'
 }
 

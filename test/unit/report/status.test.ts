@@ -22,7 +22,7 @@ describe('health', () => {
     expect(isHealthy(health(finding('exited', { details: ['exited with code 0'] })))).toBe(true)
     for (const state of ['missing', 'changed', 'unexpected', 'stopped'] as const)
       expect(isHealthy(health(finding(state))), state).toBe(false)
-    expect(isHealthy(health(finding('exited', { details: ['exited with code 1'] })))).toBe(false)
+    expect(isHealthy(health(finding('exited', { details: ['exited with code 1'], repair: true })))).toBe(false)
     expect(isHealthy({ ...health(), halfDone: true })).toBe(false)
   })
   test('is told with what to do about it: up mends what it asked for, and only that', () => {
@@ -32,6 +32,8 @@ describe('health', () => {
     )
     expect(text(health(finding('changed')))).toMatch(/netlab does not restore settings it did not make/)
     expect(text(health(finding('changed')))).not.toMatch(/netlab up/)
+    expect(text(health(finding('exited', { repair: true })))).toMatch(/netlab up \/lab\.yaml starts/)
+    expect(text(health(finding('exited')))).not.toMatch(/netlab up/)
     expect(text({ ...health(), containers: [{ state: 'running' }, { state: 'running', stopped: true }, { state: 'exited' }] })).toMatch(
       /1 of 3 containers running/,
     )

@@ -1,7 +1,7 @@
 /** `netlab status`: what the kernel holds against what was asked for. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe } from '../../../kernel/kinds/index.ts'
-import { drift } from '../../../kernel/drift.ts'
+import { drift, type Drift } from '../../../kernel/drift.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { observe } from '../../../kernel/observe.ts'
@@ -24,17 +24,17 @@ export interface StatusOptions {
   readonly watch?: string | true
 }
 
-/** Containers that do not run, and daemons that were stopped. One that drifted (its namespace was deleted) is told of already. */
-function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string): Finding[] {
+/** Containers that do not run, and daemons that were stopped, apart from those that are missing. */
+function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string, ProcessState>, file: string, lost: Drift): Finding[] {
   return objects.flatMap((o): Finding[] => {
     const p = o.kind === 'process' || o.kind === 'daemon' ? states.get(o.id) : undefined
-    // A daemon that ended is missing: it is started again.
-    if (!p || (o.kind === 'daemon' ? !p.stopped : p.state === 'running' && !p.stopped)) return []
+    if (!p || (p.state === 'running' && !p.stopped) || lost.missing.includes(o)) return []
     const source = o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {}
     const [state, detail] = p.stopped
       ? (['stopped', `process ${p.pid} was stopped by a signal`] as const)
       : (['exited', endingText(p)] as const)
-    return [{ state, object: describe(o), details: [detail], ...source }]
+    const repair = state === 'exited' && p.exitCode !== 0 ? ({ repair: true } as const) : {}
+    return [{ state, object: describe(o), details: [detail], ...source, ...repair }]
   })
 }
 
@@ -43,7 +43,7 @@ function supervisor(lab: string): Finding[] {
   const left = unsupervised(processDir(lab))
   if (left.length === 0) return []
   const shown = left.length > 3 ? `${left.slice(0, 3).join(', ')} and ${left.length - 3} more` : left.join(', ')
-  return [{ state: 'exited', object: `supervisor of ${shown}`, details: ['is gone: they run, and how they end will not be recorded'] }]
+  return [{ state: 'exited', object: `supervisor of ${shown}`, details: ['is gone: how they end will not be recorded'], repair: true }]
 }
 
 /** Longest wait for links that are starting, milliseconds: the kernel looks after them once a second. */
@@ -62,10 +62,11 @@ export async function readHealth(
   const survey = new Survey(objects, baseline)
   const options = { started: startedIn(dir), survey, patience, ...(onProgress ? { onProgress } : {}) }
   const observed = await observe(objects, pool, options)
+  const now = drift(objects, observed)
   const findings = [
-    ...driftFindings(drift(objects, observed), lab.file, (id) => lastWords(dir, id)),
+    ...driftFindings(now, lab.file, (id) => lastWords(dir, id)),
     ...unmanagedFindings(survey.found, objects, lab.file),
-    ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file),
+    ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file, now),
     ...supervisor(lab.name),
   ]
   return {
