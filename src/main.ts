@@ -13,8 +13,8 @@ import { Script } from 'node:vm'
 import type * as Program from './cli/program.ts'
 import { VERSION } from './version.ts'
 
-/** As for everything else this machine lacks. */
-const CANNOT_WRITE = 3
+/** As for everything else this machine lacks: a place for the output, descriptors to load the program with. */
+const CANNOT = 3
 
 /** What the build makes of cli/program.ts: a comment with the hash of what follows, and a function as Node wraps modules in. */
 const PROGRAM = fileURLToPath(new URL('./program.cjs', import.meta.url))
@@ -25,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     // The reader of the output may stop early, as in `netlab plan | head`; what the command found out still counts.
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
     process.stderr.write(`netlab: cannot write the output: ${error.message}\n`)
-    process.exit(CANNOT_WRITE)
+    process.exit(CANNOT)
   })
   // That the progress is not read any more is no reason to stop half-way, as in `netlab up lab.yaml 2>&1 | head`.
   process.stderr.on('error', () => {})
@@ -33,7 +33,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${VERSION}\n`)
     return
   }
-  await loadProgram(argv[2] ?? '').run(argv)
+  try {
+    await loadProgram(argv[2] ?? '').run(argv)
+  } catch (error) {
+    process.stderr.write(`netlab: ${(error as Error).message}\n`)
+    process.exitCode = CANNOT
+  }
 }
 
 function loadProgram(command: string): typeof Program {

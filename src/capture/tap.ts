@@ -1,6 +1,7 @@
 /** The listening process (tap.pl) as the rest of a capture sees it: frames as they were captured, trouble, losses. */
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { HelperEnded } from '../netns/failures.ts'
+import { startHelper, unstartable, type HelperProcess } from '../netns/helper-process.ts'
 import { netnsFile } from '../netns/paths.ts'
 
 /** What to listen on. */
@@ -52,7 +53,7 @@ const FRAME_HEAD = 21
 export const whereOf = ({ node, device }: Listen): string => (device === undefined ? node : `${node}/${device}`)
 
 export class Tap {
-  readonly #child: ChildProcessWithoutNullStreams
+  readonly #child: HelperProcess
   readonly #listens: readonly Listen[]
   readonly #events: TapEvents
   readonly #devices = new Map<string, string>()
@@ -68,16 +69,14 @@ export class Tap {
   constructor(listens: readonly Listen[], events: TapEvents) {
     this.#listens = listens
     this.#events = events
-    // In a process group of its own: Ctrl-C is for netlab, which still wants what was captured.
-    this.#child = spawn('perl', [fileURLToPath(new URL('./tap.pl', import.meta.url))], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
-    this.#child.stdin.on('error', () => {})
+    this.#child = startHelper('perl', [fileURLToPath(new URL('./tap.pl', import.meta.url))])
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
     this.#child.stdout.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#closed = new Promise((resolve) => this.#child.stdout.on('close', resolve))
     const broken = new Promise<never>((_, reject) => {
-      this.#child.on('error', reject)
+      this.#child.on('error', (error) => reject(unstartable('perl', error)))
       this.#child.on('exit', (code) => {
-        if (!this.#ended) reject(new Error(`the listening process ended with code ${code}: ${this.#stderr.trim()}`))
+        if (!this.#ended) reject(new HelperEnded(`the listening process ended with code ${code}: ${this.#stderr.trim()}`))
       })
     })
     this.broken = broken

@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path'
 import { findNode, type Lab, type Node, nodeName, nodesOf } from '../lab/lab.ts'
 import { labNames, readApplied, readJournal, type Applied } from '../state/store.ts'
 import { suggest } from '../topology/suggest.ts'
-import { Exit, failure } from './failure.ts'
+import { Exit, failure, Failure } from './failure.ts'
 
 /** `pod shop/cart`, `host node-1`; the router is `router` alone. */
 export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${nodeName(node)}`)
@@ -90,4 +90,24 @@ export function theNode(lab: Lab, word: string): Node {
     `lab ${lab.name} has no node "${word}"`,
     near ? `did you mean "${near}"?` : `Nodes: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`,
   )
+}
+
+/** @throws Failure (exit 1) when the lab was removed. @param doing what it was removed during: `tested` */
+export function requireStillUp({ lab }: Applied, doing: string): void {
+  if (readApplied(lab.name)) return
+  throw failure(Exit.Broken, 'lab-removed', `lab ${lab.name} was removed while it was ${doing}`, `netlab up ${lab.file} builds it again.`)
+}
+
+/**
+ * Does something with a running lab. Removing a lab ends what runs in it and takes its namespaces away: an error that comes
+ * of that says so, and is no fault of the helpers.
+ * @throws Failure (exit 1) when it failed and the lab was removed meanwhile; else what `work` throws
+ */
+export async function whileUp<T>(applied: Applied, doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof Failure)) requireStillUp(applied, doing)
+    throw error
+  }
 }

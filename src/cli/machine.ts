@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Compiled } from '../compile/compile.ts'
 import { featureOf } from '../kernel/features/feature.ts'
-import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../kernel/features/probe.ts'
+import { BASE_TOOLS, probe, toolHint, TOOL_PACKAGES, unusable } from '../kernel/features/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
 import { quote } from '../kernel/script.ts'
 import { inside, leaveMachine, MACHINE } from '../netns/inside.ts'
@@ -43,7 +43,8 @@ export function requireNamespaces(command: string): void {
 
 /** What listens and asks inside nodes is written in Perl. @throws Failure */
 export function requirePerl(): void {
-  if (!findTool('perl')) throw failure(Exit.Machine, 'tool-missing', 'the program perl is not installed', 'sudo apt-get install perl-base')
+  const lacking = unusable('perl')
+  if (lacking) throw lacking
 }
 
 /** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
@@ -63,16 +64,16 @@ export function requireOutside(): void {
 /** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */
 export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
   const tools = [...BASE_TOOLS, ...compiled.needs.flatMap((f) => featureOf(f).tools ?? [])]
-  const missing = [...new Set(tools)].filter((t) => !findTool(t))
+  const missing = [...new Set(tools)].flatMap((tool) => unusable(tool) ?? [])
   if (missing.length > 0) {
-    const packages = [...new Set(missing.map((t) => TOOL_PACKAGES[t] ?? t))].join(' ')
+    const packages = [...new Set(missing.flatMap((m) => (m.isThere ? [] : [TOOL_PACKAGES[m.program] ?? m.program])))].join(' ')
     throw new Failure(
       Exit.Machine,
-      missing.map((t) => ({
+      missing.map((m) => ({
         code: 'tool-missing',
         severity: 'error',
-        message: `the program ${t} is not installed`,
-        hint: `sudo apt-get install ${packages}`,
+        message: m.message,
+        hint: m.isThere ? toolHint(m.program, true) : `sudo apt-get install ${packages}`,
       })),
     )
   }

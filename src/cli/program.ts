@@ -19,12 +19,28 @@ export function program(): Command {
   return netlab
 }
 
+/** As for everything else this machine lacks. */
+const CANNOT_LOAD = 3
+
+/** Says why the command ended, and how. Where not even what says it can be loaded, as without descriptors left, in the error's own words. */
+async function exitOf(error: unknown, argv: readonly string[]): Promise<number> {
+  try {
+    const { report } = await import('./report-failure.ts')
+    return await report(error, argv)
+  } catch {
+    process.stderr.write(`netlab: ${error instanceof Error ? error.message : String(error)}\n`)
+    return CANNOT_LOAD
+  }
+}
+
 /** Runs the command line and sets the exit code. Never throws. */
 export async function run(argv: readonly string[]): Promise<void> {
+  // Thrown where no command waits for it, as by a socket without descriptors left: the same words and exit codes, not Node's.
+  const leave = async (error: unknown): Promise<never> => process.exit(await exitOf(error, argv))
+  process.on('uncaughtException', (error) => void leave(error))
   try {
     await program().parseAsync(argv)
   } catch (error) {
-    const { report } = await import('./report-failure.ts')
-    process.exitCode = await report(error, argv)
+    process.exitCode = await exitOf(error, argv)
   }
 }

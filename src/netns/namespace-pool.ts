@@ -3,9 +3,10 @@
  * namespace after another; programs go through a pool of workers (worker.pl), because starting one costs a process as
  * large as Node several times what it costs a small one. A single command gets an argument list that starts with nsenter.
  */
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { HelperEnded, ProgramUnusable, type MachineError } from './failures.ts'
+import { startHelper, unstartable, type HelperProcess } from './helper-process.ts'
 import { inside, leaveMachine, MACHINE } from './inside.ts'
 import { programArgv } from './lines/run.ts'
 import { doSteps, type OnLine, type OwnStep, type StepResult } from './own-steps.ts'
@@ -51,14 +52,11 @@ interface Pending {
   readonly fail: (error: Error) => void
 }
 
-/** A worker ended although it was not let go: killed, out of memory, or without perl. */
-export class WorkerGone extends Error {}
-
 /** One worker process and the jobs it has been given. */
 class Worker {
-  readonly #child: ChildProcessWithoutNullStreams
+  readonly #child: HelperProcess
   readonly pending = new Map<number, Pending>()
-  #gone: WorkerGone | undefined
+  #gone: MachineError | undefined
   #buffer: Buffer = Buffer.alloc(0)
   #chunks: Buffer[] = []
   #have = 0
@@ -66,22 +64,15 @@ class Worker {
   #stderr = ''
 
   constructor() {
-    // In a process group of its own: Ctrl-C is for netlab, which then still needs its workers to roll back.
     // In the machine's namespace, which a job without a namespace is for.
-    this.#child = inside(MACHINE, () =>
-      spawn('perl', [fileURLToPath(new URL('./worker.pl', import.meta.url)), String(process.pid)], {
-        detached: true,
-        stdio: ['pipe', 'pipe', 'pipe'],
-      }),
-    )
+    this.#child = inside(MACHINE, () => startHelper('perl', [fileURLToPath(new URL('./worker.pl', import.meta.url)), String(process.pid)]))
     this.#child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
-    this.#child.on('error', (error) => this.#broken(new WorkerGone(`a namespace worker cannot run: ${error.message}`)))
+    this.#child.on('error', (error) => this.#broken(unstartable('perl', error)))
     this.#child.on('close', (code, signal) => {
       const how = signal === null ? `with exit code ${code}` : `by signal ${signal}`
-      this.#broken(new WorkerGone([`a namespace worker was ended ${how}`, this.#stderr.trim()].filter(Boolean).join(': ')))
+      this.#broken(new HelperEnded([`a namespace worker was ended ${how}`, this.#stderr.trim()].filter(Boolean).join(': ')))
     })
-    this.#child.stdin.on('error', () => {})
   }
 
   get isGone(): boolean {
@@ -104,7 +95,7 @@ class Worker {
       (stream as unknown as { unref?: () => void }).unref?.()
   }
 
-  #broken(error: WorkerGone): void {
+  #broken(error: MachineError): void {
     this.#gone ??= error
     for (const p of this.pending.values()) p.fail(error)
     this.pending.clear()
@@ -147,6 +138,13 @@ class Worker {
     this.#buffer = this.#buffer.subarray(at)
     this.#have = this.#buffer.length
   }
+}
+
+/** @throws ProgramUnusable when the worker could not start it: that says nothing about the namespace */
+function requireStarted(program: string, { code, stderr }: StepResult): void {
+  const words = code === 127 && stderr.startsWith(`${program}: `) ? stderr.slice(program.length + 2).trim() : undefined
+  if (words === 'No such file or directory') throw new ProgramUnusable(program, false)
+  if (words === 'Permission denied') throw new ProgramUnusable(program, true)
 }
 
 /** How many jobs a worker holds at once: enough that it never waits for the next one. */
@@ -296,6 +294,7 @@ export class NamespacePool {
       const done = isRun
         ? await new Promise<StepResult[]>((done, fail) => worker.send(this.#id++, ns, part as RunStep[], { results: [], done, fail }))
         : doSteps(ns, 0, part as OwnStep[], this.#toldIn(ns))
+      if (isRun) for (const result of done) requireStarted((part[result.step] as RunStep).run[0]!, result)
       results.push(...done.map((result) => ({ ...result, step: result.step + at })))
       if (done.length < part.length || done.some((result) => result.code !== 0)) break
       at += part.length

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { HelperEnded } from './failures.ts'
 import type { OwnStep, StepResult } from './own-steps.ts'
 
 /** A step that can be sent to a thread. */
@@ -37,7 +38,7 @@ export class StepThread {
   constructor() {
     this.#worker.on('message', (results: StepResult[][]) => this.#pending.shift()?.done(results))
     this.#worker.on('error', (error) => this.#broken(error))
-    this.#worker.on('exit', () => this.#broken(new Error('a thread of netlab ended')))
+    this.#worker.on('exit', () => this.#broken(new HelperEnded('a thread of netlab ended')))
   }
 
   #broken(error: Error): void {

@@ -98,6 +98,7 @@ sub run {
         POSIX::dup2(fileno($in), 0);
         POSIX::dup2(fileno($out), 1);
         POSIX::dup2(fileno($err), 2);
+        no warnings 'exec';
         exec { $argv[0] } @argv or do { POSIX::write(2, "$argv[0]: $!\n", length "$argv[0]: $!\n"); POSIX::_exit(127) };
     }
     waitpid $pid, 0;

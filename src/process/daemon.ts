@@ -3,9 +3,10 @@
  * files that are changed while they run.
  */
 import { spawn } from 'node:child_process'
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Daemon, DaemonFile } from '../kernel/objects.ts'
+import { writeWhole } from '../netns/failures.ts'
 import { netnsFile } from '../netns/paths.ts'
 import { findProcess, signalProcess } from './proc.ts'
 import { complaint, daemonDirectory, environment, type StartFailure } from './spec.ts'
@@ -23,10 +24,7 @@ export function writeFiles(dir: string, { id, files }: Daemon): void {
   for (const file of files) {
     const path = join(directory, file.path)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    rmSync(`${path}.new`, { force: true })
-    writeFileSync(`${path}.new`, file.content, { mode: modeOf(file) & 0o600, flag: 'wx' })
-    chmodSync(`${path}.new`, modeOf(file))
-    renameSync(`${path}.new`, path)
+    writeWhole(path, file.content, modeOf(file))
   }
 }
 

@@ -2,8 +2,10 @@
  * What is on record of containers and daemons; supervisor.pl describes the files. A record is believed only as far as
  * the kernel agrees.
  */
-import { readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Daemon } from '../kernel/objects.ts'
+import { writeWhole } from '../netns/failures.ts'
 import { findProcess } from './proc.ts'
 import type { ProcessSpec } from './spec.ts'
 
@@ -23,7 +25,7 @@ function listed(dir: string): string[] {
   try {
     return readdirSync(dir)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
     throw error
   }
 }
@@ -85,18 +87,18 @@ export function forgetProcesses(dir: string, ids?: ReadonlySet<string>): void {
 
 const specFile = (dir: string, id: string): string => join(dir, `${id}.spec`)
 
+const isDaemon = ({ files, command, ready }: Partial<Daemon>): boolean =>
+  Array.isArray(files) && Array.isArray(command) && typeof ready === 'object' && ready !== null
+
 /** What a container or daemon was started as, if that can still be read. */
 export function readSpec(dir: string, id: string): ProcessSpec | undefined {
   try {
-    return JSON.parse(readFileSync(specFile(dir, id), 'utf8')) as ProcessSpec
+    const spec = JSON.parse(readFileSync(specFile(dir, id), 'utf8')) as ProcessSpec
+    return spec.id === id && typeof spec.ns === 'string' && (spec.kind !== 'daemon' || isDaemon(spec)) ? spec : undefined
   } catch {
     return undefined
   }
 }
 
-/** Puts it on record, whole or not at all. A daemon's files may hold secrets. */
-export function writeSpec(dir: string, spec: ProcessSpec): void {
-  const path = specFile(dir, spec.id)
-  writeFileSync(`${path}.new`, JSON.stringify(spec), { mode: spec.kind === 'daemon' ? 0o600 : 0o644 })
-  renameSync(`${path}.new`, path)
-}
+/** Puts it on record, for root alone: a daemon's files may hold secrets. @throws MachineError */
+export const writeSpec = (dir: string, spec: ProcessSpec): void => writeWhole(specFile(dir, spec.id), JSON.stringify(spec), 0o600)

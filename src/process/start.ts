@@ -7,7 +7,6 @@
  */
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Daemon } from '../kernel/objects.ts'
 import { writeFiles } from './daemon.ts'
 import { logSize } from './logs.ts'
 import { isRunning, recordedProcesses, recordedStops, writeSpec } from './records.ts'

@@ -3,6 +3,7 @@
  * when pid and start time (or its network namespace) say at that moment that it is one of ours.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MachineError } from '../netns/failures.ts'
 import { findProcess, livesIn, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
 import { forgetProcesses, isRunning, recordedProcesses, recordedSupervisors, recordStop, type Recorded } from './records.ts'
 
@@ -54,7 +55,7 @@ async function endAll(look: (elapsed: number) => { targets: readonly Proc[]; lef
     const { targets, left } = look(elapsed)
     emptyLooks = left.length === 0 ? emptyLooks + 1 : 0
     if (emptyLooks > 0) continue
-    if (elapsed > patience) throw new Error(`cannot end process ${left.map(({ pid }) => pid).join(', ')}: it hangs in the kernel`)
+    if (elapsed > patience) throw new MachineError(`cannot end process ${left.map(({ pid }) => pid).join(', ')}: it hangs in the kernel`)
     for (const target of targets) {
       const name = `${target.pid} ${target.start}`
       if (elapsed > grace) signalProcess(target, 'SIGKILL')

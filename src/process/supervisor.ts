@@ -5,9 +5,10 @@
  *
  * Everything else here knows only {@link Supervise} and the records that supervisor.pl describes.
  */
-import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { fieldReader, frame, type Launch } from './spec.ts'
+import { HelperEnded } from '../netns/failures.ts'
+import { startHelper, unstartable } from '../netns/helper-process.ts'
 import { inside, MACHINE } from '../netns/inside.ts'
 
 /**
@@ -22,16 +23,14 @@ export const programs = {
   responder: fileURLToPath(new URL('./responder.pl', import.meta.url)),
 }
 
-/** @throws Error when the supervisor cannot do its work at all (no perl, no permission) */
+/** @throws MachineError when the supervisor cannot do its work at all (no perl, no permission) */
 export const supervise: Supervise = async (dir, launches, signal) => {
   // It outlives this process, and so not in this process's namespace.
   const child = inside(MACHINE, () =>
-    spawn('perl', [programs.supervisor, dir, programs.responder], {
+    startHelper('perl', [programs.supervisor, dir, programs.responder], {
       cwd: '/',
       // Nothing of ours reaches Perl (PERL5OPT and the like); what it starts gets its environment with its launch.
       env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
     }),
   )
   // Told to end, it starts nothing more and says that it is done.
@@ -56,9 +55,10 @@ export const supervise: Supervise = async (dir, launches, signal) => {
       child.stderr.on('data', (chunk: Buffer) => {
         errors += chunk.toString()
       })
-      child.stdin.on('error', () => undefined) // it died: "close" says why
-      child.on('error', (cause) => reject(new Error(`cannot start perl, which runs the containers: ${cause.message}`, { cause })))
-      child.on('close', (code) => reject(new Error(errors.trim() || `the supervisor of the containers ended early (exit code ${code})`)))
+      child.on('error', (cause) => reject(unstartable('perl', cause)))
+      child.on('close', (code) =>
+        reject(new HelperEnded(errors.trim() || `the supervisor of the containers ended early (exit code ${code})`)),
+      )
     })
   } finally {
     signal?.removeEventListener('abort', abort)

@@ -57,8 +57,12 @@ function tryLock(path: string, dir: string): number | undefined {
     }
     // Its former holder removes the file: a lock on one that is gone excludes no other.
     if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) {
-      ftruncateSync(fd)
-      writeSync(fd, `${process.pid}`)
+      try {
+        ftruncateSync(fd)
+        writeSync(fd, `${process.pid}`)
+      } catch {
+        // A full file system: the lock holds without its holder's name, and `down` needs no more room than this.
+      }
       return fd
     }
     closeSync(fd)

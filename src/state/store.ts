@@ -9,11 +9,13 @@
  *
  * A namespace the journal does not name is not ours and is never touched.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { SysctlBaseline } from '../kernel/unmanaged/sysctls.ts'
 import type { Lab } from '../lab/lab.ts'
+import { writeWhole } from '../netns/failures.ts'
 import { STATE_DIR } from '../netns/paths.ts'
 
 /** Names everything of a lab that outlives netlab's own process. */
@@ -81,14 +83,19 @@ function read<T extends { version: number }>(lab: string, name: string, fits: (v
   }
   let value: Partial<T> | undefined
   try {
-    value = JSON.parse(text) as Partial<T>
+    const [head = '', crc] = CRC.exec(text) ?? []
+    // One without a checksum was written by an earlier version.
+    if (crc === undefined || crc === checksum(text.slice(head.length))) value = JSON.parse(text) as Partial<T>
   } catch {
     // Below.
   }
   if (typeof value === 'object' && value?.version !== undefined && value.version !== 1) {
     throw new StateError(`${path} was written by another version of netlab`, 'Remove the lab with the version that made it.')
   }
-  if (typeof value === 'object' && value?.version === 1 && fits(value, lab)) return value as T
+  if (typeof value === 'object' && value?.version === 1 && fits(value, lab)) {
+    const { crc: _, ...record } = value as T & { crc?: string }
+    return record as unknown as T
+  }
   throw new StateError(`${path} is damaged`, damageHint(lab, name))
 }
 
@@ -98,16 +105,20 @@ function damageHint(lab: string, name: string): string {
   return `Its namespaces are called ${lab}.NODE (ip netns list). End what runs in them, delete them with ip netns delete, then rm -r ${labDir(lab)}`
 }
 
-/** Daemons' files may hold secrets: then the record of the objects is for root alone, as the files are. */
-const modeFor = (objects: readonly KernelObject[]): number => (objects.some((o) => o.kind === 'daemon') ? 0o600 : 0o644)
+/** Before what is checked: a checksum of the rest of the text tells a record that was damaged from one that was written. */
+const CRC = /^\{"crc":"([0-9a-f]{8})",/
+const checksum = (text: string): string => crc32(text).toString(16).padStart(8, '0')
 
-/** Whole or not at all, even if the machine stops in between. */
-function write(lab: string, name: string, value: object, mode = 0o644): void {
-  mkdirSync(labDir(lab), { recursive: true, mode: 0o755 })
-  const path = join(labDir(lab), name)
-  rmSync(`${path}.new`, { force: true })
-  writeFileSync(`${path}.new`, JSON.stringify(value), { mode })
-  renameSync(`${path}.new`, path)
+/** Only root reads it: daemons' files may hold secrets. @throws MachineError */
+function write(lab: string, name: string, value: object): void {
+  const isNew = mkdirSync(labDir(lab), { recursive: true, mode: 0o755 }) !== undefined
+  const rest = JSON.stringify(value).slice(1)
+  try {
+    writeWhole(join(labDir(lab), name), `{"crc":"${checksum(rest)}",${rest}`, 0o600)
+  } catch (error) {
+    if (isNew) removeRemains(lab)
+    throw error
+  }
 }
 
 export function readJournal(lab: string): Journal | undefined {
@@ -118,10 +129,10 @@ export function readJournal(lab: string): Journal | undefined {
 }
 export const writeJournal = (journal: Journal): void => write(journal.lab, 'journal.json', journal)
 export const readApplied = (lab: string): Applied | undefined => read<Applied>(lab, 'applied.json', isApplied)
-export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied, modeFor(applied.objects))
+export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied)
 
 export const readAttempt = (lab: string): Attempt | undefined => read<Attempt>(lab, 'attempt.json', isAttempt)
-export const writeAttempt = (attempt: Attempt): void => write(attempt.lab, 'attempt.json', attempt, modeFor(attempt.objects))
+export const writeAttempt = (attempt: Attempt): void => write(attempt.lab, 'attempt.json', attempt)
 export const endAttempt = (lab: string): void => rmSync(join(labDir(lab), 'attempt.json'), { force: true })
 /** Whether a change of this lab is under way or was left half done. */
 export const hasAttempt = (lab: string): boolean => existsSync(join(labDir(lab), 'attempt.json'))
@@ -145,11 +156,11 @@ export function forget(lab: string): void {
   }
 }
 
-/** Takes away what a killed `up` left before its journal was whole, which is before it made anything. */
+/** Takes away what an `up` left that ended before its journal was whole, which is before it made anything. */
 export function removeRemains(lab: string): void {
   if (!isLabName(lab)) return
-  rmSync(join(labDir(lab), 'journal.json.new'), { force: true })
   try {
+    rmSync(join(labDir(lab), 'journal.json.new'), { force: true })
     rmdirSync(labDir(lab))
   } catch {
     // There is none, or something else is in it, which is not for us to judge.

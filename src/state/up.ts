@@ -62,6 +62,8 @@ export type UpResult =
   /** Everything was accepted, yet the kernel does not hold it. */
   | { readonly outcome: 'diverged'; readonly drift: Drift; readonly rolledBack: boolean }
   | { readonly outcome: 'interrupted'; readonly rolledBack: boolean }
+  /** Something threw: the machine lacks something, or netlab has a bug. */
+  | { readonly outcome: 'error'; readonly error: unknown; readonly rolledBack: boolean }
 
 /** A change may take others along (an address its routes); more rounds than this mean that something fights us. */
 const ROUNDS = 3
@@ -220,25 +222,23 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: [...new Set([...namespacesOf(before), ...namespacesOf(desired)])] })
   if (applied) writeAttempt({ version: 1, lab: lab.name, objects: union(before, desired) })
 
-  let result: Converged | 'interrupted'
-  let bug: unknown
+  let result: Converged | { readonly error: unknown }
   try {
     options.signal?.throwIfAborted()
     result = await session.converge(owned, before, desired, options.signal)
+    if ('changes' in result) {
+      remember(compiled, applied, baseline)
+      return { outcome: applied ? 'changed' : 'created', changes: result.changes }
+    }
   } catch (error) {
-    if (!options.signal?.aborted) bug = error
-    result = 'interrupted'
-  }
-  if (result !== 'interrupted' && 'changes' in result) {
-    remember(compiled, applied, baseline)
-    return { outcome: applied ? 'changed' : 'created', changes: result.changes }
+    result = { error }
   }
   const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), pool, options)
-  if (bug !== undefined) throw bug
-  if (result === 'interrupted') return { outcome: 'interrupted', rolledBack }
+  if ('error' in result)
+    return options.signal?.aborted ? { outcome: 'interrupted', rolledBack } : { outcome: 'error', ...result, rolledBack }
   return 'failure' in result
     ? { outcome: 'failed', failure: result.failure, rolledBack }
-    : { outcome: 'diverged', drift: (result as { drift: Drift }).drift, rolledBack }
+    : { outcome: 'diverged', drift: result.drift, rolledBack }
 }
 
 /** Saves the lab as it now is; a later reader finds the lines of the newest file. */
@@ -293,10 +293,12 @@ async function putBack(
   const present = new Set(namespaces())
   const result = await session.converge(owned, touched, applied.objects)
   if (!('changes' in result)) return false
-  remember(
-    { lab: applied.lab, objects: applied.objects, needs: [] },
-    applied,
-    await baselineOf(applied, touched, applied.objects, present, pool),
-  )
+  const baseline = await baselineOf(applied, touched, applied.objects, present, pool)
+  try {
+    remember({ lab: applied.lab, objects: applied.objects, needs: [] }, applied, baseline)
+  } catch {
+    // Where nothing can be written, what is on record still says the same, and names more namespaces than there are.
+    endAttempt(lab)
+  }
   return true
 }

@@ -3,6 +3,7 @@
  * iptables and ipset keep their programs. This is the seam: whatever gives the same typed contents can take its place, and
  * no kind of object notices.
  */
+import { MachineError } from '../../netns/failures.ts'
 import { ABSENT, type NamespacePool, type Step, type StepResult } from '../../netns/namespace-pool.ts'
 import { withReader, type NetlinkReader } from '../../netns/netlink/reader.ts'
 import type { IpNeighbour } from '../../netns/netlink/types.ts'
@@ -82,6 +83,6 @@ export async function takeDumps(
 /** What a step read. @throws Error when it failed */
 export function decoded(ns: string, step: ReadStep, result: StepResult): Partial<Dumps> {
   const { code, stderr } = result
-  if (code !== 0) throw new Error(`reading ${ns} back: ${step.part}: ${stderr.trim() || `exit code ${code}`}`)
+  if (code !== 0) throw new MachineError(`reading ${ns} back: ${step.part}: ${stderr.trim() || `exit code ${code}`}`)
   return step.decode(result)
 }

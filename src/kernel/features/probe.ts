@@ -4,8 +4,9 @@
  */
 // Not execa: `up` probes, and importing execa takes longer than the probe.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { ProgramUnusable } from '../../netns/failures.ts'
 import { inside, MACHINE } from '../../netns/inside.ts'
 import { featureOf, type Feature } from './feature.ts'
 
@@ -38,18 +39,35 @@ export interface ProbeResult {
   readonly untried?: true
 }
 
+const places = (name: string): string[] => (process.env['PATH'] ?? '').split(':').map((dir) => join(dir, name))
+
 /** Finds a program as execvp(3) would. */
 export function findTool(name: string): string | undefined {
-  for (const dir of (process.env['PATH'] ?? '').split(':')) {
-    const path = join(dir, name)
+  return places(name).find((path) => {
     try {
       accessSync(path, constants.X_OK)
-      return path
+      return statSync(path).isFile()
     } catch {
-      // Not here.
+      return false
     }
-  }
-  return undefined
+  })
+}
+
+/** Why a program cannot be used; undefined when it can. */
+export function unusable(name: string): ProgramUnusable | undefined {
+  return findTool(name) === undefined
+    ? new ProgramUnusable(
+        name,
+        places(name).some((path) => existsSync(path)),
+      )
+    : undefined
+}
+
+/** What makes a program usable. @param isThere it is in PATH, but may not be executed */
+export function toolHint(name: string, isThere: boolean): string {
+  const path = isThere ? places(name).find((each) => existsSync(each)) : undefined
+  if (path !== undefined) return `sudo chmod +x ${path}`
+  return `sudo apt-get install ${TOOL_PACKAGES[name] ?? name}`
 }
 
 /** Longer than any probe takes, module loading included. */
@@ -77,7 +95,7 @@ export function probe(features: readonly Feature[]): ProbeResult[] {
     const answer = answers[i]
     if (answer === 'ok') return { feature, works: true }
     const without = ['unshare', ...programsIn(featureOf(feature).probe)].find((t) => !findTool(t))
-    if (without !== undefined) return { feature, works: false, untried: true, reason: `not tried: the program ${without} is not installed` }
+    if (without !== undefined) return { feature, works: false, untried: true, reason: `not tried: ${unusable(without)!.message}` }
     if (answer !== undefined) return { feature, works: false, reason: oneLine(answer.slice('no '.length)) || 'it failed without a word' }
     const isLate = error !== undefined && 'code' in error && error.code === 'ETIMEDOUT'
     const reason = oneLine(isLate ? `no answer within ${PATIENCE_MS / 1000} s` : stderr || error?.message || '')

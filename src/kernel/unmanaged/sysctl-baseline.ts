@@ -1,4 +1,5 @@
 /** Settings that are not asked for and that a lab's namespaces have all the same: on record from when they are made, for `status` to compare with. */
+import { MachineError } from '../../netns/failures.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import type { KernelObject } from '../objects.ts'
 import { propagatedTo, INHERITED, settingsOf, type SysctlBaseline } from './sysctls.ts'
@@ -11,7 +12,7 @@ const PRINT = 'for (@ARGV) { open my $f, "<", "/proc/sys/$_" or next; print "$_=
  */
 async function readBaseline(pool: NamespacePool): Promise<SysctlBaseline> {
   const [result] = await pool.one({ steps: [{ run: ['unshare', '--net', '--', 'perl', '-e', PRINT, ...INHERITED] }] })
-  if (result?.code !== 0) throw new Error(`reading the settings of a new namespace: ${result?.stderr.trim()}`)
+  if (result?.code !== 0) throw new MachineError(`reading the settings of a new namespace: ${result?.stderr.trim()}`)
   const lines = result.stdout.split('\n').flatMap((line) => (line.includes('=') ? [line.split('=') as [string, string]] : []))
   return Object.fromEntries(lines.map(([key, value]) => [key, [value]]))
 }

@@ -1,7 +1,8 @@
 /** A helper process: lines out, lines in, and it leaves when its standard input ends, even if we are killed. */
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { HelperEnded } from '../../netns/failures.ts'
+import { startHelper, unstartable, type HelperProcess } from '../../netns/helper-process.ts'
 
 /** Longest wait for a helper's last words, milliseconds: it may have to drain and to clean up on a busy machine. */
 const PATIENCE = 3000
@@ -9,7 +10,7 @@ const PATIENCE = 3000
 const how = (code: number | null, signal: string | null): string => (signal === null ? `with code ${code}` : `by signal ${signal}`)
 
 export class Helper {
-  readonly #child: ChildProcessWithoutNullStreams
+  readonly #child: HelperProcess
   readonly #broken: Promise<never>
   #rest = ''
   #stderr = ''
@@ -18,9 +19,7 @@ export class Helper {
   readonly #closed: Promise<void>
 
   constructor(script: URL, args: readonly string[], onLine: (line: string) => void) {
-    // In a process group of its own: Ctrl-C is for netlab, which then still needs it to clean up.
-    this.#child = spawn('perl', [fileURLToPath(script), ...args], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
-    this.#child.stdin.on('error', () => {})
+    this.#child = startHelper('perl', [fileURLToPath(script), ...args])
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()))
     this.#child.stdout.setEncoding('latin1')
     this.#child.stdout.on('data', (chunk: string) => {
@@ -33,9 +32,10 @@ export class Helper {
     })
     this.#closed = new Promise((resolve) => this.#child.stdout.on('close', resolve))
     this.#broken = new Promise((_, reject) => {
-      this.#child.on('error', reject)
+      this.#child.on('error', (error) => reject(unstartable('perl', error)))
       this.#child.on('exit', (code, signal) => {
-        if (!this.#ended) reject(new Error(`the helper ${basename(script.pathname)} ended ${how(code, signal)}: ${this.#stderr.trim()}`))
+        if (!this.#ended)
+          reject(new HelperEnded(`the helper ${basename(script.pathname)} ended ${how(code, signal)}: ${this.#stderr.trim()}`))
       })
     })
     this.#broken.catch(() => {})

@@ -100,12 +100,10 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
   [
     'node:child_process',
     [
-      ['netns/namespace-pool.ts', 'workers that enter namespaces'],
+      ['netns/helper-process.ts', 'helpers that netlab talks with'],
       ['netns/lines/run.ts', 'lines that only their program knows'],
       ['kernel/features/probe.ts', 'tries what the kernel can do'],
       ['process/', 'containers and daemons'],
-      ['trace/collect/helper.ts', 'probes and captures inside namespaces'],
-      ['capture/tap.ts', 'listens inside namespaces'],
       ['cli/commands/nodes/exec.ts', 'runs what the user asks for'],
       ['cli/', 'a person is waiting for it'],
     ],

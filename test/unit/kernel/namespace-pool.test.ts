@@ -1,6 +1,10 @@
 /** Workers may be killed at any moment: callers that wait for them must be told, and rolling back must go on. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { NamespacePool, WorkerGone, type Job } from '../../../src/netns/namespace-pool.ts'
+import { HelperEnded, ProgramUnusable } from '../../../src/netns/failures.ts'
+import { NamespacePool, type Job } from '../../../src/netns/namespace-pool.ts'
 
 const job = (line: string): Job => ({ steps: [{ run: ['sh', '-c', line] }] })
 let pool: NamespacePool
@@ -8,9 +12,28 @@ afterEach(() => pool.close())
 
 test('a worker that is killed fails the run, and the next run has a new one', async () => {
   pool = new NamespacePool(1)
-  await expect(pool.run([job('kill -9 $PPID'), job('true')], () => {})).rejects.toThrow(WorkerGone)
+  await expect(pool.run([job('kill -9 $PPID'), job('true')], () => {})).rejects.toThrow(HelperEnded)
   const [result] = await pool.one(job('echo again'))
   expect(result).toMatchObject({ code: 0, stdout: 'again\n' })
+})
+
+test('a program that is missing, or may not be executed, is no answer of a namespace', async () => {
+  pool = new NamespacePool(1)
+  const dir = mkdtempSync(join(tmpdir(), 'netlab-pool-'))
+  const plain = join(dir, 'plain')
+  writeFileSync(plain, '', { mode: 0o644 })
+  try {
+    for (const [program, isThere] of [
+      ['no-such-program-anywhere', false],
+      [plain, true],
+    ] as const)
+      await expect(pool.one({ steps: [{ run: [program] }] })).rejects.toEqual(new ProgramUnusable(program, isThere))
+    expect(await pool.one(job('echo fine'))).toMatchObject([{ code: 0 }])
+    // What a program itself says of another is its own affair.
+    expect(await pool.one(job('no-such-program-anywhere'))).toMatchObject([{ code: 127 }])
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 })
 
 test('nothing more is started once a result was refused with an error', async () => {

@@ -13,7 +13,7 @@ import { isHealthy, statusText, type Health } from '../../../report/lab/status.t
 import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { hasAttempt, processDir, type Applied } from '../../../state/store.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
-import { theLab } from '../../labs.ts'
+import { theLab, whileUp } from '../../labs.ts'
 import { requireNamespaces } from '../../machine.ts'
 import { onEnding } from '../../signals.ts'
 import { time, type TimeRange } from '../../values.ts'
@@ -111,7 +111,7 @@ async function takeOnce(applied: Applied, pool: NamespacePool): Promise<Health> 
   const progress = new Progress()
   try {
     progress.phase(`reading ${applied.lab.name}`)
-    return await readHealth(applied, pool, PATIENCE, (share) => progress.share(share))
+    return await whileUp(applied, 'read', () => readHealth(applied, pool, PATIENCE, (share) => progress.share(share)))
   } finally {
     progress.end()
   }

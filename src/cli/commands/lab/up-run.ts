@@ -14,6 +14,7 @@ import { compileFile, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
 import { forgetFlows } from './conntrack.ts'
 import { neighbourTableWarning, requireFeatures, requireOutside, requireNamespaces } from '../../machine.ts'
+import { asFailure } from '../../report-failure.ts'
 import { warn } from '../../warn.ts'
 import { interruption } from '../../signals.ts'
 import { plural } from '../../../plural.ts'
@@ -138,6 +139,16 @@ export function settle(result: UpResult, file: string, from: FromFile, options: 
           ...located(object),
           hint: after(result.rolledBack),
         })),
+        sources,
+      )
+    }
+    case 'error': {
+      const known = asFailure(result.error)
+      if (!known) throw result.error
+      const hints = (hint: string | undefined): string => [hint, after(result.rolledBack)].filter(Boolean).join(' ')
+      throw new Failure(
+        known.exit,
+        known.diagnostics.map((d) => ({ ...d, hint: hints(d.hint) })),
         sources,
       )
     }

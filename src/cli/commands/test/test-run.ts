@@ -6,8 +6,7 @@ import { proveAll } from '../../../verify/checks/policies/prove-run.ts'
 import { runTest, type TestOptions } from '../../../verify/run.ts'
 import { sources } from '../../../verify/check-sources.ts'
 import { hasAttempt, lastChange, readApplied, type Applied } from '../../../state/store.ts'
-import { Exit, failure, Failure } from '../../failure.ts'
-import { theLab } from '../../labs.ts'
+import { requireStillUp, theLab, whileUp } from '../../labs.ts'
 import { requirePerl, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
@@ -49,19 +48,12 @@ export const testOptions = (o: TestCommandOptions): Omit<TestOptions, 'signal' |
 }
 
 /** What was true of one lab says little about two, or about none. @throws Failure when the lab is gone */
-async function unchanged({ lab }: Applied, work: () => Promise<TestRun>): Promise<TestRun> {
-  const requirePresence = (): void => {
-    if (readApplied(lab.name)) return
-    throw failure(Exit.Broken, 'lab-removed', `lab ${lab.name} was removed while it was tested`, `netlab up ${lab.file} builds it again.`)
-  }
+async function unchanged(applied: Applied, work: () => Promise<TestRun>): Promise<TestRun> {
+  const { lab } = applied
   const before = lastChange(lab.name)
   const wasHalfDone = hasAttempt(lab.name)
-  const run = await work().catch((error: unknown) => {
-    // Removing a lab ends what runs in it: that is no fault of the helpers.
-    if (!(error instanceof Failure)) requirePresence()
-    throw error
-  })
-  requirePresence()
+  const run = await whileUp(applied, 'tested', work)
+  requireStillUp(applied, 'tested')
   const notes = [
     ...(lastChange(lab.name) === before ? [] : ['the lab at rest: another netlab changed it meanwhile, so test it again']),
     ...(wasHalfDone ? [`the lab as asked for: a change of it is under way or was interrupted; netlab up ${lab.file} puts it back`] : []),

@@ -10,7 +10,7 @@ import type { TraceResult } from '../../../trace/result.ts'
 import { existsSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { Exit, Failure } from '../../failure.ts'
-import { theLab } from '../../labs.ts'
+import { theLab, whileUp } from '../../labs.ts'
 import { completePath, requirePerl, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, usage, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
@@ -95,8 +95,10 @@ export async function traceResult(
         `${fromWord} is not running: its namespace ${from.node.netns} is gone`,
         `netlab up ${applied.lab.file} makes it again.`,
       )
-    const evidence = await gather(applied, from, to, probe, collectors, pool, signal)
-    return buildResult(evidence, await finish(evidence, collectors))
+    return await whileUp(applied, 'traced', async () => {
+      const evidence = await gather(applied, from, to, probe, collectors, pool, signal)
+      return buildResult(evidence, await finish(evidence, collectors))
+    })
   } catch (error) {
     await collectors.close()
     if (signal.aborted) throw new Failure(Exit.Interrupted, [])
