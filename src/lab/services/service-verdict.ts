@@ -1,6 +1,7 @@
 /**
  * What comes of a connection to a Service: the endpoints it may end at, what policies say to each, and under which
- * addresses each sees the client. Policies are asked after DNAT and before SNAT, about the endpoint's own address and port.
+ * addresses each sees the client. Policies are asked after DNAT and before SNAT, about the endpoint's own address and port;
+ * egress of a pod that asks another host's node port, on its own host, before that one translates.
  */
 import type { Family } from '../../topology/address.ts'
 import { actorAt } from '../actors.ts'
@@ -50,22 +51,49 @@ function judgedAs(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, is
 }
 
 /**
+ * What a pod's own egress policies say before anything is translated: another host's node port is an address and a port
+ * like others on the pod's own host, which sends the packet on as it is. Undefined where the pod's host translates.
+ */
+function egressBefore(
+  lab: Lab,
+  from: Actor,
+  { host, address, kind, port }: ServiceFrontend,
+  family: Family,
+  hostSource: HostSource,
+): Verdict['egress'] | undefined {
+  if (from.kind !== 'pod' || !host || host.name === from.host) return undefined
+  const number = kind === 'node' ? port.nodePort! : port.port
+  return verdict(lab, { from, to: host, toAddress: address, protocol: port.protocol, port: number, family }, hostSource).egress
+}
+
+/**
  * What comes of a client's connection to a Service in a family.
  * @param hostSource the backend's answer, as `backends/` gives it
  */
 export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family, hostSource: HostSource): ServiceVerdict {
   const { protocol } = frontend.port
   const { endpoints, masquerade, without } = choiceOf(frontend, originFor(from, frontend), family)
-  const own = addressOf(from, family)
+  const ownAddress = addressOf(from, family)
+  const egress = egressBefore(lab, from, frontend, family, hostSource)
   const ways = endpoints.map((endpoint): Way => {
     const actor = actorAt(lab, endpoint.ip)
     const ask = (client: Actor): Verdict =>
       verdict(lab, { from: client, to: actor, toAddress: endpoint.ip, protocol, port: endpoint.port, family }, hostSource)
     // A pod that meets itself is hidden, too, or it would answer itself.
     const isHidden = masquerade || (actor.kind === 'pod' && actor === from)
-    const client = judgedAs(from, frontend, endpoint, isHidden, ask)
-    const way = { endpoint, actor, from: client, verdict: ask(client) }
-    const seenAs = (host: Host | undefined): readonly string[] => (host ? addressesOfHost(host, family) : own === undefined ? [] : [own])
+    // What does not leave its own host is the client's matter, whoever it is seen as further on.
+    const client = egress?.allowed === false ? from : judgedAs(from, frontend, endpoint, isHidden, ask)
+    const said = ask(client)
+    // Whoever it is seen as, what leaves a pod is its own egress.
+    const own = egress ?? (from.kind === 'pod' && client !== from ? ask(from).egress : undefined)
+    const way = {
+      endpoint,
+      actor,
+      from: client,
+      verdict: own ? { egress: own, ingress: said.ingress, allowed: own.allowed && said.ingress.allowed } : said,
+    }
+    const seenAs = (host: Host | undefined): readonly string[] =>
+      host ? addressesOfHost(host, family) : ownAddress === undefined ? [] : [ownAddress]
     if (actor.kind === 'pod') return { ...way, seen: seenAs(isHidden ? frontend.host : undefined) }
     if (actor.kind === 'host') {
       // What DNAT leads to the translating host itself does not pass POSTROUTING, unless that host sent it.
@@ -74,8 +102,8 @@ export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend,
       return { ...way, seen: seenAs(source) }
     }
     const comesBack = actor.kind === 'external' && from.kind === 'pod' && frontend.kind === 'cluster' && lab.masquerade
-    if (!comesBack || own === undefined) return way
-    return { ...way, seen: seenAs(leavesCluster(lab, own, endpoint.ip) ? ownHost(lab, from) : undefined) }
+    if (!comesBack || ownAddress === undefined) return way
+    return { ...way, seen: seenAs(leavesCluster(lab, ownAddress, endpoint.ip) ? ownHost(lab, from) : undefined) }
   })
   return { ways, allowed: !without && ways.every((w) => w.verdict.allowed), ...(without ? { without } : {}) }
 }

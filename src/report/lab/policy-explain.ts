@@ -75,6 +75,12 @@ export const explanationDocument = ({ verdict, ...asked }: Explained): object =>
 export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> {
   /** The Service's own, in this family. */
   readonly address: string
+  /** The Service behind a node port or an external address. */
+  readonly service?: string
+  /** The host that translates. */
+  readonly translator?: string
+  /** The pod's own host sends it on as it is: its egress is about what it asks for. */
+  readonly isEgressBefore?: boolean
   readonly verdict: ServiceVerdict
 }
 
@@ -89,25 +95,42 @@ const wayName = ({ endpoint, actor }: Way): string => {
   return name === endpoint.ip ? `${ip}:${endpoint.port}` : `${name} ${ip}:${endpoint.port}`
 }
 
-export function serviceText({ from, to, port, family, address, verdict }: ExplainedService, chalk: ChalkInstance): string {
+/** Whom the endpoint's policies see, where that is not the client. */
+const seenText = ({ from, seen }: Way, { from: client, translator }: ExplainedService): string =>
+  partyName(from) === client
+    ? ''
+    : `  seen as ${partyName(from)}${seen && seen.length > 0 ? ` (${seen.join(' or ')})` : ''}: ${translator ?? 'the host'} puts its own address in place of the client's`
+
+export function serviceText(asked: ExplainedService, chalk: ChalkInstance): string {
+  const { from, to, port, family, address, service, verdict } = asked
   const { ways, allowed, without } = verdict
   const open = ways.filter((w) => w.verdict.allowed).length
   const result = allowed || open === 0 ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
-  const head = `${from} → ${to} (${address}), ${port}, ${familyName(family)}: ${result}`
+  const behind = service === undefined ? address : `Service ${service}`
+  const head = `${from} → ${to} (${behind}), ${port}, ${familyName(family)}: ${result}`
   if (without) return `${head}\n  ${WITHOUT[without]}\n`
   const why = `policies see the chosen pod and its port, after DNAT: about the pod that answers and its port, not about ${port}.`
+  const before = asked.isEgressBefore
+    ? [
+        chalk.dim(
+          `The egress of ${from} is judged before that, on its own host: about ${to} and ${port}, which only ${asked.translator} translates.`,
+        ),
+      ]
+    : []
   const each = ways.flatMap((w) => [
     `${wayName(w)}: ${resultText(w.verdict.allowed, chalk)}`,
+    ...[seenText(w, asked)].filter((text) => text !== ''),
     ...reasons(w.verdict, from, partyName(w.actor), chalk),
   ])
-  return `${[head, chalk.dim(why), '', ...each].join('\n')}\n`
+  return `${[head, chalk.dim(why), ...before, '', ...each].join('\n')}\n`
 }
 
-export function serviceDocument({ verdict: { ways, allowed, without }, ...asked }: ExplainedService): object {
-  const endpoints = ways.map(({ endpoint, verdict, actor }) => ({
+export function serviceDocument({ verdict: { ways, allowed, without }, isEgressBefore: _, ...asked }: ExplainedService): object {
+  const endpoints = ways.map(({ endpoint, verdict, actor, from }) => ({
     ...(actor.kind === 'address' ? {} : { node: partyName(actor) }),
     address: endpoint.ip,
     port: endpoint.port,
+    ...(partyName(from) === asked.from ? {} : { seenAs: partyName(from) }),
     ...verdictDocument(verdict),
   }))
   return { ...asked, allowed, ...(without ? { withoutEndpoints: without } : {}), endpoints }

@@ -2,6 +2,8 @@
 import { addressOf, type Node, nodeName } from '../../lab/lab.ts'
 import { hostSource } from '../../backends/index.ts'
 import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
+import { frontendFor } from '../../lab/services/semantics.ts'
+import { serviceVerdict } from '../../lab/services/service-verdict.ts'
 import { placeOf } from './causes/drop-builder.ts'
 import type { TraceEvidence } from './evidence.ts'
 
@@ -12,7 +14,7 @@ const PROTOCOLS = { icmp: 'ICMP', tcp: 'TCP', udp: 'UDP' } as const
  * its receiver does not see who sent it is not judged: policies saw it as something else on the way.
  */
 export function leak(evidence: TraceEvidence): string | undefined {
-  const { lab, from, options } = evidence.parts
+  const { lab, from, to, options } = evidence.parts
   const last = evidence.forward.at(-1)
   const ip = last?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
   if (!last || !ip || last.direction !== 'in') return undefined
@@ -24,7 +26,10 @@ export function leak(evidence: TraceEvidence): string | undefined {
   if (receiver.kind === 'pod' && sourceAddress(lab, sender, receiver, family, hostSource) !== ip.src) return undefined
   const transport = last.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
   const port = options.protocol === 'icmp' || !transport ? {} : { port: transport.dstPort }
-  const said = verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port }, hostSource)
+  const frontend = to.flow && frontendFor(lab, sender, to.address, to.flow)
+  const chosen = frontend && serviceVerdict(lab, sender, frontend, family, hostSource).ways.find((w) => w.actor === receiver)
+  const said =
+    chosen?.verdict ?? verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port }, hostSource)
   if (said.allowed) return undefined
   const [way, end, { isolating }] = said.egress.allowed
     ? (['ingress', receiver, said.ingress] as const)

@@ -17,6 +17,7 @@ services:
   web: { selector: { app: web }, ipFamilyPolicy: PreferDualStack, ports: [{ port: 80 }] }
   two: { selector: { app: web }, ports: [{ name: a, port: 1 }, { name: b, port: 2, protocol: UDP }] }
   head: { clusterIP: None, selector: { app: web } }
+  np: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30081 }] }
 policies:
   p: { podSelector: { matchLabels: { app: web } }, ingress: [{ from: [{ ipBlock: { cidr: 10.244.0.0/31 } }, { ipBlock: { cidr: 198.51.100.0/24 } }] }] }
 `
@@ -64,6 +65,10 @@ describe('explains', () => {
     ['client', 'svc/web', {}, 'client → svc/web (10.96.1.1), 80/tcp, IPv4: denied', 1],
     ['client', 'svc/default/web', { family: '6' }, 'client → svc/web (fd00:10:96::101), 80/tcp, IPv6: denied', 1],
     ['client', 'fd00:10:96::101', {}, 'client → svc/web (fd00:10:96::101), 80/tcp, IPv6: denied', 1],
+    ['client', 'node-1', { port: '30081/tcp' }, 'client → node-1 (Service np), 30081/tcp, IPv4: allowed', undefined],
+    ['client', 'node-2', { port: '30081/tcp' }, 'client → node-2 (Service np), 30081/tcp, IPv4: denied', 1],
+    ['out', '192.168.50.11', { port: '30081/tcp' }, 'out → node-1 (Service np), 30081/tcp, IPv4: allowed', undefined],
+    ['198.51.100.7', 'node-2', { port: '30081/tcp' }, '198.51.100.7 → node-2 (Service np), 30081/tcp, IPv4: allowed', undefined],
     ['node-2', 'svc/two', { port: '2/udp' }, 'node-2 → svc/two (10.96.1.2), 2/udp, IPv4: allowed', undefined],
   ] satisfies [string, string, Options, string, number | undefined][])('%s to %s', async (from, to, options, said, code) => {
     await ask(from, to, options)

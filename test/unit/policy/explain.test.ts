@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Lab } from '../../../src/lab/lab.ts'
 import { resolveTarget } from '../../../src/lab/actors.ts'
 import { hostSource } from '../../../src/backends/index.ts'
-import { clusterFrontend } from '../../../src/lab/services/semantics.ts'
+import { clusterFrontend, frontendFor } from '../../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../../src/lab/services/service-verdict.ts'
 import { serviceOf } from '../../../src/lab/services/services.ts'
 import { verdict, type End } from '../../../src/lab/policy/verdict.ts'
@@ -98,6 +98,41 @@ describe('a Service, after it has chosen', () => {
         { node: 'web-2', port: 9090, allowed: false },
       ],
     })
+  })
+})
+
+describe('a node port', () => {
+  const l = lab(`
+name: t
+hosts: { node-1: {}, node-2: {}, node-3: {} }
+pods:
+  client: { host: node-1, labels: { app: client } }
+  web: { host: node-2, labels: { app: web }, containers: [{ name: c, ports: [{ containerPort: 8080 }] }] }
+externals: { out: {} }
+services:
+  web: { type: NodePort, selector: { app: web }, externalIPs: [192.168.50.13], ports: [{ port: 80, targetPort: 8080, nodePort: 30081 }] }
+policies:
+  out: { podSelector: { matchLabels: { app: client } }, policyTypes: [Egress], egress: [{ to: [{ podSelector: { matchLabels: { app: web } } }] }] }
+  in: { podSelector: { matchLabels: { app: web } }, ingress: [{ from: [{ podSelector: { matchLabels: { app: client } } }] }] }
+`)
+  // Measured: `netlab trace` to each of them, and the chain that dropped it.
+  test.each([
+    // Its own host translates and hides it: egress sees the pod, ingress the host.
+    ['client', '192.168.50.11', 30_081, 'node-1', { egress: true, ingress: false }],
+    // Another host translates: egress sees that host and its port.
+    ['client', '192.168.50.12', 30_081, 'client', { egress: false, ingress: true }],
+    ['client', '192.168.50.13', 30_081, 'client', { egress: false, ingress: true }],
+    ['client', '192.168.50.13', 80, 'node-1', { egress: true, ingress: false }],
+    ['out', '192.168.50.12', 30_081, 'out', { egress: true, ingress: false }],
+    ['out', '192.168.50.11', 30_081, 'node-1', { egress: true, ingress: false }],
+  ] as const)('%s asks %s:%i', (from, address, port, seen, { egress, ingress }) => {
+    const client = actor(l, from)
+    if (client.kind === 'address') throw new Error(`${from} is no node`)
+    const frontend = frontendFor(l, client, address, { protocol: 'tcp', port })!
+    const [way] = serviceVerdict(l, client, frontend, 4, hostSource).ways
+    expect({ egress: way!.verdict.egress.allowed, ingress: way!.verdict.ingress.allowed }).toEqual({ egress, ingress })
+    expect(way!.verdict.allowed).toBe(egress && ingress)
+    expect(way!.from).toMatchObject({ name: seen })
   })
 })
 

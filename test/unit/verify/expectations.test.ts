@@ -153,6 +153,21 @@ describe('deny, and what says so', () => {
     expect(judged(entry, answer)).toMatchObject({ status: 'failed', detail: expect.stringMatching(detail) })
   })
 
+  test.each([
+    [
+      { outcome: 'unreachable', text: 'no route' },
+      /^unreachable: no route: outside is outside the cluster, where nothing has a route to cluster addresses$/,
+    ],
+    [{ outcome: 'timeout' }, /outside is outside the cluster, where nothing has a route to cluster addresses/],
+  ] as const)('a cluster address has no route outside the cluster: %j', (answer, detail) => {
+    for (const to of ['svc/b', 'svc/none'])
+      expect(judged(`{ from: outside, to: ${to}, port: 80/tcp, result: deny }`, answer)).toMatchObject({
+        status: 'passed',
+        detail: expect.stringMatching(detail),
+      })
+    expect(judged('{ from: outside, to: svc/b, port: 80/tcp }', answer)).toMatchObject({ status: 'failed' })
+  })
+
   test('silence that no rule counted fails', () => {
     expect(
       judged('{ from: a, to: b, port: 81/tcp, result: deny }', undefined, {

@@ -5,10 +5,12 @@ import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
-import { clusterFrontend } from '../../../lab/services/semantics.ts'
+import { clusterFrontend, frontendFor, type ServiceFrontend } from '../../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
-import { sourceAddress, verdict } from '../../../lab/policy/verdict.ts'
+import { sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
+import { addressOf } from '../../../lab/lab.ts'
+import { unknownActorAt } from '../../../verify/checks/services/actors.ts'
 import {
   explanationDocument,
   explanationText,
@@ -158,13 +160,28 @@ async function explainService(
     )
   const port = servicePortOf(service, options.port)
   const family = familyOf(sender.address ?? partyName(from), target.address ?? name, [sender, target], options.family)
-  const frontend = clusterFrontend(lab, from, service, port, family)
+  return explainFrontend(lab, from, name, clusterFrontend(lab, from, service, port, family), probeText(port), family, options)
+}
+
+/** @param to what the frontend is called, @param port as it is asked for: that of the Service, or a node port */
+async function explainFrontend(
+  lab: Lab,
+  from: Actor,
+  to: string,
+  frontend: ServiceFrontend,
+  port: string,
+  family: Family,
+  options: ExplainOptions,
+): Promise<void> {
   const asked: ExplainedService = {
     from: partyName(from),
-    to: name,
-    port: probeText(port),
+    to,
+    port,
     family,
     address: frontend.address,
+    ...(frontend.kind === 'cluster' ? {} : { service: frontend.service.key }),
+    ...(frontend.host ? { translator: frontend.host.name } : {}),
+    ...(from.kind === 'pod' && frontend.host && frontend.host.name !== from.host ? { isEgressBefore: true } : {}),
     verdict: serviceVerdict(lab, from, frontend, family, hostSource),
   }
   if (!asked.verdict.allowed) process.exitCode = Exit.Broken
@@ -181,6 +198,14 @@ export async function explain(fromWord: string, toWord: string, options: Explain
   const [from, to] = [sender.actor, target.actor]
   const probe = portOf(options.port ?? 'icmp')
   const family = familyOf(fromWord, toWord, [sender, target], options.family)
+  const address = target.address ?? addressOf(to, family)
+  const client = from.kind === 'address' ? unknownActorAt(lab, from.name, family) : from
+  // A node port, or an address that a Service has besides: what policies see is the pod behind it.
+  const frontend =
+    probe.port === undefined || address === undefined
+      ? undefined
+      : frontendFor(lab, client, address, { protocol: probe.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp', port: probe.port })
+  if (frontend) return explainFrontend(lab, client, partyName(to), frontend, probeText(probe), family, options)
   const toAddress = target.address === undefined ? {} : { toAddress: target.address }
   const explained: Explained = {
     from: partyName(from),

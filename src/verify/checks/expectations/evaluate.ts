@@ -41,7 +41,9 @@ function verdictOf(lab: Lab, c: Case): Verdict | undefined {
 }
 
 /** Why there is no way between two nodes whatever policies say; undefined if there is one. */
-function noWay(lab: Lab, { from, to, questions }: Case): string | undefined {
+function noWay(lab: Lab, { from, to, frontend, questions }: Case): string | undefined {
+  if (frontend?.kind === 'cluster' && !frontend.host)
+    return `${from.name} is outside the cluster, where nothing has a route to cluster addresses`
   // The address of a host's bridge lies where its pods' do.
   const isInside = to !== undefined && lab.podCIDRs.some((cidr) => isWithin(cidr, questions[0]!.address))
   if (from.kind === 'external' && isInside && !from.podRoutes) return `${from.name} has no route to pods`

@@ -33,6 +33,8 @@ export function dropsOf(lab: Lab, { netns, kind, address, port, family }: Questi
   const from = actorIn(lab, netns)
   if (!from) return []
   const frontend = frontendFor(lab, from, address, { protocol: kind, port })
+  // No packet from outside gets as far as a host.
+  if (frontend?.kind === 'cluster' && !frontend.host) return []
   if (frontend) {
     const { without, denied } = expectedOutcomeOf(lab, from, frontend, family)
     const refusal = without === 'dropped' ? servicesOf(lab).refusal(lab, frontend) : undefined
