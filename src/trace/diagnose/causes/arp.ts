@@ -43,6 +43,12 @@ function answered(evidence: TraceEvidence, q: Question): boolean {
   })
 }
 
+/** Where the packet was last seen, if that was in this node. */
+function lastSeen(evidence: TraceEvidence, ns: string): Sighting | undefined {
+  const last = evidence.reply.at(-1) ?? evidence.forward.at(-1)
+  return last?.netns === ns ? last : undefined
+}
+
 /** Whom a node may have to ask for to send the packet on: its destination, its gateway, the far end of its tunnel. */
 function nextHops(evidence: TraceEvidence, ns: string): Set<string> {
   const { to, expected, liveState } = evidence.parts
@@ -63,6 +69,9 @@ function nextHops(evidence: TraceEvidence, ns: string): Set<string> {
   )
   for (const f of snapshot?.fdb ?? []) if (f.dst !== undefined && macs.has(f.mac)) add(f.dst)
   for (const n of snapshot?.neighbours ?? []) if (n.lladdr !== undefined && hops.has(n.dst) && /^[\d.]+$/.test(n.lladdr)) add(n.lladdr)
+  const { device } = lastSeen(evidence, ns) ?? {}
+  const remote = snapshot?.links.find((l) => l.ifname === device)?.linkinfo?.info_data?.['remote']
+  if (typeof remote === 'string') add(remote)
   for (const h of Array.from(hops)) add(h)
   return hops
 }
@@ -85,11 +94,11 @@ export function byArp(evidence: TraceEvidence): Maybe | undefined {
   return undefined
 }
 
-/** Whether the packet was last seen here entering a tunnel device that has no MAC addresses. */
+/** Whether the packet was last seen here entering a tunnel device whose far end is a neighbour, the next hop, or its one remote. */
 function inTunnel(evidence: TraceEvidence, ns: string): boolean {
-  const last = (evidence.reply.length > 0 ? evidence.reply : evidence.forward).at(-1)
+  const last = lastSeen(evidence, ns)
   const lookup = last && tunnelDevice(linkOf(evidence, ns, last.device))?.farEnd
-  return last?.netns === ns && (lookup === 'neighbour' || lookup === 'next-hop')
+  return lookup === 'neighbour' || lookup === 'next-hop' || lookup === 'remote'
 }
 
 /** On a link of two the other end answers for every address, where it was told to. */

@@ -9,6 +9,7 @@ import { dropped, portOf, type DropParts } from './drop-builder.ts'
 import { forwardingOff, tooBig, ttlExceeded } from './forwarding.ts'
 import { entryMissing } from './layer2.ts'
 import { routeFailure } from './routes.ts'
+import { tunnelState } from './tunnels.ts'
 
 /** The error a node made: its first sighting, and the packet it is about, last seen there. */
 export function byError(evidence: TraceEvidence): Drop | undefined {
@@ -48,6 +49,9 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
         text: `nothing in ${places.name(ns)} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
         hint: inNode(evidence, ns, 'ss -lnptu'),
       })
+    // It may be the tunnel's port that is closed.
+    const tunnel = s.netns === ns ? tunnelState(evidence, s) : undefined
+    if (tunnel) return { ...tunnel, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
     return dropped(evidence, {
       ...common,
       cause: 'firewall',
