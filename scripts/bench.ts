@@ -39,7 +39,7 @@ All but startup and plan need root. Build first (npm run build); keep the machin
 `
 
 /** A row, and whether it meets its goal. */
-interface Judged extends Partial<Omit<Measured, 'goal'>> {
+interface Result extends Partial<Omit<Measured, 'goal'>> {
   readonly bench: string
   readonly what: string
   readonly text?: string
@@ -78,16 +78,16 @@ function machine(): string {
   return `Linux ${release()}, ${availableParallelism()} × ${cpu?.model.trim() ?? 'processor'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`
 }
 
-/** Judges a row's goal by its medians. */
-function finish(bench: string, row: Row): Judged {
+/** Whether a row's medians meet its goal. */
+function finish(bench: string, row: Row): Result {
   if ('text' in row) return { bench, ...row }
   const { goal, ...rest } = row
-  const judge = ({ text, met }: Goal) => ({ goal: text, met: met({ value: row.value.median, ratio: row.ratio?.median ?? Number.NaN }) })
-  return { bench, ...rest, ...(goal ? judge(goal) : {}) }
+  const evaluate = ({ text, met }: Goal) => ({ goal: text, met: met({ value: row.value.median, ratio: row.ratio?.median ?? Number.NaN }) })
+  return { bench, ...rest, ...(goal ? evaluate(goal) : {}) }
 }
 
 const HEADINGS = ['what', 'median (min–max)', 'compared with', 'ratio', 'goal', 'met']
-function cells(row: Judged): string[] {
+function cells(row: Result): string[] {
   const { value, unit } = row
   if (value === undefined || unit === undefined) return [row.what, row.text ?? '', '', '', '', '']
   const than = row.than ? `${row.than.name}: ${write(row.than.value, unit)}` : ''
@@ -95,7 +95,7 @@ function cells(row: Judged): string[] {
   return [row.what, write(value, unit), than, row.ratio ? write(row.ratio, '×') : '', row.goal ?? '', met]
 }
 
-function asText(rows: readonly Judged[]): string {
+function asText(rows: readonly Result[]): string {
   const lines: string[] = []
   for (const name of new Set(rows.map((r) => r.bench))) {
     const table = [HEADINGS, ...rows.filter((r) => r.bench === name).map(cells)]
@@ -106,7 +106,7 @@ function asText(rows: readonly Judged[]): string {
   return lines.join('\n')
 }
 
-function asMarkdown(rows: readonly Judged[]): string {
+function asMarkdown(rows: readonly Result[]): string {
   const line = (list: readonly string[]): string => `| ${list.join(' | ')} |`
   const lines = [line(HEADINGS), line(HEADINGS.map(() => '---'))]
   for (const name of new Set(rows.map((r) => r.bench))) {
@@ -175,7 +175,7 @@ async function main(): Promise<number> {
     /** Measures once the kernel has nothing left to take apart. */
     drainedTurn: <T>(measuring: () => Promise<T>) => undisturbed(how(drain.drained), measuring),
   }
-  const rows: Judged[] = []
+  const rows: Result[] = []
   let exit = 0
   for (const name of chosen.only) {
     const bench = BENCHES[name]!

@@ -1,7 +1,7 @@
 // What a benchmark is: a title and a function that measures and gives rows of a table.
 import type { Summary, Unit } from './stats.ts'
 
-/** What a row should show, judged by its medians. */
+/** What a row should show, by its medians. */
 export interface Goal {
   readonly text: string
   readonly met: (measured: { readonly value: number; readonly ratio: number }) => boolean

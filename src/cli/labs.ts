@@ -9,7 +9,7 @@ import { Exit, failure, Failure } from './failure.ts'
 /** `pod shop/cart`, `host node-1`; the router is `router` alone. */
 export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${nodeName(node)}`)
 
-/** The name a topology gives its lab. Read without judging the file: a broken one must not keep its lab from being removed. */
+/** The name a topology gives its lab. Read without validating the file: a broken one must not keep its lab from being removed. */
 function writtenName(path: string): string | undefined {
   try {
     return /^name:[ \t]*(["']?)([a-z0-9-]+)\1[ \t]*(?:#.*)?\r?$/m.exec(readFileSync(path, 'utf8'))?.[2]

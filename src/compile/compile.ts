@@ -100,7 +100,7 @@ export function compile(lab: Lab): Compiled {
     for (const o of attach.objects({ host, pods, podMTU: podMTU(lab, host) }, lab)) objects.push(o)
     for (const o of backend.objects(host, lab)) objects.push(o)
     // In this order they hang on the hooks they share. Policies come first: in FORWARD, Services let through what they
-    // marked for masquerading, and nothing may be let through that was not judged. The edge of the cluster comes last.
+    // marked for masquerading, and nothing may be let through that no policy has seen. The edge of the cluster comes last.
     for (const o of joinHooks([...policy.objects(host, lab), ...forServices(host), ...masquerade(host, lab)])) objects.push(o)
   }
   for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)

@@ -21,7 +21,7 @@ export const enterArgv = (ns: string, argv: readonly string[]): string[] => ['ns
 interface RunStep {
   readonly run: readonly string[]
   readonly input?: string
-  /** Whether its input are lines that change something, which are told of. */
+  /** Whether its input are lines that change something, which are reported. */
   readonly changes?: true
 }
 
@@ -182,8 +182,8 @@ export class NamespacePool {
   #threads: StepThread[] = []
   #id = 0
 
-  /** Told of every line that changes something, and in which namespace. */
-  onLine: ((ns: string | undefined, ...told: Parameters<OnLine>) => void) | undefined
+  /** Called with every line that changes something, and its namespace. */
+  onLine: ((ns: string | undefined, ...line: Parameters<OnLine>) => void) | undefined
 
   constructor(
     readonly parallel = Math.min(availableParallelism(), 8),
@@ -227,7 +227,7 @@ export class NamespacePool {
       while (lanesMay.goOn && nextOwn < own.length) {
         const index = own[nextOwn++]!
         const { ns, steps } = jobs[index]!
-        end(index, doSteps(ns, 0, steps as OwnStep[], this.#toldIn(ns)))
+        end(index, doSteps(ns, 0, steps as OwnStep[], this.#onLineIn(ns)))
         if (performance.now() - since < SLICE) continue
         await new Promise((resolve) => setImmediate(resolve))
         since = performance.now()
@@ -260,7 +260,7 @@ export class NamespacePool {
     if (failed) throw failed.reason
   }
 
-  /** Threads beside this one, as many as there are processors for. Lines are told of by this thread alone. */
+  /** Threads beside this one, as many as there are processors for. This thread alone reports lines. */
   #startThreads(): readonly StepThread[] {
     if (this.onLine || !canUseThreads()) return []
     leaveMachine()
@@ -269,12 +269,12 @@ export class NamespacePool {
     return this.#threads
   }
 
-  #toldIn(ns: string | undefined): OnLine | undefined {
+  #onLineIn(ns: string | undefined): OnLine | undefined {
     const { onLine } = this
-    return onLine && ((...told) => onLine(ns, ...told))
+    return onLine && ((...line) => onLine(ns, ...line))
   }
 
-  #tell(ns: string | undefined, steps: readonly RunStep[]): void {
+  #report(ns: string | undefined, steps: readonly RunStep[]): void {
     const { onLine } = this
     if (!onLine) return
     for (const { run, input = '', changes } of steps) {
@@ -290,10 +290,10 @@ export class NamespacePool {
       const isRun = 'run' in steps[at]!
       const change = steps.findIndex((step, i) => i > at && 'run' in step !== isRun)
       const part = steps.slice(at, change < 0 ? steps.length : change)
-      if (isRun) this.#tell(ns, part as RunStep[])
+      if (isRun) this.#report(ns, part as RunStep[])
       const done = isRun
         ? await new Promise<StepResult[]>((done, fail) => worker.send(this.#id++, ns, part as RunStep[], { results: [], done, fail }))
-        : doSteps(ns, 0, part as OwnStep[], this.#toldIn(ns))
+        : doSteps(ns, 0, part as OwnStep[], this.#onLineIn(ns))
       if (isRun) for (const result of done) requireStarted((part[result.step] as RunStep).run[0]!, result)
       results.push(...done.map((result) => ({ ...result, step: result.step + at })))
       if (done.length < part.length || done.some((result) => result.code !== 0)) break

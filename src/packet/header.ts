@@ -92,18 +92,18 @@ export function tunnelTexts<L extends { readonly type: string }>(
   id: TunnelId<L>,
   short: (id: number) => string,
 ): Pick<Header<L>, 'type' | 'name' | 'label' | 'fields' | 'summary' | 'trace' | 'capture'> {
-  const told = (head: string, layer: L, text: (id: number) => string): string => {
+  const withId = (head: string, layer: L, text: (id: number) => string): string => {
     const value = id.of(layer)
     return value === undefined ? head : `${head} ${text(value)}`
   }
   return {
     type,
     name,
-    label: (l) => told(type, l as L, short),
+    label: (l) => withId(type, l as L, short),
     fields: (l) => [[id.name, id.of(l)]],
-    summary: (l) => told(name, l, (value) => `${id.name} ${value}`),
-    trace: (l) => told(type, l, short),
-    capture: (l) => told(name, l, short),
+    summary: (l) => withId(name, l, (value) => `${id.name} ${value}`),
+    trace: (l) => withId(type, l, short),
+    capture: (l) => withId(name, l, short),
   }
 }
 

@@ -36,7 +36,7 @@ export function tunnelsOf(layers: readonly Layer[]): Tunnel[] {
     if (!opensTunnel(layers, i)) return []
     if (isIp(layer)) return [{ type: IP_IN_IP, layer, label: IP_IN_IP, title: layers[i + 1]!.type === layer.type ? 'IPIP' : 'IPv6 in IP' }]
     const header = headerOf(layer)
-    const told = header.fields(layer).flatMap(([field, value]) => (value === undefined ? [] : [`${field} ${value}`]))
+    const fields = header.fields(layer).flatMap(([field, value]) => (value === undefined ? [] : [`${field} ${value}`]))
     const { id } = header.encapsulates!
     return [
       {
@@ -44,7 +44,7 @@ export function tunnelsOf(layers: readonly Layer[]): Tunnel[] {
         id: { name: id.name, value: id.of(layer) },
         layer,
         label: labelOf(layer),
-        title: [header.name, ...told].join(' · '),
+        title: [header.name, ...fields].join(' · '),
       },
     ]
   })

@@ -8,8 +8,8 @@ import type { Counter } from '../netns/counter.ts'
 import type { Family } from '../topology/address.ts'
 
 /**
- * Enforces the policies of a lab (see lab/policy/policies.ts for what they mean). A pod's ingress is judged on the
- * pod's own host, and so is its egress; packets that come from or go to the host itself are never judged.
+ * Enforces the policies of a lab (see lab/policy/policies.ts for what they mean). A pod's ingress is filtered on the
+ * pod's own host, and so is its egress; packets that come from or go to the host itself are never filtered.
  */
 export interface PolicyModule {
   /** One line for the docs. */

@@ -163,7 +163,7 @@ export function removeRemains(lab: string): void {
     rmSync(join(labDir(lab), 'journal.json.new'), { force: true })
     rmdirSync(labDir(lab))
   } catch {
-    // There is none, or something else is in it, which is not for us to judge.
+    // There is none, or something else is in it, which is not netlab's to read.
   }
 }
 

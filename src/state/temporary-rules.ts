@@ -42,7 +42,7 @@ const trouble = (result: object): string => {
  * @param variants kernel objects of the lab that differ from its own in chains and sets alone
  * @throws what `visit` throws, and the signal's reason, once the lab is as it was
  */
-export async function tryOut(
+export async function withTemporaryRules(
   applied: Applied,
   variants: readonly (readonly KernelObject[])[],
   pool: NamespacePool,

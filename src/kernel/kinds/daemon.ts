@@ -58,7 +58,7 @@ export interface Daemon extends Common {
   readonly owns?: readonly Owned[]
   /** All that it may do as root, in the words of capabilities(7): `net_admin`. Absent: everything. */
   readonly capabilities?: readonly string[]
-  /** Only ever observed: its files were changed, and it has not been told yet. */
+  /** Only ever observed: its files were changed, and it has not read them yet. */
   readonly pending?: true
   /** Only ever observed: it runs, but `ready` does not hold. */
   readonly unready?: true
@@ -90,7 +90,7 @@ export const daemon: ObjectKind<Daemon> = {
       case 'inDeletedNamespace':
         return [inDeletedNamespace]
       case 'pending':
-        return ['its files were changed, and it has not been told']
+        return ['its files were changed, and it has not read them']
       case 'unready':
         return ['it runs, but is not ready']
       case 'files':

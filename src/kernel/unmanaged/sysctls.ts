@@ -69,7 +69,7 @@ interface Check {
   readonly cause?: readonly [all: number, right: readonly string[]]
 }
 
-/** Files that {@link nonDefaultSettings} judges. */
+/** Files that {@link nonDefaultSettings} compares. */
 export interface WatchedSettings {
   readonly files: readonly string[]
   readonly checks: readonly Check[]

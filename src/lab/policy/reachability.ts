@@ -133,7 +133,7 @@ function classes(lab: Lab, actors: readonly Actor[], hostSource: HostSource): Cl
 }
 
 /** Whether policies have a say in it: one of the two is a pod, and the other neither itself nor its own host. */
-function isJudged(a: Actor, b: Actor): boolean {
+function isEvaluated(a: Actor, b: Actor): boolean {
   if (a === b) return false
   if (a.kind === 'pod') return b.kind !== 'host' || a.host !== b.name
   return b.kind === 'pod' && (a.kind !== 'host' || b.host !== a.name)
@@ -141,7 +141,7 @@ function isJudged(a: Actor, b: Actor): boolean {
 
 /** Any such pair stands for all: members of a class are treated alike. */
 function pairOf(from: Class, to: Class): readonly [Actor, Actor] | undefined {
-  for (const a of from.all) for (const b of to.all) if (isJudged(a, b)) return [a, b]
+  for (const a of from.all) for (const b of to.all) if (isEvaluated(a, b)) return [a, b]
   return undefined
 }
 

@@ -30,7 +30,7 @@ export interface Allowing {
 }
 
 /** What one end says. */
-export interface Judgement {
+export interface DirectionVerdict {
   /** Policies that select the pod for this direction; none: it is not isolated. */
   readonly isolating: readonly Policy[]
   /** Rules of those that let it pass. */
@@ -42,8 +42,8 @@ export interface Verdict {
   readonly allowed: boolean
   /** Why policies were not asked. */
   readonly exempt?: 'self' | 'own-node'
-  readonly egress: Judgement
-  readonly ingress: Judgement
+  readonly egress: DirectionVerdict
+  readonly ingress: DirectionVerdict
 }
 
 export interface Question {
@@ -57,7 +57,7 @@ export interface Question {
   readonly family: Family
 }
 
-const FREE: Judgement = { isolating: [], allowing: [], allowed: true }
+const FREE: DirectionVerdict = { isolating: [], allowing: [], allowed: true }
 
 /** The address that pods of another host see on a host's own packets: the backend's to answer. */
 export type HostSource = (lab: Lab, from: Host, to: Host, family: Family) => string | undefined
@@ -102,7 +102,7 @@ function isolating(lab: Lab, pod: Pod, direction: Direction): readonly Policy[] 
   return index[direction].get(pod) ?? []
 }
 
-function judge(lab: Lab, direction: Direction, question: Question, hostSource: HostSource): Judgement {
+function evaluate(lab: Lab, direction: Direction, question: Question, hostSource: HostSource): DirectionVerdict {
   const [subject, peer] = direction === 'egress' ? [question.from, question.to] : [question.to, question.from]
   if (subject.kind !== 'pod') return FREE
   const policies = isolating(lab, subject, direction)
@@ -126,7 +126,7 @@ export function verdict(lab: Lab, question: Question, hostSource: HostSource): V
   const { from, to } = question
   if (from === to) return { allowed: true, exempt: 'self', egress: FREE, ingress: FREE }
   if (isOwnNode(from, to) || isOwnNode(to, from)) return { allowed: true, exempt: 'own-node', egress: FREE, ingress: FREE }
-  const egress = judge(lab, 'egress', question, hostSource)
-  const ingress = judge(lab, 'ingress', question, hostSource)
+  const egress = evaluate(lab, 'egress', question, hostSource)
+  const ingress = evaluate(lab, 'ingress', question, hostSource)
   return { allowed: egress.allowed && ingress.allowed, egress, ingress }
 }

@@ -40,10 +40,10 @@ function originFor(from: Actor, { host }: ServiceFrontend): Origin {
 }
 
 /**
- * Who the client is for the policies of an endpoint. SNAT comes last: an endpoint on the host that translates is judged by
- * the client's address, any other by the host's; but a pod's own egress comes before.
+ * Who the client is for the policies of an endpoint. SNAT comes last: an endpoint on the host that translates sees
+ * the client's address, any other the host's; but a pod's own egress comes before.
  */
-function judgedAs(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, isHidden: boolean, ask: (from: Actor) => Verdict): Actor {
+function clientOf(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, isHidden: boolean, ask: (from: Actor) => Verdict): Actor {
   const isOther = from.kind === 'host' && from.name !== host?.name
   if (!isHidden || !host || endpoint.host === host.name || (from.kind === 'host' && !isOther)) return isOther ? asExternal(from) : from
   if (from.kind !== 'pod' || from.host !== host.name) return host
@@ -82,7 +82,7 @@ export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend,
     // A pod that meets itself is hidden, too, or it would answer itself.
     const isHidden = masquerade || (actor.kind === 'pod' && actor === from)
     // What does not leave its own host is the client's matter, whoever it is seen as further on.
-    const client = egress?.allowed === false ? from : judgedAs(from, frontend, endpoint, isHidden, ask)
+    const client = egress?.allowed === false ? from : clientOf(from, frontend, endpoint, isHidden, ask)
     const said = ask(client)
     // Whoever it is seen as, what leaves a pod is its own egress.
     const own = egress ?? (from.kind === 'pod' && client !== from ? ask(from).egress : undefined)

@@ -133,7 +133,7 @@ class Run {
     this.#stderr.push(words, `Command failed -:${line + 1}`)
   }
 
-  /** The message for a line; undefined if it is left to the program, text if the line can be judged without the kernel. */
+  /** The message for a line; undefined if it is left to the program, text if the line can be refused without the kernel. */
   #requestOf(line: string): Request | string | undefined {
     try {
       return requestOf(this.batch.tool, line, this.#names)
@@ -186,7 +186,7 @@ class Run {
 }
 
 /**
- * @param onLine told of every line before it is run
+ * @param onLine called with every line before it is run
  * @throws SystemError where netlink itself cannot be used
  */
 export function runLines(batch: LineBatch, onLine: (line: string, by: Executor) => void = () => {}): LineResult {

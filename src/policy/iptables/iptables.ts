@@ -15,7 +15,7 @@
  *
  * FORWARD comes after the DNAT of Services (nat PREROUTING) and before the SNAT of masquerading (nat
  * POSTROUTING): rules see pods' own addresses and ports. br_netfilter shows it packets between two pods of one
- * bridge. What a host sends to its own pods (kubelet's probes) leaves by OUTPUT and is never judged; what other
+ * bridge. What a host sends to its own pods (kubelet's probes) leaves by OUTPUT and is never filtered; what other
  * hosts send is forwarded and is.
  */
 import * as z from 'zod'
@@ -127,7 +127,7 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
   const sets = new SetTable({ lab, host, pods, family })
   const here = { kind: 'chain', ns: host.netns, from: host.source, table: 'filter', family } as const
   const ways = WAYS.filter((way) => policies.some((p) => p[way]))
-  const judged = ways.map((way): Chain => ({
+  const filtered = ways.map((way): Chain => ({
     ...here,
     chain: CHAIN[way],
     builtin: false,
@@ -148,7 +148,7 @@ function familyObjects(host: Host, lab: Lab, family: Family, { pods, policies }:
   ]
   return [
     ...sets.objects(),
-    ...judged,
+    ...filtered,
     {
       ...here,
       chain: ENTRY,

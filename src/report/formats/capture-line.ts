@@ -60,11 +60,11 @@ function words(layers: readonly Layer[], ether: boolean): string {
   }
   // The datagram a tunnel's header comes in is the tunnel's own matter.
   const own = layers.some((l) => headerOf(l).encapsulates) ? layers.filter((l) => l.type !== 'udp') : layers
-  const told = own.flatMap((l) => headerOf(l).capture?.(l, payload) ?? [])
+  const texts = own.flatMap((l) => headerOf(l).capture?.(l, payload) ?? [])
   const about = layers.flatMap((l) => ('quoted' in l ? (l.quoted?.find(isIp) ?? []) : []))
-  parts.push(...told, ...about.map((ip) => `about ${ip.src} > ${ip.dst}`))
+  parts.push(...texts, ...about.map((ip) => `about ${ip.src} > ${ip.dst}`))
   if (isIp(last)) parts.push('IPIP')
-  else if (net && last?.type === 'payload' && told.length === 0) parts.push(`protocol ${net.protocol}, ${plural(payload, 'byte')}`)
+  else if (net && last?.type === 'payload' && texts.length === 0) parts.push(`protocol ${net.protocol}, ${plural(payload, 'byte')}`)
   else if (!net && frame && last?.type === 'payload')
     parts.push(`ethertype 0x${frame.etherType.toString(16).padStart(4, '0')}, ${plural(payload, 'byte')}`)
   return parts.join(' ')

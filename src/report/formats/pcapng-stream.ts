@@ -28,11 +28,11 @@ export class PcapngStream {
 
   /** How much each device captured, and what got lost on the way: of all devices of a listener together, at its first. */
   end(lostIn: ReadonlyMap<string, number>): Buffer {
-    const told = new Set<string>()
+    const counted = new Set<string>()
     return Buffer.concat(
       [...this.#interfaces.values()].map(({ id, ns, received }) => {
-        const lost = told.has(ns) ? 0 : (lostIn.get(ns) ?? 0)
-        told.add(ns)
+        const lost = counted.has(ns) ? 0 : (lostIn.get(ns) ?? 0)
+        counted.add(ns)
         return statisticsBlock(id, this.#last, received + lost, lost)
       }),
     )

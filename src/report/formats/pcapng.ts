@@ -41,7 +41,7 @@ function comments(result: TraceResult): Map<number, string[]> {
   return lines
 }
 
-/** Captures by time; those of one instant stay as they were told. */
+/** Captures by time; those of one instant stay as they came. */
 const inOrder = (result: TraceResult): { readonly capture: Capture; readonly index: number }[] =>
   result.captures
     .map((capture, index) => ({ capture, index }))

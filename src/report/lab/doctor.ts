@@ -1,4 +1,4 @@
-/** What `netlab doctor` found, judged and written down. Pure: looking at the machine is the command's part. */
+/** What `netlab doctor` found, evaluated and written down. Pure: looking at the machine is the command's part. */
 import { learnedNeighbours } from '../../lab/lab.ts'
 import type { ChalkInstance } from 'chalk'
 import type { Feature } from '../../kernel/features/feature.ts'
@@ -86,8 +86,8 @@ export interface Findings {
   readonly install: string | null
 }
 
-/** Judges what a module needs by what was found. */
-export function judge({ name, summary, features, tools }: ModuleNeeds, found: Pick<Findings, 'tools' | 'features'>): ModuleFinding {
+/** Whether what a module needs was found. */
+export function moduleFinding({ name, summary, features, tools }: ModuleNeeds, found: Pick<Findings, 'tools' | 'features'>): ModuleFinding {
   const untold = features.filter((f) => found.features.find((x) => x.feature === f)?.works === null)
   const missing = [
     ...tools.filter((t) => found.tools.find((x) => x.name === t)?.path === null),

@@ -2,7 +2,7 @@
 import type { ChalkInstance } from 'chalk'
 import { ruleText } from '../../lab/policy/policies.ts'
 import type { ServiceVerdict, Way } from '../../lab/services/service-verdict.ts'
-import type { Judgement, End, Verdict } from '../../lab/policy/verdict.ts'
+import type { DirectionVerdict, End, Verdict } from '../../lab/policy/verdict.ts'
 import { familyName, type Family } from '../../topology/address.ts'
 import { placeOf } from './policy.ts'
 
@@ -20,7 +20,7 @@ export interface Explained {
 /** What people call an end: pods by key, everything else by name. */
 export const partyName = (p: End): string => (p.kind === 'pod' ? p.key : p.name)
 
-function side(way: 'egress' | 'ingress', name: string, j: Judgement, chalk: ChalkInstance): string[] {
+function side(way: 'egress' | 'ingress', name: string, j: DirectionVerdict, chalk: ChalkInstance): string[] {
   const mark = j.allowed ? chalk.green('yes') : chalk.red('no ')
   if (j.isolating.length === 0) return [`  ${mark}  ${way} of ${name}: not isolated, no policy selects it for ${way}`]
   const by = j.isolating.map((p) => `         policy ${chalk.bold(p.title)} ${chalk.dim(placeOf(p))}`)
@@ -52,7 +52,7 @@ export function explanationText({ from, to, port, family, source, verdict }: Exp
 }
 
 function verdictDocument(verdict: Verdict): object {
-  const judgement = (way: 'egress' | 'ingress'): object => ({
+  const direction = (way: 'egress' | 'ingress'): object => ({
     allowed: verdict[way].allowed,
     isolatedBy: verdict[way].isolating.map((p) => ({ policy: p.title, source: placeOf(p) })),
     allowedBy: verdict[way].allowing.map(({ policy, rule }) => ({
@@ -65,8 +65,8 @@ function verdictDocument(verdict: Verdict): object {
   return {
     allowed: verdict.allowed,
     ...(verdict.exempt ? { exempt: verdict.exempt } : {}),
-    egress: judgement('egress'),
-    ingress: judgement('ingress'),
+    egress: direction('egress'),
+    ingress: direction('ingress'),
   }
 }
 

@@ -82,8 +82,8 @@ function sumLine(outcomes: readonly Outcome[], ms: number, chalk: ChalkInstance)
 export function ciText(outcomes: readonly Outcome[], ms: number, style: CiStyle): string {
   const { chalk, fold } = style
   const order: readonly Status[] = fold ? ['passed', 'skipped', 'failed', 'error'] : ['skipped', 'failed', 'error']
-  const told = order.flatMap((status) => outcomes.filter((o) => o.status === status))
-  const parts = told.map((o) => {
+  const shown = order.flatMap((status) => outcomes.filter((o) => o.status === status))
+  const parts = shown.map((o) => {
     const text = details(o, style)
     if (fold && o.status === 'passed') return group(`${o.lab}: passed`, text)
     return `${chalk.bold(`── ${o.lab} `)}${paintOf(chalk)[o.status](o.status)} ${chalk.dim(shortPath(o.file, style.cwd))}\n\n${text}`

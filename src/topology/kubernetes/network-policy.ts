@@ -1,5 +1,5 @@
 /**
- * networking.k8s.io/v1 NetworkPolicySpec, judged as the Kubernetes API server does
+ * networking.k8s.io/v1 NetworkPolicySpec, checked as the Kubernetes API server does
  * (pkg/apis/networking/validation): what it accepts is accepted, and nothing else.
  */
 import * as z from 'zod'

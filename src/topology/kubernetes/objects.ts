@@ -1,5 +1,5 @@
 /**
- * The objects of a manifest file, before any is judged: its documents, a stream of JSON objects as `kubectl` takes it, and
+ * The objects of a manifest file, before any is checked: its documents, a stream of JSON objects as `kubectl` takes it, and
  * the items of Lists; and which of them are read.
  */
 import type { Diagnostic, Path } from '../diagnostics.ts'

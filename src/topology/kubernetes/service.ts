@@ -1,6 +1,6 @@
 /**
- * core/v1 ServiceSpec, judged as the Kubernetes API server does (pkg/apis/core/validation) as far as
- * the object alone decides: what is free, or which families the cluster has, is the model's to judge.
+ * core/v1 ServiceSpec, checked as the Kubernetes API server does (pkg/apis/core/validation) as far as
+ * the object alone decides: what is free, or which families the cluster has, is checked in lab/.
  */
 import * as z from 'zod'
 import { parseIp } from '../address.ts'
@@ -17,7 +17,7 @@ const clusterIP = textRule({
   title: 'IP address or None',
   description: "Service address: an IP address, `None` for a headless service, or empty for one of the network's choice.",
   expected: 'an IP address, or None',
-  judge: (text) => {
+  check: (text) => {
     if (text === '' || text === 'None' || parseIp(text)) return undefined
     const hint = text.toLowerCase() === 'none' ? 'did you mean `None`?' : 'write an IP address, or None for a headless service'
     return { code: 'invalid-address', message: `${quote(text)} is not an IP address`, hint }

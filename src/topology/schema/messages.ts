@@ -15,7 +15,7 @@ export interface Wording {
   readonly surplus?: string
 }
 
-/** A value judged by code: what is wrong with it, or undefined. */
+/** A value checked by code: what is wrong with it, or undefined. */
 export interface Verdict {
   readonly code: string
   readonly message: string
@@ -36,15 +36,15 @@ export interface TextRule {
   readonly description: string
   /** Completes "expected …" where the value is not even a text. */
   readonly expected: string
-  readonly judge: (text: string) => Verdict | undefined
-  /** The rule as a regular expression, for editors: may be laxer than `judge`, never stricter. */
+  readonly check: (text: string) => Verdict | undefined
+  /** The rule as a regular expression, for editors: may be laxer than `check`, never stricter. */
   readonly pattern?: RegExp
   readonly maxLength?: number
   readonly examples?: readonly string[]
 }
 
-/** A text with a rule of its own: `judge` speaks to people, `pattern` to editors. */
-export function textRule({ title, description, expected, judge, pattern, maxLength, examples }: TextRule): z.ZodString {
+/** A text with a rule of its own: `check` speaks to people, `pattern` to editors. */
+export function textRule({ title, description, expected, check, pattern, maxLength, examples }: TextRule): z.ZodString {
   const meta = {
     title,
     description,
@@ -55,7 +55,7 @@ export function textRule({ title, description, expected, judge, pattern, maxLeng
   return z
     .string()
     .superRefine((text, context) => {
-      const verdict = judge(text)
+      const verdict = check(text)
       if (verdict) context.addIssue(customIssue(verdict))
     })
     .meta(meta)

@@ -50,7 +50,7 @@ const nameType = (title: string, pattern: RegExp, { matches, fix, rule, longest 
     description: `${title} (RFC 1123).`,
     expected: 'a name',
     pattern,
-    judge: (text) => (matches(text) ? undefined : badName(text, text.length > longest, fix(text), rule)),
+    check: (text) => (matches(text) ? undefined : badName(text, text.length > longest, fix(text), rule)),
   })
 
 export const label = nameType('DNS label', LABEL, AS_LABEL)
@@ -63,7 +63,7 @@ function namespaced(pattern: RegExp, { matches, fix, rule, longest }: NameRule):
     description: '`name` or `namespace/name`.',
     expected: '`name` or `namespace/name`',
     pattern,
-    judge: (text) => {
+    check: (text) => {
       const parts = text.split('/')
       const [name = '', namespace] = parts.toReversed()
       if (parts.length <= 2 && matches(name) && (namespace === undefined || LABEL.test(namespace))) return undefined
@@ -103,7 +103,7 @@ export const domainName = textRule({
   description: 'DNS name (RFC 1123).',
   expected: 'a DNS name',
   pattern: SUBDOMAIN,
-  judge: (text) =>
+  check: (text) =>
     SUBDOMAIN.test(text)
       ? undefined
       : { code: 'invalid-name', message: `${quote(text)} is not a DNS name`, hint: 'such as db.example.com' },
@@ -117,7 +117,7 @@ export const labelKey = textRule({
   description: 'Label key.',
   expected: 'a label key',
   pattern: QUALIFIED,
-  judge: evaluateLabelKey,
+  check: evaluateLabelKey,
 })
 
 export const labelValue = textRule({
@@ -125,7 +125,7 @@ export const labelValue = textRule({
   description: 'Label value.',
   expected: 'text',
   pattern: LABEL_VALUE,
-  judge: (text) => {
+  check: (text) => {
     if (LABEL_VALUE.test(text)) return undefined
     const hint = 'a label value has at most 63 letters, digits, "-", "_" and ".", and begins and ends with a letter or digit'
     return { code: 'invalid-label', message: `${quote(text)} is not a valid label value`, hint }
@@ -147,7 +147,7 @@ export const portName = textRule({
   description: 'Name of a port (RFC 6335).',
   expected: 'the name of a port',
   pattern: PORT_NAME,
-  judge: (text) => {
+  check: (text) => {
     if (PORT_NAME.test(text)) return undefined
     const hint = /^\d+$/.test(text) ? 'remove the quotes: in quotes it is the name of a port' : PORT_NAME_RULE
     return { code: 'invalid-name', message: `${quote(text)} is not a valid port name`, hint }
@@ -162,7 +162,7 @@ export const ip = textRule({
   title: 'IP address',
   description: 'IP address.',
   expected: 'an IP address such as 10.244.0.10',
-  judge: (text) => {
+  check: (text) => {
     if (parseIp(text)) return undefined
     const address = text.split('/')[0]!
     const hint = text.includes('/') && parseIp(address) ? `leave out the prefix length: ${address}` : ipHint(text)
@@ -201,14 +201,14 @@ export const lenientCidr = textRule({
   title: 'CIDR',
   description: 'IP network in CIDR notation.',
   expected: NETWORK,
-  judge: evaluateNetwork,
+  check: evaluateNetwork,
 })
 
 const cidr = textRule({
   title: 'CIDR',
   description: 'IP network in CIDR notation.',
   expected: NETWORK,
-  judge: (text) => evaluateNetwork(text) ?? evaluateHostBits(text, parseCidr(text)!),
+  check: (text) => evaluateNetwork(text) ?? evaluateHostBits(text, parseCidr(text)!),
 })
 
 function evaluateHostBits(text: string, network: Cidr): Verdict | undefined {

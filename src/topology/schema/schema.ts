@@ -1,8 +1,8 @@
 /**
  * The one description of the topology format. The TypeScript types, the JSON Schema
  * (`netlab schema`, `topology.schema.json`) and the reference in `docs/topology.md` all derive
- * from it. It judges shapes only: what needs more than one value to decide (references,
- * overlaps, capacity) is judged by the model.
+ * from it. It checks shapes only: what needs more than one value to decide (references,
+ * overlaps, capacity) is checked in lab/.
  *
  * Modules (backends, attach, services, policy) keep the schema of their options beside their code and hand it in
  * as {@link ModuleSchemas}, so that a new module changes nothing here.
@@ -144,7 +144,7 @@ const probedPort = textRule({
   expected: 'PORT/PROTOCOL such as 80/tcp, or icmp',
   pattern: /^(\d{1,5}\/(tcp|udp|sctp)|icmp)$/,
   examples: ['80/tcp', '53/udp', 'icmp'],
-  judge: (text) => {
+  check: (text) => {
     const port = /^(\d{1,5})\/(tcp|udp|sctp)$/.exec(text)?.[1]
     if (text === 'icmp' || (port && Number(port) >= 1 && Number(port) <= 65_535)) return undefined
     const hint = port ? 'ports are 1 to 65535' : 'write a port number and tcp, udp or sctp, such as 80/tcp; or icmp'

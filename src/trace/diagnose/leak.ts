@@ -11,7 +11,7 @@ const PROTOCOLS = { icmp: 'ICMP', tcp: 'TCP', udp: 'UDP' } as const
 
 /**
  * Names the policies that deny a probe which got to its end all the same; undefined when none does. What was translated so that
- * its receiver does not see who sent it is not judged: policies saw it as something else on the way.
+ * its receiver does not see who sent it is not examined: policies saw it as something else on the way.
  */
 export function leak(evidence: TraceEvidence): string | undefined {
   const { lab, from, to, options } = evidence.parts

@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk'
 import { describe, expect, test } from 'vitest'
-import { doctorText, installLine, judge, neighbourLimit, type Findings, type Tool } from '../../../src/report/lab/doctor.ts'
+import { doctorText, installLine, moduleFinding, neighbourLimit, type Findings, type Tool } from '../../../src/report/lab/doctor.ts'
 
 const tool = (name: string, path: string | null, required = true): Tool => ({
   name,
@@ -19,7 +19,7 @@ const features: Findings['features'] = [
 
 describe('a module', () => {
   const judged = (wantedFeatures: ('veth' | 'gre' | 'ipv6')[], wantedTools: string[]) => {
-    const { works, missing } = judge({ name: 'm', summary: 's', features: wantedFeatures, tools: wantedTools }, { tools, features })
+    const { works, missing } = moduleFinding({ name: 'm', summary: 's', features: wantedFeatures, tools: wantedTools }, { tools, features })
     return [works, missing]
   }
   test('works when all it needs is there', () => expect(judged(['veth'], ['ip'])).toEqual([true, []]))

@@ -13,7 +13,7 @@ import { compileFile, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
 import { neighbourTableWarning, requireFeatures } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
-import { aboutLab, judged } from './test-reports.ts'
+import { aboutLab, statusOf } from './test-reports.ts'
 import { settle } from '../lab/up-run.ts'
 
 /** Exit code of a bug in netlab: `EX_SOFTWARE` of sysexits.h. */
@@ -43,7 +43,7 @@ const interrupted = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'The
 const nothing = { kinds: [], properties: {}, tookMs: 0, traces: [] } as const
 
 /** The outcome of a topology that was not tested, or not to the end. */
-function notJudged(file: string, lab: string, error: unknown, skips: boolean): Outcome {
+function untested(file: string, lab: string, error: unknown, skips: boolean): Outcome {
   const known = asFailure(error)
   const exit = known?.exit ?? BUG
   const bug: Diagnostic = {
@@ -63,13 +63,13 @@ export async function candidate(file: string): Promise<Candidate> {
   try {
     from = await compileFile(file)
   } catch (error) {
-    return { outcome: notJudged(file, unnamed, error, false), texts: error instanceof Failure ? error.sources : new Map() }
+    return { outcome: untested(file, unnamed, error, false), texts: error instanceof Failure ? error.sources : new Map() }
   }
   try {
     requireFeatures(from.compiled)
     return { file, from }
   } catch (error) {
-    return { outcome: notJudged(file, from.compiled.lab.name, error, true), texts: from.texts }
+    return { outcome: untested(file, from.compiled.lab.name, error, true), texts: from.texts }
   }
 }
 
@@ -156,14 +156,14 @@ export async function tryLab(
     trial.onPhase?.(lab.name, 'testing')
     run = await trial.test(applied, signal)
     signal.throwIfAborted()
-    const result = judged(run)
+    const result = statusOf(run)
     const traces = result.status === 'failed' && trial.traces ? await trial.traces(applied, run, signal) : []
     const slow = neighbourTableWarning(from.compiled)
     outcome = { ...about, ...result, diagnostics: [...result.diagnostics, ...(slow ? [slow] : [])], run, upMs, traces }
   } catch (error) {
     // Whatever the interruption made of the test: why it was interrupted is what counts.
     const reason: unknown = outer.aborted ? interrupted : signal.aborted ? signal.reason : error
-    outcome = { ...notJudged(file, lab.name, reason, false), ...about, ...(run ? { run } : {}), ...(upMs === undefined ? {} : { upMs }) }
+    outcome = { ...untested(file, lab.name, reason, false), ...about, ...(run ? { run } : {}), ...(upMs === undefined ? {} : { upMs }) }
   }
   const leave = trial.keep && outcome.status !== 'passed' && !outer.aborted
   if (isOurs && leave) process.stderr.write(`lab ${lab.name} is left as it is; netlab down ${lab.name} removes it\n`)
@@ -172,7 +172,7 @@ export async function tryLab(
     try {
       await withLock(lab.name, () => removeLab(lab.name, pool))
     } catch (error) {
-      const failed = notJudged(file, lab.name, error, false)
+      const failed = untested(file, lab.name, error, false)
       outcome = { ...outcome, status: 'error', exit: failed.exit, diagnostics: [...outcome.diagnostics, ...failed.diagnostics] }
     }
   }

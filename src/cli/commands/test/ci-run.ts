@@ -140,10 +140,10 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   watch.end()
   doing.pause()
 
-  const told = files.flatMap((file) => outcomes.get(file) ?? [])
-  process.exitCode = signal.aborted ? Exit.Interrupted : exitOf(told, options.allowSkip ?? false)
-  if (told.length < files.length) process.stderr.write(`interrupted: ${wereNotTried(files.length - told.length)}\n`)
-  const missing = writeReports(told, at, options.junit)
+  const finishedOutcomes = files.flatMap((file) => outcomes.get(file) ?? [])
+  process.exitCode = signal.aborted ? Exit.Interrupted : exitOf(finishedOutcomes, options.allowSkip ?? false)
+  if (finishedOutcomes.length < files.length) process.stderr.write(`interrupted: ${wereNotTried(files.length - finishedOutcomes.length)}\n`)
+  const missing = writeReports(finishedOutcomes, at, options.junit)
   const ms = performance.now() - started
   const style = {
     chalk: chalkFor(process.stdout),
@@ -153,6 +153,8 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
     sources: texts,
     fold: onGitHub(),
   }
-  await (options.json ? writeJson(ciDocument(told, ms, options.matrix ?? false)) : writeOut([ciText(told, ms, style)]))
+  await (options.json
+    ? writeJson(ciDocument(finishedOutcomes, ms, options.matrix ?? false))
+    : writeOut([ciText(finishedOutcomes, ms, style)]))
   admit(missing)
 }

@@ -29,7 +29,7 @@ export interface ReportOptions {
 export const columnsOf = ({ columns, isTTY }: NodeJS.WriteStream): number => columns ?? (isTTY ? 100 : Infinity)
 
 /** What a finished test comes to. One in which nothing passed is no success. */
-export function judged(run: TestRun): Pick<Outcome, 'status' | 'exit' | 'diagnostics'> {
+export function statusOf(run: TestRun): Pick<Outcome, 'status' | 'exit' | 'diagnostics'> {
   const { passed, failed } = countsOf(run.checks)
   if (failed > 0) return { status: 'failed', exit: Exit.Broken, diagnostics: [] }
   if (passed > 0) return { status: 'passed', exit: Exit.Done, diagnostics: [] }
@@ -129,7 +129,7 @@ export function requireReports({ junit: file, traceFailures: dir }: ReportOption
 /** The end of `netlab test`: traces of failures while the lab is there, all reports, the exit code. */
 export async function reportTest(run: TestRun, applied: Applied, options: ReportOptions, at: Date, signal: AbortSignal): Promise<void> {
   const { lab } = applied
-  const result = judged(run)
+  const result = statusOf(run)
   const about = aboutLab(lab)
   const traces =
     options.traceFailures !== undefined && result.status === 'failed'

@@ -12,7 +12,7 @@ import { resolve } from '../../../lab/resolve.ts'
 import {
   doctorText,
   installLine,
-  judge,
+  moduleFinding,
   neighbourLimit,
   type FeatureFinding,
   type Findings,
@@ -164,17 +164,17 @@ async function examine(): Promise<Findings> {
   const found = { tools: await findTools(), features: findFeatures(root) }
   // They stay: unloading a module deletes the devices that were made with it by now.
   const loaded = loadedModules().filter((m) => !before.has(m))
-  const judged = (name: string, summary: string, network: Readonly<Record<string, string>>): ModuleFinding => {
+  const finding = (name: string, summary: string, network: Readonly<Record<string, string>>): ModuleFinding => {
     const needs = needsOf(network)
-    return needs ? judge({ name, summary, ...needs }, found) : { name, summary, works: null, missing: [] }
+    return needs ? moduleFinding({ name, summary, ...needs }, found) : { name, summary, works: null, missing: [] }
   }
   return {
     system: findSystem(root),
     ...found,
     loaded,
-    backends: Object.entries(backends).map(([name, m]) => judged(name, m.summary, { backend: name, attach: undemanding(attachModules) })),
-    attach: Object.entries(attachModules).map(([name, m]) => judged(name, m.summary, { backend: undemanding(backends), attach: name })),
-    defaultLab: judged('default', 'a lab that says nothing about its network', {}),
+    backends: Object.entries(backends).map(([name, m]) => finding(name, m.summary, { backend: name, attach: undemanding(attachModules) })),
+    attach: Object.entries(attachModules).map(([name, m]) => finding(name, m.summary, { backend: undemanding(backends), attach: name })),
+    defaultLab: finding('default', 'a lab that says nothing about its network', {}),
     limits: findLimits(),
     vm: findVm(),
     rootless: findRootless(),

@@ -54,7 +54,7 @@ function probeOptions(o: TraceOptions): ProbeOptions {
   return {
     ...port(o.port),
     family,
-    // A length no other program on the machine is likely to send: kernel events are told apart by it.
+    // A length no other program on the machine is likely to send: kernel events are orUsageError apart by it.
     size: whole(o.size, 'size', family === 6 ? 60 : 40, 65_507) ?? 97 + Math.floor(Math.random() * 40),
     df: o.df,
     ttl: whole(o.ttl, 'ttl', 1, 255) ?? 0,
@@ -78,14 +78,14 @@ export async function traceResult(
   const asked = probeOptions(options)
   // Only the lab knows which port a Service has; else the collectors start before it is read.
   const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? read() : undefined
-  const probe = early ? { ...asked, ...told(() => onlyPort(early.lab, toWord)) } : asked
+  const probe = early ? { ...asked, ...orUsageError(() => onlyPort(early.lab, toWord)) } : asked
   const collectors = startCollectors(probe)
   const pool = new NamespacePool()
   try {
     // Loaded while the kernel arms its tracepoints.
     const { finish, gather, buildResult } = await import('../../../trace/trace.ts')
     const applied = early ?? read()
-    const { from, to } = told(() => resolveTargets(applied.lab, fromWord, toWord, probe.family, probe))
+    const { from, to } = orUsageError(() => resolveTargets(applied.lab, fromWord, toWord, probe.family, probe))
     if (!existsSync(netnsFile(from.node.netns)))
       throw usage(
         'node-not-running',
@@ -116,7 +116,7 @@ function listenFirst(): void {
 
 export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
   completePath()
-  // Judged before anything is asked of the machine.
+  // Checked before anything is asked of the machine.
   probeOptions(options)
   requireNamespaces('trace')
   listenFirst()
@@ -134,7 +134,7 @@ export async function trace(fromWord: string, toWord: string, options: TraceOpti
 }
 
 /** A word that cannot be traced to is a mistake in the command. */
-function told<T>(resolve: () => T): T {
+function orUsageError<T>(resolve: () => T): T {
   try {
     return resolve()
   } catch (error) {

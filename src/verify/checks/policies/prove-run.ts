@@ -2,7 +2,7 @@
 import { compile } from '../../../compile/compile.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { Lab } from '../../../lab/lab.ts'
-import { tryOut } from '../../../state/temporary-rules.ts'
+import { withTemporaryRules } from '../../../state/temporary-rules.ts'
 import type { Applied } from '../../../state/store.ts'
 import { askInWaves } from '../../probing/ask-waves.ts'
 import { Askers } from '../../probing/askers.ts'
@@ -92,7 +92,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
       )
     }
     if (moving.length > 0) {
-      const result = await tryOut(applied, variants, pool, visit, signal)
+      const result = await withTemporaryRules(applied, variants, pool, visit, signal)
       const common = { id: 'prove-restores', group: 'policy', title: 'policies are in force again after each was lifted' } as const
       if (result.outcome === 'restored')
         restored.push({

@@ -19,7 +19,7 @@ export function denial({
   allowed,
 }: Verdict): { readonly way: Direction; readonly policies: readonly Policy[] } | undefined {
   if (allowed) return undefined
-  // Egress is judged first.
+  // Egress is evaluated first.
   return egress.allowed ? { way: 'ingress', policies: ingress.isolating } : { way: 'egress', policies: egress.isolating }
 }
 

@@ -46,7 +46,7 @@ export function actorAt(lab: Lab, address: string): Actor | undefined {
   return holder && isParty(holder) ? holder : undefined
 }
 
-/** A peer at an address that no pod, host or external has: the router's, or no node's. Policies judge it by the address. */
+/** A peer at an address that no pod, host or external has: the router's, or no node's. Policies match it by the address. */
 export const unknownActorAt = (lab: Lab, ip: string, family: Family): External => ({
   kind: 'external',
   name: ip,
