@@ -14,6 +14,7 @@ export const RTM = {
   newRoute: 24,
   getRoute: 26,
   newNeigh: 28,
+  deleteNeigh: 29,
   getNeigh: 30,
   newRule: 32,
   getRule: 34,
@@ -41,13 +42,6 @@ export function* messages(bytes: Buffer): Generator<Message> {
     }
     at += (length + 3) & ~3
   }
-}
-
-/** What the kernel is asked to do. */
-export interface Request {
-  readonly type: number
-  readonly flags: number
-  readonly body: Uint8Array
 }
 
 /** A request as the kernel takes it. */

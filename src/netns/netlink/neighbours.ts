@@ -1,7 +1,7 @@
 /** RTM_NEWNEIGH (linux/neighbour.h) → neighbours, entries that are answered for, and forwarding databases. Pure. */
 import { addressText, linkAddressText } from './address.ts'
 import { hardwareAddress } from './links.ts'
-import { Attributes, RTM, type Message } from './message.ts'
+import { attribute, Attributes, RTM, type Message } from './message.ts'
 import { deviceName, type Devices, type IpFdb, type IpNeighbour } from './types.ts'
 
 /** struct ndmsg: family, padding, index, state, flags, type. */
@@ -42,6 +42,30 @@ export function decodeNeighbours(found: readonly Message[], devices: Devices): I
         ...(body[10]! & NTF_PROXY ? { proxy: null } : { state: STATES.flatMap(([bit, name]) => (state & bit ? [name] : [])) }),
       },
     ]
+  })
+}
+
+/** Reachable, stale, delay, probe, failed: neither permanent nor still asked for. */
+const LEARNED = 0x2 | 0x4 | 0x8 | 0x10 | 0x20
+
+/** A neighbour that was learned by asking for it. */
+export interface LearnedNeighbour {
+  /** Unique in its namespace. */
+  readonly key: string
+  /** Body of the message that deletes it (RTM_DELNEIGH). */
+  readonly deletion: Buffer
+}
+
+/** Neighbours of both families that packets have left behind. */
+export function learnedNeighbours(found: readonly Message[]): LearnedNeighbour[] {
+  return found.flatMap(({ type, body }): LearnedNeighbour[] => {
+    if (type !== RTM.newNeigh || (body[0] !== 2 && body[0] !== 10)) return []
+    const dst = new Attributes(body, NDMSG).bytes(NDA.dst)
+    if (!dst || body[10]! & NTF_PROXY || !(body.readUInt16LE(8) & LEARNED)) return []
+    const header = Buffer.alloc(NDMSG)
+    header[0] = body[0]
+    header.writeInt32LE(body.readInt32LE(4), 4)
+    return [{ key: `${body.readInt32LE(4)} ${dst.toString('hex')}`, deletion: Buffer.concat([header, attribute(NDA.dst, dst)]) }]
   })
 }
 
