@@ -3,8 +3,7 @@ import { NamespacePool } from '../netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../lab/lab.ts'
 import type { Applied } from '../state/store.ts'
 import { Askers } from './probing/askers.ts'
-import type { MachineLosses } from './probing/machine.ts'
-import { Asking, distinct, type AskingOptions } from './probing/ask.ts'
+import { Asking, distinct, type AskingOptions, type Losses } from './probing/ask.ts'
 import type { Check, Group, TestRun } from './check.ts'
 import { forbidden } from './checks/model/wire.ts'
 import type { Asked, Evidence, Findings, CheckSource, TestPlan } from './check-source.ts'
@@ -69,15 +68,17 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
   const askers = new Askers()
   const pool = new NamespacePool()
   const listeners: UnderlayListener[] = []
-  const abort = (): void => void askers.close()
+  const abort = (): void => askers.close()
   signal?.addEventListener('abort', abort, { once: true })
   try {
     const asking = new Asking(lab, askers, options)
     const { evidence } = asking
     onProgress?.('opening listeners')
+    const listening = sources.flatMap((s) => s.listening(plan))
+    askers.start(listening)
     // While only the lab's own containers listen.
     const states = await readContainers(lab, pool, options.patience, signal)
-    const [before, held] = await Promise.all([readBefore(lab, pool), askers.listen(sources.flatMap((s) => s.listening(plan)))])
+    const [before, held] = await Promise.all([readBefore(lab, pool), askers.listen(listening)])
     const readings = { ...before, states }
     evidence.held = held
     evidence.readings = readings
@@ -85,17 +86,17 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
     const watched = distinct(sources.flatMap((s) => s.watched?.(plan) ?? []))
     const watch = new UnderlayListener(applied)
     listeners.push(watch)
-    watch.watch(readings, forbidden(plan))
+    await watch.watch(readings, forbidden(plan))
     await asking.ask(asked, pool)
     signal?.throwIfAborted()
     if (watched.length > 0) {
       const listener = new UnderlayListener(applied)
       listeners.push(listener)
-      listener.listen()
+      await listener.listen()
       await asking.askWatched(watched)
-      evidence.captured = listener.end()
+      evidence.captured = await listener.end()
     }
-    evidence.caught = watch.end()
+    evidence.caught = await watch.end()
     signal?.throwIfAborted()
     await readAfter(readings, pool)
     lookAfter(lab, states)
@@ -103,12 +104,12 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
   } finally {
     signal?.removeEventListener('abort', abort)
     pool.close()
-    for (const listener of listeners) listener.end()
-    await askers.close()
+    askers.close()
+    await Promise.all(listeners.map((e) => e.end()))
   }
 }
 
-const lostByMachine = ({ refused, dropped }: MachineLosses): string[] => [
+const lossTexts = ({ refused, dropped, unread }: Losses): string[] => [
   ...(refused > 0
     ? [
         `the machine's table of neighbours was full ${plural(refused, 'time')} meanwhile, and packets were lost for it (docs/troubleshooting.md)`,
@@ -118,6 +119,9 @@ const lostByMachine = ({ refused, dropped }: MachineLosses): string[] => [
     ? [
         `the machine was too busy for ${dropped} packets, of this lab or others, and dropped them between two devices (docs/troubleshooting.md)`,
       ]
+    : []),
+  ...(unread > 0
+    ? [`the test itself was too slow for ${plural(unread, 'packet')}, which its full sockets dropped: test the lab again`]
     : []),
 ]
 
@@ -147,7 +151,7 @@ function result(
     file: lab.file,
     checks: [somethingIsReachable(lab, asked, evidence), ...nothingToTest(groups, findings), ...findings.flatMap((f) => f.checks)],
     cells: findings.flatMap((f) => f.cells ?? []),
-    untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...lostByMachine(lost)],
+    untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...lossTexts(lost)],
     tookMs: Math.round(performance.now() - started),
   }
 }

@@ -1,11 +1,11 @@
-/** The processes that ask and listen: what they hear is what there is, told by whom, and as whom. */
+/** Listening and asking inside nodes: the answer is what there is, by whom, and under which address. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
-import { Askers, type Put } from '../../src/verify/probing/askers.ts'
-import type { Answer, Listening, Question } from '../../src/verify/probing/question.ts'
+import { Askers } from '../../src/verify/probing/askers.ts'
+import type { Answer, Listening, Put, Question } from '../../src/verify/probing/question.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { inside, output, sh } from '../support/run.ts'
@@ -44,7 +44,7 @@ pods:
     assert.equal(held.get(`${lab.ns('b')} tcp 80`), 'busy')
   })
   after(async () => {
-    await askers.close()
+    askers.close()
     await lab.remove()
   })
 
@@ -175,7 +175,7 @@ pods: { a: { host: node-1 }, b: { host: node-2 } }
     ;({ nodes } = await lab.mustUp())
   })
   after(async () => {
-    await askers.close()
+    askers.close()
     await lab.remove()
   })
 

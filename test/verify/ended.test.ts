@@ -1,35 +1,27 @@
 /** However a test ends, it leaves nothing: no process, no listener, and nothing that waits for what is dead. */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { netlab, sh, told } from '../support/run.ts'
+import { bin } from '../support/root.ts'
+import { netlab, run, sh, told } from '../support/run.ts'
 import { labSnapshot, machineSnapshot, settledSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
 
-/** Processes that ask in a lab, by their command line. */
-function askers(lab: Lab): { readonly pid: number; readonly node: string }[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    try {
-      const [program, node = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', '').split(' ')
-      return program === 'netlab-asker' && node.startsWith(`${lab.name}.`)
-        ? [{ pid: Number(pid), node: node.slice(lab.name.length + 1) }]
-        : []
-    } catch {
-      return []
-    }
-  })
+/** How many of these nodes have a listener: in labs without containers, one of the test's. */
+async function listening(lab: Lab, ...nodes: string[]): Promise<number> {
+  const look = nodes.map((node) => `nsenter --net=/run/netns/${lab.ns(node)} ss -Hltn | grep -q . && echo ${node}; true`)
+  return (await sh(look.join('\n'))).split('\n').filter((line) => line !== '').length
 }
 
-async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  for (let tries = 0; tries < 1000; tries++) {
-    const found = look()
-    if (found !== undefined && found !== false) return found
-    await sleep(10)
+async function until(what: string, look: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await look()) return
+    await sleep(20)
   }
   throw new Error(`${what} never happened`)
 }
@@ -39,6 +31,7 @@ describe('a test that is ended', { skip: unable }, () => {
 hosts: { node-1: {}, node-2: {} }
 pods: { a: { host: node-1 }, b: { host: node-2 }, c: { host: node-2 } }
 `)
+  const names = ['node-1', 'node-2', 'a', 'b', 'c']
   let nodes: readonly NodeDocument[] = []
   before(async () => {
     ;({ nodes } = await lab.mustUp())
@@ -57,28 +50,47 @@ pods: { a: { host: node-1 }, b: { host: node-2 }, c: { host: node-2 } }
     it(`${how} is gone at once, and the lab is as it was`, async () => {
       const [machine, own] = [await machineSnapshot(), await labSnapshot(nodes)]
       let child: ChildProcess | undefined
-      const run = netlab(['test', lab.name, '--timeout', '30s'], { onStart: (c) => (child = c) })
-      await until('asking', () => askers(lab).length >= 5)
+      const ended = netlab(['test', lab.name, '--timeout', '30s'], { onStart: (c) => (child = c) })
+      await until('listening', async () => (await listening(lab, ...names)) === names.length)
       end(child!)
-      const result = await run
+      const result = await ended
       assert.equal(result.code, code, told(result))
-      await until('the end of all askers', () => askers(lab).length === 0)
+      assert.equal(await listening(lab, ...names), 0)
       assert.deepEqual(await labSnapshot(nodes), own)
       assert.deepEqual(await settledSnapshot(machine), machine)
     })
   }
 
   it('in one node goes on in the others, and says what it does not know', async () => {
-    const run = netlab(['test', lab.name, '--json', '--only', 'model', '--timeout', '1s'])
-    const { pid } = await until('asking in b', () => askers(lab).find((a) => a.node === 'b'))
-    // Whether it has been asked to listen by now or not.
-    process.kill(pid, 'SIGKILL')
-    const result = await run
+    const ended = netlab(['test', lab.name, '--json', '--only', 'model', '--timeout', '3s'])
+    await until('listening', async () => (await listening(lab, 'b')) === 1)
+    await sh(`ip netns delete ${lab.ns('b')}`)
+    const result = await ended
     assert.equal(result.code, 1, told(result))
     const { checks } = JSON.parse(result.stdout) as { checks: { id: string; status: string; from?: string; detail?: string }[] }
-    const lost = checks.filter((c) => c.from === 'b' && c.detail?.includes('was ended by signal 9'))
+    const lost = checks.filter((c) => c.from === 'b' && c.detail?.includes('it was deleted'))
     assert.ok(lost.length > 0, JSON.stringify(checks.filter((c) => c.from === 'b')))
     assert.ok(checks.some((c) => c.id === 'nodes-reach-pods' && c.status === 'failed'))
+  })
+
+  it('before it began, for want of descriptors, says how many it takes', async () => {
+    const result = await run(['sh', '-c', 'ulimit -n 48; exec "$@"', 'sh', process.execPath, bin, 'test', lab.name])
+    assert.equal(result.code, 3, told(result))
+    assert.match(result.stderr, /testing this lab takes \d+ open files, and netlab may have 48/)
+    const [, needed] = /ulimit -n (\d+)/.exec(result.stderr)!
+    const enough = await run([
+      'sh',
+      '-c',
+      `ulimit -n ${needed}; exec "$@"`,
+      'sh',
+      process.execPath,
+      bin,
+      'test',
+      lab.name,
+      '--timeout',
+      '500ms',
+    ])
+    assert.equal(enough.code, 1, told(enough))
   })
 })
 
@@ -139,7 +151,7 @@ describe('a test of a lab that others change meanwhile', { skip: unable }, () =>
 
   it('says so', async () => {
     const test = netlab(['test', lab.name, '--json', '--only', 'model', '--timeout', '2s'])
-    await until('asking', () => askers(lab).length >= 4)
+    await until('listening', async () => (await listening(lab, 'a', 'b')) === 2)
     writeFileSync(lab.file, readFileSync(lab.file, 'utf8').replace('pods: {', 'pods: { c: { host: node-1 },'))
     const up = await netlab(['up', lab.file])
     assert.equal(up.code, 0, told(up))
@@ -152,7 +164,7 @@ describe('a test of a lab that others change meanwhile', { skip: unable }, () =>
 
   it('says when it was removed, not that its own helpers failed', async () => {
     const test = netlab(['test', lab.name, '--json', '--timeout', '10s'])
-    await until('asking', () => askers(lab).length >= 5)
+    await until('listening', async () => (await listening(lab, 'a', 'b')) === 2)
     const down = await netlab(['down', lab.name])
     assert.equal(down.code, 0, told(down))
     const result = await test

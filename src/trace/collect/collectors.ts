@@ -31,8 +31,7 @@ export function startCollectors(options: ProbeOptions): Collectors {
     listener,
     events,
     close: async () => {
-      listener.end()
-      await events.end()
+      await Promise.allSettled([listener.end(), events.end()])
     },
   }
 }

@@ -3,8 +3,7 @@ import type { Lab, Node } from '../../lab/lab.ts'
 import { attribute, type Attribution } from './attribute.ts'
 import { chain } from './chain.ts'
 import type { CountedRule, NativeRule } from '../collect/counters.ts'
-import type { Frame } from '../collect/packet-listener.ts'
-import type { ReceivedTrace } from '../collect/rule-traces.ts'
+import type { Frame, ReceivedTrace } from '../collect/packet-listener.ts'
 import type { KernelEvent } from '../collect/events.ts'
 import { tunnelForms } from '../../packet/tunnels.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
@@ -43,8 +42,7 @@ export interface EvidenceParts {
   readonly places: Places
   readonly liveState: LiveState
   readonly expected: Expectation
-  readonly listener: { readonly frames: readonly Frame[] }
-  readonly rules: { readonly traces: readonly ReceivedTrace[]; readonly overflows: number }
+  readonly listener: { readonly frames: readonly Frame[]; readonly traces: readonly ReceivedTrace[] }
   readonly events: { readonly events: readonly KernelEvent[]; readonly failure?: string | undefined }
   readonly prober: { readonly outcomes: readonly Outcome[] }
   /** What this machine lacks, a sentence each. */
@@ -92,7 +90,7 @@ export class TraceEvidence {
 
   /** Looks at everything captured so far, for probe `n`. */
   refresh(n: number): this {
-    const { listener, rules, events, places, identity } = this.parts
+    const { listener, events, places, identity } = this.parts
     this.n = n
     this.sightings = new Recognizer(identity).recognize(listener.frames, (ns) => places.name(ns))
     this.#chooseEndpoint()
@@ -104,7 +102,7 @@ export class TraceEvidence {
     const from = this.outcome().sent ?? this.forward[0]?.at ?? 0n
     this.neighbours = this.sightings.filter((s) => s.role === 'neighbour' && s.at >= from - 1_000_000n)
     this.attribution = attribute(this.sightings, events.events)
-    this.rules = groupTraces(rules.traces)
+    this.rules = groupTraces(listener.traces)
       .map((group) => {
         const packet = packetOf(group, this.sightings)
         return { group, packet, at: this.#evaluatedAfter(group, packet) }

@@ -25,50 +25,44 @@ export interface Captured {
   readonly lost: number
 }
 
-/** First bytes of what asker.pl puts into an echo. */
+/** First bytes of what the test puts into an echo (probing/packets/icmp.ts). */
 const MARKER = Buffer.from('netl').readUInt32BE()
 /** More would only say the same. */
 const MAX_FRAMES = 20_000
 
-/** Milliseconds between two readings: what comes meanwhile waits in the kernel. */
-const READING = 20
-
-/** Listens until it is ended. */
+/** Listens until it is ended; the process behind it leaves with netlab. */
 export class UnderlayListener {
   readonly #listener = new PacketListener()
   readonly #applied: Applied
-  readonly #timer: NodeJS.Timeout
-  #captured: Captured | undefined
+  #captured: Promise<Captured> | undefined
 
   constructor(applied: Applied) {
     this.#applied = applied
-    this.#timer = setInterval(() => this.#listener.read(), READING).unref()
   }
 
   /** For what must not be on the underlay. */
-  watch(readings: Readings, forbidden: Forbidden): void {
+  async watch(readings: Readings, forbidden: Forbidden): Promise<void> {
     for (const host of this.#applied.lab.hosts) {
       const uplink = readings.nodes.get(host.netns)?.devices.find((d) => d.ifname === UPLINK)
-      if (uplink) this.#listener.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
+      if (uplink) await this.#listener.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
     }
   }
 
   /** For questions of ours, bare or in a tunnel: echoes and datagrams by their payload, TCP by how it begins and ends. */
-  listen(): void {
+  async listen(): Promise<void> {
     const ports = tunnelPorts(this.#applied.lab)
     const spaces = this.#applied.lab.hosts.map((h) => h.netns)
     for (const protocol of ['tcp', 'udp'] as const)
-      this.#listener.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
+      await this.#listener.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
   }
 
   /** What was captured. A second call, as for cleaning up, gets the same. */
-  end(): Captured {
+  end(): Promise<Captured> {
     return (this.#captured ??= this.#end())
   }
 
-  #end(): Captured {
-    clearInterval(this.#timer)
-    const lost = this.#listener.end()
+  async #end(): Promise<Captured> {
+    const losses = await this.#listener.end()
     const { hosts } = this.#applied.lab
     const names = new Map(hosts.map((h) => [h.netns, h.name]))
     const ports = tunnelPorts(this.#applied.lab)
@@ -84,8 +78,8 @@ export class UnderlayListener {
         : []
     return {
       frames: this.#listener.frames.slice(0, MAX_FRAMES).flatMap(see),
-      hosts: new Set(hosts.filter((h) => this.#listener.hasListened(h.netns)).map((h) => h.name)),
-      lost: lost + Math.max(0, this.#listener.frames.length - MAX_FRAMES),
+      hosts: new Set(hosts.filter((h) => this.#listener.isListening(h.netns)).map((h) => h.name)),
+      lost: losses.frames + Math.max(0, this.#listener.frames.length - MAX_FRAMES),
     }
   }
 }

@@ -1,9 +1,9 @@
 /** Puts questions to a lab's nodes, in as many waves as the machine's table of neighbours needs. */
 import type { Lab } from '../../lab/lab.ts'
 import { actorsOf } from '../test-plan.ts'
-import type { Askers, Put } from './askers.ts'
+import type { Askers } from './askers.ts'
 import { readMachine } from './machine.ts'
-import type { Answer } from './question.ts'
+import type { Answer, Put } from './question.ts'
 import { learnedBy, waves } from './waves.ts'
 
 /** Entries that questions may make at once, as a share of those still free: others learn meanwhile, too. */

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { askInWaves } from './ask-waves.ts'
-import { portKey, type Askers, type Held, type Put } from './askers.ts'
+import { portKey, type Askers, type Held } from './askers.ts'
 import { readMachine, type MachineLosses, type MachineReading } from './machine.ts'
 import { questionKey, type Asked, type Evidence } from '../check-source.ts'
-import { isWholeTrain, type Answer, type Question } from './question.ts'
+import { isWholeTrain, SILENT_ACCEPT, type Answer, type Put, type Question } from './question.ts'
 import type { Readings } from '../evidence/readings.ts'
-import { actorsOf } from '../test-plan.ts'
+import { FirstWord } from './first-word.ts'
 import type { Captured } from '../evidence/underlay.ts'
 import { dropsOf } from '../checks/policies/deny-counters.ts'
 import { DenyWatch } from '../checks/policies/deny-proof.ts'
@@ -40,8 +40,15 @@ const repeatedSyns = (ms: number): number => Math.floor(Math.log2(ms / SYN_IS_RE
 const LONGER = 1.6
 /** After this long the kernel gives up neighbours it has no more room for (`neigh_forced_gc`), milliseconds. */
 const NEIGHBOURS_AGE = 5200
+/** For a program that may say nothing before the client does, and what it says is of little interest, milliseconds. */
+const FIRST_WORD = 1000
 /** How often one is asked again, if the machine lost packets each time. */
 const MAX_TIMES = 3
+
+export interface Losses extends MachineLosses {
+  /** Packets that came for the test's own sockets when these were full. */
+  readonly unread: number
+}
 
 /** What is known so far. */
 class Answers implements Evidence {
@@ -92,11 +99,6 @@ export function distinct(list: readonly Asked[]): Asked[] {
   return [...byKey.values()]
 }
 
-/** A listener that accepts a connection and says nothing may only be busy: asker.pl's words. */
-const isHesitant = (q: Asked, answer: Answer): boolean => q.kind === 'tcp' && answer.text === 'connected, and it said nothing'
-const isAsExpected = (q: Asked, answer: Answer | undefined): boolean =>
-  answer !== undefined && q.expected.includes(answer.outcome) && !isHesitant(q, answer)
-
 /** One lost echo is believed at once, unless packets are known to have been lost for another reason. */
 const hasLost = ({ count }: Asked, answer: Answer | undefined): boolean =>
   count !== undefined && answer?.outcome === 'ok' && !isWholeTrain(count, answer)
@@ -105,18 +107,18 @@ export class Asking {
   readonly evidence = new Answers()
   readonly #lab: Lab
   readonly #options: AskingOptions
-  readonly #askers: Pick<Askers, 'ask' | 'forget'>
+  readonly #askers: Pick<Askers, 'ask' | 'forget' | 'drops'>
   readonly #read: () => MachineReading
   readonly #before: MachineReading
-  readonly #spaces: ReadonlyMap<string, string>
+  readonly #firstWord: FirstWord
 
-  constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget'>, options: AskingOptions, read = readMachine) {
+  constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget' | 'drops'>, options: AskingOptions, read = readMachine) {
     this.#lab = lab
     this.#askers = askers
     this.#options = options
     this.#read = read
     this.#before = read()
-    this.#spaces = new Map(actorsOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
+    this.#firstWord = new FirstWord(lab, (netns, protocol, port) => this.evidence.listener(netns, protocol, port))
   }
 
   /** Asks all, once more what came out differently, and proves what stayed silent. */
@@ -148,24 +150,25 @@ export class Asking {
   /** Whether the same question has been asked before, without listeners, and in vain. */
   #isHopeless({ nth: _nth, ...same }: Asked): boolean {
     const answer = this.evidence.answer(same)
-    return answer !== undefined && !isAsExpected(same, answer)
+    return answer !== undefined && !this.#isAsExpected(same, answer)
   }
 
-  /** What the machine has lost since this began, of all senders. */
-  get lost(): MachineLosses {
+  /** What was lost since this began and no lab has lost: by the machine, of all senders, and by the test. */
+  get lost(): Losses {
     const now = this.#read()
-    return { refused: now.refused - this.#before.refused, dropped: now.dropped - this.#before.dropped }
+    const { drops } = this.#askers
+    return { refused: now.refused - this.#before.refused, dropped: now.dropped - this.#before.dropped, unread: drops }
   }
 
   async #askAgain(list: readonly Asked[]): Promise<void> {
-    let before: MachineLosses = { refused: 0, dropped: 0 }
+    let before: Losses = { refused: 0, dropped: 0, unread: 0 }
     for (let time = 1; time <= MAX_TIMES; time++) {
       const { lost } = this
       const isFull = lost.refused > before.refused
-      const isLosing = isFull || lost.dropped > before.dropped
+      const isLosing = isFull || lost.dropped > before.dropped || lost.unread > before.unread
       const different = list.filter((q) => {
         const answer = this.evidence.answer(q)
-        return !isAsExpected(q, answer) || (isLosing && hasLost(q, answer))
+        return !this.#isAsExpected(q, answer) || (isLosing && hasLost(q, answer))
       })
       if (different.length === 0 || (time > 1 && !isLosing)) return
       if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
@@ -183,10 +186,13 @@ export class Asking {
     return question.expected.includes('refused') && dropsOf(this.#lab, question).length === 0
   }
 
-  /** Whether a listener of ours has the port, which speaks first. */
-  #isOurs({ kind, address, port }: Question): boolean {
-    const netns = kind === 'tcp' ? this.#spaces.get(address) : undefined
-    return netns !== undefined && this.evidence.listener(netns, 'tcp', port) === 'ours'
+  #isAsExpected(q: Asked, answer: Answer | undefined): boolean {
+    return answer !== undefined && q.expected.includes(answer.outcome) && !this.#isHesitant(q, answer)
+  }
+
+  /** Who speaks by itself, and accepts a connection and says nothing, may only be busy. */
+  #isHesitant(q: Asked, { text }: Answer): boolean {
+    return q.kind === 'tcp' && text === SILENT_ACCEPT && this.#firstWord.isCertain(q)
   }
 
   async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
@@ -196,7 +202,10 @@ export class Asking {
       const isSilent = question.expected.includes('timeout') && !this.#mayBeLate(question)
       const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
       const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
-      return { question, patience: Math.min(asked, longest), quiet: this.#isOurs(question) }
+      const put = { question, patience: Math.min(asked, longest) }
+      if (question.kind !== 'tcp') return put
+      if (this.#firstWord.isOurs(question)) return { ...put, quiet: true }
+      return this.#firstWord.isCertain(question) ? put : { ...put, talk: Math.round(FIRST_WORD * longer * patience) }
     })
     const onAnswer = (answers: number): void => onProgress?.(`${phase}: ${plural(list.length, 'question')}`, answers / list.length)
     const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onAnswer, read: this.#read })

@@ -1,130 +1,174 @@
-/** One listening and asking process a node (asker.pl), all of them children of one: what a lab is asked through. */
-import { netnsFile } from '../../netns/paths.ts'
-import { Helper } from '../../trace/collect/helper.ts'
-import type { Answer, Listening, Question } from './question.ts'
-
-/** A question and how long silence must last to be an answer, milliseconds. */
-export interface Put {
-  readonly question: Question
-  readonly patience: number
-  /** TCP: who accepts answers by itself; others may wait for the client to send something first. */
-  readonly quiet?: boolean
-}
+/**
+ * Listens and asks inside the nodes of a lab: one thread, with sockets that each belong to the namespace in which they
+ * were made (netns/inside.ts).
+ *
+ * A late answer is never taken for another question's: datagrams leave from a port that is used once, echoes and INITs
+ * carry a number that is used once.
+ */
+import { setImmediate as turn } from 'node:timers/promises'
+import { MachineError } from '../../netns/failures.ts'
+import { inside } from '../../netns/inside.ts'
+import { systemWords } from '../../netns/libc.ts'
+import { watchNamespaces } from '../../netns/watch.ts'
+import { Answered, Listeners } from './listeners.ts'
+import { Loop } from './loop.ts'
+import { openFiles } from './machine.ts'
+import { Neighbours } from './neighbours.ts'
+import { NodeSockets } from './node-sockets.ts'
+import { EchoQuestion } from './kinds/echo.ts'
+import type { Follower, Pending } from './kinds/pending.ts'
+import { SctpQuestion } from './kinds/sctp.ts'
+import { TcpQuestion } from './kinds/tcp.ts'
+import { UdpQuestion } from './kinds/udp.ts'
+import type { Answer, Listening, Put } from './question.ts'
 
 /** Who has a port: a listener of the test, a container, or none is possible. */
 export type Held = 'ours' | 'busy' | { readonly why: string }
 
-interface Wave {
-  readonly answers: Answer[]
-  readonly waiting: Set<number>
-  readonly done: () => void
-  readonly answered: () => void
-}
-
 /** `netns protocol port`. */
 export const portKey = (netns: string, protocol: string, port: number): string => `${netns} ${protocol} ${port}`
 
-const DONE = (): void => {}
+/** Descriptors for all else: captures, workers, files that are read. */
+const OTHER_FILES = 40
+/** Descriptors of a node: netlink, and a raw socket a protocol. */
+const NODE_FILES = 3
+/** A port is listened on in both families. */
+const FAMILIES = 2
+/** Fewest questions that may be asked at once. */
+const LEAST_OPEN = 16
+/** Connections that were answered are kept a while: their share of what may be open, how many at most, and how long (milliseconds). */
+const KEPT = { share: 1 / 4, most: 1024, ms: 1000 } as const
+/** Milliseconds of work between which Node does all else. */
+const SLICE = 25
+
+const KINDS = {
+  tcp: TcpQuestion,
+  udp: UdpQuestion,
+  icmp: EchoQuestion,
+  sctp: SctpQuestion,
+} as const satisfies Record<Put['question']['kind'], new (node: NodeSockets, put: Put, follower: Follower) => Pending>
+
+interface Node {
+  readonly sockets: NodeSockets
+  readonly listeners: Listeners
+  readonly neighbours: Neighbours
+}
 
 export class Askers {
-  readonly #helper = new Helper(new URL('./asker.pl', import.meta.url), [String(process.pid)], (line) => this.#line(line))
-  readonly #nodes = new Map<string, number>()
-  /** Namespaces that could not be entered, and why. */
+  readonly #nodes = new Map<string, Node>()
+  /** Namespaces that could not be entered, or were deleted, and why. */
   readonly gone = new Map<string, string>()
-  readonly #names: string[] = []
   readonly #held = new Map<string, Held>()
-  readonly #listens: { readonly key: string; readonly node: number }[] = []
-  /** Listeners that have not said what came of them. */
-  readonly #unsaid = new Set<number>()
-  #allSaid: () => void = DONE
-  #wave: Wave | undefined
-  #waves = 0
-  #closed: Promise<unknown> | undefined
-  /** Ends whatever is waited for when they are closed in the middle of it. */
-  #stop: (error: Error) => void = DONE
-  readonly #stopped = new Promise<never>((_, reject) => (this.#stop = reject))
+  #loop: Loop | undefined
+  #answered = new Answered(0, 0)
+  #unwatch: (() => void) | undefined
+  #isClosed = false
+  /** Of nodes that are gone by now. */
+  #drops = 0
 
-  constructor() {
-    this.#stopped.catch(DONE)
+  /**
+   * Makes sure that so many listeners and their nodes are not too many, before anything else is begun.
+   * @throws MachineError
+   */
+  start(list: readonly Listening[]): Loop {
+    if (this.#isClosed) throw new Error('the test was ended')
+    if (this.#loop) return this.#loop
+    const { most, open } = openFiles()
+    const listeners = list.reduce((sum, { ports }) => sum + ports.length, 0)
+    const needed = OTHER_FILES + listeners * FAMILIES + new Set(list.map(({ netns }) => netns)).size * NODE_FILES
+    const free = most - open - needed
+    const enough = open + needed + LEAST_OPEN
+    if (enough > most)
+      throw new MachineError(`testing this lab takes ${enough} open files, and netlab may have ${most}: ulimit -n ${enough} allows them`)
+    this.#answered = new Answered(Math.min(KEPT.most, Math.floor(free * KEPT.share)), KEPT.ms)
+    this.#loop = new Loop({
+      mostOpen: Math.floor(free * (1 - KEPT.share)),
+      onTurn: (time) => this.#answered.age(time),
+      onLost: ({ netns }, error) => this.#lost(netns, wordsOf(error)),
+    })
+    this.#unwatch = watchNamespaces((netns) => this.#lost(netns, 'it was deleted'))
+    return this.#loop
   }
 
-  #untilClosed<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([this.#helper.orBroken(promise), this.#stopped])
-  }
-
-  get pid(): number {
-    return this.#helper.pid
-  }
-
-  #node(netns: string): number {
+  /** What belongs to a node; undefined where its namespace cannot be entered. @throws SystemError when too many files are open */
+  #node(loop: Loop, netns: string): Node | undefined {
     const known = this.#nodes.get(netns)
-    if (known !== undefined) return known
-    const number = this.#names.push(netns) - 1
-    this.#nodes.set(netns, number)
-    this.#helper.write(`NODE ${number} ${netnsFile(netns)}\n`)
-    return number
-  }
-
-  #tell(node: number, lines: readonly string[]): void {
-    // In pieces: one string of a whole mesh would be flattened and copied again and again.
-    for (let at = 0; at < lines.length; at += 500) {
-      const text = `${lines.slice(at, at + 500).join('\n')}\n`
-      this.#helper.write(`TO ${node} ${Buffer.byteLength(text)}\n${text}`)
+    if (known || this.gone.has(netns)) return known
+    try {
+      const sockets = new NodeSockets(netns, loop.epoll)
+      const listeners = new Listeners(sockets, loop.epoll, this.#answered)
+      const node = { sockets, listeners, neighbours: inside(netns, () => new Neighbours()) }
+      this.#nodes.set(netns, node)
+      return node
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EMFILE') throw error
+      this.#lost(netns, wordsOf(error as Error))
+      return undefined
     }
   }
 
-  /** Opens listeners, each port of a node once. Resolves when all listen, or are known not to. */
+  #lost(netns: string, why: string): void {
+    const node = this.#nodes.get(netns)
+    if (this.gone.has(netns)) return
+    this.gone.set(netns, why)
+    if (!node) return
+    this.#nodes.delete(netns)
+    this.#drops += dropsOf(node)
+    closeNode(node)
+    this.#loop!.drop(node.sockets, why)
+  }
+
+  /**
+   * Opens listeners, each port of a node once, where nothing listens yet.
+   * @throws MachineError
+   */
   async listen(list: readonly Listening[]): Promise<ReadonlyMap<string, Held>> {
-    const wanted = new Map<number, string[]>()
+    const loop = this.start(list)
+    loop.serve()
+    let end = performance.now() + SLICE
     for (const { netns, name, ports } of list) {
-      for (const { protocol, port, loopback } of ports) {
-        const key = portKey(netns, protocol, port)
-        if (this.#held.has(key)) continue
-        // Until it has said what came of it.
-        this.#held.set(key, { why: 'it does not answer' })
-        const node = this.#node(netns)
-        const id = this.#listens.push({ key, node }) - 1
-        if (!this.gone.has(netns)) this.#unsaid.add(id)
-        wanted.set(node, [...(wanted.get(node) ?? []), `LISTEN ${id} ${protocol} ${port} ${loopback ? 'loopback' : 'any'} ${name}`])
+      if (performance.now() > end) {
+        await turn()
+        end = performance.now() + SLICE
+        // It may have been closed meanwhile.
+        this.start([])
       }
+      const isNew = ports.filter(({ protocol, port }) => !this.#held.has(portKey(netns, protocol, port)))
+      if (isNew.length === 0) continue
+      const node = this.#node(loop, netns)
+      const key = ({ protocol, port }: (typeof ports)[number]): string => portKey(netns, protocol, port)
+      if (node) inside(netns, () => isNew.forEach((port) => this.#held.set(key(port), node.listeners.listen(port, name))))
+      else for (const port of isNew) this.#held.set(key(port), { why: `its namespace cannot be entered: ${this.gone.get(netns)!}` })
     }
-    if (this.#unsaid.size === 0) return this.#held
-    const all = new Promise<void>((done) => (this.#allSaid = done))
-    for (const [node, lines] of wanted) this.#tell(node, lines)
-    await this.#untilClosed(all)
     return this.#held
   }
 
   /**
    * Asks everything at once; answers in the order of the questions.
    * @param onAnswer called with every answer, with how many there are by then
+   * @throws MachineError, and Error when it is closed meanwhile
    */
-  async ask(list: readonly Put[], onAnswer: (count: number) => void = DONE): Promise<Answer[]> {
-    const byNode = new Map<number, string[]>()
-    list.forEach(({ question: q, patience, quiet }, id) => {
-      const node = this.#node(q.netns)
-      const line = `ASK ${id} ${q.kind} ${q.address} ${q.port} ${q.size ?? 0} ${q.sourcePort ?? 0} ${patience} ${q.count ?? 1} ${quiet ? 0 : 1}`
-      const lines = byNode.get(node)
-      if (lines) lines.push(line)
-      else byNode.set(node, [line])
+  async ask(list: readonly Put[], onAnswer: (count: number) => void = () => {}): Promise<Answer[]> {
+    const loop = this.start([])
+    const answers: Answer[] = Array.from({ length: list.length })
+    const places = new Map<Pending, number>()
+    const byNode = new Map<NodeSockets, Pending[]>()
+    list.forEach((put, i) => {
+      const { netns, kind } = put.question
+      const node = this.#node(loop, netns)
+      if (!node) return void (answers[i] = { outcome: 'error', text: this.gone.get(netns)!, ms: 0 })
+      const pending = new KINDS[kind](node.sockets, put, loop)
+      places.set(pending, i)
+      const others = byNode.get(node.sockets)
+      if (others) others.push(pending)
+      else byNode.set(node.sockets, [pending])
     })
-    if (byNode.size === 0) return []
-    const number = ++this.#waves
-    const waiting = new Set([...byNode.keys()].filter((n) => !this.gone.has(this.#names[n]!)))
-    const answers: Answer[] = []
     let count = 0
-    const all = new Promise<void>((done) => {
-      this.#wave = { answers, waiting, done, answered: () => onAnswer(++count) }
-      if (waiting.size === 0) done()
+    await loop.ask(byNode, (pending, answer) => {
+      answers[places.get(pending)!] = answer
+      onAnswer(++count)
     })
-    for (const node of waiting) this.#tell(node, byNode.get(node)!)
-    for (const node of waiting) this.#tell(node, [`GO ${number}`])
-    await this.#untilClosed(all)
-    this.#wave = undefined
-    return list.map(
-      ({ question }, id) =>
-        answers[id] ?? { outcome: 'error', text: this.gone.get(question.netns) ?? 'the process that asks is gone', ms: 0 },
-    )
+    return answers
   }
 
   /**
@@ -132,62 +176,43 @@ export class Askers {
    * table with room for a thousand (`gc_thresh3`), and packets to who does not fit in are lost.
    */
   async forget(spaces: Iterable<string>): Promise<void> {
-    const nodes = [...spaces].flatMap((netns) => (this.#nodes.has(netns) && !this.gone.has(netns) ? [this.#nodes.get(netns)!] : []))
-    if (nodes.length === 0) return
-    const all = new Promise<void>((done) => (this.#wave = { answers: [], waiting: new Set(nodes), done, answered: DONE }))
-    const number = ++this.#waves
-    for (const node of nodes) this.#tell(node, [`FORGET ${number}`])
-    await this.#untilClosed(all)
-    this.#wave = undefined
-  }
-
-  /** Ends all of them and waits until they are gone. */
-  async close(): Promise<void> {
-    this.#stop(new Error('the test was ended'))
-    await (this.#closed ??= this.#helper.end())
-  }
-
-  #line(line: string): void {
-    const [verb, node, ...fields] = line.split('\t')
-    if (verb === 'A') this.#answer(fields)
-    else if (verb === 'DONE') this.#done(Number(node))
-    else if (verb === 'L') this.#heldBy(Number(fields[0]), fields[1]!)
-    else if (verb === 'GONE') this.#lost(Number(node), fields[0]!)
-  }
-
-  #answer([id, outcome, ms, self, ttl, by, seen, text]: readonly string[]): void {
-    if (!this.#wave) return
-    this.#wave.answers[Number(id)] = {
-      outcome: outcome as Answer['outcome'],
-      ms: Number(ms),
-      ...(self ? { self } : {}),
-      ...(ttl ? { ttl: Number(ttl) } : {}),
-      ...(by ? { by } : {}),
-      ...(seen ? { seen } : {}),
-      ...(text ? { text } : {}),
+    let end = performance.now() + SLICE
+    for (const netns of spaces) {
+      this.#nodes.get(netns)?.neighbours.forget()
+      if (performance.now() < end) continue
+      await turn()
+      end = performance.now() + SLICE
     }
-    this.#wave.answered()
   }
 
-  #done(node: number): void {
-    if (this.#wave?.waiting.delete(node) && this.#wave.waiting.size === 0) this.#wave.done()
+  /** Packets that were received for these sockets and that there was no room for. */
+  get drops(): number {
+    return [...this.#nodes.values()].reduce((sum, node) => sum + dropsOf(node), this.#drops)
   }
 
-  #heldBy(id: number, what: string): void {
-    const listen = this.#listens[id]
-    if (!listen) return
-    this.#held.set(listen.key, what === 'ours' || what === 'busy' ? what : { why: what })
-    // One that had said so and then died says so twice.
-    if (this.#unsaid.delete(id) && this.#unsaid.size === 0) this.#allSaid()
+  /** Ends all of it. What is being asked fails. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#drops = this.drops
+    this.#unwatch?.()
+    for (const node of this.#nodes.values()) closeNode(node)
+    this.#nodes.clear()
+    this.#answered.close()
+    this.#loop?.close()
   }
+}
 
-  #lost(node: number, why: string): void {
-    // The first word says more: that it ended, too, is only the consequence.
-    if (this.gone.has(this.#names[node]!)) return
-    this.gone.set(this.#names[node]!, why)
-    this.#listens.forEach((l, id) => {
-      if (l.node === node) this.#heldBy(id, `its namespace cannot be entered: ${why}`)
-    })
-    this.#done(node)
-  }
+const dropsOf = ({ sockets, listeners }: Node): number => sockets.drops + listeners.drops
+
+function closeNode({ sockets, listeners, neighbours }: Node): void {
+  sockets.close()
+  listeners.close()
+  neighbours.close()
+}
+
+/** Of a system call's error, the C library's words. */
+function wordsOf(error: Error): string {
+  const { errno } = error as NodeJS.ErrnoException
+  return errno === undefined ? error.message : systemWords(Math.abs(errno))
 }

@@ -1,5 +1,5 @@
 /** What a test must know of the machine it runs on. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { inside, MACHINE } from '../../netns/inside.ts'
 
 /** Packets that no lab has lost: all namespaces share what was full. */
@@ -53,4 +53,10 @@ function reading(): MachineReading {
         .map((line) => Number.parseInt(line.trim().split(/\s+/)[1] ?? '0', 16) || 0),
     ),
   }
+}
+
+/** Files this process may open (RLIMIT_NOFILE, which Node has raised as far as it may), and those that it has open. */
+export function openFiles(): { readonly most: number; readonly open: number } {
+  const [, most] = /^Max open files\s+(\d+)/m.exec(text('/proc/self/limits')) ?? []
+  return { most: most === undefined ? Infinity : Number(most), open: readdirSync('/proc/self/fd').length }
 }

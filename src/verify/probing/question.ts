@@ -1,6 +1,6 @@
 /**
  * Questions that nodes of a lab put to addresses, and what came back. Check sources are pure functions from a lab to
- * questions, and from answers to checks; only the askers (askers.ts, asker.pl) touch the machine.
+ * questions, and from answers to checks; only the askers (askers.ts) touch the machine.
  */
 import type { Family } from '../../topology/address.ts'
 
@@ -42,9 +42,25 @@ export interface Answer {
   readonly ms: number
 }
 
-/** Whether all echoes of a train came back, each once, in the words of asker-icmp.pl. */
-export const isWholeTrain = (count: number, answer: Answer): boolean =>
-  answer.text === `${count} sent, ${count} came back, 0 more than once`
+/** A question and how long silence must last to be an answer, milliseconds. */
+export interface Put {
+  readonly question: Question
+  readonly patience: number
+  /** TCP: who accepts answers by itself; others may wait for the client to send something first. */
+  readonly quiet?: boolean
+  /** TCP: how long who accepts the connection may take to say something, milliseconds. Absent: four times the patience. */
+  readonly talk?: number
+}
+
+/** What the answer to a train of echoes says. */
+export const trainText = (sent: number, received: number, twice: number): string =>
+  `${sent} sent, ${received} came back, ${twice} more than once`
+
+/** Whether all echoes of a train came back, each once. */
+export const isWholeTrain = (count: number, answer: Answer): boolean => answer.text === trainText(count, count, 0)
+
+/** Text of the answer of who accepts a connection and says nothing. */
+export const SILENT_ACCEPT = 'connected, and it said nothing'
 
 /** Who listens where while questions are asked: besides what its containers listen on already. */
 export interface Listening {

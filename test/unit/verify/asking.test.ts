@@ -1,8 +1,8 @@
 /** What is asked again before it is believed. */
 import { expect, test, vi } from 'vitest'
 import { Asking } from '../../../src/verify/probing/ask.ts'
-import type { Put } from '../../../src/verify/probing/askers.ts'
-import type { Answer } from '../../../src/verify/probing/question.ts'
+import { portKey } from '../../../src/verify/probing/askers.ts'
+import { SILENT_ACCEPT, type Answer, type Put } from '../../../src/verify/probing/question.ts'
 import type { Asked } from '../../../src/verify/check-source.ts'
 import type { NamespacePool } from '../../../src/netns/namespace-pool.ts'
 import { learnedBy } from '../../../src/verify/probing/waves.ts'
@@ -25,7 +25,7 @@ async function asked(
   list: readonly Asked[],
   rounds: readonly Answer[],
   lost: readonly number[],
-  by: 'refused' | 'dropped' = 'refused',
+  by: 'refused' | 'dropped' | 'unread' = 'refused',
 ): Promise<{ last?: Answer; rounds: number }> {
   let round = 0
   const askers = {
@@ -35,8 +35,11 @@ async function asked(
       return answers
     },
     forget: async (): Promise<void> => {},
+    get drops(): number {
+      return by === 'unread' ? lost[round]! : 0
+    },
   }
-  const read = () => ({ most: 1024, taken: 0, refused: 0, dropped: 0, [by]: lost[round]! })
+  const read = () => ({ most: 1024, taken: 0, refused: 0, dropped: 0, ...(by === 'unread' ? {} : { [by]: lost[round]! }) })
   const asking = new Asking(lab, askers, {}, read)
   await asking.askWatched(list)
   const last = asking.evidence.answer(list[0]!)
@@ -53,6 +56,7 @@ test('an echo lost of a train is believed at once, but not where the machine los
   expect(await asked([train], [lossy], [0, 0])).toEqual({ rounds: 1, last: lossy })
   expect(await asked([train], [lossy, whole], [0, 5, 5])).toEqual({ rounds: 2, last: whole })
   expect(await asked([train], [lossy, whole], [0, 5, 5], 'dropped')).toEqual({ rounds: 2, last: whole })
+  expect(await asked([train], [lossy, whole], [0, 5, 5], 'unread')).toEqual({ rounds: 2, last: whole })
   expect(await asked([train], [lossy, lossy, lossy], [0, 5, 5, 5])).toEqual({ rounds: 2, last: lossy })
   expect(await asked([train], [lossy, lossy, lossy, lossy], [0, 5, 9, 20, 20])).toEqual({ rounds: 4, last: lossy })
 })
@@ -81,6 +85,7 @@ test('denies that no rule counted are asked again in waves that the table of nei
     async forget() {
       forgotten++
     },
+    drops: 0,
   }
   // Rules that never count anything.
   const pool = {
@@ -107,6 +112,7 @@ test('silence that no rule would count is waited for as an answer is: a refusal 
       return puts.map((): Answer => ({ outcome: 'timeout', ms: 1 }))
     },
     forget: async (): Promise<void> => {},
+    drops: 0,
   }
   const [from, to] = denied.lab.pods
   const refusable: Asked['expected'] = ['timeout', 'refused']
@@ -121,4 +127,44 @@ test('silence that no rule would count is waited for as an answer is: a refusal 
   const list = [ask('192.0.2.7', refusable), ask('192.0.2.7', ['timeout']), ask(to!.addresses[0]!.ip, refusable)]
   for (const question of list) await new Asking(denied.lab, askers, {}, () => TABLE).askWatched([question])
   expect(patience).toEqual([2500, 900, 900])
+})
+
+test('who may say nothing is not waited for, nor asked again: a program of the lab, but no listener and no built-in container', async () => {
+  const topology = testPlanOf(`
+name: words
+hosts: { node-1: {} }
+pods:
+  own: { host: node-1, containers: [{ name: c, command: [sleep, "9"], ports: [{ containerPort: 80 }] }] }
+  built-in: { host: node-1, containers: [{ name: c, ports: [{ containerPort: 80 }] }] }
+services:
+  some: { selector: {}, ports: [{ port: 80 }] }
+`)
+  const [own, builtIn] = topology.lab.pods
+  const service = topology.lab.services[0]!.clusterIPs[0]!.ip
+  const asked: Put[][] = []
+  const askers = {
+    ask: async (puts: readonly Put[]): Promise<Answer[]> => {
+      asked.push([...puts])
+      return puts.map((): Answer => ({ outcome: 'ok', text: SILENT_ACCEPT, ms: 1 }))
+    },
+    forget: async (): Promise<void> => {},
+    drops: 0,
+  }
+  const tcp = (address: string, port: number): Asked => ({
+    netns: own!.netns,
+    kind: 'tcp',
+    family: 4,
+    address,
+    port,
+    nth: 1000,
+    expected: ['ok'],
+  })
+  const asking = new Asking(topology.lab, askers, {}, () => TABLE)
+  asking.evidence.held = new Map([[portKey(builtIn!.netns, 'tcp', 9), 'ours']])
+  const addresses = [own!, builtIn!].map((p) => p.addresses[0]!.ip) as [string, string]
+  await asking.askWatched([tcp(addresses[0], 80), tcp(service, 80), tcp(addresses[1], 80), tcp(addresses[1], 9)])
+  expect(asked[0]!.map(({ quiet, talk }) => ({ quiet, talk }))).toEqual([{ talk: 1000 }, { talk: 1000 }, {}, { quiet: true }])
+  expect(asked.slice(1).map((puts) => puts.map((p) => `${p.question.address} ${p.question.port}`))).toEqual([
+    [`${addresses[1]} 80`, `${addresses[1]} 9`],
+  ])
 })

@@ -114,7 +114,14 @@ function findLimits(): Limit[] {
     ...limit('namespaces', 'user.max_net_namespaces', () => 'one a host, pod, switch, router and external'),
     ...limit('processes', 'kernel.pid_max', () => 'every container is one or more'),
     ...(Number.isFinite(files)
-      ? [{ name: 'open files', setting: 'ulimit -n', value: files, allows: 'in one process; netlab itself needs a few dozen' }]
+      ? [
+          {
+            name: 'open files',
+            setting: 'ulimit -n',
+            value: files,
+            allows: 'in one process; `netlab test` takes up to a dozen a node, all else a few dozen',
+          },
+        ]
       : []),
   ]
 }

@@ -20,7 +20,7 @@ export interface Means {
 /** Rounds of asking again before a group stays a group. */
 const ROUNDS = 16
 
-/** Packets of a question that stays silent: the asker says datagrams twice, and the first SYN is repeated after a second. */
+/** Packets of a question that stays silent: datagrams are sent twice, and the first SYN is repeated after a second. */
 const packets = (q: Question): number => (q.kind === 'tcp' ? 1 : 2)
 
 const sum = (questions: readonly Question[]): number => questions.reduce((n, q) => n + packets(q), 0)

@@ -68,15 +68,14 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
   const restored: Check[] = []
   const pool = new NamespacePool()
   const askers = new Askers()
-  // Echoes of one process share a number, and conntrack lets pass for half a minute what it let pass before.
-  const first = new Askers()
-  const abort = (): void => void Promise.all([askers.close(), first.close()])
+  // Each question is a flow of its own: conntrack lets pass for half a minute what it let pass before.
+  const abort = (): void => askers.close()
   signal?.addEventListener('abort', abort, { once: true })
   try {
     const flips = moving.flatMap((l) => l.flips)
     await askers.listen(listeners(flips.map((f) => f.square)))
     const distinct = [...new Map(flips.map((f) => [questionKey(f.square.question), f.square.question])).values()]
-    for (const [key, answer] of await ask(applied.lab, first, distinct, patience)) before.set(key, answer)
+    for (const [key, answer] of await ask(applied.lab, askers, distinct, patience)) before.set(key, answer)
     const variants = moving.map((l) => compile(l.lab).objects)
     const visit = async (index: number): Promise<void> => {
       const lift = moving[index]!
@@ -114,7 +113,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
   } finally {
     signal?.removeEventListener('abort', abort)
     pool.close()
-    await Promise.all([askers.close(), first.close()])
+    askers.close()
   }
   const measured = (lift: Lift, flip: Flip): ReturnType<Parameters<typeof evaluateLift>[1]> => {
     const was = before.get(questionKey(flip.square.question))
