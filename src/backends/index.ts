@@ -4,6 +4,7 @@ import type { Host, Lab } from '../lab/lab.ts'
 import type { Layer, TunnelPorts } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Backend, BackendModule, Carriage } from './backend.ts'
+import { bgpModule } from './bgp/bgp.ts'
 import { directModule } from './direct.ts'
 import { geneveModule } from './geneve.ts'
 import { greModule } from './gre.ts'
@@ -16,6 +17,7 @@ export const backends: Readonly<Record<string, BackendModule>> = {
   gre: greModule,
   ipip: ipipModule,
   direct: directModule,
+  bgp: bgpModule,
 }
 
 /** Options schemas by name, for the topology schema. */

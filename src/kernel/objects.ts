@@ -4,12 +4,14 @@
  * reports on a lab read the same list. Types only: what is known about each kind is in `kinds/`.
  */
 export type { KernelObject } from './kinds/index.ts'
+export type { AskSessions, SessionEnd, SessionState } from './kinds/kind.ts'
 export type { Chain } from './kinds/chain.ts'
 export type { Daemon, DaemonFile, Readiness } from './kinds/daemon.ts'
 export type { Ipset } from './kinds/ipset.ts'
 export type { Learned } from './kinds/learned.ts'
 export type { Process } from './kinds/process.ts'
 export type { Route } from './kinds/route.ts'
+export type { Session } from './kinds/session.ts'
 export type { Sysctl } from './kinds/sysctl.ts'
 export type { Veth, VethEnd } from './kinds/veth.ts'
 export type { BridgePort } from './links/attributes.ts'

@@ -8,7 +8,7 @@ import { NETNS_DIR, netnsFile } from '../netns/paths.ts'
 import type { Dumps, IpLink, NamespaceDumps, Wanted } from './dumps/content.ts'
 import { readSteps, takeDumps, type ReadStep } from './dumps/take.ts'
 import { KINDS, namespacesOf, type KernelObject, type Kind } from './kinds/index.ts'
-import type { ObjectKind, Reader, Started } from './kinds/kind.ts'
+import type { AskSessions, ObjectKind, Reader, Started } from './kinds/kind.ts'
 import { within, type Scope } from './scope.ts'
 import type { Survey } from './unmanaged/survey.ts'
 
@@ -17,6 +17,8 @@ export interface ObserveOptions {
   readonly already?: ReadonlyMap<string, Partial<Dumps>>
   /** What a container was started as, if it was. It may have ended since: whether that counts is for who answers. */
   readonly started?: Started
+  /** Asks daemons about their sessions. */
+  readonly sessions?: AskSessions
   readonly onProgress?: (share: number) => void
   /** What else to look for on the way. */
   readonly survey?: Survey
@@ -104,6 +106,7 @@ export async function observe(hints: readonly KernelObject[], pool: NamespacePoo
       ),
     ...(options.patience === undefined ? {} : { patience: options.patience }),
     ...(options.started ? { started: options.started } : {}),
+    ...(options.sessions ? { sessions: options.sessions } : {}),
   }
   for (const reader of readers) found.push(...((await reader.finish?.(context)) ?? []))
   return scope ? within(found, scope) : found

@@ -38,7 +38,9 @@ export async function untilLearned(
   desired: readonly KernelObject[],
   { observe, patience, signal, onProgress }: LearningOptions,
 ): Promise<void> {
-  const behind = new Set(wanted.flatMap((o) => (o.kind === 'learned' ? [o.daemon] : [])))
+  const behind = new Set(
+    wanted.flatMap((o) => (o.kind === 'learned' ? [o.daemon] : o.kind === 'session' ? o.ends.map((end) => end.daemon) : [])),
+  )
   const daemons = desired.filter((o) => o.kind === 'daemon' && behind.has(o.id))
   let late = wanted
   for (const end = performance.now() + patience; performance.now() < end;) {

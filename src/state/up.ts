@@ -9,12 +9,15 @@ import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff } from '../kernel/diff.ts'
 import { keyOf, kindOf, type Change } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
+import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Dumps } from '../kernel/dumps/content.ts'
 import { namespaces, observe, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
+import { askSessions } from '../process/bird.ts'
 import { reloadDaemons } from '../process/daemon.ts'
+import { obstacles, type Obstacle } from '../process/sessions.ts'
 import { lastWords, runningIn, startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
@@ -60,7 +63,7 @@ export type UpResult =
   | { readonly outcome: 'foreign'; readonly namespaces: readonly string[] }
   | { readonly outcome: 'failed'; readonly failure: ApplyFailure; readonly rolledBack: boolean }
   /** Everything was accepted, yet the kernel does not hold it. */
-  | { readonly outcome: 'diverged'; readonly drift: Drift; readonly rolledBack: boolean }
+  | { readonly outcome: 'diverged'; readonly drift: Drift; readonly obstacles?: Obstacles; readonly rolledBack: boolean }
   | { readonly outcome: 'interrupted'; readonly rolledBack: boolean }
   /** Something threw: the machine lacks something, or netlab has a bug. */
   | { readonly outcome: 'error'; readonly error: unknown; readonly rolledBack: boolean }
@@ -71,8 +74,12 @@ const ROUNDS = 3
 /** How long routes may take until they are learned, milliseconds. */
 const LEARNING = 30_000
 
+/** Why routes were not learned. */
+type Obstacles = ReadonlyMap<KernelObject, Pick<Obstacle, 'text'>>
+type Diverged = { readonly drift: Drift; readonly obstacles?: Obstacles }
+
 type Already = NonNullable<ObserveOptions['already']>
-type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | { readonly drift: Drift }
+type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | Diverged
 
 export class Session {
   readonly #lab: string
@@ -88,7 +95,11 @@ export class Session {
   /** What the kernel holds. @param running whether containers that should run and do not count as missing */
   async observe(hints: readonly KernelObject[], already?: Already, running = false): Promise<KernelObject[]> {
     const dir = processDir(this.#lab)
-    return observe(hints, this.#pool, { started: running ? await runningIn(dir) : startedIn(dir), ...(already ? { already } : {}) })
+    return observe(hints, this.#pool, {
+      started: running ? await runningIn(dir) : startedIn(dir),
+      sessions: askSessions(dir, hints),
+      ...(already ? { already } : {}),
+    })
   }
 
   /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
@@ -160,15 +171,16 @@ export class Session {
       // On the way back daemons get no time: status shows what they have not brought about.
       if (rollsBack) now = withoutLearned(now)
       if (now.missing.length + now.changed.length + now.unexpected.length === 0) return { changes: all }
-      if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now)
+      if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now, desired)
       current = ownedOf(observed, applied, desired)
     }
   }
 
-  /** What is wrong in the end. Of a daemon that does not keep running, what it said: a rollback removes its log. */
-  #diverged(now: Drift): Converged {
+  /** What is wrong in the end, and what daemons say about it: a rollback ends them and removes their logs. */
+  async #diverged(now: Drift, desired: readonly KernelObject[]): Promise<Converged> {
     const object = now.missing.find((o) => o.kind === 'daemon')
-    if (object?.kind !== 'daemon') return { drift: now }
+    if (object?.kind !== 'daemon')
+      return { drift: now, obstacles: await obstacles(processDir(this.#lab), desired, learnedAmong(now.missing)) }
     const command = `start ${object.command.join(' ')} (in ${object.ns})`
     return { failure: { object, command, stderr: lastWords(processDir(this.#lab), object.id).join('\n') } }
   }
@@ -236,9 +248,7 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   const rolledBack = options.keep ? false : await rollBack(session, lab.name, applied, union(before, desired), pool, options)
   if ('error' in result)
     return options.signal?.aborted ? { outcome: 'interrupted', rolledBack } : { outcome: 'error', ...result, rolledBack }
-  return 'failure' in result
-    ? { outcome: 'failed', failure: result.failure, rolledBack }
-    : { outcome: 'diverged', drift: result.drift, rolledBack }
+  return 'failure' in result ? { outcome: 'failed', failure: result.failure, rolledBack } : { outcome: 'diverged', ...result, rolledBack }
 }
 
 /** Saves the lab as it now is; a later reader finds the lines of the newest file. */

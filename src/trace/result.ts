@@ -71,6 +71,8 @@ export type CauseId =
   | 'own-firewall'
   | 'tunnel-firewall'
   | 'no-route'
+  | 'session-down'
+  | 'route-filtered'
   | 'blackhole'
   | 'prohibit'
   | 'unreachable-route'

@@ -2,6 +2,7 @@
 import { familiesOf } from '../support/features.ts'
 import { bridge } from './attach/bridge.ts'
 import { routed } from './attach/routed.ts'
+import { bgp } from './backends/bgp.ts'
 import { direct } from './backends/direct.ts'
 import { geneve } from './backends/geneve.ts'
 import { gre } from './backends/gre.ts'
@@ -23,7 +24,7 @@ import { isAboutIPv6, type Mutation } from './mutation.ts'
 /** What every lab has. */
 const COMMON = [addresses, containers, foreignRules, links, masquerade, mtu, neighbours, policies, routes, services, sysctl].flat()
 /** What a backend or an attach module adds. A new backend: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve }
+const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, bgp }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
 
 export interface LabKind {

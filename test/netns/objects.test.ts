@@ -151,7 +151,7 @@ test('there is one of every kind and type of device', () => {
   // Processes and what they bring about are tested with the programs that run them.
   assert.deepEqual(
     KINDS.map((k) => k.kind).filter((kind) => !there.has(kind)),
-    ['daemon', 'learned', 'process'],
+    ['daemon', 'session', 'learned', 'process'],
   )
   const types = new Set(OBJECTS.flatMap((o) => (o.kind === 'link' ? [o.type] : [])))
   assert.deepEqual(

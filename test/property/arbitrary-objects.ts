@@ -137,7 +137,22 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     ready: fc.constantFrom({ socket: 'bird.ctl' }, { tcp: 179 }),
     reload: optional(fc.constantFrom({ signal: 'SIGHUP' as const }, { command: ['birdc', 'configure'] })),
     owns: optional(fc.constant([{ device: 'tun0' }, { routes: 'bird' }])),
+    control: optional(fc.constant({ bird: 'bird.ctl' })),
     capabilities: optional(fc.constant(['net_admin'])),
+  }),
+  session: record<Omit<Of<'session'>, 'from' | 'note' | 'nonDefault' | 'down'>>({
+    kind: is('session'),
+    ns,
+    protocol: is('BGP'),
+    ends: fc.constantFrom(
+      ...(['b', 'c'] as const).map(
+        (peer) =>
+          [
+            { daemon: 'a.bird', node: 'a', name: peer },
+            { daemon: `${peer}.bird`, node: peer, name: 'a' },
+          ] as const,
+      ),
+    ),
   }),
   learned: record<Omit<Of<'learned'>, 'from' | 'note' | 'nonDefault'>>({
     kind: is('learned'),
@@ -150,6 +165,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     protocol: is('bird'),
     daemon: is('a.bird'),
     by: is('bird on a'),
+    ways: optional(fc.constant([['b.bird']])),
   }),
   process: record<Fields<Of<'process'>>>({
     kind: is('process'),

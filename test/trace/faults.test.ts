@@ -48,7 +48,7 @@ function suite({ title, topology, faults, force }: FaultLab, skip: string | fals
   const name = title
   describe(name, { skip }, () => {
     const lab = new Lab(topology)
-    const ON = `on() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n`
+    const ON = `lab=${lab.name}\non() { node=$1; shift; nsenter --net="/run/netns/${lab.name}.$node" "$@"; }\n`
     before(() => lab.mustUp(...(force ? ['--force'] : [])))
     after(() => lab.remove())
     for (const fault of faults.filter((f) => only === undefined || new RegExp(only).test(f.name))) {

@@ -28,6 +28,8 @@ export const TOOL_PACKAGES: Readonly<Record<string, string>> = {
   ping: 'iputils-ping',
   tcpdump: 'tcpdump',
   ipset: 'ipset',
+  bird: 'bird2',
+  birdc: 'bird2',
 }
 
 export interface ProbeResult {

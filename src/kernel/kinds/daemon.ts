@@ -56,6 +56,8 @@ export interface Daemon extends Common {
   /** Absent: changed files need a restart. */
   readonly reload?: Reload
   readonly owns?: readonly Owned[]
+  /** Where it says how its sessions are: name of BIRD's control socket, as `command` spells it. */
+  readonly control?: { readonly bird: string }
   /** All that it may do as root, in the words of capabilities(7): `net_admin`. Absent: everything. */
   readonly capabilities?: readonly string[]
   /** Only ever observed: its files were changed, and it has not read them yet. */
@@ -67,9 +69,9 @@ export interface Daemon extends Common {
 }
 
 /** What can be changed while it runs: its files, if it can be told of them, and what only netlab looks at. */
-const IN_PLACE = /^(files|pending|owns|(ready|reload)(\..*)?)$/
+const IN_PLACE = /^(files|pending|owns|(ready|reload|control)(\..*)?)$/
 
-export const daemon: ObjectKind<Daemon> = {
+export const daemon: ObjectKind<Daemon, 'bird'> = {
   kind: 'daemon',
   key: (o) => `daemon ${o.id}`,
   describe: (o) => `${o.program} on ${o.node}`,
@@ -99,11 +101,21 @@ export const daemon: ObjectKind<Daemon> = {
         return undefined
     }
   },
+  features: [
+    {
+      name: 'bird',
+      purpose: 'routes learned by BGP',
+      // BIRD 1 knows no tables of one family, and is another program for each.
+      probe: "printf 'router id 192.0.2.1; ipv4 table probe; protocol device { }\\n' | bird -p -c /dev/stdin",
+      needs: 'package bird2 (BIRD 2)',
+      tools: ['bird', 'birdc'],
+    },
+  ],
   owns: (o, other) => other.ns === o.ns && (o.owns ?? []).some((owned) => isOwned(owned, other)),
 }
 
 function isOwned(owned: Owned, other: AnyObject): boolean {
-  if ('routes' in owned) return other.kind === 'route' && other.protocol === owned.routes
+  if ('routes' in owned) return (other.kind === 'route' || other.kind === 'learned') && other.protocol === owned.routes
   if ('device' in owned) return (other.dev ?? other.name) === owned.device
   return (other.kind === 'chain' ? other.chain : other.kind === 'ipset' ? other.name : undefined)?.startsWith(owned.chains) ?? false
 }

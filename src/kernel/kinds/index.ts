@@ -12,10 +12,27 @@ import { netns } from './netns.ts'
 import { process } from './process.ts'
 import { route } from './route.ts'
 import { rule } from './rule.ts'
+import { session } from './session.ts'
 import { sysctl } from './sysctl.ts'
 import { veth } from './veth.ts'
 
-export const KINDS = [netns, veth, link, address, route, rule, neighbour, fdb, sysctl, chain, ipset, daemon, learned, process] as const
+export const KINDS = [
+  netns,
+  veth,
+  link,
+  address,
+  route,
+  rule,
+  neighbour,
+  fdb,
+  sysctl,
+  chain,
+  ipset,
+  daemon,
+  session,
+  learned,
+  process,
+] as const
 
 type ObjectOf<K> = K extends ObjectKind<infer O, string> ? O : never
 /** Anything the kernel must hold. */

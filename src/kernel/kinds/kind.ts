@@ -43,7 +43,7 @@ export enum Stage {
   Cleanup,
   /** Programs that change the network by themselves. */
   Daemons,
-  /** What daemons bring about: waited for, never made. */
+  /** What daemons bring about, sessions and routes: waited for, never made. */
   Learned,
   /** Containers. */
   Processes,
@@ -93,6 +93,27 @@ export type Started = (
   process: Common & { readonly id: string },
 ) => { readonly spec?: unknown; readonly inDeletedNamespace: boolean } | undefined
 
+/** One end of a session between two daemons. */
+export interface SessionEnd {
+  /** Id of the daemon. */
+  readonly daemon: string
+  /** What the daemon calls the session. */
+  readonly name: string
+}
+
+/** What a daemon says of its end of a session. */
+export interface SessionState {
+  /** In its own words: `Established`, `Active`. */
+  readonly state: string
+  /** What it says went wrong last: `Socket: Connection refused`. */
+  readonly error?: string
+  /** When it came into this state, as the daemon prints it. */
+  readonly since?: string
+}
+
+/** Asks daemons about their ends of sessions. Nothing comes of a daemon that does not answer. */
+export type AskSessions = (ends: readonly SessionEnd[]) => Promise<ReadonlyMap<SessionEnd, SessionState>>
+
 /** What is at hand once all namespaces were read. */
 export interface ReadContext {
   /** Namespaces that were to be read. `dead`: the name is there but no namespace behind it. */
@@ -102,6 +123,7 @@ export interface ReadContext {
   /** Longest wait for links that are starting, milliseconds. */
   readonly patience?: number
   readonly started?: Started
+  readonly sessions?: AskSessions
 }
 
 /** Reads objects of one kind back; lives for one observation. */

@@ -21,7 +21,15 @@ export interface Learned extends Common {
   /** The daemon's id, and what people call it: `bird on node-1`. */
   readonly daemon: string
   readonly by: string
+  /**
+   * How it gets here, each way as the ids of the daemons it comes by, the next one first and the one that announces it last:
+   * neighbours have a {@link Session} with each other. Absent: it comes from no other daemon.
+   */
+  readonly ways?: readonly (readonly string[])[]
 }
+
+/** The learned routes among objects. */
+export const learnedAmong = (objects: readonly AnyObject[]): Learned[] => objects.filter((o): o is Learned => o.kind === 'learned')
 
 const place = (o: Pick<AnyObject, 'family' | 'dst' | 'table'>): string => `${o.family} ${o.dst} ${o.table ?? 'main'}`
 

@@ -1,7 +1,8 @@
 /** Drift in words: what is wrong with each object, and which line of YAML asked for it. */
-import { describe, kindOf } from '../../kernel/kinds/index.ts'
+import { describe, keyOf, kindOf } from '../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../kernel/objects.ts'
 import type { Drift } from '../../kernel/drift.ts'
+import type { Obstacle } from '../../process/sessions.ts'
 import type { UnmanagedObject } from '../../kernel/unmanaged/findings.ts'
 
 export interface Finding {
@@ -39,23 +40,37 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
 /**
  * @param file what the lab was made from, for `file:line`
  * @param ended how a daemon that does not run ended, and what it said
+ * @param obstacles why routes were not learned: sessions that are named there are not named once more
  */
-export function driftFindings({ missing, changed, unexpected }: Drift, file: string, ended: (id: string) => readonly string[]): Finding[] {
+export function driftFindings(
+  { missing, changed, unexpected }: Drift,
+  file: string,
+  ended: (id: string) => readonly string[],
+  obstacles: ReadonlyMap<KernelObject, Pick<Obstacle, 'text' | 'sessions'>> = new Map(),
+): Finding[] {
+  const named = new Set([...obstacles.values()].flatMap((o) => o.sessions.map(keyOf)))
+  const isNamed = (o: KernelObject): boolean => o.kind === 'session' && named.has(keyOf(o))
   const absence = (o: KernelObject): readonly string[] => {
+    const obstacle = obstacles.get(o)
+    if (obstacle) return [obstacle.text]
     if (o.kind !== 'daemon') return kindOf(o).absence?.(o) ?? []
     const [how = '', ...said] = ended(o.id)
     return [`is not running: ${how}`, ...said]
   }
   const source = (o: KernelObject): { source?: string } => (o.from ? { source: `${o.from.file ?? file}:${o.from.line}` } : {})
   return [
-    ...missing.map((o): Finding => ({ state: 'missing', object: describe(o), details: absence(o), ...source(o), repair: true })),
-    ...changed.map(({ object, observed, fields }): Finding => ({
-      state: 'changed',
-      object: describe(object),
-      details: changes(object, observed, fields),
-      ...source(object),
-      repair: true,
-    })),
+    ...missing
+      .filter((o) => !isNamed(o))
+      .map((o): Finding => ({ state: 'missing', object: describe(o), details: absence(o), ...source(o), repair: true })),
+    ...changed
+      .filter(({ object }) => !isNamed(object))
+      .map(({ object, observed, fields }): Finding => ({
+        state: 'changed',
+        object: describe(object),
+        details: changes(object, observed, fields),
+        ...source(object),
+        repair: true,
+      })),
     ...unexpected
       .filter((o) => !kindOf(o).builtin?.(o))
       .map((o): Finding => ({

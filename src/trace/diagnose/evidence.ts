@@ -1,5 +1,7 @@
 /** All evidence of a trace in one place, in the order the diagnosis looks at it. Pure but for reading what collectors have captured. */
+import type { KernelObject } from '../../kernel/objects.ts'
 import type { Lab, Node } from '../../lab/lab.ts'
+import type { Obstacle } from '../../process/sessions.ts'
 import { attribute, type Attribution } from './attribute.ts'
 import { chain } from './chain.ts'
 import type { CountedRule, NativeRule } from '../collect/counters.ts'
@@ -23,6 +25,8 @@ export interface Details {
   readonly native: ReadonlyMap<string, readonly NativeRule[]>
   /** By namespace and device: queueing disciplines and filters, in tc's words. */
   readonly queues: ReadonlyMap<string, string>
+  /** Why a route that is missing was not learned. */
+  readonly obstacles: ReadonlyMap<KernelObject, Obstacle>
 }
 
 export interface EvidenceParts {
@@ -71,7 +75,7 @@ export class TraceEvidence {
   /** Texts of the rules that spoke, by `ns family table chain handle`. */
   readonly texts = new Map<string, string>()
   /** What was read when it had been dropped, to name what did it. */
-  details: Details = { counted: new Map(), native: new Map(), queues: new Map() }
+  details: Details = { counted: new Map(), native: new Map(), queues: new Map(), obstacles: new Map() }
 
   parts: EvidenceParts
 

@@ -1,7 +1,7 @@
 /**
  * Ways to break a healthy lab by hand, and what the trace must say of each: the files beside this one declare them by
- * concern. The scripts see the function `on NODE CMD…`; what they break of the lab's own is healed by `netlab up`, the
- * rest by `undo`.
+ * concern. The scripts see the function `on NODE CMD…` and the variable `lab`, its name; what they break of the lab's own is
+ * healed by `netlab up`, the rest by `undo`.
  */
 export interface Fault {
   readonly name: string

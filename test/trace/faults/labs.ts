@@ -1,6 +1,7 @@
 /** The labs that are broken, and which fault is tried in which: each in one. */
 import { across, ACROSS, bridgedCluster, clusterTopology, routedCluster } from './cluster.ts'
 import { TOPOLOGY, type Fault } from './fault.ts'
+import { bgp } from './bgp.ts'
 import { firewall } from './firewall.ts'
 import { geneve } from './geneve.ts'
 import { gre } from './gre.ts'
@@ -27,7 +28,7 @@ export interface FaultLab {
 /** Faults of every concern, in labs over VXLAN with pods on bridges. */
 export const FAULTS = [firewall, iptablesLegacy, links, mtu, neighbours, ports, routes, trafficControl, vxlan].flat()
 /** Those of other backends. A new one: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Fault[]>> = { gre, ipip, geneve }
+const BACKENDS: Readonly<Record<string, readonly Fault[]>> = { gre, ipip, geneve, bgp }
 
 const isIPv6 = ({ args = [] }: Fault): boolean => args.includes('6')
 const FOUR = FAULTS.filter((f) => !isIPv6(f))

@@ -125,7 +125,13 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
     ],
   ],
   ['execa', [['cli/commands/tools/', 'asks programs for their version']]],
-  ['node:net', [['netns/socket.ts', 'sockets made inside namespaces, by descriptor']]],
+  [
+    'node:net',
+    [
+      ['netns/socket.ts', 'sockets made inside namespaces, by descriptor'],
+      ['process/bird.ts', 'a Unix socket with a path, which is in no network namespace'],
+    ],
+  ],
   ['node:http', []],
   ['node:https', []],
   ['node:dgram', [['netns/socket.ts', 'sockets made inside namespaces, by descriptor']]],

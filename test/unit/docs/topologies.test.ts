@@ -64,6 +64,10 @@ it.each(fences.filter((f) => f.language === 'yaml' && !f.title.startsWith('docs/
 it.each(fences.filter((f) => f.info.startsWith('plan ')))('the excerpt of a plan at $title is in the plan', async ({ lines, info }) => {
   const file = info.slice('plan '.length)
   const { objects } = await compiledFile(file)
-  const plan = new Set(render(diff([], objects)).flatMap((batch) => batch.lines.map((line) => line.text)))
+  const files = objects.flatMap((o) => (o.kind === 'daemon' ? o.files : []))
+  const plan = new Set([
+    ...render(diff([], objects)).flatMap((batch) => batch.lines.map((line) => line.text)),
+    ...files.flatMap((each) => each.content.split('\n')),
+  ])
   expect(lines.filter((line) => line !== '' && !plan.has(line))).toEqual([])
 })

@@ -3,11 +3,15 @@ import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
 import { table } from '../../../report/formats/table.ts'
 import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { ESTABLISHED } from '../../../kernel/kinds/session.ts'
+import { sessionsOf } from '../../../process/sessions.ts'
+import { processDir } from '../../../state/store.ts'
 import { theLab } from '../../labs.ts'
 
 export async function inspect(name: string | undefined, options: { readonly json?: true }): Promise<void> {
   const { lab, objects } = theLab(name)
-  if (options.json) return writeJson(labDocument(lab, objects))
+  const sessions = await sessionsOf(processDir(lab.name), objects)
+  if (options.json) return writeJson({ ...labDocument(lab, objects), sessions })
   const chalk = chalkFor(process.stdout)
   const color = paint(chalk)
   const document = labDocument(lab, objects) as Record<string, unknown>
@@ -35,10 +39,18 @@ export async function inspect(name: string | undefined, options: { readonly json
     String(new Set(s.ports.flatMap((p) => p.endpoints.map((e) => e.pod ?? e.ip))).size),
   ])
   const daemons = objects.flatMap((o) => (o.kind === 'daemon' ? [[o.node, o.program, o.command.join(' '), o.ns]] : []))
+  const states = sessions.map((s) => [
+    s.nodes.join('–'),
+    s.protocol,
+    s.state === ESTABLISHED ? chalk.green(s.state) : chalk.red(s.state ?? 'no answer'),
+    s.since ?? '',
+    s.error ?? '',
+  ])
   return writeOut([
     `${facts.map((f) => f.join('  ')).join('\n')}\n\n`,
     table(['node', 'kind', 'on', 'address', 'mac', 'host interface', 'namespace'], rows, chalk.dim),
     ...(services.length > 0 ? ['\n', table(['service', 'type', 'cluster address', 'ports', 'endpoints'], services, chalk.dim)] : []),
     ...(daemons.length > 0 ? ['\n', table(['node', 'daemon', 'command', 'namespace'], daemons, chalk.dim)] : []),
+    ...(states.length > 0 ? ['\n', table(['session', 'protocol', 'state', 'since', 'error'], states, chalk.dim)] : []),
   ])
 }

@@ -2,10 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe } from '../../../kernel/kinds/index.ts'
 import { drift, type Drift } from '../../../kernel/drift.ts'
+import { learnedAmong } from '../../../kernel/kinds/learned.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { observe } from '../../../kernel/observe.ts'
 import { Survey } from '../../../kernel/unmanaged/survey.ts'
+import { askSessions } from '../../../process/bird.ts'
+import { obstacles } from '../../../process/sessions.ts'
 import { endingText, lastWords, processStates, startedIn, unsupervised, type ProcessState } from '../../../process/states.ts'
 import { driftFindings, unmanagedFindings, type Finding } from '../../../report/lab/drift.ts'
 import { Screen } from '../../../report/formats/screen.ts'
@@ -60,11 +63,12 @@ export async function readHealth(
   const states = processStates(dir)
   const daemons = new Set(objects.flatMap((o) => (o.kind === 'daemon' ? [o.id] : [])))
   const survey = new Survey(objects, baseline)
-  const options = { started: startedIn(dir), survey, patience, ...(onProgress ? { onProgress } : {}) }
+  const options = { started: startedIn(dir), sessions: askSessions(dir, objects), survey, patience, ...(onProgress ? { onProgress } : {}) }
   const observed = await observe(objects, pool, options)
   const now = drift(objects, observed)
+  const unlearned = await obstacles(dir, objects, learnedAmong(now.missing))
   const findings = [
-    ...driftFindings(now, lab.file, (id) => lastWords(dir, id)),
+    ...driftFindings(now, lab.file, (id) => lastWords(dir, id), unlearned),
     ...unmanagedFindings(survey.found, objects, lab.file),
     ...notRunning(objects, new Map(states.map((p) => [p.id, p])), lab.file, now),
     ...supervisor(lab.name),

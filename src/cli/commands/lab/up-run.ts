@@ -80,8 +80,8 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
 }
 
 /** Why an object counts as missing although nothing was refused. */
-function absence(object: KernelObject): string {
-  const why = kindOf(object).absence?.(object)
+function absence(object: KernelObject, obstacle?: string): string {
+  const why = obstacle === undefined ? kindOf(object).absence?.(object) : [obstacle]
   return why ? `${describe(object)} is missing: ${why.join('; ')}` : `the kernel took ${describe(object)} but does not hold it`
 }
 
@@ -123,7 +123,7 @@ export function settle(result: UpResult, file: string, from: FromFile, options: 
     case 'diverged': {
       const { missing, changed, unexpected } = result.drift
       const found = [
-        ...missing.map((object) => ({ object, message: absence(object) })),
+        ...missing.map((object) => ({ object, message: absence(object, result.obstacles?.get(object)?.text) })),
         ...changed.map(({ object, fields }) => ({
           object,
           message: `the kernel holds ${describe(object)} with another ${fields.join(', ')}`,

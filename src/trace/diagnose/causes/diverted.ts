@@ -6,6 +6,7 @@ import type { Drop } from '../../result.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Sighting } from '../identity.ts'
 import { inNode, upAgain } from '../hints.ts'
+import { notLearned } from './unlearned.ts'
 import { askedRoute, deviceTrouble, dropped, innerAddresses, interfaceDown, isTunnelled, linkOf, type DropParts } from './drop-builder.ts'
 
 type Address = Extract<KernelObject, { readonly kind: 'address' }>
@@ -72,6 +73,8 @@ function elsewhere(evidence: TraceEvidence, s: Sighting, leg: Drop['leg']): Drop
         })
   const asked = `the lab asked for ${route!.dst}${route!.via ? ` via ${route!.via}` : ''} dev ${dev}`
   const isLost = lengthOf(live.network) < lengthOf(route!.dst)
+  const unlearned = isLost ? notLearned(evidence, common, dst, route, instead) : undefined
+  if (unlearned) return unlearned
   return dropped(evidence, {
     ...common,
     cause: isLost ? (leg === 'reply' ? 'no-route-back' : 'no-route') : 'route-wrong',
@@ -79,7 +82,11 @@ function elsewhere(evidence: TraceEvidence, s: Sighting, leg: Drop['leg']): Drop
     text: isLost
       ? `${name} has no route ${leg === 'reply' ? 'back ' : ''}to ${dst} but a wider one: ${instead}; ${asked}`
       : `${name} has another route to ${dst} than it should: ${instead}; ${asked}`,
-    hint: lengthOf(live.network) > lengthOf(route!.dst) ? inNode(evidence, s.netns, `ip route del ${live.network}`) : upAgain(evidence),
+    // What is not netlab's own route is not put in place of another.
+    hint:
+      lengthOf(live.network) > lengthOf(route!.dst) || (route!.kind === 'learned' && !isLost)
+        ? inNode(evidence, s.netns, `ip route del ${live.network}`)
+        : upAgain(evidence),
   })
 }
 

@@ -6,6 +6,7 @@ import type { TraceEvidence } from '../evidence.ts'
 import { inNode, upAgain } from '../hints.ts'
 import { askedNetwork, diverted, lacks, networkLost } from './diverted.ts'
 import type { CauseId, Drop, Evidence } from '../../result.ts'
+import { notLearned } from './unlearned.ts'
 import { askedRoute, deviceTrouble, dropped, interfaceDown } from './drop-builder.ts'
 
 export interface RouteFailure {
@@ -111,6 +112,8 @@ export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
         text: `${asked.dev} in ${name} ${deviceTrouble(evidence, f.ns, asked.dev)}, and its routes went with it: nothing leads to ${f.dst}`,
       })
     }
+    const unlearned = notLearned(evidence, common, f.dst, asked)
+    if (unlearned) return unlearned
     const left = block ? `: what is left is ${describe(block)}` : ''
     const wanted =
       asked?.kind === 'learned'
