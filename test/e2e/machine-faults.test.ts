@@ -199,9 +199,8 @@ describe('a running lab', { skip }, () => {
   for (const args of COMMANDS.filter(([name]) => name !== 'up'))
     test(`that is removed during ${args[0]}: it says so, or had its result before`, async () => {
       await lab.mustUp()
-      let down: Promise<Run> | undefined
-      await ends(args, [0, 1], { onStart: () => void setTimeout(() => (down = lab.down()), 250) })
-      while (!down) await new Promise((resolve) => setTimeout(resolve, 50))
+      const down = new Promise<Run>((resolve) => setTimeout(() => resolve(lab.down()), 250))
+      await ends(args, [0, 1])
       const result = await down
       assert.equal(result.code, 0, told(result))
     })

@@ -113,7 +113,7 @@ export function serviceText(asked: ExplainedService, chalk: ChalkInstance): stri
   const before = asked.isEgressBefore
     ? [
         chalk.dim(
-          `The egress of ${from} is judged before that, on its own host: about ${to} and ${port}, which only ${asked.translator} translates.`,
+          `The egress of ${from} is checked before that, on its own host: about ${to} and ${port}, which only ${asked.translator} translates.`,
         ),
       ]
     : []
@@ -125,7 +125,7 @@ export function serviceText(asked: ExplainedService, chalk: ChalkInstance): stri
   return `${[head, chalk.dim(why), ...before, '', ...each].join('\n')}\n`
 }
 
-export function serviceDocument({ verdict: { ways, allowed, without }, isEgressBefore: _, ...asked }: ExplainedService): object {
+export function serviceDocument({ verdict: { ways, allowed, without }, ...asked }: ExplainedService): object {
   const endpoints = ways.map(({ endpoint, verdict, actor, from }) => ({
     ...(actor.kind === 'address' ? {} : { node: partyName(actor) }),
     address: endpoint.ip,
