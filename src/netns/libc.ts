@@ -62,6 +62,10 @@ const PROTOTYPES = {
   epoll_ctl: 'int epoll_ctl(int epoll, int operation, int fd, const void *event)',
   epoll_wait: 'int epoll_wait(int epoll, void *events, int count, int timeout)',
   clock_gettime: 'int clock_gettime(int clock, void *time)',
+  mmap: 'long mmap(long address, size_t length, int protection, int flags, int fd, long offset)',
+  munmap: 'int munmap(long address, size_t length)',
+  // System calls that no C library has a function for.
+  perf_event_open: 'long syscall(long number, const void *attributes, long pid, long cpu, long group, long flags)',
   // New system calls that not every C library has a function for.
   fsopen: 'long syscall(long number, const void *type, long flags)',
   fsconfig: 'long syscall(long number, long fd, long command, long key, long value, long aux)',
@@ -69,15 +73,19 @@ const PROTOTYPES = {
   // Variadic in C; integers and pointers are passed alike on the machines named above.
   fcntl: 'int fcntl(int fd, int command, long argument)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
+  ioctlNumber: 'int ioctl(int fd, unsigned long request, long argument)',
 } as const
 
 type Call = keyof typeof PROTOTYPES
 type Argument = number | Uint8Array
+/** A function of the C library; `async` calls it in a thread of Node's pool, where its errno is lost. */
+type Bound = ((...args: Argument[]) => number) & { async(...args: unknown[]): void }
 
 interface Loaded {
   readonly errno: () => number
   readonly address: (buffer: Uint8Array) => bigint
-  readonly call: (name: Call) => (...args: Argument[]) => number
+  readonly view: (address: number, length: number) => ArrayBuffer
+  readonly call: (name: Call) => Bound
 }
 
 let loaded: Loaded | undefined
@@ -100,13 +108,14 @@ export function loadLibc(load: () => unknown = () => createRequire(import.meta.u
   } catch (error) {
     throw new LibcMissing(`the package koffi cannot be loaded on this machine (${arch}): ${(error as Error).message.split('\n')[0]}`)
   }
-  const calls = new Map<Call, (...args: Argument[]) => number>()
-  const call = (name: Call): ((...args: Argument[]) => number) => {
+  const calls = new Map<Call, Bound>()
+  const call = (name: Call): Bound => {
     let bound = calls.get(name)
-    if (!bound) calls.set(name, (bound = library.func(PROTOTYPES[name]) as (...args: Argument[]) => number))
+    if (!bound) calls.set(name, (bound = library.func(PROTOTYPES[name]) as Bound))
     return bound
   }
-  return (loaded = { errno: () => koffi.errno(), address: (buffer) => koffi.address(buffer), call })
+  const { errno, address, view } = koffi
+  return (loaded = { errno: () => errno(), address: (buffer) => address(buffer), view: (at, length) => view(at, length), call })
 }
 
 /**
@@ -129,6 +138,33 @@ export function tryLibc(name: Call, ...args: Argument[]): number {
     const error = errno()
     if (error !== constants.errno.EINTR) return -error
   }
+}
+
+/**
+ * Makes a call that may take long in a thread of Node's pool, in the machine's namespace. The thread's errno cannot be read
+ * from here: of a failure no more is known than that it was one. The buffers must be kept until then.
+ * @returns what the call returned
+ */
+export const libcElsewhere = (name: Call, ...args: Argument[]): Promise<number> =>
+  new Promise((resolve, reject) =>
+    (loaded ?? loadLibc()).call(name).async(...args, (error: Error | null, result: number) => (error ? reject(error) : resolve(result))),
+  )
+
+/** sys/mman.h */
+const PROT_READ_WRITE = 3
+const MAP_SHARED = 1
+
+/** Memory that is shared with the kernel. */
+export interface SharedMemory {
+  /** Not to be touched any more once it is closed. */
+  readonly memory: ArrayBuffer
+  close(): void
+}
+
+/** @throws SystemError */
+export function sharedMemory(fd: number, length: number): SharedMemory {
+  const address = libc('mmap', 0, length, PROT_READ_WRITE, MAP_SHARED, fd, 0)
+  return { memory: (loaded ?? loadLibc()).view(address, length), close: () => void tryLibc('munmap', address, length) }
 }
 
 /** Where a buffer is. Good for as long as the caller keeps the buffer, which must be one of {@link fixedBuffer}. */

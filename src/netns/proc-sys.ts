@@ -16,17 +16,22 @@ const FSCONFIG_CMD_CREATE = 6
 /** Files that are opened in one instance: few namespaces' worth, but ending an instance waits for all processors (RCU). */
 const RENEWAL = 256
 
+/** A file system of its own, mounted nowhere: files are found below its descriptor. @returns a negative number where that cannot be */
+export function detachedMount(type: string): number {
+  const context = tryLibc('fsopen', NUMBERS.fsopen, Buffer.from(`${type}\0`), CLOEXEC)
+  if (context < 0) return context
+  const created = tryLibc('fsconfig', NUMBERS.fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0)
+  const mounted = created < 0 ? created : tryLibc('fsmount', NUMBERS.fsmount, context, CLOEXEC, 0)
+  closeSync(context)
+  return mounted
+}
+
 let instance = -1
 let opened = 0
 
 function renew(): void {
   if (instance >= 0) closeSync(instance)
-  instance = -1
-  const context = tryLibc('fsopen', NUMBERS.fsopen, Buffer.from('proc\0'), CLOEXEC)
-  if (context < 0) return
-  if (tryLibc('fsconfig', NUMBERS.fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0) >= 0)
-    instance = tryLibc('fsmount', NUMBERS.fsmount, context, CLOEXEC, 0)
-  closeSync(context)
+  instance = detachedMount('proc')
 }
 
 /** Where a file is found that is named as in /proc of the main thread. */

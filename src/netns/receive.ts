@@ -83,7 +83,7 @@ export class Receiver {
    * @param count most datagrams of a call
    * @param size most bytes of a datagram; longer ones are cut
    */
-  constructor(count = 64, size = 1 << 16) {
+  constructor(count = 16, size = 1 << 16) {
     this.#count = count
     this.#size = size
     this.#headers = fixedBuffer(count * MMSGHDR)

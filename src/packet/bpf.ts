@@ -14,7 +14,10 @@ export const LD_H = 0x48
 export const LD_B = 0x50
 export const LD_W_ABS = 0x20
 export const LDH_ABS = 0x28
+export const LDX_IMM = 0x01
 const LDX_MEM = 0x61
+/** Four times the lower half of a byte: the length of an IPv4 header. */
+export const LDX_MSH = 0xb1
 export const ST = 0x02
 export const LD_MEM = 0x60
 export const ADD_K = 0x04

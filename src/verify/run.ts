@@ -86,17 +86,17 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
     const watched = distinct(sources.flatMap((s) => s.watched?.(plan) ?? []))
     const watch = new UnderlayListener(applied)
     listeners.push(watch)
-    await watch.watch(readings, forbidden(plan))
+    watch.watch(readings, forbidden(plan))
     await asking.ask(asked, pool)
     signal?.throwIfAborted()
     if (watched.length > 0) {
       const listener = new UnderlayListener(applied)
       listeners.push(listener)
-      await listener.listen()
+      listener.listen()
       await asking.askWatched(watched)
-      evidence.captured = await listener.end()
+      evidence.captured = listener.end()
     }
-    evidence.caught = await watch.end()
+    evidence.caught = watch.end()
     signal?.throwIfAborted()
     await readAfter(readings, pool)
     lookAfter(lab, states)
@@ -104,8 +104,8 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
   } finally {
     signal?.removeEventListener('abort', abort)
     pool.close()
+    for (const listener of listeners) listener.end()
     askers.close()
-    await Promise.all(listeners.map((e) => e.end()))
   }
 }
 

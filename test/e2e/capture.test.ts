@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CLOSING } from '../../src/netns/packet-socket.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { bin } from '../support/root.ts'
@@ -136,7 +137,7 @@ describe('netlab capture', { skip: unable }, () => {
       },
     })
     assert.equal(result.signal, 'SIGKILL')
-    while (running('capture').length + running('tap.pl').length > 0) await sleep(20)
+    while (running('capture').length + running(CLOSING).length > 0) await sleep(20)
     const INTERFACE_STATISTICS = 5
     assert.equal(lastBlock(file), INTERFACE_STATISTICS)
   })
@@ -160,7 +161,7 @@ describe('netlab capture', { skip: unable }, () => {
       const reader = Number(readFileSync(join(lab.dir, 'reader'), 'utf8'))
       // It would be gone had netlab waited for it.
       assert.ok(process.kill(reader, 'SIGKILL'))
-      assert.deepEqual(running('tap.pl'), [])
+      while (running(CLOSING).length > 0) await sleep(20)
     }
 
     test('Wireshark', async () => {
@@ -284,7 +285,7 @@ describe('netlab capture', { skip: unable }, () => {
         const flooding = spawn(argv[0]!, argv.slice(1), { stdio: 'ignore' })
         while (readFileSync(`/proc/${flooding.pid}/comm`, 'utf8') !== 'perl\n') await sleep(5)
         await output(['ip', 'netns', 'delete', other.ns('a')])
-        while (running('tap.pl').length > 0) await sleep(20)
+        while (running('capture').length > 0) await sleep(20)
         assert.equal(flooding.exitCode, null)
         flooding.kill('SIGKILL')
       })

@@ -43,11 +43,9 @@ function optionsOf(args: readonly string[]): ProbeOptions {
   }
 }
 
-/** Values of a device event are read out of its line when asked for. */
+/** The function that dropped it is looked up when it is asked for. */
 const plain = (e: KernelEvent): KernelEvent =>
-  e.kind === 'device'
-    ? { kind: e.kind, at: e.at, us: e.us, cpu: e.cpu, pid: e.pid, skb: e.skb, device: e.device, direction: e.direction, length: e.length }
-    : e
+  e.kind === 'drop' ? { kind: e.kind, at: e.at, skb: e.skb, location: e.location, reason: e.reason, protocol: e.protocol } : e
 
 async function record(fault: Fault): Promise<void> {
   const args = fault.args ?? ['pod-a', 'pod-b']
@@ -77,7 +75,7 @@ async function record(fault: Fault): Promise<void> {
     expected,
     snapshots,
     frames: evidence.parts.listener.frames,
-    traces: evidence.parts.listener.traces,
+    traces: evidence.parts.rules.traces,
     events: collectors.events.events.map(plain),
     outcomes: evidence.parts.prober.outcomes,
     texts: [...evidence.texts],

@@ -9,22 +9,17 @@ import { bin } from '../support/root.ts'
 import { inside, netlab, sh, told, type Run } from '../support/run.ts'
 import { traceDocument } from './document.ts'
 import { TOPOLOGY } from './faults/fault.ts'
-import { connections, helpers, instances, nodeStates } from './traces.ts'
+import { closing, connections, nodeStates } from './traces.ts'
 
 ownMachine()
 
-/** Longest the kernel may take to close sockets and to remove instances, milliseconds; more where processors are busy. */
+/** Longest the kernel may take to close sockets, milliseconds; more where processors are busy. */
 const SETTLE = 6000
 
-/** What is still left when it should be gone. Others of this machine may trace meanwhile: theirs come and go. */
-async function settled(before: readonly string[]): Promise<{ readonly instances: string[]; readonly processes: string[] }> {
-  let left: string[] | undefined
-  for (const end = Date.now() + SETTLE; ; await sleep(50)) {
-    const now = await instances()
-    left = (left ?? now.filter((x) => !before.includes(x))).filter((x) => now.includes(x))
-    const processes = await helpers()
-    if ((left.length === 0 && processes.length === 0) || Date.now() >= end) return { instances: left, processes }
-  }
+/** Processes that are still left when they should be gone. */
+async function settled(): Promise<string[]> {
+  for (const end = Date.now() + SETTLE; closing().length > 0 && Date.now() < end;) await sleep(50)
+  return closing()
 }
 
 /** How many packets each rule and chain of a node has met. */
@@ -36,14 +31,6 @@ async function ruleCounters(ns: string): Promise<Map<string, number>> {
   })
   // The same chain in several tables: told apart by place.
   return new Map(lines.map(([rule, count], i) => [`${i} ${rule}`, count]))
-}
-
-function kill(pid: string): void {
-  try {
-    process.kill(Number(pid), 'SIGKILL')
-  } catch {
-    // It has just ended.
-  }
 }
 
 /** When to disturb a trace, milliseconds after its start: some moments of each of its stages, never the same. */
@@ -61,10 +48,9 @@ describe('unobtrusive', { skip: unable }, () => {
   after(() => lab.remove())
 
   const untouched = async (what: string, act: () => Promise<unknown>): Promise<void> => {
-    const present = await instances()
     const was = await nodeStates(namespaces)
     await act()
-    assert.deepEqual(await settled(present), { instances: [], processes: [] }, what)
+    assert.deepEqual(await settled(), [], what)
     assert.deepEqual(await nodeStates(namespaces), was, what)
   }
 
@@ -112,32 +98,6 @@ describe('unobtrusive', { skip: unable }, () => {
         }
         assert.ok([130, 1, 'SIGINT'].includes((await ended) as number), `after ${wait} ms: ${String(await ended)}`)
       }
-    }))
-
-  it('the next one removes what is left when all processes are killed at once', () =>
-    untouched('SIGKILL to all processes', async () => {
-      let left: string[] = []
-      // At the moment of the kill there may be no instance yet.
-      for (let wait = 150; left.length === 0 && wait < 3000; wait += 50) {
-        const child = spawn(process.execPath, [bin, 'trace', 'pod-a', '10.244.1.99', '--lab', lab.name], { stdio: 'ignore' })
-        const ended = new Promise((resolve) => child.on('close', resolve))
-        await sleep(wait)
-        // Process 1 of this machine is ours: helpers of others cannot be seen here.
-        const doomed = (await helpers()).map((line) => ({ pid: line.split(' ')[0]!, isRecorder: line.includes('events.pl') }))
-        const recorder = doomed.find((h) => h.isRecorder)?.pid
-        // Another trace may remove it as soon as ours is dead: looked at before.
-        left = recorder === undefined ? [] : (await instances()).filter((x) => x.startsWith(`netlab-trace-${recorder}-`))
-        for (const { pid } of doomed) kill(pid)
-        child.kill('SIGKILL')
-        await ended
-      }
-      assert.ok(left.length > 0, 'there was never anything to leave')
-      assert.equal(traceDocument(await trace()).outcome, 'delivered')
-      const still = await instances()
-      assert.deepEqual(
-        left.filter((x) => still.includes(x)),
-        [],
-      )
     }))
 
   it('no rule meets more than the probe and its answer', async () => {

@@ -44,6 +44,13 @@ export function* messages(bytes: Buffer): Generator<Message> {
   }
 }
 
+/** What the kernel is asked to do. */
+export interface Request {
+  readonly type: number
+  readonly flags: number
+  readonly body: Uint8Array
+}
+
 /** A request as the kernel takes it. */
 export function request(type: number, flags: number, sequence: number, body: Uint8Array): Buffer {
   const bytes = Buffer.alloc(HEADER + body.length)

@@ -4,13 +4,16 @@ import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { libc, systemWords, tryLibc } from '../libc.ts'
 import { AF, openSocket, SOCK } from '../socket.ts'
-import { messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal } from './message.ts'
+import { messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
 
 /** linux/netlink.h */
 export const NETLINK = { route: 0, netfilter: 12 } as const
-const SOL_NETLINK = 270
+export const SOL_NETLINK = 270
 /** Acknowledgements without a copy of the request, and with words; and requests that are checked to the last byte. */
 const OPTIONS = { capAck: 10, extAck: 11, strict: 12 } as const
+
+/** linux/netfilter/nfnetlink.h: NFNL_MSG_BATCH_BEGIN and END, of which struct nfgenmsg names the subsystem. */
+const BATCH = { begin: 16, end: 17 } as const
 
 /** The kernel refused a request. */
 export class NetlinkError extends Error {
@@ -58,9 +61,13 @@ export class NetlinkSocket {
 
   /** The next messages about the last request. The kernel answers before it returns from the sending, so there is nothing to wait for. */
   #receive(): Message[] {
+    return this.#receiveSince(this.#sequence)
+  }
+
+  #receiveSince(sequence: number): Message[] {
     const length = libc('recv', this.#fd, answer, answer.length, 0)
     const bytes = Buffer.from(answer.subarray(0, length))
-    return [...messages(bytes)].filter((m) => m.sequence === this.#sequence)
+    return [...messages(bytes)].filter((m) => m.sequence >= sequence)
   }
 
   /** One answer to one question. @throws NetlinkError */
@@ -83,6 +90,27 @@ export class NetlinkSocket {
       if (!answer) continue
       const refused = refusal(answer)
       return refused.errno === 0 ? undefined : refused
+    }
+  }
+
+  /** Has all of it done or nothing, by a subsystem of netfilter. @returns why the kernel refused to, if it did */
+  transact(subsystem: number, requests: readonly Request[]): Refusal | undefined {
+    const frame = Buffer.from([0, 0, subsystem >> 8, subsystem & 255])
+    const begin = request(BATCH.begin, 0, ++this.#sequence, frame)
+    const all = requests.map(({ type, flags, body }, i) =>
+      request(type, flags | (i === requests.length - 1 ? NLM_F.ack : 0), ++this.#sequence, body),
+    )
+    const last = this.#sequence
+    const bytes = Buffer.concat([begin, ...all, request(BATCH.end, 0, ++this.#sequence, frame)])
+    libc('send', this.#fd, bytes, bytes.length, 0)
+    for (let refused: Refusal | undefined; ;) {
+      for (const message of this.#receiveSince(begin.readUInt32LE(8))) {
+        if (message.type !== NLMSG.error) continue
+        const answer = refusal(message)
+        if (answer.errno !== 0) refused ??= answer
+        // A batch that is refused as a whole has one answer, to its beginning.
+        if (message.sequence === last || (refused && message.sequence === begin.readUInt32LE(8))) return refused
+      }
     }
   }
 

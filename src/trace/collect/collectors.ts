@@ -31,7 +31,8 @@ export function startCollectors(options: ProbeOptions): Collectors {
     listener,
     events,
     close: async () => {
-      await Promise.allSettled([listener.end(), events.end()])
+      listener.end()
+      await events.end()
     },
   }
 }

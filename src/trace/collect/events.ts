@@ -1,13 +1,11 @@
-/** Kernel events of a trace (events.pl): drops with their reasons, ICMP errors, and the devices each skb passed. */
-import { Helper } from './helper.ts'
+/** Kernel events of a trace: drops with their reasons, ICMP errors, failed route lookups, and the devices each skb passed. */
+import { addressText } from '../../netns/netlink/address.ts'
+import { Recorder } from './perf.ts'
+import { functionAt, readTracepoints, type Tracepoint } from './tracepoints.ts'
 
 interface Common {
   /** Nanoseconds, CLOCK_REALTIME. */
   readonly at: bigint
-  /** Microseconds, by the kernel's own clock: good for order only. */
-  readonly us: number
-  readonly cpu: number
-  readonly pid: number
 }
 /** An skb on a device: what ties its address to a captured frame. */
 export interface DeviceEvent extends Common {
@@ -43,108 +41,58 @@ export interface LookupEvent extends Common {
 }
 export type KernelEvent = DeviceEvent | DropEvent | IcmpEvent | LookupEvent
 
-/**
- * A line about a device. Where other traffic has the probe's length there are very many of them, and nearly all are of no
- * interest: only what tells that is taken out of the line at once.
- */
-class DeviceLine implements DeviceEvent {
-  readonly kind = 'device'
-  readonly #line: string
-  readonly #at: number
-  readonly #taiAhead: bigint
+/** Its location is looked up when it is asked for, which takes a while and for most drops is not needed. */
+class DropRecord implements DropEvent {
+  readonly kind = 'drop'
+  readonly #address: bigint
 
-  /** @param values where `dev=` begins */
   constructor(
-    line: string,
-    readonly us: number,
-    readonly direction: 'in' | 'out',
-    values: number,
-    taiAhead: bigint,
+    readonly at: bigint,
+    readonly skb: string,
+    readonly reason: string,
+    readonly protocol: number,
+    address: bigint,
   ) {
-    this.#line = line
-    this.#at = values
-    this.#taiAhead = taiAhead
+    this.#address = address
   }
 
-  get at(): bigint {
-    return BigInt(this.us) * 1000n - this.#taiAhead
-  }
-  get cpu(): number {
-    return Number(TASK.exec(this.#line)?.[2])
-  }
-  get pid(): number {
-    return Number(TASK.exec(this.#line)?.[1])
-  }
-  get device(): string {
-    return this.#line.slice(this.#at + 4, this.#line.indexOf(' ', this.#at))
-  }
-  get skb(): string {
-    const start = this.#line.indexOf('skbaddr=', this.#at) + 8
-    return this.#line.slice(start, this.#line.indexOf(' ', start))
-  }
-  get length(): number {
-    return Number(this.#line.slice(this.#line.lastIndexOf('=') + 1))
+  get location(): string {
+    return functionAt(this.#address)
   }
 }
 
-/** Process, processor. Names of processes may hold anything. */
-const TASK = /^.{16,}?-(\d+)\s+\[(\d+)\]\s/
-const NAME = /\s(\d+)\.(\d{6}): (\w+): /
-const DEVICE = [
-  [' net_dev_queue: ', 'out'],
-  [' netif_receive_skb: ', 'in'],
-] as const
-
-/** What events call their values; `reason` came later than the others and has a colon. */
-const FIELDS = {
-  skbaddr: /\bskbaddr=(\S+)/,
-  location: /\blocation=(\S+)/,
-  reason: /\breason[=:] ?(\S+)/,
-  protocol: /\bprotocol=(\S+)/,
-  type: /\btype=(\S+)/,
-  code: /\bcode=(\S+)/,
-} as const
-
-/** One line of trace_pipe. `taiAhead`: nanoseconds by which its clock is ahead of ours. */
-export function parseEvent(line: string, taiAhead = 0n): KernelEvent | undefined {
-  for (const [name, direction] of DEVICE) {
-    const at = line.indexOf(name)
-    if (at < 0) continue
-    const us = Math.round(Number(line.slice(line.lastIndexOf(' ', at - 1) + 1, at - 1)) * 1e6)
-    return Number.isNaN(us) ? undefined : new DeviceLine(line, us, direction, at + name.length, taiAhead)
-  }
-  const task = TASK.exec(line)
-  const m = NAME.exec(line)
-  if (!task || !m) return undefined
-  const rest = line.slice(m.index + m[0].length)
-  const us = Number(m[1]) * 1_000_000 + Number(m[2])
-  const common = { at: BigInt(us) * 1000n - taiAhead, us, cpu: Number(task[2]), pid: Number(task[1]) }
-  const field = (key: keyof typeof FIELDS): string => FIELDS[key].exec(rest)?.[1] ?? ''
-  switch (m[3]) {
-    case 'kfree_skb':
+/** What a record of a tracepoint says. */
+export function eventOf(point: Tracepoint, record: Buffer, at: bigint): KernelEvent | undefined {
+  const skb = (): string => point.pointer(record, 'skbaddr').toString(16)
+  switch (point.name) {
+    case 'net/net_dev_queue':
+    case 'net/netif_receive_skb':
       return {
-        ...common,
-        kind: 'drop',
-        skb: field('skbaddr'),
-        location: field('location').replace(/[+/].*$/, ''),
-        reason: field('reason'),
-        protocol: Number(field('protocol')),
+        kind: 'device',
+        at,
+        skb: skb(),
+        device: point.text(record, 'name'),
+        direction: point.name === 'net/net_dev_queue' ? 'out' : 'in',
+        length: point.uint(record, 'len'),
       }
-    case 'icmp_send':
-      return {
-        ...common,
-        kind: 'icmp',
-        skb: field('skbaddr'),
-        type: Number.parseInt(field('type'), 10),
-        code: Number.parseInt(field('code'), 10),
-      }
-    case 'fib_table_lookup':
-    case 'fib6_table_lookup': {
-      const f = /table +(\d+) oif \S+ iif (\S+) proto \S+ (\S+)\/\d+ -> (\S+)\/\d+ .* err (-?\d+)/.exec(rest)
-      return f
-        ? { ...common, kind: 'lookup', table: Number(f[1]), iif: Number(f[2]), src: f[3]!, dst: f[4]!, error: Number(f[5]) }
-        : undefined
+    case 'skb/kfree_skb': {
+      // Kernels before 5.17 give no reason.
+      const reason = point.has('reason') ? point.symbol(record, 'reason') : ''
+      return new DropRecord(at, skb(), reason, point.uint(record, 'protocol'), point.pointer(record, 'location'))
     }
+    case 'icmp/icmp_send':
+      return { kind: 'icmp', at, skb: skb(), type: point.int(record, 'type'), code: point.int(record, 'code') }
+    case 'fib/fib_table_lookup':
+    case 'fib6/fib6_table_lookup':
+      return {
+        kind: 'lookup',
+        at,
+        src: addressText(point.bytes(record, 'src')),
+        dst: addressText(point.bytes(record, 'dst')),
+        error: point.int(record, 'err'),
+        iif: point.int(record, 'iif'),
+        table: point.uint(record, 'tb_id'),
+      }
     default:
       return undefined
   }
@@ -152,75 +100,67 @@ export function parseEvent(line: string, taiAhead = 0n): KernelEvent | undefined
 
 /**
  * Which events with which filters. Only lengths the probe can have are of interest on devices: other traffic of the
- * machine would fill the buffer. Of several filters for one event the first that the kernel understands counts.
+ * machine would fill the memory. Of several filters for one event the first that the kernel understands counts.
  */
-export function eventFilters(lengths: readonly number[]): string[] {
+export function eventFilters(lengths: readonly number[]): Record<string, readonly string[]> {
   const ofProbe = lengths.map((l) => `len==${l}`).join('||')
-  return [
+  const ip = 'protocol==0x800||protocol==0x86dd||protocol==0x806'
+  return {
     // Every answer to a ping ends in ping_rcv, with only a raw socket wanting it. Kernels before 6.4 know no names here.
-    'skb/kfree_skb=(protocol==0x800||protocol==0x86dd||protocol==0x806)&&location.function!=ping_rcv',
-    'skb/kfree_skb=protocol==0x800||protocol==0x86dd||protocol==0x806',
-    `net/net_dev_queue=${ofProbe}`,
-    `net/netif_receive_skb=${ofProbe}`,
-    'icmp/icmp_send=',
+    'skb/kfree_skb': [`(${ip})&&location.function!=ping_rcv`, ip],
+    'net/net_dev_queue': [ofProbe],
+    'net/netif_receive_skb': [ofProbe],
+    'icmp/icmp_send': [],
     // Where there are rules, the local table is asked first, mostly in vain.
-    'fib/fib_table_lookup=err<0&&tb_id!=255',
-    'fib6/fib6_table_lookup=err<0&&tb_id!=255',
-  ]
+    'fib/fib_table_lookup': ['err<0&&tb_id!=255'],
+    'fib6/fib6_table_lookup': ['err<0&&tb_id!=255'],
+  }
 }
 
 export class Events {
   /** In order of time. */
   readonly events: KernelEvent[] = []
-  onNews: () => void = () => {}
   /** Why there are none; undefined while all is well. */
   failure: string | undefined
+  /** Resolves when they can be recorded, or not at all. */
   readonly live: Promise<void>
-  readonly #helper: Helper
-  #taiAhead = 0n
-  #switch: string | undefined
+  readonly #recorder = new Recorder()
+  #points: ReadonlyMap<number, Tracepoint> = new Map()
 
-  constructor(filters: readonly string[]) {
-    let settle: () => void = () => {}
-    const live = new Promise<void>((resolve) => (settle = resolve))
-    this.#helper = new Helper(new URL('./events.pl', import.meta.url), filters, (line) => {
-      if (line.startsWith('LIVE ')) {
-        this.#switch = line.split(' ')[1]
-        this.#taiAhead = BigInt(line.split(' ')[2] ?? '0')
-        // Whole seconds (leap seconds); the rest is the time between the two readings.
-        this.#taiAhead = ((this.#taiAhead + 500_000_000n) / 1_000_000_000n) * 1_000_000_000n
-        return settle()
-      }
-      if (line.startsWith('FAILED ')) {
-        this.failure = line.slice(7)
-        return settle()
-      }
-      const event = parseEvent(line, this.#taiAhead)
-      if (event) {
-        this.#keep(event)
-        this.onNews()
-      }
+  constructor(filters: Readonly<Record<string, readonly string[]>>) {
+    this.live = this.#open(filters).catch((error: Error) => void (this.failure = error.message))
+  }
+
+  async #open(filters: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    const points = [...readTracepoints(Object.keys(filters)).values()]
+    this.#points = new Map(points.map((point) => [point.id, point]))
+    await this.#recorder.open(points.map(({ id, name }) => ({ id, filters: filters[name]! })))
+  }
+
+  /** Begins or ends to record: what other traffic does before the probe is sent is of no use. */
+  record(on: boolean): void {
+    this.#recorder.record(on)
+  }
+
+  /** Takes over what has been recorded. */
+  read(): void {
+    const before = this.events.length
+    this.#recorder.read((record, at) => {
+      // Every record begins with the number of its tracepoint.
+      const point = this.#points.get(record.readUInt16LE(0))
+      const event = point && eventOf(point, record, at)
+      if (event) this.events.push(event)
     })
-    this.live = this.#helper.orBroken(live).catch((error: Error) => {
-      this.failure = error.message
-    })
+    // Each processor's are in order.
+    if (this.events.length > before) this.events.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
   }
 
-  /** They come in order but for a few: those of another processor. */
-  #keep(event: KernelEvent): void {
-    let i = this.events.length
-    while (i > 0 && this.events[i - 1]!.us > event.us) i--
-    this.events.splice(i, 0, event)
-  }
-
-  /** File that starts the recording when 1 is written into it; undefined where there are no events. */
-  get switch(): string | undefined {
-    return this.#switch
-  }
-
-  /** Stops, and tells how many events the kernel had no room for, and whether all others have come in. */
-  async end(): Promise<{ readonly events: number; readonly complete: boolean }> {
-    const last = await this.#helper.end()
-    return { events: Number(last ?? '0'), complete: last !== undefined }
+  /** Ends. @returns how many events the kernel had no room for */
+  async end(): Promise<number> {
+    await this.live
+    this.#recorder.record(false)
+    this.read()
+    this.#recorder.close()
+    return this.#recorder.lost
   }
 }

@@ -1,6 +1,5 @@
 /** Runs a trace: starts the collectors, predicts, sends the probe, listens until the case is clear, cleans up. */
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tunnelPorts } from '../../backends/index.ts'
 import type { TunnelPorts } from '../../packet/headers.ts'
@@ -12,11 +11,15 @@ import { LegacyCounters } from './counters.ts'
 import { readDetails } from '../diagnose/details.ts'
 import type { Identity } from '../diagnose/identity.ts'
 import { LiveState } from '../predict/live-state.ts'
-import { createTable, deleteTable } from './netlink.ts'
 import { Places } from '../predict/places.ts'
 import { expectation, probeScope } from '../predict/probe-scope.ts'
-import { Prober, type Outcome } from './prober.ts'
+import { Prober } from './prober.ts'
+import { RuleTraces } from './rule-traces.ts'
+import { timestampsBegin } from '../../netns/packet-socket.ts'
+import { POLL, PollSet } from '../../netns/receive.ts'
 import { RuleTexts } from '../diagnose/rules.ts'
+import type { Events } from './events.ts'
+import type { PacketListener } from './packet-listener.ts'
 import { TraceEvidence } from '../diagnose/evidence.ts'
 import { selectors } from './selectors.ts'
 import { endpointsBehind } from '../../lab/services/semantics.ts'
@@ -26,25 +29,28 @@ import type { Losses } from '../build-result.ts'
 
 /** Ends the listening; what was captured until then is all there. @returns what was missed */
 export async function finish(evidence: TraceEvidence, { listener, events }: Collectors): Promise<Losses> {
-  const [captured, lost] = await Promise.all([listener.end(), events.end()])
-  const { missing } = evidence.parts
-  if (!captured.complete) missing.push('frames and rule traces that did not come in time: this machine is too busy')
+  const frames = listener.end()
+  const lost = await events.end()
+  const { missing, rules } = evidence.parts
   if (events.failure !== undefined) missing.push(`no kernel events: ${events.failure}`)
-  else if (!lost.complete) missing.push('kernel events that did not come in time: this machine is too busy')
   evidence.refresh(evidence.n)
   // The lengths of fragments are not known beforehand.
   const whole = evidence.forward.filter((s) => !s.layers.some((l) => (l.type === 'ipv4' || l.type === 'ipv6') && l.fragment !== undefined))
   if (whole.length > 0 && evidence.attribution.matched === 0 && events.failure === undefined)
     missing.push('no kernel events: none came of frames that were captured')
-  return { frames: captured.frames, overflows: captured.overflows, events: lost.events }
+  return { frames, overflows: rules.overflows, events: lost }
 }
 
 /** Time for what belongs to a case that is clear already to come in, milliseconds. */
 const GRACE = 12
-/** Longest wait for the sender to send, milliseconds. */
-const SENDING = 3000
+/** Time for an answer to come before the evidence is looked at, milliseconds. */
+const ANSWER = 3
+/** Longest time without a look at everything else, such as Ctrl-C, milliseconds. */
+const SLICE = 4
 /** Between two looks at the evidence while nothing comes in, milliseconds. */
 const LOOK = 40
+/** The frames of one packet come in a burst: time until they are looked at together, milliseconds. */
+const BURST = 1
 
 function identityOf(options: ProbeOptions, ports: TunnelPorts): Identity {
   // Above the ports the kernel hands out by itself (ip_local_port_range ends at 60999).
@@ -58,8 +64,6 @@ function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Bu
   identity.marker.copy(payload)
   return payload
 }
-
-const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`)
 
 /** Everything the result is told from. */
 export async function gather(
@@ -89,7 +93,7 @@ export async function gather(
     ttl: options.ttl,
     ...(from.address === from.word ? { source: from.address } : {}),
   })
-  const live = listener.open(
+  listener.open(
     way.listen,
     captureFilter({
       ...identity,
@@ -98,79 +102,106 @@ export async function gather(
       translated: way.translated,
     }),
   )
+  const rules = new RuleTraces(identity.marker.toString('hex'))
   const liveState = new LiveState(pool)
-  const texts = new RuleTexts(pool, listener)
+  const texts = new RuleTexts(pool, rules)
   const legacy = new LegacyCounters(pool, family)
-  const table = `netlab_trace_${listener.pid}_${identity.marker.toString('hex')}`
-  const ruled: string[] = []
   const missing: string[] = []
 
-  const markRules = async (): Promise<void> => {
-    await live
-    await Promise.all(
-      way.core.map(async (node) => {
-        const tables = await listener.tables(node)
-        const stale = tables.filter((t) => t.family === 'inet' && !isAlive(Number(/^netlab_trace_(\d+)_/.exec(t.name)?.[1] ?? process.pid)))
-        for (const t of stale) await listener.transact(node, deleteTable(t.name))
-        if (tables.every((t) => t.name.startsWith('netlab_trace_'))) return
-        let errno = await listener.transact(node, createTable(table, selectors(identity, family), true))
-        if (errno !== 0) errno = await listener.transact(node, createTable(table, selectors(identity, family), false))
-        if (errno === 0) {
-          ruled.push(node)
-          texts.prefetch(
-            node,
-            tables
-              .filter((t) => t.family === (family === 4 ? 'ip' : 'ip6'))
-              .slice(0, 1)
-              .map((t) => t.family),
-          )
-        } else missing.push(`no rule traces in ${places.name(node)}: nf_tables says error ${errno}`)
-      }),
-    )
+  const markRules = (): void => {
+    for (const node of way.core) {
+      // It vanished.
+      if (!listener.hasListened(node)) continue
+      try {
+        const own = family === 4 ? 'ip' : 'ip6'
+        if (rules.mark(node, selectors(identity, family)).some((t) => t.family === own)) texts.prefetch(node, [own])
+      } catch (error) {
+        missing.push(`no rule traces in ${places.name(node)}: nf_tables says ${(error as Error).message}`)
+      }
+    }
   }
   const predict = async () => {
     await liveState.read(way.questions(places))
     return expectation(places, liveState, from, to)
   }
   try {
-    const [expected] = await Promise.all([predict(), markRules(), events.live, prober.ready, legacy.start(way.core)])
+    markRules()
+    const [expected] = await Promise.all([predict(), events.live, legacy.start(way.core)])
+    await timestampsBegin()
     signal.throwIfAborted()
-    const evidence = new TraceEvidence({ lab, from, to, options, identity, places, liveState, expected, listener, events, prober, missing })
-    await listen(evidence, prober, options, signal, () => [listener, events, prober], events.switch)
-    // On a busy machine the answer may be here before the traces of its rules: an answer to a question comes behind them.
-    await Promise.all(ruled.map((node) => listener.tables(node)))
+    const evidence = new TraceEvidence({
+      lab,
+      from,
+      to,
+      options,
+      identity,
+      places,
+      liveState,
+      expected,
+      listener,
+      rules,
+      events,
+      prober,
+      missing,
+    })
+    await listen(evidence, { prober, listener, rules, events }, options, signal)
+    rules.read()
     await evidence.readRules(texts)
     await readDetails(evidence, legacy, pool)
     return evidence
   } finally {
-    prober.leave()
-    await Promise.allSettled(ruled.map((node) => listener.transact(node, deleteTable(table))))
+    prober.close()
+    rules.end()
   }
 }
 
-/** When a probe's time begins to run: when it was sent, which on a machine without a free processor may be later than asked for. */
-const startOf = ({ sent, error }: Outcome, asked: number): number =>
-  sent !== undefined ? Number(sent / 1_000_000n) : error ? asked : asked + SENDING
+interface Sources {
+  readonly prober: Prober
+  readonly listener: PacketListener
+  readonly rules: RuleTraces
+  readonly events: Events
+}
+
+/** Takes over everything that has come. */
+function readAll({ prober, listener, rules, events }: Sources): void {
+  prober.read()
+  listener.read()
+  rules.read()
+  events.read()
+}
+
+/** Resolves when a descriptor is ready, or time is up. Looks itself, because that must not wait for other threads on a busy machine. */
+async function newsWithin(
+  fds: readonly (readonly [fd: number, events: number])[],
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const set = new PollSet()
+  for (const [fd, events] of fds) set.set(fd, events)
+  for (const end = performance.now() + milliseconds; ;) {
+    const left = Math.ceil(end - performance.now())
+    const isReady = set.wait(Math.max(0, Math.min(left, SLICE))).size > 0
+    await new Promise((resolve) => setImmediate(resolve))
+    signal.throwIfAborted()
+    if (isReady || left <= 0) return
+  }
+}
 
 /** Sends the probes and looks at the evidence as it comes in, until it is clear what happened or time is up. */
-async function listen(
-  evidence: TraceEvidence,
-  prober: Prober,
-  options: ProbeOptions,
-  signal: AbortSignal,
-  sources: () => { onNews: () => void }[],
-  recording: string | undefined,
-): Promise<void> {
-  let wake: () => void = () => {}
-  for (const s of sources()) s.onNews = () => wake()
+async function listen(evidence: TraceEvidence, sources: Sources, options: ProbeOptions, signal: AbortSignal): Promise<void> {
+  const { prober, listener, rules, events } = sources
+  const all = () => [...prober.fds, ...[...listener.fds, ...rules.fds].map((fd) => [fd, POLL.in] as const)]
   const started = Date.now()
   let told = 0
   for (let n = 0; n < options.count; n++) {
-    prober.send(n, recording)
-    const asked = Date.now()
+    events.record(true)
+    prober.send(n)
+    const sent = Date.now()
+    // Most answers are there at once, and then there is nothing to find out.
+    await newsWithin(prober.fds, ANSWER, signal)
     let clearSince: number | undefined
     for (;;) {
-      signal.throwIfAborted()
+      readAll(sources)
       if (evidence.answered(n)) break
       const began = performance.now()
       const verdict = diagnose(evidence.refresh(n))
@@ -178,15 +209,16 @@ async function listen(
       if (verdict.certain) clearSince ??= Date.now()
       else clearSince = undefined
       if (clearSince !== undefined && Date.now() - clearSince >= GRACE) break
-      if (Date.now() - startOf(evidence.outcome(n), asked) >= options.timeout) break
-      const news = new Promise<void>((resolve) => (wake = resolve))
-      await Promise.race([news, sleep(clearSince === undefined ? LOOK : GRACE, undefined, { signal }).catch(() => {})])
-      // Frames of one packet come in a burst: look once at all of them. Where much comes in, a look takes long.
-      await sleep(Math.max(2, 2 * took))
+      if (Date.now() - sent >= options.timeout) break
+      await newsWithin(all(), clearSince === undefined ? LOOK : GRACE, signal)
+      // Where much comes in, a look takes long.
+      await sleep(Math.max(BURST, 2 * took))
     }
+    events.record(false)
     told = n
     if (!evidence.answered(n)) break
   }
+  readAll(sources)
   evidence.n = told
   evidence.tookMs = Date.now() - started
 }

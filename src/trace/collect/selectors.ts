@@ -1,7 +1,7 @@
 /** The probe as netfilter can match it without connection tracking: by marker or ports, bare, inside a tunnel, or quoted in an ICMP error. */
 import { tunnelForms } from '../../packet/tunnels.ts'
 import { sequenceNumbers, type Identity } from '../diagnose/identity.ts'
-import type { Match, Selector } from './netlink.ts'
+import type { Match, Selector } from './nf-tables.ts'
 
 const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const
 const u16 = (n: number): Buffer => Buffer.from([n >> 8, n & 255])

@@ -5,7 +5,8 @@ import type { Obstacle } from '../../process/sessions.ts'
 import { attribute, type Attribution } from './attribute.ts'
 import { chain } from './chain.ts'
 import type { CountedRule, NativeRule } from '../collect/counters.ts'
-import type { Frame, ReceivedTrace } from '../collect/packet-listener.ts'
+import type { Frame } from '../collect/packet-listener.ts'
+import type { ReceivedTrace } from '../collect/rule-traces.ts'
 import type { KernelEvent } from '../collect/events.ts'
 import { tunnelForms } from '../../packet/tunnels.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
@@ -46,7 +47,8 @@ export interface EvidenceParts {
   readonly places: Places
   readonly liveState: LiveState
   readonly expected: Expectation
-  readonly listener: { readonly frames: readonly Frame[]; readonly traces: readonly ReceivedTrace[] }
+  readonly listener: { readonly frames: readonly Frame[] }
+  readonly rules: { readonly traces: readonly ReceivedTrace[]; readonly overflows: number }
   readonly events: { readonly events: readonly KernelEvent[]; readonly failure?: string | undefined }
   readonly prober: { readonly outcomes: readonly Outcome[] }
   /** What this machine lacks, a sentence each. */
@@ -94,7 +96,7 @@ export class TraceEvidence {
 
   /** Looks at everything captured so far, for probe `n`. */
   refresh(n: number): this {
-    const { listener, events, places, identity } = this.parts
+    const { listener, rules, events, places, identity } = this.parts
     this.n = n
     this.sightings = new Recognizer(identity).recognize(listener.frames, (ns) => places.name(ns))
     this.#chooseEndpoint()
@@ -106,7 +108,7 @@ export class TraceEvidence {
     const from = this.outcome().sent ?? this.forward[0]?.at ?? 0n
     this.neighbours = this.sightings.filter((s) => s.role === 'neighbour' && s.at >= from - 1_000_000n)
     this.attribution = attribute(this.sightings, events.events)
-    this.rules = groupTraces(listener.traces)
+    this.rules = groupTraces(rules.traces)
       .map((group) => {
         const packet = packetOf(group, this.sightings)
         return { group, packet, at: this.#evaluatedAfter(group, packet) }

@@ -5,9 +5,8 @@
 import { savedChains } from '../../netns/iptables-save.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import { headerOf } from '../../packet/headers.ts'
-import type { PacketListener, ReceivedTrace } from '../collect/packet-listener.ts'
+import { isOurTable, type ReceivedTrace, type RuleTraces } from '../collect/rule-traces.ts'
 import type { Sighting } from './identity.ts'
-import { familyNumber } from '../collect/netlink.ts'
 
 /** One hook's chains, from the first rule that spoke to the last. */
 export interface RuleGroup {
@@ -29,7 +28,7 @@ export function groupTraces(traces: readonly ReceivedTrace[]): RuleGroup[] {
   const groups: RuleGroup[] = []
   const open = new Map<string, RuleGroup>()
   for (const t of traces) {
-    if (t.table.startsWith('netlab_trace_')) continue
+    if (isOurTable(t.table)) continue
     const key = `${t.ns} ${t.packet} ${t.family} ${t.table}`
     let group = open.get(key)
     if (!group || t.network) {
@@ -94,13 +93,13 @@ const IPTABLES_TABLES = new Set(['filter', 'nat', 'mangle', 'raw', 'security'])
 /** Rule texts of namespaces, read when a trace needs them. */
 export class RuleTexts {
   readonly #pool: NamespacePool
-  readonly #listener: PacketListener
+  readonly #rules: RuleTraces
   readonly #saves = new Map<string, Promise<string>>()
-  readonly #handles = new Map<string, Promise<number[]>>()
+  readonly #handles = new Map<string, number[]>()
 
-  constructor(pool: NamespacePool, listener: PacketListener) {
+  constructor(pool: NamespacePool, rules: RuleTraces) {
     this.#pool = pool
-    this.#listener = listener
+    this.#rules = rules
   }
 
   #read(ns: string, argv: readonly string[]): Promise<string> {
@@ -124,18 +123,17 @@ export class RuleTexts {
     return chainRules(await this.#read(t.ns, argv), t.table, t.chain)
   }
 
-  #handlesOf(t: ReceivedTrace): Promise<number[]> {
-    const key = `${t.ns} ${t.family} ${t.table} ${t.chain}`
-    let pending = this.#handles.get(key)
-    if (!pending) this.#handles.set(key, (pending = this.#listener.handles(t.ns, familyNumber(t.family), t.table, t.chain)))
-    return pending
+  #handlesOf({ ns, family, table, chain }: ReceivedTrace): number[] {
+    const key = `${ns} ${family} ${table} ${chain}`
+    let handles = this.#handles.get(key)
+    if (!handles) this.#handles.set(key, (handles = this.#rules.handles(ns, family, table, chain)))
+    return handles
   }
 
   async text(t: ReceivedTrace): Promise<string | undefined> {
     if (t.kind !== 'rule' || t.handle === undefined) return undefined
     if ((t.family === 'ip' || t.family === 'ip6') && IPTABLES_TABLES.has(t.table)) {
-      const [handles, saved] = await Promise.all([this.#handlesOf(t), this.#saved(t)])
-      const text = saved[handles.indexOf(t.handle)]
+      const text = (await this.#saved(t))[this.#handlesOf(t).indexOf(t.handle)]
       if (text !== undefined) return text
     }
     const listing = await this.#read(t.ns, ['nft', '-a', 'list', 'table', t.family, t.table])

@@ -30,39 +30,45 @@ const MARKER = Buffer.from('netl').readUInt32BE()
 /** More would only say the same. */
 const MAX_FRAMES = 20_000
 
-/** Listens until it is ended; the process behind it leaves with netlab. */
+/** Milliseconds between two readings: what comes meanwhile waits in the kernel. */
+const READING = 20
+
+/** Listens until it is ended. */
 export class UnderlayListener {
   readonly #listener = new PacketListener()
   readonly #applied: Applied
-  #captured: Promise<Captured> | undefined
+  readonly #timer: NodeJS.Timeout
+  #captured: Captured | undefined
 
   constructor(applied: Applied) {
     this.#applied = applied
+    this.#timer = setInterval(() => this.#listener.read(), READING).unref()
   }
 
   /** For what must not be on the underlay. */
-  async watch(readings: Readings, forbidden: Forbidden): Promise<void> {
+  watch(readings: Readings, forbidden: Forbidden): void {
     for (const host of this.#applied.lab.hosts) {
       const uplink = readings.nodes.get(host.netns)?.devices.find((d) => d.ifname === UPLINK)
-      if (uplink) await this.#listener.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
+      if (uplink) this.#listener.open([host.netns], underlayFilter(uplink.ifindex, forbidden))
     }
   }
 
   /** For questions of ours, bare or in a tunnel: echoes and datagrams by their payload, TCP by how it begins and ends. */
-  async listen(): Promise<void> {
+  listen(): void {
     const ports = tunnelPorts(this.#applied.lab)
     const spaces = this.#applied.lab.hosts.map((h) => h.netns)
     for (const protocol of ['tcp', 'udp'] as const)
-      await this.#listener.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
+      this.#listener.open(spaces, captureFilter({ protocol, id: -1, count: 0, port: -1, marker: MARKER, ports, translated: true }))
   }
 
   /** What was captured. A second call, as for cleaning up, gets the same. */
-  end(): Promise<Captured> {
+  end(): Captured {
     return (this.#captured ??= this.#end())
   }
 
-  async #end(): Promise<Captured> {
-    const losses = await this.#listener.end()
+  #end(): Captured {
+    clearInterval(this.#timer)
+    const lost = this.#listener.end()
     const { hosts } = this.#applied.lab
     const names = new Map(hosts.map((h) => [h.netns, h.name]))
     const ports = tunnelPorts(this.#applied.lab)
@@ -78,8 +84,8 @@ export class UnderlayListener {
         : []
     return {
       frames: this.#listener.frames.slice(0, MAX_FRAMES).flatMap(see),
-      hosts: new Set(hosts.filter((h) => this.#listener.isListening(h.netns)).map((h) => h.name)),
-      lost: losses.frames + Math.max(0, this.#listener.frames.length - MAX_FRAMES),
+      hosts: new Set(hosts.filter((h) => this.#listener.hasListened(h.netns)).map((h) => h.name)),
+      lost: lost + Math.max(0, this.#listener.frames.length - MAX_FRAMES),
     }
   }
 }

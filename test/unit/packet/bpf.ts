@@ -1,9 +1,10 @@
 /** Classic BPF, as the kernel runs it. */
-/** Runs a classic BPF program over a packet from its network header on, as net/core/filter.c does. @returns bytes let through */
+/** Runs a classic BPF program over a packet, of which no more is there than a socket gets, as net/core/filter.c does. @returns bytes let through */
 export function filter(program: Buffer, ethertype: number, packet: Buffer, ifindex = 1): number {
   const memory: number[] = []
   let [a, x] = [0, 0]
-  const offset = (k: number): number => (k | 0) + 0x100000
+  // SKF_NET_OFF: the packet begins with its network header.
+  const offset = (k: number): number => ((k | 0) < 0 ? (k | 0) + 0x100000 : k)
   for (let at = 0; ; at++) {
     const code = program.readUInt16LE(at * 8)
     const [yes, no] = [program[at * 8 + 2]!, program[at * 8 + 3]!]
@@ -20,6 +21,8 @@ export function filter(program: Buffer, ethertype: number, packet: Buffer, ifind
     if (code in sizes) {
       if (!load(sizes[code]!, offset(k) + (code >= 0x40 ? x : 0))) return 0
     } else if (code === 0x00) a = k
+    else if (code === 0x01) x = k
+    else if (code === 0xb1) x = 4 * (packet[offset(k)]! & 15)
     else if (code === 0x60) a = memory[k]!
     else if (code === 0x61) x = memory[k]!
     else if (code === 0x02) memory[k] = a

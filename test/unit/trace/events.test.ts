@@ -1,55 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { eventFilters, parseEvent } from '../../../src/trace/collect/events.ts'
+import { eventFilters, eventOf } from '../../../src/trace/collect/events.ts'
+import { processorsOf } from '../../../src/trace/collect/perf.ts'
+import { findFunction, Tracepoint } from '../../../src/trace/collect/tracepoints.ts'
 
-const TAI = 37_000_000_000n
+/** As Linux 6.18 describes them. */
+const point = (name: string): Tracepoint =>
+  new Tracepoint(name, readFileSync(join(import.meta.dirname, 'formats', name.replace('/', '-')), 'latin1'))
+const AT = 1_795_182_745_171_180_123n
+const SKB = 0xffff888004ae1d00n
 
-describe('lines of trace_pipe', () => {
-  test('a frame that goes out', () => {
-    const line = '            ping-13796   [001] b.s1. 1795182782.171180: net_dev_queue: dev=vxlan1 skbaddr=00000000885411f6 len=98'
-    const event = parseEvent(line, TAI)!
-    if (event.kind !== 'device') throw new Error(event.kind)
-    expect([event.direction, event.device, event.skb, event.length]).toEqual(['out', 'vxlan1', '00000000885411f6', 98])
-    expect([event.at, event.us, event.cpu, event.pid]).toEqual([1_795_182_745_171_180_000n, 1_795_182_782_171_180, 1, 13_796])
-  })
+/** A record: numbers of some bytes each, and texts. */
+function record(...parts: readonly (readonly [bytes: 1 | 2 | 4 | 8, value: number | bigint] | string)[]): Buffer {
+  return Buffer.concat(
+    parts.map((part) => {
+      if (typeof part === 'string') return Buffer.from(`${part}\0`)
+      const bytes = Buffer.alloc(8)
+      bytes.writeBigInt64LE(BigInt.asIntN(64, BigInt(part[1])))
+      return bytes.subarray(0, part[0])
+    }),
+  )
+}
+/** Type, flags, count and process. */
+const COMMON = [
+  [2, 2304],
+  [1, 0],
+  [1, 1],
+  [4, 4711],
+] as const
 
-  test('a frame that comes in, in a process with a name that looks like a line', () => {
-    const line =
-      ' a: b=1 [2] 3.4: -9-13796   [003] ..s1. 1795182782.000009: netif_receive_skb: dev=p1-pod-a skbaddr=00000000885411f6 len=84'
-    const event = parseEvent(line)!
-    if (event.kind !== 'device') throw new Error(event.kind)
-    expect([event.direction, event.device, event.length, event.cpu, event.pid]).toEqual(['in', 'p1-pod-a', 84, 3, 13_796])
-    expect(event.at).toBe(1_795_182_782_000_009_000n)
-  })
-
+describe('records of tracepoints', () => {
   test.each([
-    ['rx_sk=0000000000000000 protocol=2048 location=ping_rcv+0xab/0xd0 reason: NO_SOCKET', 'ping_rcv', 'NO_SOCKET', 2048],
-    ['protocol=34525 location=ip6_forward+0x1/0x2 reason: NOT_SPECIFIED', 'ip6_forward', 'NOT_SPECIFIED', 34_525],
-    ['protocol=2048 location=00000000d3be8b36 reason: NETFILTER_DROP', '00000000d3be8b36', 'NETFILTER_DROP', 2048],
-  ])('a drop: %s', (rest, location, reason, protocol) => {
-    const event = parseEvent(`          <idle>-0       [000] ..s1. 1795182782.127579: kfree_skb: skbaddr=00000000df968c64 ${rest}`)
-    expect(event).toMatchObject({ kind: 'drop', skb: '00000000df968c64', location, reason, protocol })
+    ['net/net_dev_queue', 'out'],
+    ['net/netif_receive_skb', 'in'],
+  ])('a frame on a device: %s', (name, direction) => {
+    const bytes = record(...COMMON, [8, SKB], [4, 98], [2, 24], [2, 7], 'vxlan1')
+    expect(eventOf(point(name), bytes, AT)).toEqual({
+      kind: 'device',
+      at: AT,
+      skb: SKB.toString(16),
+      device: 'vxlan1',
+      direction,
+      length: 98,
+    })
+  })
+
+  test('a drop', () => {
+    const kfree = point('skb/kfree_skb')
+    const drop = (reason: number) =>
+      eventOf(kfree, record(...COMMON, [8, SKB], [8, 0xffffffff81c2d3e4n], [8, 0], [2, 2048], [2, 0], [4, reason]), AT)
+    expect(drop(12)).toMatchObject({ kind: 'drop', at: AT, skb: SKB.toString(16), reason: 'NETFILTER_DROP', protocol: 2048 })
+    expect(drop(0x20001)).toMatchObject({ reason: '0x20001' })
   })
 
   test('an ICMP error', () => {
-    const line =
-      '            ping-13798   [000] b.s2. 1795182782.251739: icmp_send: icmp_send: type=11, code=0. From 10.244.0.2:0 to 10.244.1.2:0 ulen=0 skbaddr=00000000924b2928'
-    expect(parseEvent(line)).toMatchObject({ kind: 'icmp', type: 11, code: 0, skb: '00000000924b2928' })
+    const bytes = record(...COMMON, [8, SKB], [4, 11], [4, 0], [8, 0], [4, 0], [2, 0])
+    expect(eventOf(point('icmp/icmp_send'), bytes, AT)).toEqual({ kind: 'icmp', at: AT, skb: SKB.toString(16), type: 11, code: 0 })
   })
 
   test('a route lookup in vain', () => {
-    const line =
-      ' netlab-responde-12790   [001] ..s1. 1795182782.127814: fib_table_lookup: table 254 oif 0 iif 2 proto 0 10.244.1.4/0 -> 203.0.113.10/0 tos 0 scope 0 flags 0 ==> dev - gw 0.0.0.0/:: err -11'
-    expect(parseEvent(line)).toMatchObject({ kind: 'lookup', table: 254, iif: 2, src: '10.244.1.4', dst: '203.0.113.10', error: -11 })
+    const [src, dst] = [Buffer.from([10, 244, 1, 4]).readUInt32LE(), Buffer.from([203, 0, 113, 10]).readUInt32LE()]
+    const bytes = record(...COMMON, [4, 254], [4, -11], [4, 0], [4, 2], [4, 0], [4, src], [4, dst], [4, 0])
+    const event = { kind: 'lookup', at: AT, table: 254, iif: 2, src: '10.244.1.4', dst: '203.0.113.10', error: -11 }
+    expect(eventOf(point('fib/fib_table_lookup'), bytes, AT)).toEqual(event)
   })
 
-  test.each(['', 'CPU:1 [LOST 2063 EVENTS]', 'NOEVENT fib6/fib6_table_lookup', '  x-1 [000] ..... 1.000001: other: len=98'])(
-    'not one: %s',
-    (line) => expect(parseEvent(line)).toBeUndefined(),
-  )
+  test('a route lookup in vain, of IPv6', () => {
+    const address = (last: number): [8, bigint] => [8, BigInt(last) << 56n]
+    const network: [8, bigint] = [8, 0x00fdn]
+    const bytes = record(
+      ...COMMON,
+      [4, 254],
+      [4, -113],
+      [4, 0],
+      [4, 3],
+      [4, 0],
+      [1, 0],
+      [1, 0],
+      [1, 0],
+      network,
+      address(4),
+      network,
+      address(10),
+    )
+    const event = { kind: 'lookup', at: AT, table: 254, iif: 3, src: 'fd00::4', dst: 'fd00::a', error: -113 }
+    expect(eventOf(point('fib6/fib6_table_lookup'), bytes, AT)).toEqual(event)
+  })
 })
+
+describe('the function that an address lies in', () => {
+  const TABLE = [
+    '0000000000000000 A zero',
+    'ffffffff81000000 T _text',
+    'ffffffff81c2d300 t ip_forward',
+    'ffffffff81c2d300 t also_ip_forward',
+    'ffffffff81c2d400 T ip_forward_finish',
+    'ffffffff81c2d3a0 d no_function',
+    'ffffffffc0001000 t veth_xmit\t[veth]',
+    '',
+  ].join('\n')
+
+  test.each([
+    [0xffffffff81c2d3e4n, 'ip_forward'],
+    [0xffffffff81c2d400n, 'ip_forward_finish'],
+    [0xffffffffc0001002n, 'veth_xmit'],
+    [0xfn, '000000000000000f'],
+  ])('%d', (address, name) => expect(findFunction(TABLE, address)).toBe(name))
+
+  test('is not known where the kernel tells no addresses', () => {
+    expect(findFunction('0000000000000000 T _text\n0000000000000000 t ip_forward\n', 0xffffffff81c2d3e4n)).toBe('ffffffff81c2d3e4')
+  })
+})
+
+test.each([
+  ['0\n', [0]],
+  ['0-3,5,8-9\n', [0, 1, 2, 3, 5, 8, 9]],
+])('processors: %s', (list, numbers) => expect(processorsOf(list)).toEqual(numbers))
 
 test('only lengths the probe can have are asked for', () => {
   const filters = eventFilters([84, 98])
-  expect(filters).toContain('net/net_dev_queue=len==84||len==98')
-  expect(filters.filter((f) => f.startsWith('skb/kfree_skb=')).length).toBe(2)
+  expect(filters['net/net_dev_queue']).toEqual(['len==84||len==98'])
+  expect(filters['skb/kfree_skb']).toHaveLength(2)
 })

@@ -6,7 +6,8 @@
  * are of the same topology, which compiles to the same lab every time.
  */
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { Frame, ReceivedTrace } from '../../../src/trace/collect/packet-listener.ts'
+import type { Frame } from '../../../src/trace/collect/packet-listener.ts'
+import type { ReceivedTrace } from '../../../src/trace/collect/rule-traces.ts'
 import type { KernelEvent } from '../../../src/trace/collect/events.ts'
 import type { Identity } from '../../../src/trace/diagnose/identity.ts'
 import type { LiveState, RouteAnswer, Snapshot } from '../../../src/trace/predict/live-state.ts'
@@ -98,7 +99,8 @@ export function evidenceOf(r: Recording, asked: (o: KernelObject) => KernelObjec
     expected: r.expected,
     liveState,
     places: new Places(lab, objects.map(asked)),
-    listener: { frames: r.frames, traces: r.traces },
+    listener: { frames: r.frames },
+    rules: { traces: r.traces, overflows: 0 },
     events: { events: r.events },
     prober: { outcomes: r.outcomes },
     missing: [],

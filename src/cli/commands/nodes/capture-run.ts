@@ -2,13 +2,14 @@
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Merge } from '../../../capture/merge.ts'
-import { Tap, whereOf, type Frame, type Listen, type Losses } from '../../../capture/tap.ts'
+import { Tap, whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
+import { timestampsBegin, type PacketStatistics } from '../../../netns/packet-socket.ts'
 import { netnsFile } from '../../../netns/paths.ts'
 import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.ts'
 import { filterFor, listensFor } from './capture-words.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
-import { requirePerl, requireNamespaces } from '../../machine.ts'
+import { requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
@@ -20,8 +21,10 @@ export interface CaptureOptions extends SinkOptions {
 }
 
 /** Milliseconds between two looks at what was captured. */
-const TICK = 50
-/** Frames, and their bytes, that may wait for us before the kernel has to keep them. */
+const TICK = 20
+/** Most frames between two looks at everything else, such as Ctrl-C. */
+const AT_ONCE = 4096
+/** Frames, and their bytes, that may wait for older ones before the kernel has to keep them. */
 const MAX_WAITING = 20_000
 const MAX_BYTES = 64 * 2 ** 20
 /** Milliseconds after Ctrl-C that a reader has for the last packets. */
@@ -42,7 +45,6 @@ export async function capture(words: readonly string[], options: CaptureOptions)
     throw failure(Exit.Usage, 'bad-option', '--write and --wireshark do not go together', 'Wireshark can save what it shows.')
   const applied = theLab(options.lab)
   requireNamespaces('capture')
-  requirePerl()
   const { listens, widest } = listensFor(applied, words)
   const matches = filterFor(applied, options.filter)
 
@@ -111,34 +113,29 @@ async function listen({ listens, sink, matches, count, stop, hurry }: Run): Prom
   let isLive = false
   let written = Promise.resolve()
   const tap = new Tap(listens, {
-    onFrame: (frame) => {
-      merge.push(frame)
-      if (merge.waiting > MAX_WAITING || merge.bytes > MAX_BYTES) tap.pause()
-    },
+    onFrame: (frame) => merge.push(frame),
     onTrouble: (where, text) => {
       // A device that went down says so again and again.
       if (!trouble.has(`${where} ${text}`) && isLive) say(`${where}: ${text}`)
       trouble.add(`${where} ${text}`)
     },
   })
-  let broken: Error | undefined
-  tap.broken.catch((error: Error) => (broken = error))
   try {
-    await tap.live()
-    isLive = true
     if (trouble.size > 0) throw failure(Exit.Machine, 'cannot-listen', `cannot listen: ${[...trouble].join('; ')}`)
+    await timestampsBegin()
+    isLive = true
     say(`listening on ${listens.map(whereOf).join(', ')} (Ctrl-C ends it)`)
     const namespaces = new Lives(listens, tap)
     while (!stop.aborted && !isEnough() && namespaces.remain()) {
-      await sleep(TICK, undefined, { signal: stop }).catch(() => {})
-      if (broken) throw broken
+      // What waits for older frames is given on in time; until then the kernel keeps the rest.
+      const hasMore = merge.bytes < MAX_BYTES && tap.read(Math.min(AT_ONCE, MAX_WAITING - merge.waiting))
       merge.flush(clockNow())
       written = sink.write(captured.splice(0))
       await doneBefore(written, stop)
-      tap.resume()
+      await sleep(hasMore ? 0 : TICK, undefined, { signal: stop }).catch(() => {})
     }
   } finally {
-    const losses = await tap.end()
+    const losses = tap.end()
     merge.flush()
     const rest = written.then(() => sink.write(captured.splice(0))).then(() => sink.end(lostIn(listens, losses)))
     const isWhole = await doneBefore(rest, soonAfter(hurry))
@@ -151,7 +148,7 @@ async function listen({ listens, sink, matches, count, stop, hurry }: Run): Prom
   }
 }
 
-function summary(matched: number, seen: number, losses: readonly (Losses | undefined)[]): string {
+function summary(matched: number, seen: number, losses: readonly (PacketStatistics | undefined)[]): string {
   const lost = losses.reduce((n, l) => n + (l?.lost ?? 0), 0)
   const what = matched === seen ? `${seen} captured` : `${seen} captured, ${matched} shown`
   if (losses.includes(undefined)) return `${what}, it is not known how many more were lost`
@@ -159,7 +156,7 @@ function summary(matched: number, seen: number, losses: readonly (Losses | undef
 }
 
 /** Frames lost by namespace. */
-function lostIn(listens: readonly Listen[], losses: readonly (Losses | undefined)[]): Map<string, number> {
+function lostIn(listens: readonly Listen[], losses: readonly (PacketStatistics | undefined)[]): Map<string, number> {
   const map = new Map<string, number>()
   for (const [i, { ns }] of listens.entries()) map.set(ns, (map.get(ns) ?? 0) + (losses[i]?.lost ?? 0))
   return map

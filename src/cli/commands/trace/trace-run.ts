@@ -11,7 +11,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { Exit, Failure } from '../../failure.ts'
 import { theLab, whileUp } from '../../labs.ts'
-import { completePath, requirePerl, requireNamespaces } from '../../machine.ts'
+import { completePath, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, usage, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
@@ -76,16 +76,13 @@ export async function traceResult(
   signal: AbortSignal,
 ): Promise<TraceResult> {
   const asked = probeOptions(options)
-  requirePerl()
   // Only the lab knows which port a Service has; else the collectors start before it is read.
   const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? read() : undefined
   const probe = early ? { ...asked, ...orUsageError(() => onlyPort(early.lab, toWord)) } : asked
   const collectors = startCollectors(probe)
   const pool = new NamespacePool()
-  // Nothing to do: its workers start meanwhile.
-  void pool.run([{ steps: [] }, { steps: [] }], () => {}).catch(() => {})
   try {
-    // Loaded while the helpers start.
+    // Loaded while the kernel arms its tracepoints.
     const { finish, gather, buildResult } = await import('../../../trace/trace.ts')
     const applied = early ?? read()
     const { from, to } = orUsageError(() => resolveTargets(applied.lab, fromWord, toWord, probe.family, probe))

@@ -1,7 +1,7 @@
 /** Netfilter dropped it, and no rule trace says which rule: those of iptables-legacy, of bridges, and of a device's ingress. */
 import type { CountedRule } from '../../collect/counters.ts'
 import type { Sighting } from '../identity.ts'
-import { familyNumber } from '../../collect/netlink.ts'
+import { familyNumber } from '../../collect/nf-tables.ts'
 import { isDrop } from '../rules.ts'
 import { textKey, type DiagnosedGroup, type TraceEvidence } from '../evidence.ts'
 import { inNode, withoutRule } from '../hints.ts'
