@@ -40,7 +40,7 @@ export interface TapEvents {
 export const whereOf = ({ node, device }: Listen): string => (device === undefined ? node : `${node}/${device}`)
 
 /** Bytes that the kernel keeps of a listener until they are read. */
-const BUFFER = 16 << 20
+const BUFFER = 32 << 20
 /** A packet that several were joined to (GSO, BIG TCP) is longer than any on a wire. */
 const LONGEST = 1 << 18
 

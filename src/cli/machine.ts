@@ -1,5 +1,6 @@
 /** Is this machine able to run the lab? Asked before anything is created. */
 import { readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import type { Compiled } from '../compile/compile.ts'
 import { featureOf } from '../kernel/features/feature.ts'
 import { BASE_TOOLS, probe, toolHint, TOOL_PACKAGES, unusable } from '../kernel/features/probe.ts'
@@ -39,6 +40,15 @@ export function requireRoot(command: string): void {
 export function requireNamespaces(command: string): void {
   requireRoot(command)
   leaveMachine()
+}
+
+/** What listens must keep up with what it listens to, also where processors are never free. Children inherit it. */
+export function keepUp(): void {
+  try {
+    setPriority(-10)
+  } catch {
+    // Not allowed here; then it goes on with the priority it has.
+  }
 }
 
 /** What listens and asks inside nodes is written in Perl. @throws Failure */

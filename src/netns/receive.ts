@@ -143,28 +143,33 @@ export class Receiver {
     return this.#names.subarray(i * NAME, i * NAME + this.#headers.readUInt32LE(i * MMSGHDR + AT.nameLength))
   }
 
-  /** What the kernel says about it: a control message's data, such as {@link timestamp} reads. */
-  control(i: number, level: number, type: number): Buffer | undefined {
+  /** Where a control message's data begins among those of all datagrams, or -1. */
+  #find(i: number, level: number, type: number): number {
     const end = i * CONTROL + this.#headers.readUInt32LE(i * MMSGHDR + AT.controlLength)
     for (let at = i * CONTROL; at + CMSGHDR <= end;) {
       const length = this.#controls.readUInt32LE(at)
-      if (length < CMSGHDR) return undefined
-      if (this.#controls.readInt32LE(at + 8) === level && this.#controls.readInt32LE(at + 12) === type)
-        return this.#controls.subarray(at + CMSGHDR, at + length)
+      if (length < CMSGHDR) return -1
+      if (this.#controls.readInt32LE(at + 8) === level && this.#controls.readInt32LE(at + 12) === type) return at + CMSGHDR
       at += (length + 7) & ~7
     }
-    return undefined
+    return -1
+  }
+
+  /** What the kernel says about it: the data of a control message. */
+  control(i: number, level: number, type: number): Buffer | undefined {
+    const at = this.#find(i, level, type)
+    return at < 0 ? undefined : this.#controls.subarray(at, at - CMSGHDR + this.#controls.readUInt32LE(at - CMSGHDR))
   }
 
   /** When it was received or sent, where the socket has {@link SO}.timestampns: nanoseconds, CLOCK_REALTIME. */
   timestamp(i: number): bigint | undefined {
-    const time = this.control(i, SOL_SOCKET, SO.timestampns)
-    return time && nanoseconds(time)
+    const at = this.#find(i, SOL_SOCKET, SO.timestampns)
+    return at < 0 ? undefined : nanoseconds(this.#controls, at)
   }
 }
 
 /** A struct timespec as nanoseconds. */
-const nanoseconds = (time: Buffer): bigint => time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8)
+const nanoseconds = (time: Buffer, at = 0): bigint => time.readBigInt64LE(at) * 1_000_000_000n + time.readBigInt64LE(at + 8)
 
 /** linux/time.h */
 export const CLOCK = { realtime: 0, monotonic: 1 } as const

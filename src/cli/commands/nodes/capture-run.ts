@@ -9,7 +9,7 @@ import { clockNow, type Sink, sinkFor, type SinkOptions } from './capture-sinks.
 import { filterFor, listensFor } from './capture-words.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab } from '../../labs.ts'
-import { requireNamespaces } from '../../machine.ts'
+import { keepUp, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
@@ -45,6 +45,7 @@ export async function capture(words: readonly string[], options: CaptureOptions)
     throw failure(Exit.Usage, 'bad-option', '--write and --wireshark do not go together', 'Wireshark can save what it shows.')
   const applied = theLab(options.lab)
   requireNamespaces('capture')
+  keepUp()
   const { listens, widest } = listensFor(applied, words)
   const matches = filterFor(applied, options.filter)
 

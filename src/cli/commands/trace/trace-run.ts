@@ -8,10 +8,9 @@ import { startCollectors, type ProbeOptions } from '../../../trace/collect/colle
 import { onlyPort, resolveTargets, TargetError } from '../../../trace/predict/targets.ts'
 import type { TraceResult } from '../../../trace/result.ts'
 import { existsSync, writeFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { Exit, Failure } from '../../failure.ts'
 import { theLab, whileUp } from '../../labs.ts'
-import { completePath, requireNamespaces } from '../../machine.ts'
+import { completePath, keepUp, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, usage, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
 
@@ -105,21 +104,12 @@ export async function traceResult(
   }
 }
 
-/** Who listens must keep up with who is listened to, also where processors are never free. Helpers inherit it. */
-function listenFirst(): void {
-  try {
-    setPriority(-10)
-  } catch {
-    // Not allowed here; then it goes on with the priority it has.
-  }
-}
-
 export async function trace(fromWord: string, toWord: string, options: TraceOptions): Promise<void> {
   completePath()
   // Checked before anything is asked of the machine.
   probeOptions(options)
   requireNamespaces('trace')
-  listenFirst()
+  keepUp()
   const stop = new AbortController()
   const done = onEnding(() => stop.abort())
   try {
