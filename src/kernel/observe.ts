@@ -6,7 +6,7 @@ import { readdirSync, statSync } from 'node:fs'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { NETNS_DIR, netnsFile } from '../netns/paths.ts'
 import type { Dumps, IpLink, NamespaceDumps, Wanted } from './dumps/content.ts'
-import { readSteps, takeDumps, type ReadStep } from './dumps/take.ts'
+import { joined, readSteps, takeDumps, type ReadStep } from './dumps/take.ts'
 import { KINDS, namespacesOf, type KernelObject, type Kind } from './kinds/index.ts'
 import type { AskSessions, ObjectKind, Reader, Started } from './kinds/kind.ts'
 import { within, type Scope } from './scope.ts'
@@ -94,7 +94,7 @@ export async function observe(hints: readonly KernelObject[], pool: NamespacePoo
     options.onProgress?.(++done / requests.length)
   })
   const first = new Map(again.map((a) => [a.ns, a.dumps]))
-  await takeDumps(pool, again, (dumps) => read({ ...first.get(dumps.ns), ...dumps }))
+  await takeDumps(pool, again, (dumps) => read({ ns: dumps.ns, ...joined([first.get(dumps.ns)!, dumps]) }))
 
   const context = {
     namespaces: places,

@@ -57,6 +57,9 @@ const PROTOTYPES = {
   recv: 'long recv(int fd, void *data, size_t length, int flags)',
   recvmsg: 'long recvmsg(int fd, void *message, int flags)',
   recvmmsg: 'int recvmmsg(int fd, void *messages, unsigned int count, int flags, long timeout)',
+  read: 'long read(int fd, void *data, size_t length)',
+  write: 'long write(int fd, const void *data, size_t length)',
+  close: 'int close(int fd)',
   poll: 'int poll(void *fds, unsigned long count, int timeout)',
   epoll_create1: 'int epoll_create1(int flags)',
   epoll_ctl: 'int epoll_ctl(int epoll, int operation, int fd, const void *event)',
@@ -71,6 +74,7 @@ const PROTOTYPES = {
   fsconfig: 'long syscall(long number, long fd, long command, long key, long value, long aux)',
   fsmount: 'long syscall(long number, long fd, long flags, long attributes)',
   // Variadic in C; integers and pointers are passed alike on the machines named above.
+  openat: 'int openat(int dir, const void *path, int flags, uint32_t mode)',
   fcntl: 'int fcntl(int fd, int command, long argument)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
   ioctlNumber: 'int ioctl(int fd, unsigned long request, long argument)',

@@ -2,6 +2,8 @@
 import { inside, MACHINE } from './inside.ts'
 import { systemWords } from './libc.ts'
 import { runLines, type Executor, type LineBatch } from './lines/run.ts'
+import { readDumps, type DumpName } from './netlink/dumps.ts'
+import { DumpReader } from './netlink/reader.ts'
 import { netnsFile } from './paths.ts'
 import { readProc, writeProc } from './proc-sys.ts'
 
@@ -9,6 +11,8 @@ import { readProc, writeProc } from './proc-sys.ts'
 export type OwnStep =
   | { readonly put: readonly (readonly [path: string, value: string])[] }
   | { readonly get: readonly string[] }
+  /** Read over netlink: the value of the step is a {@link DumpReader}. */
+  | { readonly dump: readonly DumpName[] }
   /** Lines of `ip` and `bridge`: what comes out is what the program would have printed and returned. */
   | { readonly lines: LineBatch }
   /** Called in the namespace; what it returns is the value of the step, and an error that it throws fails it. */
@@ -19,7 +23,7 @@ export interface StepResult {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
-  /** What a `call` returned. */
+  /** What a `call` returned, or what a `dump` read. */
   readonly value?: unknown
 }
 
@@ -33,15 +37,21 @@ export type OnLine = (line: string, by: Executor | 'file') => void
 function doStep(index: number, step: OwnStep, onLine: OnLine | undefined): StepResult {
   const done = { step: index, code: 0, stdout: '', stderr: '' }
   if ('lines' in step) return { ...done, ...runLines(step.lines, onLine) }
-  if ('get' in step) return { ...done, stdout: step.get.map((path) => readProc(path) ?? ABSENT).join('\0') }
+  if ('get' in step)
+    return {
+      ...done,
+      stdout: readProc(step.get)
+        .map((content) => content ?? ABSENT)
+        .join('\0'),
+    }
   let line = 0
   try {
     if ('call' in step) return { ...done, value: step.call() }
-    for (const [path, value] of step.put) {
+    if ('dump' in step) return { ...done, value: new DumpReader(readDumps(step.dump)) }
+    writeProc(step.put, (path, value) => {
       line++
       onLine?.(`sysctl ${path.replace('/proc/sys/', '')} = ${value}`, 'file')
-      writeProc(path, value)
-    }
+    })
     return done
   } catch (error) {
     return { ...done, code: 1, stderr: `${(error as Error).message}\n${line > 0 ? `line ${line}\n` : ''}` }

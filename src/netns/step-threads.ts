@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { HelperEnded } from './failures.ts'
+import { DumpReader } from './netlink/reader.ts'
 import type { OwnStep, StepResult } from './own-steps.ts'
 
 /** A step that can be sent to a thread. */
@@ -23,6 +24,10 @@ const PROGRAM = fileURLToPath(new URL('./step-thread.cjs', import.meta.url))
 /** Whether netlab is bundled: sources in TypeScript cannot be the program of a thread. */
 export const canUseThreads = (): boolean => existsSync(PROGRAM)
 
+/** What a thread packed. */
+const unpacked = (result: StepResult): StepResult =>
+  result.value instanceof Uint8Array ? { ...result, value: new DumpReader(result.value) } : result
+
 interface Pending {
   readonly done: (results: StepResult[][]) => void
   readonly fail: (error: Error) => void
@@ -36,7 +41,9 @@ export class StepThread {
   #gone: Error | undefined
 
   constructor() {
-    this.#worker.on('message', (results: StepResult[][]) => this.#pending.shift()?.done(results))
+    this.#worker.on('message', (results: StepResult[][]) =>
+      this.#pending.shift()?.done(results.map((of) => of.map((result) => unpacked(result)))),
+    )
     this.#worker.on('error', (error) => this.#broken(error))
     this.#worker.on('exit', () => this.#broken(new HelperEnded('a thread of netlab ended')))
   }

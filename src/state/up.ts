@@ -13,6 +13,7 @@ import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Dumps } from '../kernel/dumps/content.ts'
+import { joined } from '../kernel/dumps/take.ts'
 import { namespaces, observe, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { askSessions } from '../process/bird.ts'
@@ -144,7 +145,7 @@ export class Session {
           ...(current.length === 0
             ? {
                 readBack: stepsFor(desired),
-                onRead: (ns: string, dumps: Partial<Dumps>) => void already.set(ns, { ...already.get(ns), ...dumps }),
+                onRead: (ns: string, dumps: Partial<Dumps>) => void already.set(ns, joined([already.get(ns) ?? {}, dumps])),
               }
             : {}),
         }

@@ -1,9 +1,12 @@
 /** What is read over netlink, beside what `ip -j -d` and `bridge -j` print of the same namespace. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { inside } from '../../src/netns/inside.ts'
 import { withReader, type NetlinkReader } from '../../src/netns/netlink/reader.ts'
+import { readProc } from '../../src/netns/proc-sys.ts'
+import { settingOf, type Setting } from '../../src/netns/netlink/settings.ts'
 import { NetlinkError } from '../../src/netns/netlink/socket.ts'
 import { randomName } from '../support/lab.ts'
 import { makeZoo } from '../support/zoo.ts'
@@ -173,6 +176,46 @@ describe('read over netlink as iproute2 prints it:', () => {
     assert.deepEqual(
       read((r) => r.nftTables()).map((t) => `table ${t.family} ${t.name}`),
       tables.split('\n').filter(Boolean),
+    )
+  })
+})
+
+describe('settings of devices', () => {
+  /** Every file below net/ipv4/conf and net/ipv6/conf that a dump has, too. */
+  const settings = (): { path: string; setting: Setting }[] =>
+    inside(zoo, () =>
+      ['ipv4', 'ipv6'].flatMap((family) =>
+        readdirSync(`/proc/sys/net/${family}/conf`).flatMap((place) =>
+          readdirSync(`/proc/sys/net/${family}/conf/${place}`).flatMap((word) => {
+            const path = `net/${family}/conf/${place}/${word}`
+            const setting = settingOf(path)
+            return setting ? [{ path, setting }] : []
+          }),
+        ),
+      ),
+    )
+
+  test('are as their files have them, also once they were changed', () => {
+    const all = settings()
+    assert.ok(all.length > 50)
+    for (const change of [false, true]) {
+      if (change)
+        inside(zoo, () => {
+          for (const { path } of all.filter((_, i) => i % 3 === 0)) writeFileSync(`/proc/sys/${path}`, '1\n')
+        })
+      const files = inside(zoo, () => readProc(all.map(({ path }) => `/proc/sys/${path}`)))
+      assert.deepEqual(
+        read((r) => all.map(({ path, setting }) => `${path} ${r.setting(setting)}`)),
+        all.map(({ path }, i) => `${path} ${files[i]}`),
+      )
+    }
+  })
+
+  test('of a device that is not there are none', () => {
+    const setting = settingOf('net/ipv4/conf/nothing/rp_filter')!
+    assert.equal(
+      read((r) => r.setting(setting)),
+      undefined,
     )
   })
 })

@@ -7,42 +7,25 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { inside } from '../../src/netns/inside.ts'
-import { request } from '../../src/netns/netlink/message.ts'
-import { withReader } from '../../src/netns/netlink/reader.ts'
-import { NetlinkSocket } from '../../src/netns/netlink/socket.ts'
+import { readDumps, type DumpName } from '../../src/netns/netlink/dumps.ts'
+import { messages, request } from '../../src/netns/netlink/message.ts'
 import { decodeDumps, type RecordedDumps } from './recorded-dumps.ts'
 import { makeZoo } from './zoo.ts'
 
-/** Dumps in the order in which they were asked for. */
-const recorded: string[] = []
-const dump = NetlinkSocket.prototype.dump
-NetlinkSocket.prototype.dump = function (type, body) {
-  const found = dump.call(this, type, body)
-  recorded.push(Buffer.concat(found.map((m) => request(m.type, m.flags, m.sequence, m.body))).toString('base64'))
-  return found
-}
+const NAMES = ['links', 'addresses', 'routes4', 'routes6', 'rules4', 'rules6', 'neighbours', 'proxied', 'fdb', 'qdiscs', 'tables'] as const
 
+/** A dump of the namespace the thread is in. */
+const recorded = (name: DumpName): string =>
+  Buffer.concat([...messages(readDumps([name]))].map((m) => request(m.type, m.flags, m.sequence, m.body))).toString('base64')
+
+let dumps: RecordedDumps
 const other = `nlt-record-${process.pid}`
 spawnSync('ip', ['netns', 'add', other])
 try {
   inside(other, () => spawnSync('ip', ['link', 'set', 'lo', 'up']))
   makeZoo(other)
-  withReader((r) => [r.links(), r.routes(), r.rules(4), r.rules(6), r.neighbours(), r.proxied(), r.fdb(), r.qdiscs(), r.nftTables()])
+  dumps = Object.fromEntries(NAMES.map((name) => [name, recorded(name)])) as RecordedDumps
 } finally {
   spawnSync('ip', ['netns', 'delete', other])
 }
-const [links, addresses, routes4, routes6, rules4, rules6, neighbours, proxied, fdb, qdiscs, tables] = recorded as [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-]
-const dumps: RecordedDumps = { links, addresses, routes4, routes6, rules4, rules6, neighbours, proxied, fdb, qdiscs, tables }
 writeFileSync(process.argv[2]!, `${JSON.stringify({ dumps, decoded: decodeDumps(dumps) }, null, 1)}\n`)

@@ -1,11 +1,14 @@
 /**
- * How the contents of a namespace are obtained: netlink and files are read in the namespace, without starting a program;
+ * How the contents of a namespace are obtained: netlink and files are read in the namespace, without starting a program, and
+ * settings of devices come along with the devices;
  * iptables and ipset keep their programs. This is the seam: whatever gives the same typed contents can take its place, and
  * no kind of object notices.
  */
 import { MachineError } from '../../netns/failures.ts'
 import { ABSENT, type NamespacePool, type Step, type StepResult } from '../../netns/namespace-pool.ts'
-import { withReader, type NetlinkReader } from '../../netns/netlink/reader.ts'
+import type { DumpName } from '../../netns/netlink/dumps.ts'
+import type { DumpReader } from '../../netns/netlink/reader.ts'
+import { settingOf, type Setting } from '../../netns/netlink/settings.ts'
 import type { IpNeighbour } from '../../netns/netlink/types.ts'
 import type { Dumps, NamespaceDumps, Wanted } from './content.ts'
 import { stateOf } from './state.ts'
@@ -15,17 +18,21 @@ type Netlink = Exclude<keyof Dumps, 'files' | 'ipsets' | 'chains4' | 'chains6'>
 
 const inState = (entries: readonly IpNeighbour[], state: string): IpNeighbour[] => entries.filter((n) => n.state?.includes(state))
 
-const NETLINK: { readonly [name in Netlink]: (reader: NetlinkReader) => Dumps[name] } = {
-  links: (r) => r.links(),
-  routes: (r) => r.routes(),
-  neighbours: (r) => inState(r.neighbours(), 'PERMANENT'),
-  noarp: (r) => inState(r.neighbours(), 'NOARP'),
-  proxied: (r) => r.proxied(),
-  rules4: (r) => r.rules(4) ?? [],
-  rules6: (r) => r.rules(6) ?? [],
-  fdb: (r) => r.fdb(),
-  state: (r) => stateOf({ 4: r.rules(4), 6: r.rules(6) }, r.qdiscs(), r.nftTables()),
-}
+const NETLINK: { readonly [name in Netlink]: { readonly of: readonly DumpName[]; readonly decode: (reader: DumpReader) => Dumps[name] } } =
+  {
+    links: { of: ['links', 'addresses'], decode: (r) => r.links() },
+    routes: { of: ['links', 'routes4', 'routes6'], decode: (r) => r.routes() },
+    neighbours: { of: ['links', 'neighbours'], decode: (r) => inState(r.neighbours(), 'PERMANENT') },
+    noarp: { of: ['links', 'neighbours'], decode: (r) => inState(r.neighbours(), 'NOARP') },
+    proxied: { of: ['links', 'proxied'], decode: (r) => r.proxied() },
+    rules4: { of: ['rules4'], decode: (r) => r.rules(4) ?? [] },
+    rules6: { of: ['rules6'], decode: (r) => r.rules(6) ?? [] },
+    fdb: { of: ['links', 'fdb'], decode: (r) => r.fdb() },
+    state: {
+      of: ['rules4', 'rules6', 'qdiscs', 'tables'],
+      decode: (r) => stateOf({ 4: r.rules(4), 6: r.rules(6) }, r.qdiscs(), r.nftTables()),
+    },
+  }
 
 /** Dumps of programs. */
 const PROGRAMS = { ipsets: ['ipset', 'save'], chains4: ['iptables-save'], chains6: ['ip6tables-save'] } as const
@@ -38,30 +45,73 @@ export interface ReadStep {
   decode(result: StepResult): Partial<Dumps>
 }
 
+/** The step for what comes over netlink; settings of devices among it. */
+function netlinkStep(names: readonly Netlink[], settings: readonly (readonly [path: string, setting: Setting])[]): ReadStep {
+  const dumps = new Set([...names.flatMap((name) => NETLINK[name].of), ...settings.map(([, setting]) => setting.dump)])
+  return {
+    part: 'netlink',
+    step: { dump: [...dumps] },
+    decode({ value }) {
+      const reader = value as DumpReader
+      const found: Partial<Record<keyof Dumps, unknown>> = {}
+      for (const name of names) found[name] = NETLINK[name].decode(reader)
+      if (settings.length > 0) found.files = present(settings.map(([path, setting]) => [path, reader.setting(setting)]))
+      return found as Partial<Dumps>
+    },
+  }
+}
+
+/** Files by path, without those that are not there. */
+function present(files: readonly (readonly [path: string, content: string | undefined])[]): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [path, content] of files) if (content !== undefined) found.set(path, content)
+  return found
+}
+
+/** The steps by what they read: most namespaces of a lab are read alike. */
+const known = new Map<string, readonly ReadStep[]>()
+
 /** The steps that read what is wanted. */
-export function readSteps(wanted: Iterable<Wanted>): ReadStep[] {
-  const all = new Set(wanted)
+export function readSteps(wanted: Iterable<Wanted>): readonly ReadStep[] {
+  const all = [...wanted]
+  const key = all.join('\0')
+  let steps = known.get(key)
+  if (!steps) known.set(key, (steps = stepsOf(new Set(all))))
+  return steps
+}
+
+function stepsOf(all: ReadonlySet<Wanted>): ReadStep[] {
   const steps: ReadStep[] = []
   const names = (Object.keys(NETLINK) as Netlink[]).filter((name) => all.has(name))
-  if (names.length > 0)
-    steps.push({
-      part: 'netlink',
-      step: { call: () => withReader((reader) => Object.fromEntries(names.map((name) => [name, NETLINK[name](reader)]))) },
-      decode: ({ value }) => value as Partial<Dumps>,
-    })
   const paths = [...all].filter((name) => name.startsWith('/'))
-  if (paths.length > 0)
+  const settings = paths.flatMap((path) => {
+    const setting = path.startsWith(SYSCTL) ? settingOf(path.slice(SYSCTL.length)) : undefined
+    return setting ? [[path, setting] as const] : []
+  })
+  if (names.length + settings.length > 0) steps.push(netlinkStep(names, settings))
+  const overNetlink = new Set(settings.map(([path]) => path))
+  const files = paths.filter((path) => !overNetlink.has(path))
+  if (files.length > 0)
     steps.push({
       part: 'files',
-      step: { get: paths },
+      step: { get: files },
       decode({ stdout }) {
         const values = stdout.split('\0')
-        return { files: new Map(paths.flatMap((path, i) => (values[i] === ABSENT ? [] : [[path, values[i] ?? ''] as const]))) }
+        return { files: present(files.map((path, i) => [path, values[i] === ABSENT ? undefined : (values[i] ?? '')])) }
       },
     })
   for (const [name, run] of Object.entries(PROGRAMS) as [keyof typeof PROGRAMS, readonly string[]][])
     if (all.has(name)) steps.push({ part: name, step: { run }, decode: ({ stdout }) => ({ [name]: stdout }) })
   return steps
+}
+
+const SYSCTL = '/proc/sys/'
+
+/** Parts of what was read of a namespace, as one. */
+export function joined(parts: readonly Partial<Dumps>[]): Partial<Dumps> {
+  const files = parts.flatMap((part) => (part.files ? [part.files] : []))
+  const all = Object.assign({}, ...parts) as Partial<Dumps>
+  return files.length > 1 ? { ...all, files: new Map(files.flatMap((of) => [...of])) } : all
 }
 
 /** Reads namespaces, side by side. @throws Error with the words of what could not be read */
@@ -75,7 +125,7 @@ export async function takeDumps(
     work.map(({ ns, steps }) => ({ ns, steps: steps.map((s) => s.step) })),
     (index, results) => {
       const { ns, steps } = work[index]!
-      onDumps(Object.assign({ ns }, ...results.map((result) => decoded(ns, steps[result.step]!, result))) as NamespaceDumps)
+      onDumps({ ns, ...joined(results.map((result) => decoded(ns, steps[result.step]!, result))) })
     },
   )
 }

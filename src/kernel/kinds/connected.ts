@@ -2,29 +2,38 @@
  * What the kernel derives from an address: the route to its network and its entry in the local table. These are not
  * asked for, and without them the address is worth nothing. Pure.
  */
+import { addressBytes } from '../../netns/netlink/address.ts'
 import type { IpAddress, IpLink, IpRoute } from '../dumps/content.ts'
 import type { NonDefault } from './kind.ts'
 
-/** IPv4, and IPv6 as the kernel prints it, as a number. */
-function numberOf(ip: string): bigint {
-  if (!ip.includes(':')) return ip.split('.').reduce((n, part) => n * 256n + BigInt(part), 0n)
-  const [head = '', tail] = ip.split('::')
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'))
-  const [front, back] = [groups(head), groups(tail ?? '')]
-  const all = tail === undefined ? front : [...front, ...Array.from({ length: 8 - front.length - back.length }, () => '0'), ...back]
-  return all.reduce((n, group) => n * 65_536n + BigInt(`0x${group}`), 0n)
+/** IPv4 as a number; NaN for what is none. */
+function number4(ip: string): number {
+  let [number, part, dots] = [0, 0, 0]
+  for (let i = 0; i < ip.length; i++) {
+    const c = ip.charCodeAt(i)
+    if (c === DOT) {
+      number = number * 256 + part
+      part = 0
+      dots++
+    } else part = part * 10 + c - ZERO
+  }
+  return dots === 3 ? number * 256 + part : Number.NaN
 }
+const [DOT, ZERO] = [46, 48]
 
-/** A network by number, whatever it is written like: `4 3232248320/24`. */
+/** A network by its bits, whatever it is written like: `12625970/24`, and of IPv6 `6 fd00000000000000/64`. */
 function networkOf(ip: string, prefix: number): string {
-  const bits = ip.includes(':') ? 128 : 32
-  return `${bits} ${numberOf(ip) >> BigInt(bits - prefix)}/${prefix}`
+  if (!ip.includes(':')) return `${Math.floor(number4(ip) / 2 ** (32 - prefix))}/${prefix}`
+  const bytes = addressBytes(ip).subarray(0, (prefix + 7) >> 3)
+  if (prefix % 8 > 0) bytes[bytes.length - 1]! &= 0xff00 >> (prefix % 8)
+  return `6 ${bytes.toString('hex')}/${prefix}`
 }
 
 function routeNetwork(dst: string): string | undefined {
-  const [ip = '', prefix] = dst.split('/')
+  const slash = dst.indexOf('/')
+  const ip = slash < 0 ? dst : dst.slice(0, slash)
   if (!/[.:]/.test(ip)) return undefined
-  return networkOf(ip, prefix === undefined ? (ip.includes(':') ? 128 : 32) : Number(prefix))
+  return networkOf(ip, slash < 0 ? (ip.includes(':') ? 128 : 32) : Number(dst.slice(slash + 1)))
 }
 
 const isLocal = (r: IpRoute): boolean => r.table === 'local' || (r.table === undefined && r.type === 'local')
@@ -78,11 +87,14 @@ export function connectedBy(routes: readonly IpRoute[]): Connected {
 /** What `ip` prints for a lifetime without end. */
 const FOREVER = 4_294_967_295
 
+/** Networks that every device that speaks IPv6 has. */
+const OF_DEVICES = [networkOf('fe80::', 64), networkOf('ff00::', 8)]
+
 /** Whether the kernel made a route by itself: because of an address, or because the device speaks IPv6. */
 export function derives(links: readonly IpLink[]): (route: IpRoute) => boolean {
   const known = new Set<string>()
   for (const { ifname, addr_info: addresses = [] } of links) {
-    for (const network of ['fe80::/64', 'ff00::/8']) known.add(`${ifname} ${routeNetwork(network)}`)
+    for (const network of OF_DEVICES) known.add(`${ifname} ${network}`)
     for (const a of addresses) {
       known.add(`${ifname} ${networkOf(a.local, a.prefixlen)}`)
       if (a.address !== undefined) known.add(`${ifname} ${networkOf(a.address, a.prefixlen)}`)

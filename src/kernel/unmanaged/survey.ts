@@ -15,7 +15,7 @@ import {
   unmanagedState,
   type UnmanagedObject,
 } from './findings.ts'
-import { watchedSettings, type SysctlBaseline, type WatchedSettings } from './sysctls.ts'
+import { Watch, type SysctlBaseline, type WatchedSettings } from './sysctls.ts'
 
 /** What is known beforehand of a namespace. */
 interface Site {
@@ -35,6 +35,7 @@ export class Survey {
 
   /** @param baseline settings on record from when the namespaces were made */
   constructor(hints: readonly KernelObject[], baseline?: SysctlBaseline) {
+    const watch = new Watch(baseline)
     const byNs = new Map<string, KernelObject[]>()
     for (const o of hints) {
       for (const ns of namespacesOf(o)) {
@@ -48,7 +49,7 @@ export class Survey {
       const places = objects.flatMap((o) => providedBy(o)).filter((place) => place.startsWith(`${ns} `))
       const devices = new Set(places.map((place) => place.slice(ns.length + 1)))
       this.#sites.set(ns, {
-        watched: watchedSettings(own, devices, baseline),
+        watched: watch.of(own, devices),
         devices,
         hasBridge: own.some((o) => o.kind === 'link' && o.type === 'bridge'),
         chains: new Set(own.flatMap((o) => (o.kind === 'chain' ? [o.family] : []))),
@@ -59,8 +60,7 @@ export class Survey {
   /** What to read of a namespace beyond what the objects need. */
   wants(ns: string): readonly Wanted[] {
     const { watched, hasBridge } = this.#sites.get(ns)!
-    const files = watched.files.map((file) => `/proc/sys/${file}` as const)
-    return ['neighbours', 'noarp', 'proxied', 'state', LEGACY[4], LEGACY[6], ...(hasBridge ? (['fdb'] as const) : []), ...files]
+    return ['neighbours', 'noarp', 'proxied', 'state', LEGACY[4], LEGACY[6], ...(hasBridge ? (['fdb'] as const) : []), ...watched.paths]
   }
 
   /** What has to be read because of what was found: rules of policy routing or of iptables where none were asked for. */

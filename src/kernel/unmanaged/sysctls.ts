@@ -71,8 +71,25 @@ interface Check {
 
 /** Files that {@link nonDefaultSettings} compares. */
 export interface WatchedSettings {
+  /** Below /proc/sys, and with it. */
   readonly files: readonly string[]
+  readonly paths: readonly `/${string}`[]
   readonly checks: readonly Check[]
+}
+
+/** The settings to watch in one namespace after the other: most have the same devices, and are asked for the same. */
+export class Watch {
+  readonly #known = new Map<string, WatchedSettings>()
+
+  constructor(readonly baseline?: SysctlBaseline) {}
+
+  of(objects: readonly KernelObject[], devices: ReadonlySet<string>): WatchedSettings {
+    const asked = objects.flatMap((o) => (o.kind === 'sysctl' ? [`${o.key}=${o.value}`] : []))
+    const key = [...devices, ...asked].join(' ')
+    let watched = this.#known.get(key)
+    if (!watched) this.#known.set(key, (watched = watchedSettings(objects, devices, this.baseline)))
+    return watched
+  }
 }
 
 /**
@@ -117,7 +134,7 @@ export function watchedSettings(
     for (const device of own) watch(keyOf(w, device), compared, cause)
   }
   for (const w of OF_ALL) watch(keyOf(w, 'all'), right(keyOf(w, 'all')))
-  return { files, checks }
+  return { files, paths: files.map((file) => `/proc/sys/${file}` as const), checks }
 }
 
 export interface NonDefaultSetting {
@@ -127,8 +144,8 @@ export interface NonDefaultSetting {
 }
 
 /** @param read contents of the files by path */
-export function nonDefaultSettings({ files, checks }: WatchedSettings, read: ReadonlyMap<string, string>): NonDefaultSetting[] {
-  const values = files.map((file) => read.get(`/proc/sys/${file}`))
+export function nonDefaultSettings({ files, paths, checks }: WatchedSettings, read: ReadonlyMap<string, string>): NonDefaultSetting[] {
+  const values = paths.map((path) => read.get(path))
   return checks.flatMap(({ own, right, cause }): NonDefaultSetting[] => {
     const value = values[own]
     const expected = typeof right === 'number' ? [values[right]].filter((v) => v !== undefined) : right

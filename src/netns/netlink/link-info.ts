@@ -10,13 +10,22 @@ type Name = (index: number) => string
 type Decoder = (a: Attributes, name: Name) => Data
 
 /** Fields that are there. */
-const present = (fields: Readonly<Record<string, unknown>>): Data =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+function present(fields: Readonly<Record<string, unknown>>): Data {
+  const found: Record<string, unknown> = {}
+  for (const word in fields) if (fields[word] !== undefined) found[word] = fields[word]
+  return found
+}
 
 /** Fields by word: the attribute, and how it is read. */
-type Fields = Readonly<Record<string, readonly [type: number, read: 'u8' | 'u16' | 'u32' | 'u64' | 'be16']>>
-const read = (a: Attributes, fields: Fields): Data =>
-  present(Object.fromEntries(Object.entries(fields).map(([word, [type, how]]) => [word, a[how](type)])))
+type Fields = readonly (readonly [word: string, type: number, read: 'flag' | 'u8' | 'u16' | 'u32'])[]
+
+/** Adds the fields that are there. */
+function read(a: Attributes, fields: Fields, into: Record<string, unknown>): void {
+  for (const [word, type, how] of fields) {
+    const value = how === 'flag' ? flag(a.u8(type)) : a[how](type)
+    if (value !== undefined) into[word] = value
+  }
+}
 
 const flag = (value: number | undefined): boolean | undefined => (value === undefined ? undefined : value !== 0)
 const hex = (value: number | undefined): string | undefined => value?.toString(16)
@@ -31,74 +40,82 @@ function given(bytes: Buffer | undefined): string | undefined {
 const isMulticast = (bytes: Buffer): boolean => (bytes.length === 4 ? bytes[0]! >> 4 === 0xe : bytes[0] === 0xff)
 
 /** IFLA_BR_*. Times are in hundredths of a second. */
-const BRIDGE: Fields = {
-  forward_delay: [1, 'u32'],
-  hello_time: [2, 'u32'],
-  max_age: [3, 'u32'],
-  ageing_time: [4, 'u32'],
-  stp_state: [5, 'u32'],
-  priority: [6, 'u16'],
-  vlan_filtering: [7, 'u8'],
-  mcast_snooping: [23, 'u8'],
-  nf_call_iptables: [36, 'u8'],
-  nf_call_ip6tables: [37, 'u8'],
-  nf_call_arptables: [38, 'u8'],
-  vlan_default_pvid: [39, 'u16'],
-}
+const BRIDGE: Fields = [
+  ['forward_delay', 1, 'u32'],
+  ['hello_time', 2, 'u32'],
+  ['max_age', 3, 'u32'],
+  ['ageing_time', 4, 'u32'],
+  ['stp_state', 5, 'u32'],
+  ['priority', 6, 'u16'],
+  ['vlan_filtering', 7, 'u8'],
+  ['mcast_snooping', 23, 'u8'],
+  ['nf_call_iptables', 36, 'u8'],
+  ['nf_call_ip6tables', 37, 'u8'],
+  ['nf_call_arptables', 38, 'u8'],
+  ['vlan_default_pvid', 39, 'u16'],
+]
 const BRIDGE_GROUP_FWD_MASK = 9
 const BRIDGE_MULTI_BOOLOPT = 46
 /** linux/if_bridge.h: BR_BOOLOPT_NO_LL_LEARN, BR_BOOLOPT_MCAST_VLAN_SNOOPING */
 const BRIDGE_OPTIONS = ['no_linklocal_learn', 'mcast_vlan_snooping']
 
 const bridge: Decoder = (a) => {
-  const options = a.u32(BRIDGE_MULTI_BOOLOPT)
-  return {
-    ...read(a, BRIDGE),
-    ...present({ group_fwd_mask: hex(a.u16(BRIDGE_GROUP_FWD_MASK)) }),
-    ...(options === undefined ? {} : Object.fromEntries(BRIDGE_OPTIONS.map((word, bit) => [word, (options >> bit) & 1]))),
-  }
+  const found: Record<string, unknown> = {}
+  read(a, BRIDGE, found)
+  const [mask, options] = [hex(a.u16(BRIDGE_GROUP_FWD_MASK)), a.u32(BRIDGE_MULTI_BOOLOPT)]
+  if (mask !== undefined) found['group_fwd_mask'] = mask
+  if (options !== undefined) for (const [bit, word] of BRIDGE_OPTIONS.entries()) found[word] = (options >> bit) & 1
+  return found
 }
 
 /** IFLA_BRPORT_*: what is on or off. */
-const PORT: Readonly<Record<string, number>> = {
-  hairpin: 4,
-  guard: 5,
-  root_block: 6,
-  fastleave: 7,
-  learning: 8,
-  flood: 9,
-  proxy_arp: 10,
-  proxy_arp_wifi: 12,
-  mcast_flood: 27,
-  mcast_to_unicast: 28,
-  vlan_tunnel: 29,
-  bcast_flood: 30,
-  neigh_suppress: 32,
-  isolated: 33,
-  locked: 39,
-  mab: 40,
-  neigh_vlan_suppress: 43,
-}
+const PORT: Fields = [
+  ['hairpin', 4, 'flag'],
+  ['guard', 5, 'flag'],
+  ['root_block', 6, 'flag'],
+  ['fastleave', 7, 'flag'],
+  ['learning', 8, 'flag'],
+  ['flood', 9, 'flag'],
+  ['proxy_arp', 10, 'flag'],
+  ['proxy_arp_wifi', 12, 'flag'],
+  ['mcast_flood', 27, 'flag'],
+  ['mcast_to_unicast', 28, 'flag'],
+  ['vlan_tunnel', 29, 'flag'],
+  ['bcast_flood', 30, 'flag'],
+  ['neigh_suppress', 32, 'flag'],
+  ['isolated', 33, 'flag'],
+  ['locked', 39, 'flag'],
+  ['mab', 40, 'flag'],
+  ['neigh_vlan_suppress', 43, 'flag'],
+]
+const PORT_NUMBERS: Fields = [
+  ['priority', 2, 'u16'],
+  ['cost', 3, 'u32'],
+]
 const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking']
 
-const bridgePort: Decoder = (a) => ({
-  ...present({ state: PORT_STATES[a.u8(1) ?? -1], priority: a.u16(2), cost: a.u32(3) }),
-  ...present(Object.fromEntries(Object.entries(PORT).map(([word, type]) => [word, flag(a.u8(type))]))),
-})
+const bridgePort: Decoder = (a) => {
+  const found: Record<string, unknown> = {}
+  const state = PORT_STATES[a.u8(1) ?? -1]
+  if (state !== undefined) found['state'] = state
+  read(a, PORT_NUMBERS, found)
+  read(a, PORT, found)
+  return found
+}
 
 /** IFLA_VXLAN_*: what is on or off. */
-const VXLAN: Readonly<Record<string, number>> = {
-  learning: 7,
-  proxy: 11,
-  rsc: 12,
-  l2miss: 13,
-  l3miss: 14,
-  udp_csum: 18,
-  udp_zero_csum6_tx: 19,
-  udp_zero_csum6_rx: 20,
-  remcsum_tx: 21,
-  remcsum_rx: 22,
-}
+const VXLAN: Fields = [
+  ['learning', 7, 'flag'],
+  ['proxy', 11, 'flag'],
+  ['rsc', 12, 'flag'],
+  ['l2miss', 13, 'flag'],
+  ['l3miss', 14, 'flag'],
+  ['udp_csum', 18, 'flag'],
+  ['udp_zero_csum6_tx', 19, 'flag'],
+  ['udp_zero_csum6_rx', 20, 'flag'],
+  ['remcsum_tx', 21, 'flag'],
+  ['remcsum_rx', 22, 'flag'],
+]
 /** Flags: there, or not. */
 const VXLAN_FLAGS: Readonly<Record<string, number>> = { gbp: 23, gpe: 27, external: 25 }
 
@@ -110,7 +127,7 @@ const vxlan: Decoder = (a, name) => {
   const range = a.bytes(10)
   const [tos, ttl] = [a.u8(6), a.u8(5)]
   const isExternal = flag(a.u8(VXLAN_FLAGS['external']!)) === true
-  return present({
+  const found: Record<string, unknown> = {
     external: isExternal || undefined,
     id: isExternal ? undefined : a.u32(1),
     ...(farWord === undefined ? {} : { [farWord]: given(far) }),
@@ -122,9 +139,10 @@ const vxlan: Decoder = (a, name) => {
     tos: given0x(tos),
     ageing: a.u32(8),
     limit: a.u32(9) || undefined,
-    ...Object.fromEntries(Object.entries(VXLAN).map(([word, type]) => [word, flag(a.u8(type))])),
     ...Object.fromEntries(['gbp', 'gpe'].map((word) => [word, a.has(VXLAN_FLAGS[word]!) || undefined])),
-  })
+  }
+  read(a, VXLAN, found)
+  return present(found)
 }
 
 /** IFLA_GRE_*. Keys are printed as dotted quads. */

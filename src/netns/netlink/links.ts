@@ -89,6 +89,17 @@ export function devicesOf(links: readonly Message[]): Devices {
   )
 }
 
+/** The attributes of each device, by its name. */
+export function attributesByName(links: readonly Message[]): Map<string, Attributes> {
+  const found = new Map<string, Attributes>()
+  for (const { type, body } of links) {
+    if (type !== RTM.newLink) continue
+    const attributes = new Attributes(body, IFINFOMSG)
+    found.set(attributes.text(IFLA.ifname) ?? '', attributes)
+  }
+  return found
+}
+
 /** @param addresses of both families; absent: they were not asked for */
 export function decodeLinks(links: readonly Message[], addresses: readonly Message[], devices: Devices): IpLink[] {
   const byDevice = new Map<number, IpAddress[]>()

@@ -20,6 +20,8 @@ export const RTM = {
   getRule: 34,
   newQdisc: 36,
   getQdisc: 38,
+  newNetconf: 80,
+  getNetconf: 82,
 } as const
 
 export interface Message {
@@ -80,58 +82,73 @@ export function u32(value: number): Buffer {
 
 /** Attributes by type; flags of nesting and byte order are cut off the type. */
 export class Attributes {
-  readonly #values = new Map<number, Buffer>()
+  readonly #bytes: Buffer | undefined
+  /** Where the value of each type begins; holes are types that are not there. A value's length is in the two bytes four before it. */
+  readonly #at: number[] = []
 
   /** @param from length of the fixed part before them */
   constructor(bytes: Buffer | undefined, from = 0) {
+    this.#bytes = bytes
     if (!bytes) return
     for (let at = from; at + 4 <= bytes.length;) {
-      const length = bytes.readUInt16LE(at)
-      if (length < 4) return
-      this.#values.set(bytes.readUInt16LE(at + 2) & 0x3fff, bytes.subarray(at + 4, at + length))
+      const length = bytes[at]! | (bytes[at + 1]! << 8)
+      if (length < 4 || at + length > bytes.length) return
+      this.#at[(bytes[at + 2]! | (bytes[at + 3]! << 8)) & 0x3fff] = at + 4
       at += (length + 3) & ~3
     }
   }
 
   has(type: number): boolean {
-    return this.#values.has(type)
+    return this.#at[type] !== undefined
   }
   types(): number[] {
-    return [...this.#values.keys()]
+    return Object.keys(this.#at).map(Number)
   }
   bytes(type: number): Buffer | undefined {
-    return this.#values.get(type)
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes!.subarray(at, at - 4 + this.#bytes!.readUInt16LE(at - 4))
   }
   u8(type: number): number | undefined {
-    return this.#values.get(type)?.readUInt8()
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes![at]
   }
   u16(type: number): number | undefined {
-    return this.#values.get(type)?.readUInt16LE()
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes!.readUInt16LE(at)
   }
   /** In network byte order. */
   be16(type: number): number | undefined {
-    return this.#values.get(type)?.readUInt16BE()
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes!.readUInt16BE(at)
   }
   u32(type: number): number | undefined {
-    return this.#values.get(type)?.readUInt32LE()
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes!.readUInt32LE(at)
   }
   i32(type: number): number | undefined {
-    return this.#values.get(type)?.readInt32LE()
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes!.readInt32LE(at)
   }
   /** In network byte order. */
   be32(type: number): number | undefined {
-    return this.#values.get(type)?.readUInt32BE()
+    const at = this.#at[type]
+    return at === undefined ? undefined : this.#bytes!.readUInt32BE(at)
   }
   /** Numbers of 64 bits that are times and sizes: exact up to 2^53. */
   u64(type: number): number | undefined {
-    const value = this.#values.get(type)
-    return value && Number(value.readBigUInt64LE())
+    const at = this.#at[type]
+    return at === undefined ? undefined : Number(this.#bytes!.readBigUInt64LE(at))
   }
+  /** Up to the zero that ends it. */
   text(type: number): string | undefined {
-    return this.#values.get(type)?.toString('latin1').replace(/\0.*$/s, '')
+    const at = this.#at[type]
+    if (at === undefined) return undefined
+    const end = at - 4 + this.#bytes!.readUInt16LE(at - 4)
+    const zero = this.#bytes!.indexOf(0, at)
+    return this.#bytes!.toString('latin1', at, zero < 0 || zero > end ? end : zero)
   }
   nested(type: number): Attributes {
-    return new Attributes(this.#values.get(type))
+    return new Attributes(this.bytes(type))
   }
 }
 

@@ -1,27 +1,18 @@
 /**
- * Reads what a namespace holds, in the namespace the thread is in. Everything but tables of nftables comes over one
- * socket; devices are read first and once, because the other dumps know them by number only.
+ * What a namespace holds, out of its dumps: read beforehand, in whatever thread, or asked for one by one in the namespace
+ * the thread is in. Devices are always among them, because the other dumps know them by number only.
  */
-import { SystemError } from '../libc.ts'
 import { AF } from '../socket.ts'
 import { addressBytes } from './address.ts'
-import { decodeLinks, devicesOf, IFINFOMSG, IFLA_EXT_MASK, WITHOUT_STATISTICS } from './links.ts'
-import { attribute, RTM, u32, type Message } from './message.ts'
-import { decodeFdb, decodeNeighbours, NDMSG, NTF_PROXY, PF_BRIDGE } from './neighbours.ts'
-import { decodeQdiscs, decodeTables, NFGENMSG, NFT, TCMSG, type NftTable, type Qdisc } from './queues-tables.ts'
+import { DumpSockets, head, sequenceOf, type DumpName } from './dumps.ts'
+import { attributesByName, decodeLinks, devicesOf } from './links.ts'
+import { attribute, messages, RTM, u32, type Attributes, type Message } from './message.ts'
+import { decodeFdb, decodeNeighbours } from './neighbours.ts'
+import { decodeQdiscs, decodeTables, type NftTable, type Qdisc } from './queues-tables.ts'
 import { decodeRoute, decodeRoutes, decodeRules, RTA, RTMSG } from './routes.ts'
-import { NETLINK, NetlinkError, NetlinkSocket } from './socket.ts'
+import { deviceSetting, placeSetting, type Setting } from './settings.ts'
+import { Arena, NetlinkError } from './socket.ts'
 import type { Devices, IpFdb, IpLink, IpNeighbour, IpRoute, IpRule } from './types.ts'
-
-/** The fixed part of a message: the family, the rest zeroes. */
-function head(length: number, family = 0): Buffer {
-  const bytes = Buffer.alloc(length)
-  bytes[0] = family
-  return bytes
-}
-
-/** What the kernel says of a family that it lacks. */
-const LACKING = new Set(['EOPNOTSUPP', 'EAFNOSUPPORT', 'EPROTONOSUPPORT'])
 
 /** How a packet is asked about: where it goes, and where it comes from. */
 export interface RouteQuery {
@@ -34,96 +25,103 @@ export interface RouteQuery {
 const RTM_F_LOOKUP_TABLE = 0x1000
 const RTM_F_FIB_MATCH = 0x2000
 
-export class NetlinkReader {
-  readonly #socket = new NetlinkSocket()
-  readonly #dumps = new Map<string, Message[] | undefined>()
+/** Makes sense of dumps: each is decoded when it is asked for. */
+export class DumpReader {
+  readonly #dumps = new Map<number, Message[]>()
   #devices: Devices | undefined
+  #byName: Map<string, Attributes> | undefined
 
-  close(): void {
-    this.#socket.close()
+  /** @param bytes what {@link readDumps} returned */
+  constructor(readonly bytes: Uint8Array = new Uint8Array()) {
+    this.add(bytes)
   }
 
-  /** A dump, each asked for once. @returns undefined where this kernel lacks the family */
-  #tryDump(type: number, body: Buffer): Message[] | undefined {
-    const key = `${type} ${body.toString('hex')}`
-    if (this.#dumps.has(key)) return this.#dumps.get(key)
-    let found: Message[] | undefined
-    try {
-      found = this.#socket.dump(type, body)
-    } catch (error) {
-      if (!(error instanceof NetlinkError && LACKING.has(error.code))) throw error
+  protected add(bytes: Uint8Array): void {
+    for (const message of messages(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) {
+      const list = this.#dumps.get(message.sequence)
+      if (list) list.push(message)
+      else this.#dumps.set(message.sequence, [message])
     }
-    this.#dumps.set(key, found)
-    return found
   }
 
-  #dump(type: number, body: Buffer): Message[] {
-    return this.#tryDump(type, body) ?? []
+  /** The messages of a dump, with the one that ends it; undefined where this kernel lacks what it is of. */
+  protected find(name: DumpName): readonly Message[] | undefined {
+    return this.#dumps.get(sequenceOf(name))
   }
 
-  #readLinks(): Message[] {
-    const mask = attribute(IFLA_EXT_MASK, u32(WITHOUT_STATISTICS))
-    return this.#dump(RTM.getLink, Buffer.concat([head(IFINFOMSG), mask]))
+  #of(name: DumpName): readonly Message[] {
+    return this.find(name) ?? []
   }
 
   get devices(): Devices {
-    return (this.#devices ??= devicesOf(this.#readLinks()))
+    return (this.#devices ??= devicesOf(this.#of('links')))
   }
 
   /** Devices with their addresses. */
   links(): IpLink[] {
-    return decodeLinks(this.#readLinks(), this.#dump(RTM.getAddr, head(8)), this.devices)
+    return decodeLinks(this.#of('links'), this.#of('addresses'), this.devices)
   }
 
   /** Routes of all tables and both families. */
   routes(): IpRoute[] {
-    return [AF.inet, AF.inet6].flatMap((family) => decodeRoutes(this.#dump(RTM.getRoute, head(RTMSG, family)), family, this.devices))
+    return [...decodeRoutes(this.#of('routes4'), AF.inet, this.devices), ...decodeRoutes(this.#of('routes6'), AF.inet6, this.devices)]
   }
 
   /** Rules of policy routing; undefined where this kernel lacks the family. */
   rules(family: 4 | 6): IpRule[] | undefined {
-    const number = family === 4 ? AF.inet : AF.inet6
-    const found = this.#tryDump(RTM.getRule, head(RTMSG, number))
-    return found && decodeRules(found, number)
+    const found = this.find(family === 4 ? 'rules4' : 'rules6')
+    return found && decodeRules(found, family === 4 ? AF.inet : AF.inet6)
   }
 
   neighbours(): IpNeighbour[] {
-    return decodeNeighbours(this.#dump(RTM.getNeigh, head(NDMSG)), this.devices)
+    return decodeNeighbours(this.#of('neighbours'), this.devices)
   }
 
   /** Addresses that this node answers for on behalf of others. */
   proxied(): IpNeighbour[] {
-    const body = head(NDMSG)
-    body[10] = NTF_PROXY
-    return decodeNeighbours(this.#dump(RTM.getNeigh, body), this.devices)
+    return decodeNeighbours(this.#of('proxied'), this.devices)
   }
 
   fdb(): IpFdb[] {
-    return decodeFdb(this.#dump(RTM.getNeigh, head(NDMSG, PF_BRIDGE)), this.devices)
+    return decodeFdb(this.#of('fdb'), this.devices)
   }
 
   qdiscs(): Qdisc[] {
-    return decodeQdiscs(this.#dump(RTM.getQdisc, head(TCMSG)))
+    return decodeQdiscs(this.#of('qdiscs'))
   }
 
   /** Tables of nftables; none where this kernel has no nftables. */
   nftTables(): NftTable[] {
-    let socket: NetlinkSocket
-    try {
-      socket = new NetlinkSocket(NETLINK.netfilter)
-    } catch (error) {
-      if (error instanceof SystemError && LACKING.has(error.code)) return []
-      throw error
+    return decodeTables(this.#of('tables'))
+  }
+
+  /** A setting, as its file has it; undefined where there is no such file. */
+  setting(setting: Setting): string | undefined {
+    const { dump, family, place } = setting
+    if (dump !== 'links') return placeSetting(this.#of(dump), setting)
+    this.#byName ??= attributesByName(this.#of('links'))
+    const device = this.#byName.get(place)
+    return device && deviceSetting(device, setting)
+  }
+}
+
+/** Asks for each dump when it is first wanted, in the namespace the thread is in. */
+export class NetlinkReader extends DumpReader {
+  readonly #sockets = new DumpSockets()
+  readonly #asked = new Set<DumpName>()
+
+  close(): void {
+    this.#sockets.close()
+  }
+
+  protected override find(name: DumpName): readonly Message[] | undefined {
+    if (!this.#asked.has(name)) {
+      this.#asked.add(name)
+      const arena = new Arena()
+      this.#sockets.read(name, arena)
+      this.add(arena.copy(0))
     }
-    try {
-      return decodeTables(socket.dump(NFT.getTable, head(NFGENMSG)))
-    } catch (error) {
-      // Without the module there is no such message.
-      if (error instanceof NetlinkError && error.code === 'EINVAL') return []
-      throw error
-    } finally {
-      socket.close()
-    }
+    return super.find(name)
   }
 
   /**
@@ -143,7 +141,7 @@ export class NetlinkReader {
       ...(from ? [attribute(RTA.src, from)] : []),
       ...(iif === undefined ? [] : [attribute(RTA.iif, u32(this.#indexOf(iif)))]),
     ]
-    return decodeRoute(this.#socket.ask(RTM.getRoute, Buffer.concat([body, ...attributes])), this.devices)
+    return decodeRoute(this.#sockets.route.ask(RTM.getRoute, Buffer.concat([body, ...attributes])), this.devices)
   }
 
   #indexOf(name: string): number {

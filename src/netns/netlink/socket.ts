@@ -2,9 +2,9 @@
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
-import { libc, systemWords, tryLibc } from '../libc.ts'
+import { fixedBuffer, libc, systemWords, tryLibc } from '../libc.ts'
 import { AF, openSocket, SOCK } from '../socket.ts'
-import { messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
+import { HEADER, messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
 
 /** linux/netlink.h */
 export const NETLINK = { route: 0, netfilter: 12 } as const
@@ -30,8 +30,9 @@ export class NetlinkError extends Error {
   }
 }
 
-/** What the kernel can put into one read: it fills what it is given up to 32 KB, and takes more for one large message. */
-const answer = Buffer.from(new ArrayBuffer(1 << 18))
+/** What the kernel can put into one read, bytes: it fills what it is given up to 32 KB, and takes more for one large message. */
+const LARGEST = 1 << 18
+const answer = fixedBuffer(LARGEST)
 
 /** Requests that are sent together. */
 const AT_ONCE = 256
@@ -127,36 +128,72 @@ export class NetlinkSocket {
   }
 
   /**
-   * Everything the kernel has of a sort, as it is at one moment: what changed while it was read is read again.
+   * Appends everything the kernel has of a sort, as it is at one moment: what changed while it was read is read again.
+   * @param sequence the number that its messages have
    * @throws NetlinkError
    */
-  dump(type: number, body: Uint8Array): Message[] {
+  dumpInto(type: number, body: Uint8Array, sequence: number, into: Arena): void {
+    const start = into.length
     for (let i = 0; i < TRIES; i++) {
-      const found = this.#dumpOnce(type, body)
-      if (found) return found
+      if (this.#dumpOnce(type, body, sequence, into)) return
+      into.length = start
     }
     throw new NetlinkError(constants.errno.EINTR, 'it changed every time it was read')
   }
 
-  #dumpOnce(type: number, body: Uint8Array): Message[] | undefined {
-    this.#send(type, NLM_F.dump, body)
-    const found: Message[] = []
+  /** The same, as messages. @throws NetlinkError */
+  dump(type: number, body: Uint8Array): Message[] {
+    const arena = new Arena()
+    this.dumpInto(type, body, ++this.#sequence, arena)
+    return [...messages(arena.copy(0))].filter((message) => message.type !== NLMSG.done)
+  }
+
+  /** @returns whether it is whole */
+  #dumpOnce(type: number, body: Uint8Array, sequence: number, into: Arena): boolean {
+    const bytes = request(type, NLM_F.dump, sequence, body)
+    libc('send', this.#fd, bytes, bytes.length, 0)
     let interrupted = false
     for (;;) {
-      for (const message of this.#receive()) {
-        if (message.flags & NLM_F.dumpInterrupted) interrupted = true
-        if (message.type === NLMSG.error) {
-          const { errno, words } = refusal(message)
+      const room = into.room()
+      const length = libc('recv', this.#fd, room, room.length, 0)
+      into.length += length
+      for (let at = 0; at < length;) {
+        const size = room.readUInt32LE(at)
+        const kind = room.readUInt16LE(at + 4)
+        const flags = room.readUInt16LE(at + 6)
+        if (flags & NLM_F.dumpInterrupted) interrupted = true
+        if (kind === NLMSG.error) {
+          const { errno, words } = refusal({ type: kind, flags, sequence, body: room.subarray(at + HEADER, at + size) })
           throw new NetlinkError(errno, words)
         }
-        if (message.type !== NLMSG.done) {
-          found.push(message)
-          continue
+        if (kind === NLMSG.done) {
+          const error = size >= HEADER + 4 ? room.readInt32LE(at + HEADER) : 0
+          if (error < 0) throw new NetlinkError(-error)
+          return !interrupted
         }
-        const error = message.body.length >= 4 ? message.body.readInt32LE(0) : 0
-        if (error < 0) throw new NetlinkError(-error)
-        return interrupted ? undefined : found
+        at += (size + 3) & ~3
       }
     }
+  }
+}
+
+/** Bytes that are read one after the other, in a buffer that grows. */
+export class Arena {
+  #bytes = fixedBuffer(2 * LARGEST)
+  length = 0
+
+  /** What follows, with room for whatever one read can return. */
+  room(): Buffer {
+    if (this.#bytes.length - this.length < LARGEST) {
+      const grown = fixedBuffer(2 * this.#bytes.length)
+      grown.set(this.#bytes.subarray(0, this.length))
+      this.#bytes = grown
+    }
+    return this.#bytes.subarray(this.length)
+  }
+
+  /** Those from a place on, to keep. */
+  copy(from: number): Buffer {
+    return Buffer.from(this.#bytes.subarray(from, this.length))
   }
 }

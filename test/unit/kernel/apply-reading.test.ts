@@ -8,7 +8,7 @@ import type { KernelObject } from '../../../src/kernel/objects.ts'
 import { stepsFor } from '../../../src/kernel/observe.ts'
 import { render } from '../../../src/kernel/render.ts'
 import { compiled } from '../lab/fixture.ts'
-import { FakeNamespacePool, inputOf, program, refuse } from './fake-namespace-pool.ts'
+import { FakeNamespacePool, holding, inputOf, program, refuse } from './fake-namespace-pool.ts'
 
 const nothing = { startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
 const run = (fake: FakeNamespacePool, options: Partial<ApplyOptions>, list: readonly Batch[]): Promise<ApplyFailure | undefined> =>
@@ -21,7 +21,8 @@ describe('reading back', () => {
   const all = render(diff([], full.objects))
   const steps = stepsFor(full.objects)
   const read = new Map<string, Partial<Dumps>[]>()
-  const fake = new FakeNamespacePool((step) => ('call' in step ? { value: { links: [{}], routes: [] } } : {}))
+  const answer = { value: holding([{}], []) }
+  const fake = new FakeNamespacePool((step) => ('dump' in step ? answer : {}))
 
   test('rides along with the last visit of each namespace, every part once', async () => {
     const onRead = (ns: string, dumps: Partial<Dumps>): void => void read.set(ns, [...(read.get(ns) ?? []), dumps])
@@ -29,9 +30,7 @@ describe('reading back', () => {
     const spaces = full.objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
     for (const ns of spaces) {
       const parts = read.get(ns)!.flatMap((dumps) => Object.keys(dumps))
-      expect(parts).toEqual(
-        steps(ns).flatMap((s) => Object.keys(s.decode({ step: 0, code: 0, stdout: '', stderr: '', value: { links: [], routes: [] } }))),
-      )
+      expect(parts).toEqual(steps(ns).flatMap((s) => Object.keys(s.decode({ step: 0, code: 0, stdout: '', stderr: '', ...answer }))))
       expect(read.get(ns)![0]).toMatchObject({ links: [{}], routes: [] })
     }
   })
@@ -39,16 +38,18 @@ describe('reading back', () => {
   test('costs no process, and comes after the last change', () => {
     const ofPod = fake.jobs.filter((j) => j.ns === 'lab.p')
     expect(ofPod).toHaveLength(1)
-    expect(ofPod[0]!.steps.map(program)).toEqual(['put', 'ip', 'call', 'get'])
+    expect(ofPod[0]!.steps.map(program)).toEqual(['put', 'ip', 'dump', 'get'])
     for (const ns of ['lab.a', 'lab.router', 'lab.switch-lan']) {
       const visits = fake.jobs.filter((j) => j.ns === ns)
-      const reading = visits.map((j) => j.steps.some((s) => 'call' in s))
+      const reading = visits.map((j) => j.steps.some((s) => 'dump' in s))
       expect(reading, ns).toEqual([...reading.slice(1).map(() => false), true])
     }
   })
 
   test('that fails is a bug of ours or the machine, not of the topology', async () => {
-    const broken = new FakeNamespacePool((step) => ('get' in step ? { code: 1, stderr: 'no such luck' } : undefined))
+    const broken = new FakeNamespacePool((step) =>
+      'get' in step ? { code: 1, stderr: 'no such luck' } : 'dump' in step ? answer : undefined,
+    )
     await expect(apply(all, broken.pool, { ...nothing, readBack: steps })).rejects.toThrow(/reading lab\.\S+ back: files: no such luck/)
   })
 })

@@ -1,5 +1,10 @@
 /** Stands in for the workers: jobs are run in memory, and a test says what each step gives. */
+import { DumpReader } from '../../../src/netns/netlink/reader.ts'
 import type { NamespacePool, Job, Step, StepResult } from '../../../src/netns/namespace-pool.ts'
+
+/** What a `dump` gives where a namespace holds these and nothing else. */
+export const holding = (links: unknown, routes: unknown): DumpReader =>
+  Object.assign(new DumpReader(), { links: () => links, routes: () => routes })
 
 type Answer = Partial<StepResult> | undefined
 

@@ -3,7 +3,9 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ABSENT, type NamespacePool, type Job, type StepResult } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject, Veth } from '../../../src/kernel/objects.ts'
 import type { readSteps } from '../../../src/kernel/dumps/take.ts'
+import type { Dumps } from '../../../src/kernel/dumps/content.ts'
 import { observe, stepsFor } from '../../../src/kernel/observe.ts'
+import { holding } from './fake-namespace-pool.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 
 const machine = vi.hoisted(() => ({ names: [] as string[], dead: [] as string[] }))
@@ -13,7 +15,6 @@ vi.mock('node:fs', () => ({
 }))
 beforeEach(() => Object.assign(machine, { names: ['lab.a', 'lab.p'], dead: [] }))
 
-const netlink = (links: unknown, routes: unknown): object => ({ links, routes })
 /** `eth0` of a pod, the other end of the recorded `p1-pod-a`: index 4, whose link_index is 3. */
 const podEnd = {
   ifindex: 3,
@@ -37,7 +38,7 @@ const veth: Veth = {
 
 type Part = ReturnType<typeof readSteps>[number]['part']
 type Printed = Record<string, Partial<Record<Part, string | object>>>
-const PRINTED: Printed = { 'lab.a': { netlink: netlink(iproute2.address, iproute2.route) }, 'lab.p': { netlink: netlink([podEnd], []) } }
+const PRINTED: Printed = { 'lab.a': { netlink: holding(iproute2.address, iproute2.route) }, 'lab.p': { netlink: holding([podEnd], []) } }
 
 /** Answers each reading step with what was printed; netlink first. */
 function fake(hints: readonly KernelObject[], printed: Printed, jobs: Job[] = []): NamespacePool {
@@ -66,7 +67,7 @@ describe('pairs', () => {
     expect(veths(await seen([veth])).find((v) => v.name === 'p1-pod-a')).toEqual(veth)
   })
   test('are not two ends that only have the names asked for', async () => {
-    const found = veths(await seen([veth], { ...PRINTED, 'lab.p': { netlink: netlink([{ ...podEnd, link_index: 99 }], []) } }))
+    const found = veths(await seen([veth], { ...PRINTED, 'lab.p': { netlink: holding([{ ...podEnd, link_index: 99 }], []) } }))
     expect(found.filter((v) => v.name === 'p1-pod-a' || v.name === 'eth0').map((v) => [v.ns, v.name, v.peer.name])).toEqual(
       expect.arrayContaining([
         ['lab.a', 'p1-pod-a', ''],
@@ -75,7 +76,7 @@ describe('pairs', () => {
     )
   })
   test('of which an end is down say which', async () => {
-    const found = await seen([veth], { ...PRINTED, 'lab.p': { netlink: netlink([{ ...podEnd, flags: [], operstate: 'DOWN' }], []) } })
+    const found = await seen([veth], { ...PRINTED, 'lab.p': { netlink: holding([{ ...podEnd, flags: [], operstate: 'DOWN' }], []) } })
     expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual({ ...veth, peer: { ...veth.peer, down: true } })
   })
 })
@@ -135,9 +136,9 @@ describe('a scope', () => {
 
 describe('settings', () => {
   const set = (key: string, dev?: string): KernelObject => ({ kind: 'sysctl', ns: 'lab.a', key, value: '1', ...(dev ? { dev } : {}) })
-  const hints = [set('net/ipv4/ip_forward'), set('net/ipv4/conf/p1/proxy_arp', 'p1'), set('net/ipv4/x')]
+  const hints = [set('net/ipv4/tcp_ecn'), set('net/bridge/bridge-nf-call-iptables'), set('net/ipv4/x')]
   test('come in the order they were asked for; what is not there is nothing', async () => {
-    const found = await seen(hints, { 'lab.a': { netlink: netlink([], []), files: ['0', ABSENT, ''].join('\0') } })
+    const found = await seen(hints, { 'lab.a': { netlink: holding([], []), files: ['0', ABSENT, ''].join('\0') } })
     expect(found.filter((o) => o.kind === 'sysctl')).toEqual([
       { ...hints[0], value: '0' },
       { ...hints[2], value: '' },
@@ -157,6 +158,7 @@ test('only what is asked for is read: a namespace without rules starts no iptabl
       { kind: 'sysctl', ns: 'lab.a', key: 'k', value: 'v' },
     ),
   ).toEqual(['netlink', 'files', 'chains4'])
+  expect(parts({ kind: 'sysctl', ns: 'lab.a', key: 'net/ipv4/conf/eth0/rp_filter', value: '1' })).toEqual(['netlink'])
   expect(parts({ kind: 'rule', ns: 'lab.a', family: 4, priority: 1, src: 's', table: 1 })).toEqual(['netlink'])
   expect(stepsFor([])('lab.a')).toEqual([])
   // The other end of a pair is looked at as well.
@@ -165,7 +167,7 @@ test('only what is asked for is read: a namespace without rules starts no iptabl
 
 test('what was read while it was made is not read again', async () => {
   const jobs: Job[] = []
-  const already = new Map([['lab.a', PRINTED['lab.a']!.netlink as object]])
+  const already = new Map([['lab.a', { links: iproute2.address, routes: iproute2.route } as unknown as Partial<Dumps>]])
   const found = await observe([veth], fake([veth], PRINTED, jobs), { already })
   expect(jobs.map((j) => j.ns)).toEqual(['lab.p'])
   expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual(veth)
