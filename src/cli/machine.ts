@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Compiled } from '../compile/compile.ts'
-import { featureOf } from '../kernel/features/feature.ts'
+import { featureOf, type Feature } from '../kernel/features/feature.ts'
 import { BASE_TOOLS, probe, toolHint, TOOL_PACKAGES, unusable } from '../kernel/features/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
 import { quote } from '../kernel/script.ts'
@@ -71,8 +71,11 @@ export function requireOutside(): void {
     )
 }
 
-/** @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them. */
-export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
+/**
+ * @param known features that this kernel had since it was started
+ * @throws Failure (exit 3) naming every missing tool and kernel feature, and how to get them
+ */
+export function requireFeatures(compiled: Pick<Compiled, 'needs'>, known: readonly Feature[] = []): void {
   const tools = [...BASE_TOOLS, ...compiled.needs.flatMap((f) => featureOf(f).tools ?? [])]
   const missing = [...new Set(tools)].flatMap((tool) => unusable(tool) ?? [])
   if (missing.length > 0) {
@@ -87,7 +90,9 @@ export function requireFeatures(compiled: Pick<Compiled, 'needs'>): void {
       })),
     )
   }
-  const lacking = probe(compiled.needs).filter((p) => !p.works)
+  const unknown = compiled.needs.filter((feature) => !known.includes(feature))
+  if (unknown.length === 0) return
+  const lacking = probe(unknown).filter((p) => !p.works)
   if (lacking.length === 0) return
   throw new Failure(
     Exit.Machine,

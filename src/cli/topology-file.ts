@@ -40,11 +40,7 @@ export async function compileFile(file: string, options: FileOptions = {}): Prom
   const { value: loaded, diagnostics, texts } = await readTopology(file, modules)
   for (const [name, text] of texts) sources.set(name, text)
   if (!loaded) return fail(diagnostics)
-  let resolved = resolve(loaded)
-  if (resolved.value && options.leases) {
-    const leases = options.leases(resolved.value.name)
-    if (leases.pods.size + leases.hosts.size > 0) resolved = resolve(loaded, leases)
-  }
+  const resolved = resolve(loaded, options.leases)
   const found = [...diagnostics, ...resolved.diagnostics]
   const lab = resolved.value
   if (!lab || hasErrors(found)) return fail(found)

@@ -121,10 +121,14 @@ export function namespaces(): string[] {
   }
 }
 
+/** The file system of namespaces. */
+let nsfs: number | undefined
+
 /** Whether the file of this name is a namespace: `ip netns add` makes an empty file first, then mounts on it. */
 export function isMounted(ns: string): boolean {
   try {
-    return statSync(netnsFile(ns)).dev === statSync('/proc/self/ns/net').dev
+    nsfs ??= statSync('/proc/self/ns/net').dev
+    return statSync(netnsFile(ns)).dev === nsfs
   } catch {
     return false
   }

@@ -31,15 +31,17 @@ function labName(loaded: LoadedTopology, problems: Problems): string {
 }
 
 /**
- * Resolves a topology. `leases` are the addresses a running lab of this name handed out; a node
- * that had one keeps it as long as the file allows.
+ * Resolves a topology.
+ * @param leasesOf the addresses that a running lab of this name handed out; a node that had one keeps it as long as the
+ *   file allows
  */
-export function resolve(loaded: LoadedTopology, leases: Leases = NO_LEASES): Outcome<Lab> {
+export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Leases = () => NO_LEASES): Outcome<Lab> {
   const problems = new Problems(loaded)
   const { topology } = loaded
   const name = labName(loaded, problems)
   const networks = planNetworks(topology, problems)
   if (hasErrors(problems.diagnostics)) return { diagnostics: problems.diagnostics }
+  const leases = leasesOf(name)
   for (const [key, spec] of Object.entries(topology.hosts))
     checkFamilies(`host ${key}`, ['hosts', key, 'podCIDR'], spec.podCIDR, networks.families, problems)
   const hosts = resolveHosts(loaded, name, networks, leases, problems)

@@ -55,6 +55,8 @@ export interface UpOptions {
   readonly onProgress?: (share: number) => void
   /** How long daemons may take until they have brought about what they must, milliseconds. */
   readonly patience?: number
+  /** The lab as it was last brought up, read since the lock is held; absent: it is read. */
+  readonly applied?: Applied
   /** Told, before anything happens, what is about to change in a lab that runs already. */
   readonly onChanges?: (changes: readonly Change[]) => void
 }
@@ -206,7 +208,7 @@ const namespacesOf = (objects: readonly KernelObject[]): string[] => objects.fla
 export async function bringUp(compiled: Compiled, pool: NamespacePool, options: UpOptions = {}): Promise<UpResult> {
   const { lab, objects: desired } = compiled
   const session = new Session(lab.name, pool, options)
-  let applied = readApplied(lab.name)
+  let applied = options.applied ?? readApplied(lab.name)
   const journal = readJournal(lab.name)
   const ours = new Set(journal?.namespaces)
   const present = new Set(namespaces())
@@ -253,9 +255,10 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
 }
 
 /** Saves the lab as it now is; a later reader finds the lines of the newest file. */
-function remember({ lab, objects }: Compiled, applied: Applied | undefined, baseline: Applied['baseline']): void {
+function remember({ lab, objects, needs }: Compiled, applied: Applied | undefined, baseline: Applied['baseline']): void {
   writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
-  writeApplied({ version: 1, lab, objects, since: applied?.since ?? Math.floor(Date.now() / 1000), ...(baseline ? { baseline } : {}) })
+  const since = applied?.since ?? Math.floor(Date.now() / 1000)
+  writeApplied({ version: 1, lab, objects, since, needs, ...(baseline ? { baseline } : {}) })
   endAttempt(lab.name)
 }
 
@@ -306,7 +309,7 @@ async function putBack(
   if (!('changes' in result)) return false
   const baseline = await baselineOf(applied, touched, applied.objects, present, pool)
   try {
-    remember({ lab: applied.lab, objects: applied.objects, needs: [] }, applied, baseline)
+    remember({ lab: applied.lab, objects: applied.objects, needs: applied.needs ?? [] }, applied, baseline)
   } catch {
     // Where nothing can be written, what is on record still says the same, and names more namespaces than there are.
     endAttempt(lab)

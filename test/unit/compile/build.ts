@@ -8,6 +8,6 @@ import { load } from '../lab/fixture.ts'
 
 /** A lab that can be built, or undefined. */
 export function build(value: PlainTopology, running?: Lab): { lab: Lab; objects: readonly KernelObject[] } | undefined {
-  const { value: lab } = resolve(load(textOf(value)), running && leasesOf(running))
+  const { value: lab } = resolve(load(textOf(value)), running && (() => leasesOf(running)))
   return !lab || refusals(lab).some((r) => !r.forceable) ? undefined : { lab, objects: compile(lab).objects }
 }

@@ -23,7 +23,7 @@ export function load(text: string): LoadedTopology {
 
 /** The lab a text describes; throws what is wrong with it. */
 export function lab(text: string, leases?: Leases): Lab {
-  const { value, diagnostics } = resolve(load(text), leases)
+  const { value, diagnostics } = resolve(load(text), leases && ((): Leases => leases))
   if (!value) throw new Error(say(diagnostics))
   return value
 }

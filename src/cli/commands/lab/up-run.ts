@@ -3,12 +3,12 @@ import { resolve as absolute } from 'node:path'
 import { describe, kindOf } from '../../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
-import { leasesOf } from '../../../lab/addressing/lease.ts'
+import { leasesOf, NO_LEASES, type Leases } from '../../../lab/addressing/lease.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
 import { summary } from '../../../report/lab/summary.ts'
 import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { withLock } from '../../../state/lock.ts'
-import { labNames, readApplied } from '../../../state/store.ts'
+import { labNames, lastChange, readApplied, StateError, type Applied } from '../../../state/store.ts'
 import { bringUp, type UpResult } from '../../../state/up.ts'
 import { compileFile, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
@@ -29,21 +29,21 @@ interface UpCommandOptions {
 export async function up(file: string, options: UpCommandOptions): Promise<void> {
   const started = performance.now()
   // Checked before anything is asked of the machine: a bad file is bad for every user.
-  const first = await compileFile(file, options)
+  const first = await read(file, options)
   requireNamespaces('up')
   requireOutside()
-  requireFeatures(first.compiled)
   const signal = interruption()
   const progress = options.verbose ? undefined : new Progress()
   const pool = new NamespacePool()
   if (options.verbose) pool.onLine = (ns, line, by) => process.stderr.write(`${by.padEnd(7)} ${ns ?? '-'}: ${line}\n`)
-  const name = first.compiled.lab.name
+  const { name } = first.from.compiled.lab
   try {
     await withLock(
       name,
       async () => {
-        const running = readApplied(name)
-        const { compiled, warnings } = running ? await compileFile(file, { ...options, leases: () => leasesOf(running.lab) }) : first
+        const { from, running } = lastChange(name) === first.changed ? first : await read(file, options)
+        const { compiled, warnings } = from
+        requireFeatures(compiled, running?.needs)
         const { lab } = compiled
         // The lock is held for the name the file had a moment ago.
         if (lab.name !== name)
@@ -53,6 +53,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, pool, {
           signal,
           keep: options.keep ?? false,
+          ...(running ? { applied: running } : {}),
           onPhase: (phase) => progress?.phase(`${phase} ${name}`),
           onProgress: (share) => progress?.share(share),
           onChanges: (changes) => {
@@ -64,7 +65,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
           },
         })
         progress?.end()
-        settle(result, file, first, options)
+        settle(result, file, from, options)
         if (running) await forgetFlows(running.lab, lab, pool)
         const ms = performance.now() - started
         if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }, compiled.objects) })
@@ -76,6 +77,36 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
   } finally {
     progress?.end()
     pool.close()
+  }
+}
+
+/** What a file asks for. */
+interface Reading {
+  readonly from: FromFile
+  /** The lab of that name, if it is up: its nodes keep their addresses. */
+  readonly running?: Applied
+  /** When that last changed. */
+  readonly changed: bigint | undefined
+}
+
+async function read(file: string, options: UpCommandOptions): Promise<Reading> {
+  let [running, changed]: [Applied | undefined, bigint | undefined] = [undefined, undefined]
+  const leases = (name: string): Leases => {
+    changed = lastChange(name)
+    running = recorded(name)
+    return running ? leasesOf(running.lab) : NO_LEASES
+  }
+  const from = await compileFile(file, { ...options, leases })
+  return { from, changed, ...(running ? { running } : {}) }
+}
+
+/** A record that cannot be used is told of when the lab is about to be changed. */
+function recorded(name: string): Applied | undefined {
+  try {
+    return readApplied(name)
+  } catch (error) {
+    if (error instanceof StateError) return undefined
+    throw error
   }
 }
 
