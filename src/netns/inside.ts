@@ -84,6 +84,18 @@ export function inside<T>(ns: Namespace, work: () => Synchronous<T>): T {
   }
 }
 
+/**
+ * Does something in a new namespace, made from the machine's, which goes away unless it was given a name meanwhile.
+ * @throws what `work` throws; SystemError
+ */
+export function insideNew<T>(work: () => Synchronous<T>): T {
+  leaveMachine()
+  return inside(MACHINE, () => {
+    libc('unshare', CLONE_NEWNET)
+    return work()
+  })
+}
+
 /** All that follows would be done to the wrong namespace, so there is nothing to go on with. */
 function comeBack(to: number): void {
   try {

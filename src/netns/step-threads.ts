@@ -33,10 +33,13 @@ interface Pending {
   readonly fail: (error: Error) => void
 }
 
+/** Megabytes for what a thread makes and leaves behind, which is nearly all it makes: more would only be used before it is collected. */
+const YOUNG = 6
+
 /** A thread and the jobs it has been given, which it does in order. */
 export class StepThread {
   /** Node would otherwise warn of descriptors that no function of its own has opened, such as sockets. */
-  readonly #worker = new Worker(PROGRAM, { trackUnmanagedFds: false })
+  readonly #worker = new Worker(PROGRAM, { trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: YOUNG } })
   #pending: Pending[] = []
   #gone: Error | undefined
 

@@ -1,20 +1,21 @@
 /** Settings that are not asked for and that a lab's namespaces have all the same: on record from when they are made, for `status` to compare with. */
 import { MachineError } from '../../netns/failures.ts'
+import { insideNew } from '../../netns/inside.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
+import { readProc } from '../../netns/proc-sys.ts'
 import type { KernelObject } from '../objects.ts'
 import { propagatedTo, INHERITED, settingsOf, type SysctlBaseline } from './sysctls.ts'
-
-const PRINT = 'for (@ARGV) { open my $f, "<", "/proc/sys/$_" or next; print "$_=", <$f> // "\\n" }'
 
 /**
  * What a new namespace has at this moment, read from one that is gone again.
  * @throws Error with the kernel's words when it cannot be made
  */
 async function readBaseline(pool: NamespacePool): Promise<SysctlBaseline> {
-  const [result] = await pool.one({ steps: [{ run: ['unshare', '--net', '--', 'perl', '-e', PRINT, ...INHERITED] }] })
+  const paths = INHERITED.map((key) => `/proc/sys/${key}`)
+  const [result] = await pool.one({ steps: [{ call: () => insideNew(() => readProc(paths)) }] })
   if (result?.code !== 0) throw new MachineError(`reading the settings of a new namespace: ${result?.stderr.trim()}`)
-  const lines = result.stdout.split('\n').flatMap((line) => (line.includes('=') ? [line.split('=') as [string, string]] : []))
-  return Object.fromEntries(lines.map(([key, value]) => [key, [value]]))
+  const values = result.value as ReturnType<typeof readProc>
+  return Object.fromEntries(INHERITED.flatMap((key, i) => (values[i] === undefined ? [] : [[key, [values[i]]]])))
 }
 
 /** Both records, each value once. */

@@ -2,12 +2,11 @@
  * `ip netns add` and `ip netns delete` (ip/ipnetns.c): a namespace has a name as long as it is mounted on a file.
  */
 import { closeSync, constants, mkdirSync, openSync, unlinkSync } from 'node:fs'
-import { inside, MACHINE } from '../inside.ts'
+import { insideNew } from '../inside.ts'
 import { libc, SystemError, systemWords, tryLibc } from '../libc.ts'
 import { NETNS_DIR, netnsFile } from '../paths.ts'
 
-/** linux/sched.h, sys/mount.h, sys/file.h */
-const CLONE_NEWNET = 0x40000000
+/** sys/mount.h, sys/file.h */
 const MS_BIND = 0x1000
 const MS_REC = 0x4000
 const MS_SHARED = 1 << 20
@@ -51,11 +50,14 @@ export function addNamespace(name: string): string | undefined {
   } catch (error) {
     return `Cannot create namespace file "${file}": ${systemWords(-(error as { errno: number }).errno)}`
   }
-  // A new namespace may take settings from the one it is made in (net.core.devconf_inherit_init_net).
-  const result = inside(MACHINE, () => {
-    const made = tryLibc('unshare', CLONE_NEWNET)
-    return made < 0 ? made : mount('/proc/thread-self/ns/net', file, MS_BIND)
-  })
+  let result: number
+  try {
+    // A new namespace may take settings from the one it is made in (net.core.devconf_inherit_init_net).
+    result = insideNew(() => mount('/proc/thread-self/ns/net', file, MS_BIND))
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    result = -error.errno
+  }
   if (result >= 0) return undefined
   unlinkSync(file)
   return `Failed to create a new network namespace "${name}": ${systemWords(-result)}`

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { NamespacePool } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
-import type { SysctlBaseline } from '../../../src/kernel/unmanaged/sysctls.ts'
+import { INHERITED, type SysctlBaseline } from '../../../src/kernel/unmanaged/sysctls.ts'
 import type { Applied } from '../../../src/state/store.ts'
 import { baselineOf } from '../../../src/kernel/unmanaged/sysctl-baseline.ts'
 
@@ -10,11 +10,12 @@ const netns = (ns: string): KernelObject => ({ kind: 'netns', ns })
 const sysctl = (ns: string, key: string, value: string): KernelObject => ({ kind: 'sysctl', ns, key, value })
 
 /** What a new namespace shows; none may be made where undefined. */
-const machine = (stdout?: string, code = 0): NamespacePool =>
+const machine = (settings?: Readonly<Record<string, string>>, code = 0): NamespacePool =>
   ({
     one: async () => {
-      if (stdout === undefined) throw new Error('a namespace was made')
-      return [{ step: 0, code, stdout, stderr: code === 0 ? '' : 'Operation not permitted\n' }]
+      if (settings === undefined) throw new Error('a namespace was made')
+      const value = INHERITED.map((key) => settings[key])
+      return [{ step: 0, code, stdout: '', stderr: code === 0 ? '' : 'Operation not permitted\n', value }]
     },
   }) as unknown as NamespacePool
 const lab = (objects: readonly KernelObject[], baseline?: SysctlBaseline): Applied =>
@@ -24,11 +25,11 @@ const here = new Set(['l.a'])
 
 describe('settings of new namespaces', () => {
   test('are read when a lab is made, and when a namespace is, and kept beside those before', async () => {
-    expect(await baselineOf(undefined, [], a, new Set(), machine(`${ARP}=0\n`))).toEqual({ [ARP]: ['0'] })
+    expect(await baselineOf(undefined, [], a, new Set(), machine({ [ARP]: '0' }))).toEqual({ [ARP]: ['0'] })
     const applied = lab(a, { [ARP]: ['0'] })
-    expect(await baselineOf(applied, a, [...a, netns('l.b')], here, machine(`${ARP}=1\n`))).toEqual({ [ARP]: ['0', '1'] })
+    expect(await baselineOf(applied, a, [...a, netns('l.b')], here, machine({ [ARP]: '1' }))).toEqual({ [ARP]: ['0', '1'] })
     // Deleted by hand, and made again.
-    expect(await baselineOf(applied, a, a, new Set(), machine(`${ARP}=0\n`))).toEqual({ [ARP]: ['0'] })
+    expect(await baselineOf(applied, a, a, new Set(), machine({ [ARP]: '0' }))).toEqual({ [ARP]: ['0'] })
   })
   test('are not read where none is made', async () => {
     expect(await baselineOf(lab(a, { [ARP]: ['0'] }), a, a, here, machine())).toEqual({ [ARP]: ['0'] })
@@ -37,7 +38,7 @@ describe('settings of new namespaces', () => {
     expect(await baselineOf(lab(a), a, [...a, netns('l.b')], here, machine())).toBeUndefined()
   })
   test('that cannot be read are an error with the words of the kernel', async () => {
-    await expect(baselineOf(undefined, [], a, new Set(), machine('', 1))).rejects.toThrow('Operation not permitted')
+    await expect(baselineOf(undefined, [], a, new Set(), machine({}, 1))).rejects.toThrow('Operation not permitted')
   })
 })
 
