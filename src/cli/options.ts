@@ -5,6 +5,7 @@ const FAMILIES = ['4', '6'] as const
 const SOURCES = ['model', 'policy', 'service', 'expect'] as const
 
 export const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
+export const strict = (): Option<'--strict'> => new Option('--strict', 'take warnings about the topology for errors')
 export const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
 export const family = () => new Option('--family <4|6>', 'address family, when both ends have both').choices(FAMILIES)
 

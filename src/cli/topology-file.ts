@@ -12,6 +12,7 @@ import type { ServiceSpec } from '../topology/kubernetes/kubernetes.ts'
 import { readTopology } from '../topology/load.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import { Exit, Failure } from './failure.ts'
+import { isMistake } from './warn.ts'
 
 export const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
 
@@ -19,6 +20,8 @@ export const modules = { backends: backendSchemas, attach: attachSchemas, servic
 export interface FileOptions {
   /** Build combinations that cannot work. */
   readonly force?: boolean
+  /** Take warnings for errors. */
+  readonly strict?: boolean
   /** Addresses that a running lab of this name handed out. */
   readonly leases?: (lab: string) => Leases
 }
@@ -51,6 +54,10 @@ export async function compileFile(file: string, options: FileOptions = {}): Prom
   }
   if (hasErrors(found)) return fail(found)
   found.push(...notActedUpon(lab, loaded))
+  const mistakes = found.filter(isMistake)
+  if (options.strict && mistakes.length > 0) return fail(mistakes.map((d) => ({ ...d, severity: 'error' })))
+  // A test of the running lab shows them again.
+  if (found.length > 0) lab.warnings = found
   return { compiled: compile(lab), loaded, texts: sources, warnings: found }
 }
 

@@ -4,13 +4,16 @@ import { formatDiagnostics } from '../report/formats/diagnostics.ts'
 import { chalkFor, colorLevel } from '../report/formats/terminal.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 
-/** Not a mistake of the file: one line is enough. */
-const isNote = (d: Diagnostic): boolean => d.code === 'not-acted-upon'
+/** What is said of a file without a mistake in it: one line is enough. */
+const NOTES = new Set(['not-acted-upon', 'merged-object', 'address-not-kept'])
+
+/** Whether a warning is about what is most likely wrong: `--strict` takes it for an error. */
+export const isMistake = (d: Diagnostic): boolean => !NOTES.has(d.code)
 
 export function warn(warnings: readonly Diagnostic[], file: string): void {
   const chalk = chalkFor(process.stderr)
-  for (const note of warnings.filter(isNote)) process.stderr.write(chalk.dim(`${note.file}:${note.line}: ${note.message}\n`))
-  const mistakes = warnings.filter((d) => !isNote(d))
+  for (const note of warnings.filter((d) => !isMistake(d))) process.stderr.write(chalk.dim(`${note.file}:${note.line}: ${note.message}\n`))
+  const mistakes = warnings.filter(isMistake)
   if (mistakes.length === 0) return
   const sources = new Map<string, string>()
   for (const name of new Set([file, ...mistakes.flatMap((d) => d.file ?? [])])) {

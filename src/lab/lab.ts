@@ -3,7 +3,7 @@
  * Plain data (it survives JSON), so that a running lab remembers what it was made from.
  */
 import type { Family } from '../topology/address.ts'
-import type { Source } from '../topology/diagnostics.ts'
+import type { Diagnostic, Source } from '../topology/diagnostics.ts'
 import type { ContainerSpec, ModuleChoice, Topology } from '../topology/schema/schema.ts'
 import type { Service } from './services/service.ts'
 
@@ -137,6 +137,8 @@ export interface Lab {
   /** Where the entries of `expect` stand, in their order; absent in labs that an older netlab made. */
   readonly expectSources?: readonly Source[]
   readonly manifests: readonly string[]
+  /** What seemed wrong with its files, set once they have been read; absent: nothing. */
+  warnings?: readonly Diagnostic[]
 }
 
 /** Every node of the lab, in the order people read them. */

@@ -13,6 +13,7 @@ import { mac, netnsName } from './names.ts'
 import { EXTERNAL_NETWORKS, Pool, planNetworks, usable, type Networks } from './addressing/networks.ts'
 import { resolvePods } from './pods.ts'
 import { policySources } from './policy/policies.ts'
+import { warnOfPolicies } from './policy/unmatched.ts'
 import { Problems } from './problems.ts'
 import { resolveServices, serviceOf } from './services/services.ts'
 
@@ -95,6 +96,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
     manifests: topology.manifests.map(({ path }) => path),
   }
   checkNames(lab, problems)
+  warnOfPolicies(lab, problems)
   checkExpectations(lab, loaded.endpointSlices === undefined && topology.manifests.length > 0, problems)
   return hasErrors(problems.diagnostics) ? { diagnostics: problems.diagnostics } : { value: lab, diagnostics: problems.diagnostics }
 }

@@ -16,6 +16,9 @@ export type Protocol = 'TCP' | 'UDP' | 'SCTP'
 
 /** The pods a selector selects. */
 export interface PodGroup {
+  /** A namespace, or what selects namespaces. */
+  readonly where: string | LabelSelector
+  readonly selector: LabelSelector
   /** What was asked for, in canonical form: it never depends on who matches, so that what is named after it stays. */
   readonly key: string
   /** For people: `app=web in shop`. */
@@ -87,7 +90,7 @@ function isolates(spec: NetworkPolicySpec, direction: Direction): boolean {
 }
 
 /** Every namespace anything is in, with the label Kubernetes gives it by itself. */
-function namespaceLabels(lab: Lab): Map<string, Labels> {
+export function namespaceLabels(lab: Lab): Map<string, Labels> {
   const names = new Set(['default', ...Object.keys(lab.namespaces), ...containerPods(lab).map((p) => p.namespace)])
   return new Map([...names].map((name) => [name, { ...lab.namespaces[name]?.labels, 'kubernetes.io/metadata.name': name }]))
 }
@@ -117,7 +120,7 @@ class Groups {
       const inside =
         typeof where === 'string' ? [where] : [...this.#namespaces].flatMap(([name, labels]) => (selects(where, labels) ? [name] : []))
       const members = inside.flatMap((name) => (this.#pods.get(name) ?? []).filter((p) => selects(pods, p.labels)))
-      this.#known.set(key, (group = { key, text: groupText(where, what), pods: new Set(members) }))
+      this.#known.set(key, (group = { where, selector: pods, key, text: groupText(where, what), pods: new Set(members) }))
     }
     return group
   }
@@ -177,10 +180,14 @@ const portText = (p: PortMatch): string => {
   return p.kind === 'named' ? `${p.name}/${l4}` : `${p.first === p.last ? p.first : `${p.first}-${p.last}`}/${l4}`
 }
 
+/** `80/tcp, 443/tcp`. */
+export const portsText = ({ ports = [] }: PolicyRule): string => ports.map(portText).join(', ')
+
 /** `ingress[0]: 80/tcp from app=web in shop`. */
-export function ruleText({ index, peers, ports }: PolicyRule, direction: Direction): string {
+export function ruleText(rule: PolicyRule, direction: Direction): string {
+  const { index, peers } = rule
   const who = peers ? [...peers.groups.map((g) => g.text), ...peers.blocks.map((b) => b.text)] : ['anyone']
-  const what = ports ? `${ports.map(portText).join(', ')} ` : ''
+  const what = rule.ports ? `${portsText(rule)} ` : ''
   return `${direction}[${index}]: ${what}${direction === 'ingress' ? 'from' : 'to'} ${who.join('; ')}`
 }
 

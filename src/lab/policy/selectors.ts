@@ -6,11 +6,12 @@
 import type { LabelSelector } from '../../topology/kubernetes/kubernetes.ts'
 
 export type Labels = Readonly<Record<string, string>>
-type Requirement = NonNullable<LabelSelector['matchExpressions']>[number]
+export type Requirement = NonNullable<LabelSelector['matchExpressions']>[number]
 
 const valueOf = (labels: Labels, key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined)
 
-function holds({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
+/** Whether labels meet a requirement. */
+export function holds({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
   const value = valueOf(labels, key)
   switch (operator) {
     case 'In':
@@ -23,6 +24,12 @@ function holds({ key, operator, values = [] }: Requirement, labels: Labels): boo
       return value === undefined
   }
 }
+
+/** All requirements of a selector, `matchLabels` among them. */
+export const requirementsOf = ({ matchLabels = {}, matchExpressions = [] }: LabelSelector): Requirement[] => [
+  ...Object.entries(matchLabels).map(([key, value]): Requirement => ({ key, operator: 'In', values: [value] })),
+  ...matchExpressions,
+]
 
 export function selects(selector: LabelSelector, labels: Labels): boolean {
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (valueOf(labels, key) !== value) return false

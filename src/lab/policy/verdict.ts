@@ -9,6 +9,7 @@
  */
 import { contains, parseIp, type Family } from '../../topology/address.ts'
 import { addressOf, type External, type Host, type Lab, type NodeAddress, type Pod } from '../lab.ts'
+import { nearestMiss, type Miss } from './nearest.ts'
 import { namedPorts, policiesOf, type Direction, type Policy, type PolicyRule, type PortMatch, type Protocol } from './policies.ts'
 
 /** An address that no node of the lab has. */
@@ -113,6 +114,19 @@ function evaluate(lab: Lab, direction: Direction, question: Question, hostSource
     policy[direction]!.filter((rule) => ruleAllows(rule, question, peer, address)).map((rule) => ({ policy, rule })),
   )
   return { isolating: policies, allowing, allowed: allowing.length > 0 }
+}
+
+/**
+ * Why the denying direction of a verdict denies, as far as some rule comes near.
+ * @param verdict what {@link verdict} said to the question
+ */
+export function missOf(lab: Lab, question: Question, { allowed, egress }: Verdict): Miss | undefined {
+  if (allowed) return undefined
+  const direction = egress.allowed ? 'ingress' : 'egress'
+  const [subject, peer] = direction === 'egress' ? [question.from, question.to] : [question.to, question.from]
+  if (subject.kind !== 'pod') return undefined
+  const matches = (rule: PolicyRule): boolean => !rule.ports || rule.ports.some((m) => portMatches(m, question))
+  return nearestMiss(lab, isolating(lab, subject, direction), direction, peer, matches)
 }
 
 const isOwnNode = (a: End, b: End): boolean => a.kind === 'host' && b.kind === 'pod' && b.host === a.name

@@ -12,6 +12,7 @@ import type { Leases } from '../addressing/lease.ts'
 import type { Networks } from '../addressing/networks.ts'
 import type { Problems } from '../problems.ts'
 import type { Answering, Service, ServicePort } from './service.ts'
+import { warnOfService } from './unmatched.ts'
 import { ClusterIPs, NodePorts, type Wanted } from './service-addresses.ts'
 
 /** `shop/cart` → namespace and name; a key without a slash is of the namespace default. */
@@ -82,6 +83,7 @@ export function resolveServices(
       )
     names.set(`${namespace}/${name}`, key)
     checkExternalIPs(key, spec, networks, problems)
+    warnOfService({ key, namespace, spec }, pods, problems)
     const nodePorts = hasAddress(spec) ? ports.take({ key, spec }) : []
     return {
       name,

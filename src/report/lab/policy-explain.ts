@@ -1,5 +1,6 @@
 /** Why policies allow or deny, for people and programs: `netlab policy explain`. */
 import type { ChalkInstance } from 'chalk'
+import { missText, type Miss } from '../../lab/policy/nearest.ts'
 import { ruleText } from '../../lab/policy/policies.ts'
 import type { ServiceVerdict, Way } from '../../lab/services/service-verdict.ts'
 import type { DirectionVerdict, End, Verdict } from '../../lab/policy/verdict.ts'
@@ -15,6 +16,8 @@ export interface Explained {
   /** Address a host sends from. */
   readonly source?: string | undefined
   readonly verdict: Verdict
+  /** Of a denial: the rule that comes nearest. */
+  readonly nearest?: Miss
 }
 
 /** What people call an end: pods by key, everything else by name. */
@@ -45,10 +48,11 @@ function reasons(verdict: Verdict, from: string, to: string, chalk: ChalkInstanc
   return [...side('egress', from, verdict.egress, chalk), ...side('ingress', to, verdict.ingress, chalk)]
 }
 
-export function explanationText({ from, to, port, family, source, verdict }: Explained, chalk: ChalkInstance): string {
+export function explanationText({ from, to, port, family, source, verdict, nearest }: Explained, chalk: ChalkInstance): string {
   const sender = source === undefined ? from : `${from} (from ${source})`
   const head = `${sender} → ${to}, ${port}, ${familyName(family)}: ${resultText(verdict.allowed, chalk)}`
-  return `${[head, ...reasons(verdict, from, to, chalk)].join('\n')}\n`
+  const miss = nearest ? [`       nearest is ${missText(nearest, verdict.egress.allowed ? 'ingress' : 'egress')}`] : []
+  return `${[head, ...reasons(verdict, from, to, chalk), ...miss].join('\n')}\n`
 }
 
 function verdictDocument(verdict: Verdict): object {
@@ -70,7 +74,20 @@ function verdictDocument(verdict: Verdict): object {
   }
 }
 
-export const explanationDocument = ({ verdict, ...asked }: Explained): object => ({ ...asked, ...verdictDocument(verdict) })
+export const explanationDocument = ({ verdict, nearest, ...asked }: Explained): object => ({
+  ...asked,
+  ...verdictDocument(verdict),
+  ...(nearest
+    ? {
+        nearest: {
+          policy: nearest.policy.title,
+          rule: `${verdict.egress.allowed ? 'ingress' : 'egress'}[${nearest.rule.index}]`,
+          source: placeOf(nearest.policy, nearest.rule.source),
+          differences: nearest.differences,
+        },
+      }
+    : {}),
+})
 
 export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> {
   /** The Service's own, in this family. */

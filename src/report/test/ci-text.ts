@@ -83,12 +83,15 @@ export function ciText(outcomes: readonly Outcome[], ms: number, style: CiStyle)
   const { chalk, fold } = style
   const order: readonly Status[] = fold ? ['passed', 'skipped', 'failed', 'error'] : ['skipped', 'failed', 'error']
   const shown = order.flatMap((status) => outcomes.filter((o) => o.status === status))
+  // What a lab that passed is warned of is shown, too: else a slip of the pen is green.
+  const warned = fold ? [] : outcomes.filter((o) => o.status === 'passed' && o.diagnostics.length > 0)
+  const warnings = warned.map((o) => formatDiagnostics(o.diagnostics, style.sources, { color: chalk.level > 0 }))
   const parts = shown.map((o) => {
     const text = details(o, style)
     if (fold && o.status === 'passed') return group(`${o.lab}: passed`, text)
     return `${chalk.bold(`── ${o.lab} `)}${paintOf(chalk)[o.status](o.status)} ${chalk.dim(shortPath(o.file, style.cwd))}\n\n${text}`
   })
-  return [...parts, overview(outcomes, style), sumLine(outcomes, ms, chalk)].join('\n')
+  return [...warnings, ...parts, overview(outcomes, style), sumLine(outcomes, ms, chalk)].join('\n')
 }
 
 /** The one document of `netlab ci --json`. */

@@ -21,6 +21,7 @@ import { plural } from '../../../plural.ts'
 
 interface UpCommandOptions {
   readonly force?: true
+  readonly strict?: true
   readonly keep?: true
   readonly verbose?: true
   readonly json?: true

@@ -1,7 +1,7 @@
 /** `netlab up` */
 import { Option } from '@commander-js/extra-typings'
 import { defineCommand } from '../../command.ts'
-import { file, json } from '../../options.ts'
+import { file, json, strict } from '../../options.ts'
 
 export default defineCommand({
   name: 'up',
@@ -11,6 +11,7 @@ export default defineCommand({
     new Option('--force', 'build combinations that cannot work'),
     new Option('--keep', 'leave a failed lab as it is instead of rolling back'),
     new Option('--verbose', 'print each line as it is run, and whether netlink, a file or its program runs it'),
+    strict(),
     json(),
   ],
   examples: ['netlab up topologies/quickstart.yaml', 'netlab up lab.yaml --json | jq .nodes'],

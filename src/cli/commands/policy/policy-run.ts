@@ -8,7 +8,7 @@ import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
 import { clusterFrontend, frontendFor, type ServiceFrontend } from '../../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
-import { sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
+import { missOf, sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { addressOf } from '../../../lab/lab.ts'
 import { unknownActorAt } from '../../../verify/checks/services/actors.ts'
 import {
@@ -207,6 +207,9 @@ export async function explain(fromWord: string, toWord: string, options: Explain
       : frontendFor(lab, client, address, { protocol: probe.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp', port: probe.port })
   if (frontend) return explainFrontend(lab, client, partyName(to), frontend, probeText(probe), family, options)
   const toAddress = target.address === undefined ? {} : { toAddress: target.address }
+  const question = { from, to, ...toAddress, ...probe, family }
+  const result = verdict(lab, question, hostSource)
+  const nearest = missOf(lab, question, result)
   const explained: Explained = {
     from: partyName(from),
     to: partyName(to),
@@ -215,7 +218,8 @@ export async function explain(fromWord: string, toWord: string, options: Explain
     ...(from.kind === 'host' && to.kind === 'pod' && to.host !== from.name
       ? { source: sourceAddress(lab, from, to, family, hostSource) }
       : {}),
-    verdict: verdict(lab, { from, to, ...toAddress, ...probe, family }, hostSource),
+    verdict: result,
+    ...(nearest ? { nearest } : {}),
   }
   if (!explained.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(explanationDocument(explained))

@@ -9,11 +9,12 @@ import { bringUp } from '../../../state/up.ts'
 import type { Diagnostic } from '../../../topology/diagnostics.ts'
 import type { TestRun } from '../../../verify/check.ts'
 import type { Watch } from './ci-cleanup-guard.ts'
-import { compileFile, type FromFile } from '../../topology-file.ts'
+import { compileFile, type FileOptions, type FromFile } from '../../topology-file.ts'
 import { Exit, Failure, failure } from '../../failure.ts'
 import { neighbourTableWarning, requireFeatures } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
 import { aboutLab, statusOf } from './test-reports.ts'
+import { isMistake } from '../../warn.ts'
 import { settle } from '../lab/up-run.ts'
 
 /** Exit code of a bug in netlab: `EX_SOFTWARE` of sysexits.h. */
@@ -57,11 +58,11 @@ function untested(file: string, lab: string, error: unknown, skips: boolean): Ou
 }
 
 /** Reads and compiles a file, and asks whether this machine can run it: then nothing has been made yet. */
-export async function candidate(file: string): Promise<Candidate> {
+export async function candidate(file: string, options: Pick<FileOptions, 'strict'> = {}): Promise<Candidate> {
   const unnamed = basename(file).replace(/\.ya?ml$/, '')
   let from: FromFile
   try {
-    from = await compileFile(file)
+    from = await compileFile(file, options)
   } catch (error) {
     return { outcome: untested(file, unnamed, error, false), texts: error instanceof Failure ? error.sources : new Map() }
   }
@@ -159,7 +160,14 @@ export async function tryLab(
     const result = statusOf(run)
     const traces = result.status === 'failed' && trial.traces ? await trial.traces(applied, run, signal) : []
     const slow = neighbourTableWarning(from.compiled)
-    outcome = { ...about, ...result, diagnostics: [...result.diagnostics, ...(slow ? [slow] : [])], run, upMs, traces }
+    outcome = {
+      ...about,
+      ...result,
+      diagnostics: [...result.diagnostics, ...from.warnings.filter(isMistake), ...(slow ? [slow] : [])],
+      run,
+      upMs,
+      traces,
+    }
   } catch (error) {
     // Whatever the interruption made of the test: why it was interrupted is what counts.
     const reason: unknown = outer.aborted ? interrupted : signal.aborted ? signal.reason : error

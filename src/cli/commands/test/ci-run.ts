@@ -24,6 +24,7 @@ interface CiOptions extends ReportOptions, Pick<TestCommandOptions, 'sample' | '
   readonly timeout?: string
   readonly keep?: true
   readonly allowSkip?: true
+  readonly strict?: true
 }
 
 type Named = Pick<Outcome, 'lab' | 'file'>
@@ -124,7 +125,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   const tasks: Task[] = []
   const watch = new Watch()
   for (const file of files) {
-    const found = await candidate(file)
+    const found = await candidate(file, options.strict ? { strict: true } : {})
     for (const [name, text] of 'outcome' in found ? found.texts : found.from.texts) texts.set(name, text)
     if ('outcome' in found) {
       labs.push(found.outcome)

@@ -1,7 +1,7 @@
 /** `netlab ci` */
 import { Argument, Option } from '@commander-js/extra-typings'
 import { defineCommand } from '../../command.ts'
-import { asked, reported } from '../../options.ts'
+import { asked, reported, strict } from '../../options.ts'
 
 export default defineCommand({
   name: 'ci',
@@ -12,6 +12,7 @@ export default defineCommand({
     new Option('--timeout <time>', 'longest for building and testing a lab: 90s, 10m (default: 10m)'),
     new Option('--keep', 'leave labs that failed'),
     new Option('--allow-skip', 'labs that this machine cannot run do not make it fail'),
+    strict(),
     ...asked(),
     ...reported(),
   ],

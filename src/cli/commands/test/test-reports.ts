@@ -16,6 +16,7 @@ import { labNames, type Applied } from '../../../state/store.ts'
 import type { TestRun } from '../../../verify/check.ts'
 import { VERSION } from '../../../version.ts'
 import { Exit, failure, type Failure } from '../../failure.ts'
+import { isMistake } from '../../warn.ts'
 
 /** Options of `netlab test` and `netlab ci` that say what is reported. */
 export interface ReportOptions {
@@ -137,7 +138,8 @@ export async function reportTest(run: TestRun, applied: Applied, options: Report
       : []
   const outcome: Outcome = { ...about, ...result, file: run.file, run, tookMs: run.tookMs, traces }
   process.exitCode = outcome.exit
-  const missing = writeReports([outcome], at, options.junit)
+  const warned = { ...outcome, diagnostics: [...outcome.diagnostics, ...(lab.warnings ?? []).filter(isMistake)] }
+  const missing = writeReports([warned], at, options.junit)
   await (options.json ? writeJson(testDocument(run, options.matrix ? about.kinds : undefined)) : writeText(outcome, run, options))
   admit(missing)
 }

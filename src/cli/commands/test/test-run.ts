@@ -6,8 +6,10 @@ import { proveAll } from '../../../verify/checks/policies/prove-run.ts'
 import { runTest, type TestOptions } from '../../../verify/run.ts'
 import { sources } from '../../../verify/check-sources.ts'
 import { hasAttempt, lastChange, readApplied, type Applied } from '../../../state/store.ts'
+import { Exit, Failure } from '../../failure.ts'
 import { requireStillUp, theLab, whileUp } from '../../labs.ts'
 import { requirePerl, requireNamespaces } from '../../machine.ts'
+import { isMistake, warn } from '../../warn.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
 import { interruptible, outlastSignals } from '../../signals.ts'
@@ -18,6 +20,7 @@ export interface TestCommandOptions extends ReportOptions {
   readonly only?: readonly Group[]
   readonly timeout?: string
   readonly prove?: true
+  readonly strict?: true
 }
 
 const TIMEOUT: TimeRange = {
@@ -111,6 +114,13 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
 export async function test(name: string | undefined, options: TestCommandOptions): Promise<void> {
   const chosen = testOptions(options)
   const applied = theLab(name)
+  const mistakes = (applied.lab.warnings ?? []).filter(isMistake)
+  if (options.strict && mistakes.length > 0)
+    throw new Failure(
+      Exit.Usage,
+      mistakes.map((d) => ({ ...d, severity: 'error' })),
+    )
+  warn(mistakes, applied.lab.file)
   requireNamespaces('test')
   requirePerl()
   requireReports(options)

@@ -1,7 +1,7 @@
 /** `netlab test` */
 import { Option } from '@commander-js/extra-typings'
 import { defineCommand } from '../../command.ts'
-import { asked, labOrOnly, reported } from '../../options.ts'
+import { asked, labOrOnly, reported, strict } from '../../options.ts'
 
 export default defineCommand({
   name: 'test',
@@ -10,6 +10,7 @@ export default defineCommand({
   options: [
     ...asked(),
     new Option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)'),
+    strict(),
     ...reported(),
   ],
   examples: [

@@ -13,6 +13,7 @@ import { scriptDir } from '../../../netns/paths.ts'
 
 interface PlanOptions {
   readonly force?: true
+  readonly strict?: true
   readonly down?: true
   readonly json?: true
 }

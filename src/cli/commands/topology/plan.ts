@@ -1,7 +1,7 @@
 /** `netlab plan` */
 import { Option } from '@commander-js/extra-typings'
 import { defineCommand } from '../../command.ts'
-import { file, json } from '../../options.ts'
+import { file, json, strict } from '../../options.ts'
 
 export default defineCommand({
   name: 'plan',
@@ -10,6 +10,7 @@ export default defineCommand({
   options: [
     new Option('--force', 'plan combinations that cannot work'),
     new Option('--down', 'the script that removes what the script made'),
+    strict(),
     json(),
   ],
   examples: ['netlab plan lab.yaml | less', 'netlab plan lab.yaml | sudo sh', 'netlab plan lab.yaml --down | sudo sh'],

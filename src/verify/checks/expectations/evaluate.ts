@@ -3,7 +3,8 @@ import { familyName } from '../../../topology/address.ts'
 import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { isWithin } from '../../../lab/services/semantics.ts'
-import { verdict, type Actor, type Verdict } from '../../../lab/policy/verdict.ts'
+import { missText } from '../../../lab/policy/nearest.ts'
+import { missOf, verdict, type Actor, type Question as PolicyQuestion, type Verdict } from '../../../lab/policy/verdict.ts'
 import type { Check } from '../../check.ts'
 import { declaring, hostPortPod, idleContainer, isNameOf } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
@@ -32,12 +33,24 @@ function peerOf(lab: Lab, { to, frontend, family, questions }: Case): Actor | un
   return to ?? (frontend || isLoopback(address) ? undefined : unknownActorAt(lab, address, family))
 }
 
-function verdictOf(lab: Lab, c: Case): Verdict | undefined {
+/** What policies are asked about a case. */
+function policyQuestion(lab: Lab, c: Case): PolicyQuestion | undefined {
   const { from, family, questions } = c
   const to = peerOf(lab, c)
   const { address, kind, port } = questions[0]!
   const protocol = kind === 'icmp' ? 'ICMP' : (kind.toUpperCase() as 'TCP')
-  return to && verdict(lab, { from, to, toAddress: address, family, protocol, ...(kind === 'icmp' ? {} : { port }) }, hostSource)
+  return to && { from, to, toAddress: address, family, protocol, ...(kind === 'icmp' ? {} : { port }) }
+}
+
+function verdictOf(lab: Lab, c: Case): Verdict | undefined {
+  const question = policyQuestion(lab, c)
+  return question && verdict(lab, question, hostSource)
+}
+
+/** The rule that comes nearest to allowing it, and what differs; nothing where none does. */
+function nearest(lab: Lab, question: PolicyQuestion | undefined, said: Verdict): string {
+  const miss = question && missOf(lab, question, said)
+  return miss ? `; nearest is ${missText(miss, said.egress.allowed ? 'ingress' : 'egress')}` : ''
 }
 
 /** Why there is no way between two nodes whatever policies say; undefined if there is one. */
@@ -66,7 +79,10 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
     const unassigned = said?.allowed === true && isUnassigned(c, question) ? `no node of the lab has ${question.address}` : undefined
-    const reason = noWay(lab, c) ?? unassigned ?? (said ? why(c.from, peerOf(lab, c)!, said) : serviceReason(lab, c, evidence))
+    const reason =
+      noWay(lab, c) ??
+      unassigned ??
+      (said ? `${why(c.from, peerOf(lab, c)!, said)}${nearest(lab, policyQuestion(lab, c), said)}` : serviceReason(lab, c, evidence))
     return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
   }
   const idle = idleContainer(lab, c.to, question, evidence, true)
@@ -93,7 +109,11 @@ function serviceReason(lab: Lab, { from, frontend, family }: Case, evidence: Evi
   if (without === 'refused') return `Service ${frontend.service.key} has no endpoint ready`
   if (without === 'dropped') return `Service ${frontend.service.key} is Local and has no endpoint here`
   const first = denied[0]
-  if (first && allowed.length === 0) return why(first.from, first.to, first.verdict)
+  if (first && allowed.length === 0) {
+    const { ip: toAddress, port } = first.endpoint
+    const question = { from: first.from, to: first.to, toAddress, port, protocol: frontend.port.protocol, family }
+    return `${why(first.from, first.to, first.verdict)}${nearest(lab, question, first.verdict)}`
+  }
   return idleBehind(lab, frontend, allowed, evidence, false).join('; ') || undefined
 }
 
