@@ -71,6 +71,8 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['!', 'not'],
 ])
 
+const MAX_DEPTH = 100
+
 /** @throws FilterError */
 export function parseFilter(text: string, words: FilterWords): Filter {
   const tokens = tokensOf(text)
@@ -85,6 +87,15 @@ export function parseFilter(text: string, words: FilterWords): Filter {
     if (!token) throw wrong(`expected ${what} at the end`)
     at++
     return token
+  }
+
+  let depth = 0
+  /** Parentheses and `not` nest as deep as people write them, and not as deep as the stack. */
+  function nested<T>(inner: () => T): T {
+    if (++depth > MAX_DEPTH) throw wrong(`nested more than ${MAX_DEPTH} levels deep`)
+    const result = inner()
+    depth--
+    return result
   }
 
   function expression(): Filter {
@@ -109,12 +120,12 @@ export function parseFilter(text: string, words: FilterWords): Filter {
     const word = peek()
     if (word === 'not') {
       at++
-      const inner = factor()
+      const inner = nested(factor)
       return (layers) => !inner(layers)
     }
     if (word !== '(') return primitive()
     at++
-    const inner = expression()
+    const inner = nested(expression)
     if (peek() !== ')') throw wrong('expected )')
     at++
     return inner

@@ -2,21 +2,16 @@
  * The entry point: a file, or its text, becomes a validated {@link Topology} whose every value knows
  * its line and column. All that is wrong with it is found at once and comes back as diagnostics.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
 import { withoutAbsent } from './schema/absent.ts'
 import { SHORTEST } from './schema/errors.ts'
 import { byPosition, hasErrors, type Diagnostic, type Outcome, type Path, type Source } from './diagnostics.ts'
+import { readText } from './files.ts'
 import { errorMap, explain } from './schema/explain.ts'
 import type { ManifestText } from './kubernetes/objects.ts'
 import type { LoadedTopology } from './loaded.ts'
 import { topologySchema, type ModuleSchemas } from './schema/schema.ts'
-import { suggest } from './suggest.ts'
 import { describeValue, formatPath } from './schema/format.ts'
 import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
-
-/** Far above the largest lab: a bigger file is not a topology. */
-const MAX_BYTES = 16 * 1024 * 1024
 
 /** Below this many characters a file is checked sooner than zod compiles a function that checks it. */
 const SMALL = 100_000
@@ -110,9 +105,10 @@ export async function readTopology(file: string, modules: ModuleSchemas): Promis
   ])
   const found = [...outcome.diagnostics]
   const manifests: ManifestText[] = []
-  for (const { file: name, namespace } of findManifests(loaded, found)) {
+  for (const { file: name, namespace, named } of findManifests(loaded, found)) {
     const read = readText(name)
-    found.push(...read.diagnostics)
+    // What cannot be read has no lines: the place is where the topology names it.
+    found.push(...read.diagnostics.map((d) => ({ ...d, ...named, message: `manifests: ${name}: ${d.message}` })))
     if (read.value === undefined) continue
     texts.set(name, read.value)
     manifests.push({ file: name, text: read.value, namespace })
@@ -120,57 +116,4 @@ export async function readTopology(file: string, modules: ModuleSchemas): Promis
   const merged = mergeManifests(loaded, manifests)
   found.push(...merged.diagnostics)
   return { ...(merged.value && !hasErrors(found) ? { value: merged.value } : {}), diagnostics: found, texts }
-}
-
-/** The text of a UTF-8 file of reasonable size, or why there is none. */
-function readText(file: string): Outcome<string> {
-  const failed = (code: string, message: string, hint?: string): Outcome<string> => ({
-    diagnostics: [{ code, severity: 'error', message, file, ...(hint === undefined ? {} : { hint }) }],
-  })
-  let bytes: Buffer | 'directory' | 'too-large'
-  try {
-    bytes = readBytes(file)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return failed('file-not-found', 'there is no such file', similarFile(file))
-    if (code === 'EACCES' || code === 'EPERM') return failed('file-unreadable', 'no permission to read this file', `ls -l shows who may`)
-    return failed('file-unreadable', `cannot read this file: ${message}`)
-  }
-  if (bytes === 'directory') return failed('file-unreadable', 'this is a directory, not a topology file', 'name the file inside it')
-  if (bytes === 'too-large') return failed('file-too-large', 'this file is larger than 16 MiB: it cannot be a topology')
-  if (bytes.includes(0)) return failed('file-not-text', 'this is a binary file, not YAML text', 'if it is text, save it as UTF-8')
-  try {
-    return { value: new TextDecoder('utf-8', { fatal: true }).decode(bytes), diagnostics: [] }
-  } catch {
-    return failed('file-not-text', 'this file is not UTF-8 text', 'save it as UTF-8')
-  }
-}
-
-/** Reads to the end, not to the size `stat` tells: a pipe (`netlab up <(make-topology)`) has none. */
-function readBytes(file: string): Buffer | 'directory' | 'too-large' {
-  const fd = openSync(file, 'r')
-  try {
-    if (fstatSync(fd).isDirectory()) return 'directory'
-    const chunks: Buffer[] = []
-    let total = 0
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(64 * 1024)
-      const length = readSync(fd, chunk)
-      if (length === 0) return Buffer.concat(chunks)
-      total += length
-      if (total > MAX_BYTES) return 'too-large'
-      chunks.push(chunk.subarray(0, length))
-    }
-  } finally {
-    closeSync(fd)
-  }
-}
-
-function similarFile(file: string): string | undefined {
-  try {
-    const similar = suggest(basename(file), readdirSync(dirname(file)))
-    return similar && `did you mean \`${similar}\`?`
-  } catch {
-    return undefined
-  }
 }

@@ -1,10 +1,9 @@
 /** Labels that were nearly meant: what a selector that selects nothing, or a rule that does not match, most likely stands for. */
 import type { LabelSelector } from '../../topology/kubernetes/kubernetes.ts'
 import { suggest } from '../../topology/suggest.ts'
-import type { Lab } from '../lab.ts'
+import type { External, Host, Lab, Pod } from '../lab.ts'
 import { namespaceLabels, portsText, type Direction, type Policy, type PolicyRule } from './policies.ts'
 import { holds, requirementsOf, type Labels, type Requirement } from './selectors.ts'
-import type { End } from './verdict.ts'
 
 /** Requirements of a selector that labels do not meet. */
 export const unmet = (selector: LabelSelector, labels: Labels): Requirement[] => requirementsOf(selector).filter((r) => !holds(r, labels))
@@ -46,7 +45,10 @@ export interface Miss {
   readonly differences: readonly string[]
 }
 
-function peerMiss(peer: End, name: string, { peers }: PolicyRule, namespaces: ReadonlyMap<string, Labels>): string[] | undefined {
+/** The far end of a connection. */
+type Peer = Pod | Host | External | { readonly kind: 'address'; readonly name: string }
+
+function peerMiss(peer: Peer, name: string, { peers }: PolicyRule, namespaces: ReadonlyMap<string, Labels>): string[] | undefined {
   if (!peers) return []
   if (peer.kind !== 'pod')
     return peers.blocks.length > 0 ? [`${name} has no address in ${peers.blocks.map((b) => b.text).join(' or ')}`] : undefined
@@ -74,7 +76,7 @@ export function nearestMiss(
   lab: Lab,
   policies: readonly Policy[],
   direction: Direction,
-  peer: End,
+  peer: Peer,
   portMatches: (rule: PolicyRule) => boolean,
 ): Miss | undefined {
   const namespaces = namespaceLabels(lab)

@@ -31,13 +31,17 @@ export function formatDiagnostics(
     if (text !== undefined && !lines.has(file)) lines.set(file, text.replace(/^\uFEFF/, '').split('\n'))
     return lines.get(file) ?? []
   }
-  const blocks = diagnostics.slice(0, MAX_SHOWN).map((diagnostic) => {
+  // Where not all are shown, none that stops the command is left out for a warning.
+  const ordered = diagnostics.length > MAX_SHOWN ? diagnostics.toSorted((a, b) => rankOf(a.severity) - rankOf(b.severity)) : diagnostics
+  const blocks = ordered.slice(0, MAX_SHOWN).map((diagnostic) => {
     const frame = diagnostic.file === undefined ? [] : codeFrame(linesOf(diagnostic.file), diagnostic, chalk)
     return [heading(diagnostic, chalk), ...frame, ...hintLines(diagnostic, chalk)].join('\n')
   })
   const hidden = diagnostics.length - MAX_SHOWN
   return [...blocks, ...(hidden > 0 ? [`… and ${hidden} more`] : []), chalk.bold(summary(diagnostics))].join('\n\n') + '\n'
 }
+
+const rankOf = (severity: Severity): number => (severity === 'error' ? 0 : 1)
 
 /** What the JSON output holds for one diagnostic: every key is always there. */
 export interface JsonDiagnostic {

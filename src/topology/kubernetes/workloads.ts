@@ -116,7 +116,7 @@ function selectsItsOwn(
 const object = <T extends z.ZodType>(spec: T) => z.strictObject({ ...typed, metadata: meta, spec })
 
 const workload = (more: Record<string, z.ZodType>) =>
-  object(z.strictObject({ selector: labelSelector, template, replicas, ...more }).superRefine(selectsItsOwn))
+  object(z.strictObject({ selector: labelSelector, template, ...more }).superRefine(selectsItsOwn))
 
 const common = 'minReadySeconds revisionHistoryLimit'
 
@@ -135,8 +135,8 @@ const jobSpec = z.strictObject({
 /** Objects whose pods are pods of a lab, by kind; with the one version each. */
 export const WORKLOADS = {
   Pod: { version: 'v1', schema: object(podSpec) },
-  Deployment: { version: 'apps/v1', schema: workload(ignored(`${common} paused progressDeadlineSeconds strategy`)) },
-  ReplicaSet: { version: 'apps/v1', schema: workload(ignored('minReadySeconds')) },
+  Deployment: { version: 'apps/v1', schema: workload({ replicas, ...ignored(`${common} paused progressDeadlineSeconds strategy`) }) },
+  ReplicaSet: { version: 'apps/v1', schema: workload({ replicas, ...ignored('minReadySeconds') }) },
   ReplicationController: {
     version: 'v1',
     schema: object(
@@ -150,11 +150,12 @@ export const WORKLOADS = {
   StatefulSet: {
     version: 'apps/v1',
     schema: workload({
+      replicas,
       ordinals: z.strictObject({ start: z.int().min(0).default(0) }).optional(),
       ...ignored(`${common} persistentVolumeClaimRetentionPolicy podManagementPolicy serviceName updateStrategy volumeClaimTemplates`),
     }),
   },
-  DaemonSet: { version: 'apps/v1', schema: workload({ replicas: z.undefined().optional(), ...ignored(`${common} updateStrategy`) }) },
+  DaemonSet: { version: 'apps/v1', schema: workload(ignored(`${common} updateStrategy`)) },
   Job: { version: 'batch/v1', schema: object(jobSpec) },
   CronJob: {
     version: 'batch/v1',

@@ -16,6 +16,8 @@ import { toValue } from './values.ts'
 const MAX_DEPTH = 100
 /** Lexical pieces a text may have: twice what 50 000 pods on a line each need, and at most some 1.5 GB while it is read. */
 const MAX_LEXEMES = 4_000_000
+/** Documents a text may have: each costs some 2 kB, and no cluster has so many objects in a file. */
+const MAX_DOCUMENTS = 20_000
 /** One slip of the pen derails the rest of the file: after so many complaints the next ones say nothing new. */
 const MAX_SYNTAX_ERRORS = 20
 /** Errors of other kinds do not follow from one another, but no reader gets further. */
@@ -110,9 +112,14 @@ function compose(text: string): Document.Parsed[] | Refusal {
   const parser = new Parser()
   const tokens = []
   let lexemes = 0
+  let documents = 0
   for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) tokens.push(token)
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token)
+      if (token.type === 'document') documents++
+    }
     const at = parser.offset - lexeme.length
+    if (documents > MAX_DOCUMENTS) return { code: 'file-too-large', at, message: `more than ${MAX_DOCUMENTS} documents up to here` }
     if (parser.stack.length > MAX_DEPTH + 1) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
     if (++lexemes > MAX_LEXEMES) return { code: 'file-too-large', at, message: `more than ${MAX_LEXEMES} words and signs up to here` }
   }

@@ -150,3 +150,9 @@ test('any text is a filter or says what is wrong', () => {
   )
   expect(good).toBeGreaterThan(20)
 })
+
+test('a filter nests as deep as people write, and not as deep as the stack', () => {
+  expect(() => parseFilter(`${'('.repeat(50)}tcp${')'.repeat(50)}`, words)).not.toThrow()
+  for (const deep of [`${'('.repeat(100_000)}tcp`, `${'not '.repeat(100_000)}tcp`, `${'!('.repeat(50_000)}tcp`])
+    expect(() => parseFilter(deep, words)).toThrow(FilterError)
+})

@@ -327,7 +327,7 @@ describe('what an API server refuses', () => {
       'by their label "app"',
     ],
     ['replicas below zero', workload('Deployment', ', replicas: -1'), 'out-of-range', 'spec.replicas'],
-    ['replicas of a DaemonSet', workload('DaemonSet', ', replicas: 2'), 'wrong-type', 'spec.replicas'],
+    ['replicas of a DaemonSet', workload('DaemonSet', ', replicas: 2'), 'unknown-key', 'unknown key "replicas" in spec'],
     ['not YAML', '{ a: [', 'yaml-syntax', ''],
   ])('%s', (_name, text, code, says) => {
     const { value, diagnostics } = merge(text)

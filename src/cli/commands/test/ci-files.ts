@@ -1,8 +1,10 @@
 /** Which topologies the words of `netlab ci` mean: files, directories (not their subdirectories) and globs. */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { glob, namesIn } from '../../../topology/kubernetes/manifest-files.ts'
+import { lookAt } from '../../../topology/files.ts'
+import { glob, isPattern, namesIn } from '../../../topology/kubernetes/glob.ts'
 import type { Diagnostic } from '../../../topology/diagnostics.ts'
+import { quote } from '../../../topology/schema/format.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { Exit, Failure } from '../../failure.ts'
 
@@ -15,6 +17,7 @@ export interface TopologyFiles {
 
 /** Every document in it says which kind of Kubernetes object it is. What cannot be read is left to who compiles it. */
 function isManifest(file: string): boolean {
+  if (lookAt(file) !== 'file') return false
   try {
     const documents = readFileSync(file, 'utf8')
       .split(/^---.*$/m)
@@ -35,8 +38,9 @@ export function topologyFiles(words: readonly string[]): TopologyFiles {
     for (const file of found) if (!files.has(resolve(file))) files.set(resolve(file), file)
   }
   for (const word of words) {
-    const stats = statSync(word, { throwIfNoEntry: false })
-    if (stats?.isDirectory()) {
+    const at = lookAt(word)
+    if (typeof at === 'object') fail(at.code, `${quote(word)}: ${at.message}`, at.hint ?? 'Name files, directories or patterns.')
+    else if (at === 'directory') {
       const inside = namesIn(word)
         .filter((name) => /\.ya?ml$/.test(name))
         .map((name) => join(word, name))
@@ -45,8 +49,8 @@ export function topologyFiles(words: readonly string[]): TopologyFiles {
       if (topologies.length === 0)
         fail('no-topologies', `the directory ${word} holds no topology`, 'Topologies are files called *.yaml or *.yml.')
       take(topologies)
-    } else if (stats) take([word])
-    else if (/[*?[]/.test(word)) {
+    } else if (at === 'file') take([word])
+    else if (isPattern(word)) {
       const matching = glob(word)
       if (matching.length === 0) fail('no-topologies', `nothing matches ${word}`, 'Name files, directories or patterns.')
       take(matching)
