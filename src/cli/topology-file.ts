@@ -7,12 +7,11 @@ import { serviceSchemas } from '../services/index.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { Leases } from '../lab/addressing/lease.ts'
 import { resolve } from '../lab/resolve.ts'
-import { hasErrors, type Diagnostic } from '../topology/diagnostics.ts'
+import { hasErrors, isMistake, type Diagnostic } from '../topology/diagnostics.ts'
 import type { ServiceSpec } from '../topology/kubernetes/kubernetes.ts'
 import { readTopology } from '../topology/load.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import { Exit, Failure } from './failure.ts'
-import { isMistake } from './warn.ts'
 
 export const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
 

@@ -2,13 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { formatDiagnostics } from '../report/formats/diagnostics.ts'
 import { chalkFor, colorLevel } from '../report/formats/terminal.ts'
-import type { Diagnostic } from '../topology/diagnostics.ts'
-
-/** What is said of a file without a mistake in it: one line is enough. */
-const NOTES = new Set(['not-acted-upon', 'merged-object', 'address-not-kept'])
-
-/** Whether a warning is about what is most likely wrong: `--strict` takes it for an error. */
-export const isMistake = (d: Diagnostic): boolean => !NOTES.has(d.code)
+import { isMistake, type Diagnostic } from '../topology/diagnostics.ts'
 
 export function warn(warnings: readonly Diagnostic[], file: string): void {
   const chalk = chalkFor(process.stderr)

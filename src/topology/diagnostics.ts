@@ -45,3 +45,9 @@ export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagno
 
 /** Orders diagnostics of one file as a reader meets them. */
 export const byPosition = (a: Diagnostic, b: Diagnostic): number => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+
+/** What is said of a file without a mistake in it: one line is enough. */
+const NOTES = new Set(['not-acted-upon', 'merged-object', 'address-not-kept'])
+
+/** Whether a warning is about what is most likely wrong: `--strict` takes it for an error. */
+export const isMistake = (d: Diagnostic): boolean => !NOTES.has(d.code)

@@ -14,9 +14,9 @@ import { countsOf, testDocument } from '../../../report/test/test-json.ts'
 import { testText, tracesLine } from '../../../report/test/test-text.ts'
 import { labNames, type Applied } from '../../../state/store.ts'
 import type { TestRun } from '../../../verify/check.ts'
+import { isMistake } from '../../../topology/diagnostics.ts'
 import { VERSION } from '../../../version.ts'
 import { Exit, failure, type Failure } from '../../failure.ts'
-import { isMistake } from '../../warn.ts'
 
 /** Options of `netlab test` and `netlab ci` that say what is reported. */
 export interface ReportOptions {
