@@ -40,11 +40,33 @@ export function labOf(word: string): string {
   return written ?? basename(path).replace(/\.ya?ml$/, '')
 }
 
-/** The running lab a command is about. @throws Failure when there is none, several, or not this one. */
+/**
+ * Labs that a word of `netlab down` means: the lab of that name, or the lab that was made from that file, and from no other
+ * file, whatever name is written in this one.
+ * @returns undefined for a file that is there and that no lab was made from
+ * @throws Failure (exit 2) when the word is a path, and there is neither such a file nor a lab that was made from it
+ */
+export function labToRemove(word: string): string | undefined {
+  const names = labNames()
+  if (names.includes(word) || !/[./]/.test(word)) return word
+  const lab = labOf(word)
+  const path = resolve(word)
+  if (names.includes(lab) && fileOf(lab) === path) return lab
+  if (existsSync(path)) return undefined
+  throw failure(
+    Exit.Usage,
+    'file-not-found',
+    `there is neither a file ${word} nor a lab that was made from it`,
+    'netlab ls lists labs and their files.',
+  )
+}
+
+/** The running lab a command is about: `NETLAB_LAB` in the environment names it where the command line does not. @throws Failure when there is none, several, or not this one. */
 export function theLab(word: string | undefined): Applied {
   const names = labNames()
+  const wanted = word ?? (process.env['NETLAB_LAB'] || undefined)
   let name: string
-  if (word !== undefined) name = labOf(word)
+  if (wanted !== undefined) name = labOf(wanted)
   else if (names.length === 1) name = names[0]!
   else if (names.length === 0) throw failure(Exit.Usage, 'no-lab', 'no lab is up', 'netlab up FILE builds one.')
   else
@@ -52,7 +74,7 @@ export function theLab(word: string | undefined): Applied {
       Exit.Usage,
       'which-lab',
       `${names.length} labs are up: ${names.join(', ')}`,
-      'Say which one: by name, or with --lab NAME where the command takes node names.',
+      'Say which one: by name, with --lab NAME where the command takes node names, or with NETLAB_LAB in the environment.',
     )
   const applied = readApplied(name)
   if (applied) return applied
@@ -68,8 +90,8 @@ export function theLab(word: string | undefined): Applied {
     Exit.Usage,
     'no-such-lab',
     `there is no lab "${name}" on this machine`,
-    word !== name && word !== undefined && existsSync(word)
-      ? `netlab up ${word} builds it.`
+    wanted !== name && wanted !== undefined && existsSync(wanted)
+      ? `netlab up ${wanted} builds it.`
       : near
         ? `did you mean "${near}"?`
         : names.length > 0

@@ -35,10 +35,13 @@ export function requireRoot(command: string): void {
 
 /**
  * For commands that work inside namespaces: from here on the process lives in an empty one.
- * @throws Failure (exit 3) for anyone but root
+ * @throws Failure (exit 3) for anyone but root, (exit 2) for a value of NETLAB_EXEC that has no meaning
  */
 export function requireNamespaces(command: string): void {
   requireRoot(command)
+  const exec = process.env['NETLAB_EXEC']
+  if (exec && exec !== 'commands')
+    throw failure(Exit.Usage, 'bad-environment', `NETLAB_EXEC=${exec} means nothing`, 'NETLAB_EXEC=commands runs the programs throughout.')
   leaveMachine()
 }
 

@@ -6,11 +6,13 @@ const SOURCES = ['model', 'policy', 'service', 'expect'] as const
 
 export const json = (): Option<'--json'> => new Option('--json', 'print one JSON document on standard output')
 export const strict = (): Option<'--strict'> => new Option('--strict', 'take warnings about the topology for errors')
-export const lab = (): Option<'--lab <name>'> => new Option('--lab <name>', 'which lab, when several are up')
+export const lab = (): Option<'--lab <name>'> =>
+  new Option('--lab <name>', 'which lab, when several are up (default: NETLAB_LAB of the environment)')
 export const family = () => new Option('--family <4|6>', 'address family, when both ends have both').choices(FAMILIES)
 
 export const file = (): Argument<'<file>'> => new Argument('<file>', 'topology file')
-export const labOrOnly = (): Argument<'[lab]'> => new Argument('[lab]', 'name or file; may be left out when one lab is up')
+export const labOrOnly = (): Argument<'[lab]'> =>
+  new Argument('[lab]', 'name or file; may be left out when one lab is up, or NETLAB_LAB names it')
 export const fileOrLab = (): Argument<'[file-or-lab]'> => new Argument('[file-or-lab]', 'topology file, or name of a running lab')
 export const node = (): Argument<'<node>'> => new Argument('<node>', 'host, pod, router, switch or external')
 

@@ -1,5 +1,5 @@
 /** The signals that end what would go on: Ctrl-C, SIGTERM, and SIGHUP when the terminal is closed. */
-import { Exit, failure, Failure } from './failure.ts'
+import { Exit, failure, type Failure } from './failure.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -16,10 +16,16 @@ export function onEnding(stop: () => void): () => void {
 /** A signal of its own that fires with the first of them, for as long as netlab runs; more of them change nothing. */
 export function interruption(): AbortSignal {
   const controller = new AbortController()
-  const reason = failure(Exit.Interrupted, 'interrupted', 'interrupted', 'Nothing was changed.')
+  const reason = interrupted()
   for (const signal of SIGNALS) process.on(signal, () => controller.abort(reason))
+  // While Node takes itself apart it hands signals back to the kernel, which would end it by the signal: then what was done
+  // and reported would look interrupted.
+  process.once('beforeExit', () => process.exit())
   return controller.signal
 }
+
+/** How a command ends that changed nothing and was interrupted. */
+export const interrupted = (): Failure => failure(Exit.Interrupted, 'interrupted', 'interrupted', 'Nothing was changed.')
 
 /** Runs something that the first of them ends. @throws Failure (130) when it did */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -29,7 +35,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   try {
     return await work(stop.signal)
   } catch (error) {
-    if (stop.signal.aborted) throw new Failure(Exit.Interrupted, [])
+    if (stop.signal.aborted) throw interrupted()
     throw error
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt)

@@ -42,6 +42,8 @@ export function logTail(dir: string, id: string, from = 0): string[] {
 
 /** What a container or daemon wrote to stdout and stderr, in pieces. Nothing when there is none of this id. */
 export async function* readLog(dir: string, id: string, { follow = false, signal }: LogOptions = {}): AsyncGenerator<Buffer> {
+  // What the supervisor has taken out of a log that grew too large comes first.
+  for await (const chunk of readFrom(`${logFile(dir, id)}.1`, 0)) yield chunk.bytes
   let offset = 0
   for (;;) {
     // Asked before reading: what it wrote last is then still read below.

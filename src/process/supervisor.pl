@@ -17,7 +17,7 @@
 #           each as its length and its items: PORT/PROTOCOL..., NAME=VALUE..., COMMAND...; at last "end"
 #   stdout  pairs of fields, each ended by NUL: ID, and "" once it runs or why it does not. "" as ID stands for
 #           this process: "ready" to be told, and "done" when every ID has been reported
-#   files   .supervisor-PID, ID.pid: "PID START-TIME [NETNS-INODE]"; ID.log
+#   files   .supervisor-PID, ID.pid: "PID START-TIME [NETNS-INODE]"; ID.log, and ID.log.1 with what was in it before
 #           ID.exit: "PID code|signal NUMBER UNIX-TIME"
 use strict;
 use warnings;
@@ -28,11 +28,12 @@ use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM);
 
 use constant { NEWNET => 0x40000000, NEWNS => 0x20000, NEWUTS => 0x4000000 };                       # setns, unshare
 use constant { NOSUID_NODEV_NOEXEC => 14, RECURSIVE => 0x4000, PRIVATE => 1 << 18, SLAVE => 1 << 19 };  # mount
+use constant { LOG_BYTES => 4 << 20, LOG_SECONDS => 2 };
 use constant { DETACH => 2, SET_CHILD_SUBREAPER => 36, AT_ONCE => 8 };
 
-my %GENERIC = (setns => 268, unshare => 97, sethostname => 161, mount => 40, umount2 => 39, prctl => 167);
+my %GENERIC = (setns => 268, unshare => 97, sethostname => 161, mount => 40, umount2 => 39, prctl => 167, setitimer => 103);
 my %CALLS = (
-  x86_64 => { setns => 308, unshare => 272, sethostname => 170, mount => 165, umount2 => 166, prctl => 157 },
+  x86_64 => { setns => 308, unshare => 272, sethostname => 170, mount => 165, umount2 => 166, prctl => 157, setitimer => 38 },
   map { $_ => \%GENERIC } qw(aarch64 riscv64 loongarch64),
 );
 my $machine = (POSIX::uname())[4];
@@ -49,7 +50,7 @@ sub mount {
 }
 
 my ($dir, $responder) = @ARGV;
-my (%starting, %running, $stopping, $namespaces);
+my (%starting, %running, %logged, $stopping, $namespaces);
 
 sub write_file {
   my ($path, $text) = @_;
@@ -134,6 +135,7 @@ sub launch {
   if ($pid == 0) { close $ours; become($spec, $theirs) }
   close $theirs;
   $running{$pid} = $spec->{id};
+  $logged{ $spec->{id} } = 1 if @{ $spec->{command} };   # responders are silent
   eval {
     my $inode = (stat "/proc/self/fd/" . fileno($namespaces) . "/$spec->{netns}")[1] // 0;
     unlink "$dir/$spec->{id}.exit";
@@ -153,8 +155,8 @@ sub become {
   %starting = ();
   my $ready = eval {
     POSIX::setsid();
-    umask 077 if $spec->{directory} ne '/';
     open(STDOUT, '>>', "$dir/$spec->{id}.log") or die "$dir/$spec->{id}.log: $!\n";
+    umask 022 if $spec->{directory} eq '/';
     open(STDERR, '>&', \*STDOUT) or die "stderr: $!\n";
     my @command = @{ $spec->{command} };
     enter($spec, scalar @command);
@@ -193,6 +195,7 @@ sub reap {
   my ($flags) = @_;
   while ((my $pid = waitpid(-1, $flags)) > 0) {
     my $id = delete $running{$pid} // next;   # else an orphan of a container or daemon
+    delete $logged{$id};
     my ($how, $number) = POSIX::WIFSIGNALED($?) ? ('signal', POSIX::WTERMSIG($?)) : ('code', POSIX::WEXITSTATUS($?));
     # The directory may be gone by now. Renamed, so that no reader sees half of it.
     eval { write_file("$dir/.$id.exit", "$pid $how $number " . time . "\n"); rename "$dir/.$id.exit", "$dir/$id.exit" };
@@ -225,8 +228,27 @@ sub start {
   }
 }
 
+# Keeps logs small: /run is memory. A program holds its log open and appends, so the file cannot be replaced: what is in it
+# moves to ID.log.1, but for more than a log may hold, and it begins anew. A line that is written just then may get lost.
+sub trim_logs {
+  for my $id (keys %logged) {
+    my $size = -s "$dir/$id.log" // next;
+    next if $size <= LOG_BYTES;
+    eval {
+      open(my $log, '<', "$dir/$id.log") or die;
+      sysseek($log, $size > 2 * LOG_BYTES ? $size - 2 * LOG_BYTES : 0, 0);
+      open(my $old, '>', "$dir/.$id.log.1") or die;
+      while (sysread($log, my $part, 1 << 16)) { print {$old} $part or die }
+      close $old or die;
+      rename "$dir/.$id.log.1", "$dir/$id.log.1";
+    } or unlink "$dir/.$id.log.1";   # no room for both: then only the new one is kept
+    truncate("$dir/$id.log", 0);
+  }
+}
+
 # --- the program ---
-umask 022;
+# Records and logs are for root alone; containers get the usual mask.
+umask 077;
 POSIX::setsid();
 chdir '/';
 $0 = "netlab-supervisor $dir";
@@ -248,5 +270,11 @@ leave_namespace_files();
 start($_) for @queues;
 report('', 'done');
 open($_, '>', '/dev/null') for \*STDOUT, \*STDERR;
+# A timer that goes on by itself: perl looks after a signal when it gets round to it, and one that came just before the waiting
+# would be the last.
+if (%logged) {
+  $SIG{ALRM} = \&trim_logs;
+  call('setitimer', 0, pack('q4', LOG_SECONDS, 0, LOG_SECONDS, 0), 0);
+}
 1 while reap(0);
 leave();

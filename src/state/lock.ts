@@ -5,6 +5,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -94,6 +95,39 @@ function holder(path: string): string | undefined {
 /** The lab is being changed by another netlab, which did not finish in time. */
 export class LabBusy extends Error {}
 
+/** What a lock is about, and for how long another holder is waited for. */
+interface Locking {
+  /** Called once, with the holder's pid, when another process has it. */
+  readonly onWait?: ((pid: string) => void) | undefined
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds. */
+  readonly patience: number
+  readonly busy: (pid: string) => string
+}
+
+async function holding<T>(path: string, dir: string, work: () => Promise<T>, { onWait, signal, patience, busy }: Locking): Promise<T> {
+  const deadline = Date.now() + patience
+  let fd = tryLock(path, dir)
+  let pid: string | undefined
+  while (fd === undefined && Date.now() < deadline) {
+    if (pid === undefined) {
+      pid = holder(path) ?? 'unknown'
+      onWait?.(pid)
+    }
+    signal?.throwIfAborted()
+    await sleep(50)
+    fd = tryLock(path, dir)
+  }
+  if (fd === undefined) throw new LabBusy(busy(pid ?? 'unknown'))
+  try {
+    signal?.throwIfAborted()
+    return await work()
+  } finally {
+    release(fd, path, dir)
+  }
+}
+
 /**
  * Runs `work` while holding the lab's lock.
  * @param onWait called once, with the holder's pid, when another process has it
@@ -104,27 +138,31 @@ export class LabBusy extends Error {}
 export async function withLock<T>(
   lab: string,
   work: () => Promise<T>,
-  onWait: (pid: string) => void = () => {},
+  onWait?: (pid: string) => void,
   signal?: AbortSignal,
   dir: string = STATE_DIR,
 ): Promise<T> {
   // There is no such lab, and the word may be no file name.
   if (!isLabName(lab)) return work()
-  const path = join(dir, `${lab}.lock`)
-  const deadline = Date.now() + PATIENCE
-  let fd = tryLock(path, dir)
-  let pid: string | undefined
-  while (fd === undefined && Date.now() < deadline) {
-    if (pid === undefined) onWait((pid = holder(path) ?? 'unknown'))
-    signal?.throwIfAborted()
-    await sleep(50)
-    fd = tryLock(path, dir)
-  }
-  if (fd === undefined) throw new LabBusy(`lab ${lab} is being changed by another netlab (pid ${pid})`)
-  try {
-    signal?.throwIfAborted()
-    return await work()
-  } finally {
-    release(fd, path, dir)
-  }
+  const busy = (pid: string): string => `lab ${lab} is being changed by another netlab (pid ${pid})`
+  return holding(join(dir, `${lab}.lock`), dir, work, { onWait, signal, patience: PATIENCE, busy })
+}
+
+/**
+ * Runs `work` while no other `netlab ci` tries a lab of this name; others may read and change it all the same.
+ * @param onWait called once, with the holder's pid, when another process does
+ * @throws the signal's reason, which ends the waiting
+ */
+export async function withTrial<T>(lab: string, work: () => Promise<T>, onWait: (pid: string) => void, signal: AbortSignal): Promise<T> {
+  const busy = (pid: string): string => `lab ${lab} is being tried by another netlab ci (pid ${pid})`
+  return holding(trialLock(lab), STATE_DIR, work, { onWait, signal, patience: Infinity, busy })
+}
+
+const trialLock = (lab: string): string => join(STATE_DIR, `.${lab}.trial`)
+
+/** Takes away the file that a `netlab ci` left which was killed, unless another one holds it. */
+export function forgetTrial(lab: string): void {
+  if (!isLabName(lab) || !existsSync(trialLock(lab))) return
+  const fd = tryLock(trialLock(lab), STATE_DIR)
+  if (fd !== undefined) release(fd, trialLock(lab), STATE_DIR)
 }

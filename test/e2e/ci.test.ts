@@ -104,6 +104,15 @@ describe('netlab ci', { skip: unable }, () => {
     await nothingLeft()
   })
 
+  test('two runs at once try a lab one after the other', async () => {
+    const { name, file } = put(WORKS)
+    const results = await Promise.all([ci([file]), ci([file])])
+    for (const result of results) assert.equal(result.code, 0, told(result))
+    const waited = results.filter((r) => r.stderr.includes(`that tries ${name}`))
+    assert.equal(waited.length, 1, results.map(told).join('\n'))
+    await nothingLeft()
+  })
+
   test('labs of one name are reported apart, each with its own traces', async () => {
     const name = randomName()
     const files = [put(`name: ${name}\n${BROKEN}`, 'iso'), put(`name: ${name}\n${BROKEN}`, 'iso2')].map((l) => l.file)

@@ -170,3 +170,58 @@ describe('with one lab up', { skip: unable }, () => {
     }
   })
 })
+
+describe('with two labs up', { skip: unable }, () => {
+  const one = new Lab('hosts: { node-1: {} }\npods: { a: {} }\n')
+  const two = new Lab('hosts: { node-1: {} }\npods: { b: {} }\n')
+  const copy = join(one.dir, 'copy.yaml')
+  before(async () => {
+    await one.mustUp()
+    await two.mustUp()
+    await sh('cp "$1" "$2"', one.file, copy)
+  })
+  after(async () => {
+    await one.remove()
+    await two.remove()
+  })
+
+  test('NETLAB_LAB names the lab where the command line does not', async () => {
+    await refusal(['status'], 2, /2 labs are up[\s\S]*NETLAB_LAB/)
+    const env = { NETLAB_LAB: two.name }
+    assert.match((await ok(['status'], { env })).stdout, new RegExp(`as planned  ${two.name}`))
+    assert.match((await ok(['status', one.name], { env })).stdout, new RegExp(`as planned  ${one.name}`))
+    assert.equal((await ok(['exec', 'b', '--', 'hostname'], { env })).stdout, 'b\n')
+    assert.equal((await ok(['exec', 'a', '--lab', one.name, '--', 'hostname'], { env })).stdout, 'a\n')
+    const none = await netlab(['status'], { env: { NETLAB_LAB: 'nlt-nowhere' } })
+    assert.equal(none.code, 2, told(none))
+  })
+
+  test('`down FILE` removes the lab that was made from that file, and from no other', async () => {
+    // The same name is written in it.
+    const other = await ok(['down', copy])
+    assert.match(other.stdout, /nothing to remove: no lab was made from .*copy\.yaml/)
+    await refusal(['down', 'nosuch.yaml'], 2, /neither a file nosuch\.yaml nor a lab/)
+    assert.deepEqual((await json<{ labs: { lab: string }[] }>(['ls'])).labs.map((l) => l.lab).toSorted(), [one.name, two.name].toSorted())
+    await sh('mv "$1" "$1.aside"', one.file)
+    assert.match((await ok(['down', one.file])).stdout, new RegExp(`removed lab ${one.name} `))
+    await sh('mv "$1.aside" "$1"', one.file)
+    assert.match((await ok(['down', one.file])).stdout, /nothing to remove/)
+  })
+
+  test('a value of NETLAB_EXEC that means nothing is refused', async () => {
+    const result = await netlab(['up', two.file], { env: { NETLAB_EXEC: 'foo' } })
+    assert.equal(result.code, 2, told(result))
+    assert.match(result.stderr, /NETLAB_EXEC=foo/)
+  })
+
+  test('Ctrl-C after the result is no interruption', async () => {
+    const result = await netlab(['up', two.file], {
+      onStart: (child) =>
+        child.stdout!.once('data', () => {
+          const often = setInterval(() => child.kill('SIGINT'), 1)
+          child.once('exit', () => clearInterval(often))
+        }),
+    })
+    assert.deepEqual([result.code, result.signal], [0, null], told(result))
+  })
+})

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
@@ -603,6 +603,21 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     await startProcesses(dir, [command('long', a, 'sleep', '60')])
     setTimeout(() => abort.abort(), 50)
     for await (const _ of readLog(dir, 'long', { follow: true, signal: abort.signal })) assert.fail('it is silent')
+  })
+
+  test('records and logs are for root alone, and a log does not grow for ever', async () => {
+    const line = 'one of very many lines that this container prints'
+    await startProcesses(dir, [command('talks', a, 'sh', '-c', `yes '${line}' | head -c 20000000; echo the last; exec sleep 60`)])
+    const sizeOf = (file: string): number => statSync(join(dir, file), { throwIfNoEntry: false })?.size ?? 0
+    for (let tries = 0; tries < 300 && !(sizeOf('talks.log.1') > 0 && sizeOf('talks.log') < 5_000_000); tries++) await sleep(100)
+    assert.ok(sizeOf('talks.log') < 5_000_000, `${sizeOf('talks.log')} bytes`)
+    assert.ok(sizeOf('talks.log.1') <= 9_000_000, `${sizeOf('talks.log.1')} bytes`)
+    assert.match(await log('talks', false), /the last\n$/)
+    const modes = readdirSync(dir).map((file) => [file, (statSync(join(dir, file)).mode & 0o777).toString(8)])
+    assert.deepEqual(
+      modes.filter(([, mode]) => mode !== '600'),
+      [],
+    )
   })
 
   test('a shell script starts the same containers', async () => {

@@ -50,11 +50,16 @@ pods: { a: { host: node-1 }, b: { host: node-2 }, c: { host: node-2 } }
     it(`${how} is gone at once, and the lab is as it was`, async () => {
       const [machine, own] = [await machineSnapshot(), await labSnapshot(nodes)]
       let child: ChildProcess | undefined
-      const ended = netlab(['test', lab.name, '--timeout', '30s'], { onStart: (c) => (child = c) })
+      const ended = netlab(['test', lab.name, '--timeout', '30s', '--json'], { onStart: (c) => (child = c) })
       await until('listening', async () => (await listening(lab, ...names)) === names.length)
       end(child!)
       const result = await ended
       assert.equal(result.code, code, told(result))
+      if (code !== null)
+        assert.deepEqual(
+          (JSON.parse(result.stdout) as { errors: { code: string }[] }).errors.map((e) => e.code),
+          ['interrupted'],
+        )
       assert.equal(await listening(lab, ...names), 0)
       assert.deepEqual(await labSnapshot(nodes), own)
       assert.deepEqual(await settledSnapshot(machine), machine)

@@ -3,11 +3,12 @@ import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { visible } from '../../../report/formats/diagnostics.ts'
 import { Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { removeLab, type Removed } from '../../../state/down.ts'
-import { withLock } from '../../../state/lock.ts'
+import { forgetTrial, withLock } from '../../../state/lock.ts'
 import { labNames } from '../../../state/store.ts'
+import { removeStaleInstances } from '../../../trace/collect/instances.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
-import { labOf } from '../../labs.ts'
+import { labToRemove } from '../../labs.ts'
 import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
 import { plural } from '../../../plural.ts'
@@ -38,11 +39,14 @@ export async function down(words: readonly string[], options: DownOptions): Prom
   if (words.length === 0 && !options.all && all.length > 1) {
     throw failure(Exit.Usage, 'which-lab', `${all.length} labs are up: ${all.join(', ')}`, 'Name the ones to remove, or use --all.')
   }
-  const names = words.length > 0 ? [...new Set(words.map(labOf))] : all
+  const wanted = words.map((word) => ({ word, name: labToRemove(word) }))
+  const names = words.length > 0 ? [...new Set(wanted.flatMap(({ name }) => name ?? []))] : all
   const pool = new NamespacePool()
   const progress = new Progress()
   const results: { lab: string; removed: boolean; namespaces: number }[] = []
-  const lines: string[] = []
+  const lines = wanted.flatMap(({ word, name }) =>
+    name === undefined ? [`nothing to remove: no lab was made from ${visible(word)}\n`] : [],
+  )
   const failed: unknown[] = []
   for (const name of names) {
     try {
@@ -52,6 +56,7 @@ export async function down(words: readonly string[], options: DownOptions): Prom
         () => removeLab(name, pool),
         (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
       )
+      forgetTrial(name)
       results.push({ lab: name, removed: removed !== undefined, namespaces: removed?.namespaces ?? 0 })
       lines.push(line(name, removed, all))
     } catch (error) {
@@ -61,8 +66,9 @@ export async function down(words: readonly string[], options: DownOptions): Prom
   }
   progress.end()
   pool.close()
+  removeStaleInstances()
   // Told at the end: a reader that goes away (`| head -1`) must not stop the removing.
-  if (!options.json) await writeOut(names.length === 0 ? ['nothing to remove: no lab is up\n'] : lines)
+  if (!options.json) await writeOut(lines.length === 0 ? ['nothing to remove: no lab is up\n'] : lines)
   const known = failed.map(asFailure)
   if (known.length > 1 && known.every((f) => f !== undefined))
     throw new Failure(

@@ -3,7 +3,7 @@ import { basename, resolve as absolute } from 'node:path'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { Outcome, Status } from '../../../report/trace/outcome.ts'
 import { removeLab } from '../../../state/down.ts'
-import { withLock } from '../../../state/lock.ts'
+import { withLock, withTrial } from '../../../state/lock.ts'
 import { readApplied, readJournal, type Applied } from '../../../state/store.ts'
 import { bringUp } from '../../../state/up.ts'
 import { isMistake, type Diagnostic } from '../../../topology/diagnostics.ts'
@@ -125,13 +125,24 @@ function limited(outer: AbortSignal, lab: string, ms: number): { signal: AbortSi
   }
 }
 
-/** Never throws. */
+/** Tries a lab, once no other `netlab ci` tries one of its name. Never throws. */
 export async function tryLab(
   candidate: { file: string; from: FromFile },
   watch: Watch,
   outer: AbortSignal,
   trial: Trial,
 ): Promise<Outcome> {
+  const { file, from } = candidate
+  const { lab } = from.compiled
+  const onWait = (pid: string): void => void process.stderr.write(`waiting for another netlab ci (pid ${pid}) that tries ${lab.name}\n`)
+  try {
+    return await withTrial(lab.name, () => tryAlone(candidate, watch, outer, trial), onWait, outer)
+  } catch (error) {
+    return { ...untested(file, lab.name, outer.aborted ? interrupted : error, false), ...aboutLab(lab) }
+  }
+}
+
+async function tryAlone(candidate: { file: string; from: FromFile }, watch: Watch, outer: AbortSignal, trial: Trial): Promise<Outcome> {
   const { file, from } = candidate
   const { lab } = from.compiled
   const started = performance.now()

@@ -51,7 +51,7 @@ export const aboutLab = (lab: Lab): Pick<Outcome, 'lab' | 'kinds' | 'properties'
 })
 
 /** GitHub Actions, and what reads its commands as GitHub does (act, Gitea and Forgejo runners). */
-export const onGitHub = (env = process.env): boolean => env['GITHUB_ACTIONS'] === 'true'
+export const onGitHub = (env = process.env): boolean => ['true', '1'].includes(env['GITHUB_ACTIONS'] ?? '')
 
 /** Directory that reports write paths from: in GitHub's log and in JUnit they must be the repository's. */
 const baseOf = (env = process.env): string => (onGitHub(env) && env['GITHUB_WORKSPACE']) || process.cwd()

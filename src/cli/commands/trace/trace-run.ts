@@ -8,11 +8,11 @@ import { startCollectors, type ProbeOptions } from '../../../trace/collect/colle
 import { onlyPort, resolveTargets, TargetError } from '../../../trace/predict/targets.ts'
 import type { TraceResult } from '../../../trace/result.ts'
 import { existsSync, writeFileSync } from 'node:fs'
-import { Exit, Failure } from '../../failure.ts'
+import { Exit } from '../../failure.ts'
 import { theLab, whileUp } from '../../labs.ts'
 import { completePath, keepUp, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, usage, whole } from '../../values.ts'
-import { onEnding } from '../../signals.ts'
+import { interrupted, onEnding } from '../../signals.ts'
 
 export interface TraceOptions {
   readonly lab?: string
@@ -97,7 +97,7 @@ export async function traceResult(
     })
   } catch (error) {
     await collectors.close()
-    if (signal.aborted) throw new Failure(Exit.Interrupted, [])
+    if (signal.aborted) throw interrupted()
     throw error
   } finally {
     pool.close(true)
