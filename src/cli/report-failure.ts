@@ -6,7 +6,7 @@ import { toolHint } from '../kernel/features/probe.ts'
 import { StateError } from '../state/store.ts'
 import { LabBusy } from '../state/lock.ts'
 import { diagnosticsJson, formatDiagnostics } from '../report/formats/diagnostics.ts'
-import { colorLevel } from '../report/formats/terminal.ts'
+import { colorLevel, writeJson } from '../report/formats/terminal.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 import { Exit, Failure, failure } from './failure.ts'
 
@@ -72,14 +72,10 @@ export async function report(error: unknown, argv: readonly string[]): Promise<n
     if (error.exitCode === 0) return Exit.Done
     // commander has printed its message on standard error already.
     if (json)
-      console.log(
-        JSON.stringify(
-          diagnosticsJson([
-            { code: 'command-line', severity: 'error', message: error.message.replace(/^error: /, ''), hint: '--help shows how' },
-          ]),
-          null,
-          2,
-        ),
+      await writeJson(
+        diagnosticsJson([
+          { code: 'command-line', severity: 'error', message: error.message.replace(/^error: /, ''), hint: '--help shows how' },
+        ]),
       )
     return Exit.Usage
   }
@@ -91,14 +87,14 @@ export async function report(error: unknown, argv: readonly string[]): Promise<n
       message: error instanceof Error ? (error.stack ?? error.message) : String(error),
       hint: 'This is a bug in netlab. Please report it with the lines above.',
     }
-    print([bug], new Map(), json)
+    await print([bug], new Map(), json)
     return 70
   }
-  print(known.diagnostics, known.sources, json)
+  await print(known.diagnostics, known.sources, json)
   return known.exit
 }
 
-function print(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, string>, json: boolean): void {
-  if (json) console.log(JSON.stringify(diagnosticsJson(diagnostics), null, 2))
+async function print(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, string>, json: boolean): Promise<void> {
+  if (json) await writeJson(diagnosticsJson(diagnostics))
   else if (diagnostics.length > 0) process.stderr.write(formatDiagnostics(diagnostics, sources, { color: colorLevel(process.stderr) > 0 }))
 }

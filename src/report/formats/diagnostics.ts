@@ -2,6 +2,7 @@
 import { Chalk, type ChalkInstance } from 'chalk'
 import type { Diagnostic, Severity } from '../../topology/diagnostics.ts'
 import { plural } from '../../plural.ts'
+import { visible } from './visible.ts'
 import { width } from './width.ts'
 
 /** The first mistakes explain the rest more often than not. */
@@ -105,19 +106,3 @@ function window(text: string, cut: number): string {
 
 /** A text of several lines, such as a tool's own words, keeps them, set off from what is not part of it. */
 const shown = (text: string): string => text.trimEnd().split('\n').map(visible).join('\n    ')
-
-/**
- * Text whose every character shows and none acts: control characters could move the cursor or recolour
- * the terminal, bidirectional ones reorder the line. They are written as escapes, a tab as two spaces.
- */
-export function visible(text: string): string {
-  return text.replaceAll('\t', '  ').replaceAll(ACTING, (character) => {
-    const code = character.charCodeAt(0)
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
-  })
-}
-
-// C0, DEL, C1; Arabic letter mark, zero-width and directional marks, separators, overrides and isolates, BOM; lone surrogates.
-const ACTING =
-  // oxlint-disable-next-line no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g

@@ -1,5 +1,6 @@
 /** Something that is shown again and again: in place on a terminal, as one block a change anywhere else. */
-import { writeOut } from './terminal.ts'
+import { writeExact, writeOut } from './terminal.ts'
+import { outward } from './visible.ts'
 import { plural } from '../../plural.ts'
 
 const ESC = '\u001b['
@@ -27,17 +28,17 @@ export class Screen {
     this.#last = block
     if (!this.#inPlace) return before === block ? undefined : writeOut([`${title}\n${block}\n`], this.#stream)
     const rows = this.#stream.rows || 24
-    const lines = `${title}\n\n${block.trimEnd()}`.split('\n')
+    const lines = outward(`${title}\n\n${block.trimEnd()}`).split('\n')
     const shown = lines.length > rows ? [...lines.slice(0, rows - 1), `… and ${plural(lines.length - rows + 1, 'more line')}`] : lines
     const enter = this.#entered ? '' : ENTER
     this.#entered = true
-    return writeOut([`${enter}${ESC}H${shown.map((l) => `${l}${ESC}K`).join('\r\n')}${ESC}J`], this.#stream)
+    return writeExact([`${enter}${ESC}H${shown.map((l) => `${l}${ESC}K`).join('\r\n')}${ESC}J`], this.#stream)
   }
 
   /** Gives the terminal back as it was, with the last block on it. */
   async leave(): Promise<void> {
     if (!this.#entered) return
     this.#entered = false
-    await writeOut([LEAVE, this.#last ?? ''], this.#stream)
+    await writeExact([LEAVE, outward(this.#last ?? '')], this.#stream)
   }
 }

@@ -1,5 +1,6 @@
 /** What goes to people: colours only on a terminal, progress only when something takes a while. */
 import { Chalk, type ChalkInstance } from 'chalk'
+import { outward, outwardJson } from './visible.ts'
 
 /** NO_COLOR (no-color.org) and FORCE_COLOR as everywhere; otherwise colours only on a terminal. */
 export function colorLevel(stream: { readonly isTTY?: boolean }, env = process.env): 0 | 1 {
@@ -61,12 +62,17 @@ export class Progress {
   }
 }
 
-/** Writes everything, or ends quietly when the reader has gone (`netlab plan | head`). */
+/** Writes a text for people: whatever data is in it acts on no terminal. */
 export async function writeOut(chunks: Iterable<string>, stream: NodeJS.WriteStream = process.stdout): Promise<void> {
+  for (const chunk of chunks) await writeExact([outward(chunk)], stream)
+}
+
+/** Writes everything as it is, or ends quietly when the reader has gone (`netlab plan | head`): scripts, and what is safe already. */
+export async function writeExact(chunks: Iterable<string>, stream: NodeJS.WriteStream = process.stdout): Promise<void> {
   for (const chunk of chunks) {
     if (!stream.write(chunk)) await new Promise((resolve) => stream.once('drain', resolve))
   }
 }
 
 /** One JSON document on standard output. */
-export const writeJson = (value: unknown): Promise<void> => writeOut([`${JSON.stringify(value, null, 2)}\n`])
+export const writeJson = (value: unknown): Promise<void> => writeExact([outwardJson(`${JSON.stringify(value, null, 2)}\n`)])

@@ -2,6 +2,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { Finding } from './drift.ts'
 import { table } from '../formats/table.ts'
+import { visible } from '../formats/visible.ts'
 import { plural } from '../../plural.ts'
 
 /** A container or daemon. */
@@ -55,7 +56,10 @@ export function statusText(health: Health, chalk: ChalkInstance): string {
   const rows = findings.flatMap((f) => {
     const { length } = f.details
     const details = length > MAX_DETAILS ? [...f.details.slice(0, MAX_DETAILS), `… and ${length - MAX_DETAILS} more`] : f.details
-    return [[color[f.state](f.state), f.source ?? '', f.object], ...details.map((d) => ['', '', chalk.dim(`  ${d}`)])]
+    return [
+      [color[f.state](f.state), visible(f.source ?? ''), visible(f.object)],
+      ...details.map((d) => ['', '', chalk.dim(`  ${visible(d)}`)]),
+    ]
   })
   return [
     `${isHealthy(health) ? chalk.green('as planned') : chalk.red('drifted')}  ${lab}: ${head}\n`,

@@ -2,7 +2,7 @@
 import { relative } from 'node:path'
 import { quote } from '../../kernel/script.ts'
 import type { Check, TestRun } from '../../verify/check.ts'
-import { visible } from '../formats/diagnostics.ts'
+import { visible } from '../formats/visible.ts'
 
 /** A path as people type it from `base`; what lies elsewhere keeps its whole name. */
 export function shortPath(path: string, base: string): string {

@@ -5,7 +5,7 @@ import type { Decision, Hop, TraceResult } from '../../trace/result.ts'
 import { withoutFolders } from '../formats/folders.ts'
 import { headers } from './trace-headers.ts'
 import { width } from '../formats/width.ts'
-import { visible } from '../formats/diagnostics.ts'
+import { visible } from '../formats/visible.ts'
 import { plural } from '../../plural.ts'
 
 export interface TraceTextOptions {

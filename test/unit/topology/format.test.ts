@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { diagnosticsJson, formatDiagnostics, visible } from '../../../src/report/formats/diagnostics.ts'
+import { diagnosticsJson, formatDiagnostics } from '../../../src/report/formats/diagnostics.ts'
+import { visible } from '../../../src/report/formats/visible.ts'
 import type { Diagnostic } from '../../../src/topology/diagnostics.ts'
 
 const error = (parts: Partial<Diagnostic>): Diagnostic => ({ code: 'unknown-key', severity: 'error', message: 'unknown key "x"', ...parts })

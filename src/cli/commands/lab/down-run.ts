@@ -1,6 +1,6 @@
 /** `netlab down`: remove labs. */
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
-import { visible } from '../../../report/formats/diagnostics.ts'
+import { visible } from '../../../report/formats/visible.ts'
 import { Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { removeLab, type Removed } from '../../../state/down.ts'
 import { forgetTrial, withLock } from '../../../state/lock.ts'

@@ -1,7 +1,7 @@
 /** `netlab ls`: the labs on this machine. */
 import { isMounted } from '../../../kernel/observe.ts'
 import { chalkFor, writeJson, writeOut } from '../../../report/formats/terminal.ts'
-import { visible } from '../../../report/formats/diagnostics.ts'
+import { visible } from '../../../report/formats/visible.ts'
 import { table } from '../../../report/formats/table.ts'
 import { labNames, readApplied, readJournal, StateError } from '../../../state/store.ts'
 

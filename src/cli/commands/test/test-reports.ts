@@ -10,6 +10,7 @@ import { junit } from '../../../report/test/junit.ts'
 import { markdown } from '../../../report/test/markdown.ts'
 import type { Outcome } from '../../../report/trace/outcome.ts'
 import { chalkFor, colorLevel, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { onGitHub } from '../../../report/formats/visible.ts'
 import { countsOf, testDocument } from '../../../report/test/test-json.ts'
 import { testText, tracesLine } from '../../../report/test/test-text.ts'
 import { labNames, type Applied } from '../../../state/store.ts'
@@ -49,9 +50,6 @@ export const aboutLab = (lab: Lab): Pick<Outcome, 'lab' | 'kinds' | 'properties'
     pods: String(lab.pods.length),
   },
 })
-
-/** GitHub Actions, and what reads its commands as GitHub does (act, Gitea and Forgejo runners). */
-export const onGitHub = (env = process.env): boolean => ['true', '1'].includes(env['GITHUB_ACTIONS'] ?? '')
 
 /** Directory that reports write paths from: in GitHub's log and in JUnit they must be the repository's. */
 const baseOf = (env = process.env): string => (onGitHub(env) && env['GITHUB_WORKSPACE']) || process.cwd()

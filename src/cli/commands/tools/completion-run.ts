@@ -7,7 +7,7 @@
  */
 import type { CommandUnknownOpts, Option } from '@commander-js/extra-typings'
 import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
-import { writeOut } from '../../../report/formats/terminal.ts'
+import { writeExact } from '../../../report/formats/terminal.ts'
 import { labNames, readApplied } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
 import { labOf } from '../../labs.ts'
@@ -17,7 +17,7 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const
 export async function completion(shell: string): Promise<void> {
   const { scripts } = await import('./completion-scripts.ts')
   const known = SHELLS.find((s) => s === shell)
-  if (known) return writeOut([scripts[known]])
+  if (known) return writeExact([scripts[known]])
   throw failure(Exit.Usage, 'unknown-shell', `there is no completion for "${shell}"`, `Shells: ${SHELLS.join(', ')}.`)
 }
 
@@ -194,7 +194,7 @@ export function candidates(words: readonly string[], program: CommandUnknownOpts
 /** Answers a shell. A half-typed line is no place for messages: when something goes wrong there are no candidates. */
 export async function complete(words: readonly string[], _options: object, command: CommandUnknownOpts): Promise<void> {
   try {
-    await writeOut(candidates(words, command.parent ?? command, running).map((c) => `${c}\n`))
+    await writeExact(candidates(words, command.parent ?? command, running).map((c) => `${c}\n`))
   } catch {
     // No candidates.
   }

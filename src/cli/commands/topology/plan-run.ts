@@ -4,8 +4,8 @@ import { render } from '../../../kernel/render.ts'
 import { quote, script, type ContainerScript } from '../../../kernel/script.ts'
 import type { Daemon, KernelObject, Process } from '../../../kernel/objects.ts'
 import { shellLines, shellPrelude, shellTools } from '../../../process/shell.ts'
-import { visible } from '../../../report/formats/diagnostics.ts'
-import { writeOut } from '../../../report/formats/terminal.ts'
+import { visible } from '../../../report/formats/visible.ts'
+import { writeExact } from '../../../report/formats/terminal.ts'
 import { compileFile } from '../../topology-file.ts'
 import { warn } from '../../warn.ts'
 import { plural } from '../../../plural.ts'
@@ -57,8 +57,8 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
   const { compiled, warnings } = await compileFile(file, options)
   warn(warnings, file)
   const { lab, objects } = compiled
-  if (options.json) return writeOut(large(jsonList(objects)))
-  if (options.down) return writeOut(large(removal(lab.name, objects)))
+  if (options.json) return writeExact(large(jsonList(objects)))
+  if (options.down) return writeExact(large(removal(lab.name, objects)))
   // A line break in the file's name would end the comment it stands in.
   const name = visible(file)
   const header = [
@@ -68,7 +68,7 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
     '',
     `To remove it again: netlab plan ${quote(name)} --down | sudo sh`,
   ]
-  return writeOut(large(wholeScript(objects, header, lab.name)))
+  return writeExact(large(wholeScript(objects, header, lab.name)))
 }
 
 /** The script that makes the objects, and at its end, as comments, what daemons will bring about. */
