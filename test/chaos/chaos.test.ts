@@ -37,6 +37,13 @@ const LARGE = {
   },
 }
 
+/** The same with a policy, so that there is something to prove. */
+const POLICED = {
+  ...LARGE,
+  pods: { ...LARGE.pods, job: { ...LARGE.pods.job, labels: { app: 'job' } } },
+  policies: { closed: { podSelector: { matchLabels: { app: 'job' } }, policyTypes: ['Ingress'], ingress: [] } },
+}
+
 /** Starts netlab as the leader of a process group, and signals all of it after a while, as a terminal would. */
 function interrupted(args: string[], signal: NodeJS.Signals, ms: number): Promise<Run> {
   return new Promise((resolve, reject) => {
@@ -178,6 +185,36 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
       if (result.code === 0 || /is up:/.test(result.stdout)) return
       lab.write(LARGE)
       assert.deepEqual(await lab.mustUp(), { ...first, outcome: 'unchanged' })
+    })
+  }
+
+  // NETLAB_CHAOS_KILLS=200 is what a release has to stand.
+  const KILLS = Number(process.env['NETLAB_CHAOS_KILLS'] ?? 6)
+  const CHANGED = { ...POLICED, network: { backend: 'direct' }, pods: { ...POLICED.pods, more: { replicas: 5 } } }
+  const victims: readonly (readonly [what: string, prepare: () => unknown, args: () => string[]])[] = [
+    ['up', () => lab.down(), () => ['up', lab.file]],
+    ['a change', () => lab.mustUp().then(() => lab.write(CHANGED)), () => ['up', lab.file]],
+    ['down', () => lab.mustUp(), () => ['down', lab.name]],
+    ['trace', () => lab.mustUp(), () => ['trace', 'web-1', 'web-15', '--port', '8080/tcp', '--lab', lab.name]],
+    ['prove', () => lab.mustUp(), () => ['test', lab.name, '--sample', '20', '--prove']],
+    ['ci', () => lab.down(), () => ['ci', lab.file, '--sample', '20']],
+  ]
+  for (let kill = 1; kill <= KILLS; kill++) {
+    const [what, prepare, args] = victims[(kill - 1) % victims.length]!
+    const signal = (['SIGKILL', 'SIGINT', 'SIGTERM'] as const)[Math.floor(random() * 3)]!
+    test(`${what} ended by ${signal} at some moment, then up and down (${kill})`, async (t) => {
+      lab.write(POLICED)
+      await prepare()
+      const ms = moment() * (what === 'ci' || what === 'prove' ? 2 : 1)
+      const result = await interrupted(args(), signal, ms)
+      t.diagnostic(`after ${ms} ms: ${result.signal ?? `exit code ${result.code}`}`)
+      assert.doesNotMatch(`${result.stdout}${result.stderr}`, /\n {4}at |This is a bug|Uncaught/, told(result))
+      // Who cleans up for a killed `ci` may be at it still, and holds the lab's lock then.
+      lab.write(POLICED)
+      if (random() < 0.5) await arrives()
+      const down = await lab.down()
+      assert.equal(down.code, 0, told(down))
+      await nothingLeft()
     })
   }
 
