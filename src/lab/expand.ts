@@ -1,6 +1,6 @@
 /** `worker: { replicas: 3 }` → worker-1, worker-2, worker-3. */
 import type { Path } from '../topology/diagnostics.ts'
-import type { PodNames } from '../topology/loaded.ts'
+import type { LoadedTopology, PodNames } from '../topology/loaded.ts'
 import { MAX_REPLICAS } from '../topology/schema/schema.ts'
 import type { Problems } from './problems.ts'
 
@@ -14,16 +14,29 @@ export interface Entry<T> {
 
 const NO_NAMES: PodNames = { bases: new Map(), fixed: new Set() }
 
+/**
+ * Entries of a section of the topology in the order of its file, which an object of JavaScript does not keep for keys that
+ * look like integers. What manifests bring comes after the topology's own.
+ */
+export function inFileOrder<T>({ source }: LoadedTopology, section: string, map: Readonly<Record<string, T>>): [string, T][] {
+  const entries = Object.entries(map)
+  if (!entries.some(([key]) => /^(0|[1-9]\d*)$/.test(key))) return entries
+  const placed = entries.map((entry, index) => ({ entry, index, place: source([section, entry[0]]) }))
+  const own = placed.filter(({ place }) => place.file === undefined)
+  own.sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
+  return [...own, ...placed.filter(({ place }) => place.file !== undefined)].map(({ entry }) => entry)
+}
+
 /** Every entry once, in file order. Reports two entries that end up with one name, and names that outgrow a DNS subdomain. */
 export function* expand<T extends { replicas?: number | undefined }>(
-  map: Readonly<Record<string, T>>,
+  entries: readonly (readonly [string, T])[],
   at: Path,
   problems: Problems,
   { bases, fixed }: PodNames = NO_NAMES,
 ): Generator<Entry<T>> {
   const seen = new Map<string, string>()
   let total = 0
-  for (const [key, spec] of Object.entries(map)) {
+  for (const [key, spec] of entries) {
     const path = [...at, key]
     total += spec.replicas ?? 1
     if (total > MAX_REPLICAS) {

@@ -7,7 +7,7 @@ import type { HostSpec } from '../topology/schema/schema.ts'
 import { suggest } from '../topology/suggest.ts'
 import { assignBlocks } from './addressing/blocks.ts'
 import { pinned, type Draft } from './draft.ts'
-import { expand, type Entry } from './expand.ts'
+import { expand, inFileOrder, type Entry } from './expand.ts'
 import type { Host, NodeAddress } from './lab.ts'
 import type { Leases } from './addressing/lease.ts'
 import { mac, netnsName } from './names.ts'
@@ -42,7 +42,7 @@ const isFirst = ({ name, spec }: Entry<HostSpec>): boolean => spec.replicas === 
 function plug(loaded: LoadedTopology, networks: Networks, leases: Leases, problems: Problems): Draft[] {
   const numbers = new Numbers(0)
   const byName = new Map(networks.segments.map((s) => [s.name, s]))
-  const entries = [...expand(loaded.topology.hosts, ['hosts'], problems)]
+  const entries = [...expand(inFileOrder(loaded, 'hosts', loaded.topology.hosts), ['hosts'], problems)]
   for (const e of entries) {
     const lease = leases.hosts.get(e.name)
     if (lease) numbers.keep(e.name, lease.index)

@@ -3,7 +3,7 @@ import type { LoadedTopology } from '../topology/loaded.ts'
 import { hasLabels } from '../topology/kubernetes/node-labels.ts'
 import type { PodSpec } from '../topology/schema/schema.ts'
 import { suggest } from '../topology/suggest.ts'
-import { expand, type Entry } from './expand.ts'
+import { expand, inFileOrder, type Entry } from './expand.ts'
 import { checkFamilies } from './hosts.ts'
 import type { Host } from './lab.ts'
 import type { Leases } from './addressing/lease.ts'
@@ -26,7 +26,7 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
   const lost = new Set<PodSpec>()
   const turns = new RoundRobin(hosts)
   const hostPorts = new HostPorts()
-  for (const e of expand(loaded.topology.pods, ['pods'], problems, loaded.podNames)) {
+  for (const e of expand(inFileOrder(loaded, 'pods', loaded.topology.pods), ['pods'], problems, loaded.podNames)) {
     if (!checked.has(e.spec)) {
       checkFamilies(`pod ${e.name}`, [...e.path, 'ip'], e.spec.ip, hosts[0]?.blocks.map((b) => b.family) ?? [], problems)
       if (e.spec.replicas !== undefined && e.spec.ip)

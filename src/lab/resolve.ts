@@ -6,6 +6,7 @@ import { hasErrors, type Outcome } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import { LABEL } from '../topology/schema/scalars.ts'
 import { suggest } from '../topology/suggest.ts'
+import { inFileOrder } from './expand.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'
 import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Segment } from './lab.ts'
 import { NO_LEASES, type Leases } from './addressing/lease.ts'
@@ -102,7 +103,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
 }
 
 function resolveExternals(loaded: LoadedTopology, lab: string, networks: Networks, problems: Problems): External[] {
-  const entries = Object.entries(loaded.topology.externals)
+  const entries = inFileOrder(loaded, 'externals', loaded.topology.externals)
   const addresses = new Map<string, NodeAddress[]>(entries.map(([name]) => [name, []]))
   for (const cidr of EXTERNAL_NETWORKS) {
     if (cidr.family === 6 && !networks.ipv6) {

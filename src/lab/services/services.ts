@@ -8,6 +8,7 @@ import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
 import { EndpointFinder } from './endpoints.ts'
 import type { Host, HostPod, Lab } from '../lab.ts'
+import { inFileOrder } from '../expand.ts'
 import type { Leases } from '../addressing/lease.ts'
 import type { Networks } from '../addressing/networks.ts'
 import type { Problems } from '../problems.ts'
@@ -51,7 +52,7 @@ export function resolveServices(
   leases: Leases,
   problems: Problems,
 ): Service[] {
-  const entries = Object.entries(loaded.topology.services).map(([key, spec]) => ({
+  const entries = inFileOrder(loaded, 'services', loaded.topology.services).map(([key, spec]) => ({
     key,
     spec,
     families: familiesOf(key, spec, networks, problems),

@@ -94,3 +94,18 @@ describe('names of nodes', () => {
     ])
   })
 })
+
+test('names that look like integers keep the order of the file', () => {
+  const l = lab('hosts: { b: {}, 10: {}, 2: {} }\npods: { z: { host: b }, 7: { host: b }, 1: { host: b } }\nexternals: { y: {}, 3: {} }\n')
+  expect(l.hosts.map((h) => [h.name, h.addresses[0]!.ip])).toEqual([
+    ['b', '192.168.50.11'],
+    ['10', '192.168.50.12'],
+    ['2', '192.168.50.13'],
+  ])
+  expect(l.pods.map((p) => [p.key, p.addresses[0]!.ip])).toEqual([
+    ['z', '10.244.0.2'],
+    ['7', '10.244.0.3'],
+    ['1', '10.244.0.4'],
+  ])
+  expect(l.externals.map((x) => x.name)).toEqual(['y', '3'])
+})
