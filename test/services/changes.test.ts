@@ -171,6 +171,24 @@ describe('a Service whose pods come and go', { skip: unable }, () => {
     }
   })
 
+  test('when a node port or an external address comes, it answers those who kept asking', async () => {
+    const late = { selector: { app: 'web' }, ports: [{ ...ports[1] }] }
+    await change([true, true, true], { late })
+    const clients = [
+      new Datagrams(lab.ns('outside'), addressOf(document, 'node-1'), 30_054),
+      new Datagrams(lab.ns('asker'), '192.0.2.53', 53),
+    ]
+    try {
+      for (const client of clients) assert.equal(await client.ask(), '')
+      await change([true, true, true], {
+        late: { ...late, type: 'NodePort', externalIPs: ['192.0.2.53'], ports: [{ ...ports[1], nodePort: 30_054 }] },
+      })
+      for (const client of clients) assert.match(await client.ask(), /^web-[123]$/)
+    } finally {
+      for (const client of clients) await client.end()
+    }
+  })
+
   test('connections live on while Services come, change and go, and no address moves', async () => {
     const before_ = document.services.map((s) => [s.name, s.clusterIP, s.ports.map((p) => p.nodePort)])
     const server = await serve(lab.ns('web-2'), '0.0.0.0', 7000)

@@ -144,26 +144,37 @@ test('a lab with Services asks for what they need', () => {
   expect(needs('  {}')).not.toContain('services')
 })
 
-test('UDP entries that a change makes stale', () => {
-  const dns = (pods: string): ReturnType<typeof lab> =>
-    lab(
-      LAB(
-        `  dns: { type: NodePort, selector: { app: web${pods} }, ports: [{ port: 53, protocol: UDP }, { name: t, port: 53 }] }`.replace(
-          '{ port: 53, protocol',
-          '{ name: u, port: 53, protocol',
-        ),
-      ),
-    )
-  expect(staleFlows(dns(''), dns(''))).toEqual([])
-  const gone = staleFlows(dns(''), dns(', no: body'))
-  expect(gone).toHaveLength(6) // three pods, at the cluster address and at the node port
-  expect(gone[0]).toEqual({
-    port: 'default/dns:u',
-    match: ['-f', 'ipv4', '-p', 'udp', '--orig-dst', '10.96.1.1', '--orig-port-dst', '53', '--dst-nat', '10.244.0.2'],
+describe('UDP flows that a change makes stale', () => {
+  const DNS = '  dns: { selector: { app: web }, ports: [{ name: u, port: 53, protocol: UDP }, { name: t, port: 53 }] }'
+  const dns = (label = ''): ReturnType<typeof lab> => lab(LAB(DNS.replace('app: web', `app: web${label}`)))
+  const NODE = (label = ''): ReturnType<typeof lab> =>
+    lab(LAB(`  dns: { type: NodePort, selector: { app: web${label} }, ports: [{ name: u, port: 53, protocol: UDP, nodePort: 30086 }] }`))
+  const OUTER = lab(LAB('  dns: { externalIPs: [192.0.2.1], selector: { app: web }, ports: [{ name: u, port: 53, protocol: UDP }] }'))
+  const vip = { address: dns().services[0]!.clusterIPs[0]!.ip, port: 53 }
+  const port = { address: '192.168.50.11', port: 30_086 }
+  const [a, c] = ['10.244.0.2', '10.244.1.3']
+
+  test('none where no UDP Service changes', () => expect(staleFlows(dns(), dns())).toBeUndefined())
+  test('those to a pod that left, and none to one that stays', () => {
+    const isStale = staleFlows(dns(), lab(LAB(DNS).replace('c: { host: node-2,', 'c: { host: node-2, ready: false,')))!
+    expect(isStale({ ...vip, answeredBy: c })).toBe(true)
+    expect(isStale({ ...vip, answeredBy: a })).toBe(false)
+    expect(isStale({ address: '192.0.2.9', port: 53, answeredBy: '192.0.2.9' })).toBe(false)
   })
-  expect(staleFlows(dns(', no: body'), dns('')).map((s) => s.match.slice(4).join(' '))).toEqual([
-    '--orig-dst 10.96.1.1 --orig-port-dst 53',
-    '--orig-port-dst 30086',
-    '--orig-port-dst 30086',
-  ])
+  test('those to the last pod that left', () => {
+    const isStale = staleFlows(dns(), dns(', no: body'))!
+    expect(isStale({ ...vip, answeredBy: a })).toBe(true)
+    expect(isStale({ ...vip, answeredBy: vip.address })).toBe(false)
+  })
+  test('those that were sent on untranslated before the first endpoint, the node port or the external address came', () => {
+    expect(staleFlows(dns(', no: body'), dns())!({ ...vip, answeredBy: vip.address })).toBe(true)
+    expect(staleFlows(dns(), NODE())!({ ...port, answeredBy: port.address })).toBe(true)
+    expect(staleFlows(dns(), NODE())!({ ...port, answeredBy: a })).toBe(false)
+    expect(staleFlows(dns(), NODE())!({ ...vip, answeredBy: a })).toBe(false)
+    expect(staleFlows(dns(), OUTER)!({ address: '192.0.2.1', port: 53, answeredBy: '192.0.2.1' })).toBe(true)
+  })
+  test('those to a node port that is gone and led to a pod', () => {
+    expect(staleFlows(NODE(), dns())!({ ...port, answeredBy: a })).toBe(true)
+    expect(staleFlows(NODE(), dns())!({ ...port, answeredBy: port.address })).toBe(false)
+  })
 })

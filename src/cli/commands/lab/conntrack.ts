@@ -1,24 +1,20 @@
-/** After a change: entries of the connection tracker that would keep UDP clients with pods that have left. */
+/** After a change: entries of the connection tracker that would keep UDP clients where no endpoint of their Service is. */
 import type { NamespacePool } from '../../../netns/namespace-pool.ts'
-import { findTool } from '../../../kernel/features/probe.ts'
+import { forgetUdp } from '../../../netns/netlink/connections.ts'
 import type { Lab } from '../../../lab/lab.ts'
 import { staleFlows } from '../../../services/stale.ts'
 
-/** Deletes what is stale on every host. Without the program it says what may happen. */
+/** Deletes what is stale on every host. Where the kernel does not tell of its connections it says what may happen. */
 export async function forgetFlows(before: Lab, after: Lab, pool: NamespacePool): Promise<void> {
-  const stale = staleFlows(before, after)
-  if (stale.length === 0) return
-  if (!findTool('conntrack')) {
-    const ports = [...new Set(stale.map((s) => s.port))].join(', ')
-    process.stderr.write(
-      `conntrack is not installed (apt-get install conntrack): UDP clients of ${ports} that keep sending stay with the pods they had\n`,
-    )
-    return
-  }
-  // Deleting none is exit code 1, and no failure.
-  const script = stale.map(({ match }) => `conntrack -D ${match.join(' ')}`).join('\n')
+  const isStale = staleFlows(before, after)
+  if (!isStale) return
+  let refused: string | undefined
   await pool.run(
-    after.hosts.map((h) => ({ ns: h.netns, steps: [{ run: ['sh', '-c', `exec >/dev/null 2>&1\n${script}\ntrue`] }] })),
-    () => {},
+    after.hosts.map((h) => ({ ns: h.netns, steps: [{ call: () => forgetUdp([4, 6], isStale) }] })),
+    (_, [result]) => {
+      if (result && result.code !== 0) refused = result.stderr.trim()
+    },
   )
+  if (refused !== undefined)
+    process.stderr.write(`connections cannot be read (${refused}): UDP clients that keep sending stay with the pods they had\n`)
 }
