@@ -50,7 +50,7 @@ export function buildResult(evidence: TraceEvidence, losses: Losses): TraceResul
       port: options.protocol === 'icmp' ? null : options.port,
       id: identity.id,
       size: ip?.length ?? options.size,
-      df: options.df,
+      df: ip?.type === 'ipv4' ? ip.df : ip?.type === 'ipv6' || options.df,
       ttl: ip?.ttl ?? options.ttl,
       count: options.count,
     },

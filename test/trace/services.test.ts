@@ -22,6 +22,7 @@ pods:
   web-2: { host: node-2, labels: { app: web }, containers: [{ name: c, ports: [{ containerPort: 8080 }] }] }
   slow: { host: node-2, ready: false, labels: { app: slow }, containers: [{ name: c, ports: [{ containerPort: 8080 }] }] }
   near: { host: node-1 }
+  many: { replicas: 30, labels: { app: many }, containers: [{ name: c, ports: [{ containerPort: 8080 }] }] }
   far: { host: node-3 }
 externals: { outside: {} }
 services:
@@ -30,6 +31,8 @@ services:
   outside-local: { type: NodePort, externalTrafficPolicy: Local, selector: { app: solo }, ports: [{ port: 80, targetPort: 8080, nodePort: 30090 }] }
   inside-local: { internalTrafficPolicy: Local, selector: { app: solo }, ports: [{ port: 80, targetPort: 8080 }] }
   slow: { type: NodePort, selector: { app: slow }, ports: [{ port: 80, targetPort: 8080, nodePort: 30070 }] }
+  many: { selector: { app: many }, ports: [{ port: 80, targetPort: 8080 }] }
+  nowhere: { clusterIP: None, selector: { app: many } }
   closed: { selector: { app: solo }, ports: [{ port: 80, targetPort: 8081 }] }
   sticky: { sessionAffinity: ClientIP, selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
   by-address: { externalIPs: [192.168.50.13], selector: { app: solo }, ports: [{ port: 7000, targetPort: 8080 }] }
@@ -148,6 +151,50 @@ for (const [backend, attach] of [
       const result = await trace('near svc/solo', '--json')
       assert.equal(result.code, 2)
       assert.match(result.stdout + result.stderr, /2 ports.*--port 80\/tcp \(web\).*--port 53\/udp \(dns\)/s)
+    })
+
+    it('what a node decides is told in the order the packet met it', async () => {
+      for (const args of ['near svc/solo --port 80/tcp', 'outside node-3 --port 30080/tcp']) {
+        const traced = traceDocument(await trace(args, '--json'))
+        const last = traced.forward.at(-1)
+        assert.deepEqual(
+          last?.decisions.filter((d) => d.kind === 'nat'),
+          [],
+          'nothing is translated where it arrives',
+        )
+        const node = args.startsWith('outside') ? 'node-3' : 'node-1'
+        const decisions = traced.forward.flatMap((h) => (h.node === node ? h.decisions.map((d) => `${d.kind} ${d.text}`) : []))
+        const at = (what: RegExp): number => decisions.findIndex((d) => what.test(d))
+        const order = [/^rule nat .* -j DNAT/, /^nat destination/, /^route /]
+        if (args.startsWith('outside')) order.push(/^nat source/)
+        const places = order.map(at)
+        assert.ok(!places.includes(-1), JSON.stringify(decisions))
+        assert.deepEqual(
+          places,
+          places.toSorted((a, b) => a - b),
+          JSON.stringify(decisions),
+        )
+      }
+    })
+
+    it('whichever of many endpoints is chosen, the whole way is expected and captured', async () => {
+      for (let i = 0; i < 4; i++) {
+        const traced = traceDocument(await trace('near svc/many', '--json'))
+        assert.equal(traced.outcome, 'delivered', told(traced))
+        assert.deepEqual([traced.differences, traced.evidence.captured], [[], traced.evidence.expected], told(traced))
+        assert.match(traced.forward.at(-1)?.node ?? '', /^many-\d+$/)
+      }
+    })
+
+    it('refuses what it cannot send or reach, and says why', async () => {
+      for (const [args, words] of [
+        ['near svc/solo --port 80/tcp --size 900', /--size is for echoes and UDP/],
+        ['near svc/nowhere', /Service nowhere is headless/],
+      ] as const) {
+        const result = await trace(args)
+        assert.equal(result.code, 2)
+        assert.match(result.stderr, words)
+      }
     })
 
     it('what a host translates before it sends it is told', async () => {

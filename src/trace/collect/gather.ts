@@ -12,7 +12,7 @@ import { readDetails } from '../diagnose/details.ts'
 import type { Identity } from '../diagnose/identity.ts'
 import { LiveState } from '../predict/live-state.ts'
 import { Places } from '../predict/places.ts'
-import { expectation, probeScope } from '../predict/probe-scope.ts'
+import { expectation, expectationOf, probeScope } from '../predict/probe-scope.ts'
 import { Prober } from './prober.ts'
 import { RuleTraces } from './rule-traces.ts'
 import { timestampsBegin } from '../../netns/packet-socket.ts'
@@ -146,13 +146,30 @@ export async function gather(
     })
     await listen(evidence, { prober, listener, rules, events }, options, signal)
     rules.read()
+    const chosen = await expectationOf(evidence.parts, evidence.refresh(evidence.n).destinations)
+    if (chosen) evidence.parts = { ...evidence.parts, expected: chosen }
     await evidence.readRules(texts)
     await readDetails(evidence, legacy, pool)
+    await forgetMtu(evidence, pool)
     return evidence
   } finally {
     prober.close()
     rules.end()
   }
+}
+
+/**
+ * What nodes were told about the MTU of a path by the probe's own errors they would believe for ten minutes
+ * (net.ipv4.route.mtu_expires), also when the link is mended meanwhile.
+ */
+async function forgetMtu({ errors, parts: { from } }: TraceEvidence, pool: NamespacePool): Promise<void> {
+  const told = errors.filter((s) => s.layers.some((l) => (l.type === 'icmp' || l.type === 'icmpv6') && (l.mtu ?? 0) > 0))
+  const namespaces = new Set(told.flatMap((s) => [s.netns, from.node.netns]))
+  const flush = [4, 6].map((family) => [`/proc/sys/net/ipv${family}/route/flush`, '1'] as const)
+  await pool.run(
+    [...namespaces].map((ns) => ({ ns, steps: [{ put: flush }] })),
+    () => {},
+  )
 }
 
 interface Sources {

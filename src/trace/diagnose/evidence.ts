@@ -117,6 +117,15 @@ export class TraceEvidence {
     return this
   }
 
+  /** Addresses the probe was seen on its way to. */
+  get destinations(): ReadonlySet<string> {
+    return new Set(
+      this.sightings.flatMap((s) =>
+        s.role === 'probe' && s.n === this.n ? s.layers.flatMap((l) => (l.type === 'ipv4' || l.type === 'ipv6' ? [l.dst] : [])) : [],
+      ),
+    )
+  }
+
   /** Of a Service's endpoints, the one whose address the probe got. */
   #chooseEndpoint(): void {
     const { endpoints } = this.parts.expected
@@ -135,7 +144,11 @@ export class TraceEvidence {
     const left = here.findIndex((s) => s.direction === 'out' && s.ifindex === oif)
     if (left >= 0) return here[Math.max(0, left - 1)]
     // Made here and translated before it left: the device it was to leave by is another one now.
-    return here.find((s) => s.direction === 'in' && s.ifindex === iif) ?? (iif === undefined ? here[0] : here.at(-1))
+    const entered = here.find((s) => s.direction === 'in' && s.ifindex === iif)
+    if (entered) return entered
+    // A bridge shows netfilter what comes in by a port as if it were its own: then it went on by another port.
+    const port = oif === undefined && iif !== undefined ? here.find((s) => s.direction === 'in') : undefined
+    return port ?? (iif === undefined ? here[0] : here.at(-1))
   }
 
   /** Packets that were on no device are known by their transport header alone. */

@@ -3,7 +3,7 @@ import { chainSource } from '../diagnose/causes/rules.ts'
 import { keyOfStep } from '../diagnose/chain.ts'
 import type { Sighting } from '../diagnose/identity.ts'
 import type { PredictedPath } from './path.ts'
-import { verdictOf } from '../diagnose/rules.ts'
+import { verdictOf, type RuleGroup } from '../diagnose/rules.ts'
 import type { TraceEvidence } from '../diagnose/evidence.ts'
 import type { Decision } from '../result.ts'
 import { tunnelsOf } from '../../packet/tunnels.ts'
@@ -25,7 +25,17 @@ const end = (s: Sighting, side: 'src' | 'dst'): string => {
 export function decisionsOf(evidence: TraceEvidence, s: Sighting, next: Sighting | undefined, path: PredictedPath | undefined): Decision[] {
   const step = path?.steps.find((x) => keyOfStep(x) === keyOfStep({ ns: s.netns, device: s.device, direction: s.direction }))
   const decided = (step?.decisions ?? []).filter((d) => d.kind !== 'encap' && d.kind !== 'decap')
-  return [...beforeLeaving(evidence, s), ...rules(evidence, s), ...decided, ...(next && next.netns === s.netns ? between(s, next) : [])]
+  const nat = next && next.netns === s.netns ? translations(s, next) : { dst: [], src: [] }
+  const at = (stages: readonly Stage[]): Decision[] => rules(evidence, s, stages)
+  return [
+    ...beforeLeaving(evidence, s),
+    ...at(['before']),
+    ...nat.dst,
+    ...decided,
+    ...at(['between', 'after']),
+    ...nat.src,
+    ...(next && next.netns === s.netns ? tunnels(s, next) : []),
+  ]
 }
 
 /** What a host sends to a Service is translated before it is on any device. */
@@ -39,15 +49,17 @@ function beforeLeaving({ forward, parts: { to, options, expected } }: TraceEvide
   return list
 }
 
-function between(s: Sighting, next: Sighting): Decision[] {
+/** A packet meets DNAT before it is routed, and SNAT afterwards. */
+function translations(s: Sighting, next: Sighting): Readonly<Record<'dst' | 'src', readonly Decision[]>> {
+  const nat = (side: 'src' | 'dst', word: string): Decision[] =>
+    ipOf(s) && ipOf(next) && end(s, side) !== end(next, side)
+      ? [{ kind: 'nat', text: `${word} ${end(s, side)} becomes ${end(next, side)}`, evidence: 'captured' }]
+      : []
+  return { dst: nat('dst', 'destination'), src: nat('src', 'source') }
+}
+
+function tunnels(s: Sighting, next: Sighting): Decision[] {
   const list: Decision[] = []
-  for (const [side, word] of [
-    ['src', 'source'],
-    ['dst', 'destination'],
-  ] as const) {
-    if (ipOf(s) && ipOf(next) && end(s, side) !== end(next, side))
-      list.push({ kind: 'nat', text: `${word} ${end(s, side)} becomes ${end(next, side)}`, evidence: 'captured' })
-  }
   const outer = (x: Sighting) => x.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
   if (depth(next) > depth(s))
     list.push({
@@ -60,10 +72,21 @@ function between(s: Sighting, next: Sighting): Decision[] {
   return list
 }
 
-/** Rules that matched the packet after this hop. */
-function rules(evidence: TraceEvidence, s: Sighting): Decision[] {
-  return evidence.rules
-    .filter(({ at }) => at === s)
+/** Where netfilter looks at a packet: before it is routed, when it is known where it goes, and when it leaves. */
+type Stage = 'before' | 'between' | 'after'
+
+/** By the chain that the hook calls, as iptables names it; a hook that has no device to leave by comes before routing. */
+const stageOf = ({ base, oif }: RuleGroup): Stage => {
+  if (/postrouting/i.test(base)) return 'after'
+  if (/prerouting/i.test(base)) return 'before'
+  return oif === undefined && !/input/i.test(base) ? 'before' : 'between'
+}
+
+/** Rules that matched the packet after this hop, of some stages, in their order. */
+function rules(evidence: TraceEvidence, s: Sighting, stages: readonly Stage[]): Decision[] {
+  const here = evidence.rules.filter(({ at }) => at === s)
+  return stages
+    .flatMap((stage) => here.filter(({ group }) => stageOf(group) === stage))
     .flatMap(({ group }): Decision[] => {
       const last = verdictOf(group)
       return group.steps.flatMap((t): Decision[] => {

@@ -27,17 +27,17 @@ const hostOfBlock = (lab: Lab, address: string): Node | undefined => {
   return lab.hosts.find((h) => h.blocks.some((b) => contains(parseCidr(b.cidr)!, ip!)))
 }
 
-/** Where a connection to a Service can end, in one family. More than these are not predicted: they are seen. */
+/** Where a connection to a Service can end, in one family. */
 function endpointsOf(lab: Lab, to: Target): { readonly ip: string; readonly node?: Node }[] {
   if (!to.flow) return []
-  return endpointsBehind(lab, to.address, to.flow)
-    .slice(0, MAX_ENDPOINTS)
-    .map(({ ip }) => {
-      const node = nodesOf(lab).find((n) => 'addresses' in n && n.addresses.some((a) => a.ip === ip))
-      return { ip, ...(node ? { node } : {}) }
-    })
+  const owners = new Map(nodesOf(lab).flatMap((n) => ('addresses' in n ? n.addresses.map((a) => [a.ip, n] as const) : [])))
+  return endpointsBehind(lab, to.address, to.flow).map(({ ip }) => {
+    const node = owners.get(ip)
+    return { ip, ...(node ? { node } : {}) }
+  })
 }
 
+/** So many are predicted beforehand; another one when it was seen. */
 const MAX_ENDPOINTS = 16
 /** Of so many the route lookups are asked for beforehand; the others' when they come up. */
 const MAX_ASKED = 4
@@ -45,14 +45,14 @@ const MAX_ASKED = 4
 export function probeScope(lab: Lab, from: Node, to: Target): ProbeScope {
   const endpoints = endpointsOf(lab, to)
   const pods = endpoints.flatMap((e) => (e.node ? [e.node] : []))
-  const ends = [from, ...(to.node ? [to.node] : []), ...pods]
+  const ends = [from, ...(to.node ? [to.node] : []), ...pods.slice(0, MAX_ENDPOINTS)]
   const destinationHost = hostOf(lab, to.node) ?? hostOfBlock(lab, to.address)
   const hosts = [hostOf(lab, from), destinationHost, ...pods.map((p) => hostOf(lab, p))].filter((n): n is Node => n !== undefined)
   const shared = [...lab.segments, ...(lab.router ? [lab.router] : [])]
   const unique = (nodes: readonly Node[]): string[] => [...new Set(nodes.map((n) => n.netns))]
   const core = unique([...ends, ...hosts, ...(lab.router ? [lab.router] : [])])
   return {
-    listen: unique([...ends, ...lab.hosts, ...shared]),
+    listen: unique([...ends, ...pods, ...lab.hosts, ...shared]),
     core,
     translated: !((to.node?.kind === 'pod' || (to.node?.kind === 'host' && lab.services.length === 0)) && to.service === undefined),
     questions(places) {
@@ -119,13 +119,36 @@ export async function expectation(
   const start = await liveState.route(from.node.netns, { dst: to.address })
   const source = start.src ?? from.address
   const each: Expectation[] = []
-  const endpoints = endpointsOf(lab, to)
+  const endpoints = endpointsOf(lab, to).slice(0, MAX_ENDPOINTS)
   for (const endpoint of endpoints.length > 0 ? endpoints.map((e) => e.ip) : [undefined])
     each.push(await thereAndBack(places, liveState, from, to, source, endpoint))
   // Not every host lets a client have every endpoint.
   const likely = each.find((e) => e.forward.end === 'delivered') ?? each[0]!
   if (each.length < 2) return likely
   return { ...likely, endpoints: each.filter((e): e is Expectation & { readonly endpoint: string } => e.endpoint !== undefined) }
+}
+
+/** The same for an endpoint that was not among those predicted beforehand, but is where the probe went; undefined: it was, or is none. */
+export async function expectationOf(
+  {
+    places,
+    liveState,
+    from,
+    to,
+    expected,
+  }: {
+    readonly places: Places
+    readonly liveState: LiveState
+    readonly from: Target & { readonly node: Node }
+    readonly to: Target
+    readonly expected: Expectation
+  },
+  seen: ReadonlySet<string>,
+): Promise<Expectation | undefined> {
+  const { endpoints } = expected
+  if (!endpoints || endpoints.some((e) => seen.has(e.endpoint))) return undefined
+  const chosen = endpointsOf(places.lab, to).find((e) => seen.has(e.ip))
+  return chosen && { ...(await thereAndBack(places, liveState, from, to, expected.source, chosen.ip)), endpoints }
 }
 
 /** There, and from where it got back to whom it came from: hosts that translated on the way there undo it. */

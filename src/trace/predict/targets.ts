@@ -88,6 +88,7 @@ export function resolveTargets(
  */
 export function onlyPort(lab: Lab, word: string): Flow & { readonly protocol: 'tcp' | 'udp' } {
   const found = findService(lab, word)
+  requireAddress(found)
   const ports = found.ports.map((p) => ({ ...p, text: `${p.port}/${p.protocol.toLowerCase()}` }))
   const [first] = ports
   if (ports.length === 1 && first && first.protocol !== 'SCTP')
@@ -144,19 +145,24 @@ function findService(lab: Lab, word: string): Service {
 /** The cluster address of `svc/name` or `svc/namespace/name`. */
 function service(lab: Lab, word: string, family: Family): Target | undefined {
   const found = findService(lab, word)
-  const { name, namespace, key } = found
-  if (found.headless)
+  requireAddress(found)
+  const { name, namespace } = found
+  const at = serviceAddress(lab, word, family)
+  return at ? { word, address: at.address, family, service: { name, namespace } } : undefined
+}
+
+/** @throws TargetError for a Service that is only a name */
+function requireAddress({ key, headless, type }: Service): void {
+  if (headless)
     throw new TargetError(
       'service-headless',
       `Service ${key} is headless: it is a name for its pods and has no address`,
       'Trace to one of its pods.',
     )
-  if (found.type === 'ExternalName')
+  if (type === 'ExternalName')
     throw new TargetError(
       'service-external-name',
       `Service ${key} is an alias in DNS and has no address`,
       'Trace to the machine it stands for.',
     )
-  const at = serviceAddress(lab, word, family)
-  return at ? { word, address: at.address, family, service: { name, namespace } } : undefined
 }

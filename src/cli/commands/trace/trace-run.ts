@@ -78,6 +78,12 @@ export async function traceResult(
   // Only the lab knows which port a Service has; else the collectors start before it is read.
   const early = asked.protocol === 'icmp' && toWord.startsWith('svc/') ? read() : undefined
   const probe = early ? { ...asked, ...orUsageError(() => onlyPort(early.lab, toWord)) } : asked
+  if (probe.protocol === 'tcp' && options.size !== undefined)
+    throw usage(
+      'size-of-tcp',
+      '--size is for echoes and UDP: what TCP sends first, a SYN, carries no data',
+      'Leave out --port, or use one of UDP.',
+    )
   const collectors = startCollectors(probe)
   const pool = new NamespacePool()
   try {
