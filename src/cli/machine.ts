@@ -54,12 +54,6 @@ export function keepUp(): void {
   }
 }
 
-/** What listens and asks inside nodes is written in Perl. @throws Failure */
-export function requirePerl(): void {
-  const lacking = unusable('perl')
-  if (lacking) throw lacking
-}
-
 /** @throws Failure inside a node, as `netlab shell` and `ip netns exec` enter it: what is made or deleted there, the machine does not see. */
 export function requireOutside(): void {
   const here = inside(MACHINE, () => networkNamespace(process.pid))

@@ -111,11 +111,11 @@ describe('a running lab', { skip }, () => {
   test('and a program that may not be executed, or is gone: exit code 3 and its name', async () => {
     await sh('touch /tmp/plain && chmod 644 /tmp/plain && mount --bind /tmp/plain "$(readlink -f /usr/bin/perl)"')
     try {
-      for (const args of COMMANDS.filter(([name]) => name !== 'status')) {
-        const result = await ends(args, [3])
-        assert.match(result.stderr, /the program perl is not executable/)
+      for (const args of COMMANDS) {
+        // Only what starts programs in namespaces needs it.
+        const result = await ends(args, args[0] === 'up' ? [3] : [0, 1, 3])
+        if (result.code === 3) assert.match(result.stderr, /the program perl is not executable/)
       }
-      await ends(['status', lab.name], [0, 3])
     } finally {
       await sh('umount "$(readlink -f /usr/bin/perl)"')
     }

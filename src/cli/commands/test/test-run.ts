@@ -8,7 +8,7 @@ import { sources } from '../../../verify/check-sources.ts'
 import { hasAttempt, lastChange, readApplied, type Applied } from '../../../state/store.ts'
 import { Exit, Failure } from '../../failure.ts'
 import { requireStillUp, theLab, whileUp } from '../../labs.ts'
-import { requirePerl, requireNamespaces } from '../../machine.ts'
+import { requireNamespaces } from '../../machine.ts'
 import { warn } from '../../warn.ts'
 import { isMistake } from '../../../topology/diagnostics.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
@@ -123,7 +123,6 @@ export async function test(name: string | undefined, options: TestCommandOptions
     )
   warn(mistakes, applied.lab.file)
   requireNamespaces('test')
-  requirePerl()
   requireReports(options)
   const at = new Date()
   const tested = await testLab(applied, chosen)
