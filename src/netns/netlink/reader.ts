@@ -97,7 +97,7 @@ export class DumpReader {
 
   /** A setting, as its file has it; undefined where there is no such file. */
   setting(setting: Setting): string | undefined {
-    const { dump, family, place } = setting
+    const { dump, place } = setting
     if (dump !== 'links') return placeSetting(this.#of(dump), setting)
     this.#byName ??= attributesByName(this.#of('links'))
     const device = this.#byName.get(place)
