@@ -1,7 +1,7 @@
 /** Waiting for what daemons must bring about: routes that they learn. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drift, type Drift } from '../kernel/drift.ts'
-import { kindOf } from '../kernel/kinds/index.ts'
+import { drift, madeBy, type Drift } from '../kernel/drift.ts'
+import { keyOf, kindOf } from '../kernel/kinds/index.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 
 /** How often the kernel is asked, milliseconds. */
@@ -22,6 +22,16 @@ export const withoutLearned = ({ missing, changed, unexpected }: Drift): Drift =
   changed: changed.filter((c) => !isAwaited(c.object)),
   unexpected,
 })
+
+/**
+ * What is there and must be brought to `desired`: without what daemons that run take back by themselves. Unless `left`, without what
+ * daemons that are about to end take along.
+ */
+export function withoutTakenBack(current: readonly KernelObject[], desired: readonly KernelObject[], left: boolean): KernelObject[] {
+  const wanted = new Set(desired.filter(isAwaited).map(keyOf))
+  const isMade = madeBy(desired)
+  return current.filter((o) => !isAwaited(o) || wanted.has(keyOf(o)) || (left && !isMade(o)))
+}
 
 export interface LearningOptions {
   readonly observe: (hints: readonly KernelObject[]) => Promise<readonly KernelObject[]>

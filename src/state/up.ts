@@ -23,7 +23,7 @@ import { lastWords, runningIn, startedIn } from '../process/states.ts'
 import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
-import { stillToLearn, untilLearned, withoutLearned } from './learning.ts'
+import { stillToLearn, untilLearned, withoutLearned, withoutTakenBack } from './learning.ts'
 import {
   endAttempt,
   processDir,
@@ -115,7 +115,7 @@ export class Session {
     const dir = processDir(this.#lab)
     const rollsBack = signal === undefined && this.#options.signal !== undefined
     const { onPhase, onProgress } = this.#options
-    let current = owned
+    let current = withoutTakenBack(owned, desired, false)
     let all: readonly Change[] | undefined
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
@@ -175,7 +175,7 @@ export class Session {
       if (rollsBack) now = withoutLearned(now)
       if (now.missing.length + now.changed.length + now.unexpected.length === 0) return { changes: all }
       if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now, desired)
-      current = ownedOf(observed, applied, desired)
+      current = withoutTakenBack(ownedOf(observed, applied, desired), desired, true)
     }
   }
 

@@ -349,6 +349,15 @@ describe('a lab with a daemon', { skip }, () => {
     assert.deepEqual(pidsInNamespaces([ns]), [])
   })
 
+  test('takes away what one that was killed left, once nothing asks for it', async () => {
+    await mustUp(withBird(bird(config('10.99.0.0/16')), '10.99.0.0/16'), 'created')
+    process.kill(daemonPid(), 'SIGKILL')
+    await until('its end is on record', () => processStates(processDir(lab.name))[0]!.signal === 9)
+    assert.match(route(), /10\.99\.0\.0\/16 proto bird/)
+    await mustUp(base.compiled, 'changed')
+    assert.doesNotMatch(route(), /10\.99/)
+  })
+
   test('waits for a route that went away', async () => {
     const compiled = withBird(bird(config('10.99.0.0/16')), '10.99.0.0/16')
     await mustUp(compiled, 'created')

@@ -111,7 +111,8 @@ export const daemon: ObjectKind<Daemon, 'bird'> = {
       tools: ['bird', 'birdc'],
     },
   ],
-  owns: (o, other) => other.ns === o.ns && (o.owns ?? []).some((owned) => isOwned(owned, other)),
+  owns: (o, other) =>
+    other.ns === o.ns && ((other.kind === 'session' && o.control !== undefined) || (o.owns ?? []).some((owned) => isOwned(owned, other))),
 }
 
 function isOwned(owned: Owned, other: AnyObject): boolean {

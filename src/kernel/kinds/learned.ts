@@ -1,5 +1,5 @@
 import type { Family } from '../../topology/address.ts'
-import { Stage, type AnyObject, type Common, type ObjectKind } from './kind.ts'
+import { ipLine, option, Stage, type AnyObject, type Common, type ObjectKind } from './kind.ts'
 import { routeObjects } from './route.ts'
 
 /**
@@ -40,7 +40,9 @@ export const learned: ObjectKind<Learned> = {
   stage: () => Stage.Learned,
   awaited: true,
   replaceable: () => true,
-  render: () => [],
+  // Never made. It goes with its daemon; what is left by one that was killed is taken away.
+  render: ({ action, object: o }) =>
+    action === 'delete' ? ipLine(o.ns, Stage.Learned, `route delete ${o.dst} proto ${o.protocol}${option('table', o.table)}`) : [],
   reader(asked) {
     const byNs = new Map<string, Learned[]>()
     for (const o of asked) byNs.set(o.ns, [...(byNs.get(o.ns) ?? []), o])
