@@ -67,7 +67,7 @@ export const isLabName = (word: string): boolean => /^[a-z0-9]([a-z0-9-]*[a-z0-9
 const isJournal = (value: Partial<Journal>, lab: string): boolean =>
   value.lab === lab &&
   Array.isArray(value.namespaces) &&
-  value.namespaces.every((ns) => typeof ns === 'string' && /^[a-z0-9.-]+$/.test(ns) && ns.startsWith(`${lab}.`))
+  value.namespaces.every((ns) => typeof ns === 'string' && /^[a-z0-9._-]+$/.test(ns) && ns.startsWith(`${lab}.`))
 
 const isApplied = (value: Partial<Applied>, lab: string): boolean => value.lab?.name === lab && Array.isArray(value.objects)
 

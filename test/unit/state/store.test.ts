@@ -34,7 +34,7 @@ beforeEach(() => {
 afterAll(() => rmSync(root, { recursive: true }))
 
 const { lab, objects } = compiled('hosts: { a: {}, b: {} }\npods: { p: {} }\nexternals: { x: {} }')
-const journal: store.Journal = { version: 1, lab: 'lab', file: '/tmp/lab.yaml', namespaces: ['lab.a', 'lab.p'] }
+const journal: store.Journal = { version: 1, lab: 'lab', file: '/tmp/lab.yaml', namespaces: ['lab.a', 'lab.p', 'lab.shop.cart_v2'] }
 const applied: store.Applied = { version: 1, lab, objects, since: 1_700_000_000 }
 const file = (name: string): string => join(place.dir, 'lab', name)
 
