@@ -12,7 +12,7 @@ import { plan } from '../../src/cli/commands/topology/plan-run.ts'
 const printed = vi.hoisted(() => ({ text: '' }))
 vi.mock('../../src/report/formats/terminal.ts', async (original) => ({
   ...(await original<object>()),
-  writeOut: (chunks: Iterable<string>) => void (printed.text = [...chunks].join('')),
+  writeExact: (chunks: Iterable<string>) => void (printed.text = [...chunks].join('')),
 }))
 vi.mock('../../src/cli/warn.ts', () => ({ warn: () => {} }))
 
