@@ -92,7 +92,7 @@ function nextHops(host: Host, families: readonly (4 | 6)[], tunnel: Speaker['tun
       ? [
           'protocol static by_tunnel {',
           '  ipv4 { table nexthops_ipv4; };',
-          ...tunnel.peers.map((p) => `  route ${addressOf(p, 4)}/32 via ${addressOf(p, 4)} dev "${tunnel.device}" onlink;`),
+          ...tunnel.peers.map((p) => `  route ${addressOf(p, 4)}/32 via ${addressOf(p, 4)}%${tunnel.device} onlink;`),
           '}',
         ]
       : []),

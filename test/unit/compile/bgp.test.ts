@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { backendOf, carriage } from '../../../src/backends/index.ts'
 import type { Compiled } from '../../../src/compile/compile.ts'
@@ -79,7 +80,7 @@ describe('IP in IP between segments', () => {
   })
 
   test('BIRD looks the next hop up in a table that says so', () => {
-    expect(conf(c, 'node-1')).toContain('route 192.168.2.11/32 via 192.168.2.11 dev "ipip1" onlink;')
+    expect(conf(c, 'node-1')).toContain('route 192.168.2.11/32 via 192.168.2.11%ipip1 onlink;')
     expect(conf(c, 'node-1')).not.toContain('route 192.168.1.12/32')
     expect(conf(c, 'node-1')).toContain('igp table nexthops_ipv4;')
   })
@@ -88,6 +89,23 @@ describe('IP in IP between segments', () => {
     expect(backendOf(c.lab.backend).needs).toEqual(['bird', 'ipip'])
     expect(backendOf(hosts('bgp', 2).lab.backend).needs).toEqual(['bird'])
   })
+})
+
+/** BIRD's own judgement of a configuration: what it complains about. Through a pipe: what Node gives a child is a socket, which has no path. */
+const complaint = (text: string): string => spawnSync('sh', ['-c', 'cat | bird -p -c /dev/stdin'], { input: text, encoding: 'utf8' }).stderr
+
+describe.skipIf(spawnSync('bird', ['--version']).error)('BIRD takes every configuration', () => {
+  test.each([
+    [hosts('{ type: bgp, bfd: true, asn: 4200000000, holdTime: 3 }', 3, '[10.244.0.0/16, "fd00:10:244::/48"]')],
+    [hosts('bgp', 2, '"fd00:10:244::/48"')],
+    [hosts('{ type: bgp, mode: route-reflector, reflectors: [n-1, n-2] }', 3)],
+    [racks('{ type: bgp, tunnel: cross-segment }')],
+    [racks('{ type: bgp, tunnel: always, mode: route-reflector }')],
+    [compiled('network: { backend: bgp }\nhosts: { bgp: {}, ipv4: {}, all: {}, protocol: {} }\npods: {}')],
+  ])('case %#', (c) => {
+    for (const { files } of of(c, 'daemon')) expect(complaint(files[0]!.content)).toBe('')
+  })
+  test('and complains where there is something', () => expect(complaint('nonsense;')).toContain('syntax error'))
 })
 
 describe('what it refuses', () => {
