@@ -23,6 +23,8 @@ export interface TestStyle {
   readonly isOnly: boolean
   /** The lab is still there to be looked at. */
   readonly isUp: boolean
+  /** What failed and one closing line, no more. */
+  readonly isQuiet?: boolean
 }
 
 const MAX_FAILURES = 15
@@ -110,10 +112,12 @@ export function countsText(checks: readonly Check[], chalk: ChalkInstance): stri
 }
 
 /** `FAILED  shop: 2 failed, 35 passed, 1204 probes in 3.1 s`. A test without a check that passed is no success. */
-function summaryLine(run: TestRun, chalk: ChalkInstance): string {
+function summaryLine(run: TestRun, { chalk, isQuiet }: TestStyle): string {
   const { passed, failed } = countsOf(run.checks)
+  // Without the list of them, a test that left things out must not read like one that did not.
+  const left = isQuiet && run.untested.length > 0 ? `; ${plural(run.untested.length, 'thing')} not tested` : ''
   const verdict = failed > 0 ? chalk.red.bold('FAILED') : passed > 0 ? chalk.green.bold('passed') : chalk.yellow.bold('nothing tested')
-  return `${verdict}  ${run.lab}: ${countsText(run.checks, chalk)}; ${plural(testedIn(run.checks), 'probe')} in ${(run.tookMs / 1000).toFixed(1)} s\n`
+  return `${verdict}  ${run.lab}: ${countsText(run.checks, chalk)}; ${plural(testedIn(run.checks), 'probe')} in ${(run.tookMs / 1000).toFixed(1)} s${left}\n`
 }
 
 function matrixPart(run: TestRun, { chalk, columns, kinds, matrix: asked }: TestStyle): string {
@@ -131,13 +135,14 @@ function untestedText({ untested }: TestRun, chalk: ChalkInstance): string {
 
 export function testText(run: TestRun, style: TestStyle): string {
   const { chalk } = style
+  if (style.isQuiet) return [failuresText(run, style), summaryLine(run, style)].filter(Boolean).join('\n')
   const grouped = groups.flatMap((group) => {
     const checks = run.checks.filter((c) => c.group === group)
     return checks.length > 0 ? [groupText(group, checks, chalk)] : []
   })
   const failures = failuresText(run, style)
   const drift = failures && style.isUp && chalk.dim(`netlab status ${run.lab} shows what has drifted.\n`)
-  const parts = [failures, matrixPart(run, style), ...grouped, untestedText(run, chalk), drift, summaryLine(run, chalk)]
+  const parts = [failures, matrixPart(run, style), ...grouped, untestedText(run, chalk), drift, summaryLine(run, style)]
   return parts.filter(Boolean).join('\n')
 }
 

@@ -1,7 +1,7 @@
 /** The result on one screen: a line a device, indented by node, what changed highlighted, the end unmistakable. */
 import type { ChalkInstance } from 'chalk'
 import type { Layer } from '../../packet/headers.ts'
-import type { Decision, Hop, TraceResult } from '../../trace/result.ts'
+import type { Decision, Hop, Outcome, TraceResult } from '../../trace/result.ts'
 import { withoutFolders } from '../formats/folders.ts'
 import { headers } from './trace-headers.ts'
 import { width } from '../formats/width.ts'
@@ -104,10 +104,14 @@ function wrap(words: readonly string[], room: number): string[] {
   return lines
 }
 
+/** How an outcome is coloured. */
+export const outcomePaint = (outcome: Outcome, chalk: ChalkInstance): ChalkInstance =>
+  outcome === 'delivered' ? chalk.green.bold : outcome === 'unanswered' ? chalk.yellow.bold : chalk.red.bold
+
 function ending(s: TraceResult, chalk: ChalkInstance): string[] {
   const lines: string[] = []
   const { drop } = s
-  const paint = s.outcome === 'delivered' ? chalk.green.bold : s.outcome === 'unanswered' ? chalk.yellow.bold : chalk.red.bold
+  const paint = outcomePaint(s.outcome, chalk)
   const rtt = s.rttMs === null ? '' : `, answered after ${s.rttMs.toFixed(3)} ms`
   const where = drop ? ` at ${drop.node}${drop.device ? ` ${drop.device}` : ''}${drop.leg === 'reply' ? ', on its way back' : ''}` : ''
   lines.push(`${paint(s.outcome)}${where}${rtt}${drop ? `  ${chalk.dim(`[${drop.cause}]`)}` : ''}`)

@@ -72,6 +72,14 @@ describe('a finished test as text', () => {
     expect(testText(fine, style)).not.toContain('netlab status')
   })
 
+  test('quiet: what failed and one closing line, which says that not everything was tested', () => {
+    const quiet = { ...style, isQuiet: true }
+    const closing = 'FAILED  shop: 1 failed, 3 passed, 1 skipped; 19 probes in 3.1 s; 1 thing not tested'
+    expect(testText(run, quiet).trimEnd().split('\n')).toEqual([...text.split('\n').slice(0, 5), closing])
+    const fine = { ...run, untested: [], checks: run.checks.filter((c) => c.status !== 'failed') }
+    expect(testText(fine, quiet)).toBe('passed  shop: 3 passed, 1 skipped; 18 probes in 3.1 s\n')
+  })
+
   test('names the lab where the command that shows a failure takes it', () => {
     const shown = (...reproduce: string[]): string | undefined => commandOf({ ...leak, reproduce }, 'shop')
     expect(shown('exec', 'db', '--', 'ip', 'link', 'show', 'eth0')).toBe('netlab exec --lab shop db -- ip link show eth0')

@@ -24,6 +24,7 @@ export interface ReportOptions {
   readonly junit?: string
   readonly traceFailures?: string
   readonly matrix?: true
+  readonly quiet?: true
   readonly json?: true
 }
 
@@ -152,6 +153,7 @@ function writeText(outcome: Outcome, run: TestRun, options: ReportOptions): Prom
     matrix: options.matrix ?? false,
     isOnly: labNames().length === 1,
     isUp: true,
+    isQuiet: options.quiet ?? false,
   })
   const notes = [
     ...outcome.diagnostics.map((d) => `${d.message}${d.hint === undefined ? '' : `: ${d.hint}`}\n`),

@@ -11,6 +11,7 @@ export default defineCommand({
     ...asked(),
     new Option('--timeout <time>', 'longest wait for an answer that is expected: 5s, 800ms (default: 2.5s)'),
     strict(),
+    new Option('--quiet', 'print what failed and one closing line').conflicts('matrix'),
     ...reported(),
   ],
   examples: [
@@ -18,6 +19,7 @@ export default defineCommand({
     'netlab test three-tier --prove',
     'netlab test topologies/three-tier.yaml --json | jq .failed',
     'netlab test scale --sample 2000',
+    'netlab test --quiet && echo fine',
   ],
   action: async () => (await import('./test-run.ts')).test,
 })

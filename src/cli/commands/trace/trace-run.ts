@@ -24,6 +24,7 @@ export interface TraceOptions {
   readonly count?: string
   readonly timeout?: string
   readonly reply?: true
+  readonly brief?: true
   readonly json?: true
   readonly pcap?: string
   readonly html?: string
@@ -152,7 +153,9 @@ async function write(result: TraceResult, lab: Lab, options: TraceOptions): Prom
   if (options.pcap !== undefined) save(options.pcap, (await import('../../../report/formats/pcapng.ts')).pcapng(result))
   if (options.html !== undefined) save(options.html, (await import('../../../report/trace/trace-html.ts')).traceHtml(result, lab))
   if (options.json) return writeJson((await import('../../../report/trace/trace-json.ts')).traceDocument(result))
+  const style = { chalk: chalkFor(process.stdout), reply: options.reply === true }
+  if (options.brief) return writeOut([(await import('../../../report/trace/trace-brief.ts')).traceBrief(result, style)])
   const columns = process.stdout.columns ?? 120
   const { traceText } = await import('../../../report/trace/trace-text.ts')
-  return writeOut([traceText(result, { chalk: chalkFor(process.stdout), reply: options.reply === true, columns })])
+  return writeOut([traceText(result, { ...style, columns })])
 }

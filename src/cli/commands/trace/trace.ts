@@ -17,6 +17,7 @@ export default defineCommand({
     new Option('--count <probes>', 'send several; the first that is lost is shown'),
     new Option('--timeout <time>', 'longest wait for an answer: 2s, 500ms (default: 1.5s)'),
     new Option('--reply', 'show the answer hop by hop as well'),
+    new Option('--brief', 'one line a node: interface in → out, what became of the packet, and why'),
     json(),
     new Option('--pcap <file>', 'write what was captured, for Wireshark'),
     new Option('--html <file>', 'write a page that shows the packet moving'),
@@ -27,6 +28,7 @@ export default defineCommand({
     'netlab trace pod-a svc/shop/cart',
     'netlab trace client 10.244.1.2 --json',
     'netlab trace pod-a pod-b --size 1500',
+    'netlab trace pod-a pod-b --brief',
   ],
   action: async () => (await import('./trace-run.ts')).trace,
 })
