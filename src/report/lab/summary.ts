@@ -1,22 +1,16 @@
 /** What `netlab up` prints when it is done. */
 import type { ChalkInstance } from 'chalk'
 import { podMTU } from '../../backends/index.ts'
-import type { Lab, Pod } from '../../lab/lab.ts'
+import type { Lab } from '../../lab/lab.ts'
 import { table } from '../formats/table.ts'
 import { paint } from '../formats/terminal.ts'
 import { plural } from '../../plural.ts'
+import { tries } from './tries.ts'
 
 /** Above this many pods a list of them is too long to help. */
 const MAX_PODS = 24
 
 const addresses = (node: { addresses: readonly { ip: string }[] }): string => node.addresses.map((a) => a.ip).join(' ')
-
-/** Two pods to try first: on different hosts if there are any. */
-function pair(lab: Lab): [Pod, Pod] | undefined {
-  const a = lab.pods[0]
-  const b = lab.pods.find((p) => p.host !== a?.host) ?? lab.pods[1]
-  return a && b ? [a, b] : undefined
-}
 
 /** @param isOnly whether no other lab is up: commands then need not be told which one */
 export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', ms: number, isOnly: boolean, chalk: ChalkInstance): string {
@@ -43,12 +37,7 @@ export function summary(lab: Lab, outcome: 'created' | 'changed' | 'unchanged', 
   if (others.length > 0) parts.push(table(['pod', 'on', 'address', 'namespace'], others, chalk.dim))
   if (lab.pods.length > MAX_PODS)
     parts.push(chalk.dim(`… and ${plural(lab.pods.length - MAX_PODS, 'more pod')}: netlab inspect ${lab.name}\n`))
-  const two = pair(lab)
-  const tries = [
-    ...(two ? [`netlab exec ${isOnly ? '' : `--lab ${lab.name} `}${two[0].key} -- ping -c1 ${two[1].addresses[0]!.ip}`] : []),
-    `netlab graph ${lab.name}`,
-    `netlab down ${lab.name}`,
-  ]
-  parts.push(`${chalk.dim('Try next:')}\n${tries.map((t) => `  ${t}\n`).join('')}`)
+  const lines = tries(lab, isOnly).map((t) => `  ${t}\n`)
+  parts.push(`${chalk.dim('Try next:')}\n${lines.join('')}`)
   return parts.join('\n')
 }
