@@ -151,7 +151,7 @@ describe('NetworkPolicy', () => {
     fc.assert(
       fc.property(world, (value) => {
         const { value: lab, diagnostics } = resolve(load(JSON.stringify({ name: 'random', ...value })))
-        expect(diagnostics).toEqual([])
+        expect(diagnostics.filter((d) => d.severity === 'error')).toEqual([])
         expect(disagreements(lab!).slice(0, 3)).toEqual([])
       }),
       { numRuns: 300 },
@@ -163,7 +163,7 @@ describe('NetworkPolicy', () => {
       fc.property(world, underlays, fc.integer({ min: 1, max: 5 }), (value, underlay, replicas) => {
         const topology = { name: 'random', ...value, ...underlay, hosts: { node: { replicas } } }
         const { value: lab, diagnostics } = resolve(load(JSON.stringify(topology)))
-        expect(diagnostics).toEqual([])
+        expect(diagnostics.filter((d) => d.severity === 'error')).toEqual([])
         expect(misplaced(lab!).slice(0, 3)).toEqual([])
       }),
       { numRuns: 200 },

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LabBusy, withLock as lock } from '../../../src/state/lock.ts'
@@ -30,7 +30,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   for (const h of holders.splice(0)) h.kill('SIGKILL')
-  rmSync(dir, { recursive: true, force: true })
+  rmSync(dirname(dir), { recursive: true, force: true })
   vi.useRealTimers()
 })
 

@@ -218,7 +218,8 @@ items:
   - { apiVersion: v1, kind: Service, metadata: { name: web }, spec: { selector: { app: web }, ports: [{ port: 80 }] } }
   - { apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: { name: web-x, labels: { kubernetes.io/service-name: web, endpointslice.kubernetes.io/managed-by: endpointslice-controller.k8s.io } }, addressType: IPv4, endpoints: [{ addresses: [10.9.9.9] }], ports: [{ name: "", port: 80 }] }
 `)
-    expect(said).toEqual([])
+    // The dump has no pod for it.
+    expect(said.map((d) => d.message)).toEqual(['service web selects no pod: namespace default has no pod'])
     expect(lab.services.map((s) => [s.key, s.clusterIPs[0]!.ip, s.ports[0]!.endpoints])).toEqual([
       ['kubernetes', '10.96.0.1', [{ family: 4, ip: '192.0.2.9', port: 6443 }]],
       ['web', expect.any(String), []],
@@ -232,7 +233,7 @@ describe('hostNetwork', () => {
   test('such a pod is its host: its addresses, its namespace, and no policy selects it', async () => {
     const { policiesOf } = await import('../../../src/lab/policy/policies.ts')
     const { lab, said } = labOf(`${object('Pod', 'a', host, ', labels: { app: web }')}${service}${object('NetworkPolicy', 'all', '{}')}`)
-    expect(said).toEqual([])
+    expect(said.map((d) => d.code)).toEqual(['selects-nothing'])
     expect(lab.pods).toEqual([])
     expect(lab.hostPods).toMatchObject([{ key: 'a', host: 'node-1', netns: lab.hosts[0]!.netns, addresses: lab.hosts[0]!.addresses }])
     expect(lab.services[0]!.ports[0]!.endpoints).toEqual([
