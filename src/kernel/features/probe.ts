@@ -20,6 +20,7 @@ export const TOOL_PACKAGES: Readonly<Record<string, string>> = {
   perl: 'perl-base',
   nsenter: 'util-linux',
   unshare: 'util-linux',
+  setsid: 'util-linux',
   'iptables-restore': 'iptables',
   'iptables-save': 'iptables',
   'ip6tables-restore': 'iptables',
@@ -87,7 +88,8 @@ export function probe(features: readonly Feature[]): ProbeResult[] {
   const script = features
     .map((f) => `if why=$( { ${featureOf(f).probe}; } 2>&1 ); then printf 'ok\\0'; else printf '%s\\0' "no $why"; fi`)
     .join('\n')
-  const { stdout, stderr, error } = spawnSync('unshare', ['--net', 'sh', '-c', script], {
+  // In a session of its own: Ctrl-C goes to a whole group, and a probe that it ended would look like a kernel that cannot.
+  const { stdout, stderr, error } = spawnSync('setsid', ['unshare', '--net', 'sh', '-c', script], {
     encoding: 'utf8',
     env: { ...process.env, LC_ALL: 'C' },
     timeout: PATIENCE_MS,
@@ -96,7 +98,7 @@ export function probe(features: readonly Feature[]): ProbeResult[] {
   return features.map((feature, i): ProbeResult => {
     const answer = answers[i]
     if (answer === 'ok') return { feature, works: true }
-    const without = ['unshare', ...programsIn(featureOf(feature).probe)].find((t) => !findTool(t))
+    const without = ['setsid', 'unshare', ...programsIn(featureOf(feature).probe)].find((t) => !findTool(t))
     if (without !== undefined) return { feature, works: false, untried: true, reason: `not tried: ${unusable(without)!.message}` }
     if (answer !== undefined) return { feature, works: false, reason: oneLine(answer.slice('no '.length)) || 'it failed without a word' }
     const isLate = error !== undefined && 'code' in error && error.code === 'ETIMEDOUT'

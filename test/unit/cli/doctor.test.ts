@@ -22,6 +22,7 @@ beforeEach(() => {
   bin = mkdtempSync(join(tmpdir(), 'netlab-probe-'))
   symlinkSync('/bin/sh', join(bin, 'sh'))
   install('unshare', 'shift; exec "$@"')
+  install('setsid', 'exec "$@"')
   process.env['PATH'] = bin
 })
 afterEach(() => {

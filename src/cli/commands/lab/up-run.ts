@@ -1,4 +1,5 @@
 /** `netlab up`: build the lab, or bring a running one to what the file says now. */
+import { HelperEnded } from '../../../netns/failures.ts'
 import { resolve as absolute } from 'node:path'
 import { describe, kindOf } from '../../../kernel/kinds/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
@@ -179,7 +180,8 @@ export function settle(result: UpResult, file: string, from: FromFile, options: 
       if (!known) throw result.error
       const hints = (hint: string | undefined): string => [hint, after(result.rolledBack)].filter(Boolean).join(' ')
       throw new Failure(
-        known.exit,
+        // The machine lacks nothing: what was being applied has failed.
+        result.error instanceof HelperEnded ? Exit.Apply : known.exit,
         known.diagnostics.map((d) => ({ ...d, hint: hints(d.hint) })),
         sources,
       )
