@@ -64,7 +64,7 @@ const BAD: readonly (readonly [what: string, content: string | Buffer, ...errors
   ],
   [
     'names',
-    `hosts: { Node_1: {} }\npods:\n  a/b/c: {}\n  ${'a'.repeat(64)}: {}\n`,
+    `hosts: { Node_1: {} }\npods:\n  a/b/c: {}\n  ${'a'.repeat(254)}: {}\n`,
     '1 invalid-name ? `node-1`',
     '3 invalid-name',
     '4 invalid-name',

@@ -23,12 +23,22 @@ interface Outcome {
   readonly hides?: RegExp
   /** What sends packets while it runs, for what does not end by itself. */
   readonly meanwhile?: readonly string[]
+  /** Milliseconds to wait before it. */
+  readonly later?: number
 }
 
 const ping = (from: string, to: string): string[] => ['exec', from, '--', 'ping', '-c1', '-W1', to]
 
 /** By topology, the commands below `# Try:` in their order; `up` and `down` of the lab left out. */
 const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
+  bgp: [
+    { shows: /established/i },
+    { shows: /10\.244\.0\.128\/26 via 192\.168\.50\.13 dev eth0 proto bird/ },
+    { shows: /192\.168\.50\.\d+\.(179|\d+ > 192\.168\.50\.\d+\.179)/, meanwhile: ['exec', 'node-1', '--', 'sleep', '2'] },
+    {},
+    { fails: true, shows: /session/, later: 11_000 },
+  ],
+  'bgp-reflector': [{ shows: /established/i }, { shows: /via 192\.168\.50\.13/ }, { shows: /delivered/ }],
   direct: [
     {
       shows: /^10\.244\.1\.0\/24 via 192\.168\.50\.12 dev eth0[^]*^10\.244\.2\.0\/24 via 192\.168\.50\.13 dev eth0/m,
@@ -178,7 +188,8 @@ async function watched(line: string, meanwhile: readonly string[]): Promise<Run>
     while (child.exitCode === null && !stderr.includes('listening on')) await sleep(50)
     // Into a pipe tcpdump writes when it ends.
     for (let i = 0; i < 2; i++) await netlab(meanwhile)
-    await sleep(200)
+    // It takes packets from the kernel by the second.
+    await Promise.race([ended, sleep(1300)])
   } finally {
     try {
       process.kill(-child.pid!, 'SIGINT')
@@ -204,7 +215,8 @@ for (const [topology, outcomes] of Object.entries(TRIES)) {
     after(() => netlabOk(['down', topology]))
     for (const [i, line] of tries(topology).entries())
       test(line, async () => {
-        const { fails, shows, hides, meanwhile } = outcomes[i]!
+        const { fails, shows, hides, meanwhile, later } = outcomes[i]!
+        if (later !== undefined) await sleep(later)
         const result = meanwhile ? await watched(line, meanwhile) : await run(typed(line))
         const said = result.stdout + result.stderr
         if (!meanwhile) assert.equal(result.code !== 0, fails === true, told(result))

@@ -63,7 +63,7 @@ export const INSTALLS: Readonly<Record<string, Install>> = {
     manifest: 'balancer.yaml',
     more: `
   - { from: visitor, to: svc/hello, port: 80/tcp }
-  - { from: visitor, to: balancer-system/speaker-ip-10-0-0-5.internal, port: 7946/udp }
+  - { from: visitor, to: balancer-system/speaker-ip-10-0-0-5.internal, port: 7946/tcp }
   - { from: ip-10-0-0-5.internal, to: svc/balancer-system/balancer-webhook-service, port: 443/tcp }`,
     pods: 4,
     hostPods: 2,
