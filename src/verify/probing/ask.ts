@@ -30,6 +30,13 @@ export interface AskingOptions {
  * asked again to see who counts them, silence itself says nothing.
  */
 const PATIENCE = { silent: 900, answering: 2500, counted: 400 } as const
+/**
+ * Milliseconds of the second time, where the lab has shown that it answers far sooner. It holds for what the kernel repeats by itself:
+ * a SYN after a second (RFC 6298, 2.1), and a request for a neighbour's address (net.ipv4.neigh.*.retrans_time_ms).
+ */
+const SOON = 1500
+/** Answers that came within this share of the time that was given were far sooner. */
+const FAR_SOONER = 1 / 20
 /** TCP repeats a SYN that is not answered for so long, milliseconds (RFC 6298, 2.1). */
 const SYN_IS_REPEATED = 1000
 /** A denied SYN that is repeated is counted twice, and hides that another one was not. */
@@ -111,6 +118,8 @@ export class Asking {
   readonly #read: () => MachineReading
   readonly #before: MachineReading
   readonly #firstWord: FirstWord
+  /** Milliseconds that the slowest answer took. */
+  #slowest = 0
 
   constructor(lab: Lab, askers: Pick<Askers, 'ask' | 'forget' | 'drops'>, options: AskingOptions, read = readMachine) {
     this.#lab = lab
@@ -124,7 +133,7 @@ export class Asking {
   /** Asks all, once more what came out differently, and proves what stayed silent. */
   async ask(list: readonly Asked[], pool: NamespacePool): Promise<void> {
     const watch = await DenyWatch.start(this.#lab, list, pool)
-    await this.#round(list, 'asking', 1)
+    await this.#round(list, 'asking', (q) => this.#patienceOf(q, 1))
     await this.#askAgain(list)
     this.#options.onProgress?.('reading what was denied')
     this.evidence.proofs = await watch.end(
@@ -142,9 +151,10 @@ export class Asking {
 
   /** Asks while the listeners run. */
   async askWatched(list: readonly Asked[]): Promise<void> {
-    await this.#round(list, 'watching the underlay', 1)
-    // What got no answer before, however patiently it was asked, gets none now.
-    await this.#askAgain(list.filter((q) => !this.#isHopeless(q)))
+    // What got no answer before, however patiently it was asked, gets none now: the listeners only have to see it pass.
+    const hopeless = new Set(list.filter((q) => this.#isHopeless(q)))
+    await this.#round(list, 'watching the underlay', (q) => (hopeless.has(q) ? PATIENCE.counted : this.#patienceOf(q, 1)))
+    await this.#askAgain(list.filter((q) => !hopeless.has(q)))
   }
 
   /** Whether the same question has been asked before, without listeners, and in vain. */
@@ -173,8 +183,24 @@ export class Asking {
       if (different.length === 0 || (time > 1 && !isLosing)) return
       if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
       before = this.lost
-      await this.#round(different, 'asking again', LONGER)
+      await this.#round(different, 'asking again', (q) => (!isLosing && this.#isLost(q) ? SOON : this.#patienceOf(q, LONGER)), LONGER)
     }
+  }
+
+  /** Whether a question was lost, not late: there was silence, and everything that was answered came far sooner. */
+  #isLost(question: Asked): boolean {
+    const { patience = 1 } = this.#options
+    const isQuick = this.#slowest > 0 && this.#slowest <= PATIENCE.answering * patience * FAR_SOONER
+    return isQuick && this.evidence.answer(question)?.outcome === 'timeout' && !this.#isSilent(question)
+  }
+
+  #isSilent(question: Asked): boolean {
+    return question.expected.includes('timeout') && !this.#mayBeLate(question)
+  }
+
+  /** Milliseconds of silence until it is an answer. @param longer how many times the usual */
+  #patienceOf(question: Asked, longer: number): number {
+    return (this.#isSilent(question) ? PATIENCE.silent : PATIENCE.answering) * longer
   }
 
   /**
@@ -195,20 +221,28 @@ export class Asking {
     return q.kind === 'tcp' && text === SILENT_ACCEPT && this.#firstWord.isCertain(q)
   }
 
-  async #round(list: readonly Asked[], phase: string, longer: number): Promise<void> {
+  /**
+   * @param patienceOf milliseconds of silence, before the time that the user gives is taken into account
+   * @param longer how many times longer than usual who accepts a connection may take to say something
+   */
+  async #round(list: readonly Asked[], phase: string, patienceOf: (q: Asked) => number, longer = 1): Promise<void> {
     const { onProgress, patience = 1, signal } = this.#options
     onProgress?.(`${phase}: ${plural(list.length, 'question')}`)
     const puts = list.map((question): Put => {
-      const isSilent = question.expected.includes('timeout') && !this.#mayBeLate(question)
-      const asked = Math.round((isSilent ? PATIENCE.silent : PATIENCE.answering) * longer * patience)
-      const longest = isSilent && question.kind === 'tcp' ? BEFORE_SYN_IS_REPEATED : Infinity
-      const put = { question, patience: Math.min(asked, longest) }
+      const longest = question.kind === 'tcp' && this.#isSilent(question) ? BEFORE_SYN_IS_REPEATED : Infinity
+      const put = { question, patience: Math.min(Math.round(patienceOf(question) * patience), longest) }
       if (question.kind !== 'tcp') return put
       if (this.#firstWord.isOurs(question)) return { ...put, quiet: true }
       return this.#firstWord.isCertain(question) ? put : { ...put, talk: Math.round(FIRST_WORD * longer * patience) }
     })
     const onAnswer = (answers: number): void => onProgress?.(`${phase}: ${plural(list.length, 'question')}`, answers / list.length)
     const answers = await askInWaves(this.#lab, this.#askers, puts, { signal, onAnswer, read: this.#read })
-    list.forEach((question, i) => this.evidence.record(question, answers[i]!))
+    list.forEach((question, i) => {
+      const answer = answers[i]!
+      // A train takes as long as it is, and who says nothing is waited for.
+      if (answer.outcome === 'ok' && question.count === undefined && answer.text !== SILENT_ACCEPT)
+        this.#slowest = Math.max(this.#slowest, answer.ms)
+      this.evidence.record(question, answer)
+    })
   }
 }

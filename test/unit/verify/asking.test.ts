@@ -129,6 +129,49 @@ test('silence that no rule would count is waited for as an answer is: a refusal 
   expect(patience).toEqual([2500, 900, 900])
 })
 
+/** Milliseconds that a lost echo is waited for, round by round, while another one is answered after `ms`. */
+async function waits(ms: number, dropped: readonly number[] = [0], timeout = 1): Promise<number[]> {
+  const list: Asked[] = [{ ...echo, nth: 7 }, echo]
+  const patience: number[] = []
+  const askers = {
+    ask: async (puts: readonly Put[]): Promise<Answer[]> => {
+      patience.push(puts.at(-1)!.patience)
+      return puts.map(({ question }): Answer => (question.nth === 7 ? { outcome: 'ok', ms } : { outcome: 'timeout', ms: 1 }))
+    },
+    forget: async (): Promise<void> => {},
+    drops: 0,
+  }
+  const read = () => ({ most: 1024, taken: 0, refused: 0, dropped: dropped[patience.length] ?? 0 })
+  await new Asking(lab, askers, { patience: timeout }, read).askWatched(list)
+  return patience
+}
+
+test('what was lost in a lab that answers quickly is waited for less the second time', async () => {
+  expect(await waits(3)).toEqual([2500, 1500])
+  expect(await waits(3, [0], 2)).toEqual([5000, 3000])
+  // Not where answers are slow to come, or packets are known to get lost.
+  expect(await waits(600)).toEqual([2500, 4000])
+  expect((await waits(3, [0, 5, 5])).slice(0, 2)).toEqual([2500, 4000])
+})
+
+test('what was asked in vain before is only sent once more for the listeners to see', async () => {
+  const patience: number[] = []
+  const silent: Answer = { outcome: 'timeout', ms: 1 }
+  const askers = {
+    ask: async (puts: readonly Put[]): Promise<Answer[]> => {
+      patience.push(...puts.map((p) => p.patience))
+      return puts.map(() => silent)
+    },
+    forget: async (): Promise<void> => {},
+    drops: 0,
+  }
+  const asking = new Asking(lab, askers, {}, () => TABLE)
+  const { nth: _, ...same } = echo
+  asking.evidence.record(same, silent)
+  await asking.askWatched([echo, { ...echo, address: '192.0.2.1' }])
+  expect(patience).toEqual([400, 2500, 4000])
+})
+
 test('who may say nothing is not waited for, nor asked again: a program of the lab, but no listener and no built-in container', async () => {
   const topology = testPlanOf(`
 name: words

@@ -83,7 +83,8 @@ export class EchoQuestion extends Pending implements EchoReceiver {
     if (this.#sent === this.#numbers.length) this.#prepare()
     if (this.#send()) {
       this.#sent++
-      this.deadline = time + this.put.patience
+      // One that answers has answered the first; after the silence of that one, the last need not be waited for as long once more.
+      this.deadline = Math.max(this.deadline, time + this.put.patience / 2)
     }
     this.nextSend = this.#sent < this.#count ? time + SPACING : Infinity
   }
