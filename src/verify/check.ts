@@ -29,6 +29,29 @@ export interface Check {
   readonly tested: number
   /** Arguments of the command that shows the failure: `['trace', 'pod-a', 'pod-b', '--port', '80/tcp']`. */
   readonly reproduce?: readonly string[]
+  /** The differences it may come of; only of a check that failed. */
+  readonly cause?: Cause
+}
+
+/** A difference between what was asked for and what the kernel holds, as `netlab status` finds it. */
+export interface Difference {
+  readonly state: 'missing' | 'changed' | 'unexpected' | 'exited' | 'stopped'
+  readonly object: string
+  /** Network namespace that holds it, and the node that this is, as people call it. */
+  readonly netns?: string
+  readonly node?: string
+  readonly details: readonly string[]
+  /** `file:line` of what asked for it. */
+  readonly source?: string
+  /** `netlab up` puts it back. */
+  readonly repair?: true
+}
+
+export interface Cause {
+  /** Positions in {@link TestRun.drift}, in order. */
+  readonly differences: readonly number[]
+  /** A trace of the pair ended at the one difference; else all are where the pair's packets pass, and may be the cause. */
+  readonly isKnown: boolean
 }
 
 /** One measured square of a reachability matrix. */
@@ -54,6 +77,8 @@ export interface TestRun {
   readonly cells: readonly Cell[]
   /** What was left out and why, in sentences: sampling, missing kernel features, ports that cannot be listened on. */
   readonly untested: readonly string[]
+  /** What the kernel holds otherwise than was asked for; read when a check failed. */
+  readonly drift?: readonly Difference[]
   /** Milliseconds, wall clock. */
   readonly tookMs: number
 }

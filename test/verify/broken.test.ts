@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { masqueradesNothing } from '../support/damages.ts'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { sh } from '../support/run.ts'
+import { netlab, sh } from '../support/run.ts'
 import { tested } from './support.ts'
 
 ownMachine()
@@ -162,6 +162,38 @@ describe('a broken lab', { skip: unable }, () => {
         )
     })
   }
+
+  it('whose one missing entry breaks many promises says which, and what follows', async () => {
+    const entry = await inLab('at node-1 bridge fdb show dev vxlan1 | grep "dst 192.168.50.12"')
+    const [mac] = entry.split(' ')
+    await inLab(`at node-1 bridge fdb del ${mac} dev vxlan1 dst 192.168.50.12`)
+    try {
+      const { drift, checks } = await tested(lab, '--timeout', '800ms', '--only', 'model')
+      const object = `FDB entry ${mac} on vxlan1 in ${lab.name}.node-1`
+      // What was broken and mended before may have left something, too.
+      const missing = drift?.find((d) => d.object === object)
+      assert.ok(missing, JSON.stringify(drift))
+      assert.deepEqual([missing.state, missing.node], ['missing', 'node-1'])
+      const failed = checks.filter((c) => c.status === 'failed')
+      // Traced is one pair of the two; the entry is the same for both.
+      for (const from of ['a', 'b'])
+        for (const [x, y] of [
+          [from, 'c'],
+          ['c', from],
+        ])
+          assert.ok(
+            failed.some((c) => c.from === x && c.to === y && c.followsFrom === missing.id),
+            `${x} ${y}: ${JSON.stringify(failed)}`,
+          )
+      const { stdout } = await netlab(['test', lab.name, '--timeout', '800ms', '--only', 'model', '--quiet'])
+      assert.ok(stdout.startsWith('DRIFT '), stdout)
+      assert.match(stdout, /^\d+ failed checks follow from missing FDB entry/m)
+    } finally {
+      await inLab(`at node-1 bridge fdb append ${entry.trim().replace('self permanent', '')} dev vxlan1`)
+    }
+    // Without drift nothing was read.
+    assert.equal((await tested(lab, '--only', 'model')).drift, undefined)
+  })
 
   it('that has nothing of what was asked for is no success', async () => {
     const { checks, failed } = await tested(lab, '--only', 'policy', 'expect')

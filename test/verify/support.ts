@@ -15,6 +15,9 @@ export interface CheckDocument {
   readonly source?: string
   readonly reproduce?: readonly string[]
   readonly tested: number
+  /** Ids of differences in {@link TestDocument.drift}. */
+  readonly followsFrom?: string
+  readonly mayFollowFrom?: readonly string[]
 }
 
 export interface TestDocument {
@@ -23,6 +26,14 @@ export interface TestDocument {
   readonly skipped: number
   readonly checks: readonly CheckDocument[]
   readonly untested: readonly string[]
+  /** Read when a check failed. */
+  readonly drift?: readonly {
+    readonly id: string
+    readonly state: string
+    readonly object: string
+    readonly node?: string
+    readonly source?: string
+  }[]
   /** With `--matrix`. */
   readonly matrix?: { readonly sheets: readonly { readonly titles: readonly string[]; readonly squares: readonly (readonly string[])[] }[] }
 }

@@ -8,6 +8,8 @@ import type { UnmanagedObject } from '../../kernel/unmanaged/findings.ts'
 export interface Finding {
   readonly state: 'missing' | 'changed' | 'unexpected' | 'exited' | 'stopped'
   readonly object: string
+  /** Network namespace that holds it; absent: none of one node alone. */
+  readonly netns?: string
   readonly details: readonly string[]
   /** `file:line` of what asked for it. */
   readonly source?: string
@@ -61,12 +63,13 @@ export function driftFindings(
   return [
     ...missing
       .filter((o) => !isNamed(o))
-      .map((o): Finding => ({ state: 'missing', object: describe(o), details: absence(o), ...source(o), repair: true })),
+      .map((o): Finding => ({ state: 'missing', object: describe(o), netns: o.ns, details: absence(o), ...source(o), repair: true })),
     ...changed
       .filter(({ object }) => !isNamed(object))
       .map(({ object, observed, fields }): Finding => ({
         state: 'changed',
         object: describe(object),
+        netns: object.ns,
         details: changes(object, observed, fields),
         ...source(object),
         repair: true,
@@ -76,6 +79,7 @@ export function driftFindings(
       .map((o): Finding => ({
         state: 'unexpected',
         object: describe(o),
+        netns: o.ns,
         details: kindOf(o).details?.(o) ?? [],
       })),
   ]
@@ -86,6 +90,6 @@ export function unmanagedFindings(unmanaged: readonly UnmanagedObject[], objects
   const nodes = new Map(objects.flatMap((o) => (o.kind === 'netns' ? [[o.ns, o.from] as const] : [])))
   return unmanaged.map(({ state, ns, object, details }) => {
     const from = state === 'unexpected' ? undefined : nodes.get(ns)
-    return { state, object, details, ...(from ? { source: `${from.file ?? file}:${from.line}` } : {}) }
+    return { state, object, netns: ns, details, ...(from ? { source: `${from.file ?? file}:${from.line}` } : {}) }
   })
 }

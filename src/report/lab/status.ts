@@ -25,7 +25,7 @@ export interface Health {
 }
 
 /** A container that ended well did what it was there for. */
-const isBroken = (f: Finding): boolean => f.state !== 'exited' || f.repair === true
+export const isBroken = (f: Finding): boolean => f.state !== 'exited' || f.repair === true
 
 export const isHealthy = ({ halfDone, findings }: Health): boolean => !halfDone && !findings.some(isBroken)
 

@@ -2,6 +2,9 @@
  * What GitHub Actions reads from the output of a step: annotations at a line of the topology, and folded groups.
  * Source: docs.github.com, "Workflow commands for GitHub Actions"; escapes as the runner's ActionCommand undoes them.
  */
+import { plural } from '../../plural.ts'
+import type { Check, TestRun } from '../../verify/check.ts'
+import { attributed, consequences, differenceText } from './causes.ts'
 import { fileOf } from './test-json.ts'
 import type { Outcome } from '../trace/outcome.ts'
 import { commandOf, failuresOf, reasonOf, shortPath, someOf, titleOf } from './test-failures.ts'
@@ -32,10 +35,31 @@ function annotationLine({ kind, title, message, file, line, column }: Annotation
   return `::${kind} ${at.join(',')}::${data(message)}\n`
 }
 
+/** Failures that an annotation of their own is made for: what follows from a difference is in that one's. */
+const unexplained = (run: TestRun): readonly Check[] => failuresOf(run).filter((c) => !c.cause?.isKnown)
+
+function driftAnnotations(run: TestRun, lab: string): Annotation[] {
+  return attributed(run).drift.flatMap(({ difference, follows }): Annotation[] => {
+    if (follows.length === 0) return []
+    const [, file = run.file, line = '1'] = /^(.*):(\d+)$/.exec(difference.source ?? '') ?? []
+    const text = consequences(follows)
+    return [
+      {
+        kind: 'error',
+        title: `${lab}: ${differenceText(difference)}`,
+        message: [...difference.details, `${plural(follows.length, 'failed check')} follow from it: ${text.checks}`, text.pairs].join('\n'),
+        file,
+        line: Number(line),
+      },
+    ]
+  })
+}
+
 function ofOutcome(outcome: Outcome, base: string): Annotation[] {
   const { run, lab } = outcome
+  const drift = run ? driftAnnotations(run, lab) : []
   const checks = run
-    ? someOf(failuresOf(run), MOST).shown.map((c): Annotation => {
+    ? someOf(unexplained(run), MOST).shown.map((c): Annotation => {
         const command = commandOf(c, lab)
         return {
           kind: 'error',
@@ -55,11 +79,11 @@ function ofOutcome(outcome: Outcome, base: string): Annotation[] {
     line: d.line ?? 1,
     ...(d.column === undefined ? {} : { column: d.column }),
   }))
-  return [...own, ...checks]
+  return [...own, ...drift, ...checks]
 }
 
 /** Failures that an annotation was not made for, because their lab has too many. */
-const unshown = ({ run }: Outcome): number => (run ? failuresOf(run).length - someOf(failuresOf(run), MOST).shown.length : 0)
+const unshown = ({ run }: Outcome): number => (run ? unexplained(run).length - someOf(unexplained(run), MOST).shown.length : 0)
 
 /** In turns: every lab has its first before any has its second. */
 function inTurns<T>(lists: readonly (readonly T[])[]): T[] {

@@ -10,6 +10,7 @@
 import type { Check, TestRun } from '../../verify/check.ts'
 import { titlesOf, type Outcome } from '../trace/outcome.ts'
 import { commandOf, reasonOf, shortPath, titleOf } from './test-failures.ts'
+import { causeText } from './causes.ts'
 import { countsOf, fileOf } from './test-json.ts'
 
 // XML 1.0, production 2 (Char): what is not in it cannot be written even as a character reference.
@@ -55,9 +56,14 @@ function caseOf(check: Check, run: TestRun, title: string, base: string): string
   const again = command === undefined ? '' : `\nto see it: ${command}`
   const place = check.source && `${shortPath(fileOf(check, run), base)}:${check.source.line}`
   const asked = place === undefined ? '' : `\nasked for by ${place}`
+  const cause = causeText(check, run)
   const result =
     check.status === 'failed'
-      ? element('failure', { message: reasonOf(check, base), type: check.id }, `${reasonOf(check, base)}${asked}${again}`)
+      ? element(
+          'failure',
+          { message: reasonOf(check, base), type: check.id },
+          `${reasonOf(check, base)}${cause === undefined ? '' : `\n${cause}`}${asked}${again}`,
+        )
       : check.status === 'skipped'
         ? element('skipped', { message: reasonOf(check, base) })
         : []

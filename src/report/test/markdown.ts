@@ -1,8 +1,9 @@
 /** The summary of a run as Markdown, for the page that GitHub shows of a job (GITHUB_STEP_SUMMARY). */
 import { Chalk } from 'chalk'
+import { attributed, consequences } from './causes.ts'
 import { matrixOf, matrixText } from './matrix.ts'
 import { titlesOf, type Outcome, type Status } from '../trace/outcome.ts'
-import { commandOf, failuresOf, oneLine, pairOf, reasonOf, shortPath, someOf } from './test-failures.ts'
+import { commandOf, oneLine, pairOf, reasonOf, shortPath, someOf } from './test-failures.ts'
 import { countsOf, placeOf, testedIn } from './test-json.ts'
 import { GROUPS, groups } from './test-text.ts'
 import { plural } from '../../plural.ts'
@@ -50,9 +51,31 @@ function reasons(o: Outcome, base: string): string {
     .join('')
 }
 
+const MAX_DIFFERENCES = 20
+
+/** Drift, with what is known to follow from each difference. */
+function drift({ run }: Outcome, base: string): string {
+  if (!run?.drift?.length) return ''
+  const found = attributed(run)
+  const rows = found.drift.slice(0, MAX_DIFFERENCES).map(({ difference, follows }) => {
+    const { checks: ids, pairs } = consequences(follows)
+    return [
+      difference.state,
+      text([difference.object, ...difference.details].join('; ')),
+      text(difference.node ?? ''),
+      difference.source === undefined ? '' : code(shortPath(difference.source, base)),
+      follows.length === 0 ? '' : text(`${plural(follows.length, 'failed check')}: ${ids}; ${pairs}`),
+    ]
+  })
+  const more = found.drift.length > rows.length ? `\n… and ${plural(found.drift.length - rows.length, 'more difference')}\n` : ''
+  const maybe = found.possible.length > 0 ? `\nDrift found; may be the cause of ${plural(found.possible.length, 'failed check')}.\n` : ''
+  return `${tableOf(['drift', 'object', 'node', 'asked for by', 'what follows'], rows)}${more}${maybe}`
+}
+
 function failures({ run, lab }: Outcome, base: string): string {
   if (!run) return ''
-  const { shown, hidden } = someOf(failuresOf(run), MAX_FAILURES)
+  const found = attributed(run)
+  const { shown, hidden } = someOf([...found.possible, ...found.rest], MAX_FAILURES)
   if (shown.length === 0) return ''
   const rows = shown.map((c) => {
     const place = placeOf(c, run)
@@ -95,7 +118,7 @@ function matrix({ run, kinds }: Outcome): string {
 
 function section(o: Outcome, title: string, base: string): string {
   const untested = (o.run?.untested ?? []).map((u) => `- not tested: ${text(u)}\n`).join('')
-  const parts = [reasons(o, base), failures(o, base), untested].filter((p) => p !== '')
+  const parts = [reasons(o, base), drift(o, base), failures(o, base), untested].filter((p) => p !== '')
   return `### ${text(title)}: ${SIGNS[o.status]}\n\n${parts.map((p) => `${p}\n`).join('')}`
 }
 

@@ -1,6 +1,7 @@
 /** A finished test as `netlab test --json` prints it. */
 import type { Line } from '../../lab/policy/reachability.ts'
 import type { Check, TestRun } from '../../verify/check.ts'
+import { causeFields, differenceId } from './causes.ts'
 import { matrixOf } from './matrix.ts'
 
 export interface Counts {
@@ -33,7 +34,7 @@ export const placeOf = (check: Check, run: TestRun): string | undefined => check
 
 const checkDocument = (check: Check, run: TestRun): object => {
   const { id, group, title, status, from, to, port, detail, tested, reproduce } = check
-  return { id, group, title, status, from, to, port, detail, source: placeOf(check, run), tested, reproduce }
+  return { id, group, title, status, from, to, port, detail, source: placeOf(check, run), tested, reproduce, ...causeFields(check) }
 }
 
 /** @param kinds actors that policies treat alike; given when the matrix was asked for */
@@ -45,6 +46,7 @@ export function testDocument(run: TestRun, kinds?: readonly Line[]): object {
     tested: testedIn(run.checks),
     tookMs: Math.round(run.tookMs),
     checks: run.checks.map((c) => checkDocument(c, run)),
+    ...(run.drift ? { drift: run.drift.map((difference, at) => ({ id: differenceId(at), ...difference })) } : {}),
     untested: run.untested,
     ...(kinds ? { matrix: matrixOf(run.cells, kinds) } : {}),
   }

@@ -2,10 +2,12 @@
 import type { ChalkInstance } from 'chalk'
 import type { Line } from '../../lab/policy/reachability.ts'
 import type { Check, Group, TestRun } from '../../verify/check.ts'
+import { attributed, consequences, differenceText } from './causes.ts'
+import { visible } from '../formats/visible.ts'
 import { isSmall, matrixOf, matrixText } from './matrix.ts'
 import { table } from '../formats/table.ts'
 import { width } from '../formats/width.ts'
-import { commandOf, failuresOf, oneLine, portOf, reasonOf, shortPath, someOf } from './test-failures.ts'
+import { commandOf, oneLine, portOf, reasonOf, shortPath, someOf } from './test-failures.ts'
 import { countsOf, fileOf, testedIn } from './test-json.ts'
 import { plural } from '../../plural.ts'
 
@@ -53,8 +55,8 @@ function wrapped(text: string, room: number): string[] {
 /** Reasons narrower than this read badly: then they go below. */
 const MIN_ROOM = 40
 
-function failuresText(run: TestRun, { chalk, columns, cwd, isOnly }: TestStyle): string {
-  const { shown, hidden } = someOf(failuresOf(run), MAX_FAILURES)
+function failuresText(run: TestRun, failures: readonly Check[], most: number, { chalk, columns, cwd, isOnly }: TestStyle): string {
+  const { shown, hidden } = someOf(failures, most)
   if (shown.length === 0) return ''
   const ends = shown.map((c) => [chalk.red(c.id), c.from ?? '', c.to ?? '', portOf(c)])
   const head = ['failed', 'from', 'to', 'port']
@@ -78,6 +80,45 @@ function failuresText(run: TestRun, { chalk, columns, cwd, isOnly }: TestStyle):
     ...[...wrapped(reasonOf(shown[i]!, cwd), columns - 2), ...about(shown[i]!)].map((l) => `  ${l}`),
   ])
   return `${[titles, ...lines].join('\n')}\n${rest}`
+}
+
+/** Of failures that drift may explain, a few are enough. */
+const MAX_POSSIBLE = 5
+const MAX_DIFFERENCES = 10
+const MAX_DETAILS = 3
+
+/** Differences between the kernel and what was asked for, what follows from each, and the failures that remain. */
+function brokenText(run: TestRun, style: TestStyle): string {
+  const { chalk, cwd, isOnly, isUp } = style
+  const { drift, possible, rest } = attributed(run)
+  const others = failuresText(run, rest, MAX_FAILURES, style)
+  if (drift.length === 0) return others
+  const rows = drift
+    .slice(0, MAX_DIFFERENCES)
+    .flatMap(({ difference: d }) => [
+      [chalk.red(d.state), visible(d.node ?? ''), d.source === undefined ? '' : visible(shortPath(d.source, cwd)), visible(d.object)],
+      ...d.details.slice(0, MAX_DETAILS).map((detail) => ['', '', '', chalk.dim(`  ${visible(detail)}`)]),
+    ])
+  const hidden = drift.length > MAX_DIFFERENCES ? chalk.dim(`… and ${plural(drift.length - MAX_DIFFERENCES, 'more difference')}\n`) : ''
+  const found = `${table(['drift', 'node', 'asked for by', 'object'], rows, chalk.dim)}${hidden}`
+  const follows = drift.flatMap(({ difference, follows: checks }) => {
+    if (checks.length === 0) return []
+    const { checks: ids, pairs } = consequences(checks)
+    const command = commandOf(checks[0]!, isOnly ? undefined : run.lab)
+    return [
+      `${chalk.red(plural(checks.length, 'failed check'))} ${checks.length === 1 ? 'follows' : 'follow'} from ${differenceText(difference)}\n`,
+      `  ${ids}\n`,
+      pairs === '' ? '' : `  of ${pairs}\n`,
+      command === undefined ? '' : `  ${chalk.dim('$')} ${command}\n`,
+    ].join('')
+  })
+  const maybe =
+    possible.length > 0
+      ? `Drift found; may be the cause of ${plural(possible.length, 'failed check')}:\n${failuresText(run, possible, MAX_POSSIBLE, style)}`
+      : ''
+  const repair =
+    isUp && drift.some((d) => d.difference.repair) ? chalk.dim(`netlab up ${run.file} puts back what is missing or changed.\n`) : ''
+  return [found, ...follows, maybe, repair, others].filter(Boolean).join('\n')
 }
 
 /** Checks with the same id and title are one line: a title, how it went, and how much is behind it. */
@@ -133,15 +174,21 @@ function untestedText({ untested }: TestRun, chalk: ChalkInstance): string {
   return untested.length > 0 ? `${chalk.yellow('Not tested')}\n${untested.map((u) => `  ${oneLine(u)}\n`).join('')}` : ''
 }
 
+/** Where a failure may come from; empty where drift is in the report already. */
+function driftLine({ lab, drift }: TestRun, chalk: ChalkInstance): string {
+  if (drift === undefined) return chalk.dim(`netlab status ${lab} shows what has drifted.\n`)
+  return drift.length > 0 ? '' : chalk.dim('No drift: the kernel holds what was asked for.\n')
+}
+
 export function testText(run: TestRun, style: TestStyle): string {
   const { chalk } = style
-  if (style.isQuiet) return [failuresText(run, style), summaryLine(run, style)].filter(Boolean).join('\n')
+  if (style.isQuiet) return [brokenText(run, style), summaryLine(run, style)].filter(Boolean).join('\n')
   const grouped = groups.flatMap((group) => {
     const checks = run.checks.filter((c) => c.group === group)
     return checks.length > 0 ? [groupText(group, checks, chalk)] : []
   })
-  const failures = failuresText(run, style)
-  const drift = failures && style.isUp && chalk.dim(`netlab status ${run.lab} shows what has drifted.\n`)
+  const failures = brokenText(run, style)
+  const drift = failures && style.isUp && driftLine(run, chalk)
   const parts = [failures, matrixPart(run, style), ...grouped, untestedText(run, chalk), drift, summaryLine(run, style)]
   return parts.filter(Boolean).join('\n')
 }

@@ -40,7 +40,9 @@ function rowsOf(hops: readonly Hop[]): Row[] {
 function withDrop(rows: readonly Row[], drop: Drop): Row[] {
   const after = rows.findLastIndex((r) => r.wasReached) + 1
   if (rows[after - 1]?.node === drop.node || rows[after]?.node === drop.node) return [...rows]
-  return [...rows.slice(0, after), { node: drop.node, in: drop.device || undefined, wasReached: false }, ...rows.slice(after)]
+  // Who sends has no interface that the packet came in on.
+  const came = after > 0 ? drop.device || undefined : undefined
+  return [...rows.slice(0, after), { node: drop.node, in: came, wasReached: false }, ...rows.slice(after)]
 }
 
 /** The verdict in a few words: `dropped  fdb-missing: vxlan1 of node-1 knows no host with …`. */

@@ -183,7 +183,8 @@ export class Asking {
       if (different.length === 0 || (time > 1 && !isLosing)) return
       if (isFull) await sleep(NEIGHBOURS_AGE, undefined, { signal: this.#options.signal })
       before = this.lost
-      await this.#round(different, 'asking again', (q) => (!isLosing && this.#isLost(q) ? SOON : this.#patienceOf(q, LONGER)), LONGER)
+      const unanswered = new Set(isLosing ? [] : different.filter((q) => this.#isLost(q)))
+      await this.#round(different, 'asking again', (q) => (unanswered.has(q) ? this.#soon(q) : this.#patienceOf(q, LONGER)), LONGER)
     }
   }
 
@@ -192,6 +193,11 @@ export class Asking {
     const { patience = 1 } = this.#options
     const isQuick = this.#slowest > 0 && this.#slowest <= PATIENCE.answering * patience * FAR_SOONER
     return isQuick && this.evidence.answer(question)?.outcome === 'timeout' && !this.#isSilent(question)
+  }
+
+  /** However little time the user gives: never less for it than the kernel needs to repeat something, unless the usual is less. */
+  #soon(question: Asked): number {
+    return Math.min(this.#patienceOf(question, LONGER), SOON / Math.min(1, this.#options.patience ?? 1))
   }
 
   #isSilent(question: Asked): boolean {

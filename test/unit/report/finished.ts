@@ -61,6 +61,43 @@ export const run: TestRun = {
   tookMs: 3120,
 }
 
+const lost = (id: string, from: string, to: string, cause: Check['cause']): Check => ({
+  id,
+  group: 'model',
+  title: `title of ${id}`,
+  status: 'failed',
+  from,
+  to,
+  port: 'icmp',
+  detail: 'no answer within 1.5 s',
+  tested: 9,
+  reproduce: ['trace', from, to],
+  ...(cause ? { cause } : {}),
+})
+
+/** One missing entry, from which two failures follow, which may be the cause of one, and has nothing to do with another. */
+export const drifted: TestRun = {
+  ...run,
+  untested: [],
+  checks: [
+    lost('pods-reach-pods', 'a', 'b', { differences: [1], isKnown: true }),
+    lost('no-loss', 'b', 'a', { differences: [1], isKnown: true }),
+    lost('pods-reach-pods', 'a', 'c', { differences: [0, 1], isKnown: false }),
+    leak,
+  ],
+  drift: [
+    { state: 'changed', object: 'route x in shop.node-1', node: 'node-1', details: ['via is y'] },
+    {
+      state: 'missing',
+      object: 'FDB entry 02:06 on vxlan1 in shop.node-1',
+      node: 'node-1',
+      details: [],
+      source: '/repo/labs/shop.yaml:2',
+      repair: true,
+    },
+  ],
+}
+
 export const outcome = (over: Partial<Outcome> = {}): Outcome => ({
   file: FILE,
   lab: 'shop',

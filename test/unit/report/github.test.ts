@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { annotations, group } from '../../../src/report/test/github.ts'
 import { markdown } from '../../../src/report/test/markdown.ts'
-import { cannot, HOSTILE, leak, outcome, run, wrong } from './finished.ts'
+import { cannot, drifted, HOSTILE, leak, outcome, run, wrong } from './finished.ts'
 
 /** Undoes a command as the runner does it (ActionCommand.TryParseV2). */
 function parsed(line: string): { command: string; properties: Record<string, string>; message: string } {
@@ -49,6 +49,20 @@ describe('annotations', () => {
         properties: { file: 'labs/gre.yaml', line: '1', title: 'gre: skipped' },
         message: 'this kernel cannot do gre: Operation not supported',
       },
+    ])
+  })
+
+  test('what follows from drift is one, at the line that asked for what is missing', () => {
+    const all = lines(annotations([outcome({ run: drifted })], '/repo'))
+    expect(all).toHaveLength(3)
+    expect(all[0]).toEqual({
+      command: 'error',
+      properties: { file: 'labs/shop.yaml', line: '2', title: 'shop: missing FDB entry 02:06 on vxlan1 in shop.node-1' },
+      message: '2 failed checks follow from it: pods-reach-pods (1), no-loss (1)\na → b, b → a',
+    })
+    expect(all.slice(1).map((a) => a.properties['title'])).toEqual([
+      'shop: title of pods-reach-pods: a → c icmp',
+      'shop: what policies deny does not arrive: visitor → shop/db 5432/tcp',
     ])
   })
 
@@ -107,6 +121,17 @@ describe('the summary as Markdown', () => {
     expect(page).toContain('- <code>labs/wrong.yaml:3:1</code>: unknown key "hostz" (did you mean "hosts"?)')
     expect(page).toContain('<details><summary>Who reached whom</summary>\n\n````text\n5432/tcp\n')
     expect(page.match(/<details>/g)).toHaveLength(page.match(/<\/details>/g)!.length)
+  })
+
+  test('drift comes before failures, with what follows from each difference', () => {
+    const text = markdown([outcome({ run: drifted })], '/repo')
+    const rows = text.split('\n').filter((l) => l.startsWith('| missing') || l.startsWith('| changed'))
+    expect(rows[0]).toContain('<code>labs/shop.yaml:2</code> | 2 failed checks: pods-reach-pods (1), no-loss (1); a → b, b → a |')
+    expect(rows[1]).toContain('route x in shop.node-1; via is y')
+    expect(text).toContain('Drift found; may be the cause of 1 failed check.\n')
+    expect(text).toContain('title of pods-reach-pods')
+    expect(text).not.toContain('title of no-loss')
+    expect(text.indexOf('Drift found')).toBeLessThan(text.indexOf('title of pods-reach-pods'))
   })
 
   test('labs of one name are told apart by their files', () => {

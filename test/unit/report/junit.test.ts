@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { junit } from '../../../src/report/test/junit.ts'
 import type { Outcome } from '../../../src/report/trace/outcome.ts'
-import { cannot, checks, FILE, HOSTILE, leak, outcome, run, wrong } from './finished.ts'
+import { cannot, checks, drifted, FILE, HOSTILE, leak, outcome, run, wrong } from './finished.ts'
 
 const XSD = join(dirname(fileURLToPath(import.meta.url)), 'junit.xsd')
 const dir = mkdtempSync(join(tmpdir(), 'netlab-junit-'))
@@ -30,6 +30,13 @@ function complaints(file: string): string {
 
 const ask = (file: string, xpath: string): string =>
   execFileSync('xmllint', ['--xpath', `string(${xpath})`, file], { encoding: 'utf8' }).replace(/\n$/, '')
+
+test('every check of a lab that drifted is there, and says what it comes of', () => {
+  const text = junit([outcome({ run: drifted })], style)
+  expect(text).toContain('tests="5" failures="4"')
+  expect(text.match(/^follows from drift: missing FDB entry 02:06 on vxlan1 in shop\.node-1$/gm)).toHaveLength(2)
+  expect(text.match(/^drift found; may be the cause: changed route x in shop\.node-1 and 1 more difference$/gm)).toHaveLength(1)
+})
 
 describe.skipIf(missing)('read by xmllint (needs libxml2-utils: scripts/setup.sh test)', () => {
   test('fits the schema: passed, failed, skipped, wrong, nothing at all', () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { commandOf, someOf, titleOf } from '../../../src/report/test/test-failures.ts'
 import { testDocument, testedIn } from '../../../src/report/test/test-json.ts'
 import { testText, type TestStyle } from '../../../src/report/test/test-text.ts'
-import { HOSTILE, leak, run } from './finished.ts'
+import { drifted, HOSTILE, leak, run } from './finished.ts'
 
 const style: TestStyle = { chalk: new Chalk({ level: 0 }), columns: 110, cwd: '/repo', kinds: [], matrix: false, isOnly: true, isUp: true }
 
@@ -104,6 +104,62 @@ describe('a finished test as text', () => {
     const hostile = { ...leak, detail: HOSTILE }
     const text = testText({ ...run, checks: [hostile], untested: [HOSTILE] }, style)
     expect([...text].filter((c) => (c < ' ' && c !== '\n') || (c >= '\u007f' && c < '\u00a0') || c === '\u202e')).toEqual([])
+  })
+})
+
+describe('a test of a lab that drifted', () => {
+  test('begins with what differs, then what follows from it, then what may, then the rest', () => {
+    expect(testText(drifted, { ...style, isQuiet: true }).split('\n')).toEqual([
+      'DRIFT    NODE    ASKED FOR BY      OBJECT',
+      'missing  node-1  labs/shop.yaml:2  FDB entry 02:06 on vxlan1 in shop.node-1',
+      'changed  node-1                    route x in shop.node-1',
+      '                                     via is y',
+      '',
+      '2 failed checks follow from missing FDB entry 02:06 on vxlan1 in shop.node-1',
+      '  pods-reach-pods (1), no-loss (1)',
+      '  of a → b, b → a',
+      '  $ netlab trace a b',
+      '',
+      'Drift found; may be the cause of 1 failed check:',
+      'FAILED           FROM  TO  PORT  WHY',
+      'pods-reach-pods  a     c   icmp  no answer within 1.5 s',
+      '                                 $ netlab trace a c',
+      '',
+      'netlab up /repo/labs/shop.yaml puts back what is missing or changed.',
+      '',
+      'FAILED         FROM     TO       PORT      WHY',
+      'policy-denies  visitor  shop/db  5432/tcp  shop/db answered, although policy shop/db-only isolates it',
+      '                                           asked for by labs/shop.yaml:31',
+      '                                           $ netlab trace visitor shop/db --port 5432/tcp',
+      '',
+      'FAILED  shop: 4 failed; 19 probes in 3.1 s',
+      '',
+    ])
+  })
+
+  test('without drift says so, once it was looked for', () => {
+    const text = testText({ ...run, drift: [] }, style)
+    expect(text).toContain('No drift: the kernel holds what was asked for.\n')
+    expect(text).not.toContain('netlab status')
+  })
+
+  test('where the lab is gone, repairs nothing', () => {
+    expect(testText(drifted, { ...style, isUp: false })).not.toContain('netlab up')
+  })
+
+  test('as JSON names the differences behind a check, and keeps every check', () => {
+    const document = JSON.parse(JSON.stringify(testDocument(drifted))) as { drift: object[]; checks: Record<string, unknown>[] }
+    expect(document.drift).toMatchObject([
+      { id: 'drift-1', state: 'changed' },
+      { id: 'drift-2', source: '/repo/labs/shop.yaml:2' },
+    ])
+    expect(document.checks.map((c) => [c['followsFrom'], c['mayFollowFrom']])).toEqual([
+      ['drift-2', undefined],
+      ['drift-2', undefined],
+      [undefined, ['drift-1', 'drift-2']],
+      [undefined, undefined],
+    ])
+    expect(testDocument(run)).not.toHaveProperty('drift')
   })
 })
 

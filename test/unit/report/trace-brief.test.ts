@@ -60,6 +60,12 @@ describe('a trace as one line a node', () => {
     ])
   })
 
+  test('what was never sent stands at its sender', () => {
+    const traced = policyDrop()
+    const drop = { ...traced.drop!, node: 'pod-a', device: 'eth0', cause: 'no-route', text: 'no route' } as const
+    expect(brief({ ...traced, forward: [], drop })).toEqual(['pod-a   →   dropped  no-route: no route'])
+  })
+
   test('an answer that was dropped on its way shows both ways', () => {
     const traced = delivered()
     const cut = traced.reply.slice(0, 3)

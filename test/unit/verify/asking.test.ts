@@ -149,6 +149,9 @@ async function waits(ms: number, dropped: readonly number[] = [0], timeout = 1):
 test('what was lost in a lab that answers quickly is waited for less the second time', async () => {
   expect(await waits(3)).toEqual([2500, 1500])
   expect(await waits(3, [0], 2)).toEqual([5000, 3000])
+  // A SYN that is repeated after a second still counts.
+  expect(await waits(3, [0], 0.5)).toEqual([1250, 1500])
+  expect(await waits(3, [0], 0.2)).toEqual([500, 800])
   // Not where answers are slow to come, or packets are known to get lost.
   expect(await waits(600)).toEqual([2500, 4000])
   expect((await waits(3, [0, 5, 5])).slice(0, 2)).toEqual([2500, 4000])

@@ -37,7 +37,7 @@ function notRunning(objects: readonly KernelObject[], states: ReadonlyMap<string
       ? (['stopped', `process ${p.pid} was stopped by a signal`] as const)
       : (['exited', endingText(p)] as const)
     const repair = state === 'exited' && p.exitCode !== 0 ? ({ repair: true } as const) : {}
-    return [{ state, object: describe(o), details: [detail], ...source, ...repair }]
+    return [{ state, object: describe(o), netns: o.ns, details: [detail], ...source, ...repair }]
   })
 }
 

@@ -14,7 +14,7 @@ import { costOf, room, schedule, defaultJobs, type Task } from './ci-schedule.ts
 import { Watch } from './ci-cleanup-guard.ts'
 import { Exit } from '../../failure.ts'
 import { requireOutside, requireNamespaces } from '../../machine.ts'
-import { testOptions, type TestCommandOptions } from './test-run.ts'
+import { explained, testOptions, type TestCommandOptions } from './test-run.ts'
 import { admit, columnsOf, requireReports, writeReports, type ReportOptions } from './test-reports.ts'
 import { interruption } from '../../signals.ts'
 import { time, usage, type TimeRange } from '../../values.ts'
@@ -61,9 +61,9 @@ function trialOf({ traceFailures: dir, timeout, keep, sample, seed, only, prove 
   return {
     test: async (applied, signal) => {
       const run = await runTest(applied, sources, { ...chosen, signal })
-      if (!prove) return run
+      if (!prove) return explained(applied, run, signal)
       const proven = await withLock(applied.lab.name, () => proveAll(applied, { ...chosen, signal }), undefined, signal)
-      return { ...run, checks: [...run.checks, ...proven] }
+      return explained(applied, { ...run, checks: [...run.checks, ...proven] }, signal)
     },
     timeout: timeout === undefined ? DEFAULT_TIMEOUT : time(timeout, 'timeout', TIMEOUT),
     keep: keep ?? false,

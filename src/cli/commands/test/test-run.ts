@@ -11,6 +11,7 @@ import { requireStillUp, theLab, whileUp } from '../../labs.ts'
 import { requireNamespaces } from '../../machine.ts'
 import { warn } from '../../warn.ts'
 import { isMistake } from '../../../topology/diagnostics.ts'
+import { failuresOf } from '../../../report/test/test-failures.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
 import { reportTest, requireReports, type ReportOptions } from './test-reports.ts'
 import { interruptible, outlastSignals } from '../../signals.ts'
@@ -112,6 +113,12 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
   }
 }
 
+/** Loaded when it is needed: a lab that keeps its promises is not read once more. */
+export async function explained(applied: Applied, run: TestRun, signal: AbortSignal): Promise<TestRun> {
+  if (failuresOf(run).length === 0) return run
+  return (await import('./explain-failures.ts')).explainFailures(applied, run, signal)
+}
+
 export async function test(name: string | undefined, options: TestCommandOptions): Promise<void> {
   const chosen = testOptions(options)
   const applied = theLab(name)
@@ -126,6 +133,6 @@ export async function test(name: string | undefined, options: TestCommandOptions
   requireReports(options)
   const at = new Date()
   const tested = await testLab(applied, chosen)
-  const run = options.prove ? { ...tested, checks: [...tested.checks, ...(await proveLab(applied, chosen))] } : tested
-  return interruptible((signal) => reportTest(run, applied, options, at, signal))
+  const proven = options.prove ? { ...tested, checks: [...tested.checks, ...(await proveLab(applied, chosen))] } : tested
+  return interruptible(async (signal) => reportTest(await explained(applied, proven, signal), applied, options, at, signal))
 }

@@ -8,6 +8,7 @@ import { failuresOf, shortPath, someOf } from '../../../report/test/test-failure
 import { traceHtml } from '../../../report/trace/trace-html.ts'
 import { traceDocument } from '../../../report/trace/trace-json.ts'
 import type { Applied } from '../../../state/store.ts'
+import type { TraceResult } from '../../../trace/result.ts'
 import type { Check, TestRun } from '../../../verify/check.ts'
 import { asFailure } from '../../report-failure.ts'
 import { traceResult, type TraceOptions } from '../trace/trace-run.ts'
@@ -76,6 +77,12 @@ function parsed(args: readonly string[]): { from: string; to: string; options: T
   }
 }
 
+/** The trace that shows a failure. @throws Failure when there is nothing to trace, or no way to */
+export function traceOf(applied: Applied, check: Check, signal: AbortSignal): Promise<TraceResult> {
+  const { from, to, options } = parsed(check.reproduce!)
+  return traceResult(() => applied, from, to, options, signal)
+}
+
 /** Pairs that fail several checks are traced once. */
 function traceable(run: TestRun): Check[] {
   const seen = new Set<string>()
@@ -101,10 +108,9 @@ export async function traceFailures(applied: Applied, run: TestRun, dir: string,
   if (all.length > chosen.length) say(`${chosen.length} of ${plural(all.length, 'failed pair')} traced`)
   for (const [i, check] of chosen.entries()) {
     signal.throwIfAborted()
-    const { from, to, options } = parsed(check.reproduce!)
     const path = join(dir, traceName(prefix, i + 1, check.reproduce!))
     try {
-      const result = await traceResult(() => applied, from, to, options, signal)
+      const result = await traceOf(applied, check, signal)
       for (const [ending, data] of [
         ['json', `${JSON.stringify(traceDocument(result), null, 2)}\n`],
         ['pcapng', pcapng(result)],
@@ -115,7 +121,7 @@ export async function traceFailures(applied: Applied, run: TestRun, dir: string,
       }
     } catch (error) {
       signal.throwIfAborted()
-      say(`no trace from ${from} to ${to}: ${asFailure(error)?.message ?? (error as Error).message}`)
+      say(`no trace from ${check.reproduce![1]} to ${check.reproduce![2]}: ${asFailure(error)?.message ?? (error as Error).message}`)
     }
   }
   return files
