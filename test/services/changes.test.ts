@@ -190,6 +190,8 @@ describe('a Service whose pods come and go', { skip: unable }, () => {
   })
 
   test('connections live on while Services come, change and go, and no address moves', async () => {
+    // The only one that listens on the port of the connection.
+    await change([false, true, false])
     const before_ = document.services.map((s) => [s.name, s.clusterIP, s.ports.map((p) => p.nodePort)])
     const server = await serve(lab.ns('web-2'), '0.0.0.0', 7000)
     const talk = await Conversation.start(lab.ns('asker'), addressOf(document, 'svc/web'), 7000)
