@@ -163,7 +163,7 @@ addr add fd09::${n}/64 dev eth0 nodad\n`,
     await endProcesses(made)
     assert.deepEqual(pidsInNamespaces(made), [])
     assert.deepEqual(
-      readdirSync(dir).filter((name) => !name.endsWith('.log')),
+      readdirSync(dir).filter((name) => !/\.log(\.1)?$/.test(name)),
       [],
     )
   })
