@@ -13,7 +13,7 @@ network:
   attach: ${attach}
   podCIDR: ${ipv6 ? '[10.244.0.0/16, "fd00:10:244::/48"]' : '10.244.0.0/16'}
 underlay:
-  segments: ${backend === 'direct' ? '{ lan: 192.168.50.0/24 }' : '{ rack-1: 192.168.1.0/24, rack-2: 192.168.2.0/24 }'}
+  segments: ${['direct', 'bgp'].includes(backend) ? '{ lan: 192.168.50.0/24 }' : '{ rack-1: 192.168.1.0/24, rack-2: 192.168.2.0/24 }'}
 hosts: { node-1: {}, node-2: {} }
 pods:
   pod-a: { host: node-1 }
