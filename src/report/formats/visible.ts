@@ -5,7 +5,7 @@
 
 // C0, DEL, C1; Arabic letter mark, zero-width and directional marks, separators, overrides and isolates, BOM; lone surrogates.
 const ACTING =
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- those are the ones that act
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
 function escaped(character: string): string {
@@ -20,7 +20,7 @@ function escaped(character: string): string {
 export const visible = (text: string): string => text.replaceAll('\t', '  ').replaceAll(ACTING, escaped)
 
 /** The colours that chalk makes, and their ends (ECMA-48, SGR). */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- those are the ones that act
 const COLOUR = /(\u001b\[(?:[0-2]|22|3[0-9]|9[0-7])m)/
 
 /** Commands of GitHub's runner stand at the beginning of a line. Groups are netlab's own, and open nothing but themselves. */

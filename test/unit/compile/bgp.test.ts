@@ -91,22 +91,25 @@ describe('IP in IP between segments', () => {
   })
 })
 
-/** BIRD's own judgement of a configuration: what it complains about. Through a pipe: what Node gives a child is a socket, which has no path. */
+/** What BIRD itself complains of in a configuration. Through a pipe: what Node gives a child is a socket, which has no path. */
 const complaint = (text: string): string => spawnSync('sh', ['-c', 'cat | bird -p -c /dev/stdin'], { input: text, encoding: 'utf8' }).stderr
 
-describe.skipIf(spawnSync('bird', ['--version']).error)('BIRD takes every configuration', () => {
-  test.each([
-    [hosts('{ type: bgp, bfd: true, asn: 4200000000, holdTime: 3 }', 3, '[10.244.0.0/16, "fd00:10:244::/48"]')],
-    [hosts('bgp', 2, '"fd00:10:244::/48"')],
-    [hosts('{ type: bgp, mode: route-reflector, reflectors: [n-1, n-2] }', 3)],
-    [racks('{ type: bgp, tunnel: cross-segment }')],
-    [racks('{ type: bgp, tunnel: always, mode: route-reflector }')],
-    [compiled('network: { backend: bgp }\nhosts: { bgp: {}, ipv4: {}, all: {}, protocol: {} }\npods: {}')],
-  ])('case %#', (c) => {
-    for (const { files } of of(c, 'daemon')) expect(complaint(files[0]!.content)).toBe('')
-  })
-  test('and complains where there is something', () => expect(complaint('nonsense;')).toContain('syntax error'))
-})
+describe.skipIf(spawnSync('bird', ['--version']).error)(
+  'BIRD takes every configuration (skipped without bird: scripts/setup.sh test)',
+  () => {
+    test.each([
+      [hosts('{ type: bgp, bfd: true, asn: 4200000000, holdTime: 3 }', 3, '[10.244.0.0/16, "fd00:10:244::/48"]')],
+      [hosts('bgp', 2, '"fd00:10:244::/48"')],
+      [hosts('{ type: bgp, mode: route-reflector, reflectors: [n-1, n-2] }', 3)],
+      [racks('{ type: bgp, tunnel: cross-segment }')],
+      [racks('{ type: bgp, tunnel: always, mode: route-reflector }')],
+      [compiled('network: { backend: bgp }\nhosts: { bgp: {}, ipv4: {}, all: {}, protocol: {} }\npods: {}')],
+    ])('case %#', (c) => {
+      for (const { files } of of(c, 'daemon')) expect(complaint(files[0]!.content)).toBe('')
+    })
+    test('and complains where there is something', () => expect(complaint('nonsense;')).toContain('syntax error'))
+  },
+)
 
 describe('what it refuses', () => {
   const refused = (c: Compiled): string[] =>

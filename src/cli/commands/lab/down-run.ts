@@ -5,7 +5,6 @@ import { Progress, writeJson, writeOut } from '../../../report/formats/terminal.
 import { removeLab, type Removed } from '../../../state/down.ts'
 import { forgetTrial, withLock } from '../../../state/lock.ts'
 import { labNames } from '../../../state/store.ts'
-import { removeStaleInstances } from '../../../trace/collect/instances.ts'
 import { suggest } from '../../../topology/suggest.ts'
 import { Exit, failure, Failure } from '../../failure.ts'
 import { labToRemove } from '../../labs.ts'
@@ -66,7 +65,6 @@ export async function down(words: readonly string[], options: DownOptions): Prom
   }
   progress.end()
   pool.close()
-  removeStaleInstances()
   // Told at the end: a reader that goes away (`| head -1`) must not stop the removing.
   if (!options.json) await writeOut(lines.length === 0 ? ['nothing to remove: no lab is up\n'] : lines)
   const known = failed.map(asFailure)
