@@ -11,8 +11,8 @@ import {
   stopReceiving,
   type PacketFrame,
   type PacketStatistics,
-} from '../netns/packet-socket.ts'
-import { PollSet, Receiver } from '../netns/receive.ts'
+} from '../netns/sockets/packet-socket.ts'
+import { PollSet, Receiver } from '../netns/sockets/receive.ts'
 
 /** What to listen on. */
 export interface Listen {

@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CLOSING } from '../../src/netns/packet-socket.ts'
+import { CLOSING } from '../../src/netns/sockets/packet-socket.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { bin } from '../support/root.ts'

@@ -10,9 +10,16 @@ import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { inside, leaveMachine, MACHINE } from '../../src/netns/inside.ts'
 import { libc, SystemError } from '../../src/netns/libc.ts'
-import { deviceName, listeningSocket, packetSocket, packetStatistics, readFrames, type PacketFrame } from '../../src/netns/packet-socket.ts'
-import { Receiver } from '../../src/netns/receive.ts'
-import { tcpConnection, tcpServer, udpSocket } from '../../src/netns/socket.ts'
+import {
+  deviceName,
+  listeningSocket,
+  packetSocket,
+  packetStatistics,
+  readFrames,
+  type PacketFrame,
+} from '../../src/netns/sockets/packet-socket.ts'
+import { Receiver } from '../../src/netns/sockets/receive.ts'
+import { tcpConnection, tcpServer, udpSocket } from '../../src/netns/sockets/socket.ts'
 import { randomName } from '../support/lab.ts'
 
 const where = (): string => readlinkSync('/proc/thread-self/ns/net')

@@ -1,6 +1,6 @@
 /** What a trace may leave behind, to compare: rules, settings, routes, connections, processes. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { CLOSING } from '../../src/netns/packet-socket.ts'
+import { CLOSING } from '../../src/netns/sockets/packet-socket.ts'
 import { inside, sh } from '../support/run.ts'
 
 const IN_NODE = `

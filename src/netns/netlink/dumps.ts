@@ -3,7 +3,7 @@
  * into one block of bytes, which a thread can hand to another; {@link DumpReader} makes sense of them.
  */
 import { SystemError } from '../libc.ts'
-import { AF } from '../socket.ts'
+import { AF } from '../sockets/socket.ts'
 import { IFINFOMSG, IFLA_EXT_MASK, WITHOUT_STATISTICS } from './links.ts'
 import { attribute, RTM, u32 } from './message.ts'
 import { NDMSG, NTF_PROXY, PF_BRIDGE } from './neighbours.ts'

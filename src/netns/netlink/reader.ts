@@ -2,7 +2,7 @@
  * What a namespace holds, out of its dumps: read beforehand, in whatever thread, or asked for one by one in the namespace
  * the thread is in. Devices are always among them, because the other dumps know them by number only.
  */
-import { AF } from '../socket.ts'
+import { AF } from '../sockets/socket.ts'
 import { addressBytes } from './address.ts'
 import { DumpSockets, head, sequenceOf, type DumpName } from './dumps.ts'
 import { attributesByName, decodeLinks, devicesOf } from './links.ts'

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { fixedBuffer, libc, systemWords, tryLibc } from '../libc.ts'
-import { AF, openSocket, SOCK } from '../socket.ts'
+import { AF, openSocket, SOCK } from '../sockets/socket.ts'
 import { HEADER, messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
 
 /** linux/netlink.h */

@@ -9,8 +9,8 @@ import {
   readFrames,
   stopReceiving,
   type PacketFrame,
-} from '../../netns/packet-socket.ts'
-import { PollSet, Receiver } from '../../netns/receive.ts'
+} from '../../netns/sockets/packet-socket.ts'
+import { PollSet, Receiver } from '../../netns/sockets/receive.ts'
 
 /** A frame as it was captured, not yet looked at. */
 export interface Frame extends PacketFrame {

@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { libc, libcElsewhere, sharedMemory, tryLibc, type SharedMemory } from '../../netns/libc.ts'
-import { closeElsewhere } from '../../netns/packet-socket.ts'
-import { CLOCK, clockTime } from '../../netns/receive.ts'
+import { closeElsewhere } from '../../netns/sockets/packet-socket.ts'
+import { CLOCK, clockTime } from '../../netns/sockets/receive.ts'
 
 const SYS_PERF_EVENT_OPEN = process.arch === 'x64' ? 298 : 241
 const TYPE_TRACEPOINT = 2

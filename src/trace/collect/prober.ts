@@ -4,9 +4,9 @@ import { constants } from 'node:os'
 import { inside } from '../../netns/inside.ts'
 import { libc, SystemError, systemWords, tryLibc } from '../../netns/libc.ts'
 import { addressText } from '../../netns/netlink/address.ts'
-import { attachFilter } from '../../netns/packet-socket.ts'
-import { CLOCK, clockTime, POLL, PollSet, Receiver } from '../../netns/receive.ts'
-import { AF, inetAddress, openSocket, setOption, SOCK, SOL_SOCKET } from '../../netns/socket.ts'
+import { attachFilter } from '../../netns/sockets/packet-socket.ts'
+import { CLOCK, clockTime, POLL, PollSet, Receiver } from '../../netns/sockets/receive.ts'
+import { AF, inetAddress, openSocket, setOption, SOCK, SOL_SOCKET } from '../../netns/sockets/socket.ts'
 import { Assembler, JEQ, LD_B, LD_H, LDX_IMM, LDX_MSH, RET } from '../../packet/bpf.ts'
 
 export interface ProbeOrder {

@@ -6,8 +6,8 @@ import { libc, SystemError } from '../../netns/libc.ts'
 import { messages } from '../../netns/netlink/message.ts'
 import { decodeTables, NFGENMSG, NFT, type NftTable } from '../../netns/netlink/queues-tables.ts'
 import { NETLINK, NetlinkError, NetlinkSocket, SOL_NETLINK } from '../../netns/netlink/socket.ts'
-import { Receiver } from '../../netns/receive.ts'
-import { AF, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../netns/socket.ts'
+import { Receiver } from '../../netns/sockets/receive.ts'
+import { AF, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../netns/sockets/socket.ts'
 import { createTable, deleteTable, handleOf, listRules, SUBSYSTEM, traceOf, type RuleTrace, type Selector } from './nf-tables.ts'
 
 export interface ReceivedTrace extends RuleTrace {

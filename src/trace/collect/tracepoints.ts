@@ -1,7 +1,7 @@
 /** Tracepoints of the kernel as tracefs describes them: their numbers, and where the fields of a record are. */
 import { existsSync, readFileSync } from 'node:fs'
 import { systemWords } from '../../netns/libc.ts'
-import { closeElsewhere } from '../../netns/packet-socket.ts'
+import { closeElsewhere } from '../../netns/sockets/packet-socket.ts'
 import { detachedMount } from '../../netns/proc-sys.ts'
 
 /** Where a value is in a record. */

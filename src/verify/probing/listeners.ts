@@ -3,7 +3,7 @@
  * (responder.pl): who it is, and whom it saw.
  */
 import { constants } from 'node:os'
-import { EPOLL, type Epoll } from '../../netns/epoll.ts'
+import { EPOLL, type Epoll } from '../../netns/sockets/epoll.ts'
 import {
   closeSocket,
   acceptConnection,
@@ -15,9 +15,9 @@ import {
   LEVEL,
   sendFrom,
   sourceInfo,
-} from '../../netns/inet.ts'
+} from '../../netns/sockets/inet.ts'
 import { libc, SystemError, systemWords, tryLibc } from '../../netns/libc.ts'
-import { AF, inetAddress, MSG_DONTWAIT, MSG_NOSIGNAL, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../netns/socket.ts'
+import { AF, inetAddress, MSG_DONTWAIT, MSG_NOSIGNAL, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../netns/sockets/socket.ts'
 import { sharedReceiver, type NodeSockets } from './node-sockets.ts'
 import type { Listening } from './question.ts'
 

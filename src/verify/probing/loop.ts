@@ -6,7 +6,7 @@
  * the call that sent it returns, as a rule. So little is under way at a time, and most answers wait to be read
  * when they are looked for.
  */
-import { Epoll } from '../../netns/epoll.ts'
+import { Epoll } from '../../netns/sockets/epoll.ts'
 import { inside } from '../../netns/inside.ts'
 import { SystemError } from '../../netns/libc.ts'
 import type { NodeSockets } from './node-sockets.ts'

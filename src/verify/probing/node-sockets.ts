@@ -5,12 +5,23 @@
  * answers to them. An answer finds its question by what it carries.
  */
 import { randomInt } from 'node:crypto'
-import { EPOLL, type Epoll } from '../../netns/epoll.ts'
-import { closeSocket, dropsOf, endpointText, IP, IPV6, LEVEL, sendFrom, sourceInfo, sourceOf4, type SourceInfo } from '../../netns/inet.ts'
+import { EPOLL, type Epoll } from '../../netns/sockets/epoll.ts'
+import {
+  closeSocket,
+  dropsOf,
+  endpointText,
+  IP,
+  IPV6,
+  LEVEL,
+  sendFrom,
+  sourceInfo,
+  sourceOf4,
+  type SourceInfo,
+} from '../../netns/sockets/inet.ts'
 import { libc, tryLibc } from '../../netns/libc.ts'
 import { addressBytes, addressText } from '../../netns/netlink/address.ts'
-import { Receiver } from '../../netns/receive.ts'
-import { AF, inetAddress, MSG_DONTWAIT, openSocket, setOption, SO, SOCK, SOL_SOCKET, withSocket } from '../../netns/socket.ts'
+import { Receiver } from '../../netns/sockets/receive.ts'
+import { AF, inetAddress, MSG_DONTWAIT, openSocket, setOption, SO, SOCK, SOL_SOCKET, withSocket } from '../../netns/sockets/socket.ts'
 import { echoQuoted, echoReplied, icmpError, ipv4Packet, type IcmpError, type IcmpKind } from './packets/icmp.ts'
 import { abort, CHUNK, initAck, readSctp, type SctpPacket } from './packets/sctp.ts'
 

@@ -104,7 +104,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
       ['netns/lines/run.ts', 'lines that only their program knows'],
       ['kernel/features/probe.ts', 'tries what the kernel can do'],
       ['process/', 'containers and daemons'],
-      ['netns/packet-socket.ts', 'closes sockets that the kernel is slow to close'],
+      ['netns/sockets/packet-socket.ts', 'closes sockets that the kernel is slow to close'],
       ['cli/commands/nodes/exec.ts', 'runs what the user asks for'],
       ['cli/', 'a person is waiting for it'],
     ],
@@ -130,13 +130,13 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
   [
     'node:net',
     [
-      ['netns/socket.ts', 'sockets made inside namespaces, by descriptor'],
+      ['netns/sockets/socket.ts', 'sockets made inside namespaces, by descriptor'],
       ['process/bird.ts', 'a Unix socket with a path, which is in no network namespace'],
     ],
   ],
   ['node:http', []],
   ['node:https', []],
-  ['node:dgram', [['netns/socket.ts', 'sockets made inside namespaces, by descriptor']]],
+  ['node:dgram', [['netns/sockets/socket.ts', 'sockets made inside namespaces, by descriptor']]],
   // A look-up is made by a thread of the pool, which stays in the machine's namespace.
   ['node:dns', []],
   [

@@ -1,10 +1,10 @@
 /** Waiting for sockets: what is ready, whose it is, and what is forgotten. */
 import { closeSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { Epoll, EPOLL, epollEventLayout } from '../../../src/netns/epoll.ts'
+import { Epoll, EPOLL, epollEventLayout } from '../../../src/netns/sockets/epoll.ts'
 import { libc, SystemError } from '../../../src/netns/libc.ts'
 import { request, RTM } from '../../../src/netns/netlink/message.ts'
-import { AF, openSocket, SOCK } from '../../../src/netns/socket.ts'
+import { AF, openSocket, SOCK } from '../../../src/netns/sockets/socket.ts'
 
 /** A netlink socket: the kernel has answered before sending returns, so it is ready then. */
 function questioner(): { readonly fd: number; readonly ask: () => void; readonly read: () => void } {

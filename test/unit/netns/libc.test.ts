@@ -2,7 +2,7 @@ import { openSync, closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { addressOf, fixedBuffer, libc, LibcMissing, loadLibc, SystemError, tryLibc } from '../../../src/netns/libc.ts'
-import { AF, MSG_DONTWAIT, SOCK, udpSocket } from '../../../src/netns/socket.ts'
+import { AF, MSG_DONTWAIT, SOCK, udpSocket } from '../../../src/netns/sockets/socket.ts'
 
 describe('a system call', () => {
   test('that fails throws an error with its name, its number and the words for it', () => {

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { libc, SystemError } from '../../../src/netns/libc.ts'
-import { CLOCK, clockTime, POLL, PollSet, Receiver } from '../../../src/netns/receive.ts'
-import { AF, MSG_TRUNC, openSocket, setOption, SOCK } from '../../../src/netns/socket.ts'
+import { CLOCK, clockTime, POLL, PollSet, Receiver } from '../../../src/netns/sockets/receive.ts'
+import { AF, MSG_TRUNC, openSocket, setOption, SOCK } from '../../../src/netns/sockets/socket.ts'
 
 /** linux/netlink.h */
 const SOL_NETLINK = 270

@@ -1,8 +1,8 @@
 /** A question by an echo, or by a train of echoes of one flow. */
 import { constants } from 'node:os'
-import { closeSocket, intOption, IP, IPV6, LEVEL } from '../../../netns/inet.ts'
+import { closeSocket, intOption, IP, IPV6, LEVEL } from '../../../netns/sockets/inet.ts'
 import { tryLibc } from '../../../netns/libc.ts'
-import { AF, openSocket, SOCK } from '../../../netns/socket.ts'
+import { AF, openSocket, SOCK } from '../../../netns/sockets/socket.ts'
 import type { EchoReceiver } from '../node-sockets.ts'
 import { trainText } from '../question.ts'
 import { echoRequest, type IcmpError, type IcmpKind } from '../packets/icmp.ts'

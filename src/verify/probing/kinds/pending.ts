@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { systemWords } from '../../../netns/libc.ts'
 import { addressBytes, addressText } from '../../../netns/netlink/address.ts'
-import { inetAddress } from '../../../netns/socket.ts'
+import { inetAddress } from '../../../netns/sockets/socket.ts'
 import type { NodeSockets } from '../node-sockets.ts'
 import type { Answer, Put } from '../question.ts'
 

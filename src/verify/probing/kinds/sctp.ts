@@ -3,7 +3,7 @@
  * listener answers it with an INIT ACK whose cookie is its line, any other port with an ABORT, so that connection
  * tracking understands.
  */
-import { endpointText } from '../../../netns/inet.ts'
+import { endpointText } from '../../../netns/sockets/inet.ts'
 import type { InitReceiver } from '../node-sockets.ts'
 import type { IcmpError } from '../packets/icmp.ts'
 import { CHUNK, init, type SctpPacket } from '../packets/sctp.ts'

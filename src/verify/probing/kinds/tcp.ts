@@ -1,9 +1,9 @@
 /** A question by a TCP connection: who accepts it says who it is, or says nothing. */
 import { constants } from 'node:os'
-import { EPOLL } from '../../../netns/epoll.ts'
-import { closeSocket, endpointText, isConnected, ownEndpoint, resetOnClose } from '../../../netns/inet.ts'
+import { EPOLL } from '../../../netns/sockets/epoll.ts'
+import { closeSocket, endpointText, isConnected, ownEndpoint, resetOnClose } from '../../../netns/sockets/inet.ts'
 import { systemWords, tryLibc } from '../../../netns/libc.ts'
-import { AF, inetAddress, MSG_DONTWAIT, MSG_NOSIGNAL, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../../netns/socket.ts'
+import { AF, inetAddress, MSG_DONTWAIT, MSG_NOSIGNAL, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../../netns/sockets/socket.ts'
 import { SILENT_ACCEPT } from '../question.ts'
 import { isNothingYet, Pending } from './pending.ts'
 

@@ -1,9 +1,9 @@
 /** A question by a UDP datagram, from a port of its own. */
 import { constants } from 'node:os'
-import { EPOLL } from '../../../netns/epoll.ts'
-import { closeSocket, endpointText, ownEndpoint } from '../../../netns/inet.ts'
+import { EPOLL } from '../../../netns/sockets/epoll.ts'
+import { closeSocket, endpointText, ownEndpoint } from '../../../netns/sockets/inet.ts'
 import { systemWords, tryLibc } from '../../../netns/libc.ts'
-import { AF, inetAddress, MSG_DONTWAIT, openSocket, SOCK } from '../../../netns/socket.ts'
+import { AF, inetAddress, MSG_DONTWAIT, openSocket, SOCK } from '../../../netns/sockets/socket.ts'
 import { isNoRoom, isNothingYet, Pending } from './pending.ts'
 
 const WORD = Buffer.from('netlab\n')

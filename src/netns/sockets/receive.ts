@@ -2,7 +2,7 @@
  * Receiving by system calls, for sockets that Node has no streams for: which descriptors are ready, with poll(2), and many
  * datagrams at once, with recvmmsg(2). Structures are those of 64-bit little-endian Linux (libc.ts).
  */
-import { addressOf, fixedBuffer, libc, SystemError, tryLibc } from './libc.ts'
+import { addressOf, fixedBuffer, libc, SystemError, tryLibc } from '../libc.ts'
 import { MSG_DONTWAIT, SO, SOL_SOCKET } from './socket.ts'
 import { constants } from 'node:os'
 

@@ -1,7 +1,7 @@
 /** Internet sockets by system calls alone: what Node's own do not tell, or do on a later tick. */
 import { closeSync } from 'node:fs'
-import { addressText } from './netlink/address.ts'
-import { addressOf, fixedBuffer, libc, SystemError, tryLibc } from './libc.ts'
+import { addressText } from '../netlink/address.ts'
+import { addressOf, fixedBuffer, libc, SystemError, tryLibc } from '../libc.ts'
 import { constants } from 'node:os'
 import { AF, SOCK, SOL_SOCKET, type Endpoint } from './socket.ts'
 

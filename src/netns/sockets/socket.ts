@@ -6,8 +6,8 @@ import { closeSync } from 'node:fs'
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { createServer, isIPv6, Socket, type Server } from 'node:net'
 import { constants } from 'node:os'
-import { addressBytes } from './netlink/address.ts'
-import { libc, SystemError, tryLibc } from './libc.ts'
+import { addressBytes } from '../netlink/address.ts'
+import { libc, SystemError, tryLibc } from '../libc.ts'
 
 /** bits/socket.h, the same on every machine that libc.ts names. */
 export const AF = { inet: 2, inet6: 10, netlink: 16, packet: 17 } as const

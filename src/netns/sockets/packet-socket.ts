@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
-import { addressOf, fixedBuffer, libc, tryLibc } from './libc.ts'
+import { addressOf, fixedBuffer, libc, tryLibc } from '../libc.ts'
 import { Receiver } from './receive.ts'
 import { AF, inetAddress, MSG_TRUNC, openSocket, setOption, SO, SOCK, SOL_SOCKET, withSocket } from './socket.ts'
 

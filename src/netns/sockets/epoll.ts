@@ -3,7 +3,7 @@
  * belong to. Waiting blocks the thread, and with it everything else that Node does, so it should be short.
  */
 import { closeSync } from 'node:fs'
-import { libc } from './libc.ts'
+import { libc } from '../libc.ts'
 
 /** sys/epoll.h; errors and a hang-up always count. */
 export const EPOLL = { in: 1, out: 4, error: 8, hangUp: 16 } as const
