@@ -427,16 +427,29 @@ chmod 0600 /run/netlab-script-bgp-reflector/node-4.bird.d/bird.conf
 # shellcheck disable=SC2016 # meant for the program
 netlab_daemon 'bird on node-4' bgp-reflector.node-4 node-4 /run/netlab-script-bgp-reflector/node-4.bird.d /run/netlab-script-bgp-reflector/node-4.bird.log 'awk -v name=bird.ctl '\''$4 == "00010000" && $8 == name { f = 1 } END { exit !f }'\'' /proc/net/unix' setpriv --bounding-set=-all,+net_admin,+net_bind_service --no-new-privs -- bird -f -c bird.conf -s bird.ctl -P bird.pid
 
-# Learned: routes that daemons bring about. There is nothing to run; they appear some time after the daemons have started.
-# ip -n bgp-reflector.node-1 route show 10.244.1.0/24 proto bird  # from bird on node-1
-# ip -n bgp-reflector.node-1 route show 10.244.2.0/24 proto bird  # from bird on node-1
-# ip -n bgp-reflector.node-1 route show 10.244.3.0/24 proto bird  # from bird on node-1
-# ip -n bgp-reflector.node-2 route show 10.244.0.0/24 proto bird  # from bird on node-2
-# ip -n bgp-reflector.node-2 route show 10.244.2.0/24 proto bird  # from bird on node-2
-# ip -n bgp-reflector.node-2 route show 10.244.3.0/24 proto bird  # from bird on node-2
-# ip -n bgp-reflector.node-3 route show 10.244.0.0/24 proto bird  # from bird on node-3
-# ip -n bgp-reflector.node-3 route show 10.244.1.0/24 proto bird  # from bird on node-3
-# ip -n bgp-reflector.node-3 route show 10.244.3.0/24 proto bird  # from bird on node-3
-# ip -n bgp-reflector.node-4 route show 10.244.0.0/24 proto bird  # from bird on node-4
-# ip -n bgp-reflector.node-4 route show 10.244.1.0/24 proto bird  # from bird on node-4
-# ip -n bgp-reflector.node-4 route show 10.244.2.0/24 proto bird  # from bird on node-4
+# Learned: routes that daemons bring about. There is nothing to make; wait up to 60 s for each.
+# netlab_learned DAEMON IP-ARGUMENT ...: returns when "ip IP-ARGUMENT ..." shows a route.
+netlab_learned() {
+  by=$1 tries=0
+  shift
+  while [ -z "$(ip "$@" 2>/dev/null)" ]; do
+    if [ $tries -gt 600 ]; then
+      echo "$by has not brought about what this shows: ip $*" >&2
+      exit 1
+    fi
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+}
+netlab_learned 'bird on node-1' -n bgp-reflector.node-1 -4 route show 10.244.1.0/24 proto bird
+netlab_learned 'bird on node-1' -n bgp-reflector.node-1 -4 route show 10.244.2.0/24 proto bird
+netlab_learned 'bird on node-1' -n bgp-reflector.node-1 -4 route show 10.244.3.0/24 proto bird
+netlab_learned 'bird on node-2' -n bgp-reflector.node-2 -4 route show 10.244.0.0/24 proto bird
+netlab_learned 'bird on node-2' -n bgp-reflector.node-2 -4 route show 10.244.2.0/24 proto bird
+netlab_learned 'bird on node-2' -n bgp-reflector.node-2 -4 route show 10.244.3.0/24 proto bird
+netlab_learned 'bird on node-3' -n bgp-reflector.node-3 -4 route show 10.244.0.0/24 proto bird
+netlab_learned 'bird on node-3' -n bgp-reflector.node-3 -4 route show 10.244.1.0/24 proto bird
+netlab_learned 'bird on node-3' -n bgp-reflector.node-3 -4 route show 10.244.3.0/24 proto bird
+netlab_learned 'bird on node-4' -n bgp-reflector.node-4 -4 route show 10.244.0.0/24 proto bird
+netlab_learned 'bird on node-4' -n bgp-reflector.node-4 -4 route show 10.244.1.0/24 proto bird
+netlab_learned 'bird on node-4' -n bgp-reflector.node-4 -4 route show 10.244.2.0/24 proto bird

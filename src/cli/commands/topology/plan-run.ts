@@ -2,6 +2,7 @@
 import { diff } from '../../../kernel/diff.ts'
 import { render } from '../../../kernel/render.ts'
 import { quote, script, type ContainerScript } from '../../../kernel/script.ts'
+import { learnedAmong } from '../../../kernel/kinds/learned.ts'
 import type { Daemon, KernelObject, Process } from '../../../kernel/objects.ts'
 import { shellLines, shellPrelude, shellTools } from '../../../process/shell.ts'
 import { visible } from '../../../report/formats/visible.ts'
@@ -71,13 +72,34 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
   return writeExact(large(wholeScript(objects, header, lab.name)))
 }
 
-/** The script that makes the objects, and at its end, as comments, what daemons will bring about. */
+/** Waits for routes that daemons bring about, as `up` does. */
+const learnedFunction = `
+# Learned: routes that daemons bring about. There is nothing to make; wait up to 60 s for each.
+# netlab_learned DAEMON IP-ARGUMENT ...: returns when "ip IP-ARGUMENT ..." shows a route.
+netlab_learned() {
+  by=$1 tries=0
+  shift
+  while [ -z "$(ip "$@" 2>/dev/null)" ]; do
+    if [ $tries -gt 600 ]; then
+      echo "$by has not brought about what this shows: ip $*" >&2
+      exit 1
+    fi
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+}
+`
+
+/** The script that makes the objects, and at its end waits for what daemons bring about. */
 export function* wholeScript(objects: readonly KernelObject[], header: readonly string[], lab: string): Generator<string> {
   yield* script(render(diff([], objects)), header, containersFor(objects, lab))
-  const learned = objects.filter((o) => o.kind === 'learned')
+  const learned = learnedAmong(objects)
   if (learned.length === 0) return
-  yield '\n# Learned: routes that daemons bring about. There is nothing to run; they appear some time after the daemons have started.\n'
-  for (const o of learned) yield `# ip -n ${o.ns} route show ${o.dst} proto ${o.protocol}  # from ${o.by}\n`
+  yield learnedFunction
+  for (const o of learned) {
+    const route = [o.by, '-n', o.ns, `-${o.family}`, 'route', 'show', o.dst, 'proto', o.protocol]
+    yield `netlab_learned ${[...route, ...(o.table === undefined ? [] : ['table', String(o.table)])].map(quote).join(' ')}\n`
+  }
 }
 
 /** Ends what runs in the namespaces, then deletes them; everything else lives in them and goes along. */
