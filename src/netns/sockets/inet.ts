@@ -6,10 +6,11 @@ import { constants } from 'node:os'
 import { AF, SOCK, SOL_SOCKET, type Endpoint } from './socket.ts'
 
 /** netinet/in.h, linux/in.h, linux/in6.h */
-export const IP = { pktinfo: 8, mtuDiscover: 10, mtu: 14 } as const
+export const IP = { pktinfo: 8, mtuDiscover: 10, recvErr: 11, mtu: 14 } as const
 export const IPV6 = {
   mtuDiscover: 23,
   mtu: 24,
+  recvErr: 25,
   v6only: 26,
   recvPktinfo: 49,
   pktinfo: 50,

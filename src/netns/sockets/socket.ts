@@ -18,6 +18,7 @@ export const SO = { reuseaddr: 2, attachFilter: 26, rcvbufforce: 33, timestampns
 /** bits/socket.h */
 export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
+export const MSG_ERRQUEUE = 0x2000
 export const MSG_NOSIGNAL = 0x4000
 const SOL_IPV6 = 41
 const IPV6_V6ONLY = 26

@@ -1,9 +1,21 @@
 /** A question by a TCP connection: who accepts it says who it is, or says nothing. */
 import { constants } from 'node:os'
 import { EPOLL } from '../../../netns/sockets/epoll.ts'
-import { closeSocket, endpointText, isConnected, ownEndpoint, resetOnClose } from '../../../netns/sockets/inet.ts'
+import { closeSocket, endpointText, IP, IPV6, isConnected, LEVEL, ownEndpoint, resetOnClose } from '../../../netns/sockets/inet.ts'
+import { Receiver } from '../../../netns/sockets/receive.ts'
 import { systemWords, tryLibc } from '../../../netns/libc.ts'
-import { AF, inetAddress, MSG_DONTWAIT, MSG_NOSIGNAL, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../../netns/sockets/socket.ts'
+import {
+  AF,
+  inetAddress,
+  MSG_DONTWAIT,
+  MSG_ERRQUEUE,
+  MSG_NOSIGNAL,
+  openSocket,
+  setOption,
+  SO,
+  SOCK,
+  SOL_SOCKET,
+} from '../../../netns/sockets/socket.ts'
 import { SILENT_ACCEPT } from '../question.ts'
 import { isNothingYet, Pending } from './pending.ts'
 
@@ -13,6 +25,9 @@ const WORD = Buffer.from('netlab\n')
 /** Times the patience, for who accepted a connection to say something. */
 const SLOW = 4
 const text = Buffer.alloc(4096)
+let errors: Receiver | undefined
+/** ICMP errors are kept for reading: level and name of the option, which are those of the control message as well. */
+const KEPT = { 4: [LEVEL.ip, IP.recvErr], 6: [LEVEL.ipv6, IPV6.recvErr] } as const
 
 export class TcpQuestion extends Pending {
   readonly descriptors = 1
@@ -25,6 +40,7 @@ export class TcpQuestion extends Pending {
   protected ask(): void {
     const fd = (this.#fd = openSocket(this.is6 ? AF.inet6 : AF.inet, SOCK.stream))
     resetOnClose(fd)
+    setOption(fd, ...this.#kept, 1)
     const { sourcePort } = this.put.question
     if (sourcePort !== undefined) {
       setOption(fd, SOL_SOCKET, SO.reuseaddr, 1)
@@ -42,11 +58,19 @@ export class TcpQuestion extends Pending {
     this.#number = this.node.epoll.add(fd, this.#hasSpoken ? EPOLL.in : EPOLL.in | EPOLL.out, (events) => this.#ready(events))
   }
 
+  get #kept(): readonly [level: number, name: number] {
+    return KEPT[this.is6 ? 6 : 4]
+  }
+
   /** Says something, if anything is to be said and there is a connection. */
   #speak(): void {
     if (this.#hasSpoken) return
     const sent = tryLibc('send', this.#fd, WORD, WORD.length, MSG_DONTWAIT | MSG_NOSIGNAL)
-    if (sent >= 0) this.#hasSpoken = true
+    if (sent >= 0) {
+      this.#hasSpoken = true
+      // A connection outlives ICMP errors (RFC 5461).
+      setOption(this.#fd, ...this.#kept, 0)
+    }
     // The error of a socket is returned once, by the first call.
     else if (!isNothingYet(-sent)) this.#failed(-sent)
   }
@@ -62,6 +86,19 @@ export class TcpQuestion extends Pending {
     if (length > 0) this.settleLine(text.toString('latin1', 0, length), this.#self())
     else if (length === 0) this.settle('ok', { text: 'connected, and it hung up', self: this.#self() })
     else if (!isNothingYet(-length)) this.#failed(-length)
+    else if (events & EPOLL.error) this.#readKept()
+  }
+
+  /**
+   * Nearby, an ICMP error is there before connect(2) returns. The kernel then only keeps it, and sends the SYN again
+   * after a second (tcp_v4_err); later it would have ended the attempt.
+   */
+  #readKept(): void {
+    errors ??= new Receiver(1, 512)
+    if (errors.receive(this.#fd, MSG_ERRQUEUE) === 0) return
+    // struct sock_extended_err (linux/errqueue.h) begins with the error.
+    const errno = errors.control(0, ...this.#kept)?.readUInt32LE(0)
+    if (errno !== undefined && !isConnected(this.#fd)) this.settleErrno(errno)
   }
 
   #failed(errno: number): void {
