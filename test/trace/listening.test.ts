@@ -13,10 +13,10 @@ pods:
   a: {}
   b: { containers: [{ name: web, ports: [{ containerPort: 80 }, { containerPort: 53, protocol: UDP }] }] }
 `)
-  const hint = async (port: string): Promise<string | undefined> => {
+  const said = async (port: string): Promise<{ readonly text: string | undefined; readonly hint: string | undefined }> => {
     const { outcome, drop } = traceDocument(await netlab(['trace', 'a', 'b', '--port', port, '--lab', lab.name, '--json']))
     assert.deepEqual([outcome, drop?.cause], ['rejected', 'nobody-listening'])
-    return drop?.hint
+    return { text: drop?.text, hint: drop?.hint }
   }
   before(async () => {
     await lab.mustUp()
@@ -24,13 +24,19 @@ pods:
   })
   after(() => lab.remove())
 
-  it('names the container that declares it', async () => {
-    const web = `Container web declares that port: netlab status ${lab.name} says whether it runs, netlab logs b what it printed.`
-    assert.equal(await hint('80/tcp'), web)
-    assert.equal(await hint('53/udp'), web)
+  it('names the container that declares it, and its log', async () => {
+    const hint = `netlab logs b --lab ${lab.name}`
+    assert.deepEqual(await said('80/tcp'), { text: 'nothing in b listens on TCP port 80, which container web declares', hint })
+    assert.deepEqual(await said('53/udp'), { text: 'nothing in b listens on UDP port 53, which container web declares', hint })
   })
 
-  it('says how to have one, where no container does', async () => {
-    for (const port of ['53/tcp', '81/tcp', '80/udp']) assert.match((await hint(port)) ?? '', /^Declare it under containers\.ports of b/)
+  it('says how to see what listens, where no container declares it', async () => {
+    const hint = `netlab exec b --lab ${lab.name} -- ss -lnptu`
+    for (const [port, protocol, number] of [
+      ['53/tcp', 'TCP', 53],
+      ['81/tcp', 'TCP', 81],
+      ['80/udp', 'UDP', 80],
+    ] as const)
+      assert.deepEqual(await said(port), { text: `nothing in b listens on ${protocol} port ${number}`, hint })
   })
 })

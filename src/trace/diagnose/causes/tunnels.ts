@@ -113,21 +113,21 @@ export function noSocket(evidence: TraceEvidence, s: Sighting, common: Common): 
   return dropped(evidence, {
     ...common,
     cause: 'nobody-listening',
-    text: `nothing in ${name} listens on ${options.protocol.toUpperCase()} port ${portOf(s) ?? options.port}`,
-    hint: listeningHint(evidence, s, portOf(s) ?? options.port),
+    ...listening(evidence, s, portOf(s) ?? options.port),
   })
 }
 
 /** A container that declares a port is to listen there itself; elsewhere any process may. */
-function listeningHint(evidence: TraceEvidence, { netns }: Sighting, port: number): string {
+function listening(evidence: TraceEvidence, { netns }: Sighting, port: number): { readonly text: string; readonly hint: string } {
   const { lab, places, options } = evidence.parts
   const name = places.name(netns)
   const node = places.node(netns)
-  if (node.kind !== 'pod') return inNode(evidence, netns, 'ss -lnptu')
-  const container = node.containers.find((c) =>
-    c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === options.protocol),
-  )
-  return container ? `netlab logs ${name} --lab ${lab.name}` : inNode(evidence, netns, 'ss -lnptu')
+  const text = `nothing in ${name} listens on ${options.protocol.toUpperCase()} port ${port}`
+  const containers = node.kind === 'pod' ? node.containers : []
+  const container = containers.find((c) => c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === options.protocol))
+  return container
+    ? { text: `${text}, which container ${container.name} declares`, hint: `netlab logs ${name} --lab ${lab.name}` }
+    : { text, hint: inNode(evidence, netns, 'ss -lnptu') }
 }
 
 function tunnelUnreceived(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {
