@@ -13,6 +13,7 @@ export const firewall: readonly Fault[] = [
     node: 'node-1',
     cause: 'policy',
     says: /deny-b/,
+    hint: 'shows',
   },
   {
     name: 'iptables reject in FORWARD',
@@ -131,6 +132,7 @@ export const firewall: readonly Fault[] = [
     node: 'node-1',
     cause: 'firewall',
     says: /one of those that cannot be traced: bridge mine early: ip daddr 10\.244\.0\.3 drop \| /,
+    hint: 'shows',
   },
   {
     name: 'ingress of a device',
@@ -181,6 +183,8 @@ export const firewall: readonly Fault[] = [
     undo: 'on node-2 ip xfrm policy flush',
     node: 'node-2',
     cause: 'kernel',
+    says: /ip xfrm policy/,
+    hint: 'shows',
   },
   {
     name: 'same host: dropped on the bridge',
@@ -192,6 +196,7 @@ export const firewall: readonly Fault[] = [
   over6('policy', `on node-1 ip6tables -I FORWARD -d ${POD_B} -m comment --comment "policy default/deny-b" -j DROP`, 'node-1', 'policy', {
     undo: 'on node-1 ip6tables -D FORWARD 1',
     says: /deny-b/,
+    hint: 'shows',
   }),
   over6('reject', `on node-2 ip6tables -I FORWARD -d ${POD_B} -j REJECT`, 'node-2', 'firewall', {
     undo: 'on node-2 ip6tables -D FORWARD 1',

@@ -26,20 +26,34 @@ export function lacks(evidence: TraceEvidence, { ns, dev, address }: Address): b
   return link !== undefined && link.addr_info?.some((a) => a.local === ip) !== true
 }
 
-/** A device lost its address, and with it the network that a packet was for or from. */
-export const networkLost = (
+/**
+ * A device lost its address, and with it the network that a packet was for or from. That of IPv6 goes when the device is
+ * taken down, and then that is the cause.
+ */
+export function networkLost(
   evidence: TraceEvidence,
   object: Address,
   consequence: string,
   common: Omit<DropParts, 'cause' | 'text'>,
-): Drop =>
-  dropped(evidence, {
+): Drop {
+  const { ns, dev, address } = object
+  const name = evidence.parts.places.name(ns)
+  const trouble = deviceTrouble(evidence, ns, dev)
+  if (trouble) {
+    const { leg, ns: _ns, device: _device, ...seen } = common
+    return interfaceDown(evidence, leg, ns, dev, {
+      ...seen,
+      text: `${dev} in ${name} ${trouble}, and its address ${address} went with it: ${consequence}`,
+    })
+  }
+  return dropped(evidence, {
     ...common,
     cause: 'no-such-address',
     object,
-    text: `${evidence.parts.places.name(object.ns)} has lost the address ${object.address} of ${object.dev}, and with it that network: ${consequence}`,
+    text: `${name} has lost the address ${address} of ${dev}, and with it that network: ${consequence}`,
     hint: upAgain(evidence),
   })
+}
 
 const lengthOf = (network: string | undefined): number =>
   network === undefined || network === 'default' ? 0 : Number(network.split('/')[1] ?? (network.includes(':') ? 128 : 32))

@@ -3,7 +3,7 @@ import type { Attributed } from '../attribute.ts'
 import type { DropEvent } from '../../collect/events.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
-import { upAgain } from '../hints.ts'
+import { inNode, showStatus, upAgain } from '../hints.ts'
 import { askedNetwork, lacks, networkLost } from './diverted.ts'
 import type { Drop } from '../../result.ts'
 import { dropped, innerAddresses, isTunnelled, legOf, linkOf, outerAddresses, tunnelDevice, type DropParts } from './drop-builder.ts'
@@ -135,7 +135,12 @@ function explain(evidence: TraceEvidence, { event, after }: Attributed<DropEvent
   if (/^[0-9a-f]{8,}$/.test(location))
     return (
       withReason(byState(evidence, after, common), reason) ??
-      dropped(evidence, { ...common, cause: 'kernel', text: `the kernel of ${name} dropped it and gave no reason` })
+      dropped(evidence, {
+        ...common,
+        cause: 'kernel',
+        text: `the kernel of ${name} dropped it and gave no reason`,
+        hint: showStatus(evidence),
+      })
     )
   const refused = /gre|tunnel4|ipip|ip_tunnel|ip_local_deliver|ip_protocol_deliver/.test(location)
     ? tunnelRefused(evidence, after, common)
@@ -201,6 +206,7 @@ const kernelSays = (
     ...common,
     cause: 'kernel',
     text: `the kernel of ${evidence.parts.places.name(common.ns)} dropped it in ${location}()`,
+    hint: /xfrm/i.test(`${common.kernelReason} ${location}`) ? inNode(evidence, common.ns, 'ip xfrm policy') : showStatus(evidence),
   })
 
 /** Smallest MTU at the two ends of the link a frame is on, with its Ethernet header. */
