@@ -24,6 +24,12 @@ function questionOf(s: Sighting): string | undefined {
   return undefined
 }
 
+/** Sent to all on the link. What goes to one address alone confirms an entry that is in use meanwhile: no packet waits for it. */
+function isToAll(s: Sighting): boolean {
+  const ethernet = s.layers.findLast((l) => l.type === 'ethernet')
+  return ethernet === undefined || (Number.parseInt(ethernet.dst.slice(0, 2), 16) & 1) === 1
+}
+
 function senderOf(s: Sighting): string | undefined {
   const last = s.layers.findLast((l) => l.type !== 'payload')
   return last?.type === 'arp' ? last.senderIp : s.layers.find((l) => l.type === 'ipv6')?.src
@@ -81,7 +87,7 @@ export function byArp(evidence: TraceEvidence): Maybe | undefined {
   const here = last?.netns ?? evidence.parts.from.node.netns
   for (const asked of evidence.neighbours) {
     const target = questionOf(asked)
-    if (target === undefined || asked.direction !== 'out' || asked.netns !== here) continue
+    if (target === undefined || asked.direction !== 'out' || asked.netns !== here || !isToAll(asked)) continue
     const q = { asked, target }
     // A bridge passes on what its pods ask.
     const asker = evidence.parts.places.ownerOfAddress(senderOf(asked) ?? '')
