@@ -103,7 +103,7 @@ export function tunnelRefused(evidence: TraceEvidence, s: Sighting, common: Comm
 
 /** Nothing in the node listens for it: the destination's port, or the tunnel's. */
 export function noSocket(evidence: TraceEvidence, s: Sighting, common: Common): Drop {
-  const { places, options } = evidence.parts
+  const { options } = evidence.parts
   const outer = s.layers.find((l) => l.type === 'udp')
   const isInside = isDatagram(tunnelOf(s))
   const isTunnel = evidence.parts.identity.protocol !== 'udp' || isInside
