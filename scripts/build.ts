@@ -1,48 +1,97 @@
-// Bundles src/ into dist/: the entry, one script with all commands, and the program of a thread.
+// Bundles src/ into dist/: the entry, the program of a thread, and all commands as chunks, which are read when they are imported.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { build, type BuildOptions } from 'esbuild'
+import { basename } from 'node:path'
+import { Script } from 'node:vm'
+import { build, transform, type BuildOptions, type Plugin } from 'esbuild'
 import { BUNDLE, copyPerl, ROOT } from './bundle.ts'
 
 process.chdir(ROOT)
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
 rmSync('dist', { recursive: true, force: true })
-mkdirSync('dist')
+mkdirSync('dist/chunks', { recursive: true })
 
-/** CommonJS, because Node loads it in half the time, and because modules are then evaluated when they are first imported. */
+/** Less to parse at every start; names stay, for stack traces in bug reports. */
+const SMALL = { minifySyntax: true, minifyWhitespace: true, legalComments: 'none', charset: 'ascii', target: BUNDLE.target } as const
+
+/** What all commands are bundled with: ECMAScript, because only that is cut into chunks. */
 const PROGRAM = {
   ...BUNDLE,
-  format: 'cjs',
+  banner: { js: '' },
+  splitting: true,
+  outdir: 'dist/chunks',
   outExtension: { '.js': '.cjs' },
-  outdir: 'dist',
-  // Less to parse at every start; names stay, for stack traces in bug reports.
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: 'none',
-  charset: 'ascii',
-  define: { NETLAB_VERSION: JSON.stringify(version), 'import.meta.url': 'netlabUrl' },
-  banner: { js: "const netlabUrl = require('node:url').pathToFileURL(__filename).href;" },
+  entryPoints: { program: 'src/cli/program.ts' },
+  write: false,
+  define: { NETLAB_VERSION: JSON.stringify(version), 'import.meta.url': 'module.url' },
 } as const satisfies BuildOptions
 
-await build({
-  ...PROGRAM,
-  entryPoints: [
-    { in: 'src/main.ts', out: 'main' },
-    { in: 'src/netns/step-thread.ts', out: 'step-thread' },
-  ],
-})
+/** commander imports this for commands that are programs of their own, which netlab has none of; it loads a dozen modules of Node. */
+const withoutUnused: Plugin = {
+  name: 'without-unused',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/node_modules/commander/') ? { path: 'unused', namespace: 'unused' } : undefined,
+    )
+    bundler.onLoad({ filter: /^/, namespace: 'unused' }, () => ({ contents: '' }))
+  },
+}
 
-// src/main.ts compiles this one by itself.
-const { outputFiles } = await build({
-  ...PROGRAM,
-  entryPoints: [{ in: 'src/cli/program.ts', out: 'program' }],
-  write: false,
-  banner: { js: `(function (exports, require, module, __filename, __dirname) {${PROGRAM.banner.js}` },
-  footer: { js: '})' },
+/**
+ * A chunk as the function that src/main.ts calls. Names are bound when a chunk is loaded: what is exported is not assigned
+ * to afterwards, and chunks do not import each other in circles, because modules do not.
+ */
+async function asFunction(chunk: string): Promise<string> {
+  const renamed = (names: string, as: RegExp, to: string): string => names.replaceAll(as, to).replaceAll(/\s+/g, ' ')
+  const text = chunk
+    .replaceAll(
+      /^import \{([^}]*)\} from ("[^"]+");$/gm,
+      (_, names, from) => `const {${renamed(names, / as /g, ': ')}} = require(${from});`,
+    )
+    .replaceAll(/^import \* as (\S+) from ("[^"]+");$/gm, 'const $1 = require($2);')
+    .replaceAll(/^import (\w+) from ("[^"]+");$/gm, 'const $1 = require($2);')
+    .replaceAll(
+      /^import (\w+), \{([^}]*)\} from ("[^"]+");$/gm,
+      (_, all, names, from) => `const ${all} = require(${from}), {${renamed(names, / as /g, ': ')}} = ${all};`,
+    )
+    .replaceAll(/^import ("[^"]+");$/gm, 'require($1);')
+    .replaceAll(/^export \{([^}]*)\};$/gm, (_, names) => `module.exports = {${renamed(names, /([\w$]+) as ([\w$]+)/g, '$2: $1')}};`)
+    .replaceAll(/\bimport\(("\.[^"]+")\)/g, 'Promise.resolve().then(() => require($1))')
+  const { code } = await transform(text, SMALL)
+  return `(function (require, module) {${code}})\n`
+}
+
+const hash = createHash('sha256')
+const { outputFiles } = await build({ ...PROGRAM, plugins: [withoutUnused] })
+for (const { path, text } of outputFiles) {
+  const chunk = await asFunction(text)
+  // oxlint-disable-next-line no-control-regex -- that is what ASCII is
+  if (/[^\0-\x7F]/.test(chunk)) throw new Error(`${path} is not ASCII: src/main.ts cannot read it`)
+  // Refuses what is left of import and export.
+  void new Script(chunk, { filename: path })
+  hash.update(basename(path)).update(chunk)
+  writeFileSync(path, chunk)
+}
+
+/** What Node itself loads: CommonJS, because it does so in half the time. */
+const LOADED = { ...BUNDLE, ...SMALL, format: 'cjs', outExtension: { '.js': '.cjs' }, outdir: 'dist' } as const satisfies BuildOptions
+
+await build({
+  ...LOADED,
+  banner: { js: '' },
+  entryPoints: { main: 'src/main.ts' },
+  define: {
+    NETLAB_VERSION: JSON.stringify(version),
+    NETLAB_CHUNKS: JSON.stringify(hash.digest('hex').slice(0, 16)),
+    'import.meta.dirname': '__dirname',
+    'import.meta.filename': '__filename',
+  },
 })
-const text = outputFiles[0]!.text
-// oxlint-disable-next-line no-control-regex -- that is what ASCII is
-if (/[^\0-\x7F]/.test(text)) throw new Error('dist/program.cjs is not ASCII: src/main.ts cannot read it')
-writeFileSync('dist/program.cjs', `//${createHash('sha256').update(text).digest('hex').slice(0, 16)}\n${text}`)
+await build({
+  ...LOADED,
+  banner: { js: "const netlabUrl = require('node:url').pathToFileURL(__filename).href;" },
+  entryPoints: { 'step-thread': 'src/netns/step-thread.ts' },
+  define: { 'import.meta.url': 'netlabUrl' },
+})
 
 copyPerl(['dist'])

@@ -1,24 +1,22 @@
 /**
- * The entry. `netlab --version` is answered before anything else is loaded: it costs what Node costs. All commands are one
- * script beside this one, whose modules are evaluated when they are first imported. V8 would compile it anew at each start,
- * which takes longer than most commands; what it compiled for a command is kept beside the script, as Python keeps
- * bytecode, and used as long as script and V8 are the same.
+ * The entry. `netlab --version` is answered before anything else is loaded: it costs what Node costs. All commands are in
+ * chunks/ beside this file, as scripts that are read when something in them is imported. V8 would compile them anew at each
+ * start, which takes longer than most commands; what it compiled for a command is kept in one file, as Python keeps
+ * bytecode, and used as long as scripts and V8 are the same.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { cachedDataVersionTag } from 'node:v8'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import type * as Program from './cli/program.ts'
 import { VERSION } from './version.ts'
 
+/** Hash of all chunks; scripts/build.ts writes it in. */
+declare const NETLAB_CHUNKS: string
+
 /** As for everything else this machine lacks: a place for the output, descriptors to load the program with. */
 const CANNOT = 3
-
-/** What the build makes of cli/program.ts: a comment with the hash of what follows, and a function as Node wraps modules in. */
-const PROGRAM = fileURLToPath(new URL('./program.cjs', import.meta.url))
-type Wrapper = (exports: object, require: NodeJS.Require, module: { exports: object }, filename: string, dirname: string) => void
 
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -41,38 +39,84 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-function loadProgram(command: string): typeof Program {
-  // The build makes it ASCII, which is the fastest to read.
-  const source = readFileSync(PROGRAM, 'latin1')
-  const hash = source.slice(2, source.indexOf('\n'))
-  const cache = join(dirname(PROGRAM), `${/^\w+$/.test(command) ? command : 'help'}-${hash}-${cachedDataVersionTag().toString(16)}.cache`)
-  const cachedData = readCache(cache)
-  const script = new Script(source, { filename: PROGRAM, ...(cachedData && { cachedData }) })
-  if (!cachedData || script.cachedDataRejected) {
-    process.once('exit', (code) => {
-      // Not for a command line that was refused: it may begin with any word.
-      if (code <= 1) writeCache(cache, script)
-    })
-  }
-  const module = { exports: {} }
-  const wrapper = script.runInThisContext() as Wrapper
-  wrapper(module.exports, createRequire(PROGRAM), module, PROGRAM, dirname(PROGRAM))
-  return module.exports as typeof Program
+/** What a chunk is given for its exports, and the address that files beside the program are found by. */
+interface Module {
+  exports: unknown
+  readonly url: string
 }
 
-function readCache(file: string): Buffer | undefined {
+/** The function that scripts/build.ts makes of a chunk. */
+type Chunk = (require: (name: string) => unknown, module: Module) => void
+
+/** Loads the program, and what it imports later on, with what V8 has compiled when the same command last ran. */
+function loadProgram(command: string): typeof Program {
+  const folder = import.meta.dirname
+  const requireOther = createRequire(import.meta.filename)
+  const file = join(folder, `${/^\w+$/.test(command) ? command : 'help'}-${NETLAB_CHUNKS}-${process.versions.v8}-${process.arch}.cache`)
+  const kept = readCache(file)
+  const scripts = new Map<string, Script>()
+  const modules = new Map<string, Module>()
+  let isComplete = true
+
+  function load(name: string): unknown {
+    if (!name.startsWith('./')) return requireOther(name)
+    const known = modules.get(name)
+    if (known) return known.exports
+    const module: Module = {
+      exports: undefined,
+      get url() {
+        return pathToFileURL(import.meta.filename).href
+      },
+    }
+    modules.set(name, module)
+    const filename = join(folder, 'chunks', basename(name))
+    const cachedData = kept.get(name)
+    // The build makes it ASCII, which is the fastest to read.
+    const script = new Script(readFileSync(filename, 'latin1'), { filename, ...(cachedData && { cachedData }) })
+    scripts.set(name, script)
+    if (!cachedData || script.cachedDataRejected) isComplete = false
+    ;(script.runInThisContext() as Chunk)(load, module)
+    return module.exports
+  }
+
+  process.once('exit', (code) => {
+    // Not for a command line that was refused: it may begin with any word.
+    if (!isComplete && code <= 1)
+      writeCache(file, new Map([...kept, ...[...scripts].map(([name, s]) => [name, s.createCachedData()] as const)]))
+  })
+  return load('./program.cjs') as typeof Program
+}
+
+/** V8 copies what it compiled unless it begins at a multiple of this, in bytes. */
+const ALIGNMENT = 8
+const aligned = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT
+
+/** What V8 has compiled, by chunk. Of a file that is damaged, none; V8 itself finds out whether a part is. */
+function readCache(file: string): Map<string, Buffer> {
+  const kept = new Map<string, Buffer>()
   try {
-    return readFileSync(file)
+    const content = readFileSync(file)
+    const headLength = content.indexOf('\n') + 1
+    let offset = aligned(headLength)
+    for (const [name, length] of JSON.parse(content.toString('latin1', 0, headLength)) as [string, number][]) {
+      kept.set(name, content.subarray(offset, offset + length))
+      offset += aligned(length)
+    }
+    return kept
   } catch {
-    return undefined
+    return new Map()
   }
 }
 
 /** Keeps what has been compiled, where this user may write; another netlab may be reading or writing the same. */
-function writeCache(file: string, script: Script): void {
+function writeCache(file: string, compiled: ReadonlyMap<string, Buffer>): void {
   const unfinished = `${file}.${process.pid}`
+  const head = `${JSON.stringify([...compiled].map(([name, { length }]) => [name, length]))}\n`
+  const parts = [Buffer.from(head, 'latin1'), ...compiled.values()]
   try {
-    writeFileSync(unfinished, script.createCachedData(), { flag: 'wx' })
+    writeFileSync(unfinished, Buffer.concat(parts.flatMap((part) => [part, Buffer.alloc(aligned(part.length) - part.length)])), {
+      flag: 'wx',
+    })
     renameSync(unfinished, file)
   } catch {
     rmSync(unfinished, { force: true })

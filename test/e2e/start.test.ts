@@ -12,7 +12,7 @@ const quickstart = join(root, 'topologies/quickstart.yaml')
 const netlab = (...words: string[]) => run([process.execPath, join(dir, 'bin/netlab.js'), ...words])
 const kept = (): string[] => readdirSync(join(dir, 'dist')).filter((name) => name.includes('.cache'))
 const keptFor = (command: string): string => {
-  const files = kept().filter((name) => new RegExp(`^${command}-[0-9a-f]{16}-[0-9a-f]+\\.cache$`).test(name))
+  const files = kept().filter((name) => new RegExp(`^${command}-[0-9a-f]{16}-[\\w.-]+\\.cache$`).test(name))
   assert.equal(files.length, 1, kept().join())
   return join(dir, 'dist', files[0]!)
 }
@@ -40,11 +40,33 @@ describe('what V8 has compiled', () => {
     const first = await netlab('plan', quickstart)
     const file = keptFor('plan')
     const good = readFileSync(file)
-    for (const damaged of [Buffer.alloc(0), Buffer.from('nonsense'), good.subarray(0, good.length / 2)]) {
+    const head = good.indexOf('\n')
+    for (const damaged of [
+      Buffer.alloc(0),
+      Buffer.from('nonsense'),
+      good.subarray(0, head / 2),
+      good.subarray(0, good.length / 2),
+      Buffer.concat([good.subarray(0, head + 8), Buffer.alloc(good.length - head - 8)]),
+    ]) {
       writeFileSync(file, damaged)
       assert.deepEqual(await netlab('plan', quickstart), first)
       assert.ok(statSync(file).size > good.length / 2, 'replaced')
     }
+  })
+
+  test('is kept for what a later run needs besides', async () => {
+    assert.equal((await netlab('plan', quickstart)).code, 0)
+    const file = keptFor('plan')
+    const chunks = (): string[] => JSON.parse(readFileSync(file, 'latin1').split('\n', 1)[0]!).map(([name]: [string]) => name)
+    const first = chunks()
+    const other = await netlab('plan', join(root, 'topologies/from-manifests.yaml'), '--down')
+    assert.equal(other.code, 0, other.stderr)
+    const both = chunks()
+    assert.ok(both.length > first.length, both.join())
+    assert.deepEqual(both.slice(0, first.length), first)
+    const { ino } = statSync(file)
+    assert.equal((await netlab('plan', quickstart)).code, 0)
+    assert.equal(statSync(file).ino, ino)
   })
 
   test('is done without where it cannot be kept', async () => {
