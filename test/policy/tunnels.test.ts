@@ -17,7 +17,10 @@ import { ModelLab } from '../support/model-lab.ts'
 
 ownMachine()
 
-const TUNNELS = Object.keys(backends).filter((name) => name !== 'direct')
+/** Those that add headers with what they choose by themselves. */
+const TUNNELS = Object.entries(backends).flatMap(([type, { create, options }]) =>
+  create(options.parse({ type })).reserve > 0 ? [type] : [],
+)
 
 const app = (name: string): object => ({ podSelector: { matchLabels: { app: name } } })
 const pod = (host: string, name: string): object => ({

@@ -27,21 +27,22 @@ const works = (command: string): Promise<boolean> =>
     () => false,
   )
 
-/** A hint is a line for a shell: it is run as it is, and the packet then arrives. */
+/** A hint is a line for a shell: it is run as it is, and the packet then arrives. @returns whether `up` healed the lab by it */
 async function followHint(
   { name, hint = 'mends', inject, outcome }: Fault,
   args: readonly string[],
   text: string | undefined,
-): Promise<void> {
-  if (outcome === 'delivered') return
+): Promise<boolean> {
+  if (outcome === 'delivered') return false
   assert.match(text ?? '', /^(?:netlab|sysctl) /, `${name}: a hint that can be pasted`)
   const result = await run(['sh', '-c', `netlab() { "${process.execPath}" "${bin}" "$@"; }\n${text}`])
   const isMended = hint === 'mends' && inject !== 'true'
   // What shows that something is wrong may say so by its exit code.
   assert.ok(result.code === 0 || (!isMended && result.code === 1), `${text}: ${told(result)}`)
-  if (!isMended) return
+  if (!isMended) return false
   const again = traceDocument(await netlab(args))
   assert.equal(again.outcome, 'delivered', `${text}: ${JSON.stringify(again.drop)}`)
+  return text!.startsWith('netlab up ')
 }
 
 function suite({ title, topology, faults, force }: FaultLab, skip: string | false): void {
@@ -62,14 +63,15 @@ function suite({ title, topology, faults, force }: FaultLab, skip: string | fals
         const took = Date.now() - started
         const traced = traceDocument(result)
         if (process.env['NETLAB_TABLE']) console.log(row(fault, traced, took))
+        // What breaks nothing needs no healing.
+        let isHealed = fault.inject === 'true'
         try {
           check(fault, result.code, traced)
-          await followHint(fault, args, traced.drop?.hint)
+          isHealed = (await followHint(fault, args, traced.drop?.hint)) || isHealed
         } finally {
           // The hint may have done it already.
           if (fault.undo !== undefined) await works(`${ON}${fault.undo}`)
-          // What breaks nothing needs no healing.
-          const healed = fault.inject === 'true' ? undefined : await lab.up()
+          const healed = isHealed && fault.undo === undefined ? undefined : await lab.up()
           if (healed) assert.equal(healed.code, 0, told(healed))
         }
       })
