@@ -26,10 +26,13 @@ const title = ({ protocol, ends }: Session): string => `${protocol} session ${en
 /** `is Active: Socket: Connection refused`. */
 export const stateText = ({ state, error }: SessionState): string => `is ${state}${error === undefined ? '' : `: ${error}`}`
 
+/** How much the last error of an end explains: one of the connection (BIRD says `Socket: …`) often only follows from the protocol's. */
+const weightOf = ({ error }: SessionState): number => (error === undefined ? 0 : error.startsWith('Socket') ? 1 : 2)
+
 /** What two ends come to: nothing where both say that it is established. Of several troubles the one that says why. */
 export function sessionDown(states: readonly (SessionState | undefined)[]): SessionState | undefined {
   const down = states.filter((s) => s !== undefined && s.state !== ESTABLISHED)
-  return down.find((s) => s?.error !== undefined) ?? down[0]
+  return down.toSorted((a, b) => weightOf(b!) - weightOf(a!))[0]
 }
 
 export const session: ObjectKind<Session> = {

@@ -31,5 +31,7 @@ test('of two ends the one that says why is believed', () => {
   expect(sessionDown([established, undefined])).toBeUndefined()
   expect(sessionDown([established, connect])).toBe(connect)
   expect(sessionDown([connect, refused])).toBe(refused)
+  const wrongAS = { state: 'Idle', error: 'BGP Error: Bad peer AS' }
+  expect(sessionDown([refused, wrongAS])).toBe(wrongAS)
   expect(stateText(refused)).toBe('is Active: Socket: Connection refused')
 })
