@@ -1,4 +1,5 @@
 /** Finds the lab and node a command line means. */
+import { upCommand } from '../state/up-command.ts'
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { findNode, type Lab, type Node, nodeName, nodesOf } from '../lab/lab.ts'
@@ -83,7 +84,7 @@ export function theLab(word: string | undefined): Applied {
       Exit.Broken,
       'lab-incomplete',
       `lab ${name} was not brought up completely`,
-      `netlab up FILE starts over, netlab down ${name} removes what is there.`,
+      `${upCommand({ file: readJournal(name)!.file })} starts over, netlab down ${name} removes what is there.`,
     )
   const near = suggest(name, names)
   throw failure(
@@ -91,7 +92,7 @@ export function theLab(word: string | undefined): Applied {
     'no-such-lab',
     `there is no lab "${name}" on this machine`,
     wanted !== name && wanted !== undefined && existsSync(wanted)
-      ? `netlab up ${wanted} builds it.`
+      ? `${upCommand({ file: wanted })} builds it.`
       : near
         ? `did you mean "${near}"?`
         : names.length > 0
@@ -117,7 +118,7 @@ export function theNode(lab: Lab, word: string): Node {
 /** @throws Failure (exit 1) when the lab was removed. @param doing what it was removed during: `tested` */
 export function requireStillUp({ lab }: Applied, doing: string): void {
   if (readApplied(lab.name)) return
-  throw failure(Exit.Broken, 'lab-removed', `lab ${lab.name} was removed while it was ${doing}`, `netlab up ${lab.file} builds it again.`)
+  throw failure(Exit.Broken, 'lab-removed', `lab ${lab.name} was removed while it was ${doing}`, `${upCommand(lab)} builds it again.`)
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Compiled } from '../compile/compile.ts'
 import { featureOf, type Feature } from '../kernel/features/feature.ts'
 import { BASE_TOOLS, probe, toolHint, TOOL_PACKAGES, unusable } from '../kernel/features/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
-import { quote } from '../kernel/script.ts'
+import { quoteLine } from '../kernel/script.ts'
 import { inside, leaveMachine, MACHINE } from '../netns/inside.ts'
 import { learnedNeighbours } from '../lab/lab.ts'
 import { namedNamespace, networkNamespace } from '../process/proc.ts'
@@ -29,7 +29,7 @@ export function requireRoot(command: string): void {
     Exit.Machine,
     'not-root',
     `netlab ${command} needs root: network namespaces are made and entered with it`,
-    `sudo ${['netlab', ...process.argv.slice(2)].map(quote).join(' ')}`,
+    `sudo ${['netlab', ...process.argv.slice(2)].map(quoteLine).join(' ')}`,
   )
 }
 

@@ -1,5 +1,6 @@
 /** The command line: the program of all commands, and how it runs. */
 import { Command } from '@commander-js/extra-typings'
+import { outward } from '../report/formats/visible.ts'
 import { VERSION } from '../version.ts'
 import { addCommands, examples } from './command.ts'
 import { commands } from './registry.ts'
@@ -14,6 +15,7 @@ export function program(): Command {
     .showHelpAfterError('(--help shows how)')
     .enablePositionalOptions()
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(outward(text)) })
     .addHelpText('after', examples(EXAMPLES))
   addCommands(netlab, commands)
   return netlab
@@ -28,7 +30,7 @@ async function exitOf(error: unknown, argv: readonly string[]): Promise<number> 
     const { report } = await import('./report-failure.ts')
     return await report(error, argv)
   } catch {
-    process.stderr.write(`netlab: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(outward(`netlab: ${error instanceof Error ? error.message : String(error)}\n`))
     return CANNOT_LOAD
   }
 }

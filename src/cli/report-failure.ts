@@ -6,7 +6,7 @@ import { toolHint } from '../kernel/features/probe.ts'
 import { StateError } from '../state/store.ts'
 import { LabBusy } from '../state/lock.ts'
 import { diagnosticsJson, formatDiagnostics } from '../report/formats/diagnostics.ts'
-import { colorLevel, writeJson } from '../report/formats/terminal.ts'
+import { colorLevel, say, writeJson } from '../report/formats/terminal.ts'
 import type { Diagnostic } from '../topology/diagnostics.ts'
 import { Exit, Failure, failure } from './failure.ts'
 
@@ -44,7 +44,12 @@ function systemFailure(error: NodeJS.ErrnoException): Failure | undefined {
   const { code, path, syscall } = error
   const ns = path?.startsWith(`${NETNS_DIR}/`) === true && code === 'ENOENT' ? path.slice(NETNS_DIR.length + 1) : undefined
   if (ns !== undefined)
-    return failure(Exit.Broken, 'namespace-gone', `the namespace ${ns} does not exist any more`, 'netlab status names what is missing.')
+    return failure(
+      Exit.Broken,
+      'namespace-gone',
+      `the namespace ${ns} does not exist any more`,
+      `netlab status ${ns.split('.')[0]} names what is missing.`,
+    )
   return machine('system', `${[syscall, path].filter(Boolean).join(' ')}: ${words}`, hintFor(error))
 }
 
@@ -96,5 +101,5 @@ export async function report(error: unknown, argv: readonly string[]): Promise<n
 
 async function print(diagnostics: readonly Diagnostic[], sources: ReadonlyMap<string, string>, json: boolean): Promise<void> {
   if (json) await writeJson(diagnosticsJson(diagnostics))
-  else if (diagnostics.length > 0) process.stderr.write(formatDiagnostics(diagnostics, sources, { color: colorLevel(process.stderr) > 0 }))
+  else if (diagnostics.length > 0) say(formatDiagnostics(diagnostics, sources, { color: colorLevel(process.stderr) > 0 }))
 }

@@ -1,12 +1,12 @@
 /** Warnings go to people, on standard error, whatever standard output carries. */
 import { readFileSync } from 'node:fs'
 import { formatDiagnostics } from '../report/formats/diagnostics.ts'
-import { chalkFor, colorLevel } from '../report/formats/terminal.ts'
+import { chalkFor, colorLevel, say } from '../report/formats/terminal.ts'
 import { isMistake, type Diagnostic } from '../topology/diagnostics.ts'
 
 export function warn(warnings: readonly Diagnostic[], file: string): void {
   const chalk = chalkFor(process.stderr)
-  for (const note of warnings.filter((d) => !isMistake(d))) process.stderr.write(chalk.dim(`${note.file}:${note.line}: ${note.message}\n`))
+  for (const note of warnings.filter((d) => !isMistake(d))) say(chalk.dim(`${note.file}:${note.line}: ${note.message}`))
   const mistakes = warnings.filter(isMistake)
   if (mistakes.length === 0) return
   const sources = new Map<string, string>()
@@ -17,5 +17,5 @@ export function warn(warnings: readonly Diagnostic[], file: string): void {
       // Without the text there are no code frames; the positions are in the messages all the same.
     }
   }
-  process.stderr.write(formatDiagnostics(mistakes, sources, { color: colorLevel(process.stderr) > 0 }))
+  say(formatDiagnostics(mistakes, sources, { color: colorLevel(process.stderr) > 0 }))
 }

@@ -28,9 +28,32 @@ export interface ContainerScript {
   lines(object: Line['object']): string[]
 }
 
-/** One word for a POSIX shell, whatever is in it. Bare `a=b` would be an assignment where a command is expected. */
-export const quote = (text: string): string =>
-  /^(?!\w+=)[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+/** Characters that a terminal acts upon instead of showing them, and the beginning of a line that a CI runner takes for a command. */
+const ACTING = /[^\P{C}\n\t]|[\u2028\u2029]|^\s*(?:::|##\[)/gmu
+
+/** Octal escapes of `printf '%b'`. */
+const octal = (text: string): string => Array.from(Buffer.from(text), (byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('')
+
+const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
+
+/**
+ * One word for a POSIX shell, whatever is in it. Bare `a=b` would be an assignment where a command is expected. What acts on who reads
+ * the script is written so that it shows.
+ */
+export function quote(text: string): string {
+  if (/^(?!\w+=)[\w@%+=:,./-]+$/.test(text)) return text
+  return text.search(ACTING) === -1 ? quoted(text) : printed(text, ACTING)
+}
+
+/** The same on one line, as what is pasted must be. */
+export const quoteLine = (text: string): string => (text.includes('\n') ? printed(text, /[^\P{C}\t]|[\u2028\u2029]/gu) : quote(text))
+
+/** What printf writes, as a word; a command substitution loses the ends of lines at its end, so they stand behind it. */
+function printed(text: string, acting: RegExp): string {
+  const end = /\n*$/.exec(text)![0]
+  const escaped = text.slice(0, text.length - end.length).replaceAll('\\', String.raw`\\`)
+  return `"$(printf '%b' ${quoted(escaped.replaceAll(acting, octal))})"${end === '' ? '' : `'${end}'`}`
+}
 
 /** One comment, whatever is in it: a file's name may hold the end of a line. */
 const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}`.trimEnd()

@@ -137,6 +137,8 @@ export interface Lab {
   /** Where the entries of `expect` stand, in their order; absent in labs that an older netlab made. */
   readonly expectSources?: readonly Source[]
   readonly manifests: readonly string[]
+  /** Brought up with `--force`: the same file needs it again. */
+  readonly forced?: true
   /** What seemed wrong with its files, set once they have been read; absent: nothing. */
   warnings?: readonly Diagnostic[]
 }

@@ -3,6 +3,7 @@
  * compilation. What may be there is on record before it is made (attempt.json), as for every change, so that a run that
  * is killed is put back by the next `up`, and `status` says meanwhile that a change is under way.
  */
+import { upCommand } from './up-command.ts'
 import { diff } from '../kernel/diff.ts'
 import { describe, keyOf } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
@@ -53,7 +54,7 @@ export async function withTemporaryRules(
   if (hasAttempt(name))
     return {
       outcome: 'refused',
-      why: `a change of this lab is under way or was interrupted: netlab up ${applied.lab.file} puts it back`,
+      why: `a change of this lab is under way or was interrupted: ${upCommand(applied.lab)} puts it back`,
     }
   const places = touched(applied.objects, variants)
   const part = (objects: readonly KernelObject[]): KernelObject[] => objects.filter((o) => isRules(o) && places.has(o.ns))

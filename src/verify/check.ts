@@ -72,6 +72,8 @@ export interface Cell {
 export interface TestRun {
   readonly lab: string
   readonly file: string
+  /** The command line that makes the lab again what its file asks for. */
+  readonly repair: string
   readonly checks: readonly Check[]
   /** Every measured pair of pods, hosts and externals; what a matrix is drawn from. */
   readonly cells: readonly Cell[]

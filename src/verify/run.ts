@@ -1,4 +1,5 @@
 /** A whole test of a running lab: listeners are started, everything is asked, what differs is asked again, all is evaluated. */
+import { upCommand } from '../state/up-command.ts'
 import { NamespacePool } from '../netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../lab/lab.ts'
 import type { Applied } from '../state/store.ts'
@@ -149,6 +150,7 @@ function result(
   return {
     lab: lab.name,
     file: lab.file,
+    repair: upCommand(lab),
     checks: [somethingIsReachable(lab, asked, evidence), ...nothingToTest(groups, findings), ...findings.flatMap((f) => f.checks)],
     cells: findings.flatMap((f) => f.cells ?? []),
     untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...lossTexts(lost)],

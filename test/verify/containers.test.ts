@@ -61,15 +61,16 @@ describe('a container that is not there for its Service', { skip: unable }, () =
     const of = (to: string): (string | undefined)[] => [
       ...new Set(document.checks.filter((c) => c.id === 'service-answers' && c.to === to).map((c) => c.detail)),
     ]
-    const dead = 'container c of dead declares 80/tcp but exited with code 3 (netlab logs dead)'
-    const wrong = 'container c of wrong declares 80/tcp but does not listen there (netlab logs wrong)'
-    const played = 'container c of played declares 8080/tcp but does not listen there (netlab logs played)'
+    const dead = `container c of dead declares 80/tcp but exited with code 3 (netlab logs dead --lab ${lab.name})`
+    const wrong = `container c of wrong declares 80/tcp but does not listen there (netlab logs wrong --lab ${lab.name})`
+    const played = `container c of played declares 8080/tcp but does not listen there (netlab logs played --lab ${lab.name})`
     assert.deepEqual(of('svc/dead'), [`refused (Connection refused); behind it: dead; ${dead}`])
     assert.deepEqual(of('svc/wrong'), [`refused (Connection refused); behind it: wrong; ${wrong}`])
     assert.deepEqual(of('svc/played'), [played])
     const mute = of('svc/mute')
     assert.ok(mute.length > 0)
-    for (const d of mute) assert.match(d ?? '', /; container c of mute declares 53\/udp but does not listen there \(netlab logs mute\)$/)
+    for (const d of mute)
+      assert.match(d ?? '', /; container c of mute declares 53\/udp but does not listen there \(netlab logs mute --lab \S+\)$/)
     assert.equal(the(document, 'expect-1').detail, `refused (Connection refused); ${dead}`)
     assert.equal(the(document, 'expect-2').detail, `refused (Connection refused); ${wrong}`)
     assert.equal(the(document, 'expect-3').detail, played)

@@ -14,7 +14,8 @@ interface Running {
 /** What a reading of a lab came to. */
 export interface Health {
   readonly lab: string
-  readonly file: string
+  /** The command line that makes it again what its file asks for. */
+  readonly repair: string
   /** A change is under way or was interrupted. */
   readonly halfDone: boolean
   /** Number of kernel objects compared. */
@@ -32,16 +33,16 @@ export const isHealthy = ({ halfDone, findings }: Health): boolean => !halfDone 
 /** Lines of details under a finding before the rest is counted. */
 const MAX_DETAILS = 6
 
-function* advice({ findings, file, halfDone }: Health): Generator<string> {
+function* advice({ lab, findings, repair, halfDone }: Health): Generator<string> {
   const some = (...states: Finding['state'][]): boolean => findings.some((f) => states.includes(f.state))
-  if (halfDone) yield `\nA change of this lab is under way or was interrupted: netlab up ${file} puts it back as that file says.\n`
+  if (halfDone) yield `\nA change of this lab is under way or was interrupted: ${repair} puts it back as that file says.\n`
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && f.repair))
-    yield `\nnetlab up ${file} puts back what is missing or changed.\n`
+    yield `\n${repair} puts back what is missing or changed.\n`
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && !f.repair))
     yield '\nnetlab does not restore settings it did not make; undo them by hand.\n'
   if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was not added by netlab, which leaves it alone.\n'
   if (findings.some((f) => f.state === 'exited' && f.repair))
-    yield `\nnetlab up ${file} starts what exited again; netlab logs POD shows what it said.\n`
+    yield `\n${repair} starts what exited again; netlab logs POD --lab ${lab} shows what it said.\n`
   if (findings.some((f) => f.state === 'exited' && !f.repair)) yield '\nA container that exited with code 0 is not started again.\n'
   if (some('stopped')) yield '\nA stopped container or daemon goes on with kill -CONT PID.\n'
 }

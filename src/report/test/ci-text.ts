@@ -1,4 +1,5 @@
 /** What `netlab ci` prints: what went wrong, a line for each topology, and the sum. */
+import { visible } from '../formats/visible.ts'
 import type { ChalkInstance } from 'chalk'
 import { formatDiagnostics } from '../formats/diagnostics.ts'
 import { group } from './github.ts'
@@ -89,7 +90,7 @@ export function ciText(outcomes: readonly Outcome[], ms: number, style: CiStyle)
   const parts = shown.map((o) => {
     const text = details(o, style)
     if (fold && o.status === 'passed') return group(`${o.lab}: passed`, text)
-    return `${chalk.bold(`── ${o.lab} `)}${paintOf(chalk)[o.status](o.status)} ${chalk.dim(shortPath(o.file, style.cwd))}\n\n${text}`
+    return `${chalk.bold(`── ${o.lab} `)}${paintOf(chalk)[o.status](o.status)} ${chalk.dim(visible(shortPath(o.file, style.cwd)))}\n\n${text}`
   })
   return [...warnings, ...parts, overview(outcomes, style), sumLine(outcomes, ms, chalk)].join('\n')
 }

@@ -6,13 +6,15 @@ import { plural } from '../../plural.ts'
 import type { Check, TestRun } from '../../verify/check.ts'
 import { attributed, consequences, differenceText } from './causes.ts'
 import { fileOf } from './test-json.ts'
+import { visible } from '../formats/visible.ts'
 import type { Outcome } from '../trace/outcome.ts'
 import { commandOf, failuresOf, reasonOf, shortPath, someOf, titleOf } from './test-failures.ts'
 
 /** GitHub shows ten annotations of each kind in a step and drops the others silently. */
 const MOST = 10
 
-const data = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+/** Lines stay, as the runner wants them; whatever else would act on who reads the log is visible. */
+const data = (text: string): string => text.replaceAll('%', '%25').split('\n').map(visible).join('%0A')
 const property = (text: string): string => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
 
 export interface Annotation {

@@ -18,8 +18,12 @@ const NOT_XML = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-/** What XML cannot carry becomes U+FFFD, "replacement character". */
-const safe = (text: string): string => text.replaceAll(NOT_XML, '\ufffd').replaceAll(/[&<>"]/g, (c) => ENTITIES[c]!)
+/** What XML cannot carry becomes U+FFFD, "replacement character"; what would act on who prints the file is a character reference. */
+const safe = (text: string): string =>
+  text
+    .replaceAll(NOT_XML, '\ufffd')
+    .replaceAll(/[&<>"]/g, (c) => ENTITIES[c]!)
+    .replaceAll(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (c) => `&#${c.codePointAt(0)};`)
 
 /** Parsers turn ends of lines and tabs in attributes into spaces unless they are references (XML 1.0, 3.3.3). */
 const attribute = (text: string): string => safe(text).replaceAll(/[\t\n\r]/g, (c) => `&#${c.charCodeAt(0)};`)

@@ -62,7 +62,7 @@ function failuresText(run: TestRun, failures: readonly Check[], most: number, { 
   const head = ['failed', 'from', 'to', 'port']
   const room = columns - head.reduce((sum, h, i) => sum + 2 + Math.max(h.length, ...ends.map((r) => width(r[i]!))), 0)
   const about = (c: Check): string[] => {
-    const place = c.source ? [chalk.dim(`asked for by ${shortPath(fileOf(c, run), cwd)}:${c.source.line}`)] : []
+    const place = c.source ? [chalk.dim(`asked for by ${visible(shortPath(fileOf(c, run), cwd))}:${c.source.line}`)] : []
     const command = commandOf(c, isOnly ? undefined : run.lab)
     return [...place, ...(command === undefined ? [] : [`${chalk.dim('$')} ${command}`])]
   }
@@ -116,8 +116,7 @@ function brokenText(run: TestRun, style: TestStyle): string {
     possible.length > 0
       ? `Drift found; may be the cause of ${plural(possible.length, 'failed check')}:\n${failuresText(run, possible, MAX_POSSIBLE, style)}`
       : ''
-  const repair =
-    isUp && drift.some((d) => d.difference.repair) ? chalk.dim(`netlab up ${run.file} puts back what is missing or changed.\n`) : ''
+  const repair = isUp && drift.some((d) => d.difference.repair) ? chalk.dim(`${run.repair} puts back what is missing or changed.\n`) : ''
   return [found, ...follows, maybe, repair, others].filter(Boolean).join('\n')
 }
 

@@ -2,6 +2,7 @@
  * A result as one page that needs nothing else: no network, no framework, no fonts. The packet goes from device to
  * device on a drawing of its way; the list of hops below says the same in words, and is there without JavaScript.
  */
+import { visible } from '../formats/visible.ts'
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Lab } from '../../lab/lab.ts'
@@ -14,11 +15,19 @@ import { STYLE } from './trace-html-style.ts'
 import { plural } from '../../plural.ts'
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (c) => ENTITIES[c]!)
+const escape = (text: string): string =>
+  text
+    .split('\n')
+    .map(visible)
+    .join('\n')
+    .replaceAll(/[&<>"']/g, (c) => ENTITIES[c]!)
 
-/** JSON that no `</script>`, comment or line separator inside can end or change. */
+/** JSON that no `</script>`, comment or line separator inside can end or change. What it holds is shown as text. */
 const embed = (value: unknown): string =>
-  JSON.stringify(value).replaceAll(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  JSON.stringify(value, (_, v: unknown) => (typeof v === 'string' ? v.split('\n').map(visible).join('\n') : v)).replaceAll(
+    /[<>&]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 

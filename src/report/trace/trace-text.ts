@@ -80,7 +80,7 @@ function leg(result: TraceResult, hops: readonly Hop[], which: 'forward' | 'repl
     before = hop.layers
     for (const d of hop.decisions) {
       if ((i === lastSeen && drop && d.evidence === 'predicted') || isPassage(d)) continue
-      const source = d.source ? chalk.dim(` [${withoutFolders(d.source, result.file)}]`) : ''
+      const source = d.source ? chalk.dim(` [${visible(withoutFolders(d.source, result.file))}]`) : ''
       lines.push(`${' '.repeat(15)}${chalk.dim('│')} ${chalk.dim(`${d.kind}:`)} ${clip(visible(d.text), columns - 30)}${source}`)
     }
     if (i === lastSeen && drop) lines.push(dropLine(drop.text, chalk))

@@ -1,9 +1,10 @@
 /** Hints of a drop: command lines that can be pasted into a shell as they are. */
+import { upCommand } from '../../state/up-command.ts'
 import { quote } from '../../kernel/script.ts'
 import type { TraceEvidence } from './evidence.ts'
 
 /** Makes the lab again what its file asks for. */
-export const upAgain = ({ parts: { lab } }: TraceEvidence): string => `netlab up ${quote(lab.file)}`
+export const upAgain = ({ parts: { lab } }: TraceEvidence): string => upCommand(lab)
 
 /** Compares the lab with what its file asks for; names rules that netlab did not write. */
 export const showStatus = ({ parts: { lab } }: TraceEvidence): string => `netlab status ${lab.name}`

@@ -55,5 +55,5 @@ export function idleContainer(
   const isIdle = state !== undefined && (state.trouble !== undefined || state.idle.includes(`${port}/${kind}`))
   if (!isPlayed(node, kind, port, evidence) && (answered || !isIdle)) return undefined
   const how = state?.trouble ?? 'does not listen there'
-  return `container ${container.name} of ${pod.key} declares ${port}/${kind} but ${how} (netlab logs ${pod.key})`
+  return `container ${container.name} of ${pod.key} declares ${port}/${kind} but ${how} (netlab logs ${pod.key} --lab ${lab.name})`
 }

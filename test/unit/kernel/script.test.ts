@@ -5,7 +5,8 @@ import { compile } from '../../../src/compile/compile.ts'
 import { diff } from '../../../src/kernel/diff.ts'
 import type { KernelObject, Process } from '../../../src/kernel/objects.ts'
 import { render } from '../../../src/kernel/render.ts'
-import { quote, script, type ContainerScript } from '../../../src/kernel/script.ts'
+import { quote, quoteLine, script, type ContainerScript } from '../../../src/kernel/script.ts'
+import { outward } from '../../../src/report/formats/visible.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import { shellLines, shellPrelude, shellTools } from '../../../src/process/shell.ts'
 import { readTopology } from '../../../src/topology/load.ts'
@@ -55,6 +56,9 @@ describe('a script is one a shell can read', () => {
       '\t',
       '!!',
       'A=b',
+      '\u001b[2J\u001b]0;title\u0007',
+      "\u009b31m it's \\0101 %s\u202e\r\n\n",
+      'x\n::error::y\n  ##[error]z',
     ]
     const c = compiled(
       `hosts: { a: {} }\npods: { p: { containers: ${JSON.stringify(hostile.map((word, i) => ({ name: `c${i}`, command: [word || 'x', word, 'plain'] })))} } }`,
@@ -62,6 +66,8 @@ describe('a script is one a shell can read', () => {
     expect(c.objects.filter((o) => o.kind === 'process')).toHaveLength(hostile.length)
     const source = text(c.objects)
     expect(complaint(source)).toBe('')
+    // And none of them acts on who reads the script.
+    expect(outward(source, { GITHUB_ACTIONS: 'true' })).toBe(source)
     // Run with every command replaced by one that prints its arguments, the words come out as they went in.
     const lines = c.objects.flatMap((o) => (o.kind === 'process' ? shellLines(o, '/tmp') : [])).filter((l) => !l.startsWith('#'))
     const { stdout } = spawnSync('sh', [
@@ -78,6 +84,13 @@ describe('a script is one a shell can read', () => {
     expect(source.split('\n').filter((l) => l.includes('reboot') && !l.startsWith('#'))).toEqual([])
     expect(source.split('\n').filter((l) => l === 'EOF')).toHaveLength(1)
     expect(complaint(source)).toBe('')
+  })
+
+  test('a word to be pasted is one line, whatever is in it', () => {
+    for (const word of ['plain', 'a b', 'a\nb', "it's\n\\0101\t\u001b[2J", '::x\ny']) {
+      expect(quoteLine(word)).not.toContain('\n')
+      expect(spawnSync('sh', ['-c', `printf '%s' ${quoteLine(word)}`]).stdout.toString()).toBe(word)
+    }
   })
 
   test('the shell does find what is wrong', () => {

@@ -55,6 +55,7 @@ export const checks: readonly Check[] = [
 export const run: TestRun = {
   lab: 'shop',
   file: FILE,
+  repair: `netlab up ${FILE}`,
   checks,
   cells,
   untested: ['9 000 of 9 900 pairs: --sample 900'],

@@ -6,7 +6,7 @@ import { isHealthy, statusText, type Health } from '../../../src/report/lab/stat
 
 const health = (...findings: Finding[]): Health => ({
   lab: 'demo',
-  file: '/lab.yaml',
+  repair: 'netlab up /lab.yaml',
   halfDone: false,
   checked: 7,
   findings,

@@ -1,9 +1,9 @@
 /** What comes from pods is data: it acts on no terminal and on no CI runner, whatever it holds. */
 import { Chalk } from 'chalk'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { statusText } from '../../../src/report/lab/status.ts'
 import { Screen } from '../../../src/report/formats/screen.ts'
-import { writeJson, writeOut } from '../../../src/report/formats/terminal.ts'
+import { writeJson, writeLog, writeOut } from '../../../src/report/formats/terminal.ts'
 import { onGitHub, outward, outwardJson, visible } from '../../../src/report/formats/visible.ts'
 import { sources } from '../architecture/sources.ts'
 
@@ -59,16 +59,70 @@ test('every way out is one of these', async () => {
   expect(drawn.written().split(SAFE)).toHaveLength(4)
   expect(drawn.written()).not.toContain('\u001b[2J')
   expect(writeJson).toBeTypeOf('function')
-  // Bytes of pods and of captures are asked for as they are; everything else goes through writeOut or writeJson.
-  const direct = sources.filter((s) => /process\.stdout\.write\(|console\.log\(/.test(s.text)).map((s) => s.path)
-  expect(direct.toSorted()).toEqual(['cli/commands/nodes/capture-sinks.ts', 'cli/commands/nodes/logs-run.ts', 'main.ts'])
+})
+
+test('no source writes past them', () => {
+  const direct = sources.filter((s) => /\b(?:stdout|stderr)\.write\(|\bconsole\.|writeSync\([12],/.test(s.text)).map((s) => s.path)
+  expect(direct.toSorted()).toEqual([
+    // Before anything is loaded, and when nothing can be: netlab's own words, or through `outward`.
+    'cli/program.ts',
+    'main.ts',
+    'netns/inside.ts',
+    'report/formats/terminal.ts',
+  ])
+  // What leaves as it is: scripts, pcapng, the bytes of a log, JSON that has its escapes, and words for a shell.
+  const exact = sources.filter((s) => /\bwriteExact\(/.test(s.text)).map((s) => s.path)
+  expect(exact.toSorted()).toEqual([
+    'cli/commands/nodes/capture-sinks.ts',
+    'cli/commands/nodes/logs-run.ts',
+    'cli/commands/tools/completion-run.ts',
+    'cli/commands/topology/plan-run.ts',
+    'report/formats/screen.ts',
+    'report/formats/terminal.ts',
+  ])
+  // Commands for a runner have one maker.
+  expect(sources.filter((s) => /[^.\w]command\((?:annotations|[^)]*::)/.test(s.text)).map((s) => s.path)).toEqual([
+    'cli/commands/test/test-reports.ts',
+  ])
+})
+
+describe('what a program of the lab printed', () => {
+  const pieces = async function* (...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+    for (const text of texts) yield Buffer.from(text)
+  }
+
+  test('acts on no terminal, and a prompt shows at once', async () => {
+    const out = stream(true)
+    await writeLog(pieces('a\r', '\nb\u001b]0;t', '\u0007 \u001b[31mred\u001b[39m é$ '), out.stream)
+    expect(out.written()).toBe('a\nb\\x1b]0;t\\x07 \u001b[31mred\u001b[39m é$ ')
+  })
+
+  test('gives a runner no command, not even in two pieces', async () => {
+    vi.stubEnv('GITHUB_ACTIONS', 'true')
+    const out = stream(false)
+    await writeLog(pieces('x\n:', ':error::y\nfd00:', ':1'), out.stream)
+    vi.unstubAllEnvs()
+    expect(out.written()).toBe('x\n\\x3a:error::y\nfd00::1')
+  })
+
+  test('of a character in two pieces is one', async () => {
+    const out = stream(true)
+    await writeLog(
+      (async function* () {
+        yield Buffer.from([0xc3])
+        yield Buffer.from([0xa9])
+      })(),
+      out.stream,
+    )
+    expect(out.written()).toBe('é')
+  })
 })
 
 test('a device, a comment and a log line break no table of status', () => {
   const text = statusText(
     {
       lab: 'demo',
-      file: '/lab.yaml',
+      repair: 'netlab up /lab.yaml',
       halfDone: false,
       checked: 1,
       findings: [{ state: 'unexpected', object: `device ${EVIL}\nas planned`, details: [`${EVIL}\nas planned`] }],

@@ -60,8 +60,8 @@ describe('an endpoint', () => {
   })
 
   test.each([
-    [{ trouble: 'exited with code 3' }, 'container c of web declares 8080/tcp but exited with code 3 (netlab logs web)'],
-    [{ idle: ['8080/tcp'] }, 'container c of web declares 8080/tcp but does not listen there (netlab logs web)'],
+    [{ trouble: 'exited with code 3' }, 'container c of web declares 8080/tcp but exited with code 3 (netlab logs web --lab s)'],
+    [{ idle: ['8080/tcp'] }, 'container c of web declares 8080/tcp but does not listen there (netlab logs web --lab s)'],
   ] as const)('that is idle (%j) is why a Service is refused', (more, why) => {
     const world = {
       readings: reading(state(more)),
@@ -80,7 +80,7 @@ describe('an endpoint', () => {
 
   test('that the test plays for its policies keeps no promise of a Service', () => {
     const world: World = { listener: () => 'ours', readings: reading(state({ trouble: 'was ended by signal 9' })) }
-    const why = 'container c of web declares 8080/tcp but was ended by signal 9 (netlab logs web)'
+    const why = 'container c of web declares 8080/tcp but was ended by signal 9 (netlab logs web --lab s)'
     const found = failed(findings(services, plan, world))
     expect([...new Set(found.map((c) => c.to))]).toEqual(['svc/web', 'svc/dns'])
     expect(found.find((c) => c.to === 'svc/web')).toMatchObject({ id: 'service-answers', detail: why })

@@ -66,7 +66,7 @@ describe('allow', () => {
   test('a container that leaves its port to the test does not pass', () => {
     expect(judged('{ from: a, to: b, port: 80/tcp }', undefined, { listener: () => 'ours' })).toMatchObject({
       status: 'failed',
-      detail: 'container http of b declares 80/tcp but does not listen there (netlab logs b)',
+      detail: 'container http of b declares 80/tcp but does not listen there (netlab logs b --lab e)',
     })
   })
 

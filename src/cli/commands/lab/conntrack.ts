@@ -3,6 +3,7 @@ import type { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { forgetUdp } from '../../../netns/netlink/connections.ts'
 import type { Lab } from '../../../lab/lab.ts'
 import { staleFlows } from '../../../services/stale.ts'
+import { say } from '../../../report/formats/terminal.ts'
 
 /** Deletes what is stale on every host. Where the kernel does not tell of its connections it says what may happen. */
 export async function forgetFlows(before: Lab, after: Lab, pool: NamespacePool): Promise<void> {
@@ -15,6 +16,5 @@ export async function forgetFlows(before: Lab, after: Lab, pool: NamespacePool):
       if (result && result.code !== 0) refused = result.stderr.trim()
     },
   )
-  if (refused !== undefined)
-    process.stderr.write(`connections cannot be read (${refused}): UDP clients that keep sending stay with the pods they had\n`)
+  if (refused !== undefined) say(`connections cannot be read (${refused}): UDP clients that keep sending stay with the pods they had`)
 }

@@ -1,7 +1,7 @@
 /** `netlab down`: remove labs. */
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { visible } from '../../../report/formats/visible.ts'
-import { Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { Progress, say, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { removeLab, type Removed } from '../../../state/down.ts'
 import { forgetTrial, withLock } from '../../../state/lock.ts'
 import { labNames } from '../../../state/store.ts'
@@ -23,7 +23,7 @@ function line(name: string, removed: Removed | undefined, known: readonly string
       name,
       known.filter((k) => k !== name),
     )
-    return `nothing to remove: there is no lab "${name}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
+    return `nothing to remove: there is no lab "${visible(name)}" on this machine${near ? ` (did you mean "${near}"?)` : ''}\n`
   }
   const strays = removed.strays
     .map((s) => `ended a process that was still running inside: ${visible(s.command) || 'unnamed'} (pid ${s.pid})\n`)
@@ -53,7 +53,7 @@ export async function down(words: readonly string[], options: DownOptions): Prom
       const removed = await withLock(
         name,
         () => removeLab(name, pool),
-        (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+        (pid) => say(`waiting for another netlab (pid ${pid}) that is changing ${name}`),
       )
       forgetTrial(name)
       results.push({ lab: name, removed: removed !== undefined, namespaces: removed?.namespaces ?? 0 })

@@ -1,4 +1,5 @@
 /** `netlab inspect`: everything about a lab. */
+import { visible } from '../../../report/formats/visible.ts'
 import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
 import { table } from '../../../report/formats/table.ts'
@@ -17,7 +18,7 @@ export async function inspect(name: string | undefined, options: { readonly json
   const document = labDocument(lab, objects) as Record<string, unknown>
   const facts = (['lab', 'file', 'backend', 'attach', 'podCIDR', 'serviceCIDR', 'podMTU'] as const).map((key) => [
     chalk.dim(key),
-    String(document[key]),
+    visible(String(document[key])),
   ])
   const where = (n: Node): string => (n.kind === 'pod' ? n.host : n.kind === 'host' || n.kind === 'switch' ? n.segment : '')
   const rows = nodesOf(lab).map((n) => [

@@ -1,4 +1,5 @@
 /** `netlab status`: what the kernel holds against what was asked for. */
+import { upCommand } from '../../../state/up-command.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe } from '../../../kernel/kinds/index.ts'
 import { drift, type Drift } from '../../../kernel/drift.ts'
@@ -75,7 +76,7 @@ export async function readHealth(
   ]
   return {
     lab: lab.name,
-    file: lab.file,
+    repair: upCommand(lab),
     halfDone: hasAttempt(lab.name),
     checked: objects.length,
     findings,
@@ -94,7 +95,7 @@ export async function status(name: string | undefined, options: StatusOptions): 
       Exit.Usage,
       'watch-json',
       '--watch and --json do not go together: --json prints exactly one document',
-      'netlab status --json as often as you need it; its exit code says whether anything drifted.',
+      'Run netlab status --json as often as you need it; its exit code says whether anything drifted.',
     )
   const applied = theLab(name)
   requireNamespaces('status')

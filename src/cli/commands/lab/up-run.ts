@@ -1,4 +1,7 @@
 /** `netlab up`: build the lab, or bring a running one to what the file says now. */
+import { type Lab } from '../../../lab/lab.ts'
+import { upCommand } from '../../../state/up-command.ts'
+import { visible } from '../../../report/formats/visible.ts'
 import { HelperEnded } from '../../../netns/failures.ts'
 import { resolve as absolute } from 'node:path'
 import { describe, kindOf } from '../../../kernel/kinds/index.ts'
@@ -7,7 +10,7 @@ import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { leasesOf, NO_LEASES, type Leases } from '../../../lab/addressing/lease.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
 import { summary } from '../../../report/lab/summary.ts'
-import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { chalkFor, Progress, say, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { withLock } from '../../../state/lock.ts'
 import { labNames, lastChange, readApplied, StateError, type Applied } from '../../../state/store.ts'
 import { bringUp, type UpResult } from '../../../state/up.ts'
@@ -37,7 +40,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
   const signal = interruption()
   const progress = options.verbose ? undefined : new Progress()
   const pool = new NamespacePool()
-  if (options.verbose) pool.onLine = (ns, line, by) => process.stderr.write(`${by.padEnd(7)} ${ns ?? '-'}: ${line}\n`)
+  if (options.verbose) pool.onLine = (ns, line, by) => say(`${by.padEnd(7)} ${ns ?? '-'}: ${line}`)
   const { name } = first.from.compiled.lab
   try {
     await withLock(
@@ -49,10 +52,16 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         const { lab } = compiled
         // The lock is held for the name the file had a moment ago.
         if (lab.name !== name)
-          throw failure(Exit.Usage, 'file-changed', `${file} was renamed from lab ${name} to ${lab.name} meanwhile`, 'Run netlab up again.')
+          throw failure(
+            Exit.Usage,
+            'file-changed',
+            `${file} was renamed from lab ${name} to ${lab.name} meanwhile`,
+            `${upCommand({ file, ...(options.force ? { forced: true } : {}) })} again.`,
+          )
         const extra = neighbourTableWarning(compiled)
         warn(extra ? [...warnings, extra] : warnings, file)
-        const result = await bringUp({ ...compiled, lab: { ...lab, file: absolute(file) } }, pool, {
+        const asked: Lab = { ...lab, file: absolute(file), ...(options.force ? { forced: true } : {}) }
+        const result = await bringUp({ ...compiled, lab: asked }, pool, {
           signal,
           keep: options.keep ?? false,
           ...(running ? { applied: running } : {}),
@@ -60,9 +69,9 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
           onProgress: (share) => progress?.share(share),
           onChanges: (changes) => {
             const number = (action: string): number => changes.filter((c) => c.action === action).length
-            const other = running && running.lab.file !== absolute(file) ? ` (made from ${running.lab.file})` : ''
-            process.stderr.write(
-              `changing lab ${name}${other}: ${plural(number('create'), 'object')} to create, ${number('replace')} to change, ${number('delete')} to remove\n`,
+            const other = running && running.lab.file !== absolute(file) ? ` (made from ${visible(running.lab.file)})` : ''
+            say(
+              `changing lab ${name}${other}: ${plural(number('create'), 'object')} to create, ${number('replace')} to change, ${number('delete')} to remove`,
             )
           },
         })
@@ -70,10 +79,10 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         settle(result, file, from, options)
         if (running) await forgetFlows(running.lab, lab, pool)
         const ms = performance.now() - started
-        if (options.json) await writeJson({ outcome: result.outcome, ...labDocument({ ...lab, file: absolute(file) }, compiled.objects) })
+        if (options.json) await writeJson({ outcome: result.outcome, ...labDocument(asked, compiled.objects) })
         else await writeOut([summary(lab, result.outcome as 'created', ms, labNames().length === 1, chalkFor(process.stdout))])
       },
-      (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${name}\n`),
+      (pid) => say(`waiting for another netlab (pid ${pid}) that is changing ${name}`),
       signal,
     )
   } finally {
@@ -121,12 +130,13 @@ function absence(object: KernelObject, obstacle?: string): string {
 /** @throws Failure for every outcome but success. */
 export function settle(result: UpResult, file: string, from: FromFile, options: UpCommandOptions): void {
   const sources = from.texts
+  const { name } = from.compiled.lab
   const after = (rolledBack: boolean): string =>
     rolledBack
       ? 'What had been made was rolled back.'
       : options.keep
-        ? 'Left as it is (--keep); remove it with netlab down.'
-        : 'It could not be rolled back completely: netlab status shows what is left, netlab down removes it.'
+        ? `Left as it is (--keep): netlab down ${name} removes it.`
+        : `It could not be rolled back completely: netlab status ${name} shows what is left, netlab down ${name} removes it.`
   const located = (object: KernelObject): { file: string; line: number; column: number } | object =>
     object.from ? { file: object.from.file ?? file, line: object.from.line, column: object.from.column } : {}
   switch (result.outcome) {

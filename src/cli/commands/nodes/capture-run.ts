@@ -12,6 +12,7 @@ import { theLab } from '../../labs.ts'
 import { keepUp, requireNamespaces } from '../../machine.ts'
 import { time, type TimeRange, whole } from '../../values.ts'
 import { onEnding } from '../../signals.ts'
+import { say } from '../../../report/formats/terminal.ts'
 
 export interface CaptureOptions extends SinkOptions {
   readonly lab?: string
@@ -96,8 +97,6 @@ function soonAfter(signal: AbortSignal): AbortSignal {
   else signal.addEventListener('abort', begin, { once: true })
   return late.signal
 }
-
-const say = (text: string): boolean => process.stderr.write(`${text}\n`)
 
 async function listen({ listens, sink, matches, count, stop, hurry }: Run): Promise<void> {
   const trouble = new Set<string>()

@@ -7,7 +7,7 @@ import { whereOf, type Frame } from '../../../capture/tap.ts'
 import { findTool } from '../../../kernel/features/probe.ts'
 import { captureLine } from '../../../report/formats/capture-line.ts'
 import { PcapngStream } from '../../../report/formats/pcapng-stream.ts'
-import { chalkFor, writeOut } from '../../../report/formats/terminal.ts'
+import { chalkFor, writeExact, writeOut, written } from '../../../report/formats/terminal.ts'
 import type { Applied } from '../../../state/store.ts'
 import { decode } from '../../../packet/decode.ts'
 import type { Listens } from './capture-words.ts'
@@ -38,9 +38,6 @@ export async function sinkFor(applied: Applied, { listens, widest }: Listens, op
   if (options.write !== undefined) return file(options.write, comment)
   return terminal(applied, widest, options.ether === true)
 }
-
-/** Resolves when the reader of standard output has it all, or a pipe. */
-const written = (): Promise<void> => new Promise((resolve) => process.stdout.write('', () => resolve()))
 
 function terminal(applied: Applied, widest: number, ether: boolean): Sink {
   const chalk = chalkFor(process.stdout)
@@ -108,13 +105,7 @@ function pipe(comment: string): Sink {
       '--write - puts a pcapng file on standard output, and that is a terminal',
       'netlab capture NODE --write - | tshark -r -',
     )
-  return pcapng(
-    comment,
-    async (bytes) => {
-      if (!process.stdout.write(bytes)) await new Promise((resolve) => process.stdout.once('drain', resolve))
-    },
-    written,
-  )
+  return pcapng(comment, (bytes) => writeExact([bytes]), written)
 }
 
 function wireshark(comment: string, gone: () => void): Sink {

@@ -1,4 +1,5 @@
 /** What the words of a `netlab capture` line mean: where to listen, and what to keep. */
+import { upCommand } from '../../../state/up-command.ts'
 import { existsSync } from 'node:fs'
 import { tunnelPorts } from '../../../backends/index.ts'
 import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter } from '../../../capture/filter.ts'
@@ -31,7 +32,7 @@ export function listensFor({ lab }: Applied, words: readonly string[]): Listens 
       throw usage(
         'node-not-running',
         `${nodeName(node)} is not running: its namespace ${node.netns} is gone`,
-        `netlab up ${lab.file} makes it again.`,
+        `${upCommand(lab)} makes it again.`,
       )
     return { node: nodeName(node), ns: node.netns, ...(device === undefined ? {} : { device }) }
   })

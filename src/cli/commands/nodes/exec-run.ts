@@ -1,15 +1,17 @@
 /** `netlab exec` and `netlab shell`: a process in a node's namespace. */
 // Not execa: the streams are the user's own, so it would add nothing but the time that importing it takes.
+import { quoteLine } from '../../../kernel/script.ts'
+import { upCommand } from '../../../state/up-command.ts'
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { enterArgv } from '../../../netns/namespace-pool.ts'
 import { findTool } from '../../../kernel/features/probe.ts'
 import { type Lab, type Node, nodeName } from '../../../lab/lab.ts'
 import { namedNamespace } from '../../../process/proc.ts'
-import { visible } from '../../../report/formats/visible.ts'
 import { Exit, failure } from '../../failure.ts'
 import { theLab, theNode, titleOf } from '../../labs.ts'
 import { requireRoot } from '../../machine.ts'
+import { say } from '../../../report/formats/terminal.ts'
 
 interface NodeOptions {
   readonly lab?: string
@@ -66,14 +68,19 @@ function requireNamespace(node: Node, lab: Lab): void {
     Exit.Broken,
     'namespace-gone',
     `the namespace of ${nodeName(node)}, ${node.netns}, does not exist any more`,
-    `netlab up ${visible(lab.file)} makes it again.`,
+    `${upCommand(lab)} makes it again.`,
   )
 }
 
 export async function exec(word: string, words: readonly string[], options: NodeOptions): Promise<void> {
   const { command, lab: labName } = split(words, options)
   if (command.length === 0)
-    throw failure(Exit.Usage, 'no-command', `there is nothing to run in ${word}`, `netlab exec ${word} -- COMMAND, or netlab shell ${word}`)
+    throw failure(
+      Exit.Usage,
+      'no-command',
+      `there is nothing to run in ${word}`,
+      `netlab exec ${quoteLine(word)} -- COMMAND, or netlab shell ${quoteLine(word)}`,
+    )
   const { lab } = theLab(labName)
   const node = theNode(lab, word)
   requireRoot('exec')
@@ -92,7 +99,6 @@ export async function shell(word: string, options: NodeOptions): Promise<void> {
   const prompt = `${lab.name}.${nodeName(node)}# `
   const bash = findTool('bash')
   const argv = bash ? [bash, '--norc', '-i'] : ['/bin/sh', '-i']
-  if (process.stdin.isTTY)
-    process.stderr.write(`${titleOf(node)}: ${'addresses' in node ? node.addresses.map((a) => a.ip).join(' ') : ''} (exit leaves)\n`)
+  if (process.stdin.isTTY) say(`${titleOf(node)}: ${'addresses' in node ? node.addresses.map((a) => a.ip).join(' ') : ''} (exit leaves)`)
   process.exitCode = await run(insideArgv(node.netns, node.name, argv), { ...process.env, PS1: prompt })
 }

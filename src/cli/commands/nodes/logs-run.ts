@@ -1,7 +1,10 @@
 /** `netlab logs`: what a container or daemon printed. */
+import { fstatSync } from 'node:fs'
 import { readLog } from '../../../process/logs.ts'
 import { processDir } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
+import { onGitHub } from '../../../report/formats/visible.ts'
+import { writeExact, writeLog } from '../../../report/formats/terminal.ts'
 import { findHostPod } from '../../../lab/lab.ts'
 import { theLab, theNode, titleOf } from '../../labs.ts'
 import { plural } from '../../../plural.ts'
@@ -26,7 +29,9 @@ export async function logs(word: string, options: LogsOptions): Promise<void> {
   })
   if (all.length === 0) {
     const hint =
-      what === 'container' ? 'Give it one with `containers:` in the topology.' : 'Only pods have containers; netlab inspect lists daemons.'
+      what === 'container'
+        ? 'Give it one with `containers:` in the topology.'
+        : `Only pods have containers; netlab inspect ${lab.name} lists daemons.`
     throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what}`, hint)
   }
   const names = all.map((o) => o.name).join(', ')
@@ -34,7 +39,9 @@ export async function logs(word: string, options: LogsOptions): Promise<void> {
   if (chosen.length === 0) throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what} "${options.container}"`, `It has: ${names}.`)
   if (chosen.length > 1)
     throw failure(Exit.Usage, `which-${what}`, `${name} has ${plural(all.length, what)}: ${names}`, 'Say which one with -c NAME.')
-  for await (const chunk of readLog(processDir(lab.name), chosen[0]!.id, { follow: options.follow ?? false })) {
-    if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve))
-  }
+  const pieces = readLog(processDir(lab.name), chosen[0]!.id, { follow: options.follow ?? false })
+  // A file and another program want the bytes; a terminal, and a runner that reads a pipe, would do what they say.
+  const isShown = process.stdout.isTTY || (onGitHub() && !fstatSync(1).isFile())
+  if (isShown) await writeLog(pieces)
+  else for await (const piece of pieces) await writeExact([piece])
 }

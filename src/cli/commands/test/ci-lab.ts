@@ -15,6 +15,7 @@ import { neighbourTableWarning, requireFeatures } from '../../machine.ts'
 import { asFailure } from '../../report-failure.ts'
 import { aboutLab, statusOf } from './test-reports.ts'
 import { settle } from '../lab/up-run.ts'
+import { say } from '../../../report/formats/terminal.ts'
 
 /** Exit code of a bug in netlab: `EX_SOFTWARE` of sysexits.h. */
 export const BUG = 70
@@ -134,7 +135,7 @@ export async function tryLab(
 ): Promise<Outcome> {
   const { file, from } = candidate
   const { lab } = from.compiled
-  const onWait = (pid: string): void => void process.stderr.write(`waiting for another netlab ci (pid ${pid}) that tries ${lab.name}\n`)
+  const onWait = (pid: string): void => say(`waiting for another netlab ci (pid ${pid}) that tries ${lab.name}`)
   try {
     return await withTrial(lab.name, () => tryAlone(candidate, watch, outer, trial), onWait, outer)
   } catch (error) {
@@ -184,7 +185,7 @@ async function tryAlone(candidate: { file: string; from: FromFile }, watch: Watc
     outcome = { ...untested(file, lab.name, reason, false), ...about, ...(run ? { run } : {}), ...(upMs === undefined ? {} : { upMs }) }
   }
   const leave = trial.keep && outcome.status !== 'passed' && !outer.aborted
-  if (isOurs && leave) process.stderr.write(`lab ${lab.name} is left as it is; netlab down ${lab.name} removes it\n`)
+  if (isOurs && leave) say(`lab ${lab.name} is left as it is; netlab down ${lab.name} removes it`)
   else if (isOurs) {
     trial.onPhase?.(lab.name, 'removing')
     try {

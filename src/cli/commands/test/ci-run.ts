@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { ciDocument, ciText, finishedLine } from '../../../report/test/ci-text.ts'
 import type { Outcome } from '../../../report/trace/outcome.ts'
-import { chalkFor, Progress, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { chalkFor, Progress, say, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { onGitHub } from '../../../report/formats/visible.ts'
 import { withLock } from '../../../state/lock.ts'
 import { proveAll } from '../../../verify/checks/policies/prove-run.ts'
@@ -112,7 +112,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   requireNamespaces('ci')
   requireOutside()
   requireReports(options)
-  for (const file of passedOver) process.stderr.write(`${file} is a Kubernetes manifest, and no topology: passed over\n`)
+  for (const file of passedOver) say(`${file} is a Kubernetes manifest, and no topology: passed over`)
 
   const signal = interruption()
   const chalk = chalkFor(process.stderr)
@@ -121,7 +121,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   const finished = (file: string, outcome: Outcome): void => {
     outcomes.set(file, outcome)
     doing.pause()
-    process.stderr.write(finishedLine(outcome, outcomes.size, files.length, chalk))
+    say(finishedLine(outcome, outcomes.size, files.length, chalk))
   }
   const tasks: Task[] = []
   const watch = new Watch()
@@ -144,7 +144,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
 
   const finishedOutcomes = files.flatMap((file) => outcomes.get(file) ?? [])
   process.exitCode = signal.aborted ? Exit.Interrupted : exitOf(finishedOutcomes, options.allowSkip ?? false)
-  if (finishedOutcomes.length < files.length) process.stderr.write(`interrupted: ${wereNotTried(files.length - finishedOutcomes.length)}\n`)
+  if (finishedOutcomes.length < files.length) say(`interrupted: ${wereNotTried(files.length - finishedOutcomes.length)}`)
   const missing = writeReports(finishedOutcomes, at, options.junit)
   const ms = performance.now() - started
   const style = {

@@ -9,7 +9,7 @@ import { annotations } from '../../../report/test/github.ts'
 import { junit } from '../../../report/test/junit.ts'
 import { markdown } from '../../../report/test/markdown.ts'
 import type { Outcome } from '../../../report/trace/outcome.ts'
-import { chalkFor, colorLevel, writeJson, writeOut } from '../../../report/formats/terminal.ts'
+import { chalkFor, colorLevel, command, say, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { onGitHub } from '../../../report/formats/visible.ts'
 import { countsOf, testDocument } from '../../../report/test/test-json.ts'
 import { testText, tracesLine } from '../../../report/test/test-text.ts'
@@ -84,13 +84,13 @@ function requireWritable(file: string | undefined): void {
  */
 export function writeReports(outcomes: readonly Outcome[], at: Date, file: string | undefined): Failure | undefined {
   const base = baseOf()
-  if (onGitHub()) process.stderr.write(annotations(outcomes, base))
+  if (onGitHub()) command(annotations(outcomes, base))
   const summary = process.env['GITHUB_STEP_SUMMARY']
   if (summary) {
     try {
       appendFileSync(summary, markdown(outcomes, base))
     } catch (error) {
-      process.stderr.write(`cannot write GITHUB_STEP_SUMMARY: ${(error as Error).message}\n`)
+      say(`cannot write GITHUB_STEP_SUMMARY: ${(error as Error).message}`)
     }
   }
   if (file === undefined) return undefined
@@ -107,7 +107,7 @@ export function writeReports(outcomes: readonly Outcome[], at: Date, file: strin
 /** Says on standard error what went wrong with the reports: standard output has its document. Nothing is worse than it was. */
 export function admit(missing: Failure | undefined): void {
   if (!missing) return
-  process.stderr.write(formatDiagnostics(missing.diagnostics, missing.sources, { color: colorLevel(process.stderr) > 0 }))
+  say(formatDiagnostics(missing.diagnostics, missing.sources, { color: colorLevel(process.stderr) > 0 }))
   process.exitCode ||= missing.exit
 }
 

@@ -1,5 +1,6 @@
 /** `netlab test`: does the running lab keep its promises? */
-import { Progress } from '../../../report/formats/terminal.ts'
+import { upCommand } from '../../../state/up-command.ts'
+import { Progress, say } from '../../../report/formats/terminal.ts'
 import { withLock } from '../../../state/lock.ts'
 import type { Check, Group, TestRun } from '../../../verify/check.ts'
 import { proveAll } from '../../../verify/checks/policies/prove-run.ts'
@@ -61,7 +62,7 @@ async function unchanged(applied: Applied, work: () => Promise<TestRun>): Promis
   requireStillUp(applied, 'tested')
   const notes = [
     ...(lastChange(lab.name) === before ? [] : ['the lab at rest: another netlab changed it meanwhile, so test it again']),
-    ...(wasHalfDone ? [`the lab as asked for: a change of it is under way or was interrupted; netlab up ${lab.file} puts it back`] : []),
+    ...(wasHalfDone ? [`the lab as asked for: a change of it is under way or was interrupted; ${upCommand(lab)} puts it back`] : []),
   ]
   return { ...run, untested: [...notes, ...run.untested] }
 }
@@ -103,7 +104,7 @@ async function proveLab(applied: Applied, options: Omit<TestOptions, 'signal' | 
               progress.share(share)
             },
           }),
-        (pid) => process.stderr.write(`waiting for another netlab (pid ${pid}) that is changing ${applied.lab.name}\n`),
+        (pid) => say(`waiting for another netlab (pid ${pid}) that is changing ${applied.lab.name}`),
         signal,
       ),
     )

@@ -13,6 +13,7 @@ import type { Check, TestRun } from '../../../verify/check.ts'
 import { asFailure } from '../../report-failure.ts'
 import { traceResult, type TraceOptions } from '../trace/trace-run.ts'
 import { plural } from '../../../plural.ts'
+import { say } from '../../../report/formats/terminal.ts'
 
 /** A trace takes up to two seconds and 200 KB; what all failures have in common shows in the first few. */
 const MAX_TRACES = 10
@@ -104,8 +105,7 @@ export async function traceFailures(applied: Applied, run: TestRun, dir: string,
   const all = traceable(run)
   const chosen = someOf(all, MAX_TRACES).shown.slice(0, MAX_TRACES)
   const files: string[] = []
-  const say = (text: string): void => void process.stderr.write(`${run.lab}: ${text}\n`)
-  if (all.length > chosen.length) say(`${chosen.length} of ${plural(all.length, 'failed pair')} traced`)
+  if (all.length > chosen.length) say(`${run.lab}: ${chosen.length} of ${plural(all.length, 'failed pair')} traced`)
   for (const [i, check] of chosen.entries()) {
     signal.throwIfAborted()
     const path = join(dir, traceName(prefix, i + 1, check.reproduce!))
@@ -121,7 +121,9 @@ export async function traceFailures(applied: Applied, run: TestRun, dir: string,
       }
     } catch (error) {
       signal.throwIfAborted()
-      say(`no trace from ${check.reproduce![1]} to ${check.reproduce![2]}: ${asFailure(error)?.message ?? (error as Error).message}`)
+      say(
+        `${run.lab}: no trace from ${check.reproduce![1]} to ${check.reproduce![2]}: ${asFailure(error)?.message ?? (error as Error).message}`,
+      )
     }
   }
   return files

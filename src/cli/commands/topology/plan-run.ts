@@ -5,7 +5,7 @@ import { quote, script, type ContainerScript } from '../../../kernel/script.ts'
 import { learnedAmong } from '../../../kernel/kinds/learned.ts'
 import type { Daemon, KernelObject, Process } from '../../../kernel/objects.ts'
 import { shellLines, shellPrelude, shellTools } from '../../../process/shell.ts'
-import { visible } from '../../../report/formats/visible.ts'
+import { outwardJson, visible } from '../../../report/formats/visible.ts'
 import { writeExact } from '../../../report/formats/terminal.ts'
 import { compileFile } from '../../topology-file.ts'
 import { warn } from '../../warn.ts'
@@ -35,7 +35,7 @@ function* jsonList(objects: readonly KernelObject[]): Generator<string> {
   yield '{\n  "objects": ['
   let first = true
   for (const o of objects) {
-    yield `${first ? '' : ','}\n    ${JSON.stringify(o)}`
+    yield `${first ? '' : ','}\n    ${outwardJson(JSON.stringify(o))}`
     first = false
   }
   yield '\n  ]\n}\n'

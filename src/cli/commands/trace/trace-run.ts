@@ -1,4 +1,5 @@
 /** `netlab trace`: one real probe, and its result. */
+import { upCommand } from '../../../state/up-command.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import { netnsFile } from '../../../netns/paths.ts'
 import { chalkFor, writeJson, writeOut } from '../../../report/formats/terminal.ts'
@@ -96,7 +97,7 @@ export async function traceResult(
       throw usage(
         'node-not-running',
         `${fromWord} is not running: its namespace ${from.node.netns} is gone`,
-        `netlab up ${applied.lab.file} makes it again.`,
+        `${upCommand(applied.lab)} makes it again.`,
       )
     return await whileUp(applied, 'traced', async () => {
       const evidence = await gather(applied, from, to, probe, collectors, pool, signal)

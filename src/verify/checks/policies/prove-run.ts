@@ -1,4 +1,5 @@
 /** Lifts each policy of a running lab in turn, measures what changes by that, and puts the lab back. */
+import { upCommand } from '../../../state/up-command.ts'
 import { compile } from '../../../compile/compile.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { Lab } from '../../../lab/lab.ts'
@@ -106,7 +107,7 @@ export async function proveAll(applied: Applied, options: ProveOptions = {}): Pr
         restored.push({
           ...common,
           status: 'failed',
-          detail: `${result.why}; ${result.restored ? 'the lab is as it was' : `the lab is not as it was: netlab up ${applied.lab.file} puts it back`}`,
+          detail: `${result.why}; ${result.restored ? 'the lab is as it was' : `the lab is not as it was: ${upCommand(applied.lab)} puts it back`}`,
           tested: lifted.size,
         })
     }
