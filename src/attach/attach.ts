@@ -1,8 +1,8 @@
 /** What every attach module answers: how a pod is connected to its host. Pure: no I/O, no clock, no randomness. */
-import type * as z from 'zod'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../lab/lab.ts'
+import type { ModuleOptions } from '../topology/schema/schema.ts'
 
 /** The pods of one host and the MTU their interfaces get, bytes. */
 export interface Local {
@@ -29,6 +29,6 @@ export interface AttachModule {
   /** One line for `doctor` and the docs. */
   readonly summary: string
   /** Parses its options in `network.attach`. */
-  readonly options: z.ZodObject
+  readonly options: ModuleOptions
   create(options: Readonly<Record<string, unknown>>): Attach
 }

@@ -12,24 +12,25 @@
  * Two settings are for Services and policies: br_netfilter shows bridged packets to iptables, so that
  * both act between pods of one bridge; hairpin lets a pod reach itself through its own Service.
  */
-import * as z from 'zod'
 import type { KernelObject } from '../kernel/objects.ts'
 import { mac } from '../lab/names.ts'
 import type { Attach, AttachModule } from './attach.ts'
+import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
 /** Devices of every host, those that kernel modules make, and what /proc/sys/net has in place of a device. */
 const TAKEN = /^(lo|eth\d+|p\d*|(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
 
-const options = z.object({
-  name: z
-    .string()
-    .regex(/^[a-z][a-z0-9]{0,13}$/, 'expected a lower-case letter, then at most 13 letters and digits')
-    .refine((name) => !TAKEN.test(name), 'this name belongs to something else in the host')
-    .default('cni0')
-    .describe('Name of the bridge, such as docker0.'),
-})
+const options = (z: OptionTypes) =>
+  z.object({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9]{0,13}$/, 'expected a lower-case letter, then at most 13 letters and digits')
+      .refine((name) => !TAKEN.test(name), 'this name belongs to something else in the host')
+      .default('cni0')
+      .describe('Name of the bridge, such as docker0.'),
+  })
 
-function bridge({ name }: z.infer<typeof options>): Attach {
+function bridge({ name }: OptionsOf<typeof options>): Attach {
   return {
     needs: ['bridge', 'br_netfilter'],
     hops: 0,
@@ -80,5 +81,5 @@ function bridge({ name }: z.infer<typeof options>): Attach {
 export const bridgeModule: AttachModule = {
   summary: 'a bridge a host, pods are its ports (Docker, CNI bridge, Flannel)',
   options,
-  create: (o) => bridge(o as z.infer<typeof options>),
+  create: (o) => bridge(o as OptionsOf<typeof options>),
 }

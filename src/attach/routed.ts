@@ -13,11 +13,11 @@
  * proxy_arp answers only where the host has a route to 169.254.1.1 through another device; the default
  * route does that, and where the underlay has no router a route of its own does.
  */
-import * as z from 'zod'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Attach, AttachModule } from './attach.ts'
+import type { OptionTypes } from '../topology/schema/schema.ts'
 
-const options = z.object({})
+const options = (z: OptionTypes) => z.object({})
 
 /** What Calico gives every host end; the link-local address follows from it (RFC 4291, modified EUI-64). */
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee'

@@ -2,13 +2,13 @@
  * What every backend answers: how a packet for a pod on another host gets there.
  * Pure: no I/O, no clock, no randomness.
  */
-import type * as z from 'zod'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import type { Layer } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
+import type { ModuleOptions } from '../topology/schema/schema.ts'
 
 /** One header around a pod's packet, as a packet decoder names it. */
 export interface HeaderPattern {
@@ -61,6 +61,6 @@ export interface BackendModule {
   /** One line for `doctor` and the docs. */
   readonly summary: string
   /** Parses its options in `network.backend`. */
-  readonly options: z.ZodObject
+  readonly options: ModuleOptions
   create(options: Readonly<Record<string, unknown>>): Backend
 }

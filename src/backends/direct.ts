@@ -10,11 +10,11 @@
  * would drop the packet, so hosts in different segments need a tunnel (or a router that learns the
  * routes, as with BGP).
  */
-import * as z from 'zod'
 import type { Backend, BackendModule } from './backend.ts'
 import { directCarriage, directRoutes, peersOf } from './peers.ts'
+import type { OptionTypes } from '../topology/schema/schema.ts'
 
-const options = z.object({})
+const options = (z: OptionTypes) => z.object({})
 
 function direct(): Backend {
   return {

@@ -20,18 +20,19 @@
  * name, so that a script which reads the routes takes the one for the other. Two ends that name each other are plain to see
  * in `ip -d link`; it costs a device for every pair of hosts.
  */
-import * as z from 'zod'
 import type { KernelObject } from '../kernel/objects.ts'
 import { addressOf, type Host } from '../lab/lab.ts'
 import { interfaceName, mac } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, ownAddresses, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
+import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-const options = z.object({
-  vni: z.int().min(1).max(16_777_215).default(1).describe('Virtual network identifier.'),
-  port: z.int().min(1).max(65_535).default(6081).describe('UDP destination port.'),
-  tunnel: tunnelOption,
-})
+const options = (z: OptionTypes) =>
+  z.object({
+    vni: z.int().min(1).max(16_777_215).default(1).describe('Virtual network identifier.'),
+    port: z.int().min(1).max(65_535).default(6081).describe('UDP destination port.'),
+    tunnel: tunnelOption(z),
+  })
 
 const OVERHEAD = 50
 
@@ -40,7 +41,7 @@ const deviceTo = (peer: Host): string => interfaceName('g', peer.index + 1, peer
 /** MAC of a host's end of its tunnel to a peer. */
 const endMac = (host: Host, peer: Host): string => mac('vtep', host.index, peer.index + 1)
 
-function geneve({ vni, port, tunnel }: z.infer<typeof options>): Backend {
+function geneve({ vni, port, tunnel }: OptionsOf<typeof options>): Backend {
   const headers = [
     { type: 'ipv4', fields: { protocol: 17 } },
     { type: 'udp', fields: { dstPort: port } },
@@ -89,5 +90,5 @@ function geneve({ vni, port, tunnel }: z.infer<typeof options>): Backend {
 export const geneveModule: BackendModule = {
   summary: 'Geneve tunnels, a device for each peer, routed; IPv4 and IPv6',
   options,
-  create: (o) => geneve(o as z.infer<typeof options>),
+  create: (o) => geneve(o as OptionsOf<typeof options>),
 }

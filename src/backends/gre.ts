@@ -11,25 +11,26 @@
  * 24 bytes: outer IPv4 20, GRE 4 (with a key 28). IPv4 and IPv6 ride in the same device, told apart by
  * GRE's protocol field. Not `gre0`: the kernel module makes a device of that name in every namespace.
  */
-import * as z from 'zod'
 import type { KernelObject, Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
+import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-const options = z.object({
-  key: z
-    .int()
-    .min(0)
-    .max(4_294_967_295)
-    .optional()
-    .describe('GRE key (RFC 2890): tells several tunnels between the same hosts apart; 4 more bytes.'),
-  tunnel: tunnelOption,
-})
+const options = (z: OptionTypes) =>
+  z.object({
+    key: z
+      .int()
+      .min(0)
+      .max(4_294_967_295)
+      .optional()
+      .describe('GRE key (RFC 2890): tells several tunnels between the same hosts apart; 4 more bytes.'),
+    tunnel: tunnelOption(z),
+  })
 
 const DEV = 'gre1'
 
-function gre({ key, tunnel }: z.infer<typeof options>): Backend {
+function gre({ key, tunnel }: OptionsOf<typeof options>): Backend {
   const overhead = key === undefined ? 24 : 28
   return {
     needs: ['gre'],
@@ -76,5 +77,5 @@ function gre({ key, tunnel }: z.infer<typeof options>): Backend {
 export const greModule: BackendModule = {
   summary: 'GRE tunnels, one multipoint device a host; IPv4 and IPv6',
   options,
-  create: (o) => gre(o as z.infer<typeof options>),
+  create: (o) => gre(o as OptionsOf<typeof options>),
 }

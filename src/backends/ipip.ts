@@ -10,18 +10,18 @@
  * 20 bytes. There is no field that could say "IPv6 inside": protocol 4 means IPv4, so ipip cannot carry
  * IPv6. Not `tunl0`: the kernel module makes a device of that name in every namespace.
  */
-import * as z from 'zod'
 import type { Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
+import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-const options = z.object({ tunnel: tunnelOption })
+const options = (z: OptionTypes) => z.object({ tunnel: tunnelOption(z) })
 
 const DEV = 'ipip1'
 const OVERHEAD = 20
 
-function ipip({ tunnel }: z.infer<typeof options>): Backend {
+function ipip({ tunnel }: OptionsOf<typeof options>): Backend {
   return {
     needs: ['ipip'],
     reserve: OVERHEAD,
@@ -59,5 +59,5 @@ function ipip({ tunnel }: z.infer<typeof options>): Backend {
 export const ipipModule: BackendModule = {
   summary: 'IPv4-in-IPv4 tunnels, one multipoint device a host, as Calico and Flannel ipip; IPv4 only',
   options,
-  create: (o) => ipip(o as z.infer<typeof options>),
+  create: (o) => ipip(o as OptionsOf<typeof options>),
 }

@@ -1,15 +1,16 @@
 /** What the backends share: who the peers are, which of them a tunnel serves, and the routes to their blocks. */
-import * as z from 'zod'
 import type { KernelObject, Link, Route } from '../kernel/objects.ts'
 import { addressOf, UPLINK, type Block, type Host, type Lab } from '../lab/lab.ts'
 import type { Carriage } from './backend.ts'
+import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
 /** The option every tunnel backend takes. */
-export const tunnelOption = z
-  .enum(['always', 'cross-segment'])
-  .default('always')
-  .describe('`cross-segment`: direct routes between hosts of one segment, the tunnel only between segments.')
-export type TunnelOption = z.infer<typeof tunnelOption>
+export const tunnelOption = (z: OptionTypes) =>
+  z
+    .enum(['always', 'cross-segment'])
+    .default('always')
+    .describe('`cross-segment`: direct routes between hosts of one segment, the tunnel only between segments.')
+export type TunnelOption = OptionsOf<typeof tunnelOption>
 
 /** Whether packets between two hosts take the tunnel. */
 const tunnelled = (a: Host, b: Host, tunnel: TunnelOption): boolean => tunnel === 'always' || a.segment !== b.segment

@@ -12,22 +12,23 @@
  *
  * 50 bytes: outer IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14. One device carries both families.
  */
-import * as z from 'zod'
 import type { KernelObject, Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import { mac } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
+import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-const options = z.object({
-  vni: z.int().min(1).max(16_777_215).default(1).describe('VXLAN network identifier.'),
-  port: z.int().min(1).max(65_535).default(8472).describe('UDP destination port: 8472 as Linux and Flannel, 4789 as RFC 7348.'),
-  tunnel: tunnelOption,
-})
+const options = (z: OptionTypes) =>
+  z.object({
+    vni: z.int().min(1).max(16_777_215).default(1).describe('VXLAN network identifier.'),
+    port: z.int().min(1).max(65_535).default(8472).describe('UDP destination port: 8472 as Linux and Flannel, 4789 as RFC 7348.'),
+    tunnel: tunnelOption(z),
+  })
 
 const OVERHEAD = 50
 
-function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
+function vxlan({ vni, port, tunnel }: OptionsOf<typeof options>): Backend {
   const dev = `vxlan${vni}`
   return {
     needs: ['vxlan'],
@@ -82,5 +83,5 @@ function vxlan({ vni, port, tunnel }: z.infer<typeof options>): Backend {
 export const vxlanModule: BackendModule = {
   summary: 'VXLAN tunnels, routed as Flannel does it; IPv4 and IPv6',
   options,
-  create: (o) => vxlan(o as z.infer<typeof options>),
+  create: (o) => vxlan(o as OptionsOf<typeof options>),
 }

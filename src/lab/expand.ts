@@ -1,7 +1,7 @@
 /** `worker: { replicas: 3 }` → worker-1, worker-2, worker-3. */
 import type { Path } from '../topology/diagnostics.ts'
 import type { LoadedTopology, PodNames } from '../topology/loaded.ts'
-import { MAX_REPLICAS } from '../topology/schema/schema.ts'
+import { MAX_REPLICAS } from '../topology/schema/rules.ts'
 import type { Problems } from './problems.ts'
 
 export interface Entry<T> {

@@ -1,11 +1,11 @@
 /** What every policy module answers: how NetworkPolicies are enforced on a host. Pure: no I/O, no clock, no randomness. */
-import type * as z from 'zod'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../lab/lab.ts'
 import type { Direction } from '../lab/policy/policies.ts'
 import type { Counter } from '../netns/counter.ts'
 import type { Family } from '../topology/address.ts'
+import type { ModuleOptions } from '../topology/schema/schema.ts'
 
 /**
  * Enforces the policies of a lab (see lab/policy/policies.ts for what they mean). A pod's ingress is filtered on the
@@ -15,7 +15,7 @@ export interface PolicyModule {
   /** One line for the docs. */
   readonly summary: string
   /** Parses its options in `network.policy`. */
-  readonly options: z.ZodObject
+  readonly options: ModuleOptions
   /** Kernel features this lab's policies need; none where there are no policies. */
   needs(lab: Lab): readonly Feature[]
   /** Everything on one host. Nothing where no policy selects a pod of the host. */

@@ -2,12 +2,12 @@
  * What every Services module answers: how a packet for a virtual address finds a pod.
  * Pure: no I/O, no clock, no randomness.
  */
-import type * as z from 'zod'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import type { ServiceFrontend } from '../lab/services/semantics.ts'
 import type { Counter } from '../netns/counter.ts'
+import type { ModuleOptions } from '../topology/schema/schema.ts'
 
 /** What a rule says that refuses or drops for want of an endpoint. */
 export interface RefusalMeaning {
@@ -37,6 +37,6 @@ export interface ServiceModule {
   /** One line for people. */
   readonly summary: string
   /** Parses its options in `network.services`. */
-  readonly options: z.ZodObject
+  readonly options: ModuleOptions
   create(options: Readonly<Record<string, unknown>>): ServiceProxy
 }

@@ -9,9 +9,13 @@ import { readText } from './files.ts'
 import { errorMap, explain } from './schema/explain.ts'
 import type { ManifestText } from './kubernetes/objects.ts'
 import type { LoadedTopology } from './loaded.ts'
-import { topologySchema, type ModuleSchemas } from './schema/schema.ts'
+import { SECTIONS, topologySchema, type ModuleSchemas } from './schema/schema.ts'
 import { describeValue, formatPath } from './schema/format.ts'
 import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
+
+type Mapping = Readonly<Record<string, unknown>>
+
+const isMapping = (value: unknown): value is Mapping => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Below this many characters a file is checked sooner than zod compiles a function that checks it. */
 const SMALL = 100_000
@@ -27,7 +31,7 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   if (misfit) return { diagnostics: [...diagnostics, misfit].sort(byPosition) }
 
   const { value, positions } = document
-  const schema = schemaOf(modules)
+  const schema = schemaFor(value as Mapping, modules)
   const parsed = schema.safeParse(withoutAbsentFields(schema, value), { error: errorMap, jitless: content.length < SMALL })
   const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
   // Where YAML itself has been complained about, the value is a stand-in.
@@ -40,18 +44,38 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
 
 /** Kubernetes' own objects in a topology leave out what they would leave out in a manifest. */
 function withoutAbsentFields(schema: ReturnType<typeof topologySchema>, value: unknown): unknown {
-  const whole = value as Readonly<Record<string, unknown>>
+  const whole = value as Mapping
   const sections = (['services', 'policies'] as const).filter((key) => Object.hasOwn(whole, key))
   return { ...whole, ...Object.fromEntries(sections.map((key) => [key, withoutAbsent(schema.shape[key], whole[key])])) }
 }
 
 /** Building the schema takes longer than validating a small file, which matters where many are loaded. */
-const schemas = new WeakMap<ModuleSchemas, ReturnType<typeof topologySchema>>()
+const schemas = new WeakMap<ModuleSchemas, Map<string, ReturnType<typeof topologySchema>>>()
 
-function schemaOf(modules: ModuleSchemas): ReturnType<typeof topologySchema> {
-  const known = schemas.get(modules) ?? topologySchema(modules)
-  schemas.set(modules, known)
-  return known
+/** The schema, as far as a file needs it. */
+function schemaFor(value: Mapping, modules: ModuleSchemas): ReturnType<typeof topologySchema> {
+  const chosen = chosenModules(isMapping(value['network']) ? value['network'] : {}, modules)
+  const given = SECTIONS.filter((section) => Object.hasOwn(value, section))
+  const key = [...Object.values(chosen).map((known) => Object.keys(known)), given].join(' ')
+  let known = schemas.get(modules)
+  if (!known) schemas.set(modules, (known = new Map()))
+  let schema = known.get(key)
+  if (!schema) known.set(key, (schema = topologySchema(chosen, given)))
+  return schema
+}
+
+/** The modules that `network` names, and the defaults of kinds that it leaves out. Of a kind where it names none that there is: all. */
+function chosenModules({ backend, attach, services, policy }: Mapping, modules: ModuleSchemas): ModuleSchemas {
+  const chosen = (known: ModuleSchemas[keyof ModuleSchemas], written: unknown): typeof known => {
+    const name = written === undefined ? Object.keys(known)[0] : isMapping(written) ? written['type'] : written
+    return typeof name === 'string' && Object.hasOwn(known, name) ? { [name]: known[name]! } : known
+  }
+  return {
+    backends: chosen(modules.backends, backend),
+    attach: chosen(modules.attach, attach),
+    services: chosen(modules.services, services),
+    policy: chosen(modules.policy, policy),
+  }
 }
 
 /** What is wrong with a file as a whole: it is empty, several documents, no mapping, or something else's. */

@@ -14,12 +14,13 @@ import { familiesOf, lacking } from '../support/features.ts'
 import { ownMachine } from '../support/machine.ts'
 import type { Question } from '../support/fleet.ts'
 import { ModelLab } from '../support/model-lab.ts'
+import { optionTypes } from '../../src/topology/schema/schema.ts'
 
 ownMachine()
 
 /** Those that add headers with what they choose by themselves. */
 const TUNNELS = Object.entries(backends).flatMap(([type, { create, options }]) =>
-  create(options.parse({ type })).reserve > 0 ? [type] : [],
+  create(options(optionTypes).parse({ type })).reserve > 0 ? [type] : [],
 )
 
 const app = (name: string): object => ({ podSelector: { matchLabels: { app: name } } })

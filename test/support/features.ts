@@ -4,6 +4,7 @@ import { modules } from '../../src/cli/topology-file.ts'
 import { resolve } from '../../src/lab/resolve.ts'
 import { loadTopology } from '../../src/topology/load.ts'
 import { missing, unable } from './machine.ts'
+import { optionTypes } from '../../src/topology/schema/schema.ts'
 
 /** In the virtual machine, where the processor may be emulated: everything takes longer. */
 export const inVM = process.env['NETLAB_IN_VM'] === '1'
@@ -25,7 +26,7 @@ export function lacking(backend: string): string | false {
   if (unable !== false) return unable
   if (!isChosen(backend)) return chosen ? `NETLAB_BACKENDS is ${chosen.join(',')}` : `${backend} is tested outside the virtual machine`
   const module = backends[backend]!
-  for (const feature of module.create(module.options.parse({})).needs) {
+  for (const feature of module.create(module.options(optionTypes).parse({})).needs) {
     const reason = missing(feature)
     if (reason !== undefined) return `this kernel has no ${feature}: ${reason} (npm run test:vm)`
   }

@@ -16,30 +16,31 @@
  * `tunnel`: IP in IP where the next hop is on another segment (Calico's CrossSubnet), or everywhere. BIRD looks the next hop up in a
  * table of its own that says which are behind the tunnel, and the route that comes of it leads through the device.
  */
-import * as z from 'zod'
 import type { KernelObject, Link } from '../../kernel/objects.ts'
 import { addressOf, UPLINK, type Host, type Lab } from '../../lab/lab.ts'
 import type { Backend, BackendModule, Refusal } from '../backend.ts'
 import { directCarriage, ownAddresses, peersOf, tunnelCarriage } from '../peers.ts'
 import { birdConf, sessionName } from './bird-conf.ts'
 import { neighboursOf, waysTo, type Layout } from './speakers.ts'
+import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
 
-const options = z.object({
-  mode: z
-    .enum(['mesh', 'route-reflector', 'tor'])
-    .default('mesh')
-    .describe('Who has sessions with whom: `mesh`, every host with every other; `route-reflector`, every host with the reflectors.'),
-  reflectors: z.array(z.string()).min(1).max(2).optional().describe('Hosts that reflect routes, one or two; default: the first host.'),
-  asn: z.int().min(1).max(4_294_967_295).default(64_512).describe('Number of the autonomous system that all hosts are in.'),
-  holdTime: z.int().min(3).max(65_535).default(9).describe('Seconds of silence after which a session is given up.'),
-  connectRetry: z.int().min(1).max(3600).default(1).describe('Seconds between two attempts to connect.'),
-  bfd: z.boolean().default(false).describe('Watch sessions by BFD (RFC 5880), which notices a lost peer within a second.'),
-  tunnel: z
-    .enum(['never', 'cross-segment', 'always'])
-    .default('never')
-    .describe('IP in IP: `cross-segment`, between hosts of different segments; `always`, between all.'),
-})
-type Options = z.infer<typeof options>
+const options = (z: OptionTypes) =>
+  z.object({
+    mode: z
+      .enum(['mesh', 'route-reflector', 'tor'])
+      .default('mesh')
+      .describe('Who has sessions with whom: `mesh`, every host with every other; `route-reflector`, every host with the reflectors.'),
+    reflectors: z.array(z.string()).min(1).max(2).optional().describe('Hosts that reflect routes, one or two; default: the first host.'),
+    asn: z.int().min(1).max(4_294_967_295).default(64_512).describe('Number of the autonomous system that all hosts are in.'),
+    holdTime: z.int().min(3).max(65_535).default(9).describe('Seconds of silence after which a session is given up.'),
+    connectRetry: z.int().min(1).max(3600).default(1).describe('Seconds between two attempts to connect.'),
+    bfd: z.boolean().default(false).describe('Watch sessions by BFD (RFC 5880), which notices a lost peer within a second.'),
+    tunnel: z
+      .enum(['never', 'cross-segment', 'always'])
+      .default('never')
+      .describe('IP in IP: `cross-segment`, between hosts of different segments; `always`, between all.'),
+  })
+type Options = OptionsOf<typeof options>
 
 const DEV = 'ipip1'
 const OVERHEAD = 20

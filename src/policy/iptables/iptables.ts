@@ -18,7 +18,6 @@
  * bridge. What a host sends to its own pods (kubelet's probes) leaves by OUTPUT and is never filtered; what other
  * hosts send is forwarded and is.
  */
-import * as z from 'zod'
 import type { Chain, Ipset, KernelObject } from '../../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../../lab/lab.ts'
 import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../../lab/policy/policies.ts'
@@ -198,7 +197,7 @@ const needsSelf = (lab: Lab): boolean => lab.services.length > 0
 
 export const iptables: PolicyModule = {
   summary: 'two chains a host, members in ipsets',
-  options: z.object({}),
+  options: (z) => z.object({}),
   needs: (lab) => (policiesOf(lab).length === 0 ? [] : needsSelf(lab) ? ['ipset', 'bpf-match'] : ['ipset']),
   objects(host, lab): (Chain | Ipset)[] {
     const here = enforced(lab).get(host.name)

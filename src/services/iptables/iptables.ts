@@ -16,7 +16,6 @@
  * NetworkPolicies), health check ports and load balancers. Added: what is for the range of cluster addresses but for
  * no Service is refused at its first host; kube-proxy's iptables mode would let it leave by the default route.
  */
-import * as z from 'zod'
 import type { Chain, KernelObject } from '../../kernel/objects.ts'
 import { addressOf, type Host, type Lab } from '../../lab/lab.ts'
 import type { Family } from '../../topology/address.ts'
@@ -25,8 +24,9 @@ import { PortPlan, type Refusal } from './port.ts'
 import { ruleCounter } from '../../netns/iptables-save.ts'
 import { comment, JUMP_NEW, mark, reject } from './rules.ts'
 import type { ServiceModule, ServiceProxy } from '../service.ts'
+import type { OptionTypes } from '../../topology/schema/schema.ts'
 
-const options = z.object({})
+const options = (z: OptionTypes) => z.object({})
 
 /** Services that have a cluster address, and so rules: not headless ones, which are names only. */
 const hasRules = (lab: Lab): boolean => lab.services.some((s) => s.clusterIPs.length > 0)

@@ -25,10 +25,10 @@ import { WORKLOADS } from './workloads.ts'
 const READ = {
   ...WORKLOADS,
   Namespace: { version: 'v1', schema: z.strictObject({ ...typed, metadata: labelMeta, spec: z.unknown().optional() }) },
-  Service: { version: 'v1', schema: z.strictObject({ ...typed, metadata: labelMeta, spec: serviceSpec }) },
+  Service: { version: 'v1', schema: z.strictObject({ ...typed, metadata: labelMeta, spec: serviceSpec() }) },
   NetworkPolicy: {
     version: 'networking.k8s.io/v1',
-    schema: z.strictObject({ ...typed, metadata: meta, spec: networkPolicySpec.prefault({}) }),
+    schema: z.strictObject({ ...typed, metadata: meta, spec: networkPolicySpec().prefault({}) }),
   },
   EndpointSlice: ENDPOINT_SLICE,
   Endpoints: ENDPOINTS,

@@ -4,99 +4,105 @@
  */
 import * as z from 'zod'
 import { parseIp } from '../address.ts'
-import { domainName, ip, label, labelKey, labelMap, lenientCidr, portNumber, portOrName, protocol } from '../schema/scalars.ts'
+import { domainName, ip, label, labelKey, labelMap, lenientCidr, once, portNumber, portOrName, protocol } from '../schema/scalars.ts'
 import { unset } from '../schema/absent.ts'
 import { orList, quote } from '../schema/format.ts'
 import { customIssue, textRule, type Verdict } from '../schema/messages.ts'
 
 /** kube-apiserver's default --service-node-port-range. */
 const NODE_PORTS = { min: 30_000, max: 32_767 }
-const nodePort = z.int().min(NODE_PORTS.min).max(NODE_PORTS.max)
+const nodePort = once(() => z.int().min(NODE_PORTS.min).max(NODE_PORTS.max))
 
-const clusterIP = textRule({
-  title: 'IP address or None',
-  description: "Service address: an IP address, `None` for a headless service, or empty for one of the network's choice.",
-  expected: 'an IP address, or None',
-  check: (text) => {
-    if (text === '' || text === 'None' || parseIp(text)) return undefined
-    const hint = text.toLowerCase() === 'none' ? 'did you mean `None`?' : 'write an IP address, or None for a headless service'
-    return { code: 'invalid-address', message: `${quote(text)} is not an IP address`, hint }
-  },
-})
+const clusterIP = once(() =>
+  textRule({
+    title: 'IP address or None',
+    description: "Service address: an IP address, `None` for a headless service, or empty for one of the network's choice.",
+    expected: 'an IP address, or None',
+    check: (text) => {
+      if (text === '' || text === 'None' || parseIp(text)) return undefined
+      const hint = text.toLowerCase() === 'none' ? 'did you mean `None`?' : 'write an IP address, or None for a headless service'
+      return { code: 'invalid-address', message: `${quote(text)} is not an IP address`, hint }
+    },
+  }),
+)
 
-const port = z
-  .strictObject({
-    name: unset(label.optional().describe('Name of the port; needed if there are several.'), ''),
-    protocol: unset(protocol.default('TCP').describe('TCP, UDP or SCTP.'), ''),
-    port: portNumber.describe("Port of the service's address."),
-    targetPort: unset(
-      portOrName.optional().describe('Port of the pods: a number, or the name a container gave it. Default: `port`.'),
-      '',
-      0,
-    ),
-    nodePort: unset(nodePort.optional().describe('Port on every host (types NodePort and LoadBalancer). Default: a free one.'), 0),
-    appProtocol: labelKey.optional().describe('Application protocol; a note for people.'),
-  })
-  .meta({ id: 'ServicePort', description: 'One port of a service.' })
+const port = once(() =>
+  z
+    .strictObject({
+      name: unset(label.optional().describe('Name of the port; needed if there are several.'), ''),
+      protocol: unset(protocol.default('TCP').describe('TCP, UDP or SCTP.'), ''),
+      port: portNumber.describe("Port of the service's address."),
+      targetPort: unset(
+        portOrName.optional().describe('Port of the pods: a number, or the name a container gave it. Default: `port`.'),
+        '',
+        0,
+      ),
+      nodePort: unset(nodePort().optional().describe('Port on every host (types NodePort and LoadBalancer). Default: a free one.'), 0),
+      appProtocol: labelKey.optional().describe('Application protocol; a note for people.'),
+    })
+    .meta({ id: 'ServicePort', description: 'One port of a service.' }),
+)
 
-const family = z.enum(['IPv4', 'IPv6'])
-const scope = z.enum(['Cluster', 'Local'])
+const family = once(() => z.enum(['IPv4', 'IPv6']))
+const scope = once(() => z.enum(['Cluster', 'Local']))
 
-export const serviceSpec = z
-  .strictObject({
-    type: unset(
-      z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP').describe('How the service is reached.'),
-      '',
-    ),
-    selector: labelMap.optional().describe('Pods behind the service. Without it: none.'),
-    ports: z.array(port).default([]).describe('Ports of the service.'),
-    clusterIP: unset(clusterIP.optional(), ''),
-    clusterIPs: z.array(clusterIP).max(2).optional().describe('Service addresses, one per family; the first is `clusterIP`.'),
-    ipFamilies: z.array(family).max(2).optional().describe("Families of the service's addresses."),
-    ipFamilyPolicy: z
-      .enum(['SingleStack', 'PreferDualStack', 'RequireDualStack'])
-      .optional()
-      .describe('Whether the service has an address of each family. Default: SingleStack.'),
-    externalIPs: z.array(ip).optional().describe("More addresses at which the hosts accept the service's traffic."),
-    externalName: unset(domainName.optional().describe('Name the service stands for (type ExternalName).'), ''),
-    sessionAffinity: unset(z.enum(['None', 'ClientIP']).default('None').describe('Whether a client keeps its pod.'), ''),
-    sessionAffinityConfig: z
-      .strictObject({
-        clientIP: z
-          .strictObject({ timeoutSeconds: z.int().min(1).max(86_400).default(10_800).describe('How long a client is remembered.') })
-          .optional()
-          .describe('Options of ClientIP affinity.'),
-      })
-      .optional()
-      .describe('Options of `sessionAffinity`.'),
-    internalTrafficPolicy: scope.default('Cluster').describe('Local: clients in the cluster reach only pods of their own host.'),
-    externalTrafficPolicy: unset(
-      scope
+export const serviceSpec = once(() =>
+  z
+    .strictObject({
+      type: unset(
+        z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP').describe('How the service is reached.'),
+        '',
+      ),
+      selector: labelMap.optional().describe('Pods behind the service. Without it: none.'),
+      ports: z.array(port()).default([]).describe('Ports of the service.'),
+      clusterIP: unset(clusterIP().optional(), ''),
+      clusterIPs: z.array(clusterIP()).max(2).optional().describe('Service addresses, one per family; the first is `clusterIP`.'),
+      ipFamilies: z.array(family()).max(2).optional().describe("Families of the service's addresses."),
+      ipFamilyPolicy: z
+        .enum(['SingleStack', 'PreferDualStack', 'RequireDualStack'])
         .optional()
-        .describe('Local: clients outside reach only pods of the host they come to, with their own address. Default: Cluster.'),
-      '',
-    ),
-    publishNotReadyAddresses: z.boolean().default(false).describe('Count pods that are not ready.'),
-    healthCheckNodePort: unset(
-      nodePort.optional().describe('Port of the health check (type LoadBalancer with externalTrafficPolicy Local).'),
-      0,
-    ),
-    trafficDistribution: z.enum(['PreferClose', 'PreferSameZone', 'PreferSameNode']).optional().describe('Which pods are preferred.'),
-    allocateLoadBalancerNodePorts: z.boolean().optional().describe('Type LoadBalancer: whether it also gets node ports. Default: true.'),
-    loadBalancerClass: labelKey.optional().describe('Type LoadBalancer: which implementation.'),
-    loadBalancerIP: unset(ip.optional().describe('Type LoadBalancer: the address to ask for.'), ''),
-    loadBalancerSourceRanges: z.array(lenientCidr).optional().describe('Type LoadBalancer: clients that are let in.'),
-  })
-  .superRefine((spec, context) => {
-    const rules = [byType, portsOf, families]
-    for (const { path, ...verdict } of rules.flatMap((rule) => rule(spec))) context.addIssue(customIssue(verdict, [...path]))
-  })
-  .meta({ id: 'ServiceSpec', description: 'Kubernetes ServiceSpec (core/v1).' })
+        .describe('Whether the service has an address of each family. Default: SingleStack.'),
+      externalIPs: z.array(ip).optional().describe("More addresses at which the hosts accept the service's traffic."),
+      externalName: unset(domainName.optional().describe('Name the service stands for (type ExternalName).'), ''),
+      sessionAffinity: unset(z.enum(['None', 'ClientIP']).default('None').describe('Whether a client keeps its pod.'), ''),
+      sessionAffinityConfig: z
+        .strictObject({
+          clientIP: z
+            .strictObject({ timeoutSeconds: z.int().min(1).max(86_400).default(10_800).describe('How long a client is remembered.') })
+            .optional()
+            .describe('Options of ClientIP affinity.'),
+        })
+        .optional()
+        .describe('Options of `sessionAffinity`.'),
+      internalTrafficPolicy: scope().default('Cluster').describe('Local: clients in the cluster reach only pods of their own host.'),
+      externalTrafficPolicy: unset(
+        scope()
+          .optional()
+          .describe('Local: clients outside reach only pods of the host they come to, with their own address. Default: Cluster.'),
+        '',
+      ),
+      publishNotReadyAddresses: z.boolean().default(false).describe('Count pods that are not ready.'),
+      healthCheckNodePort: unset(
+        nodePort().optional().describe('Port of the health check (type LoadBalancer with externalTrafficPolicy Local).'),
+        0,
+      ),
+      trafficDistribution: z.enum(['PreferClose', 'PreferSameZone', 'PreferSameNode']).optional().describe('Which pods are preferred.'),
+      allocateLoadBalancerNodePorts: z.boolean().optional().describe('Type LoadBalancer: whether it also gets node ports. Default: true.'),
+      loadBalancerClass: labelKey.optional().describe('Type LoadBalancer: which implementation.'),
+      loadBalancerIP: unset(ip.optional().describe('Type LoadBalancer: the address to ask for.'), ''),
+      loadBalancerSourceRanges: z.array(lenientCidr).optional().describe('Type LoadBalancer: clients that are let in.'),
+    })
+    .superRefine((spec, context) => {
+      const rules = [byType, portsOf, families]
+      for (const { path, ...verdict } of rules.flatMap((rule) => rule(spec))) context.addIssue(customIssue(verdict, [...path]))
+    })
+    .meta({ id: 'ServiceSpec', description: 'Kubernetes ServiceSpec (core/v1).' }),
+)
 
 /** @public */
-export type ServicePort = z.infer<typeof port>
+export type ServicePort = z.infer<ReturnType<typeof port>>
 /** @public */
-export interface ServiceSpec extends z.infer<typeof serviceSpec> {}
+export interface ServiceSpec extends z.infer<ReturnType<typeof serviceSpec>> {}
 
 interface Misfit extends Verdict {
   readonly path: readonly (string | number)[]

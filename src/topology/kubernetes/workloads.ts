@@ -80,7 +80,7 @@ const count = z.int().min(0).max(50_000)
 const replicas = count.default(1)
 
 interface Making {
-  readonly selector: z.infer<typeof labelSelector>
+  readonly selector: z.infer<ReturnType<typeof labelSelector>>
   readonly template: z.infer<typeof template>
 }
 
@@ -116,7 +116,7 @@ function selectsItsOwn(
 const object = <T extends z.ZodType>(spec: T) => z.strictObject({ ...typed, metadata: meta, spec })
 
 const workload = (more: Record<string, z.ZodType>) =>
-  object(z.strictObject({ selector: labelSelector, template, ...more }).superRefine(selectsItsOwn))
+  object(z.strictObject({ selector: labelSelector(), template, ...more }).superRefine(selectsItsOwn))
 
 const common = 'minReadySeconds revisionHistoryLimit'
 
@@ -125,7 +125,7 @@ const jobSpec = z.strictObject({
   parallelism: count.default(1),
   completions: count.optional(),
   suspend: z.boolean().default(false),
-  selector: labelSelector.optional(),
+  selector: labelSelector().optional(),
   ...ignored(
     `activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode managedBy manualSelector maxFailedIndexes podFailurePolicy
     podReplacementPolicy successPolicy ttlSecondsAfterFinished`,

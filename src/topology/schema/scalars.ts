@@ -3,9 +3,14 @@ import * as z from 'zod'
 import { formatCidr, parseCidr, parseIp, type Cidr } from '../address.ts'
 import { quote } from './format.ts'
 import { textRule, wording, type Verdict } from './messages.ts'
+import { LABEL } from './rules.ts'
 
-/** RFC 1123 label: what Kubernetes accepts as the name of a namespace, Service or container. */
-export const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+/** A schema that is made when it is first needed: those of Kubernetes' objects are large, and few files hold them. */
+export function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => (made ??= make())
+}
+
 /** RFC 1123 subdomain, labels joined by dots: what Kubernetes accepts as the name of nearly everything else. */
 const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const LABEL_RULE = 'lower-case letters, digits and "-", at most 63, beginning and ending with a letter or digit'

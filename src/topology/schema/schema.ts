@@ -23,17 +23,24 @@ import {
   subdomain,
 } from './scalars.ts'
 import { orList, quote } from './format.ts'
+import { MAX_REPLICAS } from './rules.ts'
 import { customIssue, textRule, wording, type Wording } from './messages.ts'
 
-/** Most replicas one entry may ask for: far above what one machine can carry. */
-export const MAX_REPLICAS = 50_000
+/** What options of modules are made of. */
+export const optionTypes = { array: z.array, boolean: z.boolean, enum: z.enum, int: z.int, object: z.object, string: z.string }
+export type OptionTypes = typeof optionTypes
 
-/** Options schemas of the modules a topology can name, keyed by the name used in `type:`. */
+/** A module's options, made of the types that it is handed: most commands use modules and read no options. */
+export type ModuleOptions = (types: OptionTypes) => z.ZodObject
+/** The values that fit. */
+export type OptionsOf<T extends (types: OptionTypes) => z.ZodType> = z.infer<ReturnType<T>>
+
+/** Options of the modules a topology can name, keyed by the name used in `type:`. */
 export interface ModuleSchemas {
-  readonly backends: Readonly<Record<string, z.ZodObject>>
-  readonly attach: Readonly<Record<string, z.ZodObject>>
-  readonly services: Readonly<Record<string, z.ZodObject>>
-  readonly policy: Readonly<Record<string, z.ZodObject>>
+  readonly backends: Readonly<Record<string, ModuleOptions>>
+  readonly attach: Readonly<Record<string, ModuleOptions>>
+  readonly services: Readonly<Record<string, ModuleOptions>>
+  readonly policy: Readonly<Record<string, ModuleOptions>>
 }
 
 /** A module and its options, as the topology gives them. The module's own schema has checked and completed them. */
@@ -52,8 +59,10 @@ function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], { code, noun 
   const names = Object.keys(schemas) as [string, ...string[]]
   const unknown = { noun, code, expected: `${orList(names)}, or a mapping with \`type\`` }
   const objects = names.map((name) => {
-    const description = schemas[name]!.description ?? `Options of ${name}.`
-    return schemas[name]!.safeExtend({ type: z.literal(name).describe('Which one.') })
+    const options = schemas[name]!(optionTypes)
+    const description = options.description ?? `Options of ${name}.`
+    return options
+      .safeExtend({ type: z.literal(name).describe('Which one.') })
       .strict()
       .meta({ title: name, description })
   })
@@ -131,36 +140,41 @@ const pod = z
   })
   .meta({ title: 'pod', description: 'A network namespace with an address of its own, on a host.' })
 
-const external = z
-  .strictObject({
-    address: ipByFamily.optional().describe('Pinned address: one, or one per family. Default: from 203.0.113.0/24 and 2001:db8:ffff::/64.'),
-    podRoutes: z.boolean().default(false).describe('Route pod blocks to it without NAT, as BGP to a top-of-rack switch would.'),
-  })
-  .meta({ title: 'external', description: 'A machine outside the cluster.' })
+const external = () =>
+  z
+    .strictObject({
+      address: ipByFamily
+        .optional()
+        .describe('Pinned address: one, or one per family. Default: from 203.0.113.0/24 and 2001:db8:ffff::/64.'),
+      podRoutes: z.boolean().default(false).describe('Route pod blocks to it without NAT, as BGP to a top-of-rack switch would.'),
+    })
+    .meta({ title: 'external', description: 'A machine outside the cluster.' })
 
-const probedPort = textRule({
-  title: 'PORT/PROTOCOL',
-  description: 'PORT/PROTOCOL, or icmp.',
-  expected: 'PORT/PROTOCOL such as 80/tcp, or icmp',
-  pattern: /^(\d{1,5}\/(tcp|udp|sctp)|icmp)$/,
-  examples: ['80/tcp', '53/udp', 'icmp'],
-  check: (text) => {
-    const port = /^(\d{1,5})\/(tcp|udp|sctp)$/.exec(text)?.[1]
-    if (text === 'icmp' || (port && Number(port) >= 1 && Number(port) <= 65_535)) return undefined
-    const hint = port ? 'ports are 1 to 65535' : 'write a port number and tcp, udp or sctp, such as 80/tcp; or icmp'
-    return { code: 'invalid-port', message: `${quote(text)} is not a port to probe`, hint }
-  },
-})
-
-const expectation = z
-  .strictObject({
-    from: z.string().min(1).describe('Node the probe leaves from.'),
-    to: z.string().min(1).describe('Node, `svc/name`, `svc/namespace/name` or IP address.'),
-    port: probedPort.default('icmp').describe('`80/tcp`, `53/udp`; default ICMP.'),
-    result: z.enum(['allow', 'deny']).default('allow').describe('What must come of it.'),
-    wire: z.array(z.string()).optional().describe('Headers the packet must have on the underlay, outermost first.'),
+const probedPort = () =>
+  textRule({
+    title: 'PORT/PROTOCOL',
+    description: 'PORT/PROTOCOL, or icmp.',
+    expected: 'PORT/PROTOCOL such as 80/tcp, or icmp',
+    pattern: /^(\d{1,5}\/(tcp|udp|sctp)|icmp)$/,
+    examples: ['80/tcp', '53/udp', 'icmp'],
+    check: (text) => {
+      const port = /^(\d{1,5})\/(tcp|udp|sctp)$/.exec(text)?.[1]
+      if (text === 'icmp' || (port && Number(port) >= 1 && Number(port) <= 65_535)) return undefined
+      const hint = port ? 'ports are 1 to 65535' : 'write a port number and tcp, udp or sctp, such as 80/tcp; or icmp'
+      return { code: 'invalid-port', message: `${quote(text)} is not a port to probe`, hint }
+    },
   })
-  .meta({ title: 'expectation', description: 'A promise, checked with a probe.' })
+
+const expectation = () =>
+  z
+    .strictObject({
+      from: z.string().min(1).describe('Node the probe leaves from.'),
+      to: z.string().min(1).describe('Node, `svc/name`, `svc/namespace/name` or IP address.'),
+      port: probedPort().default('icmp').describe('`80/tcp`, `53/udp`; default ICMP.'),
+      result: z.enum(['allow', 'deny']).default('allow').describe('What must come of it.'),
+      wire: z.array(z.string()).optional().describe('Headers the packet must have on the underlay, outermost first.'),
+    })
+    .meta({ title: 'expectation', description: 'A promise, checked with a probe.' })
 
 const atLeastOne = (code: string, what: string, hint: string) => (entries: Record<string, unknown>, context: z.RefinementCtx) => {
   if (Object.keys(entries).length === 0) context.addIssue(customIssue({ code, message: `there is no ${what}`, hint }))
@@ -168,9 +182,19 @@ const atLeastOne = (code: string, what: string, hint: string) => (entries: Recor
 
 const path = z.string().min(1)
 
-/** Builds the schema for a given set of modules. */
-export const topologySchema = (modules: ModuleSchemas) =>
-  z.strictObject({
+/** What a file may leave out at the top, as lists or mappings. */
+export const SECTIONS = ['namespaces', 'externals', 'services', 'policies', 'manifests', 'expect'] as const
+
+const empty = { mapping: z.unknown().default({}), list: z.unknown().default([]) }
+
+/**
+ * Builds the schema for a given set of modules. A section that a file leaves out needs no schema but its default: making
+ * that of Services takes longer than checking a small file.
+ */
+export function topologySchema(modules: ModuleSchemas, sections: readonly (typeof SECTIONS)[number][] = SECTIONS) {
+  const section = <T extends z.ZodType>(name: (typeof SECTIONS)[number], otherwise: z.ZodType, make: () => T): T =>
+    sections.includes(name) ? make() : (otherwise as T)
+  return z.strictObject({
     name: label.optional().describe("Name of the lab. Default: the file's base name."),
     network: z
       .strictObject({
@@ -218,28 +242,36 @@ export const topologySchema = (modules: ModuleSchemas) =>
       .superRefine(atLeastOne('no-hosts', 'host', 'a lab needs at least one: `hosts: { node-1: {} }`'))
       .meta({ minProperties: 1 })
       .describe('Simulated nodes, by name.'),
-    namespaces: z.record(label, z.strictObject({ labels })).default({}).describe('Kubernetes namespaces; only needed for labels.'),
+    namespaces: section('namespaces', empty.mapping, () =>
+      z.record(label, z.strictObject({ labels })).default({}).describe('Kubernetes namespaces; only needed for labels.'),
+    ),
     pods: z.record(namespacedName, pod).describe('Pods by `name` or `namespace/name`.'),
-    externals: z.record(label, external).default({}).describe('Machines outside the cluster, beyond the router.'),
-    services: z.record(namespacedLabel, serviceSpec).default({}).describe('Kubernetes ServiceSpecs by `name` or `namespace/name`.'),
-    policies: z
-      .record(namespacedName, networkPolicySpec)
-      .default({})
-      .describe('Kubernetes NetworkPolicySpecs by `name` or `namespace/name`.'),
-    manifests: z
-      .array(
-        z.union([
-          path.transform((one): { path: string; namespace?: string | undefined } => ({ path: one })),
-          z.strictObject({
-            path: path.describe('File, glob or directory.'),
-            namespace: label.optional().describe('Namespace of objects that name none. Default: `network.namespace`.'),
-          }),
-        ]),
-      )
-      .default([])
-      .describe('Kubernetes manifests: files, globs, directories.'),
-    expect: z.array(expectation).default([]).describe('Promises the lab must keep.'),
+    externals: section('externals', empty.mapping, () =>
+      z.record(label, external()).default({}).describe('Machines outside the cluster, beyond the router.'),
+    ),
+    services: section('services', empty.mapping, () =>
+      z.record(namespacedLabel, serviceSpec()).default({}).describe('Kubernetes ServiceSpecs by `name` or `namespace/name`.'),
+    ),
+    policies: section('policies', empty.mapping, () =>
+      z.record(namespacedName, networkPolicySpec()).default({}).describe('Kubernetes NetworkPolicySpecs by `name` or `namespace/name`.'),
+    ),
+    manifests: section('manifests', empty.list, () =>
+      z
+        .array(
+          z.union([
+            path.transform((one): { path: string; namespace?: string | undefined } => ({ path: one })),
+            z.strictObject({
+              path: path.describe('File, glob or directory.'),
+              namespace: label.optional().describe('Namespace of objects that name none. Default: `network.namespace`.'),
+            }),
+          ]),
+        )
+        .default([])
+        .describe('Kubernetes manifests: files, globs, directories.'),
+    ),
+    expect: section('expect', empty.list, () => z.array(expectation()).default([]).describe('Promises the lab must keep.')),
   })
+}
 
 /** A topology as the user wrote it, validated and with defaults filled in. */
 export type Topology = z.infer<ReturnType<typeof topologySchema>>

@@ -9,6 +9,7 @@ import { needsOf } from '../../../src/cli/commands/tools/doctor-run.ts'
 import { FEATURES } from '../../../src/kernel/features/feature.ts'
 import { probe } from '../../../src/kernel/features/probe.ts'
 import { toolVersion, versionIn } from '../../../src/cli/commands/tools/tool-version.ts'
+import { optionTypes } from '../../../src/topology/schema/schema.ts'
 
 const PATH = process.env['PATH']
 let bin: string
@@ -110,7 +111,7 @@ test('a program that cannot be asked has no version', async () => {
 
 describe('needs are asked of the compiler', () => {
   test.each(Object.keys(backends))('backend %s', (name) => {
-    const options = backends[name]!.options.safeParse({})
+    const options = backends[name]!.options(optionTypes).safeParse({})
     const needs = needsOf({ backend: name })
     expect(needs !== undefined).toBe(options.success)
     if (!needs) return
@@ -119,7 +120,7 @@ describe('needs are asked of the compiler', () => {
   })
 
   test.each(Object.keys(attachModules))('attach %s', (name) => {
-    const options = attachModules[name]!.options.safeParse({})
+    const options = attachModules[name]!.options(optionTypes).safeParse({})
     const needs = needsOf({ attach: name })
     expect(needs !== undefined).toBe(options.success)
     if (needs) expect(needs.features).toEqual(expect.arrayContaining([...attachModules[name]!.create(options.data!).needs]))

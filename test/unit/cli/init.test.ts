@@ -7,7 +7,7 @@ import { modules } from '../../../src/cli/topology-file.ts'
 import { Failure } from '../../../src/cli/failure.ts'
 import { init, nameFor, POD_B, starter } from '../../../src/cli/commands/topology/init-run.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
-import { LABEL } from '../../../src/topology/schema/scalars.ts'
+import { LABEL } from '../../../src/topology/schema/rules.ts'
 import { loadTopology } from '../../../src/topology/load.ts'
 
 let dir: string

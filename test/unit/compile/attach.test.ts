@@ -4,6 +4,7 @@ import { refusals } from '../../../src/compile/compile.ts'
 import { compiled, lab as labOf } from '../lab/fixture.ts'
 import { addresses, link, of, podVeth, racks, routes, sysctls, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
+import { optionTypes } from '../../../src/topology/schema/schema.ts'
 
 const FAMILIES: Family[] = ['ipv4', 'ipv6', 'dual']
 const only = <T>(family: Family, four: T[], six: T[]): T[] => [...(family === 'ipv6' ? [] : four), ...(family === 'ipv4' ? [] : six)]
@@ -67,7 +68,7 @@ test.each<[string, boolean]>([
     (n): [string, boolean] => [n, false],
   ),
 ])('%j as name of the bridge: %s', (name, fine) => {
-  expect(attachSchemas['bridge']!.safeParse({ name }).success).toBe(fine)
+  expect(attachSchemas['bridge']!(optionTypes).safeParse({ name }).success).toBe(fine)
 })
 
 test.each(['vxlan', 'gre', 'ipip'])('the bridge cannot have the name of the %s device', (backend) => {

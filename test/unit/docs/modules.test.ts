@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { attachModules } from '../../../src/attach/index.ts'
 import { backends } from '../../../src/backends/index.ts'
 import { documentOf, ROOT, tableRows } from './documents.ts'
+import { optionTypes } from '../../../src/topology/schema/schema.ts'
 
 const readme = documentOf('README.md')!
-const defaults = (module: (typeof backends)[string]) => module.create(module.options.parse({}))
+const defaults = (module: (typeof backends)[string]) => module.create(module.options(optionTypes).parse({}))
 
 /** Rows of a page's tables by their first cell. */
 const facts = (path: string): Map<string, string> =>
@@ -40,13 +41,13 @@ describe.each(Object.entries(backends))('backend %s', (name, module) => {
   })
 
   it('has a page that explains every option', () => {
-    const options = Object.keys(module.options.shape)
+    const options = Object.keys(module.options(optionTypes).shape)
     expect(options.filter((option) => !facts(page).has(`\`${option}\``))).toEqual([])
   })
 })
 
 it('a GRE key costs what README and the page say', () => {
-  const { reserve: overhead } = backends['gre']!.create(backends['gre']!.options.parse({ key: 1 }))
+  const { reserve: overhead } = backends['gre']!.create(backends['gre']!.options(optionTypes).parse({ key: 1 }))
   expect(tableRows(readme, 'backend').find(([cell]) => cell!.startsWith('[gre]'))![1]).toContain(`with \`key\` ${overhead}`)
   expect(facts('docs/backends/gre.md').get('overhead')).toContain(`with a key ${overhead}: pod MTU ${1500 - overhead}`)
 })
@@ -64,7 +65,7 @@ describe.each(Object.entries(attachModules))('attach module %s', (name, module) 
   })
 
   it('has a page that explains every option', () => {
-    const options = Object.keys(module.options.shape)
+    const options = Object.keys(module.options(optionTypes).shape)
     expect(options.filter((option) => !facts(page).has(`\`${option}\``))).toEqual([])
   })
 })

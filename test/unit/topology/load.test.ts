@@ -5,6 +5,7 @@ import { loadTopology } from '../../../src/topology/load.ts'
 import { brief, LAB, load, loaded } from './load.ts'
 import { bigTopology } from './big.ts'
 import { EVERYTHING } from './everything.ts'
+import type { OptionTypes } from '../../../src/topology/schema/schema.ts'
 import { modules } from './fixture.ts'
 
 describe('a good topology', () => {
@@ -164,7 +165,10 @@ describe('several mistakes', () => {
 })
 
 describe('a module with an option that has no default', () => {
-  const needy = { ...modules, backends: { ...modules.backends, ovs: z.object({ bridge: z.string() }).describe('Open vSwitch.') } }
+  const needy = {
+    ...modules,
+    backends: { ...modules.backends, ovs: (z: OptionTypes) => z.object({ bridge: z.string() }).describe('Open vSwitch.') },
+  }
   const backend = (written: string) => loadTopology(`${LAB}network:\n  backend: ${written}\n`, 'lab.yaml', needy)
 
   it('cannot be named without it', () => {
@@ -183,7 +187,7 @@ describe('a module with an option that has no default', () => {
     })
     const strict = {
       ...modules,
-      attach: { own: own.refine(({ a, b }) => a === undefined || b === undefined, 'a and b exclude each other') },
+      attach: { own: () => own.refine(({ a, b }) => a === undefined || b === undefined, 'a and b exclude each other') },
     }
     const found = (attach: string) => loadTopology(`${LAB}network: { attach: ${attach} }\n`, 'lab.yaml', strict).diagnostics
     expect(found('own')).toEqual([])

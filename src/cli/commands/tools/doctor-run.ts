@@ -30,6 +30,7 @@ import { Exit } from '../../failure.ts'
 import { completePath } from '../../machine.ts'
 import { toolVersion } from './tool-version.ts'
 import { isRoot } from '../../../netns/paths.ts'
+import { optionTypes } from '../../../topology/schema/schema.ts'
 
 /** Programs netlab itself never calls, and what people want them for. */
 const HANDY: Readonly<Record<string, string>> = {
@@ -160,7 +161,7 @@ const loadedModules = (): string[] => (read('/proc/modules') ?? '').split('\n').
 
 /** The module that needs least: a lab with it shows what the other one needs. */
 function undemanding(modules: Readonly<Record<string, BackendModule | AttachModule>>): string {
-  const needs = (m: BackendModule | AttachModule): number => m.create(m.options.parse({})).needs.length
+  const needs = (m: BackendModule | AttachModule): number => m.create(m.options(optionTypes).parse({})).needs.length
   return Object.entries(modules).toSorted(([, a], [, b]) => needs(a) - needs(b))[0]![0]
 }
 
