@@ -84,9 +84,9 @@ export class Askers {
     this.#loop = new Loop({
       mostOpen: Math.floor(free * (1 - KEPT.share)),
       onTurn: (time) => this.#answered.age(time),
-      onLost: ({ netns }, error) => this.#lost(netns, wordsOf(error)),
+      onLost: ({ netns }, error) => this.#lost(netns, isDeleted(error) ? DELETED : wordsOf(error)),
     })
-    this.#unwatch = watchNamespaces((netns) => this.#lost(netns, 'it was deleted'))
+    this.#unwatch = watchNamespaces((netns) => this.#lost(netns, DELETED))
     return this.#loop
   }
 
@@ -209,6 +209,14 @@ function closeNode({ sockets, listeners, neighbours }: Node): void {
   sockets.close()
   listeners.close()
   neighbours.close()
+}
+
+const DELETED = 'it was deleted'
+
+/** A namespace that could be entered before cannot be any more: `ip netns delete` unmounts it, and then removes the file that is left. */
+function isDeleted(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'EINVAL'
 }
 
 /** Of a system call's error, the C library's words. */
