@@ -35,14 +35,16 @@ as_root() {
   fi
 }
 
-# The virtual machine has one processor: where there are two it runs beside the kernel part and is read afterwards.
+# The virtual machine has one processor: where there are two it runs beside the other parts and is read afterwards.
 vm_pid=
 case " $* " in
-  *' kernel vm '* | *' kernel '*' vm '*)
+  *' kernel vm '* | *' unit vm '*)
     if [ "$(nproc)" -gt 1 ]; then
       vm_log=$(mktemp)
       trap '[ -z "$vm_pid" ] || { kill "$vm_pid"; wait "$vm_pid"; } 2>/dev/null; rm -f "$vm_log"' EXIT
       trap 'exit 130' INT TERM
+      scripts/test-vm.sh >"$vm_log" 2>&1 &
+      vm_pid=$!
     fi
     ;;
 esac
@@ -64,10 +66,6 @@ for part in "$@"; do
       unit
       ;;
     kernel)
-      if [ -n "${vm_log-}" ]; then
-        scripts/test-vm.sh >"$vm_log" 2>&1 &
-        vm_pid=$!
-      fi
       # One file after the other: what one does to the processors must not look like a fault of the next.
       # shellcheck disable=SC2046  # names of ours, one a line
       as_root node --test --test-concurrency=1 $(find build/test -name '*.test.mjs' | sort) || failed="$failed kernel"
