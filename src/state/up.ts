@@ -7,7 +7,7 @@
 import type { Compiled } from '../compile/compile.ts'
 import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff } from '../kernel/diff.ts'
-import { keyOf, kindOf, type Change } from '../kernel/kinds/index.ts'
+import { describe, keyOf, kindOf, type Change } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
 import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
@@ -35,6 +35,8 @@ import {
   writeJournal,
   type Applied,
 } from './store.ts'
+import type { UnmanagedObject } from '../kernel/unmanaged/findings.ts'
+import { Survey } from '../kernel/unmanaged/survey.ts'
 import { baselineOf } from '../kernel/unmanaged/sysctl-baseline.ts'
 
 /** What happens next, for progress lines. */
@@ -49,6 +51,8 @@ export type Phase =
 
 export interface UpOptions {
   readonly signal?: AbortSignal
+  /** Take away and put back what is in a running lab that it does not ask for. */
+  readonly reset?: boolean
   /** Leave a failed lab as it is, for inspection. */
   readonly keep?: boolean
   readonly onPhase?: (phase: Phase) => void
@@ -62,7 +66,12 @@ export interface UpOptions {
 }
 
 export type UpResult =
-  | { readonly outcome: 'created' | 'changed' | 'unchanged'; readonly changes: readonly Change[] }
+  | {
+      readonly outcome: 'created' | 'changed' | 'unchanged'
+      readonly changes: readonly Change[]
+      /** What is in the lab all the same, although it was not asked for, in words; after a reset, what could not be undone. */
+      readonly unasked: readonly string[]
+    }
   | { readonly outcome: 'foreign'; readonly namespaces: readonly string[] }
   | { readonly outcome: 'failed'; readonly failure: ApplyFailure; readonly rolledBack: boolean }
   /** Everything was accepted, yet the kernel does not hold it. */
@@ -96,12 +105,13 @@ export class Session {
   }
 
   /** What the kernel holds. @param running whether containers that should run and do not count as missing */
-  async observe(hints: readonly KernelObject[], already?: Already, running = false): Promise<KernelObject[]> {
+  async observe(hints: readonly KernelObject[], already?: Already, running = false, survey?: Survey): Promise<KernelObject[]> {
     const dir = processDir(this.#lab)
     return observe(hints, this.#pool, {
       started: running ? await runningIn(dir) : startedIn(dir),
       sessions: askSessions(dir, hints),
       ...(already ? { already } : {}),
+      ...(survey ? { survey } : {}),
     })
   }
 
@@ -116,6 +126,7 @@ export class Session {
     const rollsBack = signal === undefined && this.#options.signal !== undefined
     const { onPhase, onProgress } = this.#options
     let current = withoutTakenBack(owned, desired, false)
+    const resets = this.#options.reset === true && !rollsBack
     let all: readonly Change[] | undefined
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
@@ -156,7 +167,7 @@ export class Session {
       }
       onPhase?.('reading back')
       let observed = await this.observe([...applied, ...desired], already)
-      let now = compare(applied, desired, observed)
+      let now = compare(applied, desired, observed, resets)
       const awaited = rollsBack ? [] : stillToLearn(now)
       if (awaited.length > 0) {
         onPhase?.('waiting for learned routes of')
@@ -167,7 +178,7 @@ export class Session {
           ...(onProgress ? { onProgress } : {}),
         })
         observed = await this.observe([...applied, ...desired])
-        now = compare(applied, desired, observed)
+        now = compare(applied, desired, observed, resets)
       }
       // A user who pressed Ctrl-C meanwhile was told that it is undone.
       signal?.throwIfAborted()
@@ -175,7 +186,7 @@ export class Session {
       if (rollsBack) now = withoutLearned(now)
       if (now.missing.length + now.changed.length + now.unexpected.length === 0) return { changes: all }
       if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now, desired)
-      current = withoutTakenBack(ownedOf(observed, applied, desired), desired, true)
+      current = withoutTakenBack(resets ? resettable(observed, applied, desired) : ownedOf(observed, applied, desired), desired, true)
     }
   }
 
@@ -189,11 +200,41 @@ export class Session {
   }
 }
 
-/** Compares, and counts as unexpected only what the lab itself asked for before. */
-function compare(applied: readonly KernelObject[], desired: readonly KernelObject[], observed: readonly KernelObject[]): Drift {
+/** Compares, and counts as unexpected only what the lab itself asked for before; when it is reset, all that can be taken away. */
+function compare(
+  applied: readonly KernelObject[],
+  desired: readonly KernelObject[],
+  observed: readonly KernelObject[],
+  resets: boolean,
+): Drift {
   const now = drift(desired, observed)
   const known = new Set(applied.map(keyOf))
-  return { ...now, unexpected: now.unexpected.filter((o) => known.has(keyOf(o)) && !kindOf(o).builtin?.(o)) }
+  return { ...now, unexpected: now.unexpected.filter((o) => (resets || known.has(keyOf(o))) && !kindOf(o).builtin?.(o)) }
+}
+
+/** What others made: neither asked for, nor there by itself, nor a daemon's doing. */
+function addedByOthers(
+  observed: readonly KernelObject[],
+  before: readonly KernelObject[],
+  desired: readonly KernelObject[],
+): KernelObject[] {
+  const known = new Set(before.map(keyOf))
+  return drift(desired, observed).unexpected.filter((o) => !known.has(keyOf(o)) && !kindOf(o).builtin?.(o))
+}
+
+/** What a reset may change: the lab's own and what others added. */
+const resettable = (
+  observed: readonly KernelObject[],
+  before: readonly KernelObject[],
+  desired: readonly KernelObject[],
+): KernelObject[] => [...ownedOf(observed, before, desired), ...addedByOthers(observed, before, desired)]
+
+/** Undoes what was found, each by itself: what is gone with a device need not be taken off it, and what is refused shows when it is looked for again. */
+async function undo(found: readonly UnmanagedObject[], pool: NamespacePool): Promise<void> {
+  await pool.run(
+    found.flatMap(({ ns, undo: steps = [] }) => steps.map((step) => ({ ns, steps: [step] }))),
+    () => {},
+  )
 }
 
 /** What of the observed state is this lab's business: declared now or by the file before. */
@@ -224,13 +265,31 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   const before = applied ? withAttempt(applied) : []
   const baseline = await baselineOf(applied, before, desired, present, pool)
   let owned: readonly KernelObject[] = []
+  let unasked: readonly string[] = []
+  /** Reads the lab and everything else that is in its namespaces. */
+  const look = async (): Promise<{ observed: KernelObject[]; survey: readonly UnmanagedObject[] }> => {
+    const survey = new Survey(union(desired, before), baseline)
+    const observed = await session.observe([...before, ...desired], undefined, true, survey)
+    return { observed, survey: survey.found }
+  }
+  const wordsFor = ({ observed, survey }: Awaited<ReturnType<typeof look>>): string[] => [
+    ...addedByOthers(observed, before, desired).map(describe),
+    ...survey.map((each) => each.object),
+  ]
   if (applied) {
     options.onPhase?.('reading')
-    owned = ownedOf(await session.observe([...before, ...desired], undefined, true), before, desired)
+    let found = await look()
+    const hasUndone = options.reset === true && found.survey.length > 0
+    if (hasUndone) {
+      await undo(found.survey, pool)
+      found = await look()
+    }
+    owned = options.reset ? resettable(found.observed, before, desired) : ownedOf(found.observed, before, desired)
+    unasked = wordsFor(found)
     const changes = diff(owned, desired)
     if (changes.length === 0) {
       remember(compiled, applied, baseline)
-      return { outcome: 'unchanged', changes }
+      return { outcome: hasUndone ? 'changed' : 'unchanged', changes, unasked }
     }
     options.onChanges?.(changes)
   }
@@ -243,7 +302,8 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
     result = await session.converge(owned, before, desired, options.signal)
     if ('changes' in result) {
       remember(compiled, applied, baseline)
-      return { outcome: applied ? 'changed' : 'created', changes: result.changes }
+      if (options.reset && applied) unasked = wordsFor(await look())
+      return { outcome: applied ? 'changed' : 'created', changes: result.changes, unasked }
     }
   } catch (error) {
     result = { error }

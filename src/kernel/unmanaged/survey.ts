@@ -59,7 +59,9 @@ export class Survey {
 
   /** What to read of a namespace beyond what the objects need. */
   wants(ns: string): readonly Wanted[] {
-    const { watched, hasBridge } = this.#sites.get(ns)!
+    const site = this.#sites.get(ns)
+    if (!site) return []
+    const { watched, hasBridge } = site
     return ['neighbours', 'noarp', 'proxied', 'state', LEGACY[4], LEGACY[6], ...(hasBridge ? (['fdb'] as const) : []), ...watched.paths]
   }
 
