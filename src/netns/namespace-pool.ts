@@ -183,6 +183,7 @@ export class NamespacePool {
   #workers: Worker[] = []
   #threads: StepThread[] = []
   #id = 0
+  #isClosed = false
 
   /** Called with every line that changes something, and its namespace. */
   onLine: ((ns: string | undefined, ...line: Parameters<OnLine>) => void) | undefined
@@ -197,6 +198,8 @@ export class NamespacePool {
    * Jobs under way are always finished, also when it throws: a worker was gone, or `onResult` threw.
    */
   async run(given: readonly Job[], onResult: (index: number, results: StepResult[]) => boolean | void): Promise<void> {
+    // What goes on although its command is over would start workers that nothing ends.
+    if (this.#isClosed) throw new Error('the workers were let go')
     const jobs = this.commands ? given.map((job) => ({ ...job, steps: job.steps.map(asProgram) })) : given
     const isProgram = (job: Job): boolean => job.steps.some((step) => 'run' in step)
     const [programs, own] = [true, false].map((is) => jobs.flatMap((job, index) => (isProgram(job) === is ? [index] : []))) as [
@@ -316,6 +319,7 @@ export class NamespacePool {
    * @param abandon do not wait for that: a worker that only read is gone in a moment
    */
   close(abandon = false): void {
+    this.#isClosed = true
     for (const w of this.#workers) w.end(abandon)
     this.#workers = []
     for (const thread of this.#threads) thread.close()

@@ -52,3 +52,10 @@ test('nothing more is started once a result was refused with an error', async ()
   expect(ended).toHaveLength(atThrow)
   expect(atThrow).toBeLessThan(15)
 })
+
+test('nothing is started once it was closed, by whatever still goes on', async () => {
+  pool = new NamespacePool(1)
+  await pool.one(job('true'))
+  pool.close()
+  await expect(pool.one(job('true'))).rejects.toThrow('let go')
+})
