@@ -4,6 +4,7 @@ import { systemWords } from './libc.ts'
 import { runLines, type Executor, type LineBatch } from './lines/run.ts'
 import { readDumps, type DumpName } from './netlink/dumps.ts'
 import { DumpReader } from './netlink/reader.ts'
+import { digestOf } from './netlink/stable.ts'
 import { netnsFile } from './paths.ts'
 import { readProc, writeProc } from './proc-sys.ts'
 
@@ -13,10 +14,18 @@ export type OwnStep =
   | { readonly get: readonly string[] }
   /** Read over netlink: the value of the step is a {@link DumpReader}. */
   | { readonly dump: readonly DumpName[] }
+  /** What is read, as a digest of what does not change by itself. */
+  | { readonly digest: Digested }
   /** Lines of `ip` and `bridge`: what comes out is what the program would have printed and returned. */
   | { readonly lines: LineBatch }
   /** Called in the namespace; what it returns is the value of the step, and an error that it throws fails it. */
   | { readonly call: () => unknown }
+
+/** What is read of a namespace, in the order of its digest. */
+export interface Digested {
+  readonly dump: readonly DumpName[]
+  readonly get: readonly string[]
+}
 
 export interface StepResult {
   readonly step: number
@@ -30,6 +39,12 @@ export interface StepResult {
 /** Value of a file a `get` step did not find. */
 export const ABSENT = '\u0001'
 
+/** The contents of files as a `get` step has them. */
+const filesText = (paths: readonly string[]): string =>
+  readProc(paths)
+    .map((content) => content ?? ABSENT)
+    .join('\0')
+
 /** Told of a line before it is run, in the words of its tool. */
 export type OnLine = (line: string, by: Executor | 'file') => void
 
@@ -37,16 +52,11 @@ export type OnLine = (line: string, by: Executor | 'file') => void
 function doStep(index: number, step: OwnStep, onLine: OnLine | undefined): StepResult {
   const done = { step: index, code: 0, stdout: '', stderr: '' }
   if ('lines' in step) return { ...done, ...runLines(step.lines, onLine) }
-  if ('get' in step)
-    return {
-      ...done,
-      stdout: readProc(step.get)
-        .map((content) => content ?? ABSENT)
-        .join('\0'),
-    }
+  if ('get' in step) return { ...done, stdout: filesText(step.get) }
   let line = 0
   try {
     if ('call' in step) return { ...done, value: step.call() }
+    if ('digest' in step) return { ...done, stdout: digestOf(readDumps(step.digest.dump), filesText(step.digest.get)) }
     if ('dump' in step) return { ...done, value: new DumpReader(readDumps(step.dump)) }
     writeProc(step.put, (path, value) => {
       line++

@@ -5,7 +5,7 @@
 import { SystemError } from '../libc.ts'
 import { AF } from '../sockets/socket.ts'
 import { IFINFOMSG, IFLA_EXT_MASK, WITHOUT_STATISTICS } from './links.ts'
-import { attribute, RTM, u32 } from './message.ts'
+import { attribute, IDENTITY, RTM, u32 } from './message.ts'
 import { NDMSG, NTF_PROXY, PF_BRIDGE } from './neighbours.ts'
 import { NFGENMSG, NFT, TCMSG } from './queues-tables.ts'
 import { RTMSG } from './routes.ts'
@@ -16,6 +16,8 @@ interface Dump {
   readonly protocol: number
   readonly type: number
   readonly body: Buffer
+  /** It is one message, and not everything of a sort. */
+  readonly single?: true
 }
 
 /** The fixed part of a message: the family, the rest zeroes. */
@@ -47,6 +49,10 @@ const DUMPS = {
   settings4: route(RTM.getNetconf, head(NETCONFMSG, AF.inet)),
   settings6: route(RTM.getNetconf, head(NETCONFMSG, AF.inet6)),
   tables: { protocol: NETLINK.netfilter, type: NFT.getTable, body: head(NFGENMSG) },
+  /** A number that is another after each change of nftables' rules, those of iptables included. */
+  generation: { protocol: NETLINK.netfilter, type: NFT.getGeneration, body: head(NFGENMSG), single: true },
+  /** Which namespace it is, of all there have been since the machine started. */
+  identity: { protocol: NETLINK.route, type: IDENTITY.message, body: Buffer.alloc(0) },
 } as const satisfies Record<string, Dump>
 
 export type DumpName = keyof typeof DUMPS
@@ -56,7 +62,7 @@ export const DUMP_NAMES = Object.keys(DUMPS) as readonly DumpName[]
 export const sequenceOf = (name: DumpName): number => DUMP_NAMES.indexOf(name) + 1
 
 /** What the kernel says of a family or protocol that it lacks; of nftables, without the module there is no such message. */
-const LACKING = new Set(['EOPNOTSUPP', 'EAFNOSUPPORT', 'EPROTONOSUPPORT'])
+const LACKING = new Set(['EOPNOTSUPP', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOPROTOOPT'])
 
 /** Sockets of the namespace the thread is in. */
 export class DumpSockets {
@@ -74,15 +80,17 @@ export class DumpSockets {
 
   /** Appends a dump's messages; nothing where this kernel lacks what they are of. @throws NetlinkError, SystemError */
   read(name: DumpName, into: Arena): void {
-    const { protocol, type, body } = DUMPS[name]
+    const { protocol, type, body, single }: Dump = DUMPS[name]
     const start = into.length
     try {
-      this.#socket(protocol).dumpInto(type, body, sequenceOf(name), into)
+      if (name === 'identity') this.route.identityInto(sequenceOf(name), into)
+      else if (single) this.#socket(protocol).askInto(type, body, sequenceOf(name), into)
+      else this.#socket(protocol).dumpInto(type, body, sequenceOf(name), into)
     } catch (error) {
       into.length = start
       const { code } = error as { readonly code?: string }
       const isAbout = error instanceof NetlinkError || error instanceof SystemError
-      if (isAbout && (LACKING.has(code!) || (name === 'tables' && code === 'EINVAL'))) return
+      if (isAbout && (LACKING.has(code!) || (protocol === NETLINK.netfilter && code === 'EINVAL'))) return
       throw error
     }
   }

@@ -2,6 +2,7 @@
 import { addressText, linkAddressText } from './address.ts'
 import { slaveData, typeData } from './link-info.ts'
 import { Attributes, RTM, type Message } from './message.ts'
+import { IFLA_AF_SPEC } from './settings.ts'
 import type { Devices, IpAddress, IpLink } from './types.ts'
 
 /** struct ifinfomsg: family, hardware type, index, flags, mask of change. */
@@ -24,7 +25,12 @@ const IFLA = {
   linkNetnsid: 37,
   xdp: 43,
 } as const
-const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const
+/** IFLA_INFO_* */
+export const LINK_INFO = { kind: 1, data: 2, statistics: 3, slaveKind: 4, slaveData: 5 } as const
+const INFO = LINK_INFO
+
+/** Attributes by which a device is compared: its queueing disciplines have dumps of their own, its settings come along (settings.ts). */
+export const LINK_ATTRIBUTES: readonly number[] = [...Object.values(IFLA).filter((type) => type !== IFLA.qdisc), IFLA_AF_SPEC]
 
 /** net/if.h, in the order in which iproute2 prints them. IFF_RUNNING is not among them: what is up without it has no carrier. */
 const FLAGS: readonly (readonly [number, string])[] = [

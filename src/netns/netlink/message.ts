@@ -5,6 +5,8 @@ export const HEADER = 16
 export const NLM_F = { request: 1, ack: 4, dumpInterrupted: 0x10, dump: 0x300, capped: 0x100, ackTlvs: 0x200 } as const
 /** Types of messages that every protocol has. */
 export const NLMSG = { error: 2, done: 3 } as const
+/** A message of netlab's own, NLMSG_NOOP to all others: which namespace the rest is of, as the kernel numbers them (SO_NETNS_COOKIE). */
+export const IDENTITY = { message: 1, length: 8 } as const
 /** linux/rtnetlink.h */
 export const RTM = {
   newLink: 16,

@@ -22,7 +22,7 @@ const STATES: readonly (readonly [number, string])[] = [
   [0x40, 'NOARP'],
   [0x80, 'PERMANENT'],
 ]
-const NUD = { reachable: 0x2, stale: 0x4, noarp: 0x40, permanent: 0x80 } as const
+export const NUD = { reachable: 0x2, stale: 0x4, noarp: 0x40, permanent: 0x80 } as const
 
 /** Neighbours of both families, in whatever state. */
 export function decodeNeighbours(found: readonly Message[], devices: Devices): IpNeighbour[] {

@@ -5,8 +5,10 @@ import { Attributes, RTM, type Message } from './message.ts'
 export const TCMSG = 20
 /** struct nfgenmsg: family, version, resource. */
 export const NFGENMSG = 4
-/** NFNL_SUBSYS_NFTABLES with NFT_MSG_GETTABLE, and its answer. */
-export const NFT = { getTable: 0xa01, newTable: 0xa00 } as const
+/** NFNL_SUBSYS_NFTABLES with NFT_MSG_GETTABLE and NFT_MSG_GETGEN, and their answers. */
+export const NFT = { getTable: 0xa01, newTable: 0xa00, getGeneration: 0xa10, newGeneration: 0xa0f } as const
+/** Queueing disciplines that devices without a queue have. */
+export const NO_QUEUE: ReadonlySet<string> = new Set(['noqueue', 'noop'])
 const TCA_KIND = 1
 const NFTA_TABLE_NAME = 1
 

@@ -27,26 +27,31 @@ const RTM_F_FIB_MATCH = 0x2000
 
 /** Makes sense of dumps: each is decoded when it is asked for. */
 export class DumpReader {
-  readonly #dumps = new Map<number, Message[]>()
+  #dumps: Map<number, Message[]> | undefined
   #devices: Devices | undefined
   #byName: Map<string, Attributes> | undefined
 
   /** @param bytes what {@link readDumps} returned */
-  constructor(readonly bytes: Uint8Array = new Uint8Array()) {
-    this.add(bytes)
-  }
+  constructor(readonly bytes: Uint8Array = new Uint8Array()) {}
 
-  protected add(bytes: Uint8Array): void {
+  protected add(bytes: Uint8Array): Map<number, Message[]> {
+    const dumps = (this.#dumps ??= new Map())
     for (const message of messages(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) {
-      const list = this.#dumps.get(message.sequence)
+      const list = dumps.get(message.sequence)
       if (list) list.push(message)
-      else this.#dumps.set(message.sequence, [message])
+      else dumps.set(message.sequence, [message])
     }
+    return dumps
   }
 
   /** The messages of a dump, with the one that ends it; undefined where this kernel lacks what it is of. */
   protected find(name: DumpName): readonly Message[] | undefined {
-    return this.#dumps.get(sequenceOf(name))
+    return (this.#dumps ?? this.add(this.bytes)).get(sequenceOf(name))
+  }
+
+  /** Whether this kernel has it. */
+  has(name: DumpName): boolean {
+    return this.find(name) !== undefined
   }
 
   #of(name: DumpName): readonly Message[] {

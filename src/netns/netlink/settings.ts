@@ -41,7 +41,7 @@ export interface Setting {
   readonly word: string
 }
 
-const IFLA_AF_SPEC = 26
+export const IFLA_AF_SPEC = 26
 const AF: Readonly<Record<Family, number>> = { ipv4: 2, ipv6: 10 }
 /** Of the attributes of each family there. */
 const CONF: Readonly<Record<Family, number>> = { ipv4: 1, ipv6: 2 }

@@ -4,7 +4,7 @@ import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { fixedBuffer, libc, systemWords, tryLibc } from '../libc.ts'
 import { AF, openSocket, SOCK } from '../sockets/socket.ts'
-import { HEADER, messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
+import { HEADER, IDENTITY, messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
 
 /** linux/netlink.h */
 export const NETLINK = { route: 0, netfilter: 12 } as const
@@ -33,6 +33,10 @@ export class NetlinkError extends Error {
 /** What the kernel can put into one read, bytes: it fills what it is given up to 32 KB, and takes more for one large message. */
 const LARGEST = 1 << 18
 const answer = fixedBuffer(LARGEST)
+
+/** asm-generic/socket.h */
+const [SOL_SOCKET, SO_NETNS_COOKIE] = [1, 71]
+const cookie = fixedBuffer(IDENTITY.length)
 
 /** Requests that are sent together. */
 const AT_ONCE = 256
@@ -141,7 +145,28 @@ export class NetlinkSocket {
     throw new NetlinkError(constants.errno.EINTR, 'it changed every time it was read')
   }
 
-  /** The same, as messages. @throws NetlinkError */
+  /** Appends one answer to one question. @throws NetlinkError */
+  askInto(type: number, body: Uint8Array, sequence: number, into: Arena): void {
+    const bytes = request(type, 0, sequence, body)
+    libc('send', this.#fd, bytes, bytes.length, 0)
+    const room = into.room()
+    const length = libc('recv', this.#fd, room, room.length, 0)
+    if (room.readUInt16LE(4) === NLMSG.error) {
+      const { errno, words } = refusal({ type: NLMSG.error, flags: room.readUInt16LE(6), sequence, body: room.subarray(HEADER, length) })
+      throw new NetlinkError(errno, words)
+    }
+    into.length += length
+  }
+
+  /** Appends which namespace this is. @throws SystemError where the kernel does not number them (before 5.14) */
+  identityInto(sequence: number, into: Arena): void {
+    libc('getsockopt', this.#fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, u32(cookie.length))
+    const bytes = request(IDENTITY.message, 0, sequence, cookie)
+    into.room().set(bytes)
+    into.length += bytes.length
+  }
+
+  /** Everything the kernel has of a sort, as messages. @throws NetlinkError */
   dump(type: number, body: Uint8Array): Message[] {
     const arena = new Arena()
     this.dumpInto(type, body, ++this.#sequence, arena)
