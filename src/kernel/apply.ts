@@ -6,8 +6,7 @@ import type { Batch, Line } from './batch.ts'
 import { toolArgv } from './tools.ts'
 import type { NamespacePool, Job, Step, StepResult } from '../netns/namespace-pool.ts'
 import type { Daemon, KernelObject, Process } from './objects.ts'
-import { decoded, type ReadStep } from './dumps/take.ts'
-import type { Dumps } from './dumps/content.ts'
+import { requireRead, type Reading, type ReadStep } from './dumps/take.ts'
 
 /** Why a line was refused. */
 export interface ApplyFailure {
@@ -38,8 +37,8 @@ export interface ApplyOptions {
   readonly reloadDaemons: (daemons: readonly Daemon[]) => Promise<readonly StartFailure[]>
   /** Reads each namespace back right after its last batch, while a worker is inside anyway. */
   readonly readBack?: (ns: string) => readonly ReadStep[]
-  /** Receives what was read, part by part. */
-  readonly onRead?: (ns: string, dumps: Partial<Dumps>) => void
+  /** Receives what was read. */
+  readonly onRead?: (ns: string, reading: Reading) => void
 }
 
 /** Of batches that no tool runs: what is done with their containers and daemons. */
@@ -140,12 +139,15 @@ export async function apply(batches: readonly Batch[], pool: NamespacePool, opti
     let failure: ApplyFailure | undefined
     await pool.run(visits.map(jobOf), (index, results) => {
       const visit = visits[index]!
-      for (const result of results) {
-        const batch = visit.batches[result.step]
-        if (!batch) {
-          const dumps = decoded(visit.ns, visit.reads[result.step - visit.batches.length]!, result)
-          options.onRead?.(visit.ns, dumps)
-        } else if (result.code !== 0 && batch.removes) options.onLeft?.(failureOf(batch, result))
+      const reads = results.slice(visit.batches.length)
+      if (reads.length > 0) {
+        const reading = { steps: visit.reads, results: reads }
+        requireRead(visit.ns, reading)
+        options.onRead?.(visit.ns, reading)
+      }
+      for (const result of results.slice(0, visit.batches.length)) {
+        const batch = visit.batches[result.step]!
+        if (result.code !== 0 && batch.removes) options.onLeft?.(failureOf(batch, result))
         else if (result.code !== 0) failure ??= failureOf(batch, result)
       }
       done += visit.batches.reduce((n, b) => n + b.lines.length, 0)

@@ -5,16 +5,17 @@
 import { readdirSync, statSync } from 'node:fs'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { NETNS_DIR, netnsFile } from '../netns/paths.ts'
-import type { Dumps, IpLink, NamespaceDumps, Wanted } from './dumps/content.ts'
-import { joined, readSteps, takeDumps, type ReadStep } from './dumps/take.ts'
-import { KINDS, namespacesOf, type KernelObject, type Kind } from './kinds/index.ts'
+import type { IpLink, NamespaceDumps, Wanted } from './dumps/content.ts'
+import type { ReadingRecorder } from './dumps/readings.ts'
+import { dumpsOf, joined, readSteps, takeDumps, type Reading, type ReadStep } from './dumps/take.ts'
+import { KINDS, kindOf, namespacesOf, type KernelObject, type Kind } from './kinds/index.ts'
 import type { AskSessions, ObjectKind, Reader, Started } from './kinds/kind.ts'
 import { within, type Scope } from './scope.ts'
 import type { Survey } from './unmanaged/survey.ts'
 
 export interface ObserveOptions {
   /** What was read of namespaces while they were made. */
-  readonly already?: ReadonlyMap<string, Partial<Dumps>>
+  readonly already?: ReadonlyMap<string, Reading>
   /** What a container was started as, if it was. It may have ended since: whether that counts is for who answers. */
   readonly started?: Started
   /** Asks daemons about their sessions. */
@@ -22,6 +23,8 @@ export interface ObserveOptions {
   readonly onProgress?: (share: number) => void
   /** What else to look for on the way. */
   readonly survey?: Survey
+  /** Gets the readings in which the survey found nothing. */
+  readonly recorder?: ReadingRecorder
   /** Longest wait for links that are starting, milliseconds. */
   readonly patience?: number
   /** Namespaces to read, of those the hints speak of; absent: all. */
@@ -49,10 +52,38 @@ function byNamespace(hints: readonly KernelObject[]): Map<string, Map<Kind, Kern
 const wantedFor = (asked: ReadonlyMap<Kind, readonly KernelObject[]> | undefined): Wanted[] =>
   asked ? ['links', 'routes', ...kinds.flatMap((k) => (asked.has(k.kind) ? (k.wants?.(asked.get(k.kind)!) ?? []) : []))] : []
 
-/** Which steps read each namespace of these objects. */
-export function stepsFor(hints: readonly KernelObject[]): (ns: string) => readonly ReadStep[] {
+/**
+ * Which steps read each namespace of these objects.
+ * @param survey what else to look for, and to put on record
+ */
+export function stepsFor(hints: readonly KernelObject[], survey?: Survey): (ns: string) => readonly ReadStep[] {
   const asked = byNamespace(hints)
-  return (ns) => readSteps(wantedFor(asked.get(ns)))
+  return (ns) => readSteps([...wantedFor(asked.get(ns)), ...(survey?.wants(ns) ?? [])], survey !== undefined)
+}
+
+/** What reads these objects back. */
+function readersOf(asked: readonly KernelObject[]): Reader<KernelObject>[] {
+  const byKind = new Map<Kind, KernelObject[]>()
+  for (const o of asked) {
+    const list = byKind.get(o.kind)
+    if (list) list.push(o)
+    else byKind.set(o.kind, [o])
+  }
+  return kinds.flatMap((k) => k.reader?.(byKind.get(k.kind) ?? []) ?? [])
+}
+
+/** Whether no dump of a namespace shows an object: it is on record, or whoever knows is asked. */
+export const isElsewhere = (o: KernelObject): boolean => kindOf(o).elsewhere === true
+
+/** What there is of those objects that no dump shows ({@link isElsewhere}), without a look at any namespace. */
+export async function observeElsewhere(
+  hints: readonly KernelObject[],
+  { started, sessions }: Pick<ObserveOptions, 'started' | 'sessions'>,
+): Promise<KernelObject[]> {
+  const context = { namespaces: [], links: async () => {}, ...(started ? { started } : {}), ...(sessions ? { sessions } : {}) }
+  const found: KernelObject[] = []
+  for (const reader of readersOf(hints.filter(isElsewhere))) found.push(...((await reader.finish?.(context)) ?? []))
+  return found
 }
 
 /**
@@ -60,39 +91,37 @@ export function stepsFor(hints: readonly KernelObject[]): (ns: string) => readon
  * A container cannot be asked what it was started as: that is on record, and else what the first hint says.
  */
 export async function observe(hints: readonly KernelObject[], pool: NamespacePool, options: ObserveOptions = {}): Promise<KernelObject[]> {
-  const { survey, already, scope } = options
+  const { survey, recorder, already, scope } = options
   const asked = scope ? within(hints, scope) : hints
   const names = new Set(namespaces())
   const places = [...byNamespace(asked)].filter(([ns]) => names.has(ns)).map(([ns, here]) => ({ ns, here, dead: !isMounted(ns) }))
 
-  const byKind = new Map<Kind, KernelObject[]>()
-  for (const o of asked) {
-    const list = byKind.get(o.kind)
-    if (list) list.push(o)
-    else byKind.set(o.kind, [o])
-  }
-  const readers: Reader<KernelObject>[] = kinds.flatMap((k) => k.reader?.(byKind.get(k.kind) ?? []) ?? [])
+  const readers = readersOf(asked)
   const found: KernelObject[] = []
-  const read = (dumps: NamespaceDumps): void => {
+  const read = (dumps: NamespaceDumps, reading?: Reading): void => {
     for (const reader of readers) found.push(...(reader.namespace?.(dumps) ?? []))
-    survey?.read(dumps)
+    if (survey?.read(dumps) && reading) recorder?.add(dumps.ns, reading)
   }
 
+  const again: { ns: string; wanted: readonly Wanted[]; dumps: NamespaceDumps }[] = []
+  const take = (dumps: NamespaceDumps, reading: Reading): void => {
+    const wanted = survey?.further(dumps) ?? []
+    if (wanted.length > 0) again.push({ ns: dumps.ns, wanted, dumps })
+    else read(dumps, reading)
+  }
   const requests: { ns: string; wanted: Wanted[] }[] = []
   for (const { ns, here, dead } of places) {
     if (dead) continue
     const known = already?.get(ns)
-    if (known) read({ ns, ...known })
+    if (known) take(dumpsOf(ns, known), known)
     else requests.push({ ns, wanted: [...wantedFor(here), ...(survey?.wants(ns) ?? [])] })
   }
-  const again: { ns: string; wanted: readonly Wanted[]; dumps: NamespaceDumps }[] = []
   let done = 0
-  await takeDumps(pool, requests, (dumps) => {
-    const wanted = survey?.further(dumps) ?? []
-    if (wanted.length > 0) again.push({ ns: dumps.ns, wanted, dumps })
-    else read(dumps)
+  const onDumps = (dumps: NamespaceDumps, reading: Reading): void => {
+    take(dumps, reading)
     options.onProgress?.(++done / requests.length)
-  })
+  }
+  await takeDumps(pool, requests, onDumps, recorder !== undefined)
   const first = new Map(again.map((a) => [a.ns, a.dumps]))
   await takeDumps(pool, again, (dumps) => read({ ns: dumps.ns, ...joined([first.get(dumps.ns)!, dumps]) }))
 

@@ -1,6 +1,6 @@
 /** Part of a lab: some of its namespaces, so that a change of few nodes need not read and compare all. */
 import { addStacked, isIn, isOn } from './dependency.ts'
-import { providedBy, type KernelObject } from './kinds/index.ts'
+import { namespacesOf, providedBy, type KernelObject } from './kinds/index.ts'
 
 /** Names of namespaces. */
 export type Scope = ReadonlySet<string>
@@ -14,4 +14,11 @@ export function within(objects: readonly KernelObject[], scope: Scope): KernelOb
   const devices = new Set([...inside].flatMap((o) => providedBy(o)))
   addStacked(devices, objects)
   return objects.filter((o) => inside.has(o) || isOn(devices, o))
+}
+
+/** These namespaces, and those that pairs from there reach into: what became of a pair shows only at both of its ends. */
+export function withFarEnds(objects: readonly KernelObject[], scope: Scope): Scope {
+  const all = new Set(scope)
+  for (const o of objects) if (isIn(scope, o)) for (const ns of namespacesOf(o)) all.add(ns)
+  return all
 }

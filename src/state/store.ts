@@ -12,6 +12,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import type { Readings } from '../kernel/dumps/readings.ts'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { SysctlBaseline } from '../kernel/unmanaged/sysctls.ts'
@@ -37,6 +38,8 @@ export interface Applied {
   readonly since: number
   /** What it needed of the kernel, and found there. A record lasts no longer than the kernel does. */
   readonly needs?: readonly Feature[]
+  /** How its namespaces read when they held all of it. Absent: nothing is known that could be compared. */
+  readonly readings?: Readings
   /** Settings that its namespaces have by themselves. Absent: an earlier version made the lab and kept no record. */
   readonly baseline?: SysctlBaseline
 }

@@ -7,14 +7,14 @@
 import type { Compiled } from '../compile/compile.ts'
 import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff } from '../kernel/diff.ts'
-import { describe, keyOf, kindOf, type Change } from '../kernel/kinds/index.ts'
+import { keyOf, kindOf, namespacesOf, type Change } from '../kernel/kinds/index.ts'
 import { drift, type Drift } from '../kernel/drift.ts'
 import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Dumps } from '../kernel/dumps/content.ts'
-import { joined } from '../kernel/dumps/take.ts'
-import { namespaces, observe, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
+import { changedSince, ReadingRecorder, type Readings } from '../kernel/dumps/readings.ts'
+import type { Reading } from '../kernel/dumps/take.ts'
+import { isElsewhere, namespaces, observe, observeElsewhere, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { askSessions } from '../process/bird.ts'
 import { reloadDaemons } from '../process/daemon.ts'
@@ -35,7 +35,7 @@ import {
   writeJournal,
   type Applied,
 } from './store.ts'
-import type { UnmanagedObject } from '../kernel/unmanaged/findings.ts'
+import { within, type Scope } from '../kernel/scope.ts'
 import { Survey } from '../kernel/unmanaged/survey.ts'
 import { baselineOf } from '../kernel/unmanaged/sysctl-baseline.ts'
 
@@ -51,8 +51,6 @@ export type Phase =
 
 export interface UpOptions {
   readonly signal?: AbortSignal
-  /** Take away and put back what is in a running lab that it does not ask for. */
-  readonly reset?: boolean
   /** Leave a failed lab as it is, for inspection. */
   readonly keep?: boolean
   readonly onPhase?: (phase: Phase) => void
@@ -66,12 +64,7 @@ export interface UpOptions {
 }
 
 export type UpResult =
-  | {
-      readonly outcome: 'created' | 'changed' | 'unchanged'
-      readonly changes: readonly Change[]
-      /** What is in the lab all the same, although it was not asked for, in words; after a reset, what could not be undone. */
-      readonly unasked: readonly string[]
-    }
+  | { readonly outcome: 'created' | 'changed' | 'unchanged'; readonly changes: readonly Change[] }
   | { readonly outcome: 'foreign'; readonly namespaces: readonly string[] }
   | { readonly outcome: 'failed'; readonly failure: ApplyFailure; readonly rolledBack: boolean }
   /** Everything was accepted, yet the kernel does not hold it. */
@@ -90,8 +83,20 @@ const LEARNING = 30_000
 type Obstacles = ReadonlyMap<KernelObject, Pick<Obstacle, 'text'>>
 type Diverged = { readonly drift: Drift; readonly obstacles?: Obstacles }
 
-type Already = NonNullable<ObserveOptions['already']>
-type Converged = { readonly changes: readonly Change[] } | { readonly failure: ApplyFailure } | Diverged
+type Converged = { readonly changes: readonly Change[]; readonly readings?: Readings } | { readonly failure: ApplyFailure } | Diverged
+
+/** What to put on record of how a lab reads, once it holds what is desired. */
+interface Recording {
+  /** Settings that new namespaces have. */
+  readonly baseline: Applied['baseline']
+  /** How all namespaces read a moment ago; absent: not all of them read as on record. */
+  readonly held?: Readings
+}
+
+interface Looking extends Pick<ObserveOptions, 'already' | 'scope' | 'survey' | 'recorder'> {
+  /** Containers that should run and do not count as missing. */
+  readonly running?: boolean
+}
 
 export class Session {
   readonly #lab: string
@@ -104,34 +109,44 @@ export class Session {
     this.#options = options
   }
 
-  /** What the kernel holds. @param running whether containers that should run and do not count as missing */
-  async observe(hints: readonly KernelObject[], already?: Already, running = false, survey?: Survey): Promise<KernelObject[]> {
-    const dir = processDir(this.#lab)
-    return observe(hints, this.#pool, {
-      started: running ? await runningIn(dir) : startedIn(dir),
-      sessions: askSessions(dir, hints),
-      ...(already ? { already } : {}),
-      ...(survey ? { survey } : {}),
-    })
+  /** What the kernel holds. */
+  async observe(hints: readonly KernelObject[], { running = false, ...options }: Looking = {}): Promise<KernelObject[]> {
+    return observe(hints, this.#pool, { ...options, ...(await this.#asking(hints, running)) })
   }
 
-  /** Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back. */
+  /** What there is of containers, daemons and sessions. Containers that should run and do not count as missing. */
+  async observeElsewhere(hints: readonly KernelObject[]): Promise<KernelObject[]> {
+    return observeElsewhere(hints, await this.#asking(hints, true))
+  }
+
+  async #asking(hints: readonly KernelObject[], running: boolean): Promise<Pick<ObserveOptions, 'started' | 'sessions'>> {
+    const dir = processDir(this.#lab)
+    return { started: running ? await runningIn(dir) : startedIn(dir), sessions: askSessions(dir, hints) }
+  }
+
+  /**
+   * Brings `owned` (what is there and ours) to `desired`. `signal` is left out while rolling back.
+   * @param recording absent: how the lab reads is not put on record
+   */
   async converge(
     owned: readonly KernelObject[],
     applied: readonly KernelObject[],
     desired: readonly KernelObject[],
     signal?: AbortSignal,
+    recording?: Recording,
   ): Promise<Converged> {
     const dir = processDir(this.#lab)
     const rollsBack = signal === undefined && this.#options.signal !== undefined
     const { onPhase, onProgress } = this.#options
     let current = withoutTakenBack(owned, desired, false)
-    const resets = this.#options.reset === true && !rollsBack
     let all: readonly Change[] | undefined
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
       all ??= changes
-      const already = new Map<string, Partial<Dumps>>()
+      const already = new Map<string, Reading>()
+      const isNew = current.length === 0
+      const survey = (scope?: Scope): Survey | undefined => recording && new Survey(desired, recording.baseline, scope)
+      const surveyed = isNew ? survey() : undefined
       if (changes.length > 0) {
         onPhase?.(rollsBack ? 'rolling back' : 'applying')
         const options: ApplyOptions = {
@@ -155,20 +170,25 @@ export class Session {
             ),
           reloadDaemons: (list) => reloadDaemons(dir, list, signal),
           // Worth it only when whole namespaces are made: then each is read by the command that fills it.
-          ...(current.length === 0
-            ? {
-                readBack: stepsFor(desired),
-                onRead: (ns: string, dumps: Partial<Dumps>) => void already.set(ns, joined([already.get(ns) ?? {}, dumps])),
-              }
-            : {}),
+          ...(isNew ? { readBack: stepsFor(desired, surveyed), onRead: (ns, reading) => void already.set(ns, reading) } : {}),
         }
         const failure = await apply(render(changes), this.#pool, options)
         if (failure) return { failure }
       }
       onPhase?.('reading back')
-      let observed = await this.observe([...applied, ...desired], already)
-      let now = compare(applied, desired, observed, resets)
-      const awaited = rollsBack ? [] : stillToLearn(now)
+      const look = async (options: Looking = {}): Promise<Seen> => {
+        const { scope } = options
+        const recorder = recording && new ReadingRecorder(scope && recording.held, scope)
+        const watching = recorder ? { recorder, survey: options.survey ?? survey(scope)! } : {}
+        const observed = await this.observe([...applied, ...desired], { ...options, ...watching })
+        const part = (objects: readonly KernelObject[]): readonly KernelObject[] => (scope ? within(objects, scope) : objects)
+        return { observed, now: compare(part(applied), part(desired), observed, recorder), ...(recorder ? { recorder } : {}) }
+      }
+      // What was not touched is as it was a moment ago. What daemons do reaches further than what they are told.
+      const scope = round === 1 && recording?.held && !desired.some((o) => o.kind === 'daemon') ? touchedBy(changes) : undefined
+      let seen = await look({ already, ...(surveyed ? { survey: surveyed } : {}), ...(scope ? { scope } : {}) })
+      if (scope && !isClean(seen.now)) seen = await look()
+      const awaited = rollsBack ? [] : stillToLearn(seen.now)
       if (awaited.length > 0) {
         onPhase?.('waiting for learned routes of')
         await untilLearned(awaited, desired, {
@@ -177,16 +197,15 @@ export class Session {
           ...(signal ? { signal } : {}),
           ...(onProgress ? { onProgress } : {}),
         })
-        observed = await this.observe([...applied, ...desired])
-        now = compare(applied, desired, observed, resets)
+        seen = await look()
       }
       // A user who pressed Ctrl-C meanwhile was told that it is undone.
       signal?.throwIfAborted()
       // On the way back daemons get no time: status shows what they have not brought about.
-      if (rollsBack) now = withoutLearned(now)
-      if (now.missing.length + now.changed.length + now.unexpected.length === 0) return { changes: all }
+      const now = rollsBack ? withoutLearned(seen.now) : seen.now
+      if (isClean(now)) return { changes: all, ...(seen.recorder ? { readings: seen.recorder.readings(spacesOf(desired)) } : {}) }
       if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now, desired)
-      current = withoutTakenBack(resets ? resettable(observed, applied, desired) : ownedOf(observed, applied, desired), desired, true)
+      current = withoutTakenBack(ownedOf(seen.observed, applied, desired), desired, true)
     }
   }
 
@@ -200,41 +219,34 @@ export class Session {
   }
 }
 
-/** Compares, and counts as unexpected only what the lab itself asked for before; when it is reset, all that can be taken away. */
+/** A look at the kernel, and what came of it. */
+interface Seen {
+  readonly observed: readonly KernelObject[]
+  readonly now: Drift
+  readonly recorder?: ReadingRecorder
+}
+
+const isClean = ({ missing, changed, unexpected }: Drift): boolean => missing.length + changed.length + unexpected.length === 0
+
+/** Namespaces in which something changes. */
+const touchedBy = (changes: readonly Change[]): Scope =>
+  new Set(changes.flatMap((c) => [...namespacesOf(c.object), ...(c.action === 'replace' ? namespacesOf(c.before) : [])]))
+
+/**
+ * Compares, and counts as unexpected only what the lab itself asked for before. What others added is left alone, but how
+ * its namespace reads is no measure for what was asked for.
+ */
 function compare(
   applied: readonly KernelObject[],
   desired: readonly KernelObject[],
   observed: readonly KernelObject[],
-  resets: boolean,
+  recorder?: ReadingRecorder,
 ): Drift {
   const now = drift(desired, observed)
+  const unexpected = now.unexpected.filter((o) => !kindOf(o).builtin?.(o))
+  if (recorder) for (const o of unexpected) for (const ns of namespacesOf(o)) recorder.drop(ns)
   const known = new Set(applied.map(keyOf))
-  return { ...now, unexpected: now.unexpected.filter((o) => (resets || known.has(keyOf(o))) && !kindOf(o).builtin?.(o)) }
-}
-
-/** What others made: neither asked for, nor there by itself, nor a daemon's doing. */
-function addedByOthers(
-  observed: readonly KernelObject[],
-  before: readonly KernelObject[],
-  desired: readonly KernelObject[],
-): KernelObject[] {
-  const known = new Set(before.map(keyOf))
-  return drift(desired, observed).unexpected.filter((o) => !known.has(keyOf(o)) && !kindOf(o).builtin?.(o))
-}
-
-/** What a reset may change: the lab's own and what others added. */
-const resettable = (
-  observed: readonly KernelObject[],
-  before: readonly KernelObject[],
-  desired: readonly KernelObject[],
-): KernelObject[] => [...ownedOf(observed, before, desired), ...addedByOthers(observed, before, desired)]
-
-/** Undoes what was found, each by itself: what is gone with a device need not be taken off it, and what is refused shows when it is looked for again. */
-async function undo(found: readonly UnmanagedObject[], pool: NamespacePool): Promise<void> {
-  await pool.run(
-    found.flatMap(({ ns, undo: steps = [] }) => steps.map((step) => ({ ns, steps: [step] }))),
-    () => {},
-  )
+  return { ...now, unexpected: unexpected.filter((o) => known.has(keyOf(o))) }
 }
 
 /** What of the observed state is this lab's business: declared now or by the file before. */
@@ -243,7 +255,7 @@ export function ownedOf(observed: readonly KernelObject[], ...declared: readonly
   return observed.filter((o) => keys.has(keyOf(o)))
 }
 
-const namespacesOf = (objects: readonly KernelObject[]): string[] => objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
+const spacesOf = (objects: readonly KernelObject[]): string[] => objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
 
 /** Brings a lab up. The caller holds its lock and has checked the machine. */
 export async function bringUp(compiled: Compiled, pool: NamespacePool, options: UpOptions = {}): Promise<UpResult> {
@@ -253,7 +265,7 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   const journal = readJournal(lab.name)
   const ours = new Set(journal?.namespaces)
   const present = new Set(namespaces())
-  const foreign = namespacesOf(desired).filter((ns) => present.has(ns) && !ours.has(ns))
+  const foreign = spacesOf(desired).filter((ns) => present.has(ns) && !ours.has(ns))
   if (foreign.length > 0) return { outcome: 'foreign', namespaces: foreign }
 
   if (journal && !applied) {
@@ -265,45 +277,37 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   const before = applied ? withAttempt(applied) : []
   const baseline = await baselineOf(applied, before, desired, present, pool)
   let owned: readonly KernelObject[] = []
-  let unasked: readonly string[] = []
-  /** Reads the lab and everything else that is in its namespaces. */
-  const look = async (): Promise<{ observed: KernelObject[]; survey: readonly UnmanagedObject[] }> => {
-    const survey = new Survey(union(desired, before), baseline)
-    const observed = await session.observe([...before, ...desired], undefined, true, survey)
-    return { observed, survey: survey.found }
-  }
-  const wordsFor = ({ observed, survey }: Awaited<ReturnType<typeof look>>): string[] => [
-    ...addedByOthers(observed, before, desired).map(describe),
-    ...survey.map((each) => each.object),
-  ]
+  let held: Readings | undefined
   if (applied) {
     options.onPhase?.('reading')
-    let found = await look()
-    const hasUndone = options.reset === true && found.survey.length > 0
-    if (hasUndone) {
-      await undo(found.survey, pool)
-      found = await look()
+    const changed = before === applied.objects ? await changedSince(applied.readings, spacesOf(before), pool) : undefined
+    const recorder = new ReadingRecorder()
+    if (changed?.size === 0) {
+      held = applied.readings
+      const elsewhere = await session.observeElsewhere([...before, ...desired])
+      owned = [...before.filter((o) => !isElsewhere(o)), ...ownedOf(elsewhere, before, desired)]
+    } else {
+      const observed = await session.observe([...before, ...desired], { running: true, recorder, survey: new Survey(desired, baseline) })
+      compare(before, desired, observed, recorder)
+      owned = ownedOf(observed, before, desired)
     }
-    owned = options.reset ? resettable(found.observed, before, desired) : ownedOf(found.observed, before, desired)
-    unasked = wordsFor(found)
     const changes = diff(owned, desired)
     if (changes.length === 0) {
-      remember(compiled, applied, baseline)
-      return { outcome: hasUndone ? 'changed' : 'unchanged', changes, unasked }
+      remember(compiled, applied, baseline, held ?? recorder.readings(spacesOf(desired)))
+      return { outcome: 'unchanged', changes }
     }
     options.onChanges?.(changes)
   }
-  writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: [...new Set([...namespacesOf(before), ...namespacesOf(desired)])] })
+  writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: [...new Set([...spacesOf(before), ...spacesOf(desired)])] })
   if (applied) writeAttempt({ version: 1, lab: lab.name, objects: union(before, desired) })
 
   let result: Converged | { readonly error: unknown }
   try {
     options.signal?.throwIfAborted()
-    result = await session.converge(owned, before, desired, options.signal)
+    result = await session.converge(owned, before, desired, options.signal, { baseline, ...(held ? { held } : {}) })
     if ('changes' in result) {
-      remember(compiled, applied, baseline)
-      if (options.reset && applied) unasked = wordsFor(await look())
-      return { outcome: applied ? 'changed' : 'created', changes: result.changes, unasked }
+      remember(compiled, applied, baseline, result.readings)
+      return { outcome: applied ? 'changed' : 'created', changes: result.changes }
     }
   } catch (error) {
     result = { error }
@@ -315,10 +319,15 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
 }
 
 /** Saves the lab as it now is; a later reader finds the lines of the newest file. */
-function remember({ lab, objects, needs }: Compiled, applied: Applied | undefined, baseline: Applied['baseline']): void {
-  writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: namespacesOf(objects) })
+function remember(
+  { lab, objects, needs }: Compiled,
+  applied: Applied | undefined,
+  baseline: Applied['baseline'],
+  readings?: Readings,
+): void {
+  writeJournal({ version: 1, lab: lab.name, file: lab.file, namespaces: spacesOf(objects) })
   const since = applied?.since ?? Math.floor(Date.now() / 1000)
-  writeApplied({ version: 1, lab, objects, since, needs, ...(baseline ? { baseline } : {}) })
+  writeApplied({ version: 1, lab, objects, since, needs, ...(baseline ? { baseline } : {}), ...(readings ? { readings } : {}) })
   endAttempt(lab.name)
 }
 
@@ -329,7 +338,10 @@ export function union(first: readonly KernelObject[], second: readonly KernelObj
 }
 
 /** What may be there of a lab: also what a change asked for that was killed before it was finished or put back. */
-const withAttempt = (applied: Applied): readonly KernelObject[] => union(applied.objects, readAttempt(applied.lab.name)?.objects ?? [])
+function withAttempt(applied: Applied): readonly KernelObject[] {
+  const attempt = readAttempt(applied.lab.name)
+  return attempt ? union(applied.objects, attempt.objects) : applied.objects
+}
 
 /**
  * Puts things back: a new lab goes away, a changed one becomes what it was. True when that worked.

@@ -13,6 +13,9 @@ export const STANDARD_RULES: Readonly<Record<4 | 6, Readonly<Record<number, stri
   6: { 0: 'local', 32_766: 'main' },
 }
 
+/** Tables of iptables' older half, which nftables' does not show, one a line: files that are there only where it is in use. */
+export const LEGACY_TABLES = { 4: '/proc/net/ip_tables_names', 6: '/proc/net/ip6_tables_names' } as const
+
 /** What tells cheaply whether a namespace holds anything that a new one does not. */
 export interface NonDefaultState {
   /** Families whose rules are not those of a new namespace. */

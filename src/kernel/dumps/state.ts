@@ -1,9 +1,6 @@
 /** What tells cheaply whether a namespace holds anything that a new one does not. Pure. */
-import type { NftTable, Qdisc } from '../../netns/netlink/queues-tables.ts'
+import { NO_QUEUE, type NftTable, type Qdisc } from '../../netns/netlink/queues-tables.ts'
 import { STANDARD_RULES, type IpRule, type NonDefaultState } from './content.ts'
-
-/** Qdiscs that devices without a queue have. */
-const NO_QUEUE = new Set(['noqueue', 'noop'])
 
 /** @param rules undefined: this kernel lacks the family */
 function isStandard(family: 4 | 6, rules: readonly IpRule[] | undefined): boolean {

@@ -45,9 +45,16 @@ export interface ReadStep {
   decode(result: StepResult): Partial<Dumps>
 }
 
+/** What is read for a digest beside what is asked for: see {@link ReadingRecorder}. */
+const FOR_RECORD: readonly DumpName[] = ['identity', 'generation']
+
 /** The step for what comes over netlink; settings of devices among it. */
-function netlinkStep(names: readonly Netlink[], settings: readonly (readonly [path: string, setting: Setting])[]): ReadStep {
-  const dumps = new Set([...names.flatMap((name) => NETLINK[name].of), ...settings.map(([, setting]) => setting.dump)])
+function netlinkStep(
+  names: readonly Netlink[],
+  settings: readonly (readonly [path: string, setting: Setting])[],
+  more: readonly DumpName[],
+): ReadStep {
+  const dumps = new Set([...more, ...names.flatMap((name) => NETLINK[name].of), ...settings.map(([, setting]) => setting.dump)])
   return {
     part: 'netlink',
     step: { dump: [...dumps] },
@@ -71,16 +78,16 @@ function present(files: readonly (readonly [path: string, content: string | unde
 /** The steps by what they read: most namespaces of a lab are read alike. */
 const known = new Map<string, readonly ReadStep[]>()
 
-/** The steps that read what is wanted. */
-export function readSteps(wanted: Iterable<Wanted>): readonly ReadStep[] {
+/** The steps that read what is wanted. @param recorded whether a digest of it is to be put on record */
+export function readSteps(wanted: Iterable<Wanted>, recorded = false): readonly ReadStep[] {
   const all = [...wanted]
-  const key = all.join('\0')
+  const key = `${recorded ? 'recorded' : ''}\0${all.join('\0')}`
   let steps = known.get(key)
-  if (!steps) known.set(key, (steps = stepsOf(new Set(all))))
+  if (!steps) known.set(key, (steps = stepsOf(new Set(all), recorded ? FOR_RECORD : [])))
   return steps
 }
 
-function stepsOf(all: ReadonlySet<Wanted>): ReadStep[] {
+function stepsOf(all: ReadonlySet<Wanted>, more: readonly DumpName[]): ReadStep[] {
   const steps: ReadStep[] = []
   const names = (Object.keys(NETLINK) as Netlink[]).filter((name) => all.has(name))
   const paths = [...all].filter((name) => name.startsWith('/'))
@@ -88,7 +95,7 @@ function stepsOf(all: ReadonlySet<Wanted>): ReadStep[] {
     const setting = path.startsWith(SYSCTL) ? settingOf(path.slice(SYSCTL.length)) : undefined
     return setting ? [[path, setting] as const] : []
   })
-  if (names.length + settings.length > 0) steps.push(netlinkStep(names, settings))
+  if (names.length + settings.length > 0) steps.push(netlinkStep(names, settings, more))
   const overNetlink = new Set(settings.map(([path]) => path))
   const files = paths.filter((path) => !overNetlink.has(path))
   if (files.length > 0)
@@ -114,25 +121,38 @@ export function joined(parts: readonly Partial<Dumps>[]): Partial<Dumps> {
   return files.length > 1 ? { ...all, files: new Map(files.flatMap((of) => [...of])) } : all
 }
 
+/** What was read of a namespace, and by which steps. */
+export interface Reading {
+  readonly steps: readonly ReadStep[]
+  readonly results: readonly StepResult[]
+}
+
 /** Reads namespaces, side by side. @throws Error with the words of what could not be read */
 export async function takeDumps(
   pool: NamespacePool,
   requests: readonly { readonly ns: string; readonly wanted: Iterable<Wanted> }[],
-  onDumps: (dumps: NamespaceDumps) => void,
+  onDumps: (dumps: NamespaceDumps, reading: Reading) => void,
+  recorded = false,
 ): Promise<void> {
-  const work = requests.map(({ ns, wanted }) => ({ ns, steps: readSteps(wanted) }))
+  const work = requests.map(({ ns, wanted }) => ({ ns, steps: readSteps(wanted, recorded) }))
   await pool.run(
     work.map(({ ns, steps }) => ({ ns, steps: steps.map((s) => s.step) })),
     (index, results) => {
       const { ns, steps } = work[index]!
-      onDumps({ ns, ...joined(results.map((result) => decoded(ns, steps[result.step]!, result))) })
+      const reading = { steps, results }
+      onDumps(dumpsOf(ns, reading), reading)
     },
   )
 }
 
-/** What a step read. @throws Error when it failed */
-export function decoded(ns: string, step: ReadStep, result: StepResult): Partial<Dumps> {
-  const { code, stderr } = result
-  if (code !== 0) throw new MachineError(`reading ${ns} back: ${step.part}: ${stderr.trim() || `exit code ${code}`}`)
-  return step.decode(result)
+/** @throws Error with the words of a step that failed */
+export function requireRead(ns: string, { steps, results }: Reading): void {
+  for (const [i, { code, stderr }] of results.entries())
+    if (code !== 0) throw new MachineError(`reading ${ns} back: ${steps[i]!.part}: ${stderr.trim() || `exit code ${code}`}`)
+}
+
+/** What the steps read. @throws Error with the words of one that failed */
+export function dumpsOf(ns: string, reading: Reading): NamespaceDumps {
+  requireRead(ns, reading)
+  return { ns, ...joined(reading.results.map((result, i) => reading.steps[i]!.decode(result))) }
 }

@@ -76,6 +76,7 @@ export const daemon: ObjectKind<Daemon, 'bird'> = {
   key: (o) => `daemon ${o.id}`,
   describe: (o) => `${o.program} on ${o.node}`,
   stage: () => Stage.Daemons,
+  elsewhere: true,
   outlives: true,
   provides: (o) => (o.owns ?? []).flatMap((owned) => ('device' in owned ? [`${o.ns} ${owned.device}`] : [])),
   replaceable: (_before, after, fields) => after.reload !== undefined && fields.every((field) => IN_PLACE.test(field)),

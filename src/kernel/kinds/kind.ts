@@ -162,6 +162,8 @@ export interface ObjectKind<O extends Common & { readonly kind: string }, F exte
   reaches?(o: O): string
   /** Never made, but waited for: a daemon brings it about. */
   readonly awaited?: true
+  /** No dump of a namespace shows it: it is on record, or whoever knows is asked. Its reader reads in `finish` alone. */
+  readonly elsewhere?: true
   /** Never goes by itself: it is deleted by name even where its namespace goes. */
   readonly outlives?: true
   /** Whether it is there without being asked for and cannot be taken away, only left as it is. */

@@ -45,6 +45,7 @@ export const process: ObjectKind<Process> = {
   key: (o) => `process ${o.id}`,
   describe: (o) => `container ${o.container} of pod ${o.pod}`,
   stage: () => Stage.Processes,
+  elsewhere: true,
   outlives: true,
   replaceable: () => false,
   reader: fromRecords,

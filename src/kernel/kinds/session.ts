@@ -41,6 +41,7 @@ export const session: ObjectKind<Session> = {
   describe: title,
   stage: () => Stage.Learned,
   awaited: true,
+  elsewhere: true,
   replaceable: () => true,
   render: () => [],
   reader: (asked) => ({

@@ -2,8 +2,9 @@
  * Everything in a lab's namespaces beyond what was asked for: read along with the objects, in the same visit, and
  * without a program more where everything is as in a new namespace. `up` does without, for it leaves alone what others added.
  */
-import type { NamespaceDumps, Wanted } from '../dumps/content.ts'
+import { LEGACY_TABLES, type NamespaceDumps, type Wanted } from '../dumps/content.ts'
 import { namespacesOf, providedBy, type KernelObject } from '../kinds/index.ts'
+import type { Scope } from '../scope.ts'
 import {
   changedSettings,
   iptablesFamilies,
@@ -26,19 +27,20 @@ interface Site {
   readonly chains: ReadonlySet<4 | 6>
 }
 
-/** Files of iptables' older half, which nftables' does not show: there only where it is in use. */
-const LEGACY = { 4: '/proc/net/ip_tables_names', 6: '/proc/net/ip6_tables_names' } as const
-
 export class Survey {
   readonly found: UnmanagedObject[] = []
   readonly #sites = new Map<string, Site>()
 
-  /** @param baseline settings on record from when the namespaces were made */
-  constructor(hints: readonly KernelObject[], baseline?: SysctlBaseline) {
+  /**
+   * @param baseline settings on record from when the namespaces were made
+   * @param scope namespaces to look at; absent: all
+   */
+  constructor(hints: readonly KernelObject[], baseline?: SysctlBaseline, scope?: Scope) {
     const watch = new Watch(baseline)
     const byNs = new Map<string, KernelObject[]>()
     for (const o of hints) {
       for (const ns of namespacesOf(o)) {
+        if (scope && !scope.has(ns)) continue
         const here = byNs.get(ns)
         if (here) here.push(o)
         else byNs.set(ns, [o])
@@ -62,12 +64,21 @@ export class Survey {
     const site = this.#sites.get(ns)
     if (!site) return []
     const { watched, hasBridge } = site
-    return ['neighbours', 'noarp', 'proxied', 'state', LEGACY[4], LEGACY[6], ...(hasBridge ? (['fdb'] as const) : []), ...watched.paths]
+    return [
+      'neighbours',
+      'noarp',
+      'proxied',
+      'state',
+      LEGACY_TABLES[4],
+      LEGACY_TABLES[6],
+      ...(hasBridge ? (['fdb'] as const) : []),
+      ...watched.paths,
+    ]
   }
 
   /** What has to be read because of what was found: rules of policy routing or of iptables where none were asked for. */
-  further({ state, rules4, rules6, chains4, chains6 }: NamespaceDumps): readonly Wanted[] {
-    if (!state) return []
+  further({ ns, state, rules4, rules6, chains4, chains6 }: NamespaceDumps): readonly Wanted[] {
+    if (!state || !this.#sites.has(ns)) return []
     const iptables = iptablesFamilies(state)
     return [
       ...(state.rules.includes(4) && !rules4 ? (['rules4'] as const) : []),
@@ -77,19 +88,31 @@ export class Survey {
     ]
   }
 
-  /** Finds what was not asked for in what was read. */
-  read({ ns, links = [], noarp = [], proxied = [], fdb = [], state, files = new Map(), rules4 = [], rules6 = [] }: NamespaceDumps): void {
+  /** Finds what was not asked for in what was read. @returns whether there was nothing */
+  read({
+    ns,
+    links = [],
+    noarp = [],
+    proxied = [],
+    fdb = [],
+    state,
+    files = new Map(),
+    rules4 = [],
+    rules6 = [],
+  }: NamespaceDumps): boolean {
     const site = this.#sites.get(ns)
-    if (!site || !state) return
+    if (!site || !state) return false
+    const before = this.found.length
     this.found.push(
       ...unmanagedDevices(ns, links, site.devices),
       ...unmanagedNeighbours(ns, noarp, proxied),
       ...unmanagedState(ns, state, links),
       // Where the older iptables is the one in use, its chains are read as objects.
-      ...([4, 6] as const).flatMap((f) => (site.chains.has(f) ? [] : legacyTables(ns, f, files.get(LEGACY[f]) ?? ''))),
+      ...([4, 6] as const).flatMap((f) => (site.chains.has(f) ? [] : legacyTables(ns, f, files.get(LEGACY_TABLES[f]) ?? ''))),
       ...changedSettings(ns, site.watched, files),
       ...(site.hasBridge ? unmanagedForwarding(ns, fdb, links) : []),
       ...state.rules.flatMap((family) => missingRules(ns, family, family === 4 ? rules4 : rules6)),
     )
+    return this.found.length === before
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { apply, type ApplyFailure, type ApplyOptions } from '../../../src/kernel/apply.ts'
 import type { Batch } from '../../../src/kernel/batch.ts'
 import { diff } from '../../../src/kernel/diff.ts'
-import type { Dumps } from '../../../src/kernel/dumps/content.ts'
+import { dumpsOf, type Reading } from '../../../src/kernel/dumps/take.ts'
 import type { KernelObject } from '../../../src/kernel/objects.ts'
 import { stepsFor } from '../../../src/kernel/observe.ts'
 import { render } from '../../../src/kernel/render.ts'
@@ -20,18 +20,20 @@ describe('reading back', () => {
   )
   const all = render(diff([], full.objects))
   const steps = stepsFor(full.objects)
-  const read = new Map<string, Partial<Dumps>[]>()
+  const read = new Map<string, Reading[]>()
   const answer = { value: holding([{}], []) }
   const fake = new FakeNamespacePool((step) => ('dump' in step ? answer : {}))
 
   test('rides along with the last visit of each namespace, every part once', async () => {
-    const onRead = (ns: string, dumps: Partial<Dumps>): void => void read.set(ns, [...(read.get(ns) ?? []), dumps])
+    const onRead = (ns: string, reading: Reading): void => void read.set(ns, [...(read.get(ns) ?? []), reading])
     await apply(all, fake.pool, { ...nothing, readBack: steps, onRead })
     const spaces = full.objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
     for (const ns of spaces) {
-      const parts = read.get(ns)!.flatMap((dumps) => Object.keys(dumps))
-      expect(parts).toEqual(steps(ns).flatMap((s) => Object.keys(s.decode({ step: 0, code: 0, stdout: '', stderr: '', ...answer }))))
-      expect(read.get(ns)![0]).toMatchObject({ links: [{}], routes: [] })
+      expect(read.get(ns)).toHaveLength(1)
+      const [reading] = read.get(ns)!
+      expect(reading!.steps).toEqual(steps(ns))
+      expect(reading!.results).toHaveLength(steps(ns).length)
+      expect(dumpsOf(ns, reading!)).toMatchObject({ links: [{}], routes: [] })
     }
   })
 

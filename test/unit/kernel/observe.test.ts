@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ABSENT, type NamespacePool, type Job, type StepResult } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject, Veth } from '../../../src/kernel/objects.ts'
 import type { readSteps } from '../../../src/kernel/dumps/take.ts'
-import type { Dumps } from '../../../src/kernel/dumps/content.ts'
 import { observe, stepsFor } from '../../../src/kernel/observe.ts'
 import { holding } from './fake-namespace-pool.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
@@ -167,7 +166,8 @@ test('only what is asked for is read: a namespace without rules starts no iptabl
 
 test('what was read while it was made is not read again', async () => {
   const jobs: Job[] = []
-  const already = new Map([['lab.a', { links: iproute2.address, routes: iproute2.route } as unknown as Partial<Dumps>]])
+  const value = holding(iproute2.address, iproute2.route)
+  const already = new Map([['lab.a', { steps: stepsFor([veth])('lab.a'), results: [{ step: 0, code: 0, stdout: '', stderr: '', value }] }]])
   const found = await observe([veth], fake([veth], PRINTED, jobs), { already })
   expect(jobs.map((j) => j.ns)).toEqual(['lab.p'])
   expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual(veth)

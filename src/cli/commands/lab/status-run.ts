@@ -6,7 +6,9 @@ import { drift, type Drift } from '../../../kernel/drift.ts'
 import { learnedAmong } from '../../../kernel/kinds/learned.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
-import { observe } from '../../../kernel/observe.ts'
+import { changedSince } from '../../../kernel/dumps/readings.ts'
+import { isElsewhere, observe, observeElsewhere } from '../../../kernel/observe.ts'
+import { withFarEnds, within } from '../../../kernel/scope.ts'
 import { Survey } from '../../../kernel/unmanaged/survey.ts'
 import { askSessions } from '../../../process/bird.ts'
 import { obstacles } from '../../../process/sessions.ts'
@@ -55,7 +57,7 @@ const PATIENCE = 1200
 
 /** Reads everything back and compares. */
 export async function readHealth(
-  { lab, objects, baseline }: Applied,
+  { lab, objects, baseline, readings }: Applied,
   pool: NamespacePool,
   patience: number,
   onProgress?: (share: number) => void,
@@ -63,10 +65,21 @@ export async function readHealth(
   const dir = processDir(lab.name)
   const states = processStates(dir)
   const daemons = new Set(objects.flatMap((o) => (o.kind === 'daemon' ? [o.id] : [])))
-  const survey = new Survey(objects, baseline)
-  const options = { started: startedIn(dir), sessions: askSessions(dir, objects), survey, patience, ...(onProgress ? { onProgress } : {}) }
-  const observed = await observe(objects, pool, options)
-  const now = drift(objects, observed)
+  const spaces = objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
+  const changed = await changedSince(readings, spaces, pool, onProgress)
+  const scope = changed && withFarEnds(objects, changed)
+  const survey = new Survey(objects, baseline, scope)
+  const asking = { started: startedIn(dir), sessions: askSessions(dir, objects) }
+  const options = { ...asking, survey, patience, ...(onProgress ? { onProgress } : {}) }
+  let now: Drift
+  if (scope) {
+    // What reads as on record holds what was asked for.
+    const shown = objects.filter((o) => !isElsewhere(o))
+    const looked = new Set(scope.size === 0 ? [] : within(shown, scope))
+    const observed = scope.size === 0 ? [] : await observe(shown, pool, { ...options, scope })
+    const desired = objects.filter((o) => looked.has(o) || isElsewhere(o))
+    now = drift(desired, [...observed, ...(await observeElsewhere(objects, asking))])
+  } else now = drift(objects, await observe(objects, pool, options))
   const unlearned = await obstacles(dir, objects, learnedAmong(now.missing))
   const findings = [
     ...driftFindings(now, lab.file, (id) => lastWords(dir, id), unlearned),
