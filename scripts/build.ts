@@ -23,6 +23,8 @@ const PROGRAM = {
   outExtension: { '.js': '.cjs' },
   entryPoints: { program: 'src/cli/program.ts' },
   write: false,
+  // The same as for Node, but as ECMAScript, of which only what is used is taken along.
+  alias: { yaml: './node_modules/yaml/browser/index.js' },
   define: { NETLAB_VERSION: JSON.stringify(version), 'import.meta.url': 'module.url' },
 } as const satisfies BuildOptions
 
