@@ -12,6 +12,7 @@ import { programArgv } from './lines/run.ts'
 import { doSteps, type OnLine, type OwnStep, type StepResult } from './own-steps.ts'
 import { netnsFile } from './paths.ts'
 import { canUseThreads, StepThread, type DataStep } from './step-threads.ts'
+import { now } from '../clock.ts'
 
 export { ABSENT, type StepResult } from './own-steps.ts'
 
@@ -228,14 +229,14 @@ export class NamespacePool {
     }
     let nextOwn = 0
     const here = async (): Promise<void> => {
-      let since = performance.now()
+      let since = now()
       while (lanesMay.goOn && nextOwn < own.length) {
         const index = own[nextOwn++]!
         const { ns, steps } = jobs[index]!
         end(index, doSteps(ns, 0, steps as OwnStep[], this.#onLineIn(ns)))
-        if (performance.now() - since < SLICE) continue
+        if (now() - since < SLICE) continue
         await new Promise((resolve) => setImmediate(resolve))
-        since = performance.now()
+        since = now()
       }
     }
     const elsewhere = async (thread: StepThread): Promise<void> => {

@@ -1,8 +1,7 @@
 /**
  * What containers and daemons wrote.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunning, recordedProcess } from './records.ts'
@@ -43,13 +42,13 @@ export function logTail(dir: string, id: string, from = 0): string[] {
 /** What a container or daemon wrote to stdout and stderr, in pieces. Nothing when there is none of this id. */
 export async function* readLog(dir: string, id: string, { follow = false, signal }: LogOptions = {}): AsyncGenerator<Buffer> {
   // What the supervisor has taken out of a log that grew too large comes first.
-  for await (const chunk of readFrom(`${logFile(dir, id)}.1`, 0)) yield chunk.bytes
+  for (const chunk of readFrom(`${logFile(dir, id)}.1`, 0)) yield chunk.bytes
   let offset = 0
   for (;;) {
     // Asked before reading: what it wrote last is then still read below.
     const recorded = follow ? recordedProcess(dir, id) : undefined
     const more = recorded !== undefined && isRunning(recorded)
-    for await (const chunk of readFrom(logFile(dir, id), offset)) {
+    for (const chunk of readFrom(logFile(dir, id), offset)) {
       offset = chunk.end
       yield chunk.bytes
       if (signal?.aborted) return
@@ -59,23 +58,24 @@ export async function* readLog(dir: string, id: string, { follow = false, signal
   }
 }
 
-async function* readFrom(path: string, from: number): AsyncGenerator<{ bytes: Buffer; end: number }> {
-  let file: FileHandle
+function* readFrom(path: string, from: number): Generator<{ bytes: Buffer; end: number }> {
+  let fd: number
   try {
-    file = await open(path)
+    fd = openSync(path, 'r')
   } catch {
     return
   }
   try {
     // It was emptied meanwhile: begin again.
-    let end = (await file.stat()).size < from ? 0 : from
+    let end = fstatSync(fd).size < from ? 0 : from
     for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, end)
-      if (bytesRead === 0) return
-      end += bytesRead
-      yield { bytes: buffer.subarray(0, bytesRead), end }
+      const bytes = Buffer.allocUnsafe(chunkBytes)
+      const length = readSync(fd, bytes, 0, chunkBytes, end)
+      if (length === 0) return
+      end += length
+      yield { bytes: bytes.subarray(0, length), end }
     }
   } finally {
-    await file.close()
+    closeSync(fd)
   }
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MachineError } from '../netns/failures.ts'
 import { findProcess, livesIn, namedNamespace, networkNamespace, processes, signalProcess, type Proc } from './proc.ts'
 import { forgetProcesses, isRunning, recordedProcesses, recordedSupervisors, recordStop, type Recorded } from './records.ts'
+import { now } from '../clock.ts'
 
 /** Between SIGTERM and SIGKILL, in milliseconds. */
 const grace = 200
@@ -47,11 +48,11 @@ function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void
 
 /** Signals what `look` finds until nothing is left: SIGTERM first, after the grace SIGKILL. */
 async function endAll(look: (elapsed: number) => { targets: readonly Proc[]; left: readonly { readonly pid: number }[] }): Promise<void> {
-  const begun = performance.now()
+  const begun = now()
   const asked = new Set<string>()
   // Nothing must be found twice: /proc is not read in one instant, and a process that forks and ends can hide behind that.
   for (let emptyLooks = 0; emptyLooks < 2;) {
-    const elapsed = performance.now() - begun
+    const elapsed = now() - begun
     const { targets, left } = look(elapsed)
     emptyLooks = left.length === 0 ? emptyLooks + 1 : 0
     if (emptyLooks > 0) continue

@@ -7,6 +7,7 @@ import { looksReady, readinessText } from './readiness.ts'
 import { isRunning, recordedProcess } from './records.ts'
 import type { StartFailure } from './spec.ts'
 import { endingText, processStates } from './states.ts'
+import { now } from '../clock.ts'
 
 /** How long a daemon may take until it is ready, milliseconds, and how often it is looked at. */
 const patience = 15_000
@@ -49,15 +50,14 @@ async function wait(dir: string, daemon: Daemon, { signal, patience: limit = pat
   const isSo = async (pid: number): Promise<boolean> =>
     looksReady(dir, daemon, pid) ?? ('command' in ready && (await runBeside(dir, daemon, ready.command, signal)).code === 0)
   let readySince: number | undefined
-  for (const end = performance.now() + limit; ;) {
+  for (const end = now() + limit; ;) {
     const recorded = recordedProcess(dir, id)
     if (!recorded || !isRunning(recorded)) return ended(dir, id)
     if (await isSo(recorded.pid)) {
-      readySince ??= performance.now()
-      if (performance.now() - readySince >= steady) return undefined
+      readySince ??= now()
+      if (now() - readySince >= steady) return undefined
     } else readySince = undefined
-    if (readySince === undefined && performance.now() > end)
-      return `is not ready after ${Math.round(limit / 1000)} s: ${readinessText(ready)}`
+    if (readySince === undefined && now() > end) return `is not ready after ${Math.round(limit / 1000)} s: ${readinessText(ready)}`
     await sleep(every, undefined, { signal })
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { drift, madeBy, type Drift } from '../kernel/drift.ts'
 import { keyOf, kindOf } from '../kernel/kinds/index.ts'
 import type { KernelObject } from '../kernel/objects.ts'
+import { now } from '../clock.ts'
 
 /** How often the kernel is asked, milliseconds. */
 const every = 200
@@ -53,7 +54,7 @@ export async function untilLearned(
   )
   const daemons = desired.filter((o) => o.kind === 'daemon' && behind.has(o.id))
   let late = wanted
-  for (const end = performance.now() + patience; performance.now() < end;) {
+  for (const end = now() + patience; now() < end;) {
     const hints = [...late, ...daemons]
     const now = drift(hints, await observe(hints))
     if (now.missing.some((o) => o.kind === 'daemon')) return

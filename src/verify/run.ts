@@ -13,6 +13,7 @@ import { readAfter, readBefore } from './evidence/readings.ts'
 import { testPlanOf, type Sampling } from './test-plan.ts'
 import { UnderlayListener } from './evidence/underlay.ts'
 import { plural } from '../plural.ts'
+import { now } from '../clock.ts'
 
 export interface TestOptions extends Sampling, AskingOptions {
   /** Absent: all. */
@@ -61,7 +62,7 @@ function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evide
  * @throws when `signal` is aborted, and when a helper process cannot run
  */
 export async function runTest(applied: Applied, all: readonly CheckSource[], options: TestOptions = {}): Promise<TestRun> {
-  const started = performance.now()
+  const started = now()
   const { lab } = applied
   const { groups, signal, onProgress } = options
   const { plan, untested } = testPlanOf(lab, options)
@@ -154,6 +155,6 @@ function result(
     checks: [somethingIsReachable(lab, asked, evidence), ...nothingToTest(groups, findings), ...findings.flatMap((f) => f.checks)],
     cells: findings.flatMap((f) => f.cells ?? []),
     untested: [...untested, ...findings.flatMap((f) => f.untested ?? []), ...lossTexts(lost)],
-    tookMs: Math.round(performance.now() - started),
+    tookMs: Math.round(now() - started),
   }
 }

@@ -11,7 +11,7 @@ import { decodeFdb, decodeNeighbours } from './neighbours.ts'
 import { decodeQdiscs, decodeTables, type NftTable, type Qdisc } from './queues-tables.ts'
 import { decodeRoute, decodeRoutes, decodeRules, RTA, RTMSG } from './routes.ts'
 import { deviceSetting, placeSetting, type Setting } from './settings.ts'
-import { Arena, NetlinkError } from './socket.ts'
+import { emptyArena, NetlinkError } from './socket.ts'
 import type { Devices, IpFdb, IpLink, IpNeighbour, IpRoute, IpRule } from './types.ts'
 
 /** How a packet is asked about: where it goes, and where it comes from. */
@@ -122,7 +122,7 @@ export class NetlinkReader extends DumpReader {
   protected override find(name: DumpName): readonly Message[] | undefined {
     if (!this.#asked.has(name)) {
       this.#asked.add(name)
-      const arena = new Arena()
+      const arena = emptyArena()
       this.#sockets.read(name, arena)
       this.add(arena.copy(0))
     }

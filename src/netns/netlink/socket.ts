@@ -168,7 +168,7 @@ export class NetlinkSocket {
 
   /** Everything the kernel has of a sort, as messages. @throws NetlinkError */
   dump(type: number, body: Uint8Array): Message[] {
-    const arena = new Arena()
+    const arena = emptyArena()
     this.dumpInto(type, body, ++this.#sequence, arena)
     return [...messages(arena.copy(0))].filter((message) => message.type !== NLMSG.done)
   }
@@ -221,4 +221,13 @@ export class Arena {
   copy(from: number): Buffer {
     return Buffer.from(this.#bytes.subarray(from, this.length))
   }
+}
+
+let shared: Arena | undefined
+
+/** An arena for one dump, which is copied from it: they all take the same memory. */
+export function emptyArena(): Arena {
+  shared ??= new Arena()
+  shared.length = 0
+  return shared
 }

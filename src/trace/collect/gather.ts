@@ -1,5 +1,4 @@
 /** Runs a trace: starts the collectors, predicts, sends the probe, listens until the case is clear, cleans up. */
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tunnelPorts } from '../../backends/index.ts'
 import type { TunnelPorts } from '../../packet/headers.ts'
@@ -26,6 +25,7 @@ import { endpointsBehind } from '../../lab/services/semantics.ts'
 import type { Target } from '../predict/targets.ts'
 import { diagnose } from '../diagnose/diagnose.ts'
 import type { Losses } from '../build-result.ts'
+import { now } from '../../clock.ts'
 
 /** Ends the listening; what was captured until then is all there. @returns what was missed */
 export async function finish(evidence: TraceEvidence, { listener, events }: Collectors): Promise<Losses> {
@@ -54,8 +54,10 @@ const BURST = 1
 
 function identityOf(options: ProbeOptions, ports: TunnelPorts): Identity {
   // Above the ports the kernel hands out by itself (ip_local_port_range ends at 60999).
-  const id = 61_000 + (randomBytes(2).readUInt16BE() % (4500 - options.count))
-  return { protocol: options.protocol, id, count: options.count, port: options.port, marker: randomBytes(4), ports }
+  const id = 61_000 + Math.floor(Math.random() * (4500 - options.count))
+  const marker = Buffer.alloc(4)
+  marker.writeUInt32BE(Math.floor(Math.random() * 2 ** 32))
+  return { protocol: options.protocol, id, count: options.count, port: options.port, marker, ports }
 }
 
 function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Buffer {
@@ -195,8 +197,8 @@ async function newsWithin(
 ): Promise<void> {
   const set = new PollSet()
   for (const [fd, events] of fds) set.set(fd, events)
-  for (const end = performance.now() + milliseconds; ;) {
-    const left = Math.ceil(end - performance.now())
+  for (const end = now() + milliseconds; ;) {
+    const left = Math.ceil(end - now())
     const isReady = set.wait(Math.max(0, Math.min(left, SLICE))).size > 0
     await new Promise((resolve) => setImmediate(resolve))
     signal.throwIfAborted()
@@ -220,9 +222,9 @@ async function listen(evidence: TraceEvidence, sources: Sources, options: ProbeO
     for (;;) {
       readAll(sources)
       if (evidence.answered(n)) break
-      const began = performance.now()
+      const began = now()
       const verdict = diagnose(evidence.refresh(n))
-      const took = performance.now() - began
+      const took = now() - began
       if (verdict.certain) clearSince ??= Date.now()
       else clearSince = undefined
       if (clearSince !== undefined && Date.now() - clearSince >= GRACE) break

@@ -6,6 +6,7 @@ import { containerPods, type HostPod, type Lab } from '../../lab/lab.ts'
 import { portsIn } from '../../process/readiness.ts'
 import { endingText, processStates } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
+import { now } from '../../clock.ts'
 
 /** A container of the lab, whether it runs or not. */
 export interface ContainerState {
@@ -81,7 +82,7 @@ async function readIdle(list: readonly ContainerState[], pool: NamespacePool): P
  */
 export async function readContainers(lab: Lab, pool: NamespacePool, patience = 1, signal?: AbortSignal): Promise<ContainerState[]> {
   const all = statesIn(lab)
-  const end = performance.now() + GRACE * Math.max(1, patience)
+  const end = now() + GRACE * Math.max(1, patience)
   for (let some = all.filter((c) => c.declared.length > 0); ;) {
     lookAfter(lab, all)
     await readIdle(
@@ -90,7 +91,7 @@ export async function readContainers(lab: Lab, pool: NamespacePool, patience = 1
     )
     for (const each of some) if (each.trouble !== undefined) each.idle = []
     some = some.filter((c) => c.idle.length > 0)
-    if (some.length === 0 || performance.now() > end) return all
+    if (some.length === 0 || now() > end) return all
     await sleep(EVERY, undefined, { signal })
   }
 }

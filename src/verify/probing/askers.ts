@@ -21,6 +21,7 @@ import { SctpQuestion } from './kinds/sctp.ts'
 import { TcpQuestion } from './kinds/tcp.ts'
 import { UdpQuestion } from './kinds/udp.ts'
 import type { Answer, Listening, Put } from './question.ts'
+import { now } from '../../clock.ts'
 
 /** Who has a port: a listener of the test, a container, or none is possible. */
 export type Held = 'ours' | 'busy' | { readonly why: string }
@@ -125,11 +126,11 @@ export class Askers {
   async listen(list: readonly Listening[]): Promise<ReadonlyMap<string, Held>> {
     const loop = this.start(list)
     loop.serve()
-    let end = performance.now() + SLICE
+    let end = now() + SLICE
     for (const { netns, name, ports } of list) {
-      if (performance.now() > end) {
+      if (now() > end) {
         await turn()
-        end = performance.now() + SLICE
+        end = now() + SLICE
         // It may have been closed meanwhile.
         this.start([])
       }
@@ -176,12 +177,12 @@ export class Askers {
    * table with room for a thousand (`gc_thresh3`), and packets to who does not fit in are lost.
    */
   async forget(spaces: Iterable<string>): Promise<void> {
-    let end = performance.now() + SLICE
+    let end = now() + SLICE
     for (const netns of spaces) {
       this.#nodes.get(netns)?.neighbours.forget()
-      if (performance.now() < end) continue
+      if (now() < end) continue
       await turn()
-      end = performance.now() + SLICE
+      end = now() + SLICE
     }
   }
 

@@ -20,6 +20,7 @@ import { libc, SystemError, systemWords, tryLibc } from '../../netns/libc.ts'
 import { AF, inetAddress, MSG_DONTWAIT, MSG_NOSIGNAL, openSocket, setOption, SO, SOCK, SOL_SOCKET } from '../../netns/sockets/socket.ts'
 import { sharedReceiver, type NodeSockets } from './node-sockets.ts'
 import type { Listening } from './question.ts'
+import { now } from '../../clock.ts'
 
 /** Connections that may wait to be accepted; the kernel cuts that to net.core.somaxconn. */
 const BACKLOG = 4096
@@ -45,7 +46,7 @@ export class Answered {
   ) {}
 
   keep(fd: number): void {
-    this.#list.push({ fd, at: performance.now() })
+    this.#list.push({ fd, at: now() })
     if (this.#list.length > this.most) this.#close(1)
   }
 

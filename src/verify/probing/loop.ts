@@ -11,7 +11,8 @@ import { inside } from '../../netns/inside.ts'
 import { SystemError } from '../../netns/libc.ts'
 import type { NodeSockets } from './node-sockets.ts'
 import type { Answer } from './question.ts'
-import { now, type Follower, type Pending } from './kinds/pending.ts'
+import type { Follower, Pending } from './kinds/pending.ts'
+import { now } from '../../clock.ts'
 
 /** Milliseconds of work until Node gets its turn. */
 const SLICE = 25

@@ -4,7 +4,6 @@
  * A raw socket receives all of its protocol: there is one a protocol and family for all questions, with a filter for the
  * answers to them. An answer finds its question by what it carries.
  */
-import { randomInt } from 'node:crypto'
 import { EPOLL, type Epoll } from '../../netns/sockets/epoll.ts'
 import {
   closeSocket,
@@ -24,6 +23,9 @@ import { Receiver } from '../../netns/sockets/receive.ts'
 import { AF, inetAddress, MSG_DONTWAIT, openSocket, setOption, SO, SOCK, SOL_SOCKET, withSocket } from '../../netns/sockets/socket.ts'
 import { echoQuoted, echoReplied, icmpError, ipv4Packet, type IcmpError, type IcmpKind } from './packets/icmp.ts'
 import { abort, CHUNK, initAck, readSctp, type SctpPacket } from './packets/sctp.ts'
+
+/** A number from 0 up to a limit. Not for secrets: Node's cryptography takes longer to load than a small lab to test. */
+const randomInt = (limit: number): number => Math.floor(Math.random() * limit)
 
 /** A question by echoes. */
 export interface EchoReceiver {

@@ -30,7 +30,13 @@ const KERNEL_TYPES = ['type:kernel']
 const below = (stage: string): string[] => {
   const floor = FLOORS.findIndex((stages) => stages.includes(stage))
   const kernel = FLOORS.findIndex((stages) => stages.includes('kernel'))
-  return [...FLOORS.slice(0, Math.max(floor, 0)).flat(), 'version.ts', 'plural.ts', ...(floor > 0 && floor < kernel ? KERNEL_TYPES : [])]
+  return [
+    ...FLOORS.slice(0, Math.max(floor, 0)).flat(),
+    'version.ts',
+    'plural.ts',
+    'clock.ts',
+    ...(floor > 0 && floor < kernel ? KERNEL_TYPES : []),
+  ]
 }
 
 /** Single files that may do more, and why. */

@@ -22,6 +22,7 @@ import { asFailure } from '../../report-failure.ts'
 import { warn } from '../../warn.ts'
 import { interruption } from '../../signals.ts'
 import { plural } from '../../../plural.ts'
+import { now } from '../../../clock.ts'
 
 interface UpCommandOptions {
   readonly force?: true
@@ -32,7 +33,7 @@ interface UpCommandOptions {
 }
 
 export async function up(file: string, options: UpCommandOptions): Promise<void> {
-  const started = performance.now()
+  const started = now()
   // Checked before anything is asked of the machine: a bad file is bad for every user.
   const first = await read(file, options)
   requireNamespaces('up')
@@ -78,7 +79,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         progress?.end()
         settle(result, file, from, options)
         if (running) await forgetFlows(running.lab, lab, pool)
-        const ms = performance.now() - started
+        const ms = now() - started
         if (options.json) await writeJson({ outcome: result.outcome, ...labDocument(asked, compiled.objects) })
         else await writeOut([summary(lab, result.outcome as 'created', ms, labNames().length === 1, chalkFor(process.stdout))])
       },

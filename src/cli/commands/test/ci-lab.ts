@@ -16,6 +16,7 @@ import { asFailure } from '../../report-failure.ts'
 import { aboutLab, statusOf } from './test-reports.ts'
 import { settle } from '../lab/up-run.ts'
 import { say } from '../../../report/formats/terminal.ts'
+import { now } from '../../../clock.ts'
 
 /** Exit code of a bug in netlab: `EX_SOFTWARE` of sysexits.h. */
 export const BUG = 70
@@ -146,7 +147,7 @@ export async function tryLab(
 async function tryAlone(candidate: { file: string; from: FromFile }, watch: Watch, outer: AbortSignal, trial: Trial): Promise<Outcome> {
   const { file, from } = candidate
   const { lab } = from.compiled
-  const started = performance.now()
+  const started = now()
   const { signal, end } = limited(outer, lab.name, trial.timeout)
   const pool = new NamespacePool()
   const about = {
@@ -164,7 +165,7 @@ async function tryAlone(candidate: { file: string; from: FromFile }, watch: Watc
     }
     trial.onPhase?.(lab.name, 'building')
     const applied = await build(candidate, own, pool, signal, trial)
-    upMs = performance.now() - started
+    upMs = now() - started
     trial.onPhase?.(lab.name, 'testing')
     run = await trial.test(applied, signal)
     signal.throwIfAborted()
@@ -199,5 +200,5 @@ async function tryAlone(candidate: { file: string; from: FromFile }, watch: Watc
   trial.onPhase?.(lab.name, undefined)
   end()
   pool.close()
-  return { ...outcome, tookMs: performance.now() - started }
+  return { ...outcome, tookMs: now() - started }
 }

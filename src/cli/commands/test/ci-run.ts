@@ -19,6 +19,7 @@ import { admit, columnsOf, requireReports, writeReports, type ReportOptions } fr
 import { interruption } from '../../signals.ts'
 import { time, usage, type TimeRange } from '../../values.ts'
 import { plural } from '../../../plural.ts'
+import { now } from '../../../clock.ts'
 
 interface CiOptions extends ReportOptions, Pick<TestCommandOptions, 'sample' | 'seed' | 'only' | 'prove'> {
   readonly jobs?: string
@@ -103,7 +104,7 @@ class Doing {
 
 export async function ci(words: readonly string[], options: CiOptions): Promise<void> {
   const at = new Date()
-  const started = performance.now()
+  const started = now()
   const doing = new Doing()
   const labs: Named[] = []
   const trial: Trial = { ...trialOf(options, labs), onPhase: (lab, phase) => doing.now(lab, phase) }
@@ -146,7 +147,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
   process.exitCode = signal.aborted ? Exit.Interrupted : exitOf(finishedOutcomes, options.allowSkip ?? false)
   if (finishedOutcomes.length < files.length) say(`interrupted: ${wereNotTried(files.length - finishedOutcomes.length)}`)
   const missing = writeReports(finishedOutcomes, at, options.junit)
-  const ms = performance.now() - started
+  const ms = now() - started
   const style = {
     chalk: chalkFor(process.stdout),
     columns: columnsOf(process.stdout),

@@ -6,7 +6,8 @@ import { AF, openSocket, SOCK } from '../../../netns/sockets/socket.ts'
 import type { EchoReceiver } from '../node-sockets.ts'
 import { trainText } from '../question.ts'
 import { echoRequest, type IcmpError, type IcmpKind } from '../packets/icmp.ts'
-import { isNoRoom, now, Pending } from './pending.ts'
+import { isNoRoom, Pending } from './pending.ts'
+import { now } from '../../../clock.ts'
 
 /** Between the echoes of a train, milliseconds. */
 const SPACING = 10

@@ -1,5 +1,6 @@
 /** A question under way, and how any question ends. */
 import { constants } from 'node:os'
+import { now } from '../../../clock.ts'
 import { systemWords } from '../../../netns/libc.ts'
 import { addressBytes, addressText } from '../../../netns/netlink/address.ts'
 import { inetAddress } from '../../../netns/sockets/socket.ts'
@@ -7,9 +8,6 @@ import type { NodeSockets } from '../node-sockets.ts'
 import type { Answer, Put } from '../question.ts'
 
 const { errno: E } = constants
-
-/** Milliseconds, of a clock that is not set. */
-export const now = (): number => performance.now()
 
 /** What the kernel says of a failed call, as an outcome. */
 const OUTCOMES = new Map<number, Answer['outcome']>([
