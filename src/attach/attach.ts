@@ -3,6 +3,7 @@ import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../lab/lab.ts'
 import type { ModuleOptions } from '../topology/schema/schema.ts'
+import type { HostPortModule } from './ports/host-ports.ts'
 
 /** The pods of one host and the MTU their interfaces get, bytes. */
 export interface Local {
@@ -20,6 +21,8 @@ export interface Attach {
   readonly sharesL2: boolean
   /** Devices it makes on every host, beside the pods' own ends: what pods are plugged into. */
   readonly devices: readonly string[]
+  /** What leads ports of hosts to pods that ask for them. */
+  readonly hostPorts: HostPortModule
   /** Everything on the host and in its pods that connects the two. */
   objects(local: Local, lab: Lab): KernelObject[]
 }

@@ -16,9 +16,14 @@ import type { KernelObject } from '../kernel/objects.ts'
 import { mac } from '../lab/names.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
+import { docker } from './ports/docker.ts'
+import { portmap } from './ports/portmap.ts'
 
 /** Devices of every host, those that kernel modules make, and what /proc/sys/net has in place of a device. */
 const TAKEN = /^(lo|eth\d+|p\d*|(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
+
+/** Docker's own bridge. */
+const DOCKER = 'docker0'
 
 const options = (z: OptionTypes) =>
   z.object({
@@ -27,7 +32,7 @@ const options = (z: OptionTypes) =>
       .regex(/^[a-z][a-z0-9]{0,13}$/, 'expected a lower-case letter, then at most 13 letters and digits')
       .refine((name) => !TAKEN.test(name), 'this name belongs to something else in the host')
       .default('cni0')
-      .describe('Name of the bridge, such as docker0.'),
+      .describe('Name of the bridge. Where it is docker0, ports of hosts lead to pods by the chains of Docker.'),
   })
 
 function bridge({ name }: OptionsOf<typeof options>): Attach {
@@ -36,6 +41,7 @@ function bridge({ name }: OptionsOf<typeof options>): Attach {
     hops: 0,
     sharesL2: true,
     devices: [name],
+    hostPorts: name === DOCKER ? docker(name) : portmap({ device: () => name, sharesL2: true }),
     objects({ host, pods, podMTU }) {
       const here = { ns: host.netns, from: host.source }
       const objects: KernelObject[] = [

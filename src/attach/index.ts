@@ -1,4 +1,5 @@
 /** Every attach module a topology can name. A new one: one file, one line here, one page in docs/. The first is the default. */
+import type { HidingOf } from '../lab/services/host-ports.ts'
 import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import { bridgeModule } from './bridge.ts'
@@ -20,3 +21,6 @@ export function attachOf(choice: ModuleChoice): Attach {
   if (!attach) created.set(choice, (attach = attachModules[choice.type]!.create(choice)))
   return attach
 }
+
+/** Whom pods see behind ports of their hosts. */
+export const hidingOf: HidingOf = (lab) => attachOf(lab.attach).hostPorts.hiding

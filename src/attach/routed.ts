@@ -16,6 +16,7 @@
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import type { OptionTypes } from '../topology/schema/schema.ts'
+import { portmap } from './ports/portmap.ts'
 
 const options = (z: OptionTypes) => z.object({})
 
@@ -29,6 +30,7 @@ function routed(): Attach {
     hops: 1,
     sharesL2: false,
     devices: [],
+    hostPorts: portmap({ device: (pod) => pod.hostInterface, sharesL2: false }),
     objects({ host, pods, podMTU }, lab) {
       const here = { ns: host.netns, from: host.source }
       const objects: KernelObject[] = host.blocks.map((b) => ({

@@ -86,6 +86,7 @@ export function compile(lab: Lab): Compiled {
   for (const feature of services.needs(lab)) needs.add(feature)
   const policy = policyModuleOf(lab)
   for (const feature of policy.needs(lab)) needs.add(feature)
+  for (const feature of attach.hostPorts.needs(lab)) needs.add(feature)
 
   const podsOf = new Map<string, Pod[]>(lab.hosts.map((h) => [h.name, []]))
   for (const pod of lab.pods) podsOf.get(pod.host)!.push(pod)
@@ -101,7 +102,8 @@ export function compile(lab: Lab): Compiled {
     for (const o of backend.objects(host, lab)) objects.push(o)
     // In this order they hang on the hooks they share. Policies come first: in FORWARD, Services let through what they
     // marked for masquerading, and nothing may be let through that no policy has seen. The edge of the cluster comes last.
-    for (const o of joinHooks([...policy.objects(host, lab), ...forServices(host), ...masquerade(host, lab)])) objects.push(o)
+    const chains = [...policy.objects(host, lab), ...forServices(host), ...attach.hostPorts.objects(host, lab), ...masquerade(host, lab)]
+    for (const o of joinHooks(chains)) objects.push(o)
   }
   for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)
   for (const pod of lab.hostPods ?? []) for (const o of containers(pod, pod.host)) objects.push(o)

@@ -6,6 +6,7 @@ import { suggest } from '../topology/suggest.ts'
 import { expand, inFileOrder, type Entry } from './expand.ts'
 import { checkFamilies } from './hosts.ts'
 import type { Host } from './lab.ts'
+import { checkHostPorts, HostPorts } from './addressing/host-ports.ts'
 import type { Leases } from './addressing/lease.ts'
 import type { Problems } from './problems.ts'
 import { selectorText } from './policy/selectors.ts'
@@ -40,6 +41,7 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
         problems.error([...e.path, 'ip'], 'conflicting-keys', `pod ${e.name}: with \`hostNetwork\` it has the addresses of its host`)
       const isOfManifest = loaded.source(e.path).file !== undefined
       checkContainers(e, problems, isOfManifest)
+      checkHostPorts(e, problems)
       checked.set(e.spec, checkSelector(e, hosts, problems, isOfManifest))
     }
     if (!checked.get(e.spec)) continue
@@ -61,7 +63,7 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
       const before = byName.get(leases.pods.get(name)?.host ?? '')
       host = turns.host(e.spec.nodeSelector, before, (h) => hostPorts.taken(h, e.spec) === undefined)
     }
-    if (host && !hostPorts.take(host, { ...e, name }, problems, loaded.source(e.path).file !== undefined)) continue
+    if (host && !hostPorts.take(host, { ...e, name }, problems, loaded.source, loaded.file)) continue
     if (host) placed.push({ ...e, name, host, real: loaded.realAddresses?.get(String(e.path.at(-1))) ?? [] })
   }
   return placed
@@ -136,12 +138,6 @@ function checkContainers(e: Entry<PodSpec>, problems: Problems, isOfManifest: bo
     if (names.has(c.name)) problems.error([...path, 'name'], 'name-taken', `pod ${e.name} has two containers called "${c.name}"`)
     names.add(c.name)
     c.ports.forEach((p, j) => {
-      if (p.hostPort !== undefined && e.spec.hostNetwork !== true)
-        problems.warning(
-          [...path, 'ports', j, 'hostPort'],
-          'not-acted-upon',
-          `pod ${e.name}: hostPort ${p.hostPort} has no effect: nothing leads from that port of its host to the pod`,
-        )
       const key = `${p.containerPort}/${p.protocol}`
       const other = ports.get(key)
       if (other !== undefined)
@@ -155,40 +151,4 @@ function checkContainers(e: Entry<PodSpec>, problems: Problems, isOfManifest: bo
       else ports.set(key, c.name)
     })
   })
-}
-
-/** Ports of hosts that pods with `hostNetwork` have: one pod has each, as the scheduler sees to. */
-class HostPorts {
-  /** `80/TCP` → the pod, by host. */
-  readonly #taken = new Map<Host, Map<string, string>>()
-
-  #portsOf({ hostNetwork, containers }: PodSpec): string[] {
-    if (hostNetwork !== true) return []
-    return containers.flatMap((c) => c.ports.map((p) => `${p.containerPort}/${p.protocol}`))
-  }
-
-  /** A port the pod would take of a host, and the pod that has it. */
-  taken(host: Host, spec: PodSpec): readonly [port: string, pod: string] | undefined {
-    const taken = this.#taken.get(host)
-    const port = taken && this.#portsOf(spec).find((p) => taken.has(p))
-    return port === undefined ? undefined : [port, taken!.get(port)!]
-  }
-
-  /** Whether the pod gets its ports. One of a manifest waits otherwise, as in a cluster. */
-  take(host: Host, { name, spec, path }: Entry<PodSpec>, problems: Problems, isOfManifest: boolean): boolean {
-    const conflict = this.taken(host, spec)
-    if (conflict) {
-      const [port, pod] = conflict
-      const what = `pod ${name}: port ${port} of ${host.name} belongs to pod ${pod}, which also has \`hostNetwork\``
-      if (isOfManifest) problems.warning(path, 'port-taken', `${what}: in a cluster it would wait, here it is left out`)
-      else problems.error(path, 'port-taken', what, 'Run it on another host.')
-      return false
-    }
-    const ports = this.#portsOf(spec)
-    if (ports.length === 0) return true
-    const taken = this.#taken.get(host) ?? new Map<string, string>()
-    this.#taken.set(host, taken)
-    for (const port of ports) taken.set(port, name)
-    return true
-  }
 }

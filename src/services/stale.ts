@@ -2,16 +2,18 @@
  * UDP has no end: conntrack goes on sending a client's datagrams where its first one went, also when that pod has left
  * the Service, or when nothing translated it yet: before the first endpoint was ready, before the node port or the external
  * address was there. kube-proxy deletes entries for an address of a Service that are answered by none of its endpoints
- * (pkg/proxy/conntrack/cleanup.go), and so is done here. TCP connections are left alone: they end by themselves.
+ * (pkg/proxy/conntrack/cleanup.go), and so is done here, for ports of hosts as well. TCP connections are left alone: they end
+ * by themselves.
  */
 import { addressOf, type Lab } from '../lab/lab.ts'
+import { hostPortsOf } from '../lab/services/host-ports.ts'
 import { addressesOfHost } from '../lab/services/semantics.ts'
 import type { TrackedFlow } from '../netns/netlink/connections.ts'
 import { canonicalIp, type Family } from '../topology/address.ts'
 
 const keyOf = (address: string, port: number): string => `${canonicalIp(address)} ${port}`
 
-/** Endpoints by the addresses and ports of the UDP Services they are behind; node ports at each address of every host. */
+/** Endpoints by the addresses and ports of the UDP Services they are behind; node ports at each address of every host, host ports at those of theirs. */
 function frontends(lab: Lab): Map<string, ReadonlySet<string>> {
   const found = new Map<string, ReadonlySet<string>>()
   const hosts = (family: Family): string[] => lab.hosts.filter((h) => addressOf(h, family)).flatMap((h) => addressesOfHost(h, family))
@@ -26,8 +28,20 @@ function frontends(lab: Lab): Map<string, ReadonlySet<string>> {
       if (service.clusterIPs.length > 0) for (const ip of service.externalIPs) found.set(keyOf(ip, port.port), endpoints)
     }
   }
+  for (const { port, host: name, ip } of hostPortsOf(lab)) {
+    const host = lab.hosts.find((h) => h.name === name)!
+    for (const family of port.protocol === 'UDP' ? ([4, 6] as const) : []) {
+      const endpoints = port.endpoints.filter((e) => e.family === family).map((e) => e.ip)
+      const held = ip === undefined ? [...addressesOfHost(host, family), ...(family === 4 ? [LOOPBACK] : [])] : [ip]
+      // Every host has that address: its pods' are told apart by what they are.
+      for (const at of endpoints.length > 0 ? held : [])
+        found.set(keyOf(at, port.port), new Set([...endpoints, ...(at === LOOPBACK ? (found.get(keyOf(at, port.port)) ?? []) : [])]))
+    }
+  }
   return found
 }
+
+const LOOPBACK = '127.0.0.1'
 
 /** Whether a flow leads elsewhere than it should after a lab has changed; undefined: the change is about no UDP Service. */
 export function staleFlows(before: Lab, after: Lab): ((flow: TrackedFlow) => boolean) | undefined {

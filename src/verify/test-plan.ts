@@ -29,7 +29,9 @@ function freePort(lab: Lab, candidates: readonly number[]): number {
   const isMentioned = (port: number): boolean =>
     rules.some((m) => m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))
   const taken = new Set([
-    ...containerPods(lab).flatMap((p) => p.containers.flatMap((c) => c.ports.map((x) => x.containerPort))),
+    ...containerPods(lab).flatMap((p) =>
+      p.containers.flatMap((c) => c.ports.flatMap((x) => [x.containerPort, ...(x.hostPort === undefined ? [] : [x.hostPort])])),
+    ),
     ...lab.services.flatMap((s) =>
       s.ports.flatMap((p) => [
         p.port,

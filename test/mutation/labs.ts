@@ -11,6 +11,7 @@ import { vxlan } from './backends/vxlan.ts'
 import { addresses } from './concerns/addresses.ts'
 import { containers } from './concerns/containers.ts'
 import { foreignRules } from './concerns/foreign-rules.ts'
+import { hostPorts } from './concerns/host-ports.ts'
 import { links } from './concerns/links.ts'
 import { masquerade } from './concerns/masquerade.ts'
 import { mtu } from './concerns/mtu.ts'
@@ -22,7 +23,20 @@ import { sysctl } from './concerns/sysctl.ts'
 import { isAboutIPv6, type Mutation } from './mutation.ts'
 
 /** What every lab has. */
-const COMMON = [addresses, containers, foreignRules, links, masquerade, mtu, neighbours, policies, routes, services, sysctl].flat()
+const COMMON = [
+  addresses,
+  containers,
+  foreignRules,
+  hostPorts,
+  links,
+  masquerade,
+  mtu,
+  neighbours,
+  policies,
+  routes,
+  services,
+  sysctl,
+].flat()
 /** What a backend or an attach module adds. A new backend: one file, one word here. */
 const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, bgp }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
@@ -53,7 +67,7 @@ hosts:
   node-1: {}
   node-2: {}
 pods:
-  web-1: { host: node-1, labels: { app: web }, containers: [{ name: http, ports: [{ containerPort: 8080 }] }] }
+  web-1: { host: node-1, labels: { app: web }, containers: [{ name: http, ports: [{ containerPort: 8080, hostPort: 80 }] }] }
   web-2: { host: node-2, labels: { app: web }, containers: [{ name: http, ports: [{ containerPort: 8080 }] }] }
   db: { host: node-2, labels: { app: db }, containers: [{ name: sql, ports: [{ containerPort: 5432 }] }] }
   far: { host: node-1 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { hidingOf } from '../../src/attach/index.ts'
 import { hostSource } from '../../src/backends/index.ts'
 import { clusterFrontend } from '../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
@@ -141,7 +142,7 @@ for (const attach of ['bridge', 'routed']) {
           const port = service!.ports.find((p) => p.port === q.port)!
           const from = running.actor(q.from)
           const frontend = clusterFrontend(running.lab, from, service!, port, q.family)
-          return serviceVerdict(running.lab, from, frontend, q.family, hostSource).allowed
+          return serviceVerdict(running.lab, from, frontend, q.family, hostSource, hidingOf).allowed
         }
         assert.deepEqual(
           Object.fromEntries(asked.map((q) => [say(q), computed(q)])),

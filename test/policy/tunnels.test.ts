@@ -3,6 +3,7 @@
  * translated connections, and protocols other than TCP. The long suites run over VXLAN; other tunnels may need the virtual
  * machine's kernel, which is slow.
  */
+import { hidingOf } from '../../src/attach/index.ts'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { backends, hostSource } from '../../src/backends/index.ts'
@@ -186,6 +187,7 @@ for (const backend of TUNNELS) {
             clusterFrontend(network.lab, client, service!, port, family),
             family,
             hostSource,
+            hidingOf,
           )
           assert.deepEqual(ways.flatMap((w) => (w.verdict.allowed ? [w.endpoint.pod!] : [])).sort(), by, `${title}: computed`)
         }

@@ -24,11 +24,29 @@ const services = (command: string, address: string): string =>
     '-A FORWARD -m conntrack --ctstate NEW -j REJECT',
   ])
 
+/** Everything rules of host ports match and do. */
+const hostPorts = (command: string, address: string): string =>
+  commit(command, [
+    '*nat',
+    '-A PREROUTING -m addrtype --dst-type LOCAL -p tcp -m multiport --dports 80,81 -j MARK --set-xmark 0x2000/0x2000',
+    `-A PREROUTING -p tcp -m comment --comment probe -m tcp --dport 80 -j DNAT --to-destination ${address}:80`,
+    '-A POSTROUTING -m addrtype --src-type LOCAL -m mark --mark 0x2000/0x2000 -j MASQUERADE',
+  ])
+
 const NAT = 'package iptables and kernel modules nf_nat, xt_MASQUERADE, xt_comment'
 const SERVICES = 'package iptables and kernel modules nf_nat, xt_conntrack, xt_statistic, xt_recent, xt_addrtype, xt_mark'
+const HOST_PORTS = 'package iptables and kernel modules nf_nat, xt_multiport, xt_addrtype, xt_mark, xt_comment'
 const BRIDGE_NF_CALL = '/proc/sys/net/bridge/bridge-nf-call-'
 
-type NetfilterFeature = 'br_netfilter' | 'masquerade' | 'masquerade6' | 'services' | 'services6' | 'bpf-match'
+type NetfilterFeature =
+  | 'br_netfilter'
+  | 'masquerade'
+  | 'masquerade6'
+  | 'services'
+  | 'services6'
+  | 'host-ports'
+  | 'host-ports6'
+  | 'bpf-match'
 
 export const netfilterFeatures: readonly FeatureDefinition<NetfilterFeature>[] = [
   {
@@ -69,6 +87,20 @@ export const netfilterFeatures: readonly FeatureDefinition<NetfilterFeature>[] =
     purpose: 'IPv6 addresses of Services',
     probe: services(restore6.command, '[2001:db8::1]'),
     needs: `${SERVICES}, ip6t_REJECT`,
+    tools: restore6.tools,
+  },
+  {
+    name: 'host-ports',
+    purpose: 'IPv4 ports of hosts that lead to pods',
+    probe: hostPorts(restore4.command, '192.0.2.1'),
+    needs: HOST_PORTS,
+    tools: restore4.tools,
+  },
+  {
+    name: 'host-ports6',
+    purpose: 'IPv6 ports of hosts that lead to pods',
+    probe: hostPorts(restore6.command, '[2001:db8::1]'),
+    needs: HOST_PORTS,
     tools: restore6.tools,
   },
   {

@@ -1,5 +1,5 @@
 /**
- * What a Service does with a client's packet, by the rules of Kubernetes alone
+ * What a Service, or a port of a host that leads to a pod, does with a client's packet, by the rules of Kubernetes alone
  * (https://kubernetes.io/docs/reference/networking/virtual-ips/,
  * https://kubernetes.io/docs/tutorials/services/source-ip/): which Service an address and a port lead to, on which host
  * the packet is translated, which endpoints the client may get, whether they see an address of that host in place of the
@@ -12,6 +12,7 @@ import { canonicalIp, contains, parseCidr, parseIp, type Family } from '../../to
 import { addressOf, blockOf, type Host, type Lab } from '../lab.ts'
 import type { Actor } from '../policy/verdict.ts'
 import { localEndpoints } from './endpoints.ts'
+import { hostPortsOf, hostPortsOn, hostPortText, type Hiding, type HostPort } from './host-ports.ts'
 import type { Endpoint, Service, ServicePort } from './service.ts'
 
 /** What a connection is for: a Service is found by it. */
@@ -32,8 +33,28 @@ export interface ServiceFrontend {
   readonly host?: Host
 }
 
-/** Where a client is, seen from the host that translates: in the pod network, that host itself, or anywhere else. */
-export type Origin = 'pod' | 'host' | 'outside'
+/** A port of a host that leads to a pod. */
+export interface HostPortFrontend {
+  readonly kind: 'host'
+  readonly hostPort: HostPort
+  readonly port: ServicePort
+  /** What a client connects to. */
+  readonly address: string
+  readonly host: Host
+}
+
+/** What a host gives packets for an address and a port another destination by. */
+export type Frontend = ServiceFrontend | HostPortFrontend
+
+/** What people call it: `Service shop/cart`, `host port 80/tcp of pod web`. */
+export const frontendText = (f: Frontend): string =>
+  f.kind === 'host' ? `host port ${hostPortText(f.hostPort)} of pod ${f.hostPort.pod.key}` : `Service ${f.service.key}`
+
+/**
+ * Where a client is, seen from the host that translates: a pod of this host, anywhere else in the pod network, that host
+ * itself, or outside.
+ */
+export type Origin = 'neighbour' | 'pod' | 'host' | 'outside'
 
 /** What a host makes of a new connection to a Service. */
 export interface Choice {
@@ -91,7 +112,7 @@ function indexOf(lab: Lab): ReadonlyMap<string, ServiceFrontend> {
  * The frontend an address and a port lead to on a host, which has node ports at each of its addresses; `unassigned`: a
  * cluster address and port that no Service has.
  */
-export function frontendOn(lab: Lab, host: Host, address: string, { protocol, port }: Flow): ServiceFrontend | 'unassigned' | undefined {
+export function frontendOn(lab: Lab, host: Host, address: string, { protocol, port }: Flow): Frontend | 'unassigned' | undefined {
   const index = indexOf(lab)
   const at = canonicalIp(address)
   const found = index.get(`${at} ${port}/${protocol}`)
@@ -99,20 +120,40 @@ export function frontendOn(lab: Lab, host: Host, address: string, { protocol, po
   const family = at.includes(':') ? 6 : 4
   const node = index.get(`${family} ${port}/${protocol}`)
   if (node && addressesOfHost(host, family).includes(at)) return { ...node, address, host }
+  const hostPort = hostPortOn(lab, host, at, { protocol, port })
+  if (hostPort) return hostPort
   const hasServices = lab.services.some((s) => s.clusterIPs.length > 0)
   return hasServices && lab.serviceCIDRs.some((c) => isWithin(c, at)) ? 'unassigned' : undefined
 }
 
 /** The frontend an address and a port are for a client, with the host that translates it; undefined: none, or no way to it. */
-export function frontendFor(lab: Lab, from: Actor, address: string, { protocol, port }: Flow): ServiceFrontend | undefined {
+export function frontendFor(lab: Lab, from: Actor, address: string, { protocol, port }: Flow): Frontend | undefined {
   const index = indexOf(lab)
-  if (index.size === 0) return undefined
   const at = canonicalIp(address)
   const found = index.get(`${at} ${port}/${protocol}`)
   if (found) return translated(lab, from, found)
   const node = index.get(`${at.includes(':') ? 6 : 4} ${port}/${protocol}`)
   const host = node && lab.hosts.find((h) => h.addresses.some((a) => a.ip === at))
-  return host && { ...node, address, host }
+  if (host) return { ...node, address, host }
+  if (hostPortsOf(lab).length === 0) return undefined
+  const own = isLoopback4(at) ? lab.hosts.find((h) => h.netns === from.netns) : undefined
+  const mapped = own ?? lab.hosts.find((h) => addressesOfHost(h, at.includes(':') ? 6 : 4).includes(at))
+  return mapped && hostPortOn(lab, mapped, at, { protocol, port })
+}
+
+const isLoopback4 = (ip: string): boolean => ip.startsWith('127.')
+
+/** The host port that an address and a port are on a host; there is none at ::1, where no packet would find its way back. */
+function hostPortOn(lab: Lab, host: Host, address: string, { protocol, port }: Flow): HostPortFrontend | undefined {
+  const family = address.includes(':') ? 6 : 4
+  if (!isLoopback4(address) && !addressesOfHost(host, family).includes(address)) return undefined
+  const found = hostPortsOn(lab, host.name).find(
+    (p) =>
+      hostPortText(p) === `${port}/${protocol}` &&
+      (p.ip === undefined || p.ip === address) &&
+      p.port.endpoints.some((e) => e.family === family),
+  )
+  return found && { kind: 'host', hostPort: found, port: found.port, address, host }
 }
 
 /** A cluster or external address with the host that translates it for a client; undefined: nothing leads its packets to one. */
@@ -153,21 +194,29 @@ function translatorOf(lab: Lab, from: Actor, { port, address }: ServiceFrontend)
 
 /** Where a packet's source address is, for the host that translates it: a tunnel's own address counts as the pod network. */
 export function originOf(lab: Lab, host: Host, src: string): Origin {
+  if (host.blocks.some((b) => isWithin(b.cidr, src))) return 'neighbour'
   if (lab.podCIDRs.some((c) => isWithin(c, src))) return 'pod'
-  return addressesOfHost(host, src.includes(':') ? 6 : 4).includes(canonicalIp(src)) ? 'host' : 'outside'
+  return isLoopback4(src) || addressesOfHost(host, src.includes(':') ? 6 : 4).includes(canonicalIp(src)) ? 'host' : 'outside'
 }
 
 /**
  * What the translating host makes of a new connection. A client of the cluster address keeps its own if it is a pod's.
  * One of a node port or an external address does where externalTrafficPolicy is Local; pods and the host itself count as
- * inside then, and get any endpoint.
+ * inside then, and get any endpoint. A port of a host leads to its one pod.
  */
-export function choiceOf({ service, port, kind, host }: Omit<ServiceFrontend, 'address'>, origin: Origin, family: Family): Choice {
+export function choiceOf(frontend: Frontend, origin: Origin, family: Family, hiding: Hiding): Choice {
+  if (frontend.kind === 'host') {
+    const { port, address } = frontend
+    const isHidden = origin === 'neighbour' ? hiding.neighbours : origin === 'host' && (hiding.host || isLoopback4(address))
+    return { endpoints: port.endpoints.filter((e) => e.family === family), masquerade: isHidden }
+  }
+  const { service, port, kind, host } = frontend
   const policy = kind === 'cluster' ? service.internalTrafficPolicy : service.externalTrafficPolicy
   const all = port.endpoints.filter((e) => e.family === family)
   const isAny = policy === 'Cluster' || (kind !== 'cluster' && origin !== 'outside')
   const endpoints = isAny ? all : host ? localEndpoints(port, host.name, family) : []
-  const masquerade = kind === 'cluster' ? origin !== 'pod' : policy === 'Cluster' || origin === 'host'
+  const isPod = origin === 'pod' || origin === 'neighbour'
+  const masquerade = kind === 'cluster' ? !isPod : policy === 'Cluster' || origin === 'host'
   return {
     endpoints,
     masquerade,
@@ -175,9 +224,13 @@ export function choiceOf({ service, port, kind, host }: Omit<ServiceFrontend, 'a
   }
 }
 
-/** Endpoints that a connection to this address can end up at, on any host; each address once. */
-export function endpointsBehind(lab: Lab, address: string, flow: Flow): readonly Endpoint[] {
-  const found = lab.hosts.map((h) => frontendOn(lab, h, address, flow)).find((f): f is ServiceFrontend => typeof f === 'object')
+/**
+ * Endpoints that a connection to this address can end up at, on any host; each address once.
+ * @param netns where it is made: a loopback address is that node's own
+ */
+export function endpointsBehind(lab: Lab, address: string, flow: Flow, netns?: string): readonly Endpoint[] {
+  const hosts = isLoopback4(address) ? lab.hosts.filter((h) => h.netns === netns) : lab.hosts
+  const found = hosts.map((h) => frontendOn(lab, h, address, flow)).find((f): f is Frontend => typeof f === 'object')
   // Hosts without a ready one of their own may turn to those about to end.
   const all = [...(found?.port.endpoints ?? []), ...(found?.port.draining ?? [])].filter((e) => (e.family === 6) === address.includes(':'))
   return all.filter((e, i) => all.findIndex((o) => o.ip === e.ip) === i)

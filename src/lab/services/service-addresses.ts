@@ -144,6 +144,11 @@ export class NodePorts {
     }
   }
 
+  /** Numbers that are taken at some host already, which an allocated node port therefore leaves out. */
+  avoid(numbers: readonly number[]): void {
+    for (const port of numbers) this.#pool.reserve(BigInt(port), 'a pod')
+  }
+
   /** Node ports by position; ports of one number (53/TCP and 53/UDP) share theirs, as in the API server. */
   take({ key, spec }: Pick<Wanted, 'key' | 'spec'>): (number | undefined)[] {
     const allocates = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)

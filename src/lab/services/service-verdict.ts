@@ -1,5 +1,5 @@
 /**
- * What comes of a connection to a Service: the endpoints it may end at, what policies say to each, and under which
+ * What comes of a connection to a Service or a port of a host: the endpoints it may end at, what policies say to each, and under which
  * addresses each sees the client. Policies are asked after DNAT and before SNAT, about the endpoint's own address and port;
  * egress of a pod that asks another host's node port, on its own host, before that one translates.
  */
@@ -8,8 +8,9 @@ import { actorAt } from '../actors.ts'
 import { addressOf, type External, type Host, type Lab } from '../lab.ts'
 import { leavesCluster } from '../masquerade.ts'
 import { verdict, type Actor, type End, type HostSource, type Verdict } from '../policy/verdict.ts'
+import type { HidingOf } from './host-ports.ts'
 import type { Endpoint } from './service.ts'
-import { addressesOfHost, choiceOf, ownHost, type Choice, type Origin, type ServiceFrontend } from './semantics.ts'
+import { addressesOfHost, choiceOf, ownHost, type Choice, type Frontend, type Origin } from './semantics.ts'
 
 /** One endpoint the connection may end at. */
 export interface Way {
@@ -34,8 +35,8 @@ export interface ServiceVerdict {
 /** A host that connects to another one's node port does so from its underlay address, whatever tunnels there are. */
 const asExternal = (host: Host): External => ({ ...host, kind: 'external', podRoutes: false })
 
-function originFor(from: Actor, { host }: ServiceFrontend): Origin {
-  if (from.kind === 'pod') return 'pod'
+function originFor(from: Actor, { host }: Frontend): Origin {
+  if (from.kind === 'pod') return from.host === host?.name ? 'neighbour' : 'pod'
   return from.kind === 'host' && from.name === host?.name ? 'host' : 'outside'
 }
 
@@ -43,7 +44,7 @@ function originFor(from: Actor, { host }: ServiceFrontend): Origin {
  * Who the client is for the policies of an endpoint. SNAT comes last: an endpoint on the host that translates sees
  * the client's address, any other the host's; but a pod's own egress comes before.
  */
-function clientOf(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, isHidden: boolean, ask: (from: Actor) => Verdict): Actor {
+function clientOf(from: Actor, { host }: Frontend, endpoint: Endpoint, isHidden: boolean, ask: (from: Actor) => Verdict): Actor {
   const isOther = from.kind === 'host' && from.name !== host?.name
   if (!isHidden || !host || endpoint.host === host.name || (from.kind === 'host' && !isOther)) return isOther ? asExternal(from) : from
   if (from.kind !== 'pod' || from.host !== host.name) return host
@@ -57,7 +58,7 @@ function clientOf(from: Actor, { host }: ServiceFrontend, endpoint: Endpoint, is
 function egressBefore(
   lab: Lab,
   from: Actor,
-  { host, address, kind, port }: ServiceFrontend,
+  { host, address, kind, port }: Frontend,
   family: Family,
   hostSource: HostSource,
 ): Verdict['egress'] | undefined {
@@ -69,10 +70,18 @@ function egressBefore(
 /**
  * What comes of a client's connection to a Service in a family.
  * @param hostSource the backend's answer, as `backends/` gives it
+ * @param hidingOf the attach module's, as `attach/` gives it
  */
-export function serviceVerdict(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family, hostSource: HostSource): ServiceVerdict {
+export function serviceVerdict(
+  lab: Lab,
+  from: Actor,
+  frontend: Frontend,
+  family: Family,
+  hostSource: HostSource,
+  hidingOf: HidingOf,
+): ServiceVerdict {
   const { protocol } = frontend.port
-  const { endpoints, masquerade, without } = choiceOf(frontend, originFor(from, frontend), family)
+  const { endpoints, masquerade, without } = choiceOf(frontend, originFor(from, frontend), family, hidingOf(lab))
   const ownAddress = addressOf(from, family)
   const egress = egressBefore(lab, from, frontend, family, hostSource)
   const ways = endpoints.map((endpoint): Way => {

@@ -70,6 +70,8 @@ export function resolveServices(
     addresses.keep(key, lease.ips)
     ports.keep(key, lease.nodePorts)
   }
+  const asked = askedHostPorts(pods)
+  ports.avoid(asked.map((a) => a.hostPort))
   const finder = new EndpointFinder(loaded, hosts, pods, problems)
   const names = new Map<string, string>()
   return entries.map(({ key, spec, families }): Service => {
@@ -86,6 +88,7 @@ export function resolveServices(
     checkExternalIPs(key, spec, networks, problems)
     warnOfService({ key, namespace, spec }, pods, problems)
     const nodePorts = hasAddress(spec) ? ports.take({ key, spec }) : []
+    checkNodePorts(loaded, key, spec, nodePorts, asked, problems)
     return {
       name,
       namespace,
@@ -108,6 +111,43 @@ export function resolveServices(
       source: loaded.source(['services', key]),
     }
   })
+}
+
+/** A port of its host that a container asks for. */
+interface AskedHostPort {
+  readonly hostPort: number
+  readonly protocol: string
+  readonly pod: HostPod
+}
+
+const askedHostPorts = (pods: readonly HostPod[]): AskedHostPort[] =>
+  pods.flatMap((pod) =>
+    pod.containers.flatMap((c) =>
+      c.ports.flatMap(({ hostPort, protocol }) => (hostPort === undefined ? [] : [{ hostPort, protocol, pod }])),
+    ),
+  )
+
+/** Every host has every node port: none of a pod's would get a packet there. */
+function checkNodePorts(
+  loaded: LoadedTopology,
+  key: string,
+  spec: ServiceSpec,
+  nodePorts: readonly (number | undefined)[],
+  asked: readonly AskedHostPort[],
+  problems: Problems,
+): void {
+  for (const [i, port] of spec.ports.entries()) {
+    const taken = asked.find((a) => a.hostPort === nodePorts[i] && a.protocol === port.protocol)
+    if (!taken) continue
+    const { pod } = taken
+    const place = `${pod.source.file ?? loaded.file}:${pod.source.line}`
+    problems.error(
+      ['services', key, 'ports', i, 'nodePort'],
+      'port-taken',
+      `service ${key}: node port ${nodePorts[i]}/${port.protocol} is also the host port of pod ${pod.key} on ${pod.host} (${place})`,
+      'Every host has every node port: give one of them another number.',
+    )
+  }
 }
 
 /** An ExternalName is a DNS alias: no endpoint answers for it. */

@@ -20,6 +20,7 @@
  */
 import type { Chain, Ipset, KernelObject } from '../../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../../lab/lab.ts'
+import { hostPortsOf } from '../../lab/services/host-ports.ts'
 import { policiesOf, ruleText, WAYS, type Direction, type Policy } from '../../lab/policy/policies.ts'
 import type { Family } from '../../topology/address.ts'
 import type { Counter } from '../../netns/counter.ts'
@@ -192,8 +193,8 @@ function explain(rule: string): string[] | undefined {
   return /\bpolic(?:y|ies):? +((?:[\w.-]+\/)?[\w.-]+(?:, (?:[\w.-]+\/)?[\w.-]+)*)/i.exec(comment ?? '')?.[1]?.split(', ')
 }
 
-/** Only a Service sends a pod's packets out and back to itself. */
-const needsSelf = (lab: Lab): boolean => lab.services.length > 0
+/** Only a Service or a port of its host sends a pod's packets out and back to itself. */
+const needsSelf = (lab: Lab): boolean => lab.services.length > 0 || hostPortsOf(lab).length > 0
 
 export const iptables: PolicyModule = {
   summary: 'two chains a host, members in ipsets',

@@ -94,6 +94,8 @@ export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> 
   readonly address: string
   /** The Service behind a node port or an external address. */
   readonly service?: string
+  /** The pod that a port of its host leads to. */
+  readonly hostPort?: string
   /** The host that translates. */
   readonly translator?: string
   /** The pod's own host sends it on as it is: its egress is about what it asks for. */
@@ -119,11 +121,11 @@ const seenText = ({ from, seen }: Way, { from: client, translator }: ExplainedSe
     : `  seen as ${partyName(from)}${seen && seen.length > 0 ? ` (${seen.join(' or ')})` : ''}: ${translator ?? 'the host'} puts its own address in place of the client's`
 
 export function serviceText(asked: ExplainedService, chalk: ChalkInstance): string {
-  const { from, to, port, family, address, service, verdict } = asked
+  const { from, to, port, family, address, service, hostPort, verdict } = asked
   const { ways, allowed, without } = verdict
   const open = ways.filter((w) => w.verdict.allowed).length
   const result = allowed || open === 0 ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
-  const behind = service === undefined ? address : `Service ${service}`
+  const behind = hostPort === undefined ? (service === undefined ? address : `Service ${service}`) : `host port of pod ${hostPort}`
   const head = `${from} → ${to} (${behind}), ${port}, ${familyName(family)}: ${result}`
   if (without) return `${head}\n  ${WITHOUT[without]}\n`
   const why = `policies see the chosen pod and its port, after DNAT: about the pod that answers and its port, not about ${port}.`

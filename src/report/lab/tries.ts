@@ -1,4 +1,5 @@
 /** Commands to try in a lab that has just come up: each works there, and none is of a pair that policies keep apart. */
+import { hidingOf } from '../../attach/index.ts'
 import { hostSource } from '../../backends/index.ts'
 import { addressOf, hostOf, nodeName, type Lab, type Pod } from '../../lab/lab.ts'
 import { verdict, type Actor, type End } from '../../lab/policy/verdict.ts'
@@ -66,7 +67,7 @@ function serviceTrace(lab: Lab): string[] | undefined {
       if (family === undefined) continue
       const port = service.ports.find((each) => {
         if (each.protocol === 'SCTP') return false
-        const { allowed, ways } = serviceVerdict(lab, from, clusterFrontend(lab, from, service, each, family), family, hostSource)
+        const { allowed, ways } = serviceVerdict(lab, from, clusterFrontend(lab, from, service, each, family), family, hostSource, hidingOf)
         return allowed && ways.every((w) => declares(w.actor, each.protocol, w.endpoint.port))
       })
       if (!port) continue

@@ -314,11 +314,12 @@ const NOUNS: Readonly<Record<string, string>> = {
 /** A container becomes the built-in responder: it answers on every port it declares. */
 const containerOf = ({ name, ports }: ManifestContainer): ContainerSpec => ({
   name,
-  ports: ports.map(({ name: called, containerPort, protocol, hostPort }) => ({
+  ports: ports.map(({ name: called, containerPort, protocol, hostPort, hostIP }) => ({
     ...(called === undefined ? {} : { name: called }),
     containerPort,
     protocol,
     ...(hostPort === undefined ? {} : { hostPort }),
+    ...(hostIP === undefined ? {} : { hostIP }),
   })),
 })
 

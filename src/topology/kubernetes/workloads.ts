@@ -5,7 +5,7 @@
 import * as z from 'zod'
 import { labelSelector } from './network-policy.ts'
 import { unset } from '../schema/absent.ts'
-import { label, labelMap, portName, portNumber, protocol, subdomain } from '../schema/scalars.ts'
+import { ip, label, labelMap, portName, portNumber, protocol, subdomain } from '../schema/scalars.ts'
 import { customIssue, type Verdict } from '../schema/messages.ts'
 import { ignored, meta, templateMeta, typed } from './meta.ts'
 
@@ -14,7 +14,7 @@ const containerPort = z.strictObject({
   containerPort: portNumber,
   protocol: unset(protocol.default('TCP'), ''),
   hostPort: unset(portNumber.optional(), 0),
-  ...ignored('hostIP'),
+  hostIP: unset(ip.optional(), ''),
 })
 
 const container = z.strictObject({

@@ -11,6 +11,7 @@ import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from '../kubernetes/kubernetes.ts'
 import {
   cidrByFamily,
+  ip,
   ipByFamily,
   label,
   labelMap,
@@ -103,7 +104,8 @@ const container = z
           name: portName.optional().describe('What `targetPort` and policies may call this port.'),
           containerPort: portNumber.describe('Port the container listens on.'),
           protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
-          hostPort: portNumber.optional().describe('Port of the host that leads here. It has no effect yet, and a warning says so.'),
+          hostPort: portNumber.optional().describe('Port of the host that leads here.'),
+          hostIP: ip.optional().describe('The address of the host on which `hostPort` leads here. Default: every one.'),
         }),
       )
       .superRefine(uniqueNames)

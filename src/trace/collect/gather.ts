@@ -100,12 +100,14 @@ export async function gather(
     captureFilter({
       ...identity,
       marker: identity.marker.readUInt32BE(),
-      answerPorts: to.flow ? endpointsBehind(lab, to.address, to.flow).map((e) => e.port) : [],
+      answerPorts: to.flow ? endpointsBehind(lab, to.address, to.flow, from.node.netns).map((e) => e.port) : [],
       translated: way.translated,
     }),
   )
   const rules = new RuleTraces(identity.marker.toString('hex'))
-  const liveState = new LiveState(pool)
+  const liveState = new LiveState(pool, (ns) =>
+    places.at(ns).flatMap((o) => (o.kind === 'sysctl' && o.key.endsWith('/route_localnet') ? [o.key] : [])),
+  )
   const texts = new RuleTexts(pool, rules)
   const legacy = new LegacyCounters(pool, family)
   const missing: string[] = []

@@ -5,6 +5,7 @@
 import { byArp } from './causes/arp.ts'
 import { byDrop } from './causes/drops.ts'
 import { byError } from './causes/errors.ts'
+import { byHostPort } from './causes/host-ports.ts'
 import { byLocalError } from './causes/local.ts'
 import { byReplyMissing } from './causes/reply.ts'
 import { byRule } from './causes/rules.ts'
@@ -33,7 +34,13 @@ export function diagnose(evidence: TraceEvidence): Verdict {
     const end = evidence.reply.at(-1)?.at ?? reply.at
     return { outcome: 'delivered', rttMs: start === undefined ? null : Number(end - start) / 1e6, certain: true }
   }
-  const found = byLocalError(evidence) ?? byRule(evidence) ?? byUntranslated(evidence) ?? byKernel(evidence) ?? byReset(evidence)
+  const found =
+    byHostPort(evidence) ??
+    byLocalError(evidence) ??
+    byRule(evidence) ??
+    byUntranslated(evidence) ??
+    byKernel(evidence) ??
+    byReset(evidence)
   if (found) return verdict(evidence, found, true)
   const waited = byArp(evidence)
   if (waited) return verdict(evidence, waited.drop, waited.certain)

@@ -1,5 +1,6 @@
 /** What arrives although policies deny it: no drop to explain, so the rules that are not there must be. */
 import { addressOf, type Node, nodeName } from '../../lab/lab.ts'
+import { hidingOf } from '../../attach/index.ts'
 import { hostSource } from '../../backends/index.ts'
 import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
 import { frontendFor } from '../../lab/services/semantics.ts'
@@ -27,7 +28,7 @@ export function leak(evidence: TraceEvidence): string | undefined {
   const transport = last.layers.findLast((l) => l.type === 'tcp' || l.type === 'udp')
   const port = options.protocol === 'icmp' || !transport ? {} : { port: transport.dstPort }
   const frontend = to.flow && frontendFor(lab, sender, to.address, to.flow)
-  const chosen = frontend && serviceVerdict(lab, sender, frontend, family, hostSource).ways.find((w) => w.actor === receiver)
+  const chosen = frontend && serviceVerdict(lab, sender, frontend, family, hostSource, hidingOf).ways.find((w) => w.actor === receiver)
   const said =
     chosen?.verdict ?? verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port }, hostSource)
   if (said.allowed) return undefined

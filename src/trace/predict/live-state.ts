@@ -73,9 +73,16 @@ export class LiveState {
   readonly #pool: NamespacePool
   readonly #snapshots = new Map<string, Snapshot>()
   readonly #pending = new Map<string, Promise<Snapshot>>()
+  readonly #settingsOf: (ns: string) => readonly string[]
 
-  constructor(pool: NamespacePool) {
+  /** @param settingsOf keys below /proc/sys that matter in a namespace, beside those that do in all */
+  constructor(pool: NamespacePool, settingsOf: (ns: string) => readonly string[]) {
     this.#pool = pool
+    this.#settingsOf = settingsOf
+  }
+
+  #keysOf(ns: string): readonly string[] {
+    return [...SYSCTLS, ...this.#settingsOf(ns)]
   }
 
   /** Reads namespaces, all at once, with answers to questions that will come up. */
@@ -84,10 +91,10 @@ export class LiveState {
     const settle = new Map<string, (s: Snapshot) => void>()
     for (const [ns] of list) this.#pending.set(ns, new Promise((resolve) => settle.set(ns, resolve)))
     await this.#pool.run(
-      list.map(([ns, questions]) => ({ ns, steps: stepsFor(questions) })),
+      list.map(([ns, questions]) => ({ ns, steps: stepsFor(this.#keysOf(ns), questions) })),
       (index, results) => {
         const [ns] = list[index]!
-        const snapshot = snapshotOf(results)
+        const snapshot = snapshotOf(this.#keysOf(ns), results)
         this.#snapshots.set(ns, snapshot)
         settle.get(ns)!(snapshot)
       },
@@ -121,14 +128,15 @@ export class LiveState {
   }
 
   async #fetch(ns: string): Promise<Snapshot> {
-    const snapshot = snapshotOf(await this.#pool.one({ ns, steps: stepsFor([]) }))
+    const keys = this.#keysOf(ns)
+    const snapshot = snapshotOf(keys, await this.#pool.one({ ns, steps: stepsFor(keys, []) }))
     this.#snapshots.set(ns, snapshot)
     return snapshot
   }
 }
 
-const stepsFor = (questions: readonly RouteQuestion[]) => [
-  { get: SYSCTLS.map((key) => `/proc/sys/${key}`) },
+const stepsFor = (keys: readonly string[], questions: readonly RouteQuestion[]) => [
+  { get: keys.map((key) => `/proc/sys/${key}`) },
   { call: () => withReader((reader) => read(reader, questions)) },
 ]
 
@@ -141,11 +149,11 @@ const read = (reader: NetlinkReader, questions: readonly RouteQuestion[]): Omit<
 })
 
 /** Of a namespace that is gone there is nothing. */
-function snapshotOf([settings, netlink]: readonly StepResult[]): Snapshot {
+function snapshotOf(keys: readonly string[], [settings, netlink]: readonly StepResult[]): Snapshot {
   const values = (settings?.stdout ?? '').split('\0')
   return {
     ...((netlink?.value as Omit<Snapshot, 'sysctls'> | undefined) ?? { links: [], neighbours: [], fdb: [], routes: new Map() }),
-    sysctls: new Map(SYSCTLS.flatMap((key, i) => (values[i] === undefined || values[i] === ABSENT ? [] : [[key, values[i]]]))),
+    sysctls: new Map(keys.flatMap((key, i) => (values[i] === undefined || values[i] === ABSENT ? [] : [[key, values[i]]]))),
   }
 }
 

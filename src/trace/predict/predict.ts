@@ -2,6 +2,7 @@
  * The way a packet should take, found by walking from node to node with the kernel's own answers: where would you
  * route it, which MAC has the next hop, which port has that MAC, which tunnel end. Nothing is sent.
  */
+import { hidingOf } from '../../attach/index.ts'
 import type { IpLink } from '../../kernel/dumps/content.ts'
 import { isAutomatic, shownType } from '../../kernel/links/index.ts'
 import type { TunnelDevice } from '../../kernel/links/link-type.ts'
@@ -66,7 +67,7 @@ export class Walk {
     const frontend = flow && frontendOn(lab, node, dst, flow)
     if (!frontend) return untouched
     if (frontend === 'unassigned') return { dst: undefined, masquerade: false }
-    const choice = choiceOf(frontend, originOf(lab, node, src), src.includes(':') ? 6 : 4)
+    const choice = choiceOf(frontend, originOf(lab, node, src), src.includes(':') ? 6 : 4, hidingOf(lab))
     const chosen = choice.endpoints.find((e) => e.ip === endpoint)?.ip
     // A pod that reaches itself this way is masqueraded, or it would answer itself.
     return { dst: chosen, masquerade: choice.masquerade || chosen === src }

@@ -1,5 +1,6 @@
 /** Where the probe can come by, what to ask there, and the way it should take. */
 import { addressOf, nodesOf, type Lab, type Node } from '../../lab/lab.ts'
+import { hostPortsOf } from '../../lab/services/host-ports.ts'
 import { endpointsBehind } from '../../lab/services/semantics.ts'
 import { parseCidr, parseIp, contains } from '../../topology/address.ts'
 import type { LiveState, RouteQuestion } from './live-state.ts'
@@ -27,11 +28,11 @@ const hostOfBlock = (lab: Lab, address: string): Node | undefined => {
   return lab.hosts.find((h) => h.blocks.some((b) => contains(parseCidr(b.cidr)!, ip!)))
 }
 
-/** Where a connection to a Service can end, in one family. */
-function endpointsOf(lab: Lab, to: Target): { readonly ip: string; readonly node?: Node }[] {
+/** Where a connection to a Service or a port of a host can end, in one family. */
+function endpointsOf(lab: Lab, from: Node, to: Target): { readonly ip: string; readonly node?: Node }[] {
   if (!to.flow) return []
   const owners = new Map(nodesOf(lab).flatMap((n) => ('addresses' in n ? n.addresses.map((a) => [a.ip, n] as const) : [])))
-  return endpointsBehind(lab, to.address, to.flow).map(({ ip }) => {
+  return endpointsBehind(lab, to.address, to.flow, from.netns).map(({ ip }) => {
     const node = owners.get(ip)
     return { ip, ...(node ? { node } : {}) }
   })
@@ -43,7 +44,7 @@ const MAX_ENDPOINTS = 16
 const MAX_ASKED = 4
 
 export function probeScope(lab: Lab, from: Node, to: Target): ProbeScope {
-  const endpoints = endpointsOf(lab, to)
+  const endpoints = endpointsOf(lab, from, to)
   const pods = endpoints.flatMap((e) => (e.node ? [e.node] : []))
   const ends = [from, ...(to.node ? [to.node] : []), ...pods.slice(0, MAX_ENDPOINTS)]
   const destinationHost = hostOf(lab, to.node) ?? hostOfBlock(lab, to.address)
@@ -54,7 +55,10 @@ export function probeScope(lab: Lab, from: Node, to: Target): ProbeScope {
   return {
     listen: unique([...ends, ...pods, ...lab.hosts, ...shared]),
     core,
-    translated: !((to.node?.kind === 'pod' || (to.node?.kind === 'host' && lab.services.length === 0)) && to.service === undefined),
+    translated: !(
+      (to.node?.kind === 'pod' || (to.node?.kind === 'host' && lab.services.length + hostPortsOf(lab).length === 0)) &&
+      to.service === undefined
+    ),
     questions(places) {
       const source = ends[0]!
       const src = places.objects.find(
@@ -119,7 +123,7 @@ export async function expectation(
   const start = await liveState.route(from.node.netns, { dst: to.address })
   const source = start.src ?? from.address
   const each: Expectation[] = []
-  const endpoints = endpointsOf(lab, to).slice(0, MAX_ENDPOINTS)
+  const endpoints = endpointsOf(lab, from.node, to).slice(0, MAX_ENDPOINTS)
   for (const endpoint of endpoints.length > 0 ? endpoints.map((e) => e.ip) : [undefined])
     each.push(await thereAndBack(places, liveState, from, to, source, endpoint))
   // Not every host lets a client have every endpoint.
@@ -147,7 +151,7 @@ export async function expectationOf(
 ): Promise<Expectation | undefined> {
   const { endpoints } = expected
   if (!endpoints || endpoints.some((e) => seen.has(e.endpoint))) return undefined
-  const chosen = endpointsOf(places.lab, to).find((e) => seen.has(e.ip))
+  const chosen = endpointsOf(places.lab, from.node, to).find((e) => seen.has(e.ip))
   return chosen && { ...(await thereAndBack(places, liveState, from, to, expected.source, chosen.ip)), endpoints }
 }
 

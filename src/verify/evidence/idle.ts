@@ -1,5 +1,5 @@
 /** Containers that do not listen where they declare that they do. */
-import { nodeName, type HostPod, type Lab, type Pod } from '../../lab/lab.ts'
+import { nodeName, type HostPod, type Lab } from '../../lab/lab.ts'
 import type { Actor } from '../../lab/policy/verdict.ts'
 import type { Question } from '../probing/question.ts'
 import type { Evidence } from '../check-source.ts'
@@ -23,15 +23,6 @@ export function declaring(lab: Lab, node: Actor, kind: Question['kind'], port: n
 
 /** Whether an answer calls itself by a node's name, or by that of a pod with `hostNetwork` on it. */
 export const isNameOf = (lab: Lab, node: Actor, by: string): boolean => by === nodeName(node) || podsIn(lab, node).some((p) => p.key === by)
-
-/** A pod on this host whose container asks for a port of the host, which nothing leads to the pod yet. */
-export function hostPortPod(lab: Lab, node: Actor | undefined, kind: Question['kind'], port: number): Pod | undefined {
-  if (node?.kind !== 'host') return undefined
-  return lab.pods.find(
-    (pod) =>
-      pod.host === node.name && pod.containers.some((c) => c.ports.some((p) => p.hostPort === port && p.protocol.toLowerCase() === kind)),
-  )
-}
 
 /** Whether a listener of the test answers in place of a container that declares the port: the kernel let it have the port. */
 const isPlayed = (node: Actor, kind: Question['kind'], port: number, evidence: Evidence): boolean =>

@@ -41,7 +41,7 @@ export class FirstWord {
     let certain = this.#certain.get(key)
     if (certain === undefined) {
       // A host's address and port may be a Service's, too.
-      const endpoints = endpointsBehind(this.#lab, address, { protocol: 'tcp', port })
+      const endpoints = endpointsBehind(this.#lab, address, { protocol: 'tcp', port }, question.netns)
       const ends = endpoints.length > 0 ? endpoints.map((e) => [this.#netns.get(e.ip), e.port] as const) : [[netns, port] as const]
       certain = ends.every(([at, number]) => at !== undefined && this.#speaks(at, number))
       this.#certain.set(key, certain)

@@ -24,6 +24,9 @@ frames for a pod sent to another
 node-2: bridge fdb replace 02:01:00:01:00:01 dev p2-db master static sticky
 undo: bridge fdb del 02:01:00:01:00:01 dev p2-db master
 
+nothing of 127.0.0.1 let out by the bridge
+node-1: sysctl -q net.ipv4.conf.cni0.route_localnet=0
+
 the route to the pods' own network deleted
 node-1: ip route del 10.244.0.0/24 dev cni0
 `)

@@ -3,6 +3,7 @@ import { across, ACROSS, bridgedCluster, clusterTopology, routedCluster } from '
 import { TOPOLOGY, type Fault } from './fault.ts'
 import { bgp } from './bgp.ts'
 import { firewall } from './firewall.ts'
+import { hostPorts, hostPortsOfDocker, hostPortsOfRouted, hostPortTopology } from './host-ports.ts'
 import { geneve } from './geneve.ts'
 import { gre } from './gre.ts'
 import { ipip } from './ipip.ts'
@@ -49,6 +50,9 @@ export const FAULT_LABS: readonly FaultLab[] = [
     topology: clusterTopology('backend: direct, attach: routed'),
     faults: routedCluster,
   },
+  { title: 'host ports', backend: 'vxlan', topology: hostPortTopology('bridge'), faults: hostPorts },
+  { title: 'host ports, routed pods', backend: 'vxlan', topology: hostPortTopology('routed'), faults: hostPortsOfRouted },
+  { title: 'published ports', backend: 'vxlan', topology: hostPortTopology('{ type: bridge, name: docker0 }'), faults: hostPortsOfDocker },
   { title: 'direct routes across segments', backend: 'direct', topology: ACROSS, faults: across, force: true },
   ...Object.entries(BACKENDS).map(([backend, faults]) => ({
     title: backend,

@@ -1,4 +1,5 @@
 /** What hosts do to a connection's addresses, as rules would: by hand from kube-proxy's chains. */
+import { hidingOf } from '../../../src/attach/index.ts'
 import { describe, expect, test } from 'vitest'
 import { hostSource } from '../../../src/backends/index.ts'
 import { onlyPort } from '../../../src/trace/predict/targets.ts'
@@ -27,11 +28,11 @@ const [one, two] = [LAB.hosts[0]!, LAB.hosts[1]!]
 const tcp = (port: number) => ({ protocol: 'tcp', port }) as const
 const frontend = (dst: string, port: number, host = one): ServiceFrontend => {
   const found = frontendOn(LAB, host, dst, tcp(port))
-  if (!found || found === 'unassigned') throw new Error(`no Service at ${dst}:${port}`)
+  if (!found || found === 'unassigned' || found.kind === 'host') throw new Error(`no Service at ${dst}:${port}`)
   return found
 }
 const pods = (at: ServiceFrontend, src: string): unknown => {
-  const { endpoints, masquerade } = choiceOf(at, originOf(LAB, at.host!, src), 4)
+  const { endpoints, masquerade } = choiceOf(at, originOf(LAB, at.host!, src), 4, hidingOf(LAB))
   return [endpoints.map((e) => e.pod), masquerade]
 }
 
@@ -88,7 +89,7 @@ test('a pod at a node port of another host, with policy Local, gets any endpoint
   const client = LAB.pods.find((p) => p.key === 'a')
   const at = frontendFor(LAB, client!, '192.168.50.12', tcp(30090))!
   expect([at.kind, at.host!.name]).toEqual(['node', 'node-2'])
-  const { ways } = serviceVerdict(LAB, client!, at, 4, hostSource)
+  const { ways } = serviceVerdict(LAB, client!, at, 4, hostSource, hidingOf)
   // It meets itself as that host, or it would answer itself; so its policies are about that host.
   expect(ways.map((w) => [w.endpoint.pod, w.from.name, w.seen])).toEqual([
     ['a', 'node-2', ['192.168.50.12', '10.244.1.0', '10.244.1.1']],
@@ -133,7 +134,7 @@ services:
   const from = ending.hosts[0]!
   const chosen = (dst: string): unknown => {
     const at = frontendOn(ending, from, dst, tcp(80)) as ServiceFrontend
-    return choiceOf(at, 'pod', 4).endpoints.map((e) => e.pod)
+    return choiceOf(at, 'pod', 4, hidingOf(LAB)).endpoints.map((e) => e.pod)
   }
   expect(chosen('10.96.0.50')).toEqual(['a'])
   expect(chosen('10.96.0.51')).toEqual(['b'])

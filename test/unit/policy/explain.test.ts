@@ -1,3 +1,4 @@
+import { hidingOf } from '../../../src/attach/index.ts'
 import { describe, expect, test } from 'vitest'
 import type { Lab } from '../../../src/lab/lab.ts'
 import { resolveTarget } from '../../../src/lab/actors.ts'
@@ -42,7 +43,7 @@ const ask = (l: Lab, from: string, service: string, family: 4 | 6 = 4) => {
   const s = serviceOf(l, service)!
   const client = actor(l, from)
   if (client.kind === 'address') throw new Error(`${from} is no node`)
-  return serviceVerdict(l, client, clusterFrontend(l, client, s, s.ports[0]!, family), family, hostSource)
+  return serviceVerdict(l, client, clusterFrontend(l, client, s, s.ports[0]!, family), family, hostSource, hidingOf)
 }
 const ways = (l: Lab, from: string, service: string, family: 4 | 6 = 4): [string, boolean][] =>
   ask(l, from, service, family).ways.map((w) => [`${w.endpoint.pod} ${w.endpoint.port}`, w.verdict.allowed])
@@ -129,7 +130,7 @@ policies:
     const client = actor(l, from)
     if (client.kind === 'address') throw new Error(`${from} is no node`)
     const frontend = frontendFor(l, client, address, { protocol: 'tcp', port })!
-    const [way] = serviceVerdict(l, client, frontend, 4, hostSource).ways
+    const [way] = serviceVerdict(l, client, frontend, 4, hostSource, hidingOf).ways
     expect({ egress: way!.verdict.egress.allowed, ingress: way!.verdict.ingress.allowed }).toEqual({ egress, ingress })
     expect(way!.verdict.allowed).toBe(egress && ingress)
     expect(way!.from).toMatchObject({ name: seen })

@@ -109,7 +109,7 @@ describe('what a host refuses or drops', () => {
   const compiled = compile(l).objects.filter((o): o is Chain => o.kind === 'chain' && o.table === 'filter')
   const refusal = (host: number, address: string, port: number, protocol: 'tcp' | 'udp') => {
     const found = frontendOn(l, l.hosts[host]!, address, { protocol, port })
-    if (typeof found !== 'object') throw new Error(`no Service at ${address}:${port}`)
+    if (typeof found !== 'object' || found.kind === 'host') throw new Error(`no Service at ${address}:${port}`)
     return servicesOf(l).refusal(l, found)
   }
   test.each([

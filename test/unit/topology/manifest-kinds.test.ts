@@ -270,11 +270,19 @@ describe('hostNetwork', () => {
     expect([later.said, later.lab.hostPods!.map((p) => p.host)]).toEqual([[], ['node-2', 'node-1']])
     const pinned =
       'hosts: { n: {} }\npods:\n  a: &a { hostNetwork: true, containers: [{ name: c, ports: [{ containerPort: 80 }] }] }\n  b: *a\n'
-    expect(codes(resolve(loaded(pinned)).diagnostics)).toEqual(['4 error port-taken'])
+    expect(codes(resolve(loaded(pinned)).diagnostics)).toEqual(['3 error port-taken'])
   })
-  test('hostPort has no effect yet, and warns; with hostNetwork it is the port itself', () => {
+  test('hostPort is a port of the host, at hostIP alone if there is one; with hostNetwork it is the port itself', () => {
     const spec = SPEC.replace('containerPort: 80', 'containerPort: 80, hostPort: 8080')
-    expect(labOf(object('Pod', 'a', spec)).said).toMatchObject([{ severity: 'warning', code: 'not-acted-upon', line: 2, file: 'k.yaml' }])
+    const ports = (text: string) => labOf(object('Pod', 'a', text)).lab.pods[0]!.containers[0]!.ports
+    expect(ports(spec)).toMatchObject([{ containerPort: 80, hostPort: 8080 }])
+    expect(ports(spec.replace('hostPort: 8080', 'hostPort: 8080, hostIP: 127.0.0.1'))).toMatchObject([{ hostIP: '127.0.0.1' }])
+    expect(ports(spec.replace('hostPort: 8080', 'hostPort: 8080, hostIP: ""'))[0]).not.toHaveProperty('hostIP')
+    expect(labOf(object('Pod', 'a', spec)).said).toEqual([])
+    const two = labOf(
+      `${object('Pod', 'a', spec.replace('{ ', '{ nodeName: node-1, '))}${object('Pod', 'b', spec.replace('{ ', '{ nodeName: node-1, '))}`,
+    )
+    expect([two.lab.pods.map((p) => p.key), codes(two.said)]).toEqual([['a'], ['4 warning port-taken']])
     expect(labOf(object('Pod', 'a', host.replace('containerPort: 80', 'containerPort: 80, hostPort: 80'))).said).toEqual([])
     expect(() => labOf(object('Pod', 'a', host.replace('containerPort: 80', 'containerPort: 80, hostPort: 81')))).toThrow(
       'conflicting-keys',

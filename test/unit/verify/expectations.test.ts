@@ -45,7 +45,7 @@ describe('allow', () => {
     ['{ from: a, to: b, port: 80/tcp }', { outcome: 'timeout' }, /^silence; policy default\/b ingress\[0\]: .* allows it$/],
     ['{ from: a, to: b, port: 81/tcp }', { outcome: 'timeout' }, /^silence; ingress of b is isolated by policy default\/b/],
     ['{ from: a, to: b, port: 80/tcp }', { by: 'c' }, /^answered by c instead of b$/],
-    ['{ from: a, to: svc/b, port: 80/tcp }', { by: 'c' }, /^answered by c, which is no endpoint of b$/],
+    ['{ from: a, to: svc/b, port: 80/tcp }', { by: 'c' }, /^answered by c, which is no endpoint of Service b$/],
     ['{ from: a, to: svc/none, port: 80/tcp }', { outcome: 'refused' }, /^refused; Service none has no endpoint ready$/],
     ['{ from: a, to: 192.0.2.7, port: 53/udp }', { outcome: 'timeout' }, /^silence; no node of the lab has 192\.0\.2\.7$/],
     [

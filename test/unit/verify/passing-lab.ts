@@ -43,7 +43,7 @@ function asPromised({ lab: l }: TestPlan, q: Asked): Answer {
   if (q.kind === 'icmp') return { outcome, ms: 1, ttl: 64 }
   if (frontend && from) {
     const { allowed } = expectedOutcomeOf(l, from, frontend, q.family)
-    const turn = frontend.service.affinity === undefined ? (q.nth ?? 0) : 0
+    const turn = frontend.kind === 'host' || frontend.service.affinity === undefined ? (q.nth ?? 0) : 0
     const chosen = allowed[turn % Math.max(allowed.length, 1)]
     return chosen ? { outcome, ms: 1, by: chosen.name, seen: withPort(chosen.seen[0]!) } : { outcome: 'timeout', ms: 1 }
   }

@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs'
 import type { Lab } from '../../../lab/lab.ts'
 import { policiesOf, type Protocol } from '../../../lab/policy/policies.ts'
+import { hidingOf } from '../../../attach/index.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
-import { clusterFrontend, frontendFor, type ServiceFrontend } from '../../../lab/services/semantics.ts'
+import { clusterFrontend, frontendFor, type Frontend } from '../../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { missOf, sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
@@ -168,7 +169,7 @@ async function explainFrontend(
   lab: Lab,
   from: Actor,
   to: string,
-  frontend: ServiceFrontend,
+  frontend: Frontend,
   port: string,
   family: Family,
   options: ExplainOptions,
@@ -179,10 +180,14 @@ async function explainFrontend(
     port,
     family,
     address: frontend.address,
-    ...(frontend.kind === 'cluster' ? {} : { service: frontend.service.key }),
+    ...(frontend.kind === 'host'
+      ? { hostPort: frontend.hostPort.pod.key }
+      : frontend.kind === 'cluster'
+        ? {}
+        : { service: frontend.service.key }),
     ...(frontend.host ? { translator: frontend.host.name } : {}),
     ...(from.kind === 'pod' && frontend.host && frontend.host.name !== from.host ? { isEgressBefore: true } : {}),
-    verdict: serviceVerdict(lab, from, frontend, family, hostSource),
+    verdict: serviceVerdict(lab, from, frontend, family, hostSource, hidingOf),
   }
   if (!asked.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson(serviceDocument(asked))

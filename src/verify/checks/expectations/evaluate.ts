@@ -2,11 +2,11 @@
 import { familyName } from '../../../topology/address.ts'
 import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { hostSource } from '../../../backends/index.ts'
-import { isWithin } from '../../../lab/services/semantics.ts'
+import { frontendText, isWithin } from '../../../lab/services/semantics.ts'
 import { missText } from '../../../lab/policy/nearest.ts'
 import { missOf, verdict, type Actor, type Question as PolicyQuestion, type Verdict } from '../../../lab/policy/verdict.ts'
 import type { Check } from '../../check.ts'
-import { declaring, hostPortPod, idleContainer, isNameOf } from '../../evidence/idle.ts'
+import { idleContainer, isNameOf } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
 import { outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
@@ -73,9 +73,6 @@ const isUnassigned = (c: Case, { address }: Question): boolean => !c.isOwned && 
 
 function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence: Evidence): Outcome {
   const got = outcomeText(answer)
-  const mapped = hostPortPod(lab, c.to, question.kind, question.port)
-  if (mapped && !declaring(lab, c.to!, question.kind, question.port))
-    return broken(`${got}; pod ${mapped.key} asks for hostPort ${question.port}, and nothing leads from there to it yet`)
   if (answer.outcome !== 'ok') {
     const said = verdictOf(lab, c)
     const unassigned = said?.allowed === true && isUnassigned(c, question) ? `no node of the lab has ${question.address}` : undefined
@@ -95,7 +92,7 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
       ...expectedOutcome.denied.map((d) => nodeName(d.to)),
     ]
     if (expectedOutcome.foreign.length === 0 && !names.includes(answer.by))
-      return broken(`${got}, which is no endpoint of ${c.frontend.service.key}`)
+      return broken(`${got}, which is no endpoint of ${frontendText(c.frontend)}`)
     const behind = expectedOutcome.allowed.filter((a) => a.name === answer.by || a.alias === answer.by)
     const [played] = idleBehind(lab, c.frontend, behind, evidence, true)
     if (played !== undefined) return broken(played)
@@ -106,8 +103,8 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
 function serviceReason(lab: Lab, { from, frontend, family }: Case, evidence: Evidence): string | undefined {
   if (!frontend) return undefined
   const { without, denied, allowed } = expectedOutcomeOf(lab, from, frontend, family)
-  if (without === 'refused') return `Service ${frontend.service.key} has no endpoint ready`
-  if (without === 'dropped') return `Service ${frontend.service.key} is Local and has no endpoint here`
+  if (without === 'refused') return `${frontendText(frontend)} has no endpoint ready`
+  if (without === 'dropped') return `${frontendText(frontend)} is Local and has no endpoint here`
   const first = denied[0]
   if (first && allowed.length === 0) {
     const { ip: toAddress, port } = first.endpoint
@@ -122,8 +119,10 @@ function refused(lab: Lab, c: Case, question: Question, answer: Answer): Outcome
   const { address, kind, port, family } = question
   if (c.frontend) {
     const expectedOutcome = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
-    if (expectedOutcome.without === 'refused') return held(`refused: Service ${c.frontend.service.key} has no endpoint ready`)
-    return broken(`${outcomeText(answer)}, though Service ${c.frontend.service.key} has endpoints`)
+    if (expectedOutcome.without === 'refused') return held(`refused: ${frontendText(c.frontend)} has no endpoint ready`)
+    return broken(
+      `${outcomeText(answer)}, though ${frontendText(c.frontend)} ${c.frontend.kind === 'host' ? 'leads to it' : 'has endpoints'}`,
+    )
   }
   if (isLoopback(address)) return held(`refused: nothing listens on ${nodeName(c.from)}'s own loopback`)
   if (lab.serviceCIDRs.some((cidr) => isWithin(cidr, address)))
@@ -149,7 +148,7 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
   if (lost !== undefined) return broken(lost)
   if (none !== undefined) return held(noneText)
   if (c.frontend && expectedOutcomeOf(lab, c.from, c.frontend, c.family).without === 'dropped')
-    return held(`silence: Service ${c.frontend.service.key} is Local and has no endpoint here`)
+    return held(`silence: ${frontendText(c.frontend)} is Local and has no endpoint here`)
   return broken(`silence${whose(c, question)}, but nothing in the lab denies it: it got lost`)
 }
 

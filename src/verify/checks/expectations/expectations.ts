@@ -11,7 +11,6 @@ import type { Case, Expectation, Expected } from './case.ts'
 import { evaluateExpectations } from './evaluate.ts'
 import { watchedOf } from './encapsulation.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
-import { hostPortPod } from '../../evidence/idle.ts'
 import type { Listening } from '../../probing/question.ts'
 import { listenersBehind, triesFor } from '../services/services.ts'
 import { holderOf, actorAt, actorIn } from '../services/actors.ts'
@@ -80,8 +79,6 @@ function listeners(plan: TestPlan): Listening[] {
     cases.flatMap(({ to, frontend, questions }): Listening[] => {
       if (frontend) return listenersBehind(plan.lab, [frontend])
       const { kind, port } = questions[0]!
-      // A listener of the test would stand in for what a hostPort should lead to.
-      if (hostPortPod(plan.lab, to, kind, port)) return []
       return to && kind !== 'icmp' ? [{ netns: to.netns, name: nodeName(to), ports: [{ protocol: kind, port }] }] : []
     }),
   )

@@ -37,7 +37,7 @@ export function dropsOf(lab: Lab, { netns, kind, address, port, family }: Questi
   if (frontend?.kind === 'cluster' && !frontend.host) return []
   if (frontend) {
     const { without, denied } = expectedOutcomeOf(lab, from, frontend, family)
-    const refusal = without === 'dropped' ? servicesOf(lab).refusal(lab, frontend) : undefined
+    const refusal = without === 'dropped' && frontend.kind !== 'host' ? servicesOf(lab).refusal(lab, frontend) : undefined
     const counters = [...(refusal ? [refusal] : []), ...denied.flatMap((d) => counterOf(lab, d, family))]
     return [...new Map(counters.map((c) => [counterKey(c), c])).values()]
   }

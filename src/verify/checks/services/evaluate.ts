@@ -1,6 +1,6 @@
-/** What answers say about Services: probes → checks. */
+/** What answers say about Services, and about ports of hosts: probes → checks. */
 import { type Lab, nodeName } from '../../../lab/lab.ts'
-import type { ServiceFrontend } from '../../../lab/services/semantics.ts'
+import type { Frontend } from '../../../lab/services/semantics.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer } from '../../evidence/idle.ts'
 import { outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
@@ -9,7 +9,7 @@ import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
 import type { Answer, Question } from '../../probing/question.ts'
 import { actorAt, withoutPort } from './actors.ts'
 import type { Allowed } from './expected-outcome.ts'
-import type { ServiceExpectation, ServiceProbe, ServiceQuestions } from './expectation.ts'
+import type { FrontendProbe, ServiceExpectation, ServiceQuestions } from './expectation.ts'
 import { plural } from '../../../plural.ts'
 
 interface Failure {
@@ -24,13 +24,15 @@ const TITLES = {
   'service-local': 'a Local Service drops what has no endpoint here',
   'service-policy': 'policies are asked about the pod behind a Service',
   'service-affinity': 'a client with session affinity stays with its endpoint',
+  'host-port-answers': 'a port of a host leads to its pod',
+  'host-port-source': 'a pod behind a port of its host sees who the client is',
   'deny-unproven': 'what is denied is dropped by a policy, not lost on the way',
 } as const
 
 /** Containers of these endpoints that do not listen on their port, or leave it to the test. Some kernels have no sockets for SCTP. */
 export function idleBehind(
   lab: Lab,
-  { port }: ServiceFrontend,
+  { port }: Pick<Frontend, 'port'>,
   behind: readonly Allowed[],
   evidence: Evidence,
   answered: boolean,
@@ -46,13 +48,15 @@ const answering = (allowed: readonly Allowed[], by: string): Allowed | undefined
 /** What one answer breaks; nothing if it keeps the expectation. */
 function failureOf(
   lab: Lab,
-  { from, frontend, expectedOutcome }: ServiceProbe,
+  { from, frontend, expectedOutcome }: FrontendProbe,
   question: Question,
   answer: Answer,
   evidence: Evidence,
 ): Failure | undefined {
   const { without, allowed, denied, foreign } = expectedOutcome
   const got = outcomeText(answer)
+  const isHost = frontend.kind === 'host'
+  const answers = isHost ? 'host-port-answers' : 'service-answers'
   if (without === 'refused')
     return answer.outcome === 'refused' ? undefined : { id: 'service-refuses', text: `${got}, though it has no endpoint` }
   const isSilent = answer.outcome === 'timeout' || (from.kind === 'host' && answer.outcome === 'prohibited')
@@ -69,7 +73,7 @@ function failureOf(
     if (isSilent && denied.length > 0) return lost()
     if (allowed.length === 0) return { id: 'service-policy', text: `${got}, and what policies deny is dropped without a word` }
     const idle = idleBehind(lab, frontend, allowed, evidence, false)
-    return { id: 'service-answers', text: [`${got}; behind it: ${allowed.map((a) => a.name).join(', ')}`, ...idle].join('; ') }
+    return { id: answers, text: [`${got}; behind it: ${allowed.map((a) => a.name).join(', ')}`, ...idle].join('; ') }
   }
   if (answer.by === undefined) {
     if (allowed.length + foreign.length > 0) return undefined
@@ -81,20 +85,22 @@ function failureOf(
     if (kept) return { id: 'service-policy', text: `${got}; ${why(kept.from, kept.to, kept.verdict)}` }
     if (foreign.length > 0) return undefined
     return {
-      id: 'service-answers',
-      text: `${got}, which is no endpoint of it; behind it: ${allowed.map((a) => a.name).join(', ') || 'none this client may reach'}`,
+      id: answers,
+      text: `${got}, which is ${isHost ? 'not where it leads' : 'no endpoint of it'}; behind it: ${allowed.map((a) => a.name).join(', ') || 'none this client may reach'}`,
     }
   }
   const [idle] = idleBehind(lab, frontend, [mine], evidence, true)
-  if (idle !== undefined) return { id: 'service-answers', text: idle }
+  if (idle !== undefined) return { id: answers, text: idle }
   const seen = answer.seen === undefined ? undefined : withoutPort(answer.seen)
   if (seen === undefined || mine.seen.includes(seen)) return undefined
-  return { id: 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }
+  return { id: isHost ? 'host-port-source' : 'service-source', text: `${answer.by} sees ${seen} instead of ${mine.seen.join(' or ')}` }
 }
 
-function frontendName({ kind, address, service, host }: ServiceFrontend): string {
-  if (kind === 'external') return address
-  return kind === 'node' && host ? host.name : `svc/${service.key}`
+/** How a command line names what was asked. */
+function frontendName(f: Frontend): string {
+  if (f.kind === 'host') return f.host.addresses.some((a) => a.ip === f.address) ? f.host.name : f.address
+  if (f.kind === 'external') return f.address
+  return f.kind === 'node' && f.host ? f.host.name : `svc/${f.service.key}`
 }
 
 /** A probe's answers, in words that count. */
@@ -105,7 +111,7 @@ interface Result {
   readonly silent: number
 }
 
-function evaluateProbe(lab: Lab, probe: ServiceProbe, evidence: Evidence): Result {
+export function evaluateProbe(lab: Lab, probe: FrontendProbe, evidence: Evidence): Result {
   const failures: Failure[] = []
   const by: string[] = []
   let asked = 0
@@ -119,12 +125,12 @@ function evaluateProbe(lab: Lab, probe: ServiceProbe, evidence: Evidence): Resul
     const failure = failureOf(lab, probe, question, answer, evidence)
     if (failure) failures.push(failure)
   }
-  if (probe.frontend.service.affinity !== undefined && new Set(by).size > 1)
+  if (probe.frontend.kind !== 'host' && probe.frontend.service.affinity !== undefined && new Set(by).size > 1)
     failures.push({ id: 'service-affinity', text: `answered by ${[...new Set(by)].join(' and ')} in turn` })
   return { failures, by, asked, silent }
 }
 
-function failed(probe: ServiceProbe, failures: readonly Failure[], tested: number): Check[] {
+export function failed(probe: FrontendProbe, failures: readonly Failure[], tested: number): Check[] {
   const texts = new Map<string, { failure: Failure; times: number }>()
   for (const failure of failures) {
     const key = `${failure.id} ${failure.text}`
@@ -141,13 +147,13 @@ function failed(probe: ServiceProbe, failures: readonly Failure[], tested: numbe
     to,
     port: `${port}/${kind}`,
     detail: `${times < tested && failure.id !== 'service-affinity' ? `${times} of ${plural(tested, 'time')}: ` : ''}${failure.text}`,
-    source: probe.frontend.service.source,
+    source: probe.frontend.kind === 'host' ? probe.frontend.hostPort.pod.source : probe.frontend.service.source,
     tested,
     ...reproduce(from, to, { kind, port, family }),
   }))
 }
 
-const tally = (names: readonly string[]): string => {
+export const tally = (names: readonly string[]): string => {
   const counts = new Map<string, number>()
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
   return [...counts].map(([name, n]) => `${name} (${n})`).join(', ')

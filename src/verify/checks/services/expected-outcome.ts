@@ -1,7 +1,8 @@
-/** What must come of a connection to a Service: which endpoints must answer this client, which must not, and which may. */
+/** What must come of a connection to a Service or a port of a host: which endpoints must answer this client, which must not, and which may. */
+import { hidingOf } from '../../../attach/index.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { serviceVerdict, type ServiceVerdict, type Way } from '../../../lab/services/service-verdict.ts'
-import type { ServiceFrontend } from '../../../lab/services/semantics.ts'
+import type { Frontend } from '../../../lab/services/semantics.ts'
 import { type Lab, nodeName } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
 import type { Family } from '../../../topology/address.ts'
@@ -29,8 +30,8 @@ export interface ExpectedOutcome extends Pick<ServiceVerdict, 'without'> {
 }
 
 /** What must come of it. */
-export function expectedOutcomeOf(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family): ExpectedOutcome {
-  const { ways, without } = serviceVerdict(lab, from, frontend, family, hostSource)
+export function expectedOutcomeOf(lab: Lab, from: Actor, frontend: Frontend, family: Family): ExpectedOutcome {
+  const { ways, without } = serviceVerdict(lab, from, frontend, family, hostSource, hidingOf)
   const allowed: Allowed[] = []
   const denied: Denied[] = []
   const foreign: Way['endpoint'][] = []

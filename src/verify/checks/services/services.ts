@@ -5,7 +5,7 @@
  */
 import { addressOf, type External, type Host, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
-import { clusterFrontend, externalAddresses, translated, type ServiceFrontend } from '../../../lab/services/semantics.ts'
+import { clusterFrontend, externalAddresses, translated, type Frontend, type ServiceFrontend } from '../../../lab/services/semantics.ts'
 import type { ServicePort } from '../../../lab/services/service.ts'
 import type { Family } from '../../../topology/address.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
@@ -13,7 +13,7 @@ import type { Listening } from '../../probing/question.ts'
 import { declaring } from '../../evidence/idle.ts'
 import { actorAt } from './actors.ts'
 import { expectedOutcomeOf, type ExpectedOutcome } from './expected-outcome.ts'
-import type { ServiceExpectation, ServiceProbe, ServiceQuestions } from './expectation.ts'
+import type { FrontendProbe, ServiceExpectation, ServiceQuestions } from './expectation.ts'
 import { evaluateServices } from './evaluate.ts'
 import { plural } from '../../../plural.ts'
 
@@ -46,7 +46,8 @@ function expected(from: Actor, { without, allowed, denied, foreign }: ExpectedOu
   return [...(allowed.length > 0 ? (['ok'] as const) : []), ...(denied.length > 0 ? silence : [])]
 }
 
-function probe(lab: Lab, from: Actor, frontend: ServiceFrontend, family: Family, times: number): ServiceProbe | undefined {
+/** A client's questions to a frontend; undefined: it has no address of the family. */
+export function probe<F extends Frontend>(lab: Lab, from: Actor, frontend: F, family: Family, times: number): FrontendProbe<F> | undefined {
   const port = frontend.kind === 'node' ? frontend.port.nodePort : frontend.port.port
   if (port === undefined || addressOf(from, family) === undefined) return undefined
   const expectedOutcome = expectedOutcomeOf(lab, from, frontend, family)
@@ -78,7 +79,7 @@ function clients(lab: Lab, port: ServicePort, family: Family): Actor[] {
 }
 
 /** Whether every endpoint may answer every client: then each must be met. */
-const isEven = (probes: readonly ServiceProbe[], n: number): boolean =>
+const isEven = (probes: readonly FrontendProbe[], n: number): boolean =>
   probes.every(
     (k) => k.expectedOutcome.allowed.length === n && k.expectedOutcome.denied.length === 0 && k.expectedOutcome.foreign.length === 0,
   )
@@ -101,8 +102,8 @@ function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn:
   }
 }
 
-/** Which node asks a host's node port: an external, else another host, else the host itself. */
-function outsider(lab: Lab, host: Host, family: Family): External | Host {
+/** Which node asks a host's own port: an external, else another host, else the host itself. */
+export function outsider(lab: Lab, host: Host, family: Family): External | Host {
   return lab.externals.find((x) => addressOf(x, family) !== undefined) ?? lab.hosts.find((h) => h !== host && addressOf(h, family)) ?? host
 }
 
@@ -217,7 +218,7 @@ export function serviceQuestions(plan: TestPlan): ServiceQuestions {
 }
 
 /** Endpoints answer as who they are where no container of theirs declares the port: one that does must listen itself. */
-export function listenersBehind(lab: Lab, frontends: readonly Port[]): Listening[] {
+export function listenersBehind(lab: Lab, frontends: readonly Pick<Frontend, 'port'>[]): Listening[] {
   const nodes = new Map<Actor, Map<string, Listening['ports'][number]>>()
   for (const frontend of frontends) {
     const protocol = frontend.port.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp'
