@@ -8,6 +8,9 @@ import { netlab, run, sh, told } from '../support/run.ts'
 import type { Fault } from './faults/fault.ts'
 import { FAULT_LABS, type FaultLab } from './faults/labs.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
+import { ownMachine } from '../support/machine.ts'
+
+ownMachine()
 
 /** Only some, while working on one: a pattern. */
 const only = process.env['NETLAB_FAULT']

@@ -6,6 +6,9 @@ import { familiesOf, lacking } from '../support/features.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { netlab } from '../support/run.ts'
 import { traceDocument } from './document.ts'
+import { ownMachine } from '../support/machine.ts'
+
+ownMachine()
 
 const topology = (backend: string, attach: string, ipv6: boolean): string => `
 network:

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
-import { unable } from '../support/machine.ts'
+import { ownMachine, unable } from '../support/machine.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument } from './document.ts'
+
+ownMachine()
 
 describe('a trace to a port nothing listens on', { skip: unable }, () => {
   const lab = new Lab(`

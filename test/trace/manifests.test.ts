@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
-import { unable } from '../support/machine.ts'
+import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
+
+ownMachine()
 
 describe("objects out of manifests are named by the manifest's file and line", { skip: unable }, () => {
   const example = readFileSync(join(root, 'topologies/from-manifests.yaml'), 'utf8')

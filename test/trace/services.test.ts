@@ -5,9 +5,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
-import { unable } from '../support/machine.ts'
+import { ownMachine, unable } from '../support/machine.ts'
 import { netlab, sh, type Run } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
+
+ownMachine()
 
 const topology = (backend: string, attach: string): string => `
 network:
