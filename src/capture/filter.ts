@@ -5,7 +5,7 @@
  *   expression = term { "or" term }
  *   term       = factor { ["and"] factor }
  *   factor     = "not" factor | "(" expression ")" | primitive
- *   primitive  = PROTOCOL | [("src" | "dst")] ("host" NAME | "net" CIDR | "port" NUMBER | NAME)
+ *   primitive  = PROTOCOL | [("src" | "dst")] ("host" NAME | "net" CIDR | "port" (NUMBER | NAME) | NAME)
  */
 import type { Ends } from '../packet/header.ts'
 import { headerOf, HEADERS, isIp, type Layer } from '../packet/headers.ts'
@@ -23,9 +23,17 @@ export class FilterError extends Error {
   }
 }
 
+/** A port of one transport protocol. */
+export interface NamedPort {
+  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  readonly port: number
+}
+
 export interface FilterWords {
-  /** Addresses of a node by the name people call it; undefined: there is none. */
+  /** Addresses of a node or a Service by the name people call it; undefined: there is none. */
   addresses(name: string): readonly string[] | undefined
+  /** Ports that containers and Services call so; undefined: none does. */
+  ports(name: string): readonly NamedPort[] | undefined
   /** Network of a CIDR as a test; undefined: it is none. */
   network(cidr: string): ((ip: string) => boolean) | undefined
   /** An address as packets are decoded to; undefined: it is none. */
@@ -52,10 +60,11 @@ const addressed =
   (layers) =>
     layers.some((l) => chosen(headerOf(l).addresses?.(l), side).some((ip) => ip !== undefined && test(ip)))
 
+/** @param protocol absent: any */
 const portIs =
-  (port: number, side: Side): Filter =>
+  (port: number, side: Side, protocol?: NamedPort['protocol']): Filter =>
   (layers) =>
-    layers.some((l) => chosen(headerOf(l).ports?.(l), side).includes(port))
+    layers.some((l) => (protocol === undefined || l.type === protocol) && chosen(headerOf(l).ports?.(l), side).includes(port))
 
 interface Token {
   readonly text: string
@@ -137,8 +146,10 @@ export function parseFilter(text: string, words: FilterWords): Filter {
     const word = side === undefined ? first : next('host, net, port or a name').text
     if (word === 'port') {
       const { text: port } = next('a port')
-      if (!/^\d+$/.test(port) || Number(port) > 65_535) throw wrong(`${port} is no port`, at - 1)
-      return portIs(Number(port), side)
+      if (/^\d+$/.test(port) && Number(port) <= 65_535) return portIs(Number(port), side)
+      const named = words.ports(port)?.map((p) => portIs(p.port, side, p.protocol))
+      if (!named) throw wrong(`${port} is no port`, at - 1)
+      return (layers) => named.some((is) => is(layers))
     }
     if (word === 'net') {
       const { text: cidr } = next('a network')
@@ -150,14 +161,14 @@ export function parseFilter(text: string, words: FilterWords): Filter {
       const protocol = side === undefined ? PROTOCOLS.get(word) : undefined
       if (protocol) return protocol
     }
-    const name = word === 'host' ? next('an address or a node').text : word
+    const name = word === 'host' ? next('an address, a node or a Service').text : word
     return host(name, side)
   }
 
   function host(name: string, side: Side): Filter {
     const address = words.address(name)
     const list = address === undefined ? words.addresses(name) : [address]
-    if (!list) throw wrong(`${name} is no protocol, no address and no node`, at - 1)
+    if (!list) throw wrong(`${name} is no protocol, no address, no node and no Service`, at - 1)
     const set = new Set(list)
     return addressed((ip) => set.has(ip), side)
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FilterError, parseFilter, PROTOCOL_WORDS, type FilterWords } from '../../../src/capture/filter.ts'
+import { FilterError, parseFilter, PROTOCOL_WORDS, type FilterWords, type NamedPort } from '../../../src/capture/filter.ts'
 import { decode } from '../../../src/packet/decode.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../src/topology/address.ts'
 import * as f from '../packet/frames.ts'
@@ -9,8 +9,13 @@ const nodes = new Map([
   ['pod-a', ['10.244.0.2', 'fd00::2']],
   ['shop/cart', ['10.244.1.2']],
 ])
+const ports = new Map<string, NamedPort[]>([
+  ['http', [443, 80].map((port) => ({ protocol: 'tcp', port }))],
+  ['dns', [{ protocol: 'udp', port: 80 }]],
+])
 const words: FilterWords = {
   addresses: (name) => nodes.get(name),
+  ports: (name) => ports.get(name),
   address: (text) => {
     const ip = parseIp(text)
     return ip && formatIp(ip.family, ip.value)
@@ -55,6 +60,11 @@ test.each<[string, readonly string[]]>([
   ['src port 80', []],
   ['dst port 80', withTcp],
   ['tcp port 80', withTcp],
+  ['port http', withTcp],
+  ['src port http', []],
+  ['dst port http', withTcp],
+  ['host pod-a and port http', withTcp],
+  ['port dns', []],
   ['host pod-a', [...withTcp, 'ping', 'ping6', 'solicit', 'arp']],
   ['pod-a', [...withTcp, 'ping', 'ping6', 'solicit', 'arp']],
   ['src pod-a', [...withTcp, 'ping6', 'arp']],
@@ -80,14 +90,14 @@ describe('what is wrong is pointed at', () => {
     ['   ', 1, 'empty'],
     ['__proto__', 1, 'is no protocol'],
     ['constructor', 1, 'is no protocol'],
-    ['tpc', 1, 'tpc is no protocol, no address and no node'],
+    ['tpc', 1, 'tpc is no protocol, no address, no node and no Service'],
     ['tcp and', 8, 'at the end'],
     ['tcp or', 7, 'at the end'],
-    ['host', 5, 'an address or a node'],
+    ['host', 5, 'an address, a node or a Service'],
     ['host nobody', 6, 'nobody is no protocol'],
     ['src', 4, 'at the end'],
     ['src tcp', 5, 'tcp is no protocol'],
-    ['port http', 6, 'http is no port'],
+    ['port htpp', 6, 'htpp is no port'],
     ['port 65536', 6, 'no port'],
     ['net 10.0.0.0', 5, 'no network'],
     ['net 10.0.0.0/33', 5, 'no network'],

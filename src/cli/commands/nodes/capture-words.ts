@@ -2,12 +2,12 @@
 import { upCommand } from '../../../state/up-command.ts'
 import { existsSync } from 'node:fs'
 import { tunnelPorts } from '../../../backends/index.ts'
-import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter } from '../../../capture/filter.ts'
+import { FilterError, parseFilter, PROTOCOL_WORDS, type Filter, type NamedPort } from '../../../capture/filter.ts'
 import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
 import { inside } from '../../../netns/inside.ts'
 import { withReader } from '../../../netns/netlink/reader.ts'
 import { netnsFile } from '../../../netns/paths.ts'
-import { nodeName, nodesOf } from '../../../lab/lab.ts'
+import { containerPods, nodeName, nodesOf, type Lab } from '../../../lab/lab.ts'
 import type { Applied } from '../../../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'
 import { suggest } from '../../../topology/suggest.ts'
@@ -65,13 +65,50 @@ export function filterFor(applied: Applied, text: string | undefined): (frame: F
   return (frame) => filter(decode(frame.bytes, frame.hardware, options))
 }
 
+/**
+ * Addresses by name: those of nodes, and of Services, which `svc/NAME` means where a node has the name, too. A headless
+ * Service has those of its endpoints.
+ */
+export function addressesByName(lab: Lab): ReadonlyMap<string, readonly string[]> {
+  const addresses = new Map<string, readonly string[]>()
+  for (const service of lab.services) {
+    const own = [...service.clusterIPs.map(({ ip }) => ip), ...service.externalIPs]
+    const endpoints = service.ports.flatMap((port) => [...port.endpoints, ...(port.draining ?? [])].map(({ ip }) => ip))
+    for (const name of [service.key, `svc/${service.key}`]) addresses.set(name, service.headless ? endpoints : own)
+  }
+  for (const node of nodesOf(lab))
+    if ('addresses' in node)
+      addresses.set(
+        nodeName(node),
+        node.addresses.map(({ ip }) => ip),
+      )
+  return addresses
+}
+
+/** Ports by name: what containers and Services of the lab call them. Of a Service also where its endpoints and hosts have the port. */
+export function portsByName(lab: Lab): ReadonlyMap<string, readonly NamedPort[]> {
+  const ports = new Map<string, NamedPort[]>()
+  const add = (name: string | undefined, protocol: string, numbers: readonly (number | undefined)[]): void => {
+    if (name === undefined) return
+    const known = ports.get(name) ?? []
+    ports.set(name, known)
+    for (const port of numbers) if (port !== undefined) known.push({ protocol: protocol.toLowerCase() as NamedPort['protocol'], port })
+  }
+  for (const { containers } of containerPods(lab))
+    for (const container of containers)
+      for (const { name, protocol, containerPort } of container.ports) add(name, protocol, [containerPort])
+  for (const service of lab.services)
+    for (const { name, protocol, port, nodePort, endpoints, draining = [] } of service.ports)
+      add(name, protocol, [port, nodePort, ...[...endpoints, ...draining].map((e) => e.port)])
+  return ports
+}
+
 function parsed({ lab }: Applied, text: string): Filter {
-  const nodes = new Map(
-    nodesOf(lab).flatMap((n): [string, string[]][] => ('addresses' in n ? [[nodeName(n), n.addresses.map((a) => a.ip)]] : [])),
-  )
+  const [addresses, ports] = [addressesByName(lab), portsByName(lab)]
   try {
     return parseFilter(text, {
-      addresses: (name) => nodes.get(name),
+      addresses: (name) => addresses.get(name),
+      ports: (name) => ports.get(name),
       address: (word) => {
         const ip = parseIp(word)
         return ip && formatIp(ip.family, ip.value)
@@ -88,7 +125,10 @@ function parsed({ lab }: Applied, text: string): Filter {
   } catch (error) {
     if (!(error instanceof FilterError)) throw error
     const word = /^[^\s()!]*/.exec(text.slice(error.column - 1))![0]
-    const near = word === '' ? undefined : suggest(word, [...PROTOCOL_WORDS, 'host', 'net', 'port', 'src', 'dst', ...nodes.keys()])
+    const near =
+      word === ''
+        ? undefined
+        : suggest(word, [...PROTOCOL_WORDS, 'host', 'net', 'port', 'src', 'dst', ...addresses.keys(), ...ports.keys()])
     throw usage(
       'bad-filter',
       `--filter, column ${error.column}: ${error.message}`,
