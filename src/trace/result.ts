@@ -121,6 +121,8 @@ export interface Drop {
   readonly rule?: string
   /** Policy, Service or `file:line` responsible. */
   readonly source?: string
+  /** NetworkPolicies responsible, `namespace/name`; absent where it was none. */
+  readonly policies?: readonly string[]
   /** The kernel object responsible: `route 10.244.1.0/24 in demo.node-1`. */
   readonly object?: string
   /** What to do. */

@@ -119,6 +119,7 @@ describe('the page of a trace', { skip: missing() }, () => {
       test(`${name} at ${width} pixels: no complaint, no request, nothing wider than the screen, every step shown`, () =>
         open(make(), { viewport: { width, height }, reducedMotion: 'reduce' }, async (page) => {
           const steps = Number(await page.getAttribute('#scrubber', 'max')) + 1
+          await page.keyboard.press('Home')
           for (let i = 0; i < steps; i++) {
             assert.equal(await where(page), i)
             assert.ok((await page.textContent('#where'))!.startsWith(`${i + 1} / ${steps}`))
@@ -169,12 +170,15 @@ describe('the page of a trace', { skip: missing() }, () => {
 
   test('the drop is shown: in the verdict, on the drawing, beside its step, in the list', () =>
     open(policyDrop(), DESKTOP, async (page) => {
-      assert.equal(await page.textContent('.verdict strong'), 'Dropped at node-2, on vxlan1')
+      assert.equal(await page.textContent('.verdict strong'), 'Dropped by policy shop/deny-all at node-2, on vxlan1')
       assert.equal(await page.locator('.node.dropped').count(), 1)
       assert.equal(await page.textContent('.node.dropped text >> nth=0'), 'node-2')
       assert.ok(await page.locator('.end .cross').isVisible())
-      await page.keyboard.press('End')
+      // It opens there.
       assert.equal(await page.textContent('#decisions-title'), 'Dropped here')
+      const at = await where(page)
+      await page.keyboard.press('End')
+      assert.equal(await where(page), at)
       const beside = await page.textContent('#decisions')
       for (const part of ['-j DROP', 'lab.yaml:8', 'NETFILTER_DROP']) assert.ok(beside!.includes(part), part)
       assert.ok(await page.locator('.token.dropped').isVisible())

@@ -131,7 +131,8 @@ new ResizeObserver(([entry]) => {
   place(steps[current])
 }).observe($('stage').parentElement)
 document.documentElement.classList.add('ready')
-show(0, true)
+// Where it was dropped is what the page is opened for.
+show(steps.findIndex((x) => x.drop), true)
 `
 
 export const SCRIPT = STAGE_SCRIPT + PLAYER_SCRIPT

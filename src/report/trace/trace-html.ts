@@ -51,7 +51,8 @@ function headline({ outcome, rttMs, drop, to }: TraceResult): string {
   if (!drop) return outcome === 'unanswered' ? `No answer from ${to.word}` : outcome === 'rejected' ? 'Rejected' : 'Dropped'
   const what =
     drop.leg === 'reply' ? `Reply ${outcome === 'rejected' ? 'rejected' : 'dropped'}` : outcome === 'rejected' ? 'Rejected' : 'Dropped'
-  return `${what} at ${drop.node}${drop.device ? `, on ${drop.device}` : ''}`
+  const by = drop.policies ? ` by ${drop.policies.length === 1 ? 'policy' : 'policies'} ${drop.policies.join(', ')}` : ''
+  return `${what}${by} at ${drop.node}${drop.device ? `, on ${drop.device}` : ''}`
 }
 
 /** How the verdict is known, after "Known". */

@@ -217,6 +217,7 @@ export function policyDrop(): TraceResult {
       kernelReason: 'NETFILTER_DROP',
       rule,
       source: 'policy shop/deny-all (lab.yaml:8)',
+      policies: ['shop/deny-all'],
       object: 'rule in filter/NETLAB-POL-IN-cart in small.node-2',
       hint: 'Add an ingress rule that selects pod-a, or trace from a pod the policy lets in.',
       evidence: 'rule',

@@ -177,7 +177,7 @@ describe('the page', () => {
 
   test('the verdict is in the page without its script', () => {
     const html = traceHtml(policyDrop(), lab())
-    expect(html).toContain('<strong>Dropped at node-2, on vxlan1</strong>')
+    expect(html).toContain('<strong>Dropped by policy shop/deny-all at node-2, on vxlan1</strong>')
     expect(html).toContain('-j DROP')
     expect(html).toContain('lab.yaml:8')
     expect(html.match(/never reached/g)).toHaveLength(3)

@@ -40,6 +40,7 @@ export interface DropParts {
   readonly object?: KernelObject | undefined
   /** Overrides what the object gives. */
   readonly source?: string | undefined
+  readonly policies?: readonly string[]
 }
 
 export function dropped(evidence: TraceEvidence, p: DropParts): Drop {
@@ -55,6 +56,7 @@ export function dropped(evidence: TraceEvidence, p: DropParts): Drop {
     ...(p.rule === undefined ? {} : { rule: p.rule }),
     ...(p.hint === undefined ? {} : { hint: p.hint }),
     ...(p.source === undefined ? {} : { source: p.source }),
+    ...(p.policies === undefined ? {} : { policies: p.policies }),
   }
 }
 

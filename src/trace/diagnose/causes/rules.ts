@@ -114,6 +114,7 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       ...common,
       cause: 'policy',
       source: `${policy}${policyLines(evidence, policies)}`,
+      policies,
       text: `${policy} does not allow it: ${where}`,
       hint: explainPolicy(evidence),
     })
