@@ -56,7 +56,7 @@ unit() {
 
 # kernel_files -l prints those that call ownMachine (test/support/machine.ts), kernel_files -L all others.
 kernel_files() {
-  find build/test -name '*.test.mjs' -exec grep "$1" '^ownMachine();' {} + | sort
+  find build/test -name '*.test.mjs' -exec grep "$1" 'ownMachine();' {} + | sort
 }
 
 failed=
