@@ -28,14 +28,20 @@ const PROGRAM = {
   define: { NETLAB_VERSION: JSON.stringify(version), 'import.meta.url': 'module.url' },
 } as const satisfies BuildOptions
 
-/** commander imports this for commands that are programs of their own, which netlab has none of; it loads a dozen modules of Node. */
+/** What packages import for what netlab does not use; each loads a dozen modules of Node. */
 const withoutUnused: Plugin = {
   name: 'without-unused',
   setup(bundler) {
-    bundler.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.includes('/node_modules/commander/') ? { path: 'unused', namespace: 'unused' } : undefined,
-    )
-    bundler.onLoad({ filter: /^/, namespace: 'unused' }, () => ({ contents: '' }))
+    const replace = (filter: RegExp, by: string, contents: string): void => {
+      bundler.onResolve({ filter }, ({ importer, path }) =>
+        importer.includes(`/node_modules/${by}/`) ? { path, namespace: by } : undefined,
+      )
+      bundler.onLoad({ filter: /^/, namespace: by }, () => ({ contents }))
+    }
+    // For commands that are programs of their own.
+    replace(/^node:child_process$/, 'commander', '')
+    // For instances that are not given a level.
+    replace(/^#supports-color$/, 'chalk', 'export default { stdout: false, stderr: false }')
   },
 }
 
