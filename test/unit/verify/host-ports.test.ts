@@ -1,5 +1,6 @@
 /** What ports of hosts promise, in a lab that is as it should be but for one answer. */
 import { describe, expect, test } from 'vitest'
+import { squaresOf } from '../../../src/verify/checks/policies/policies.ts'
 import { hostPorts } from '../../../src/verify/checks/services/host-ports.ts'
 import { failed, findings, testPlanOf, withId } from './passing-lab.ts'
 
@@ -37,6 +38,19 @@ describe('a lab as it should be', () => {
     ).toEqual(['t.node-2 127.0.0.1'])
     expect(withId(found, 'host-port:node-2:9/tcp:10.9.9.9')).toMatchObject({ status: 'skipped', detail: 'no node in the lab can ask it' })
   })
+})
+
+test('policies are asked about the pod there, not about a host that leads its port to it', () => {
+  const l = testPlanOf(`name: t
+hosts: { node-1: {}, node-2: {} }
+pods:
+  db: { host: node-1, labels: { app: db }, containers: [{ name: c, ports: [{ containerPort: 5432, hostPort: 5432 }] }] }
+  other: { host: node-2 }
+policies:
+  db: { podSelector: { matchLabels: { app: db } }, ingress: [{ ports: [{ port: 5432 }], from: [{ podSelector: {} }] }] }
+`)
+  const to = squaresOf(l).squares.flatMap((s) => (s.question.port === 5432 && s.to.kind === 'host' ? [s.to.name] : []))
+  expect([...new Set(to)]).toEqual(['node-2'])
 })
 
 test.each([

@@ -8,6 +8,7 @@ import { policiesOf } from '../../../lab/policy/policies.ts'
 import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
+import { frontendFor } from '../../../lab/services/semantics.ts'
 import type { Family } from '../../../topology/address.ts'
 import type { Square, Squares } from './square.ts'
 import { evaluatePolicies } from './evaluate.ts'
@@ -49,13 +50,17 @@ function pairs(plan: TestPlan): { readonly asked: readonly (readonly [Actor, Act
   return { asked, left }
 }
 
-/** The question whether one actor reaches another on a port, or undefined where they have no common family. */
+/**
+ * The question whether one actor reaches another on a port; undefined where they have no common family, and where a host leads
+ * that port elsewhere: it is then asked as what it is, a Service's or a pod's.
+ */
 export function square(lab: Lab, from: Actor, to: Actor, probe: PortProbe, family: Family): Square | undefined {
   const address = addressOf(to, family)
   if (address === undefined || addressOf(from, family) === undefined) return undefined
   const { protocol, port } = probe
-  const said = verdict(lab, { from, to, protocol, family, ...(port === undefined ? {} : { port }) }, hostSource)
   const kind = protocol.toLowerCase() as Asked['kind']
+  if (to.kind === 'host' && port !== undefined && frontendFor(lab, from, address, { protocol: kind, port })) return undefined
+  const said = verdict(lab, { from, to, protocol, family, ...(port === undefined ? {} : { port }) }, hostSource)
   // A node that cannot listen refuses, and so was reached; whether it could is known when answers are evaluated.
   const expected: Asked['expected'] = said.allowed ? (kind === 'sctp' ? ['ok', 'refused'] : ['ok']) : ['timeout']
   return {
