@@ -2,7 +2,7 @@
 import { attachSchemas } from '../attach/index.ts'
 import { backendSchemas } from '../backends/index.ts'
 import { compile, refusals, type Compiled } from '../compile/compile.ts'
-import { policySchemas } from '../policy/index.ts'
+import { policySchemas, unenforcedText } from '../policy/index.ts'
 import { serviceSchemas } from '../services/index.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { Leases } from '../lab/addressing/lease.ts'
@@ -62,6 +62,14 @@ export async function compileFile(file: string, options: FileOptions = {}): Prom
 
 /** What is asked for and has no effect: silence would be a lie. */
 function notActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
+  const unenforced = unenforcedText(lab)
+  const { line, column, file = loaded.file } = loaded.source(['network', 'policy'])
+  const policies: Diagnostic[] =
+    unenforced === undefined ? [] : [{ code: 'not-acted-upon', severity: 'warning', message: unenforced, file, line, column }]
+  return [...policies, ...servicesNotActedUpon(lab, loaded)]
+}
+
+function servicesNotActedUpon(lab: Lab, loaded: LoadedTopology): Diagnostic[] {
   return lab.services.flatMap((s): Diagnostic[] => {
     const { line, column, file = loaded.file } = s.source
     const missing = withoutEffect(loaded.topology.services[s.key]!)

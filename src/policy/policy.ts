@@ -14,6 +14,8 @@ import type { ModuleOptions } from '../topology/schema/schema.ts'
 export interface PolicyModule {
   /** One line for the docs. */
   readonly summary: string
+  /** False: policies say what should pass, and everything does. */
+  readonly enforces: boolean
   /** Parses its options in `network.policy`. */
   readonly options: ModuleOptions
   /** Kernel features this lab's policies need; none where there are no policies. */

@@ -13,7 +13,10 @@ import type { Proof } from './evidence/proof.ts'
 
 /** What is looked at, decided before anything is asked. */
 export interface TestPlan {
+  /** As its policies are enforced. */
   readonly lab: Lab
+  /** The lab with the policies that nothing enforces; absent: it has none such. */
+  readonly unenforced?: Lab
   /** Whether a run that samples asks about this pair of pods, hosts or externals; always true when it does not sample. */
   includes(from: Actor, to: Actor): boolean
   /** TCP and UDP port that no policy, Service or container names; the model's listeners are there, in every pod, host and external. */

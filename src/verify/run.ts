@@ -63,9 +63,9 @@ function somethingIsReachable(lab: Lab, asked: readonly Asked[], evidence: Evide
  */
 export async function runTest(applied: Applied, all: readonly CheckSource[], options: TestOptions = {}): Promise<TestRun> {
   const started = now()
-  const { lab } = applied
   const { groups, signal, onProgress } = options
-  const { plan, untested } = testPlanOf(lab, options)
+  const { plan, untested } = testPlanOf(applied.lab, options)
+  const { lab } = plan
   const sources = all.filter((s) => !groups || groups.includes(s.group))
   const askers = new Askers()
   const pool = new NamespacePool()

@@ -2,6 +2,7 @@
 import { containerPods, type Lab, type Pod } from '../lab/lab.ts'
 import { policiesOf } from '../lab/policy/policies.ts'
 import type { Actor } from '../lab/policy/verdict.ts'
+import { enforcedLab } from '../policy/index.ts'
 import type { TestPlan } from './check-source.ts'
 
 /** Ordered pairs of pods beyond which a test samples unless it is told otherwise, and how many it then asks about. */
@@ -66,12 +67,14 @@ export interface Sampled {
   readonly untested: readonly string[]
 }
 
-export function testPlanOf(lab: Lab, { sample, seed = 0 }: Sampling): Sampled {
+export function testPlanOf(asked: Lab, { sample, seed = 0 }: Sampling): Sampled {
+  const lab = enforcedLab(asked)
+  const common = { lab, ...(lab === asked ? {} : { unenforced: asked }) }
   const ports = { control: freePort(lab, CONTROLS), closed: freePort(lab, CLOSED), loopback: freePort(lab, LOOPBACK) }
   const count = lab.pods.length
   const pairs = count * (count - 1)
   const wanted = sample ?? (pairs > MAX_PAIRS ? DEFAULT_SAMPLE : pairs)
-  if (wanted >= pairs) return { plan: { lab, ...ports, includes: () => true }, untested: [] }
+  if (wanted >= pairs) return { plan: { ...common, ...ports, includes: () => true }, untested: [] }
   const isMeant = spread(count, wanted, seed)
   const indexOf = new Map<Actor, number>(lab.pods.map((p, i) => [p, i]))
   const others = [...lab.hosts, ...lab.externals]
@@ -89,5 +92,5 @@ export function testPlanOf(lab: Lab, { sample, seed = 0 }: Sampling): Sampled {
     sample === undefined ? `a lab with more than ${MAX_PAIRS} pairs is sampled; --sample ${pairs} asks about all` : `--sample ${sample}`
   const each = wanted >= count ? '; every pod asked and was asked' : ''
   const partners = `, and each pod with its own host and one other host or external`
-  return { plan: { lab, ...ports, includes }, untested: [`${left}${each}${partners} (${why})`] }
+  return { plan: { ...common, ...ports, includes }, untested: [`${left}${each}${partners} (${why})`] }
 }

@@ -198,6 +198,7 @@ const needsSelf = (lab: Lab): boolean => lab.services.length > 0 || hostPortsOf(
 
 export const iptables: PolicyModule = {
   summary: 'two chains a host, members in ipsets',
+  enforces: true,
   options: (z) => z.object({}),
   needs: (lab) => (policiesOf(lab).length === 0 ? [] : needsSelf(lab) ? ['ipset', 'bpf-match'] : ['ipset']),
   objects(host, lab): (Chain | Ipset)[] {

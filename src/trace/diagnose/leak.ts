@@ -3,6 +3,7 @@ import { addressOf, type Node, nodeName } from '../../lab/lab.ts'
 import { hidingOf } from '../../attach/index.ts'
 import { hostSource } from '../../backends/index.ts'
 import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
+import { unenforcedText } from '../../policy/index.ts'
 import { frontendFor } from '../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../lab/services/service-verdict.ts'
 import { placeOf } from './causes/drop-builder.ts'
@@ -37,5 +38,7 @@ export function leak(evidence: TraceEvidence): string | undefined {
     : (['egress', sender, said.egress] as const)
   const names = isolating.map((p) => (p.source ? `${p.title} (${placeOf(evidence, { file: p.file, ...p.source })})` : p.title))
   const deny = names.length === 1 ? `policy ${names[0]} denies` : `policies ${names.join(', ')} deny`
+  const unenforced = unenforcedText(lab)
+  if (unenforced !== undefined) return `${deny} this (${way} of ${nodeName(end)}), but ${unenforced}`
   return `${deny} this (${way} of ${nodeName(end)}), but nothing dropped it: netlab status ${lab.name} names rules that are not as they were asked for`
 }

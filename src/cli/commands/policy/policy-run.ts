@@ -11,6 +11,7 @@ import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { missOf, sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { addressOf } from '../../../lab/lab.ts'
+import { unenforcedText } from '../../../policy/index.ts'
 import { unknownActorAt } from '../../../verify/checks/services/actors.ts'
 import {
   explanationDocument,
@@ -61,12 +62,20 @@ function portOf(text: string): PortProbe {
   return { protocol: (m[2] ?? 'tcp').toUpperCase() as Protocol, port }
 }
 
+/** A sentence of its own where what policies say is a wish. */
+function unenforced(lab: Lab): string[] {
+  const text = unenforcedText(lab)
+  return text === undefined ? [] : [chalkFor(process.stdout).yellow(`${text[0]!.toUpperCase()}${text.slice(1)}. Everything passes.\n`)]
+}
+
+const enforced = (lab: Lab): { readonly enforced?: false } => (unenforcedText(lab) === undefined ? {} : { enforced: false })
+
 export async function policy(word: string | undefined, options: PolicyOptions): Promise<void> {
   const lab = await subject(word)
   const policies = policiesOf(lab)
   const result = options.port ? reachability(lab, hostSource, options.port.map(portOf)) : reachability(lab, hostSource)
-  if (options.json) return writeJson(policyDocument(lab.name, policies, result))
-  return writeOut([policyText(policies, result, chalkFor(process.stdout))])
+  if (options.json) return writeJson({ ...policyDocument(lab.name, policies, result), ...enforced(lab) })
+  return writeOut([policyText(policies, result, chalkFor(process.stdout)), ...unenforced(lab)])
 }
 
 /** Who a word means. @throws Failure with a suggestion. */
@@ -190,8 +199,8 @@ async function explainFrontend(
     verdict: serviceVerdict(lab, from, frontend, family, hostSource, hidingOf),
   }
   if (!asked.verdict.allowed) process.exitCode = Exit.Broken
-  if (options.json) return writeJson(serviceDocument(asked))
-  return writeOut([serviceText(asked, chalkFor(process.stdout))])
+  if (options.json) return writeJson({ ...serviceDocument(asked), ...enforced(lab) })
+  return writeOut([serviceText(asked, chalkFor(process.stdout)), ...unenforced(lab)])
 }
 
 /** Ends with exit code 1 when the answer is no. */
@@ -227,6 +236,6 @@ export async function explain(fromWord: string, toWord: string, options: Explain
     ...(nearest ? { nearest } : {}),
   }
   if (!explained.verdict.allowed) process.exitCode = Exit.Broken
-  if (options.json) return writeJson(explanationDocument(explained))
-  return writeOut([explanationText(explained, chalkFor(process.stdout))])
+  if (options.json) return writeJson({ ...explanationDocument(explained), ...enforced(lab) })
+  return writeOut([explanationText(explained, chalkFor(process.stdout)), ...unenforced(lab)])
 }

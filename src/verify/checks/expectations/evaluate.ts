@@ -5,6 +5,7 @@ import { hostSource } from '../../../backends/index.ts'
 import { frontendText, isWithin } from '../../../lab/services/semantics.ts'
 import { missText } from '../../../lab/policy/nearest.ts'
 import { missOf, verdict, type Actor, type Question as PolicyQuestion, type Verdict } from '../../../lab/policy/verdict.ts'
+import { unenforcedText } from '../../../policy/index.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer, isNameOf } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
@@ -205,7 +206,14 @@ function titleOf({ from, to, port, result, wire }: Expectation): string {
 const seenInside = (wire: readonly string[]): string =>
   `seen on the underlay ${wire.length === 0 ? 'without encapsulation' : `inside ${wire.join(', ')}`}`
 
-function check(lab: Lab, { id, entry, source, cases, problem }: Expected, evidence: Evidence): Check {
+/** Whether policies that nothing enforces would deny a case. */
+function isWished(lab: Lab, c: Case): boolean {
+  if (!c.frontend) return verdictOf(lab, c)?.allowed === false
+  const { allowed, denied, foreign } = expectedOutcomeOf(lab, c.from, c.frontend, c.family)
+  return allowed.length + foreign.length === 0 && denied.length > 0
+}
+
+function check({ lab, unenforced }: TestPlan, { id, entry, source, cases, problem }: Expected, evidence: Evidence): Check {
   const { from, to, port } = entry
   const common = { id, group: 'expect', title: titleOf(entry), from, to, port, ...(source ? { source } : {}) } as const
   if (problem !== undefined) return { ...common, status: 'failed', detail: problem, tested: 0 }
@@ -218,6 +226,9 @@ function check(lab: Lab, { id, entry, source, cases, problem }: Expected, eviden
     const wrong = bad.outcomes.filter((o) => !o.held)
     const often = wrong.length < bad.outcomes.length ? `${wrong.length} of ${plural(bad.outcomes.length, 'time')}: ` : ''
     const detail = `${over(bad.c)}${often}${wrong[0]!.text}`
+    const isReached = bad.c.questions.every((q) => ['ok', 'refused'].includes(evidence.answer(q)?.outcome ?? 'ok'))
+    if (unenforced && entry.result === 'deny' && isReached && isWished(unenforced, bad.c))
+      return { ...common, status: 'skipped', detail: `policies deny it, but ${unenforcedText(unenforced)}`, tested }
     return { ...common, status: 'failed', detail, tested, ...reproduce(from, to, bad.c.questions[0]!) }
   }
   const encapsulation =
@@ -237,6 +248,6 @@ function check(lab: Lab, { id, entry, source, cases, problem }: Expected, eviden
   }
 }
 
-export function evaluateExpectations({ lab }: TestPlan, expected: readonly Expected[], evidence: Evidence): Findings {
-  return { checks: expected.map((e) => check(lab, e, evidence)) }
+export function evaluateExpectations(plan: TestPlan, expected: readonly Expected[], evidence: Evidence): Findings {
+  return { checks: expected.map((e) => check(plan, e, evidence)) }
 }

@@ -9,7 +9,9 @@ import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../../../lab
 import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { frontendFor } from '../../../lab/services/semantics.ts'
+import { unenforcedText } from '../../../policy/index.ts'
 import type { Family } from '../../../topology/address.ts'
+import type { Check } from '../../check.ts'
 import type { Square, Squares } from './square.ts'
 import { evaluatePolicies } from './evaluate.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
@@ -102,9 +104,20 @@ export function listeners(squares: readonly Square[]): Listening[] {
   return [...nodes].map(([netns, { name, ports }]) => ({ netns, name, ports: [...ports.values()] }))
 }
 
+/** What policies say is a wish where nothing enforces them. */
+const notEnforced = (lab: Lab): Check => ({
+  id: 'policies-enforced',
+  group: 'policy',
+  title: 'policies are enforced',
+  status: 'skipped',
+  detail: unenforcedText(lab) ?? '',
+  tested: 0,
+})
+
 export const policies: CheckSource = {
   group: 'policy',
   listening: (plan) => listeners(squaresOf(plan).squares),
   questions: (plan) => squaresOf(plan).squares.map((s) => s.question),
-  evaluate: (plan, evidence) => evaluatePolicies(plan, squaresOf(plan), evidence),
+  evaluate: (plan, evidence) =>
+    plan.unenforced ? { checks: [notEnforced(plan.unenforced)] } : evaluatePolicies(plan, squaresOf(plan), evidence),
 }
