@@ -26,11 +26,11 @@ export function formatDiagnostics(
 ): string {
   if (diagnostics.length === 0) return ''
   const chalk = new Chalk({ level: color ? 1 : 0 })
-  const lines = new Map<string, string[]>()
-  const linesOf = (file: string) => {
+  const texts = new Map<string, Lines>()
+  const linesOf = (file: string): Lines | undefined => {
     const text = sources.get(file)
-    if (text !== undefined && !lines.has(file)) lines.set(file, text.replace(/^\uFEFF/, '').split('\n'))
-    return lines.get(file) ?? []
+    if (text !== undefined && !texts.has(file)) texts.set(file, new Lines(text))
+    return texts.get(file)
   }
   // Where not all are shown, none that stops the command is left out for a warning.
   const ordered = diagnostics.length > MAX_SHOWN ? diagnostics.toSorted((a, b) => rankOf(a.severity) - rankOf(b.severity)) : diagnostics
@@ -80,9 +80,31 @@ function summary(diagnostics: readonly Diagnostic[]): string {
   return [...counted(of('error'), 'error'), ...counted(of('warning'), 'warning')].join(', ')
 }
 
+/** Lines of a text, found as far as they are asked for: a hostile file has millions, and three are shown. */
+class Lines {
+  readonly #text: string
+  /** Where lines begin. */
+  readonly #starts = [0]
+
+  constructor(text: string) {
+    this.#text = text.replace(/^\uFEFF/, '')
+  }
+
+  /** @param n from 1 */
+  at(n: number): string | undefined {
+    while (this.#starts.length <= n) {
+      const end = this.#text.indexOf('\n', this.#starts.at(-1))
+      if (end === -1) break
+      this.#starts.push(end + 1)
+    }
+    const [start, next] = [this.#starts[n - 1], this.#starts[n]]
+    return start === undefined ? undefined : this.#text.slice(start, next === undefined ? undefined : next - 1)
+  }
+}
+
 /** The line in question, the two before it, and a caret under the column. Empty if the file does not have that line. */
-function codeFrame(lines: readonly string[], { line, column = 1 }: Diagnostic, chalk: ChalkInstance): string[] {
-  const last = line === undefined ? undefined : lines[line - 1]
+function codeFrame(lines: Lines | undefined, { line, column = 1 }: Diagnostic, chalk: ChalkInstance): string[] {
+  const last = line === undefined ? undefined : lines?.at(line)
   if (line === undefined || last === undefined) return []
   const from = Math.max(1, line - LINES_BEFORE)
   const gutter = String(line).length
@@ -91,7 +113,7 @@ function codeFrame(lines: readonly string[], { line, column = 1 }: Diagnostic, c
   const frame: string[] = []
   for (let n = from; n <= line; n++) {
     const number = `${n === line ? '>' : ' '} ${String(n).padStart(gutter)} |`
-    const text = visible(window(lines[n - 1]!.replace(/\r$/, ''), cut))
+    const text = visible(window(lines!.at(n)!.replace(/\r$/, ''), cut))
     frame.push(`  ${n === line ? chalk.bold(number) : chalk.dim(number)} ${text}`.trimEnd())
   }
   const before = (cut > 0 ? '…' : '') + last.slice(cut, column - 1)

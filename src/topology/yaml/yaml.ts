@@ -14,8 +14,16 @@ import { toValue } from './values.ts'
 
 /** Levels a document may have: deeper than any topology or Kubernetes object, far shallower than the stack. */
 const MAX_DEPTH = 100
-/** Lexical pieces a text may have: twice what 50 000 pods on a line each need, and at most some 1.5 GB while it is read. */
-const MAX_LEXEMES = 4_000_000
+/**
+ * Words and signs a text may have, of which each becomes part of a tree: what 20 000 pods on a line each need, or 3 MB of what kubectl
+ * prints. At most some 300 MB while it is read.
+ */
+const MAX_WORDS = 420_000
+/** Lexical pieces of all sorts, white space and comments among them. */
+const MAX_LEXEMES = 1_000_000
+/** Lines a text may have: the largest file then has 16 bytes a line. */
+const MAX_LINES = 1_000_000
+const SPLIT = 'Manifests may be several files: `manifests:` takes globs and directories, and kubectl get has -n and -l.'
 /** Documents a text may have: each costs some 2 kB, and no cluster has so many objects in a file. */
 const MAX_DOCUMENTS = 20_000
 /** One slip of the pen derails the rest of the file: after so many complaints the next ones say nothing new. */
@@ -46,6 +54,21 @@ export interface ParsedYaml {
  */
 export function parseYaml(text: string, file: string, parts?: readonly Span[]): ParsedYaml {
   const lines = countLines(text)
+  if (lines.lineStarts.length > MAX_LINES)
+    return {
+      documents: [],
+      diagnostics: [
+        {
+          code: 'file-too-large',
+          severity: 'error',
+          message: `more than ${MAX_LINES} lines up to here`,
+          file,
+          line: MAX_LINES,
+          column: 1,
+          hint: SPLIT,
+        },
+      ],
+    }
   if (!parts) return parsePart(text, file, lines, 0)
   const read = parts.map(({ start, end }) => parsePart(text.slice(start, end), file, lines, start))
   return { documents: read.flatMap((r) => r.documents), diagnostics: read.flatMap((r) => r.diagnostics) }
@@ -65,7 +88,7 @@ function parsePart(text: string, file: string, lines: LineCounter, from: number)
 
   const composed = compose(text)
   if (!Array.isArray(composed)) {
-    report('error', composed.code, composed.at, composed.message, 'no topology needs that')
+    report('error', composed.code, composed.at, composed.message, composed.hint ?? 'no topology needs that')
     return { documents: [], diagnostics }
   }
 
@@ -96,7 +119,8 @@ function parsePart(text: string, file: string, lines: LineCounter, from: number)
 function countLines(text: string): LineCounter {
   const lines = new LineCounter()
   lines.addNewLine(0)
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1)
+  for (let at = text.indexOf('\n'); at !== -1 && lines.lineStarts.length <= MAX_LINES; at = text.indexOf('\n', at + 1))
+    lines.addNewLine(at + 1)
   return lines
 }
 
@@ -105,13 +129,18 @@ interface Refusal {
   readonly code: string
   readonly at: number
   readonly message: string
+  readonly hint?: string
 }
+
+/** What lexemes begin with that are no words: white space, comments, and marks of the lexer's own (BOM, document, flow error, scalar). */
+const FILLING: ReadonlySet<string | undefined> = new Set([' ', '\t', '\n', '\r', '#', '\uFEFF', '\u0002', '\u0018', '\u001F'])
 
 /** The composed documents (at least one, empty for an empty text), or why the text is refused. */
 function compose(text: string): Document.Parsed[] | Refusal {
   const parser = new Parser()
   const tokens = []
   let lexemes = 0
+  let words = 0
   let documents = 0
   for (const lexeme of new Lexer().lex(text)) {
     for (const token of parser.next(lexeme)) {
@@ -121,7 +150,17 @@ function compose(text: string): Document.Parsed[] | Refusal {
     const at = parser.offset - lexeme.length
     if (documents > MAX_DOCUMENTS) return { code: 'file-too-large', at, message: `more than ${MAX_DOCUMENTS} documents up to here` }
     if (parser.stack.length > MAX_DEPTH + 1) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
-    if (++lexemes > MAX_LEXEMES) return { code: 'file-too-large', at, message: `more than ${MAX_LEXEMES} words and signs up to here` }
+    if (!FILLING.has(lexeme[0])) words++
+    if (++lexemes > MAX_LEXEMES || words > MAX_WORDS)
+      return {
+        code: 'file-too-large',
+        at,
+        message:
+          words > MAX_WORDS
+            ? `more than ${MAX_WORDS} words and signs up to here`
+            : `more than ${MAX_LEXEMES} words, signs, lines and blanks up to here`,
+        hint: SPLIT,
+      }
   }
   for (const token of parser.end()) tokens.push(token)
   const composer = new Composer({ uniqueKeys: false, schema: 'core', resolveKnownTags: false, logLevel: 'silent' })
