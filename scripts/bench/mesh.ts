@@ -26,7 +26,7 @@ async function tasks(argv: readonly string[]): Promise<number> {
 }
 
 export async function run({ netlab, runs, say, drained, drainedTurn }: Setting): Promise<Row[]> {
-  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
+  const command = (...words: string[]): string[] => [netlab, ...words]
   const labs = SIZES.map((hosts) => ({
     hosts,
     pairs: hosts * (hosts - 1),

@@ -15,7 +15,7 @@ export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> 
   const samples: Sample[][] = labs.map(() => [])
   for (let round = 0; round < runs; round++) {
     say(`round ${round + 1} of ${runs}`)
-    for (const [i, { file }] of labs.entries()) samples[i]!.push(await turn(() => measure([process.execPath, netlab, 'plan', file])))
+    for (const [i, { file }] of labs.entries()) samples[i]!.push(await turn(() => measure([netlab, 'plan', file])))
   }
   const [small, large] = samples.map((list) => list.map((s) => s.wall)) as [number[], number[]]
   const words = SIZES.map((n) => n.toLocaleString('en').replace(',', ' '))

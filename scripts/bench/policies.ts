@@ -87,7 +87,7 @@ export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> 
     const sample = await turn(async () => {
       const { stdout } = await measure([process.execPath, steps, file], { stdout: true })
       const parts = JSON.parse(stdout) as Steps
-      const plan = await measure([process.execPath, netlab, 'plan', file])
+      const plan = await measure([netlab, 'plan', file])
       return { ...parts, plan: plan.wall, cpu: plan.cpu }
     })
     for (const name of ['read', 'resolve', 'compile', 'plan', 'cpu'] as const) took[name].push(sample[name])

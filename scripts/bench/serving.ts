@@ -39,15 +39,15 @@ const proportional = (pids: readonly string[]): number =>
 
 /** Asks the last pod from the first; throws when it does not answer with its name. */
 async function ask(netlab: string, name: string): Promise<void> {
-  const { stdout } = await measure([process.execPath, netlab, 'inspect', name, '--json'], { stdout: true })
+  const { stdout } = await measure([netlab, 'inspect', name, '--json'], { stdout: true })
   const [, address] = /"(10\.244\.[\d.]+)"/.exec(stdout.slice(stdout.indexOf(`pod-${PODS}"`)))!
   const client = `use IO::Socket::INET; my $s = IO::Socket::INET->new("${address}:${PORT}") or die "$!\\n"; print <$s>`
-  const answer = await measure([process.execPath, netlab, 'exec', '--lab', name, 'pod-1', '--', 'perl', '-e', client], { stdout: true })
+  const answer = await measure([netlab, 'exec', '--lab', name, 'pod-1', '--', 'perl', '-e', client], { stdout: true })
   if (!answer.stdout.includes(`pod-${PODS}`)) throw new Error(`pod-${PODS} answered ${JSON.stringify(answer.stdout)}`)
 }
 
 export async function run({ netlab, runs, say, drainedTurn }: Setting): Promise<Row[]> {
-  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
+  const command = (...words: string[]): string[] => [netlab, ...words]
   const shape = (containers: object): object => ({ hosts: { node: { replicas: HOSTS } }, pods: { pod: { replicas: PODS, ...containers } } })
   const serving = lab('serving', shape({ containers: [{ name: 'web', ports: [{ containerPort: PORT }] }] }))
   const silent = lab('silent', shape({}))

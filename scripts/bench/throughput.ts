@@ -91,7 +91,7 @@ export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> 
     ['near', 'near', 'send', SECONDS],
     ['probe', 'far', 'probe', 1],
   ] as const
-  for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'up', l.file])
+  for (const l of Object.values(labs)) await measure([netlab, 'up', l.file])
   const rules = { with: 0, without: 0 }
   for (const which of ['with', 'without'] as const) {
     const { stdout } = await command(within(labs[which], 'node-2', 'iptables-save', '-t', 'filter'))
@@ -113,7 +113,7 @@ export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> 
       }
     }
   }
-  for (const l of Object.values(labs)) await measure([process.execPath, netlab, 'down', l.name])
+  for (const l of Object.values(labs)) await measure([netlab, 'down', l.name])
   const compared = (what: string, series: Series, unit: Unit): Measured => ({
     what,
     value: summarize(series.with),

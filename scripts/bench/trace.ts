@@ -30,7 +30,7 @@ export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> 
 
   for (const l of [small, large]) {
     say(`building ${l.name}`)
-    await measure([process.execPath, netlab, 'up', l.file])
+    await measure([netlab, 'up', l.file])
   }
   say('is what is measured a whole result?')
   for (const name of ['icmp', 'tcp', 'largeIcmp', 'largeTcp'] as const) {
@@ -53,7 +53,7 @@ export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> 
     })
     for (const name of names) series[name].push(samples[name]!)
   }
-  for (const l of [small, large]) await measure([process.execPath, netlab, 'down', l.name])
+  for (const l of [small, large]) await measure([netlab, 'down', l.name])
 
   const of = (name: Name, cost: 'wall' | 'cpu'): number[] => series[name].map((s) => s[cost])
   const row = (what: string, name: Name, than: Name, called: string, goal?: Goal, cost: 'wall' | 'cpu' = 'wall'): Row => ({

@@ -53,7 +53,7 @@ for from in "$@"; do
 done`
 
 export async function run({ netlab, runs, say, turn }: Setting): Promise<Row[]> {
-  const command = (...words: string[]): string[] => [process.execPath, netlab, ...words]
+  const command = (...words: string[]): string[] => [netlab, ...words]
   const labs = SIZES.map((pods) => ({ pods, pairs: pods * (pods - 1), ...lab(`test-${pods}`, servers(HOSTS, pods, PORT)) }))
   const small = lab('test-small', servers(2, 2, PORT))
   const large = lab('test-large', servers(LARGE.hosts, LARGE.pods, PORT))
