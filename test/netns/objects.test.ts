@@ -114,6 +114,7 @@ const OBJECTS: readonly KernelObject[] = [
 ]
 
 const pool = new NamespacePool()
+after(() => pool.close())
 const noProcesses = { startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
 
 async function turn(from: readonly KernelObject[], to: readonly KernelObject[]): Promise<void> {
@@ -165,7 +166,6 @@ describe('kernel objects', { skip: unable }, () => {
   after(async () => {
     const mine = OBJECTS.filter((o) => o.kind === 'netns')
     await apply(render(diff(mine, [])), pool, noProcesses)
-    pool.close()
   })
 
   test('what was applied is what is observed', async () => {
@@ -271,7 +271,6 @@ describe('a whole lab', { skip: unable }, () => {
         objects.filter((o) => o.kind !== 'process'),
         await observe(objects, pool),
       )
-      pool.close()
       // Every namespace has loopback, asked for or not.
       const surprising = unexpected.filter((o) => !(o.kind === 'link' && o.type === 'loopback'))
       assert.deepEqual({ missing, changed, surprising }, { missing: [], changed: [], surprising: [] })
