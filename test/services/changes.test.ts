@@ -240,3 +240,34 @@ describe('a Service whose pods come and go', { skip: unable }, () => {
     }
   })
 })
+
+describe('a port of a host that comes and goes', { skip: unable }, () => {
+  const at = (hostPort: object): object => ({
+    ...BASE,
+    pods: { web: { host: 'node-1', containers: [{ name: 'c', ports: [{ containerPort: 5353, protocol: 'UDP', ...hostPort }] }] } },
+  })
+  const lab = new Lab(at({}))
+  let document: Document
+  before(async () => (document = (await lab.mustUp()) as Document))
+  after(() => lab.remove())
+
+  test('UDP clients that keep asking are answered when it comes, and refused when it has gone', async () => {
+    const change = async (hostPort: object): Promise<void> => {
+      lab.write(at(hostPort))
+      await lab.mustUp()
+    }
+    const clients = [new Datagrams(lab.ns('outside'), addressOf(document, 'node-1'), 53), new Datagrams(lab.ns('node-1'), '127.0.0.1', 53)]
+    const answers = async (): Promise<string[]> => [await clients[0]!.ask(), await clients[1]!.ask()]
+    try {
+      assert.deepEqual(await answers(), ['', ''])
+      await change({ hostPort: 53 })
+      assert.deepEqual(await answers(), ['web', 'web'])
+      await change({})
+      // An error that a socket was told of meanwhile is told with its next datagram.
+      await answers()
+      assert.deepEqual(await answers(), ['', ''])
+    } finally {
+      for (const client of clients) await client.end()
+    }
+  })
+})
