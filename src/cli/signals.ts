@@ -1,4 +1,5 @@
 /** The signals that end what would go on: Ctrl-C, SIGTERM, and SIGHUP when the terminal is closed. */
+import { setMaxListeners } from 'node:events'
 import { Exit, failure, type Failure } from './failure.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -16,6 +17,7 @@ export function onEnding(stop: () => void): () => void {
 /** A signal of its own that fires with the first of them, for as long as netlab runs; more of them change nothing. */
 export function interruption(): AbortSignal {
   const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
   const reason = interrupted()
   for (const signal of SIGNALS) process.on(signal, () => controller.abort(reason))
   // While Node takes itself apart it hands signals back to the kernel, which would end it by the signal: then what was done
@@ -30,6 +32,8 @@ export const interrupted = (): Failure => failure(Exit.Interrupted, 'interrupted
 /** Runs something that the first of them ends. @throws Failure (130) when it did */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController()
+  // Much may wait at once, and each of it listens for the end: Node warns of more than ten.
+  setMaxListeners(0, stop.signal)
   const interrupt = (): void => stop.abort()
   for (const signal of SIGNALS) process.once(signal, interrupt)
   try {

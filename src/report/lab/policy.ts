@@ -1,7 +1,8 @@
 /** What `netlab policy` shows: whom policies select, who reaches whom, and why. */
 import type { ChalkInstance } from 'chalk'
 import { WAYS, type Policy } from '../../lab/policy/policies.ts'
-import type { Reachability, Sheet } from '../../lab/policy/reachability.ts'
+import { matrixText, type Matrix, type MatrixStyle } from '../test/matrix.ts'
+import type { Reachability } from '../../lab/policy/reachability.ts'
 import { table } from '../formats/table.ts'
 
 export const placeOf = (policy: Policy, source = policy.source): string => (source ? `${policy.file}:${source.line}` : policy.file)
@@ -17,22 +18,27 @@ function selection(policies: readonly Policy[], chalk: ChalkInstance): string {
   return table(['policy', 'isolates for', 'selects', 'where'], rows, chalk.dim)
 }
 
-function sheetText({ titles, cells }: Sheet, { rows, columns }: Reachability, chalk: ChalkInstance): string {
-  const body = rows.map((r, i) => [
-    r.label,
-    ...columns.map((_, j) => (cells[i]![j] === undefined ? chalk.dim('·') : cells[i]![j] ? chalk.green('yes') : chalk.red('no'))),
-  ])
-  return `${chalk.bold(titles.join(', '))}\n${table(['from \\ to', ...columns.map((c) => c.label)], body, chalk.dim)}`
-}
+/** Drawn as `netlab test` draws what it measured. */
+const matrixOf = ({ sheets, rows, columns }: Reachability): Matrix => ({
+  rows,
+  columns,
+  sheets: sheets.map(({ titles, cells }) => ({
+    titles,
+    squares: cells.map((row) => row.map((allowed) => (allowed === undefined ? undefined : allowed ? 'reached' : 'denied'))),
+  })),
+})
+
+const LEGEND = { reached: 'allowed', denied: 'denied', absent: 'nothing to decide' } as const
 
 /** The table of who reaches whom; `·` is what no policy touches: a pod and itself, a host and its own pods, nodes that are no pods. */
-export function policyText(policies: readonly Policy[], reachability: Reachability, chalk: ChalkInstance): string {
+export function policyText(policies: readonly Policy[], reachability: Reachability, style: MatrixStyle): string {
+  const { chalk } = style
   if (policies.length === 0) return 'No NetworkPolicies: every pod reaches every pod.\n'
   const notes = [
     'What policies say, not whether a port is listening. Pods that no policy tells apart share a line.',
     'A host always reaches its own pods, and they reach it: its lines are about the pods of other hosts.',
   ]
-  return `${[selection(policies, chalk), ...reachability.sheets.map((s) => sheetText(s, reachability, chalk))].join('\n')}\n${chalk.dim(`${notes.join('\n')}\n`)}`
+  return `${[selection(policies, chalk), matrixText(matrixOf(reachability), { ...style, legend: LEGEND })].join('\n')}\n${chalk.dim(`${notes.join('\n')}\n`)}`
 }
 
 export function policyDocument(lab: string, policies: readonly Policy[], { sheets, rows, columns }: Reachability): object {

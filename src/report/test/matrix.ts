@@ -131,6 +131,8 @@ export interface MatrixStyle {
   readonly chalk: ChalkInstance
   /** Of the terminal. Wider matrices have numbered columns, and those that are wider still come in parts. */
   readonly columns: number
+  /** What signs mean where nothing was measured. */
+  readonly legend?: Partial<Record<Square | 'absent', string>>
 }
 
 /** One actor and itself, which is nothing to measure. */
@@ -140,7 +142,7 @@ const isSelf = ({ rows, columns }: Matrix, row: number, column: number): boolean
 const pad = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)))
 
 /** All sheets, and what the signs in them mean. */
-export function matrixText(matrix: Matrix, { chalk, columns: room }: MatrixStyle): string {
+export function matrixText(matrix: Matrix, { chalk, columns: room, legend: words = {} }: MatrixStyle): string {
   if (matrix.sheets.length === 0) return ''
   const color: Readonly<Record<Square, (text: string) => string>> = {
     reached: chalk.green,
@@ -176,8 +178,8 @@ export function matrixText(matrix: Matrix, { chalk, columns: room }: MatrixStyle
   const used = new Set(matrix.sheets.flatMap((s) => s.squares.flatMap((row, i) => row.filter((_, c) => !isSelf(matrix, i, c)))))
   const legend = (Object.keys(SIGNS) as Square[])
     .filter((s) => used.has(s))
-    .map((s) => `${color[s](SIGNS[s])} ${LEGEND[s]}`)
-    .concat(used.has(undefined) ? [`${NOT_MEASURED} not measured`] : [])
+    .map((s) => `${color[s](SIGNS[s])} ${words[s] ?? LEGEND[s]}`)
+    .concat(used.has(undefined) ? [`${NOT_MEASURED} ${words.absent ?? 'not measured'}`] : [])
   const key = layout === named ? '' : unlisted(matrix)
   return `${matrix.sheets.map(sheet).join('\n')}\n${key}${legend.join('   ')}\n`
 }

@@ -69,6 +69,8 @@ describe('explains', () => {
     ['client', 'node-2', { port: '30081/tcp' }, 'client → node-2 (Service np), 30081/tcp, IPv4: denied', 1],
     ['out', '192.168.50.11', { port: '30081/tcp' }, 'out → node-1 (Service np), 30081/tcp, IPv4: allowed', undefined],
     ['198.51.100.7', 'node-2', { port: '30081/tcp' }, '198.51.100.7 → node-2 (Service np), 30081/tcp, IPv4: allowed', undefined],
+    ['out', 'svc/np', {}, 'out → node-1 (Service np), 30081/tcp, IPv4: allowed', undefined],
+    ['198.51.100.7', 'svc/np', { port: '80' }, '198.51.100.7 → node-1 (Service np), 30081/tcp, IPv4: allowed', undefined],
     ['node-2', 'svc/two', { port: '2/udp' }, 'node-2 → svc/two (10.96.1.2), 2/udp, IPv4: allowed', undefined],
   ] satisfies [string, string, Options, string, number | undefined][])('%s to %s', async (from, to, options, said, code) => {
     await ask(from, to, options)
@@ -94,8 +96,8 @@ describe('refuses', () => {
     ['client', 'svc/two', { port: '2/tcp' }, 'no-such-port', 'Ports of two: 1/tcp, 2/udp.'],
     ['client', 'svc/web', { port: 'icmp' }, 'no-such-port', 'Ports of web: 80/tcp.'],
     ['10.244.0.2', 'svc/web', { family: '6' }, 'no-common-family', undefined],
-    ['out', 'svc/web', {}, 'from-outside', expect.stringContaining('node port')],
-    ['198.51.100.7', 'svc/web', {}, 'from-outside', expect.stringContaining('node port')],
+    ['out', 'svc/web', {}, 'no-way-in', expect.stringContaining('NodePort')],
+    ['198.51.100.7', 'svc/web', {}, 'no-way-in', expect.stringContaining('NodePort')],
     ['switch-lan', 'client', {}, 'no-actor', undefined],
     ['clint', 'web-1', {}, 'unknown-node', 'did you mean "client"?'],
     ['10.244.0.2.3', 'web-1', {}, 'unknown-node', expect.anything()],

@@ -6,7 +6,7 @@ import { hidingOf } from '../../../attach/index.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { probeText, reachability, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { resolveTarget, type ResolvedTarget } from '../../../lab/actors.ts'
-import { clusterFrontend, frontendFor, type Frontend } from '../../../lab/services/semantics.ts'
+import { clusterFrontend, externalAddresses, frontendFor, type Frontend } from '../../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { missOf, sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
@@ -75,7 +75,10 @@ export async function policy(word: string | undefined, options: PolicyOptions): 
   const policies = policiesOf(lab)
   const result = options.port ? reachability(lab, hostSource, options.port.map(portOf)) : reachability(lab, hostSource)
   if (options.json) return writeJson({ ...policyDocument(lab.name, policies, result), ...enforced(lab) })
-  return writeOut([policyText(policies, result, chalkFor(process.stdout)), ...unenforced(lab)])
+  return writeOut([
+    policyText(policies, result, { chalk: chalkFor(process.stdout), columns: process.stdout.columns ?? 120 }),
+    ...unenforced(lab),
+  ])
 }
 
 /** Who a word means. @throws Failure with a suggestion. */
@@ -158,19 +161,48 @@ async function explainService(
       service.headless ? `${name} is headless: it has no address to connect to` : `${name} has no address: it is an alias`,
       'Ask for the pods themselves.',
     )
-  if (from.kind === 'external' || from.kind === 'address')
-    throw failure(
-      Exit.Usage,
-      'from-outside',
-      `${partyName(from)} is outside the cluster: it does not know cluster addresses`,
-      [
-        'It comes in by a node port or an external address. With externalTrafficPolicy Cluster the pod then sees an address of the host',
-        "that was asked, with Local the client's own.",
-      ].join(' '),
-    )
   const port = servicePortOf(service, options.port)
   const family = familyOf(sender.address ?? partyName(from), target.address ?? name, [sender, target], options.family)
+  if (from.kind === 'external' || from.kind === 'address') return explainFromOutside(lab, from, service, port, family, options)
   return explainFrontend(lab, from, name, clusterFrontend(lab, from, service, port, family), probeText(port), family, options)
+}
+
+/**
+ * A client outside the cluster does not know cluster addresses: it comes in by an external address, as of a load balancer, or by the node
+ * port of a host, of those hosts that pass it on the first.
+ */
+async function explainFromOutside(
+  lab: Lab,
+  from: Extract<ResolvedTarget, { kind: 'actor' }>['actor'],
+  service: Service,
+  port: ServicePort,
+  family: Family,
+  options: ExplainOptions,
+): Promise<void> {
+  const client = from.kind === 'address' ? unknownActorAt(lab, from.name, family) : from
+  const protocol = port.protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp'
+  const doors = [
+    ...externalAddresses(service, family).map((address) => ({ to: address, address, port: port.port })),
+    ...(port.nodePort === undefined
+      ? []
+      : lab.hosts.flatMap((h) => {
+          const address = addressOf(h, family)
+          return address === undefined ? [] : [{ to: h.name, address, port: port.nodePort! }]
+        })),
+  ]
+  const ways = doors.flatMap((door) => {
+    const frontend = frontendFor(lab, client, door.address, { protocol, port: door.port })
+    return frontend ? [{ frontend, to: door.to, port: door.port }] : []
+  })
+  const way = ways.find(({ frontend }) => serviceVerdict(lab, client, frontend, family, hostSource, hidingOf).allowed) ?? ways[0]
+  if (!way)
+    throw failure(
+      Exit.Broken,
+      'no-way-in',
+      `${partyName(from)} is outside the cluster, and svc/${service.key} has no external address that leads there and no node port: it cannot be reached`,
+      '`type: NodePort` or LoadBalancer, or `externalIPs`, let clients in from outside.',
+    )
+  return explainFrontend(lab, client, way.to, way.frontend, probeText({ protocol: port.protocol, port: way.port }), family, options)
 }
 
 /** @param to what the frontend is called, @param port as it is asked for: that of the Service, or a node port */
