@@ -35,7 +35,7 @@ import {
   writeJournal,
   type Applied,
 } from './store.ts'
-import { within, type Scope } from '../kernel/scope.ts'
+import { withFarEnds, within, type Scope } from '../kernel/scope.ts'
 import { Survey } from '../kernel/unmanaged/survey.ts'
 import { baselineOf } from '../kernel/unmanaged/sysctl-baseline.ts'
 
@@ -280,14 +280,22 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   let held: Readings | undefined
   if (applied) {
     options.onPhase?.('reading')
+    const hints = [...before, ...desired]
     const changed = before === applied.objects ? await changedSince(applied.readings, spacesOf(before), pool) : undefined
-    const recorder = new ReadingRecorder()
-    if (changed?.size === 0) {
-      held = applied.readings
-      const elsewhere = await session.observeElsewhere([...before, ...desired])
-      owned = [...before.filter((o) => !isElsewhere(o)), ...ownedOf(elsewhere, before, desired)]
+    // What reads as on record holds what was applied.
+    const scope = changed && withFarEnds(hints, changed)
+    const recorder = new ReadingRecorder(scope && applied.readings, scope)
+    const survey = new Survey(desired, baseline, scope)
+    if (scope) {
+      if (scope.size === 0) held = applied.readings
+      const shown = hints.filter((o) => !isElsewhere(o))
+      const observed = scope.size === 0 ? [] : await session.observe(shown, { scope, recorder, survey })
+      const looked = new Set(scope.size === 0 ? [] : within(before, scope))
+      if (scope.size > 0) compare([...looked], within(desired, scope), observed, recorder)
+      const same = before.filter((o) => !isElsewhere(o) && !looked.has(o))
+      owned = [...same, ...ownedOf([...observed, ...(await session.observeElsewhere(hints))], before, desired)]
     } else {
-      const observed = await session.observe([...before, ...desired], { running: true, recorder, survey: new Survey(desired, baseline) })
+      const observed = await session.observe(hints, { running: true, recorder, survey })
       compare(before, desired, observed, recorder)
       owned = ownedOf(observed, before, desired)
     }
