@@ -48,11 +48,17 @@ interface Module {
 /** The function that scripts/build.ts makes of a chunk. */
 type Chunk = (require: (name: string) => unknown, module: Module) => void
 
+/** Of the name of a file. */
+const MAX_FLAGS = 64
+
 /** Loads the program, and what it imports later on, with what V8 has compiled when the same command last ran. */
 function loadProgram(command: string): typeof Program {
   const folder = import.meta.dirname
   const requireOther = createRequire(import.meta.filename)
-  const file = join(folder, `${/^\w+$/.test(command) ? command : 'help'}-${NETLAB_CHUNKS}-${process.versions.v8}-${process.arch}.cache`)
+  // V8 takes nothing that was compiled under other flags; where two sets have the same name, it is compiled anew.
+  const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join('').replaceAll(/\W+/g, '').slice(0, MAX_FLAGS)
+  const name = [/^\w+$/.test(command) ? command : 'help', NETLAB_CHUNKS, process.versions.v8, process.arch, ...(flags ? [flags] : [])]
+  const file = join(folder, `${name.join('-')}.cache`)
   const kept = readCache(file)
   const scripts = new Map<string, Script>()
   const modules = new Map<string, Module>()

@@ -78,6 +78,16 @@ describe('what V8 has compiled', () => {
     assert.equal(keptFor('plan'), file)
   })
 
+  test('is kept apart for other flags of V8, under which it could not be used', async () => {
+    const first = await netlab('plan', quickstart)
+    const withFlags = () => run([process.execPath, '--max-semi-space-size=4', join(dir, 'bin/netlab.js'), 'plan', quickstart])
+    assert.deepEqual(await withFlags(), first)
+    const made = new Map(kept().map((name) => [name, statSync(join(dir, 'dist', name)).ino]))
+    assert.equal(made.size, 2, kept().join())
+    assert.deepEqual([await netlab('plan', quickstart), await withFlags()], [first, first])
+    assert.deepEqual(new Map(kept().map((name) => [name, statSync(join(dir, 'dist', name)).ino])), made)
+  })
+
   test('is not kept for what is no command', async () => {
     assert.equal((await netlab('nonsense')).code, 2)
     assert.equal((await netlab('plan', join(dir, 'nowhere.yaml'))).code, 2)
