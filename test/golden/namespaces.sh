@@ -44,6 +44,9 @@ use Socket qw(AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM IPPROTO_TCP IPPROTO_UDP IP
   SO_REUSEADDR SO_RCVBUF MSG_DONTWAIT MSG_NOSIGNAL pack_sockaddr_in pack_sockaddr_in6 unpack_sockaddr_in
   unpack_sockaddr_in6 inet_ntop INADDR_ANY IN6ADDR_ANY);
 
+# linux/in.h, linux/in6.h
+use constant { PKTINFO => 8, PKTINFO6 => 50, RECVPKTINFO6 => 49 };
+
 my %KIND = (tcp => [SOCK_STREAM, IPPROTO_TCP], udp => [SOCK_DGRAM, IPPROTO_UDP], sctp => [SOCK_STREAM, 132]);
 my @METHODS = map {"$_ "} qw(GET HEAD POST PUT DELETE OPTIONS PATCH);
 my $CONNECTIONS = 512;         # at once; beyond that the oldest is let go
@@ -81,7 +84,10 @@ sub open_port {
     setsockopt($socket, IPPROTO_IPV6, IPV6_V6ONLY, 1) if $six;
     # Not for UDP: there it would let two containers share the port unnoticed.
     setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, 1) if $type == SOCK_STREAM;
-    setsockopt($socket, SOL_SOCKET, SO_RCVBUF, 1 << 20) if $type == SOCK_DGRAM;
+    if ($type == SOCK_DGRAM) {
+      setsockopt($socket, SOL_SOCKET, SO_RCVBUF, 1 << 20);
+      setsockopt($socket, $six ? IPPROTO_IPV6 : 0, $six ? RECVPKTINFO6 : PKTINFO, 1);
+    }
     fcntl($socket, F_SETFL, O_NONBLOCK) or die "$name: $!\n";
     if (!bind($socket, $six ? pack_sockaddr_in6($number, IN6ADDR_ANY) : pack_sockaddr_in($number, INADDR_ANY))) {
       return undef if $six && $! == EADDRNOTAVAIL;
@@ -186,12 +192,60 @@ sub answer {
 sub answer_datagrams {
   my ($pod, $socket) = @_;
   for (1 .. 64) {
-    my $peer = recv($socket, my $bytes, 512, MSG_DONTWAIT);
+    my ($bytes, $peer, $asked) = receive($socket);
     return unless defined $peer && length $peer;
     # Never answer what another responder said, or one forged datagram would bounce between two for ever.
     next if $bytes =~ m{\A[a-z0-9./-]+ (?:[0-9.]+|\[[0-9a-f:.]+\]):[0-9]+\n\z};
-    send($socket, line_for($pod, $peer), MSG_DONTWAIT | MSG_NOSIGNAL, $peer);
+    transmit($socket, line_for($pod, $peer), $peer, $asked);
   }
+}
+
+# A node has several addresses, and a client takes no answer but from the one it asked, which need not be the one that the
+# route back chooses. ip(7) and ipv6(7) give it with the datagram and take it with the answer (IP_PKTINFO), in control messages of
+# recvmsg(2) and sendmsg(2), which perl-base has only as system calls. Elsewhere the route chooses.
+my %CALLS = (x86_64 => [47, 46], map { $_ => [212, 211] } qw(aarch64 riscv64 loongarch64));
+my ($RECVMSG, $SENDMSG) = @{ $CALLS{ (POSIX::uname())[4] } // [] };
+use constant { PEER => 28, BYTES => 512, CONTROL => 128 };
+
+# A string of its own that a system call may write into: constants share theirs.
+sub room { my $string = ''; vec($string, $_[0] - 1, 8) = 0; return $string }
+
+# struct msghdr of 64-bit systems: name, its length, one iovec, control messages, their length, flags. Strings must outlive it.
+sub header { my ($name, $length, $iovec, $control) = @_; return pack('PLx4PQPQx8', $$name, $length, $$iovec, 1, $$control, length $$control) }
+
+# Bytes, where from, and the control message that makes an answer leave from where they were sent to.
+sub receive {
+  my ($socket) = @_;
+  if (!$RECVMSG) { my $peer = recv($socket, my $bytes, BYTES, MSG_DONTWAIT); return ($bytes, $peer, '') }
+  my ($name, $bytes, $control) = (room(PEER), room(BYTES), room(CONTROL));
+  my $iovec = pack('PQ', $bytes, BYTES);
+  my $header = header(\$name, PEER, \$iovec, \$control);
+  my $count = syscall($RECVMSG, fileno $socket, $header, MSG_DONTWAIT);
+  return if $count < 0;
+  my (undef, $length, undef, undef, undef, $filled) = unpack('QLx4QQQQ', $header);
+  return (substr($bytes, 0, $count), substr($name, 0, $length), answering(substr($control, 0, $filled)));
+}
+
+sub answering {
+  my ($control) = @_;
+  return '' if length $control < 16;
+  my ($length, $level, $type) = unpack('Qll', $control);
+  my $data = substr($control, 16, $length - 16);
+  # in_pktinfo: the device, the address to send from, the address in the header. The device stays open: the route chooses it.
+  return pack('Qll', 28, $level, $type) . pack('La4x4', 0, substr($data, 4, 4)) . "\0" x 4 if $level == 0 && $type == PKTINFO;
+  # in6_pktinfo: the address, the device. Nothing is sent from a group.
+  return pack('Qll', 36, $level, $type) . pack('a16L', substr($data, 0, 16), 0) . "\0" x 4
+    if $level == IPPROTO_IPV6 && $type == PKTINFO6 && substr($data, 0, 1) ne "\xff";
+  return '';
+}
+
+sub transmit {
+  my ($socket, $text, $peer, $asked) = @_;
+  return send($socket, $text, MSG_DONTWAIT | MSG_NOSIGNAL, $peer) if $asked eq '';
+  my $iovec = pack('PQ', $text, length $text);
+  my $header = header(\$peer, length $peer, \$iovec, \$asked);
+  # An address that is gone meanwhile sends nothing.
+  return syscall($SENDMSG, fileno $socket, $header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 # On its own: in the foreground, or with --detach in the background as soon as it listens.

@@ -1,9 +1,12 @@
 /** Containers that ended, or do not listen where they declare it: no listener of the test takes their place. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Lab, type NodeDocument } from '../support/lab.ts'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Lab, type LabDocument, type NodeDocument } from '../support/lab.ts'
+import { probe } from '../support/probe.ts'
 import { ownMachine, unable } from '../support/machine.ts'
-import { netlab, told } from '../support/run.ts'
+import { netlab, netlabJson, told } from '../support/run.ts'
 import { labSnapshot } from '../support/snapshot.ts'
 import { broken, tested, the } from './support.ts'
 
@@ -155,4 +158,48 @@ describe("containers of one's own that do what they declare", { skip: unable }, 
     assert.equal(the(document, 'containers-listen').detail, '4 ports')
     assert.equal(the(document, 'service:slow:80/tcp').detail, 'answered')
   })
+})
+
+describe('a built-in responder of a pod with its host network', { skip: unable }, () => {
+  let lab: Lab
+  before(async () => {
+    lab = new Lab({
+      network: { podCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'] },
+      hosts: { 'node-1': {}, 'node-2': {} },
+      pods: { near: { host: 'node-1' }, far: { host: 'node-2' } },
+      manifests: ['agent.yaml'],
+    })
+    writeFileSync(
+      join(lab.dir, 'agent.yaml'),
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'agent' },
+        spec: {
+          nodeName: 'node-1',
+          hostNetwork: true,
+          containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 5353, protocol: 'UDP' }] }],
+        },
+      }),
+    )
+    await lab.mustUp()
+  })
+  after(() => lab.remove())
+
+  for (const from of ['near', 'far', 'node-1', 'node-2'])
+    it(`answers UDP from the address that ${from} has asked`, async () => {
+      const { nodes } = await netlabJson<LabDocument>(['inspect', lab.name])
+      const { addresses } = nodes.find((n) => n.name === 'node-1')!
+      assert.equal(addresses!.length, 2)
+      // `udp` takes an answer from the address it was sent to alone.
+      const answers = await probe(
+        lab.ns(from),
+        addresses!.map((to) => ({ kind: 'udp', to, port: 5353 })),
+      )
+      assert.deepEqual(
+        answers.map((a) => [a.outcome, a.text?.split(' ')[0]]),
+        addresses!.map(() => ['ok', 'agent']),
+        JSON.stringify(answers),
+      )
+    })
 })
