@@ -10,7 +10,8 @@ import { drift, type Drift } from '../kernel/drift.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { endAttempt, hasAttempt, writeAttempt, type Applied } from './store.ts'
-import { ownedOf, Session, union } from './up.ts'
+import { ownedOf, union } from './ownership.ts'
+import { Session } from './up.ts'
 
 export type Lifted =
   /** Everything was tried, and the kernel holds again what it held before. */

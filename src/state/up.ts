@@ -7,8 +7,8 @@
 import type { Compiled } from '../compile/compile.ts'
 import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff } from '../kernel/diff.ts'
-import { keyOf, kindOf, namespacesOf, type Change } from '../kernel/kinds/index.ts'
-import { drift, type Drift } from '../kernel/drift.ts'
+import { describe, namespacesOf, type Change } from '../kernel/kinds/index.ts'
+import type { Drift } from '../kernel/drift.ts'
 import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
@@ -24,19 +24,10 @@ import { startProcesses } from '../process/start.ts'
 import { stopProcesses } from '../process/stop.ts'
 import { removeLab } from './down.ts'
 import { stillToLearn, untilLearned, withoutLearned, withoutTakenBack } from './learning.ts'
-import {
-  endAttempt,
-  processDir,
-  readApplied,
-  readAttempt,
-  readJournal,
-  writeApplied,
-  writeAttempt,
-  writeJournal,
-  type Applied,
-} from './store.ts'
+import { endAttempt, processDir, readApplied, readJournal, writeApplied, writeAttempt, writeJournal, type Applied } from './store.ts'
 import { withFarEnds, within, type Scope } from '../kernel/scope.ts'
 import { Survey } from '../kernel/unmanaged/survey.ts'
+import { addedByOthers, compare, ownedOf, resettable, undo, union, withAttempt } from './ownership.ts'
 import { baselineOf } from '../kernel/unmanaged/sysctl-baseline.ts'
 
 /** What happens next, for progress lines. */
@@ -51,6 +42,8 @@ export type Phase =
 
 export interface UpOptions {
   readonly signal?: AbortSignal
+  /** Take away and put back what is in a running lab that it does not ask for. */
+  readonly reset?: boolean
   /** Leave a failed lab as it is, for inspection. */
   readonly keep?: boolean
   readonly onPhase?: (phase: Phase) => void
@@ -64,7 +57,12 @@ export interface UpOptions {
 }
 
 export type UpResult =
-  | { readonly outcome: 'created' | 'changed' | 'unchanged'; readonly changes: readonly Change[] }
+  | {
+      readonly outcome: 'created' | 'changed' | 'unchanged'
+      readonly changes: readonly Change[]
+      /** What is in the lab all the same, although it was not asked for, in words; after a reset, what could not be undone. */
+      readonly unasked: readonly string[]
+    }
   | { readonly outcome: 'foreign'; readonly namespaces: readonly string[] }
   | { readonly outcome: 'failed'; readonly failure: ApplyFailure; readonly rolledBack: boolean }
   /** Everything was accepted, yet the kernel does not hold it. */
@@ -139,6 +137,7 @@ export class Session {
     const rollsBack = signal === undefined && this.#options.signal !== undefined
     const { onPhase, onProgress } = this.#options
     let current = withoutTakenBack(owned, desired, false)
+    const resets = this.#options.reset === true && !rollsBack
     let all: readonly Change[] | undefined
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
@@ -182,7 +181,7 @@ export class Session {
         const watching = recorder ? { recorder, survey: options.survey ?? survey(scope)! } : {}
         const observed = await this.observe([...applied, ...desired], { ...options, ...watching })
         const part = (objects: readonly KernelObject[]): readonly KernelObject[] => (scope ? within(objects, scope) : objects)
-        return { observed, now: compare(part(applied), part(desired), observed, recorder), ...(recorder ? { recorder } : {}) }
+        return { observed, now: compare(part(applied), part(desired), observed, { recorder, resets }), ...(recorder ? { recorder } : {}) }
       }
       // What was not touched is as it was a moment ago. What daemons do reaches further than what they are told.
       const scope = round === 1 && recording?.held && !desired.some((o) => o.kind === 'daemon') ? touchedBy(changes) : undefined
@@ -205,7 +204,7 @@ export class Session {
       const now = rollsBack ? withoutLearned(seen.now) : seen.now
       if (isClean(now)) return { changes: all, ...(seen.recorder ? { readings: seen.recorder.readings(spacesOf(desired)) } : {}) }
       if (round === ROUNDS || stillToLearn(now).length > 0) return this.#diverged(now, desired)
-      current = withoutTakenBack(ownedOf(seen.observed, applied, desired), desired, true)
+      current = withoutTakenBack((resets ? resettable : ownedOf)(seen.observed, applied, desired), desired, true)
     }
   }
 
@@ -217,6 +216,17 @@ export class Session {
     const command = `start ${object.command.join(' ')} (in ${object.ns})`
     return { failure: { object, command, stderr: lastWords(processDir(this.#lab), object.id).join('\n') } }
   }
+}
+
+/** A running lab as it was found. */
+interface Look {
+  readonly owned: readonly KernelObject[]
+  /** What was found beside kernel objects. */
+  readonly survey: Survey
+  readonly unasked: readonly string[]
+  /** How all namespaces read on record and now; absent: not all read as on record. */
+  readonly held?: Readings
+  record(): Readings | undefined
 }
 
 /** A look at the kernel, and what came of it. */
@@ -231,29 +241,6 @@ const isClean = ({ missing, changed, unexpected }: Drift): boolean => missing.le
 /** Namespaces in which something changes. */
 const touchedBy = (changes: readonly Change[]): Scope =>
   new Set(changes.flatMap((c) => [...namespacesOf(c.object), ...(c.action === 'replace' ? namespacesOf(c.before) : [])]))
-
-/**
- * Compares, and counts as unexpected only what the lab itself asked for before. What others added is left alone, but how
- * its namespace reads is no measure for what was asked for.
- */
-function compare(
-  applied: readonly KernelObject[],
-  desired: readonly KernelObject[],
-  observed: readonly KernelObject[],
-  recorder?: ReadingRecorder,
-): Drift {
-  const now = drift(desired, observed)
-  const unexpected = now.unexpected.filter((o) => !kindOf(o).builtin?.(o))
-  if (recorder) for (const o of unexpected) for (const ns of namespacesOf(o)) recorder.drop(ns)
-  const known = new Set(applied.map(keyOf))
-  return { ...now, unexpected: unexpected.filter((o) => known.has(keyOf(o))) }
-}
-
-/** What of the observed state is this lab's business: declared now or by the file before. */
-export function ownedOf(observed: readonly KernelObject[], ...declared: readonly (readonly KernelObject[])[]): KernelObject[] {
-  const keys = new Set(declared.flatMap((list) => list.map(keyOf)))
-  return observed.filter((o) => keys.has(keyOf(o)))
-}
 
 const spacesOf = (objects: readonly KernelObject[]): string[] => objects.flatMap((o) => (o.kind === 'netns' ? [o.ns] : []))
 
@@ -276,33 +263,53 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
   }
   const before = applied ? withAttempt(applied) : []
   const baseline = await baselineOf(applied, before, desired, present, pool)
+  const hints = [...before, ...desired]
+  const mine = options.reset ? resettable : ownedOf
+  const wordsFor = (observed: readonly KernelObject[], survey: Survey): string[] => [
+    ...addedByOthers(observed, before, desired).map(describe),
+    ...survey.found.map((each) => each.object),
+  ]
+  /** What is there and ours; only what does not read as on record is read in full, as what does holds what was applied. */
+  const look = async ({ objects, readings }: Applied): Promise<Look> => {
+    const changed = before === objects ? await changedSince(readings, spacesOf(before), pool) : undefined
+    const scope = changed && withFarEnds(hints, changed)
+    const recorder = new ReadingRecorder(scope && readings, scope)
+    const survey = new Survey(desired, baseline, scope)
+    const record = (): Readings | undefined => recorder.readings(spacesOf(desired))
+    if (!scope) {
+      const observed = await session.observe(hints, { running: true, recorder, survey })
+      compare(before, desired, observed, { recorder })
+      return { owned: mine(observed, before, desired), record, survey, unasked: wordsFor(observed, survey) }
+    }
+    const observed =
+      scope.size === 0
+        ? []
+        : await session.observe(
+            hints.filter((o) => !isElsewhere(o)),
+            { scope, recorder, survey },
+          )
+    const looked = new Set(scope.size === 0 ? [] : within(before, scope))
+    if (scope.size > 0) compare([...looked], within(desired, scope), observed, { recorder })
+    const same = before.filter((o) => !isElsewhere(o) && !looked.has(o))
+    const owned = [...same, ...mine([...observed, ...(await session.observeElsewhere(hints))], before, desired)]
+    return { owned, record, survey, unasked: wordsFor(observed, survey), ...(scope.size === 0 && readings ? { held: readings } : {}) }
+  }
   let owned: readonly KernelObject[] = []
   let held: Readings | undefined
+  let unasked: readonly string[] = []
   if (applied) {
     options.onPhase?.('reading')
-    const hints = [...before, ...desired]
-    const changed = before === applied.objects ? await changedSince(applied.readings, spacesOf(before), pool) : undefined
-    // What reads as on record holds what was applied.
-    const scope = changed && withFarEnds(hints, changed)
-    const recorder = new ReadingRecorder(scope && applied.readings, scope)
-    const survey = new Survey(desired, baseline, scope)
-    if (scope) {
-      if (scope.size === 0) held = applied.readings
-      const shown = hints.filter((o) => !isElsewhere(o))
-      const observed = scope.size === 0 ? [] : await session.observe(shown, { scope, recorder, survey })
-      const looked = new Set(scope.size === 0 ? [] : within(before, scope))
-      if (scope.size > 0) compare([...looked], within(desired, scope), observed, recorder)
-      const same = before.filter((o) => !isElsewhere(o) && !looked.has(o))
-      owned = [...same, ...ownedOf([...observed, ...(await session.observeElsewhere(hints))], before, desired)]
-    } else {
-      const observed = await session.observe(hints, { running: true, recorder, survey })
-      compare(before, desired, observed, recorder)
-      owned = ownedOf(observed, before, desired)
+    let found = await look(applied)
+    const hasUndone = options.reset === true && found.survey.found.length > 0
+    if (hasUndone) {
+      await undo(found.survey.found, pool)
+      found = await look(applied)
     }
+    ;({ owned, held, unasked } = found)
     const changes = diff(owned, desired)
     if (changes.length === 0) {
-      remember(compiled, applied, baseline, held ?? recorder.readings(spacesOf(desired)))
-      return { outcome: 'unchanged', changes }
+      remember(compiled, applied, baseline, held ?? found.record())
+      return { outcome: hasUndone ? 'changed' : 'unchanged', changes, unasked }
     }
     options.onChanges?.(changes)
   }
@@ -315,7 +322,11 @@ export async function bringUp(compiled: Compiled, pool: NamespacePool, options: 
     result = await session.converge(owned, before, desired, options.signal, { baseline, ...(held ? { held } : {}) })
     if ('changes' in result) {
       remember(compiled, applied, baseline, result.readings)
-      return { outcome: applied ? 'changed' : 'created', changes: result.changes }
+      if (options.reset && applied) {
+        const survey = new Survey(desired, baseline)
+        unasked = wordsFor(await session.observe(hints, { running: true, survey }), survey)
+      }
+      return { outcome: applied ? 'changed' : 'created', changes: result.changes, unasked }
     }
   } catch (error) {
     result = { error }
@@ -337,18 +348,6 @@ function remember(
   const since = applied?.since ?? Math.floor(Date.now() / 1000)
   writeApplied({ version: 1, lab, objects, since, needs, ...(baseline ? { baseline } : {}), ...(readings ? { readings } : {}) })
   endAttempt(lab.name)
-}
-
-/** Both lists, each object once. */
-export function union(first: readonly KernelObject[], second: readonly KernelObject[]): KernelObject[] {
-  const keys = new Set(first.map(keyOf))
-  return [...first, ...second.filter((o) => !keys.has(keyOf(o)))]
-}
-
-/** What may be there of a lab: also what a change asked for that was killed before it was finished or put back. */
-function withAttempt(applied: Applied): readonly KernelObject[] {
-  const attempt = readAttempt(applied.lab.name)
-  return attempt ? union(applied.objects, attempt.objects) : applied.objects
 }
 
 /**

@@ -16,6 +16,7 @@ import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
 import { bin } from '../support/root.ts'
 import { inside, netlab, output, refusal, run, sh } from '../support/run.ts'
+import { machineSnapshot, settledSnapshot } from '../support/snapshot.ts'
 import { damages } from './damages.ts'
 
 ownMachine()
@@ -113,7 +114,7 @@ for (const attach of ['bridge', 'routed'] as const) {
   })
 }
 
-describe('what `up` leaves alone', { skip: unable }, () => {
+describe('what `up` leaves alone, and `up --reset` does not', { skip: unable }, () => {
   let lab: Lab
   before(async () => {
     lab = new Lab(TOPOLOGY.replace('ATTACH', 'bridge'))
@@ -123,116 +124,96 @@ describe('what `up` leaves alone', { skip: unable }, () => {
   after(() => lab?.remove())
 
   const additions = [
-    ['node-1', 'ip route add 198.51.100.0/24 via 192.168.50.12', 'ip route del 198.51.100.0/24', 'route 198.51.100.0/24'],
-    [
-      'node-1',
-      'ip -6 route add fd00:10:244:1::/64 via fd00:192:168:50::c metric 1',
-      'ip -6 route del fd00:10:244:1::/64 metric 1',
-      'route fd00:10:244:1::/64 (metric 1)',
-    ],
-    ['node-1', 'ip route add local 10.96.0.0/16 dev lo', 'ip route del local 10.96.0.0/16', 'route 10.96.0.0/16 (local)'],
-    ['a', 'ip addr add 10.9.9.9/32 dev eth0', 'ip addr del 10.9.9.9/32 dev eth0', 'address 10.9.9.9/32 on eth0'],
-    ['node-2', 'ip link add mine type bridge', 'ip link del mine', 'bridge device mine'],
-    ['a', 'ip tuntap add mine mode tap', 'ip tuntap del mine mode tap', 'tun device mine'],
-    [
-      'node-2',
-      'ip neigh add 192.168.50.9 lladdr 02:00:00:00:00:99 dev eth0',
-      'ip neigh del 192.168.50.9 dev eth0',
-      'neighbour 192.168.50.9 on eth0',
-    ],
-    ['a', 'ip neigh add 10.244.0.9 lladdr 02:00:00:00:00:99 dev eth0', 'ip neigh del 10.244.0.9 dev eth0', 'neighbour 10.244.0.9 on eth0'],
-    [
-      'a',
-      'ip neigh add 10.244.0.9 lladdr 02:00:00:00:00:99 nud noarp dev eth0',
-      'ip neigh del 10.244.0.9 dev eth0',
-      'neighbour 10.244.0.9 on eth0',
-    ],
-    ['node-1', 'ip neigh add proxy 10.244.1.2 dev cni0', 'ip neigh del proxy 10.244.1.2 dev cni0', 'proxied neighbour 10.244.1.2 on cni0'],
-    [
-      'node-1',
-      'bridge fdb add 02:00:00:00:00:99 dev p1-a master static',
-      'bridge fdb del 02:00:00:00:00:99 dev p1-a master',
-      'FDB entry 02:00:00:00:00:99 on p1-a',
-    ],
-    ['node-1', 'iptables -N MINE', 'iptables -X MINE', 'iptables chain filter/MINE'],
-    ['a', 'iptables -A INPUT -j DROP', 'iptables -F INPUT', 'iptables chain filter/INPUT'],
-    ['switch-lan', 'ip6tables -P FORWARD DROP', 'ip6tables -P FORWARD ACCEPT', 'ip6tables chain filter/FORWARD'],
-    ['shop/b', 'nft add table inet mine', 'nft delete table inet mine', 'nftables table inet mine'],
-    ['peer', 'tc qdisc add dev eth0 clsact', 'tc qdisc del dev eth0 clsact', 'qdisc clsact on eth0'],
-    ['router', 'ip rule add from 198.51.100.9 table 77 priority 77', 'ip rule del priority 77', 'routing rule 77'],
-    [
-      'node-1',
-      'ip rule add to 10.244.1.0/24 prohibit priority 5',
-      'ip rule del priority 5',
-      'routing rule 5 (from all to 10.244.1.0/24 prohibit)',
-    ],
+    ['node-1', 'ip route add 198.51.100.0/24 via 192.168.50.12', 'route 198.51.100.0/24'],
+    ['node-1', 'ip -6 route add fd00:10:244:1::/64 via fd00:192:168:50::c metric 1', 'route fd00:10:244:1::/64 (metric 1)'],
+    ['node-1', 'ip route add local 10.96.0.0/16 dev lo', 'route 10.96.0.0/16 (local)'],
+    ['a', 'ip addr add 10.9.9.9/32 dev eth0', 'address 10.9.9.9/32 on eth0'],
+    ['node-2', 'ip link add mine type bridge', 'bridge device mine'],
+    ['a', 'ip tuntap add mine mode tap', 'tun device mine'],
+    ['node-2', 'ip neigh add 192.168.50.9 lladdr 02:00:00:00:00:99 dev eth0', 'neighbour 192.168.50.9 on eth0'],
+    ['a', 'ip neigh add 10.244.0.9 lladdr 02:00:00:00:00:99 dev eth0', 'neighbour 10.244.0.9 on eth0'],
+    ['a', 'ip neigh add 10.244.0.9 lladdr 02:00:00:00:00:99 nud noarp dev eth0', 'neighbour 10.244.0.9 on eth0'],
+    ['node-1', 'ip neigh add proxy 10.244.1.2 dev cni0', 'proxied neighbour 10.244.1.2 on cni0'],
+    ['node-1', 'bridge fdb add 02:00:00:00:00:99 dev p1-a master static', 'FDB entry 02:00:00:00:00:99 on p1-a'],
+    ['node-1', 'iptables -N MINE', 'iptables chain filter/MINE'],
+    ['a', 'iptables -A INPUT -j DROP', 'iptables chain filter/INPUT'],
+    ['switch-lan', 'ip6tables -P FORWARD DROP', 'ip6tables chain filter/FORWARD'],
+    ['shop/b', 'nft add table inet mine', 'nftables table inet mine'],
+    ['peer', 'tc qdisc add dev eth0 clsact', 'qdisc clsact on eth0'],
+    ['router', 'ip rule add from 198.51.100.9 table 77 priority 77', 'routing rule 77'],
+    ['node-1', 'ip rule add to 10.244.1.0/24 prohibit priority 5', 'routing rule 5 (from all to 10.244.1.0/24 prohibit)'],
+    ['peer', 'ip addr add 198.51.100.7/24 dev eth0', 'address 198.51.100.7/24 on eth0'],
+    ['a', 'tc qdisc add dev eth0 root pfifo limit 7', 'qdisc pfifo on eth0'],
+    ['shop/b', 'ip route add default via 10.244.1.1 table 77', 'route default'],
   ] as const
   const told = async (): Promise<unknown[]> => {
     const { code, findings } = await lab.status()
     return [code, ...findings.map((f) => `${f.state} ${f.object}`)]
   }
-  for (const [at, by, undo, object] of additions) {
-    test(`what was added by hand is reported and stays: ${object} of ${at}`, async () => {
+  /** `up` says in one line that it leaves something alone, and `up --reset` does not. */
+  async function mustStayUntilReset(): Promise<void> {
+    const plain = await lab.up('--json')
+    assert.equal((JSON.parse(plain.stdout) as LabDocument).outcome, 'unchanged')
+    const line = `1 object that was added or changed by others was left alone: netlab status ${lab.name} lists them, netlab up ${lab.file} --reset undoes them`
+    assert.ok(plain.stderr.split('\n').includes(line), plain.stderr)
+    // It was still there.
+    assert.equal((await lab.mustUp('--reset')).outcome, 'changed')
+    await lab.mustBeHealthy()
+  }
+  for (const [at, by, object] of additions) {
+    test(`what was added by hand is reported, stays, and goes with --reset: ${object} of ${at}`, async () => {
       await output(inside(lab.ns(at), ['sh', '-c', by]))
       assert.deepEqual(await told(), [1, `unexpected ${object} in ${lab.ns(at)}`])
-      assert.equal((await lab.mustUp()).outcome, 'unchanged')
-      // Fails if `up` removed it.
-      await output(inside(lab.ns(at), ['sh', '-c', undo]))
-      await lab.mustBeHealthy()
+      await mustStayUntilReset()
     })
   }
 
   const changes = [
-    [
-      'a',
-      'sysctl -q net.ipv4.icmp_echo_ignore_all=1',
-      'sysctl -q net.ipv4.icmp_echo_ignore_all=0',
-      'changed sysctl net/ipv4/icmp_echo_ignore_all',
-      'a:',
-    ],
-    [
-      'node-2',
-      'sysctl -q net.ipv4.conf.eth0.forwarding=0',
-      'sysctl -q net.ipv4.conf.eth0.forwarding=1',
-      'changed sysctl net/ipv4/conf/eth0/forwarding',
-      'node-2:',
-    ],
+    ['a', 'sysctl -q net.ipv4.icmp_echo_ignore_all=1', 'changed sysctl net/ipv4/icmp_echo_ignore_all', 'a:'],
+    ['node-2', 'sysctl -q net.ipv4.conf.eth0.forwarding=0', 'changed sysctl net/ipv4/conf/eth0/forwarding', 'node-2:'],
     ...(['shop/b', 'node-1', 'router', 'switch-lan'] as const).map(
-      (at) =>
-        [
-          at,
-          'sysctl -q net.ipv4.conf.all.arp_ignore=8',
-          'sysctl -q net.ipv4.conf.all.arp_ignore=0',
-          'changed sysctl net/ipv4/conf/all/arp_ignore',
-          undefined,
-        ] as const,
+      (at) => [at, 'sysctl -q net.ipv4.conf.all.arp_ignore=8', 'changed sysctl net/ipv4/conf/all/arp_ignore', undefined] as const,
     ),
     // The kernel hands it on to `default` and every device.
-    [
-      'peer',
-      'sysctl -q net.ipv6.conf.all.forwarding=1',
-      'sysctl -q net.ipv6.conf.all.forwarding=0',
-      'changed sysctl net/ipv6/conf/all/forwarding',
-      'peer:',
-    ],
-    [
-      'node-2',
-      'ip rule del priority 32766',
-      'ip rule add from all table main priority 32766',
-      'missing IPv4 routing rule 32766',
-      'node-2:',
-    ],
+    ['peer', 'sysctl -q net.ipv6.conf.all.forwarding=1', 'changed sysctl net/ipv6/conf/all/forwarding', 'peer:'],
+    ['node-2', 'ip rule del priority 32766', 'missing IPv4 routing rule 32766', 'node-2:'],
   ] as const
-  for (const [at, by, undo, object, line] of changes) {
+  for (const [at, by, object, line] of changes) {
     test(`what every namespace has is missed, and the line that asked for the node is told: ${object} of ${at}`, async () => {
       await output(inside(lab.ns(at), ['sh', '-c', by]))
       const { code, findings } = await lab.status()
       assert.deepEqual([code, ...findings.map((f) => `${f.state} ${f.object}`)], [1, `${object} in ${lab.ns(at)}`])
       if (line !== undefined) assert.equal(findings[0]!.source, `${lab.file}:${lineOf(line)}`)
-      await output(inside(lab.ns(at), ['sh', '-c', undo]))
-      await lab.mustBeHealthy()
+      await mustStayUntilReset()
     })
   }
+
+  test('--reset undoes everything at once, and nothing outside the lab', async () => {
+    const outside = await machineSnapshot()
+    const all = [...additions, ...changes].filter(([, by]) => !/^ip neigh add 10.244.0.9 lladdr \S+ nud/.test(by))
+    for (const [at, by] of all) await output(inside(lab.ns(at), ['sh', '-c', by]))
+    // A rule that others stand on, in a chain that another one jumps to.
+    await output(
+      inside(lab.ns('a'), [
+        'sh',
+        '-ec',
+        'iptables -N FIRST; iptables -N SECOND; iptables -A INPUT -j FIRST; iptables -A FIRST -j SECOND; iptables -P FORWARD DROP',
+      ]),
+    )
+    await output(
+      inside(lab.ns('node-2'), [
+        'sh',
+        '-ec',
+        'ip link add one type veth peer name two; ip link set one up; ip addr add 203.0.113.9/24 dev one',
+      ]),
+    )
+    const plain = await lab.up()
+    assert.match(plain.stderr, /^\d\d objects that were added or changed by others were left alone/m)
+    assert.equal((await lab.mustUp('--reset')).outcome, 'changed')
+    await lab.mustBeHealthy()
+    assert.deepEqual(await settledSnapshot(outside), outside)
+    assert.equal((await lab.mustUp('--reset')).outcome, 'unchanged')
+  })
 
   test('a device whose default was changed along with it is named, and the default', async () => {
     const set = (value: string): Promise<string> =>

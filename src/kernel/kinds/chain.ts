@@ -26,7 +26,7 @@ const MATCH_SET = /(--match-set )(\S+)/g
 function lines(o: Chain, remove: boolean, before?: Chain): string[] {
   if (remove && !o.builtin) return [`-F ${o.chain}`, `-X ${o.chain}`]
   const clear = o.builtin ? `-F ${o.chain}` : `:${o.chain} - [0:0]`
-  const policy = before?.policy === undefined ? [] : [`:${o.chain} ACCEPT [0:0]`]
+  const policy = (remove ? o : before)?.policy === undefined ? [] : [`:${o.chain} ACCEPT [0:0]`]
   return [...policy, clear, ...(remove ? [] : o.rules.map((rule) => `-A ${o.chain} ${rule}`))]
 }
 

@@ -84,8 +84,11 @@ export const route: ObjectKind<Route> = {
   reader: () => ({ namespace: ({ ns, routes = [], links }) => routeObjects(ns, routes, links) }),
   render({ action, object: o }) {
     // A batch line cannot carry -6: the family shows in the destination or, for `default`, in the next hop.
-    const target = o.type ? `${o.type} ${o.dst}` : o.dst
-    const words = `${option('via', o.via)}${option('dev', o.dev)}${o.onlink ? ' onlink' : ''}${option('src', o.src)}${option('table', o.table)}`
+    // A qualifier is read, and never asked for: a type, or what the route is told from others by.
+    const qualifier = o.qualifier ?? ''
+    const type = o.type ?? /(?:^| )([a-z]+)$/.exec(qualifier)?.[1]
+    const target = type ? `${type} ${o.dst}` : o.dst
+    const words = `${option('via', o.via)}${option('dev', o.dev)}${o.onlink ? ' onlink' : ''}${option('src', o.src)}${option('table', o.table)}${/(?: ?(?:metric|tos) \S+)*/.exec(qualifier)![0].replace(/^(?=\S)/, ' ')}`
     return ipLine(o.ns, Stage.Config, `route ${action === 'delete' ? 'delete' : 'replace'} ${target}${words}`)
   },
 }

@@ -49,7 +49,11 @@ export const rule: ObjectKind<Rule> = {
       // Unlike a route's, the family of a rule does not follow from its addresses: without -6 it is IPv4.
       tool: o.family === 4 ? 'ip' : 'ip -6',
       stage: Stage.Config,
-      text: `rule ${action === 'delete' ? 'delete' : 'add'} from ${o.src} table ${o.table} priority ${o.priority}`,
+      // One with further conditions was made by others: its priority finds it.
+      text:
+        action === 'delete' && o.qualifier !== undefined
+          ? `rule delete priority ${o.priority}`
+          : `rule ${action === 'delete' ? 'delete' : 'add'} from ${o.src} table ${o.table} priority ${o.priority}`,
     },
   ],
 }

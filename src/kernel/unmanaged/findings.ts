@@ -1,12 +1,13 @@
 /**
  * What was brought into a lab's namespaces that is no kernel object of netlab's, and can stop packets all the
  * same: devices of other types, qdiscs, nftables, neighbours by proxy, entries of a bridge, settings. `up` leaves it
- * alone; `status` names it. Pure.
+ * alone, `up --reset` undoes it; `status` names it. Pure.
  */
 import { STANDARD_RULES, type IpFdb, type IpLink, type IpNeighbour, type IpRule, type NonDefaultState } from '../dumps/content.ts'
 import { KINDS, type KernelObject } from '../kinds/index.ts'
 import type { ObjectKind } from '../kinds/kind.ts'
 import { isAutomatic } from '../links/index.ts'
+import type { Step } from '../../netns/namespace-pool.ts'
 import { nonDefaultSettings, type WatchedSettings } from './sysctls.ts'
 
 export interface UnmanagedObject {
@@ -14,13 +15,18 @@ export interface UnmanagedObject {
   readonly ns: string
   readonly object: string
   readonly details: readonly string[]
+  /** Steps that put it right in its namespace, each whether or not the others did. Absent: nothing but a new namespace does. */
+  readonly undo?: readonly Step[]
 }
 
-const unexpected = (ns: string, object: string, details: readonly string[] = []): UnmanagedObject => ({
+const run = (...argv: readonly string[]): Step => ({ run: argv })
+
+const unexpected = (ns: string, object: string, undo: readonly Step[], details: readonly string[] = []): UnmanagedObject => ({
   state: 'unexpected',
   ns,
   object: `${object} in ${ns}`,
   details,
+  undo,
 })
 
 const isManaged = (link: IpLink): boolean => KINDS.some((k) => (k as unknown as ObjectKind<KernelObject, string>).shows?.(link))
@@ -30,8 +36,22 @@ export function unmanagedDevices(ns: string, links: readonly IpLink[], expected:
   return links.flatMap((link): UnmanagedObject[] => {
     const isKnown = expected.has(link.ifname) || isManaged(link) || isAutomatic(link.ifname)
     return [
-      ...(isKnown ? [] : [unexpected(ns, `${link.linkinfo?.info_kind ?? 'unknown'} device ${link.ifname}`)]),
-      ...(link.xdp ? [unexpected(ns, `XDP program on ${link.ifname}`)] : []),
+      ...(isKnown
+        ? []
+        : [
+            unexpected(ns, `${link.linkinfo?.info_kind ?? 'unknown'} device ${link.ifname}`, [
+              run('ip', 'link', 'delete', 'dev', link.ifname),
+            ]),
+          ]),
+      ...(link.xdp
+        ? [
+            unexpected(
+              ns,
+              `XDP program on ${link.ifname}`,
+              ['xdpgeneric', 'xdpdrv', 'xdpoffload'].map((mode) => run('ip', 'link', 'set', 'dev', link.ifname, mode, 'off')),
+            ),
+          ]
+        : []),
     ]
   })
 }
@@ -44,8 +64,19 @@ export function unmanagedNeighbours(ns: string, noarp: readonly IpNeighbour[], p
     (Number.parseInt(lladdr.slice(0, 2), 16) & 1) === 0 &&
     !/^(ff|22[4-9]\.|23\d\.)/.test(dst)
   return [
-    ...noarp.filter(isUnicast).map((n) => unexpected(ns, `neighbour ${n.dst} on ${n.dev}`, [`lladdr is ${n.lladdr}, without ARP`])),
-    ...proxied.map((n) => unexpected(ns, `proxied neighbour ${n.dst} on ${n.dev}`)),
+    ...noarp
+      .filter(isUnicast)
+      .map((n) =>
+        unexpected(
+          ns,
+          `neighbour ${n.dst} on ${n.dev}`,
+          [run('ip', 'neigh', 'delete', n.dst, 'dev', n.dev)],
+          [`lladdr is ${n.lladdr}, without ARP`],
+        ),
+      ),
+    ...proxied.map((n) =>
+      unexpected(ns, `proxied neighbour ${n.dst} on ${n.dev}`, [run('ip', 'neigh', 'delete', 'proxy', n.dst, 'dev', n.dev)]),
+    ),
   ]
 }
 
@@ -55,7 +86,14 @@ export function unmanagedForwarding(ns: string, entries: readonly IpFdb[], links
   return entries
     .filter((f) => f.master !== undefined && (f.state === 'static' || f.state === 'permanent') && !own.has(f.mac))
     .filter((f) => (Number.parseInt(f.mac.slice(0, 2), 16) & 1) === 0)
-    .map((f) => unexpected(ns, `FDB entry ${f.mac} on ${f.ifname}`, [`${f.state} in bridge ${f.master}`]))
+    .map((f) =>
+      unexpected(
+        ns,
+        `FDB entry ${f.mac} on ${f.ifname}`,
+        [run('bridge', 'fdb', 'delete', f.mac, 'dev', f.ifname, 'master')],
+        [`${f.state} in bridge ${f.master}`],
+      ),
+    )
 }
 
 /** Tables that iptables makes: their chains are kernel objects. Those of a trace go with it. */
@@ -66,14 +104,21 @@ const isIptables = ({ family, name }: NonDefaultState['tables'][number]): boolea
 export const iptablesFamilies = ({ tables }: NonDefaultState): readonly (4 | 6)[] =>
   ([4, 6] as const).filter((f) => tables.some((t) => isIptables(t) && t.family === (f === 4 ? 'ip' : 'ip6')))
 
+/** Qdiscs that queue nothing: places for filters beside the root. */
+const HOOKS = new Set(['clsact', 'ingress'])
+
 /** Qdiscs, and tables of nftables other than those of iptables. */
 export function unmanagedState(ns: string, { qdiscs, tables }: NonDefaultState, links: readonly IpLink[]): UnmanagedObject[] {
   const name = (ifindex: number): string => links.find((l) => l.ifindex === ifindex)?.ifname ?? `if${ifindex}`
   return [
-    ...qdiscs.map((q) => unexpected(ns, `qdisc ${q.kind} on ${name(q.ifindex)}`)),
+    ...qdiscs.map((q) =>
+      unexpected(ns, `qdisc ${q.kind} on ${name(q.ifindex)}`, [
+        run('tc', 'qdisc', 'delete', 'dev', name(q.ifindex), HOOKS.has(q.kind) ? q.kind : 'root'),
+      ]),
+    ),
     ...tables
       .filter((t) => !isIptables(t) && !t.name.startsWith('netlab_trace_'))
-      .map((t) => unexpected(ns, `nftables table ${t.family} ${t.name}`)),
+      .map((t) => unexpected(ns, `nftables table ${t.family} ${t.name}`, [run('nft', 'delete', 'table', t.family, t.name)])),
   ]
 }
 
@@ -86,6 +131,7 @@ export function missingRules(ns: string, family: 4 | 6, rules: readonly IpRule[]
       ns,
       object: `IPv${family} routing rule ${priority} in ${ns}`,
       details: [`every namespace consults table ${table} by it`],
+      undo: [run('ip', `-${family}`, 'rule', 'add', 'from', 'all', 'table', table, 'priority', priority)],
     }))
 }
 
@@ -94,7 +140,7 @@ export function legacyTables(ns: string, family: 4 | 6, names: string): Unmanage
   return names
     .split('\n')
     .filter(Boolean)
-    .map((name) => unexpected(ns, `legacy ${family === 4 ? 'iptables' : 'ip6tables'} table ${name}`))
+    .map((name) => unexpected(ns, `legacy ${family === 4 ? 'iptables' : 'ip6tables'} table ${name}`, []))
 }
 
 export function changedSettings(ns: string, watched: WatchedSettings, files: ReadonlyMap<string, string>): UnmanagedObject[] {
@@ -103,5 +149,6 @@ export function changedSettings(ns: string, watched: WatchedSettings, files: Rea
     ns,
     object: `sysctl ${s.key} in ${ns}`,
     details: [`value is ${s.value}, baseline is ${s.expected}`],
+    undo: [{ put: [[`/proc/sys/${s.key}`, s.expected.split(' or ')[0]!]] }],
   }))
 }

@@ -39,8 +39,8 @@ function* advice({ lab, findings, repair, halfDone }: Health): Generator<string>
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && f.repair))
     yield `\n${repair} puts back what is missing or changed.\n`
   if (findings.some((f) => (f.state === 'missing' || f.state === 'changed') && !f.repair))
-    yield '\nnetlab does not restore settings it did not make; undo them by hand.\n'
-  if (!halfDone && some('unexpected')) yield '\nWhat is unexpected was not added by netlab, which leaves it alone.\n'
+    yield `\n${repair} --reset puts back settings that the file does not speak of.\n`
+  if (!halfDone && some('unexpected')) yield `\nWhat is unexpected was not added by netlab: ${repair} --reset takes it away.\n`
   if (findings.some((f) => f.state === 'exited' && f.repair))
     yield `\n${repair} starts what exited again; netlab logs POD --lab ${lab} shows what it said.\n`
   if (findings.some((f) => f.state === 'exited' && !f.repair)) yield '\nA container that exited with code 0 is not started again.\n'

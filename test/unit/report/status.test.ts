@@ -30,8 +30,9 @@ describe('health', () => {
     expect(text(health(finding('missing', { repair: true, source: 'lab.yaml:3' })))).toMatch(
       /lab\.yaml:3 .*route x\n\nnetlab up \/lab\.yaml puts back/,
     )
-    expect(text(health(finding('changed')))).toMatch(/netlab does not restore settings it did not make/)
-    expect(text(health(finding('changed')))).not.toMatch(/netlab up/)
+    expect(text(health(finding('changed')))).toMatch(/netlab up \/lab\.yaml --reset puts back settings/)
+    expect(text(health(finding('changed')))).not.toMatch(/puts back what/)
+    expect(text(health(finding('unexpected')))).toMatch(/netlab up \/lab\.yaml --reset takes it away/)
     expect(text(health(finding('exited', { repair: true })))).toMatch(/netlab up \/lab\.yaml starts/)
     expect(text(health(finding('exited')))).not.toMatch(/netlab up/)
     expect(text({ ...health(), containers: [{ state: 'running' }, { state: 'running', stopped: true }, { state: 'exited' }] })).toMatch(

@@ -27,6 +27,7 @@ import { now } from '../../../clock.ts'
 interface UpCommandOptions {
   readonly force?: true
   readonly strict?: true
+  readonly reset?: true
   readonly keep?: true
   readonly verbose?: true
   readonly json?: true
@@ -64,6 +65,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         const asked: Lab = { ...lab, file: absolute(file), ...(options.force ? { forced: true } : {}) }
         const result = await bringUp({ ...compiled, lab: asked }, pool, {
           signal,
+          reset: options.reset ?? false,
           keep: options.keep ?? false,
           ...(running ? { applied: running } : {}),
           onPhase: (phase) => progress?.phase(`${phase} ${name}`),
@@ -78,6 +80,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         })
         progress?.end()
         settle(result, file, from, options)
+        if ('unasked' in result) tellUnasked(result.unasked, asked, options)
         if (running) await forgetFlows(running.lab, lab, pool)
         const ms = now() - started
         if (options.json) await writeJson({ outcome: result.outcome, ...labDocument(asked, compiled.objects) })
@@ -120,6 +123,24 @@ function recorded(name: string): Applied | undefined {
     if (error instanceof StateError) return undefined
     throw error
   }
+}
+
+/** One line about what is in the lab and was not asked for. @throws Failure (exit 4) when a reset left some of it */
+function tellUnasked(unasked: readonly string[], lab: Lab, options: UpCommandOptions): void {
+  if (unasked.length === 0) return
+  const some = unasked.slice(0, 3).join(', ')
+  if (options.reset)
+    throw failure(
+      Exit.Apply,
+      'not-reset',
+      `${plural(unasked.length, 'object')} could not be undone: ${some}${unasked.length > 3 ? ', …' : ''}`,
+      `netlab down ${lab.name} removes the namespaces with everything in them, and ${upCommand(lab)} makes new ones.`,
+    )
+  const what =
+    unasked.length === 1
+      ? '1 object that was added or changed by others was'
+      : `${unasked.length} objects that were added or changed by others were`
+  say(`${what} left alone: netlab status ${lab.name} lists them, ${upCommand(lab)} --reset undoes them`)
 }
 
 /** Why an object counts as missing although nothing was refused. */

@@ -9,11 +9,12 @@ export default defineCommand({
   arguments: [file()],
   options: [
     new Option('--force', 'build combinations that cannot work'),
+    new Option('--reset', 'take away from a running lab what its file does not ask for, and put back settings that were changed'),
     new Option('--keep', 'leave a failed lab as it is instead of rolling back'),
     new Option('--verbose', 'print each line as it is run, and whether netlink, a file or its program runs it'),
     strict(),
     json(),
   ],
-  examples: ['netlab up topologies/quickstart.yaml', 'netlab up lab.yaml --json | jq .nodes'],
+  examples: ['netlab up topologies/quickstart.yaml', 'netlab up lab.yaml --reset', 'netlab up lab.yaml --json | jq .nodes'],
   action: async () => (await import('./up-run.ts')).up,
 })
