@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
 import { build, transform, type BuildOptions, type Plugin } from 'esbuild'
 import { BUNDLE, copyPerl, ROOT } from './bundle.ts'
@@ -24,7 +25,7 @@ const PROGRAM = {
   entryPoints: { program: 'src/cli/program.ts' },
   write: false,
   // The same as for Node, but as ECMAScript, of which only what is used is taken along.
-  alias: { yaml: './node_modules/yaml/browser/index.js' },
+  alias: { yaml: fileURLToPath(new URL('browser/index.js', import.meta.resolve('yaml/package.json'))) },
   define: { NETLAB_VERSION: JSON.stringify(version), 'import.meta.url': 'module.url' },
 } as const satisfies BuildOptions
 
