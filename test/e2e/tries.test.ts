@@ -39,6 +39,27 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { fails: true, shows: /session/, later: 11_000 },
   ],
   'bgp-reflector': [{ shows: /established/i }, { shows: /via 192\.168\.50\.13/ }, { shows: /delivered/ }],
+  'host-ports': [
+    { shows: /^web 203\.0\.113\.10:\d+$/m },
+    { shows: /^web 10\.244\.0\.1:\d+$/m },
+    { shows: /^web 10\.244\.0\.1:\d+$/m },
+    { shows: /destination 192\.168\.50\.11:80 becomes 10\.244\.0\.2:8080[^]*delivered/ },
+    { shows: /-A CNI-HOSTPORT-DNAT .*-j CNI-DN-/ },
+    { shows: /route_localnet = 1/ },
+    { fails: true },
+  ],
+  'published-ports': [
+    { shows: /^web 203\.0\.113\.10:\d+$/m },
+    { shows: /^web 172\.17\.0\.1:\d+$/m },
+    { shows: /:DOCKER-ISOLATION-STAGE-2 [^]*-A DOCKER .*--to-destination 172\.17\.0\.2:8080/ },
+    { shows: /source 172\.17\.0\.2:\d+ becomes 172\.17\.0\.1:[^]*delivered/ },
+  ],
+  unenforced: [
+    { shows: /nothing enforces/ },
+    { shows: /^db 10\.244\.0\.3:\d+$/m },
+    { shows: /policy default\/db .* denies this[^]*nothing enforces/ },
+    { shows: /skipped/ },
+  ],
   direct: [
     {
       shows: /^10\.244\.1\.0\/24 via 192\.168\.50\.12 dev eth0[^]*^10\.244\.2\.0\/24 via 192\.168\.50\.13 dev eth0/m,

@@ -326,7 +326,7 @@ EOF
 cat >/run/netlab-script-bgp-reflector/node-1.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.11;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.0.0/24 blackhole; }
@@ -353,7 +353,7 @@ netlab_daemon 'bird on node-1' bgp-reflector.node-1 node-1 /run/netlab-script-bg
 cat >/run/netlab-script-bgp-reflector/node-2.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.12;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.1.0/24 blackhole; }
@@ -380,7 +380,7 @@ netlab_daemon 'bird on node-2' bgp-reflector.node-2 node-2 /run/netlab-script-bg
 cat >/run/netlab-script-bgp-reflector/node-3.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.13;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.2.0/24 blackhole; }
@@ -406,7 +406,7 @@ netlab_daemon 'bird on node-3' bgp-reflector.node-3 node-3 /run/netlab-script-bg
 cat >/run/netlab-script-bgp-reflector/node-4.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.14;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.3.0/24 blackhole; }

@@ -369,7 +369,7 @@ EOF
 cat >/run/netlab-script-bgp/node-1.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.11;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.0.0/26 blackhole; }
@@ -398,7 +398,7 @@ netlab_daemon 'bird on node-1' bgp.node-1 node-1 /run/netlab-script-bgp/node-1.b
 cat >/run/netlab-script-bgp/node-2.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.12;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.0.64/26 blackhole; }
@@ -427,7 +427,7 @@ netlab_daemon 'bird on node-2' bgp.node-2 node-2 /run/netlab-script-bgp/node-2.b
 cat >/run/netlab-script-bgp/node-3.bird.d/bird.conf <<'END_OF_FILE'
 log stderr all;
 router id 192.168.50.13;
-protocol device devices { }
+protocol device devices { scan time 5; }
 
 # Announced: the blocks of this host. The kernel has routes of its own to the pods in them.
 protocol static blocks_ipv4 { ipv4; route 10.244.0.128/26 blackhole; }

@@ -17,7 +17,7 @@ import { masquerade } from './concerns/masquerade.ts'
 import { mtu } from './concerns/mtu.ts'
 import { neighbours } from './concerns/neighbours.ts'
 import { policies } from './concerns/policies.ts'
-import { routes } from './concerns/routes.ts'
+import { hostRoutes, routes } from './concerns/routes.ts'
 import { services } from './concerns/services.ts'
 import { sysctl } from './concerns/sysctl.ts'
 import { isAboutIPv6, type Mutation } from './mutation.ts'
@@ -37,6 +37,8 @@ const COMMON = [
   services,
   sysctl,
 ].flat()
+/** Backends whose daemons learn the routes between hosts. */
+const LEARNING: readonly string[] = ['bgp']
 /** What a backend or an attach module adds. A new backend: one file, one word here. */
 const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, bgp }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
@@ -93,7 +95,8 @@ expect:
 
 /** All that can be broken in a lab of this kind. */
 export function mutationsOf(kind: LabKind): readonly Mutation[] {
-  const all = [...COMMON, ...ATTACH[kind.attach]!, ...BACKENDS[kind.backend]!]
+  const between = LEARNING.includes(kind.backend) ? [] : hostRoutes
+  const all = [...COMMON, ...between, ...ATTACH[kind.attach]!, ...BACKENDS[kind.backend]!]
   return isDual(kind) ? all : all.filter((m) => !isAboutIPv6(m))
 }
 
@@ -121,9 +124,11 @@ export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) 
       own,
       labs.filter((l) => l.attach === name && isEverywhere(l.backend)),
     )
+  const everywhere = labs.filter((l) => isEverywhere(l.backend))
+  deal(COMMON, everywhere)
   deal(
-    COMMON,
-    labs.filter((l) => isEverywhere(l.backend)),
+    hostRoutes,
+    everywhere.filter((l) => !LEARNING.includes(l.backend)),
   )
   return hands
 }

@@ -60,7 +60,7 @@ export function birdConf(bgp: Bgp, { host, neighbours, cluster, tunnel }: Speake
   return [
     'log stderr all;',
     `router id ${address};`,
-    'protocol device devices { }',
+    'protocol device devices { scan time 5; }',
     ...(bgp.bfd ? ['protocol bfd bfd_sessions { }'] : []),
     '',
     '# Announced: the blocks of this host. The kernel has routes of its own to the pods in them.',

@@ -2,15 +2,6 @@
 import { mutations } from '../mutation.ts'
 
 export const routes = mutations(String.raw`
-a route to the other host's pods deleted
-node-1: ip route del 10.244.1.0/24
-
-a route to the other host's pods by a wrong next hop
-node-1: ip route replace 10.244.1.0/24 via 192.168.50.99
-
-an IPv6 route to the other host's pods deleted
-node-2: ip -6 route del fd00:10:244::/64
-
 a blackhole for one pod of the other host
 node-1: ip route add blackhole 10.244.1.2/32
 undo: ip route del blackhole 10.244.1.2/32
@@ -50,4 +41,16 @@ router: ip route del 10.244.1.0/24 table 101
 
 the default route of an external deleted
 client: ip route del default
+`)
+
+/** Routes from host to host where nothing but `netlab up` brings them back; a daemon that learned them does so by itself. */
+export const hostRoutes = mutations(String.raw`
+a route to the other host's pods deleted
+node-1: ip route del 10.244.1.0/24
+
+a route to the other host's pods by a wrong next hop
+node-1: ip route replace 10.244.1.0/24 via 192.168.50.99
+
+an IPv6 route to the other host's pods deleted
+node-2: ip -6 route del fd00:10:244::/64
 `)
