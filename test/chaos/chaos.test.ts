@@ -17,7 +17,7 @@ import { labSnapshot, machineSnapshot, settledSnapshot, type Snapshot } from '..
 
 ownMachine()
 
-const ROUNDS = Number(process.env['NETLAB_CHAOS_ROUNDS'] ?? 12)
+const ROUNDS = Number(process.env['NETLAB_CHAOS_ROUNDS'] ?? 6)
 const seed = Number(process.env['NETLAB_CHAOS_SEED'] ?? Date.now() % 1_000_000)
 
 /** mulberry32: the same moments for the same seed. */
@@ -189,7 +189,7 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
   }
 
   // NETLAB_CHAOS_KILLS=200 is what a release has to stand.
-  const KILLS = Number(process.env['NETLAB_CHAOS_KILLS'] ?? 6)
+  const KILLS = Number(process.env['NETLAB_CHAOS_KILLS'] ?? 4)
   const CHANGED = { ...POLICED, network: { backend: 'direct' }, pods: { ...POLICED.pods, more: { replicas: 5 } } }
   const victims: readonly (readonly [what: string, prepare: () => unknown, args: () => string[]])[] = [
     ['up', () => lab.down(), () => ['up', lab.file]],
