@@ -55,7 +55,7 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { shows: /source 172\.17\.0\.2:\d+ becomes 172\.17\.0\.1:[^]*delivered/ },
   ],
   unenforced: [
-    { shows: /nothing enforces/ },
+    { shows: /Nothing enforces 1 policy/ },
     { shows: /^db 10\.244\.0\.3:\d+$/m },
     { shows: /policy default\/db .* denies this[^]*nothing enforces/ },
     { shows: /skipped/ },
