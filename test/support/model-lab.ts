@@ -19,7 +19,7 @@ import type { Answer } from './probe.ts'
 
 /** Longest wait for an answer, milliseconds; what stays silent although it may pass is asked again with patience. */
 const WAIT = inVM ? 1500 : 350
-const PATIENT = inVM ? 4000 : 2500
+const PATIENT = inVM ? 20_000 : 2500
 
 /** What a pod is called with its namespace, and any other node. */
 export const keyOf = (actor: Actor): string => (actor.kind === 'pod' ? actor.key : actor.name)

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inVM } from './features.ts'
 import { root } from './root.ts'
 import { inside } from './run.ts'
 
@@ -41,8 +42,8 @@ function words(p: Probe): (string | number)[] {
   return [p.kind, p.to, p.port, ...(p.bytes === undefined ? [] : [p.bytes])]
 }
 
-/** Longest wait for an answer, milliseconds. */
-const PATIENCE = (): number => Number(process.env['NETLAB_PROBE_SECONDS'] ?? 5) * 1000
+/** Longest wait for an answer, milliseconds. A virtual machine without a processor of its own may stand still for seconds. */
+const PATIENCE = (): number => Number(process.env['NETLAB_PROBE_SECONDS'] ?? (inVM ? 20 : 5)) * 1000
 
 /** A process in one namespace that asks whatever it is told to, all at once, again and again. */
 export class Prober {
