@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { addressOf, type Lab } from '../../src/lab/lab.ts'
 import { hostSource } from '../../src/backends/index.ts'
+import { policyModuleOf } from '../../src/policy/index.ts'
 import { reachability } from '../../src/lab/policy/reachability.ts'
 import type { Actor, Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { ownMachine, unable } from '../support/machine.ts'
@@ -113,9 +114,11 @@ describe('examples', { skip: unable }, () => {
       try {
         assert.equal(await running.upFile(join(root, 'topologies', file)), 'created')
         const { lab } = running
+        const { enforces } = policyModuleOf(lab)
         await sleep(300)
         const asked = squares(lab).map(({ from, to, protocol, port, family, allowed }) => ({
-          allowed,
+          // What nothing enforces is not denied.
+          allowed: allowed || !enforces,
           question: {
             from: keyOf(from),
             address: addressOf(to, family)!,
@@ -134,7 +137,7 @@ describe('examples', { skip: unable }, () => {
             : [`${JSON.stringify(question)}: computed ${allowed}, got ${answers[i]!.outcome}`],
         )
         assert.deepEqual(wrong, [])
-        assert.ok(asked.some((a) => a.allowed) && asked.some((a) => !a.allowed))
+        assert.ok(asked.some((a) => a.allowed) && asked.some((a) => !a.allowed) === enforces)
       } finally {
         await running.close()
       }
