@@ -43,7 +43,11 @@ case " $* " in
       vm_log=$(mktemp)
       trap '[ -z "$vm_pid" ] || { kill "$vm_pid"; wait "$vm_pid"; } 2>/dev/null; rm -f "$vm_log"' EXIT
       trap 'exit 130' INT TERM
-      scripts/test-vm.sh >"$vm_log" 2>&1 &
+      # What it does takes longest, and its clock goes on when it is not let run.
+      priority=
+      [ "$(id -u)" != 0 ] || priority='nice -n -5'
+      # shellcheck disable=SC2086  # words of ours
+      $priority scripts/test-vm.sh >"$vm_log" 2>&1 &
       vm_pid=$!
     fi
     ;;

@@ -25,10 +25,10 @@ import type { Mutation } from './mutation.ts'
 
 ownMachine()
 
-const ROUNDS = Number(process.env['NETLAB_MUTATION_ROUNDS'] ?? (inVM ? 1 : 2))
+const ROUNDS = Number(process.env['NETLAB_MUTATION_ROUNDS'] ?? (inVM ? 0 : 2))
 const BURNERS = Number(process.env['NETLAB_MUTATION_LOAD'] ?? 0)
-/** Of so many mutations one is shown to `netlab test` although `status` names it. */
-const EVERY = process.env['NETLAB_MUTATION_ASK'] === undefined ? 6 : 1
+/** Of so many mutations one is shown to `netlab test` although `status` names it; none under emulation, where that takes minutes. */
+const EVERY = process.env['NETLAB_MUTATION_ASK'] !== undefined ? 1 : inVM ? Infinity : 6
 
 interface TestResult {
   readonly failed: readonly { readonly id: string; readonly from?: string; readonly to?: string; readonly detail?: string }[]
@@ -116,14 +116,15 @@ describe('mutations', { skip: unable, concurrency: !inVM }, () => {
       })
       after(() => lab?.remove())
 
-      test(`unbroken: neither complains, ${ROUNDS} times in a row`, async () => {
+      test(`unbroken: neither complains, ${ROUNDS} times in a row`, { skip: ROUNDS === 0 && 'asked once all has been tried' }, async () => {
         for (let round = 0; round < ROUNDS; round++) {
           await lab.mustBeHealthy()
           await mustHold(lab)
         }
       })
 
-      for (const [i, mutation] of chosen(kind).entries()) test(mutation.title, () => tryOne(lab, nameOf(kind), mutation, i % EVERY === 0))
+      for (const [i, mutation] of chosen(kind).entries())
+        test(mutation.title, () => tryOne(lab, nameOf(kind), mutation, (i + 1) % EVERY === 0))
 
       test('unbroken again', async () => {
         await lab.mustBeHealthy()
