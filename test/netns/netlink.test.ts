@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { inside } from '../../src/netns/inside.ts'
 import { withReader, type NetlinkReader } from '../../src/netns/netlink/reader.ts'
 import { readProc } from '../../src/netns/proc-sys.ts'
@@ -73,9 +74,12 @@ function assertSame(ours: readonly object[], theirs: readonly Fields[]): void {
   assert.equal(ours.length, theirs.length)
 }
 
-before(() => {
+before(async () => {
   for (const ns of [zoo, other]) assert.equal(spawnSync('ip', ['netns', 'add', ns]).status, 0)
   inside(zoo, () => makeZoo(other))
+  // Duplicate address detection ends some time later, and must not end between two readings.
+  const isChecked = (): boolean => !JSON.stringify(printed('ip', '-j', 'address', 'show')).includes('"tentative":true')
+  for (let tries = 0; tries < 100 && !isChecked(); tries++) await sleep(50)
 })
 after(() => {
   for (const ns of [zoo, other]) spawnSync('ip', ['netns', 'delete', ns])

@@ -18,7 +18,7 @@ import { Fleet, type Question } from './fleet.ts'
 import type { Answer } from './probe.ts'
 
 /** Longest wait for an answer, milliseconds; what stays silent although it may pass is asked again with patience. */
-const WAIT = inVM ? 1500 : 350
+const WAIT = inVM ? 3000 : 350
 const PATIENT = inVM ? 20_000 : 2500
 
 /** What a pod is called with its namespace, and any other node. */
