@@ -72,7 +72,7 @@ function readersOf(asked: readonly KernelObject[]): Reader<KernelObject>[] {
   return kinds.flatMap((k) => k.reader?.(byKind.get(k.kind) ?? []) ?? [])
 }
 
-/** Whether no dump of a namespace shows an object: it is on record, or whoever knows is asked. */
+/** Whether no dump of a namespace shows an object: it is on record, or a daemon is asked. */
 export const isElsewhere = (o: KernelObject): boolean => kindOf(o).elsewhere === true
 
 /** What there is of those objects that no dump shows ({@link isElsewhere}), without a look at any namespace. */

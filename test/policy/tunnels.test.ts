@@ -166,16 +166,16 @@ for (const backend of TUNNELS) {
         )
         const answers = await network.ask(asked, (i) => asked[i]!.by.length === 2)
         // Where one of two answers, silence may be the other's; of all it may be a machine that stood still, so they are asked again.
-        const isMute = asked.map(
+        const isSilent = asked.map(
           (_, i) =>
             asked[i]!.by.length === 1 && answers.slice(i - (i % TRIES), i - (i % TRIES) + TRIES).every((a) => a.outcome === 'timeout'),
         )
-        const mute = asked.flatMap((_, i) => (isMute[i] ? [i] : []))
+        const silent = asked.flatMap((_, i) => (isSilent[i] ? [i] : []))
         const again = await network.ask(
-          mute.map((i) => asked[i]!),
+          silent.map((i) => asked[i]!),
           () => false,
         )
-        for (const [n, i] of mute.entries()) answers[i] = again[n]!
+        for (const [n, i] of silent.entries()) answers[i] = again[n]!
         for (const [i, { from, kind, family, by }] of groups.entries()) {
           const own = answers.slice(i * TRIES, (i + 1) * TRIES)
           const title = `${from} > svc/web ${kind} IPv${family}`

@@ -162,7 +162,7 @@ export interface ObjectKind<O extends Common & { readonly kind: string }, F exte
   reaches?(o: O): string
   /** Never made, but waited for: a daemon brings it about. */
   readonly awaited?: true
-  /** No dump of a namespace shows it: it is on record, or whoever knows is asked. Its reader reads in `finish` alone. */
+  /** No dump of a namespace shows it: it is on record, or a daemon is asked. Its reader reads in `finish` alone. */
   readonly elsewhere?: true
   /** Never goes by itself: it is deleted by name even where its namespace goes. */
   readonly outlives?: true

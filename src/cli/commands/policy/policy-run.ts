@@ -62,7 +62,7 @@ function portOf(text: string): PortProbe {
   return { protocol: (m[2] ?? 'tcp').toUpperCase() as Protocol, port }
 }
 
-/** A sentence of its own where what policies say is a wish. */
+/** A sentence of its own where nothing enforces what policies say. */
 function unenforced(lab: Lab): string[] {
   const text = unenforcedText(lab)
   return text === undefined ? [] : [chalkFor(process.stdout).yellow(`${text[0]!.toUpperCase()}${text.slice(1)}. Everything passes.\n`)]

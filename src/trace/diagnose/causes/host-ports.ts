@@ -95,7 +95,7 @@ function notHidden(evidence: TraceEvidence, { frontend, endpoint }: Target): Dro
   })
 }
 
-/** A packet from 127.0.0.1 leaves by a device that is told so, and by no other. */
+/** A packet from 127.0.0.1 leaves only by a device with `route_localnet`. */
 function fromLoopback(evidence: TraceEvidence, { frontend }: Target): Drop | undefined {
   const { places, liveState, to } = evidence.parts
   const { netns: ns, name } = frontend.host

@@ -104,7 +104,7 @@ export function listeners(squares: readonly Square[]): Listening[] {
   return [...nodes].map(([netns, { name, ports }]) => ({ netns, name, ports: [...ports.values()] }))
 }
 
-/** What policies say is a wish where nothing enforces them. */
+/** What policies say is computed, and skipped where nothing enforces them. */
 const notEnforced = (lab: Lab): Check => ({
   id: 'policies-enforced',
   group: 'policy',
