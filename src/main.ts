@@ -52,7 +52,7 @@ type Chunk = (require: (name: string) => unknown, module: Module) => void
 const MAX_FLAGS = 64
 
 /** Loads the program, and what it imports later on, with what V8 has compiled when the same command last ran. */
-function loadProgram(command: string): typeof Program {
+export function loadProgram(command: string): typeof Program {
   const folder = import.meta.dirname
   const requireOther = createRequire(import.meta.filename)
   // V8 takes nothing that was compiled under other flags; where two sets have the same name, it is compiled anew.

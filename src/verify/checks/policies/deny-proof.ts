@@ -28,7 +28,8 @@ const sum = (questions: readonly Question[]): number => questions.reduce((n, q) 
 /** Whether silence may be what was wanted; two promises that contradict each other expect nothing at all of a question. */
 const mayBeSilent = (q: Asked): boolean => q.expected.length === 0 || q.expected.includes('timeout')
 
-const wayOf = (q: Question): string => `${q.netns} ${q.address} ${questionKey(q)}`
+const wayOf = (q: Question): string => `${q.netns} ${q.address}`
+const byWay = (a: Question, b: Question): number => `${wayOf(a)} ${questionKey(a)}`.localeCompare(`${wayOf(b)} ${questionKey(b)}`)
 
 /** Where the counters are that must count these questions. */
 export function counters(lab: Lab, questions: readonly Question[]): CounterPlace[] {
@@ -42,6 +43,7 @@ type Unread = Map<string, string>
 /**
  * What stands behind each silent question.
  * @param silent questions without an answer, each asked once between the two readings
+ * @param broken ways on which answers that must come did not, by {@link wayOf}
  * @param unread why counters could not be read
  */
 export async function prove(
@@ -51,6 +53,7 @@ export async function prove(
   after: Counts,
   means: Means,
   unread: ReadonlyMap<string, string> = new Map(),
+  broken: ReadonlySet<string> = new Set(),
 ): Promise<Proofs> {
   const proofs = new Map<string, Proof>(silent.map((q) => [questionKey(q), { by: 'no-rule' }]))
   const expected = new Map(silent.map((q) => [questionKey(q), q.expected]))
@@ -66,12 +69,17 @@ export async function prove(
     const why = b.counters.map((r) => unread.get(placeKey(r))).find((w) => w !== undefined)
     if (why !== undefined) set(b, () => ({ by: 'unread', why }))
     else if (counted(b, before, after) >= sum(b.questions)) dropped(b)
-    // What is lost together, for want of a way from one node or to one, stands together.
-    else doubts.push([{ ...b, questions: b.questions.toSorted((x, y) => wayOf(x).localeCompare(wayOf(y))) }])
+    else {
+      // What is lost together, for want of a way from one node or to one, stands together: most likely first of all what went
+      // a way on which answers are missing too.
+      const ordered = b.questions.toSorted(byWay)
+      const groups = [ordered.filter((q) => broken.has(wayOf(q))), ordered.filter((q) => !broken.has(wayOf(q)))]
+      doubts.push(groups.filter((questions) => questions.length > 0).map((questions) => ({ ...b, questions })))
+    }
   }
+  let start = doubts.length > 0 ? await means.count() : after
   for (let round = 0; doubts.length > 0 && round < ROUNDS; round++) {
     const asked = doubts.map((groups) => groups[0]!)
-    const start = await means.count()
     const answers = await means.ask(asked.flatMap((b) => b.questions))
     const end = await means.count()
     let at = 0
@@ -97,6 +105,7 @@ export async function prove(
       }
       return rest.length > 0 ? [rest] : []
     })
+    start = end
   }
   for (const groups of doubts) {
     const questions = groups.flatMap((b) => b.questions)
@@ -134,7 +143,8 @@ export class DenyWatch {
    */
   async end(asked: readonly Asked[], answer: (q: Question) => Answer | undefined, ask: Means['ask']): Promise<Proofs> {
     const silent = asked.filter((q) => mayBeSilent(q) && answer(q)?.outcome === 'timeout')
+    const broken = new Set(asked.filter((q) => !mayBeSilent(q) && answer(q)?.outcome === 'timeout').map(wayOf))
     const again = (): Promise<Counts> => readCounters(this.#places, this.#pool, this.#unread)
-    return prove(this.#lab, silent, this.#before, await again(), { ask, count: again }, this.#unread)
+    return prove(this.#lab, silent, this.#before, await again(), { ask, count: again }, this.#unread, broken)
   }
 }
