@@ -35,19 +35,25 @@ as_root() {
   fi
 }
 
-# The virtual machine has one processor: where there are two it runs beside the other parts and is read afterwards.
+# What the tests of each part print (TAP), to say at the end what failed.
+logs=$(mktemp -d)
 vm_pid=
+finish() {
+  [ -z "$vm_pid" ] || { kill "$vm_pid"; wait "$vm_pid"; } 2>/dev/null || true
+  rm -rf "$logs"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# The virtual machine has one processor: where there are two it runs beside the other parts and is read afterwards.
 case " $* " in
   *' kernel vm '* | *' unit vm '*)
     if [ "$(nproc)" -gt 1 ]; then
-      vm_log=$(mktemp)
-      trap '[ -z "$vm_pid" ] || { kill "$vm_pid"; wait "$vm_pid"; } 2>/dev/null; rm -f "$vm_log"' EXIT
-      trap 'exit 130' INT TERM
       # What it does takes longest, and its clock goes on when it is not let run.
       priority=
       [ "$(id -u)" != 0 ] || priority='nice -n -5'
       # shellcheck disable=SC2086  # words of ours
-      $priority scripts/test-vm.sh >"$vm_log" 2>&1 &
+      $priority scripts/test-vm.sh >"$logs/vm" 2>&1 &
       vm_pid=$!
     fi
     ;;
@@ -63,13 +69,27 @@ kernel_files() {
   find build/test -name '*.test.mjs' -exec grep "$1" 'ownMachine();' {} + | sort
 }
 
+# [setting=NAME=VALUE] kernel_tests NAME AT_ONCE FILE...
+kernel_tests() {
+  log=$logs/$1 at_once=$2
+  shift 2
+  # shellcheck disable=SC2086  # a word or none
+  as_root env ${setting-} node --test --test-concurrency="$at_once" --test-reporter="$([ -t 1 ] && echo spec || echo tap)" --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$log" "$@"
+}
+
+# failures FILE: what failed of the tests that wrote this, with the error of each.
+failures() {
+  awk '/^ *not ok / { shown = 1 } shown { print } /^ *\.\.\.$/ { shown = 0 }' "$1"
+}
+
 failed=
 for part in "$@"; do
   printf '\n== %s\n' "$part"
   case $part in
     quick)
       unit
-      as_root env NETLAB_QUICK=1 node --test --test-concurrency=1 build/test/conformance/backends/*.test.mjs || failed="$failed quick"
+      setting=NETLAB_QUICK=1 kernel_tests quick 1 build/test/conformance/backends/*.test.mjs || failed="$failed quick"
       ;;
     unit)
       unit
@@ -77,15 +97,15 @@ for part in "$@"; do
     kernel)
       # Files that make a machine of their own run two at a time, as they wait a good deal. The others see what happens on this one.
       # shellcheck disable=SC2046  # names of ours, one a line
-      as_root node --test --test-concurrency=2 $(kernel_files -l) || failed="$failed kernel"
+      kernel_tests kernel-own 2 $(kernel_files -l) || failed="$failed kernel"
       # shellcheck disable=SC2046
-      as_root node --test --test-concurrency=1 $(kernel_files -L) || failed="$failed kernel"
+      kernel_tests kernel-shared 1 $(kernel_files -L) || failed="$failed kernel"
       ;;
     vm)
       if [ -n "$vm_pid" ]; then
         wait "$vm_pid" || failed="$failed vm"
         vm_pid=
-        cat "$vm_log"
+        cat "$logs/vm"
       else
         scripts/test-vm.sh || failed="$failed vm"
       fi
@@ -97,6 +117,9 @@ for part in "$@"; do
   esac
 done
 if [ -n "$failed" ]; then
+  for log in "$logs"/*; do
+    [ ! -e "$log" ] || failures "$log"
+  done
   printf '\nfailed:%s\n' "$failed"
   exit 1
 fi
