@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
 import { BUNDLE, copyPerl, ROOT } from './bundle.ts'
 
+/** What test files start besides netlab. */
+const RESIDENT = 'support/resident-process'
+
 process.chdir(ROOT)
 // Those of vitest.config.ts need no root and no bundle.
 const tests = readdirSync('test', { recursive: true, encoding: 'utf8' })
@@ -14,7 +17,7 @@ rmSync('build/test', { recursive: true, force: true })
 mkdirSync('build/test', { recursive: true })
 await build({
   ...BUNDLE,
-  entryPoints: tests.map((test) => ({ in: join('test', `${test}.ts`), out: test })),
+  entryPoints: [...tests, RESIDENT].map((name) => ({ in: join('test', `${name}.ts`), out: name })),
   outdir: 'build/test',
   outExtension: { '.js': '.mjs' },
   sourcemap: 'inline',

@@ -8,6 +8,7 @@ import { carriages, podMTU } from '../../src/backends/index.ts'
 import { readApplied } from '../../src/state/store.ts'
 import { inVM, isChosen, isQuick, lacking } from '../support/features.ts'
 import { ownMachine } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { labSnapshot, machineSnapshot, ruleCounters, settledSnapshot, type Snapshot } from '../support/snapshot.ts'
 import { told } from '../support/run.ts'
 import type { Lab } from '../support/lab.ts'
@@ -25,6 +26,7 @@ const VARIED_IN_VM = 'gre'
  */
 export function conformance(declared: Declaration, variants: Readonly<Record<string, Partial<Declaration>>> = {}): void {
   if (isChosen(declared.backend)) ownMachine()
+  oneProcess()
   suite(combination(declared))
   const varies = !isQuick && (!inVM || declared.backend === VARIED_IN_VM || process.env['NETLAB_BACKENDS'] !== undefined)
   if (varies) for (const [title, variant] of Object.entries(variants)) suite(combination(declared, title, variant))

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { bin } from '../support/root.ts'
 import { inside, netlab, output, run, told, type Run } from '../support/run.ts'
 
 ownMachine()
+oneProcess()
 
 /** Two segments, which `direct` cannot join: built with --force alone. */
 const FORCED = {

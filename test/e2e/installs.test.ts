@@ -4,9 +4,11 @@ import { describe, test } from 'node:test'
 import { INSTALLS, topologyOf } from '../support/installs.ts'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { netlab, told } from '../support/run.ts'
 
 ownMachine()
+oneProcess()
 
 for (const [name, install] of Object.entries(INSTALLS))
   describe(`${install.title} (${name})`, { skip: unable }, () => {

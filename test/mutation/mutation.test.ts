@@ -19,11 +19,13 @@ import { after, before, describe, test } from 'node:test'
 import { COMMON_BACKENDS, inVM, lacking } from '../support/features.ts'
 import { Lab, type StatusDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { inside, netlab, output, sh, told } from '../support/run.ts'
 import { dealt, LABS, mutationsOf, topology, type LabKind } from './labs.ts'
 import type { Mutation } from './mutation.ts'
 
 ownMachine()
+oneProcess()
 
 const ROUNDS = Number(process.env['NETLAB_MUTATION_ROUNDS'] ?? (inVM ? 0 : 2))
 const BURNERS = Number(process.env['NETLAB_MUTATION_LOAD'] ?? 0)

@@ -9,11 +9,13 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { Conversation, end, probe, serve } from '../support/probe.ts'
 import { netlab, output, told } from '../support/run.ts'
 import { labSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
+oneProcess()
 
 const web = { containers: [{ name: 'web', ports: [{ containerPort: 8080 }] }] }
 const BASE = {

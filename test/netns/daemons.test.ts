@@ -25,9 +25,11 @@ import { processDir } from '../../src/state/store.ts'
 import { bringUp, type UpOptions, type UpResult } from '../../src/state/up.ts'
 import { Lab, randomName } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { netlab } from '../support/run.ts'
 
 ownMachine()
+oneProcess()
 
 /** Set to a file: only brings up the lab in it, for a test that kills this process meanwhile. */
 const UP_ALONE = 'NETLAB_TEST_UP'

@@ -13,6 +13,7 @@ import { readApplied } from '../../src/state/store.ts'
 import { VERSION } from '../../src/version.ts'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { probe } from '../support/probe.ts'
 import { bin } from '../support/root.ts'
 import { inside, netlab, output, refusal, run, sh } from '../support/run.ts'
@@ -20,6 +21,7 @@ import { machineSnapshot, settledSnapshot } from '../support/snapshot.ts'
 import { damages } from './damages.ts'
 
 ownMachine()
+oneProcess()
 
 /** After so many repairs pods ask each other once: asking takes longer than all the rest. */
 const ASKS = 4

@@ -11,12 +11,14 @@ import { policyModuleOf } from '../../src/policy/index.ts'
 import { reachability } from '../../src/lab/policy/reachability.ts'
 import type { Actor, Question as Asked } from '../../src/lab/policy/verdict.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { root } from '../support/root.ts'
 import { labels, policy } from '../unit/policy/arbitrary.ts'
 import { keyOf, ModelLab } from '../support/model-lab.ts'
 import { isFrom, PODS, PROBES, say, PolicyLab, type Setup } from './policy-lab.ts'
 
 ownMachine()
+oneProcess()
 
 const DATAPATHS = [
   { attach: 'bridge', backend: 'vxlan' },

@@ -6,11 +6,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { Fleet, type Question } from '../support/fleet.ts'
 import type { Answer } from '../support/probe.ts'
 import { isFrom, PolicyLab, type Probe, type Setup } from './policy-lab.ts'
 
 ownMachine()
+oneProcess()
 
 const CHANGES = 50
 const A = { matchLabels: { pod: 'a' } }

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { blocks } from './cases/blocks.ts'
 import { directions } from './cases/directions.ts'
 import { peers } from './cases/peers.ts'
@@ -17,6 +18,7 @@ import { expected, type Case } from './expectation.ts'
 import { isFrom, PROBES, say, PolicyLab } from './policy-lab.ts'
 
 ownMachine()
+oneProcess()
 
 const groups: Readonly<Record<string, readonly Case[]>> = { directions, selectors, peers, ports, blocks, unions }
 const SHOWN = 12

@@ -7,9 +7,11 @@ import { hostSource } from '../../src/backends/index.ts'
 import { clusterFrontend } from '../../src/lab/services/semantics.ts'
 import { serviceVerdict } from '../../src/lab/services/service-verdict.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { ModelLab } from '../support/model-lab.ts'
 
 ownMachine()
+oneProcess()
 
 const VIP = '10.96.0.77'
 const VIP6 = 'fd00:10:96::77'

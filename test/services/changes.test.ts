@@ -6,11 +6,13 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { Conversation, end, probe, serve } from '../support/probe.ts'
 import { inside, output } from '../support/run.ts'
 import { addressOf, type Document } from './rows.ts'
 
 ownMachine()
+oneProcess()
 process.env['NETLAB_PROBE_SECONDS'] ??= '3'
 
 const PORTS = [

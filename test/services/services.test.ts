@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { Lab } from '../support/lab.ts'
 import { Capture } from '../support/capture.ts'
 import type { Answer } from '../support/probe.ts'
@@ -14,6 +15,7 @@ import { inside, output } from '../support/run.ts'
 import { ask, evaluate, type Document, type Row } from './rows.ts'
 
 ownMachine()
+oneProcess()
 process.env['NETLAB_PROBE_SECONDS'] ??= '3'
 
 const http = { name: 'http', containerPort: 8080 }

@@ -1,6 +1,7 @@
 /** Runs programs as a user does: netlab by its command line, anything else in a node's namespace. */
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
+import { isServed, serve } from './resident.ts'
 import { bin } from './root.ts'
 
 export interface Run {
@@ -52,7 +53,9 @@ export function run(argv: readonly string[], { input, env, cwd, onStart, patienc
   })
 }
 
-export const netlab = (args: readonly string[], options?: RunOptions): Promise<Run> => run([process.execPath, bin, ...args], options)
+/** Runs a netlab command: in a process of its own, unless the test file has asked for {@link oneProcess} and it is a plain one. */
+export const netlab = (args: readonly string[], options?: RunOptions): Promise<Run> =>
+  options === undefined && isServed(args) ? serve(args) : run([process.execPath, bin, ...args], options)
 
 /** Command line that runs something in the network namespace `ns` (full name). */
 export const inside = (ns: string, argv: readonly string[]): string[] => ['nsenter', `--net=/run/netns/${ns}`, '--', ...argv]

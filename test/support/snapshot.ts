@@ -10,6 +10,9 @@ const rules = (save: string): string => save.replace(/^#.*\n/gm, '').replace(/\[
 /** Counts of what goes on, not settings. */
 const RESTLESS = /^net\.(netfilter\.nf_conntrack_count|ipv4\.tcp_fastopen_key|netfilter\.nf_conntrack_buckets)/
 
+/** Of the tests themselves: it stays to run more commands. */
+const RESIDENT = 'resident-process.mjs'
+
 /** Programs netlab starts in the machine's own namespace. */
 const OURS = /netlab|worker\.pl|supervisor\.pl|responder|packet-listener\.pl|events\.pl|prober\.pl/
 
@@ -23,6 +26,7 @@ function processes(): string[] {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return []
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+      if (command.includes(RESIDENT)) return []
       if (alone) return [`${pid} ${command || '(no command line)'}`]
       const isSuspect = command !== '' && (OURS.test(command) || readlinkSync(`/proc/${pid}/ns/net`) !== home)
       return isSuspect ? [`${pid} ${command}`] : []

@@ -9,8 +9,10 @@ import type { Fault } from './faults/fault.ts'
 import { FAULT_LABS, type FaultLab } from './faults/labs.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 import { ownMachine } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 
 ownMachine()
+oneProcess()
 
 /** Only some, while working on one: a pattern. */
 const only = process.env['NETLAB_FAULT']

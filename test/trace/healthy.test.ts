@@ -7,8 +7,10 @@ import { Lab, type NodeDocument } from '../support/lab.ts'
 import { netlab } from '../support/run.ts'
 import { traceDocument } from './document.ts'
 import { ownMachine } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 
 ownMachine()
+oneProcess()
 
 const topology = (backend: string, attach: string, ipv6: boolean): string => `
 network:

@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { root } from '../support/root.ts'
 import { netlab, sh } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
 ownMachine()
+oneProcess()
 
 describe("objects out of manifests are named by the manifest's file and line", { skip: unable }, () => {
   const example = readFileSync(join(root, 'topologies/from-manifests.yaml'), 'utf8')

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { netlab, told } from '../support/run.ts'
 import { traceDocument } from './document.ts'
 
 ownMachine()
+oneProcess()
 
 /** From, to, port; the host whose rule drops it, or none. */
 const CASES = [

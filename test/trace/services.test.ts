@@ -6,10 +6,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { netlab, sh, type Run } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
 
 ownMachine()
+oneProcess()
 
 const topology = (backend: string, attach: string): string => `
 network:

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { bin } from '../support/root.ts'
 import { netlab, run, sh, told } from '../support/run.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
@@ -16,6 +17,7 @@ import { FAULTS } from './faults/labs.ts'
 import { busy, flood, type Load } from './load.ts'
 
 ownMachine()
+oneProcess()
 
 const asked = process.env['NETLAB_ROUNDS']
 const ROUNDS = Number(asked ?? 1)

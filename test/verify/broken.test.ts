@@ -4,10 +4,12 @@ import { after, before, describe, it } from 'node:test'
 import { masqueradesNothing } from '../support/damages.ts'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { netlab, sh } from '../support/run.ts'
 import { tested } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 const TOPOLOGY = `
 hosts: { node-1: {}, node-2: {} }

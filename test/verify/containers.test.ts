@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { Lab, type LabDocument, type NodeDocument } from '../support/lab.ts'
 import { probe } from '../support/probe.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { netlab, netlabJson, told } from '../support/run.ts'
 import { labSnapshot } from '../support/snapshot.ts'
 import { broken, tested, the } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 /** A pod whose only container runs a command and declares a port. */
 const pod = (host: string, command: readonly string[], port: object = { containerPort: 80 }): object => ({

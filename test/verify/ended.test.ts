@@ -6,11 +6,13 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { bin } from '../support/root.ts'
 import { netlab, run, sh, told } from '../support/run.ts'
 import { labSnapshot, machineSnapshot, settledSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
+oneProcess()
 
 /** How many of these nodes have a listener: in labs without containers, one of the test's. */
 async function listening(lab: Lab, ...nodes: string[]): Promise<number> {

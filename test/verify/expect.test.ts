@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { inside, output, told } from '../support/run.ts'
 import { tested } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 /** Entries, whether they hold, and how that is told. */
 const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp])[] = [

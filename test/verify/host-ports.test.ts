@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { broken, damaged, foreignRule, tested, the } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 const SOON = ['--only', 'service', '--timeout', '1200ms']
 const ports = (...list: readonly object[]): object => ({ containers: [{ name: 'c', ports: list }] })

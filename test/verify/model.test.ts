@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { labSnapshot, machineSnapshot, settledSnapshot } from '../support/snapshot.ts'
 import { tested } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 const topology = (backend: string, attach: string, podCIDR: string): string => `
 network: { backend: ${backend}, attach: ${attach}, podCIDR: ${podCIDR} }

@@ -4,9 +4,11 @@ import { after, before, describe, it } from 'node:test'
 import { policyDamages } from '../support/damages.ts'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { broken, damaged, foreignRule, tested, the } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 /** Half of the wait for what should be answered, so that what fails fails sooner. */
 const SOON = ['--only', 'policy', '--timeout', '1200ms']

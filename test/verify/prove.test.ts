@@ -7,11 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { root } from '../support/root.ts'
 import { inside, netlab, output, told, type Run } from '../support/run.ts'
 import { broken, damaged, foreignRule, tested, the } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 const topology = readFileSync(join(root, 'topologies/three-tier.yaml'), 'utf8').replace(/^name: .*\n/m, '')
 

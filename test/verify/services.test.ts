@@ -4,9 +4,11 @@ import { after, before, describe, it } from 'node:test'
 import { serviceDamages } from '../support/damages.ts'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { broken, damaged, foreignRule, tested, the } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 const SOON = ['--only', 'service', '--timeout', '1200ms']
 const web = (host: string): object => ({

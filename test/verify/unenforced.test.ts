@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
+import { oneProcess } from '../support/resident.ts'
 import { inside, netlab, output } from '../support/run.ts'
 import { broken, tested, the } from './support.ts'
 
 ownMachine()
+oneProcess()
 
 const topology = (policy: string): object => ({
   network: { policy },
