@@ -10,9 +10,6 @@ export const attachModules: Readonly<Record<string, AttachModule>> = {
   routed: routedModule,
 }
 
-/** Options schemas by name, for the topology schema. */
-export const attachSchemas = Object.fromEntries(Object.entries(attachModules).map(([name, m]) => [name, m.options]))
-
 const created = new WeakMap<ModuleChoice, Attach>()
 
 /** The attach module a validated topology chose. */

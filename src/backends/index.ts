@@ -20,9 +20,6 @@ export const backends: Readonly<Record<string, BackendModule>> = {
   bgp: bgpModule,
 }
 
-/** Options schemas by name, for the topology schema. */
-export const backendSchemas = Object.fromEntries(Object.entries(backends).map(([name, m]) => [name, m.options]))
-
 const created = new WeakMap<ModuleChoice, Backend>()
 
 /** The backend a validated topology chose. */

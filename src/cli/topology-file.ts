@@ -1,9 +1,9 @@
 /** What the commands share: exits, output modes, a topology file on its way to kernel objects. */
-import { attachSchemas } from '../attach/index.ts'
-import { backendSchemas } from '../backends/index.ts'
+import { attachModules } from '../attach/index.ts'
+import { backends } from '../backends/index.ts'
 import { compile, refusals, type Compiled } from '../compile/compile.ts'
-import { policySchemas, unenforcedText } from '../policy/index.ts'
-import { serviceSchemas } from '../services/index.ts'
+import { policyModules, unenforcedText } from '../policy/index.ts'
+import { serviceModules } from '../services/index.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { Leases } from '../lab/addressing/lease.ts'
 import { resolve } from '../lab/resolve.ts'
@@ -11,9 +11,10 @@ import { hasErrors, isMistake, type Diagnostic } from '../topology/diagnostics.t
 import type { ServiceSpec } from '../topology/kubernetes/kubernetes.ts'
 import { readTopology } from '../topology/load.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
+import type { KnownModules } from '../topology/schema/schema.ts'
 import { Exit, Failure } from './failure.ts'
 
-export const modules = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
+export const modules: KnownModules = { backends, attach: attachModules, services: serviceModules, policy: policyModules }
 
 /** Flags every command that reads a topology has. */
 export interface FileOptions {

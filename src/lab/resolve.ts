@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { WIRE_NAMES } from '../packet/tunnels.ts'
 import { formatCidr, formatIp, parseIp } from '../topology/address.ts'
-import { hasErrors, type Outcome } from '../topology/diagnostics.ts'
+import { hasErrors, type Outcome, type Path } from '../topology/diagnostics.ts'
 import type { LoadedTopology } from '../topology/loaded.ts'
 import { LABEL } from '../topology/schema/rules.ts'
 import { suggest } from '../topology/suggest.ts'
@@ -74,16 +74,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
     modules: { services: topology.network.services, policy: topology.network.policy },
     masquerade: topology.network.masquerade,
     segments,
-    ...(segments.length > 1 || externals.length > 0
-      ? {
-          router: {
-            kind: 'router',
-            name: 'router',
-            netns: netnsName(name, 'router'),
-            source: loaded.source(externals.length > 0 ? ['externals'] : ['underlay', 'segments']),
-          },
-        }
-      : {}),
+    ...routerOf(loaded, name),
     hosts,
     pods,
     ...(hostPods.length > 0 ? { hostPods } : {}),
@@ -100,6 +91,17 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
   warnOfPolicies(lab, problems)
   checkExpectations(lab, loaded.endpointSlices === undefined && topology.manifests.length > 0, problems)
   return hasErrors(problems.diagnostics) ? { diagnostics: problems.diagnostics } : { value: lab, diagnostics: problems.diagnostics }
+}
+
+/** A router is there for what needs one: machines outside, a second segment, or the backend. */
+function routerOf({ topology, needsRouter, source }: LoadedTopology, lab: string): Pick<Lab, 'router'> {
+  const wanted: readonly (readonly [boolean, Path])[] = [
+    [Object.keys(topology.externals).length > 0, ['externals']],
+    [Object.keys(topology.underlay.segments).length > 1, ['underlay', 'segments']],
+    [needsRouter, ['network', 'backend']],
+  ]
+  const by = wanted.find(([is]) => is)?.[1]
+  return by ? { router: { kind: 'router', name: 'router', netns: netnsName(lab, 'router'), source: source(by) } } : {}
 }
 
 function resolveExternals(loaded: LoadedTopology, lab: string, networks: Networks, problems: Problems): External[] {

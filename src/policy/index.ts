@@ -6,11 +6,7 @@ import { iptables } from './iptables/iptables.ts'
 import { none } from './none/none.ts'
 import type { PolicyModule } from './policy.ts'
 
-/** @public */
-const policyModules: Readonly<Record<string, PolicyModule>> = { iptables, none }
-
-/** Options schemas by name, for the topology schema. */
-export const policySchemas = Object.fromEntries(Object.entries(policyModules).map(([name, m]) => [name, m.options]))
+export const policyModules: Readonly<Record<string, PolicyModule>> = { iptables, none }
 
 /** The module that enforces a lab's policies. */
 export const policyModuleOf = (lab?: Lab): PolicyModule => policyModules[lab?.modules?.policy.type ?? 'iptables']!

@@ -9,7 +9,7 @@ import { readText } from './files.ts'
 import { errorMap, explain } from './schema/explain.ts'
 import type { ManifestText } from './kubernetes/objects.ts'
 import type { LoadedTopology } from './loaded.ts'
-import { SECTIONS, topologySchema, type ModuleSchemas } from './schema/schema.ts'
+import { SECTIONS, topologySchema, type KnownModules } from './schema/schema.ts'
 import { describeValue, formatPath } from './schema/format.ts'
 import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
 
@@ -21,7 +21,7 @@ const isMapping = (value: unknown): value is Mapping => typeof value === 'object
 const SMALL = 100_000
 
 /** Validates the text of a topology. Pure; `file` only names it. */
-export function loadTopology(text: string, file: string, modules: ModuleSchemas): Outcome<LoadedTopology> {
+export function loadTopology(text: string, file: string, modules: KnownModules): Outcome<LoadedTopology> {
   const content = text.startsWith('\uFEFF') ? text.slice(1) : text
   const { documents, diagnostics } = parseYaml(content, file)
   const written = documents.filter((document) => !document.isEmpty)
@@ -39,7 +39,8 @@ export function loadTopology(text: string, file: string, modules: ModuleSchemas)
   const all = [...diagnostics, ...issues.filter(({ line, column }) => !reported.has(`${line}:${column}`))].sort(byPosition)
   if (!parsed.success || all.some((diagnostic) => diagnostic.severity === 'error')) return { diagnostics: all }
   const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
-  return { value: { topology: parsed.data, file, text: content, source }, diagnostics: all }
+  const needsRouter = modules.backends[parsed.data.network.backend.type]?.needsRouter === true
+  return { value: { topology: parsed.data, file, text: content, needsRouter, source }, diagnostics: all }
 }
 
 /** Kubernetes' own objects in a topology leave out what they would leave out in a manifest. */
@@ -50,10 +51,10 @@ function withoutAbsentFields(schema: ReturnType<typeof topologySchema>, value: u
 }
 
 /** Building the schema takes longer than validating a small file, which matters where many are loaded. */
-const schemas = new WeakMap<ModuleSchemas, Map<string, ReturnType<typeof topologySchema>>>()
+const schemas = new WeakMap<KnownModules, Map<string, ReturnType<typeof topologySchema>>>()
 
 /** The schema, as far as a file needs it. */
-function schemaFor(value: Mapping, modules: ModuleSchemas): ReturnType<typeof topologySchema> {
+function schemaFor(value: Mapping, modules: KnownModules): ReturnType<typeof topologySchema> {
   const chosen = chosenModules(isMapping(value['network']) ? value['network'] : {}, modules)
   const given = SECTIONS.filter((section) => Object.hasOwn(value, section))
   const key = [...Object.values(chosen).map((known) => Object.keys(known)), given].join(' ')
@@ -65,8 +66,8 @@ function schemaFor(value: Mapping, modules: ModuleSchemas): ReturnType<typeof to
 }
 
 /** The modules that `network` names, and the defaults of kinds that it leaves out. Of a kind where it names none that there is: all. */
-function chosenModules({ backend, attach, services, policy }: Mapping, modules: ModuleSchemas): ModuleSchemas {
-  const chosen = (known: ModuleSchemas[keyof ModuleSchemas], written: unknown): typeof known => {
+function chosenModules({ backend, attach, services, policy }: Mapping, modules: KnownModules): KnownModules {
+  const chosen = (known: KnownModules[keyof KnownModules], written: unknown): typeof known => {
     const name = written === undefined ? Object.keys(known)[0] : isMapping(written) ? written['type'] : written
     return typeof name === 'string' && Object.hasOwn(known, name) ? { [name]: known[name]! } : known
   }
@@ -115,7 +116,7 @@ export interface ReadOutcome extends Outcome<LoadedTopology> {
 }
 
 /** Reads and validates a topology file and the manifests it names. */
-export async function readTopology(file: string, modules: ModuleSchemas): Promise<ReadOutcome> {
+export async function readTopology(file: string, modules: KnownModules): Promise<ReadOutcome> {
   const { value: text, diagnostics } = readText(file)
   if (text === undefined) return { diagnostics, texts: new Map() }
   const texts = new Map([[file, text]])

@@ -16,6 +16,8 @@ export interface LoadedTopology {
   readonly file: string
   /** The text the positions count in, for code frames. */
   readonly text: string
+  /** Whether the backend has the underlay's router do something, so that there must be one. */
+  readonly needsRouter: boolean
   /** Those that manifests brought, once these have been read: a topology cannot say them itself. */
   readonly endpointSlices?: readonly EndpointSlice[]
   readonly podNames?: PodNames

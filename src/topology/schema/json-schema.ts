@@ -1,6 +1,6 @@
 /** The format as JSON Schema (draft-07, which the YAML language server speaks), for editors and for the reference. */
 import * as z from 'zod'
-import { topologySchema, type ModuleSchemas } from './schema.ts'
+import { topologySchema, type KnownModules } from './schema.ts'
 
 /** The keywords zod writes and the reference reads. */
 export interface JsonSchema {
@@ -28,7 +28,7 @@ export interface JsonSchema {
 }
 
 /** What the author of a topology may write: defaults are not required, and short forms are there. */
-export function jsonSchema(modules: ModuleSchemas): JsonSchema {
+export function jsonSchema(modules: KnownModules): JsonSchema {
   const { $schema, ...schema } = z.toJSONSchema(topologySchema(modules), {
     target: 'draft-07',
     io: 'input',
@@ -39,7 +39,7 @@ export function jsonSchema(modules: ModuleSchemas): JsonSchema {
 }
 
 /** The JSON Schema as the text of a file, for editors: with what counts as left out in Kubernetes' own objects. */
-export function jsonSchemaText(modules: ModuleSchemas): string {
+export function jsonSchemaText(modules: KnownModules): string {
   const schema = jsonSchema(modules)
   for (const definition of Object.values(schema.definitions ?? {})) allowAbsent(definition)
   return `${JSON.stringify(schema, null, 2)}\n`

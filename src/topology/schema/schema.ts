@@ -5,7 +5,7 @@
  * overlaps, capacity) is checked in lab/.
  *
  * Modules (backends, attach, services, policy) keep the schema of their options beside their code and hand it in
- * as {@link ModuleSchemas}, so that a new module changes nothing here.
+ * as {@link KnownModules}, so that a new module changes nothing here.
  */
 import * as z from 'zod'
 import { networkPolicySpec, serviceSpec } from '../kubernetes/kubernetes.ts'
@@ -36,12 +36,17 @@ export type ModuleOptions = (types: OptionTypes) => z.ZodObject
 /** The values that fit. */
 export type OptionsOf<T extends (types: OptionTypes) => z.ZodType> = z.infer<ReturnType<T>>
 
-/** Options of the modules a topology can name, keyed by the name used in `type:`. */
-export interface ModuleSchemas {
-  readonly backends: Readonly<Record<string, ModuleOptions>>
-  readonly attach: Readonly<Record<string, ModuleOptions>>
-  readonly services: Readonly<Record<string, ModuleOptions>>
-  readonly policy: Readonly<Record<string, ModuleOptions>>
+/** What a topology must know of a module that it names. */
+interface KnownModule {
+  readonly options: ModuleOptions
+}
+
+/** The modules a topology can name, keyed by the name used in `type:`. */
+export interface KnownModules {
+  readonly backends: Readonly<Record<string, KnownModule & { readonly needsRouter?: boolean }>>
+  readonly attach: Readonly<Record<string, KnownModule>>
+  readonly services: Readonly<Record<string, KnownModule>>
+  readonly policy: Readonly<Record<string, KnownModule>>
 }
 
 /** A module and its options, as the topology gives them. The module's own schema has checked and completed them. */
@@ -56,11 +61,11 @@ const mtu = z.int().min(576).max(65_535).describe('Bytes of IP packet the link c
 type Unknown = Required<Pick<Wording, 'code' | 'noun'>>
 
 /** `vxlan` or `{ type: vxlan, vni: 7 }`: both end as an object with every option filled in. The first module is the default. */
-function moduleChoice(schemas: ModuleSchemas[keyof ModuleSchemas], { code, noun }: Unknown, what: string) {
-  const names = Object.keys(schemas) as [string, ...string[]]
+function moduleChoice(known: KnownModules[keyof KnownModules], { code, noun }: Unknown, what: string) {
+  const names = Object.keys(known) as [string, ...string[]]
   const unknown = { noun, code, expected: `${orList(names)}, or a mapping with \`type\`` }
   const objects = names.map((name) => {
-    const options = schemas[name]!(optionTypes)
+    const options = known[name]!.options(optionTypes)
     const description = options.description ?? `Options of ${name}.`
     return options
       .safeExtend({ type: z.literal(name).describe('Which one.') })
@@ -193,7 +198,7 @@ const empty = { mapping: z.unknown().default({}), list: z.unknown().default([]) 
  * Builds the schema for a given set of modules. A section that a file leaves out needs no schema but its default: making
  * that of Services takes longer than checking a small file.
  */
-export function topologySchema(modules: ModuleSchemas, sections: readonly (typeof SECTIONS)[number][] = SECTIONS) {
+export function topologySchema(modules: KnownModules, sections: readonly (typeof SECTIONS)[number][] = SECTIONS) {
   const section = <T extends z.ZodType>(name: (typeof SECTIONS)[number], otherwise: z.ZodType, make: () => T): T =>
     sections.includes(name) ? make() : (otherwise as T)
   return z.strictObject({

@@ -3,8 +3,8 @@
  * folder or a new use of files and processes needs a line in these tables, and a reason.
  */
 import { describe, expect, test } from 'vitest'
-import { policySchemas } from '../../../src/policy/index.ts'
-import { serviceSchemas } from '../../../src/services/index.ts'
+import { policyModules } from '../../../src/policy/index.ts'
+import { serviceModules } from '../../../src/services/index.ts'
 import { cycles, importsOf, sources, textsBelow, type Source } from './sources.ts'
 
 /**
@@ -196,7 +196,7 @@ describe('what a Services or policy module makes is known in its folder alone', 
 
   test('the modules themselves are named by their registries', () => {
     // A word of HTML, of rtnetlink and of prose, too; that no reader tests for it, names.test.ts sees to.
-    const names = [...new Set([...Object.keys(serviceSchemas), ...Object.keys(policySchemas)])].filter((name) => name !== 'none')
+    const names = [...new Set([...Object.keys(serviceModules), ...Object.keys(policyModules)])].filter((name) => name !== 'none')
     const named = (text: string): boolean => names.some((name) => text.includes(`'${name}'`))
     // The kernel's floor runs the tool of that name.
     const others = sources.filter((s) => !['services', 'policy', 'kernel'].includes(s.stage) && named(s.text))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { attachSchemas } from '../../../src/attach/index.ts'
+import { attachModules } from '../../../src/attach/index.ts'
 import { refusals } from '../../../src/compile/compile.ts'
 import { compiled, lab as labOf } from '../lab/fixture.ts'
 import { addresses, link, of, podVeth, racks, routes, sysctls, type Family } from './facts.ts'
@@ -68,7 +68,7 @@ test.each<[string, boolean]>([
     (n): [string, boolean] => [n, false],
   ),
 ])('%j as name of the bridge: %s', (name, fine) => {
-  expect(attachSchemas['bridge']!(optionTypes).safeParse({ name }).success).toBe(fine)
+  expect(attachModules['bridge']!.options(optionTypes).safeParse({ name }).success).toBe(fine)
 })
 
 test.each(['vxlan', 'gre', 'ipip'])('the bridge cannot have the name of the %s device', (backend) => {

@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { attachSchemas } from '../../../src/attach/index.ts'
-import { backendSchemas } from '../../../src/backends/index.ts'
-import { policySchemas } from '../../../src/policy/index.ts'
-import { serviceSchemas } from '../../../src/services/index.ts'
+import { modules as real } from '../../../src/cli/topology-file.ts'
 import { jsonSchema, jsonSchemaText, type JsonSchema } from '../../../src/topology/schema/json-schema.ts'
 import { referenceMarkdown } from '../../../src/topology/schema/reference.ts'
 import { topologySchema } from '../../../src/topology/schema/schema.ts'
@@ -11,8 +8,6 @@ import { modules } from './fixture.ts'
 import { loaded } from './load.ts'
 
 const committed = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
-const real = { backends: backendSchemas, attach: attachSchemas, services: serviceSchemas, policy: policySchemas }
-
 describe('committed files are fresh (npm run generate)', () => {
   it('topology.schema.json', () => {
     expect(committed('topology.schema.json')).toBe(jsonSchemaText(real))

@@ -167,7 +167,7 @@ describe('several mistakes', () => {
 describe('a module with an option that has no default', () => {
   const needy = {
     ...modules,
-    backends: { ...modules.backends, ovs: (z: OptionTypes) => z.object({ bridge: z.string() }).describe('Open vSwitch.') },
+    backends: { ...modules.backends, ovs: { options: (z: OptionTypes) => z.object({ bridge: z.string() }).describe('Open vSwitch.') } },
   }
   const backend = (written: string) => loadTopology(`${LAB}network:\n  backend: ${written}\n`, 'lab.yaml', needy)
 
@@ -187,7 +187,7 @@ describe('a module with an option that has no default', () => {
     })
     const strict = {
       ...modules,
-      attach: { own: () => own.refine(({ a, b }) => a === undefined || b === undefined, 'a and b exclude each other') },
+      attach: { own: { options: () => own.refine(({ a, b }) => a === undefined || b === undefined, 'a and b exclude each other') } },
     }
     const found = (attach: string) => loadTopology(`${LAB}network: { attach: ${attach} }\n`, 'lab.yaml', strict).diagnostics
     expect(found('own')).toEqual([])
