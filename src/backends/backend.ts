@@ -4,7 +4,7 @@
  */
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import type { Host, Lab } from '../lab/lab.ts'
+import type { Host, Lab, Router } from '../lab/lab.ts'
 import type { Layer } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Path } from '../topology/diagnostics.ts'
@@ -27,6 +27,8 @@ export interface Carriage {
   readonly device: string
   /** Hosts and routers that take one from the TTL between the two pods. */
   readonly hops: number
+  /** The same on the way from a pod to an address of the other host itself, which does not route what is for it. */
+  readonly hopsToHost: number
   /** The address of the sending host that the far side sees on the host's own packets to pods. */
   readonly source: Readonly<Partial<Record<Family, string>>>
   /** Whether pods of both hosts are neighbours on one link. */
@@ -52,6 +54,10 @@ export interface Backend {
   refuse(lab: Lab): readonly Refusal[]
   /** Everything this host needs to reach every other host's pods. */
   objects(host: Host, lab: Lab): KernelObject[]
+  /** Everything the router between the hosts needs; there is one where the module says `needsRouter`. */
+  onRouter?(router: Router, lab: Lab): KernelObject[]
+  /** What it means that a packet was dropped by this rule of the router's (as `iptables-save` prints it); undefined: it is not the backend's. */
+  explain?(rule: string): string | undefined
   /** How packets get from the pods of one host to those of another. */
   carriage(from: Host, to: Host, lab: Lab): Carriage
 }
@@ -62,5 +68,7 @@ export interface BackendModule {
   readonly summary: string
   /** Parses its options in `network.backend`. */
   readonly options: ModuleOptions
+  /** Whether the router between the hosts takes part, so that there is one also where all hosts share a segment. */
+  readonly needsRouter?: boolean
   create(options: Readonly<Record<string, unknown>>): Backend
 }

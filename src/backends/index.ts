@@ -9,6 +9,7 @@ import { directModule } from './direct.ts'
 import { geneveModule } from './geneve.ts'
 import { greModule } from './gre.ts'
 import { ipipModule } from './ipip.ts'
+import { vpcModule } from './vpc.ts'
 import { vxlanModule } from './vxlan.ts'
 
 export const backends: Readonly<Record<string, BackendModule>> = {
@@ -18,6 +19,7 @@ export const backends: Readonly<Record<string, BackendModule>> = {
   ipip: ipipModule,
   direct: directModule,
   bgp: bgpModule,
+  vpc: vpcModule,
 }
 
 const created = new WeakMap<ModuleChoice, Backend>()

@@ -43,6 +43,7 @@ export const directCarriage = (from: Host): Carriage => ({
   overhead: 0,
   device: UPLINK,
   hops: 2,
+  hopsToHost: 1,
   source: Object.fromEntries(from.addresses.map((a) => [a.family, a.ip])),
   sharesL2: false,
 })
@@ -55,7 +56,7 @@ export const tunnelCarriage =
   (tunnel: TunnelOption, through: Pick<Carriage, 'headers' | 'overhead' | 'device'>) =>
   (from: Host, to: Host): Carriage =>
     tunnelled(from, to, tunnel)
-      ? { ...through, hops: 2, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }
+      ? { ...through, hops: 2, hopsToHost: 1, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }
       : directCarriage(from)
 
 /** The peer's block through the tunnel device. `onlink`: no address makes the next hop a neighbour, but it is one. */

@@ -93,6 +93,7 @@ export function compile(lab: Lab): Compiled {
 
   const forServices = services.plan(lab)
   const objects: KernelObject[] = underlay(lab)
+  if (lab.router && backend.onRouter) objects.push(...backend.onRouter(lab.router, lab))
   if (needs.has('br_netfilter')) for (const s of lab.segments) objects.push(...switchFilterOff(s))
   for (const host of lab.hosts) {
     const pods = podsOf.get(host.name)!

@@ -1,13 +1,13 @@
 /**
- * The network under the cluster: a switch a segment, a router where there is more than one segment or
- * anything outside, externals beyond the router.
+ * The network under the cluster: a switch a segment, a router where there is more than one segment, anything
+ * outside, or a backend that has it do something; externals beyond the router.
  *
  *   node-1 eth0 ── switch-rack-1 ── router ── switch-rack-2 ── eth0 node-2
  *                                     └── eth0 client (external)
  */
 import type { KernelObject, Sysctl } from '../kernel/objects.ts'
 import { addressOf, blockOf, hasIpv6, type External, type Host, type Lab, type Segment } from '../lab/lab.ts'
-import { interfaceName, mac } from '../lab/names.ts'
+import { interfaceName, mac, routerPort, switchPort } from '../lab/names.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
 
@@ -20,9 +20,9 @@ export function underlay(lab: Lab): KernelObject[] {
   return [...lab.segments.flatMap((s) => segmentSwitch(s)), ...routerObjects(lab), ...lab.externals.flatMap((x) => externalObjects(x, lab))]
 }
 
-/** Reverse path filters (ip-sysctl.rst, RFC 3704): a host knows the way back to every sender it serves, the router does not. */
+/** Reverse path filters (ip-sysctl.rst, RFC 3704): a host knows the way back to every sender it serves, the router need not. */
 export const HOST_RP_FILTER = ['2', 'loose: replies may take another way than requests'] as const
-const ROUTER_RP_FILTER = ['0', 'off: pods talk to hosts of other segments, and the router has no route to pods'] as const
+const ROUTER_RP_FILTER = ['0', 'off: pods talk to hosts of other segments, and the router need not have routes to pods'] as const
 
 /** A node that forwards (host, router): its namespace, loopback, and settings its devices inherit. */
 export function forwarder(ns: string, from: Source, lab: Lab, rpFilter: readonly [value: string, why: string]): KernelObject[] {
@@ -115,7 +115,7 @@ export function hostUplink(host: Host, lab: Lab): KernelObject[] {
       mtu: host.mtu,
       peer: {
         ns: segment.netns,
-        name: interfaceName('h', host.index + 1, host.name),
+        name: switchPort(host),
         mac: mac('switchPort', host.index),
         mtu: host.mtu,
         port: { master: SWITCH },
@@ -134,7 +134,7 @@ function routerObjects(lab: Lab): KernelObject[] {
   const objects = forwarder(router.netns, router.source, lab, ROUTER_RP_FILTER)
   for (const s of lab.segments) {
     const here = { ns: router.netns, from: s.source }
-    const name = interfaceName('s', s.index + 1, s.segment)
+    const name = routerPort(s)
     objects.push({
       ...here,
       kind: 'veth',
@@ -207,7 +207,7 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
           family,
           dst: block.cidr,
           via,
-          dev: interfaceName('s', segment.index + 1, segment.segment),
+          dev: routerPort(segment),
           table,
         })
     }

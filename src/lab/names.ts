@@ -14,6 +14,14 @@ export function interfaceName(letter: string, number: number, name: string): str
   return `${letter}${number}-${name.replaceAll(/[/.]/g, '-')}`.slice(0, MAX_INTERFACE).replace(/-+$/, '')
 }
 
+/** The router's port on a segment. */
+export const routerPort = ({ index, segment }: { readonly index: number; readonly segment: string }): string =>
+  interfaceName('s', index + 1, segment)
+
+/** The port of a segment's switch that a host is plugged into. */
+export const switchPort = ({ index, name }: { readonly index: number; readonly name: string }): string =>
+  interfaceName('h', index + 1, name)
+
 /** What a MAC of ours belongs to: its second byte. */
 const macKinds = {
   pod: 1,

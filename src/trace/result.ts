@@ -70,6 +70,7 @@ export type CauseId =
   | 'firewall'
   | 'own-firewall'
   | 'tunnel-firewall'
+  | 'source-dest-check'
   | 'no-route'
   | 'session-down'
   | 'route-filtered'

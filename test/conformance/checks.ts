@@ -20,12 +20,16 @@ export function reachable(measured: MeasuredLab, from: Node['kind'], to: Node['k
 
 /** Hops are where the packet was routed: the own host, the other's host, the router. */
 export function hopCounts(measured: MeasuredLab): void {
-  const routed = measured.combination.attach.type === 'routed'
+  const { attach, byRouter } = measured.combination
+  const routed = attach.type === 'routed'
+  const segment = (n: Node): string | undefined => measured.hosts().find((h) => h.name === host(n))?.segment
   const expected = ({ from, to }: Asked): number => {
     if (from === to) return 64
     const near = host(from) === host(to)
-    if (from.kind === 'pod' && to.kind === 'pod') return near ? (routed ? 63 : 64) : 62
-    return near ? 64 : 63
+    if (from.kind === 'pod' && to.kind === 'pod') return near ? (routed ? 63 : 64) : byRouter ? 61 : 62
+    if (near) return 64
+    // What a host of the same segment is sent needs no router: the answer that comes back to it.
+    return byRouter && (to.kind === 'host' || segment(from) !== segment(to)) ? 62 : 63
   }
   const pings = measured.asked.filter(
     (a) =>

@@ -23,6 +23,8 @@ export interface Declaration {
   readonly attach?: { readonly type: string; readonly name?: string }
   /** Default: both. */
   readonly families?: Families
+  /** The router between the hosts has the routes to pods: it is on the way of all packets to them. Default: no. */
+  readonly byRouter?: boolean
   /** Three hosts, two segments and a router in between; tunnels only across segments. */
   readonly crossSegment?: boolean
   /** Machines outside, and with them a router. Default: yes. */
@@ -42,6 +44,7 @@ const DEFAULTS = {
   options: {},
   attach: { type: 'bridge' },
   families: 'dual',
+  byRouter: false,
   crossSegment: false,
   externals: true,
   masquerade: true,

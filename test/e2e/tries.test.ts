@@ -174,6 +174,16 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { shows: /VXLAN/, meanwhile: ping('pod-a', '10.244.2.2') },
     { shows: /VXLAN/, meanwhile: ping('pod-a', '10.244.2.2') },
   ],
+  vpc: [
+    { shows: /^default via 192\.168\.1\.1 dev eth0[^]*^10\.244\.0\.0\/24 dev cni0/m, hides: /10\.244\.[12]\.0/ },
+    { shows: /^10\.244\.1\.0\/24 via 192\.168\.1\.12 dev s1-zone-a[^]*^10\.244\.2\.0\/24 via 192\.168\.2\.11 dev s2-zone-b/m },
+    { fails: true, shows: /From 192\.168\.1\.1 .*Time to live exceeded/ },
+    { shows: /^ {2}node-1 host[^]*^ {2}router router[^]*^ {2}node-2 host[^]*delivered/m },
+    {},
+    { fails: true, shows: /dropped at router .*\[no-route\]/ },
+    {},
+    { fails: true, shows: /dropped at router .*\[source-dest-check\]/ },
+  ],
   vxlan: [
     { shows: /10\.244\.2\.0\/24 via 10\.244\.2\.0/ },
     { shows: /10\.244\.2\.0 lladdr 02:06:00:02:00:00 PERMANENT/ },

@@ -303,7 +303,7 @@ EOF
 # ── single-host.router
 in_ns single-host.router sysctl -q -p - <<'EOF'
 net/ipv4/ip_forward = 1
-# off: pods talk to hosts of other segments, and the router has no route to pods
+# off: pods talk to hosts of other segments, and the router need not have routes to pods
 net/ipv4/conf/all/rp_filter = 0
 net/ipv4/conf/default/rp_filter = 0
 # a lab without IPv6 has no link-local addresses either

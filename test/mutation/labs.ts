@@ -7,6 +7,7 @@ import { direct } from './backends/direct.ts'
 import { geneve } from './backends/geneve.ts'
 import { gre } from './backends/gre.ts'
 import { ipip } from './backends/ipip.ts'
+import { vpc } from './backends/vpc.ts'
 import { vxlan } from './backends/vxlan.ts'
 import { addresses } from './concerns/addresses.ts'
 import { containers } from './concerns/containers.ts'
@@ -37,10 +38,12 @@ const COMMON = [
   services,
   sysctl,
 ].flat()
-/** Backends whose daemons learn the routes between hosts. */
-const LEARNING: readonly string[] = ['bgp']
+/** Backends whose hosts have no routes to each other's pods that netlab makes: a daemon learns them, or the router has them. */
+const WITHOUT_ROUTES: readonly string[] = ['bgp', 'vpc']
 /** What a backend or an attach module adds. A new backend: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, bgp }
+const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, bgp, vpc }
+/** Of backends that have more to break with options than without. */
+const OPTIONS: Readonly<Record<string, string>> = { vpc: '{ type: vpc, sourceDestCheck: true }' }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
 
 export interface LabKind {
@@ -63,7 +66,7 @@ export function topology(kind: LabKind): string {
 network:
   podCIDR: [10.244.0.0/16${second('fd00:10:244::/48')}]
   serviceCIDR: [10.96.0.0/16${second('fd00:10:96::/112')}]
-  backend: ${kind.backend}
+  backend: ${OPTIONS[kind.backend] ?? kind.backend}
   attach: ${kind.attach}
 hosts:
   node-1: {}
@@ -95,7 +98,7 @@ expect:
 
 /** All that can be broken in a lab of this kind. */
 export function mutationsOf(kind: LabKind): readonly Mutation[] {
-  const between = LEARNING.includes(kind.backend) ? [] : hostRoutes
+  const between = WITHOUT_ROUTES.includes(kind.backend) ? [] : hostRoutes
   const all = [...COMMON, ...between, ...ATTACH[kind.attach]!, ...BACKENDS[kind.backend]!]
   return isDual(kind) ? all : all.filter((m) => !isAboutIPv6(m))
 }
@@ -128,7 +131,7 @@ export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) 
   deal(COMMON, everywhere)
   deal(
     hostRoutes,
-    everywhere.filter((l) => !LEARNING.includes(l.backend)),
+    everywhere.filter((l) => !WITHOUT_ROUTES.includes(l.backend)),
   )
   return hands
 }

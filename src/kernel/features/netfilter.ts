@@ -47,6 +47,7 @@ type NetfilterFeature =
   | 'host-ports'
   | 'host-ports6'
   | 'bpf-match'
+  | 'mac-match'
 
 export const netfilterFeatures: readonly FeatureDefinition<NetfilterFeature>[] = [
   {
@@ -102,6 +103,17 @@ export const netfilterFeatures: readonly FeatureDefinition<NetfilterFeature>[] =
     probe: hostPorts(restore6.command, '[2001:db8::1]'),
     needs: HOST_PORTS,
     tools: restore6.tools,
+  },
+  {
+    name: 'mac-match',
+    purpose: 'rules that match by a MAC',
+    probe: [restore4, restore6]
+      .map(({ command }) =>
+        commit(command, ['*filter', '-A FORWARD -m mac --mac-source 02:00:00:00:00:01 -m comment --comment probe -j DROP']),
+      )
+      .join(' && '),
+    needs: 'package iptables and kernel modules xt_mac, xt_comment',
+    tools: [...restore4.tools, ...restore6.tools],
   },
   {
     name: 'bpf-match',

@@ -89,13 +89,16 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
   for (const o of objects) if (o.kind === 'link' && o.type !== 'loopback') linksOf.get(o.ns)?.push(o)
 
   const isMixed = [...carriages(lab)].some((c) => c.device === UPLINK)
+  // More than the two hosts route what pods send each other.
+  const isByRouter = [...carriages(lab)].some((c) => c.hops > 2)
   const drawHost = (host: Host): HostPicture => {
     const links = linksOf.get(host.netns)!
     const out = lab.hosts.flatMap((far) => (far === host ? [] : carriage(lab, host, far).device))
     const tunnels = links.filter((l) => out.includes(l.name)).map(device)
     // Where each peer has a device of its own, the first stands for all.
     const named = tunnels.length > 3 ? `${tunnels[0]} and ${tunnels.length - 1} more` : tunnels.join(', ')
-    const channel = tunnels.length > 0 ? named + (isMixed ? ' across segments' : '') : 'direct routes'
+    const routes = isByRouter ? 'routes of the router' : 'direct routes'
+    const channel = tunnels.length > 0 ? named + (isMixed ? ' across segments' : '') : routes
     const { shown, rest } = cut(podsOf.get(host.name)!, limits.podsPerHost)
     return {
       host,

@@ -15,6 +15,7 @@ import { ports } from './ports.ts'
 import { routed } from './routed.ts'
 import { routes } from './routes.ts'
 import { trafficControl } from './traffic-control.ts'
+import { vpc, vpcTopology } from './vpc.ts'
 import { vxlan } from './vxlan.ts'
 
 export interface FaultLab {
@@ -54,6 +55,7 @@ export const FAULT_LABS: readonly FaultLab[] = [
   { title: 'host ports, routed pods', backend: 'vxlan', topology: hostPortTopology('routed'), faults: hostPortsOfRouted },
   { title: 'published ports', backend: 'vxlan', topology: hostPortTopology('{ type: bridge, name: docker0 }'), faults: hostPortsOfDocker },
   { title: 'direct routes across segments', backend: 'direct', topology: ACROSS, faults: across, force: true },
+  { title: 'vpc', backend: 'vpc', topology: vpcTopology, faults: vpc },
   ...Object.entries(BACKENDS).map(([backend, faults]) => ({
     title: backend,
     backend,

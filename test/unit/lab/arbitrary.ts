@@ -33,7 +33,7 @@ const segments = fc
   .map((list) => Object.fromEntries(list.map((c, i) => [i === 3 ? 'a-segment-that-is-long' : `s${i}`, c])))
 
 const backend = fc.oneof(
-  fc.constantFrom('vxlan', 'gre', 'ipip', 'direct'),
+  fc.constantFrom('vxlan', 'gre', 'ipip', 'direct', 'vpc'),
   fc.record({ type: fc.constantFrom('vxlan', 'gre', 'ipip'), tunnel: fc.constantFrom('always', 'cross-segment') }),
   fc.record({ type: fc.constant('vxlan'), vni: fc.constantFrom(1, 1, 16_777_215), port: fc.constantFrom(8472, 4789) }),
   fc.record({ type: fc.constant('gre'), key: fc.constantFrom(0, 7) }),

@@ -60,6 +60,7 @@ describe('the router', () => {
   test.each([
     ['one segment, nothing outside', REST, false],
     ['an external', `${REST}externals: { x: {} }`, true],
+    ['a backend that needs one', `${REST}network: { backend: vpc }`, true],
     ['two segments', `${REST}underlay: { segments: { a: 10.1.0.0/24, b: 10.2.0.0/24 } }`, true],
   ])('%s', (_, text, there) => {
     expect(lab(text).router !== undefined).toBe(there)

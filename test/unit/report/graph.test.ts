@@ -45,6 +45,7 @@ router  192.168.1.1, 192.168.2.1
 
 test.each([
   ['direct', 'bridge', 'cni0, direct routes'],
+  ['vpc', 'bridge', 'cni0, routes of the router'],
   ['ipip', 'routed', 'routed pods, ipip1'],
   ['{ type: gre, key: 9 }', '{ type: bridge, name: docker0 }', 'docker0, gre1 (key 9)'],
 ])('backend %s over %s says what a host has', (backend, attach, said) => {

@@ -35,6 +35,13 @@ export function ttlExceeded(evidence: TraceEvidence, s: Sighting, common: Common
   const missing = ttl === 0 ? entryMissing(evidence, common.leg, s.netns) : undefined
   if (missing) return { ...missing, ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }) }
   const circle = diverted(evidence, common.leg)
+  // Sent with all the hops there are, it can only have gone round and round.
+  if (circle && ttl === 0)
+    return {
+      ...circle,
+      text: `${circle.text}, so it went round until its ${from.family === 6 ? 'hop limit' : 'TTL'} ran out at ${name}`,
+      ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }),
+    }
   return dropped(evidence, {
     ...common,
     cause: 'ttl',

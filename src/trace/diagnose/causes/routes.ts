@@ -1,13 +1,13 @@
 /** Route lookups that end badly, in words. */
 import { describe } from '../../../kernel/kinds/index.ts'
-import type { KernelObject } from '../../../kernel/objects.ts'
+import type { KernelObject, Route } from '../../../kernel/objects.ts'
 import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import { inNode, upAgain } from '../hints.ts'
 import { askedNetwork, diverted, lacks, networkLost } from './diverted.ts'
 import type { CauseId, Drop, Evidence } from '../../result.ts'
 import { notLearned } from './unlearned.ts'
-import { askedRoute, deviceTrouble, dropped, interfaceDown } from './drop-builder.ts'
+import { askedRoute, deviceTrouble, dropped, innerAddresses, interfaceDown } from './drop-builder.ts'
 
 export interface RouteFailure {
   readonly leg: Drop['leg']
@@ -59,6 +59,15 @@ function isLeft(o: KernelObject, kind: string, address: string): boolean {
   )
 }
 
+/** A route of the lab's own that ends packets, in a table that a rule of the lab's has packets from their source consult. */
+function inOwnTable(evidence: TraceEvidence, { leg, ns, dst }: RouteFailure, kind: string): Route | undefined {
+  const last = (leg === 'forward' ? evidence.forward : evidence.reply).findLast((s) => s.netns === ns)
+  const src = parseIp((last && innerAddresses(last)?.src) ?? '')
+  const objects = evidence.parts.places.at(ns)
+  const tables = objects.flatMap((o) => (o.kind === 'rule' && src && contains(parseCidr(o.src)!, src) ? [o.table] : []))
+  return objects.find((o): o is Route => o.kind === 'route' && o.table !== undefined && tables.includes(o.table) && isLeft(o, kind, dst))
+}
+
 /** The packet reached the node the address belongs to, and the node does not have it any more: it is routed like any other address. */
 function lostAddress(evidence: TraceEvidence, f: RouteFailure): Drop | undefined {
   const { places, liveState } = evidence.parts
@@ -79,12 +88,27 @@ function lostAddress(evidence: TraceEvidence, f: RouteFailure): Drop | undefined
   })
 }
 
+/** What comes from there is to get no further. */
+function closedTable(evidence: TraceEvidence, { error: _error, entry: _entry, dst, ...common }: RouteFailure, own: Route): Drop {
+  const article = own.type === 'unreachable' ? 'an' : 'a'
+  const name = evidence.parts.places.name(common.ns)
+  return dropped(evidence, {
+    ...common,
+    cause: own.type === 'unreachable' ? 'unreachable-route' : (own.type ?? 'no-route'),
+    object: own,
+    text: `${article} ${own.type} route in table ${own.table} of ${name} covers ${dst}: ${own.note ?? 'so the lab asked'}`,
+    hint: inNode(evidence, common.ns, `ip ${own.family === 6 ? '-6 ' : ''}route show table ${own.table}`),
+  })
+}
+
 export function routeFailure(evidence: TraceEvidence, f: RouteFailure): Drop {
   const { places } = evidence.parts
   const name = places.name(f.ns)
   const said = kindOf(f.error, f.entry)
   const asked = askedRoute(evidence, f.ns, f.dst)
   const type = asked?.kind === 'route' ? asked.type : undefined
+  const own = inOwnTable(evidence, f, said)
+  if (own) return closedTable(evidence, f, own)
   // A host's block is a blackhole but for its pods: who falls into it has lost the route of its own.
   const block = type === undefined && said !== 'no-route' ? places.at(f.ns).find((o) => isLeft(o, said, f.dst)) : undefined
   const kind = block ? 'no-route' : said

@@ -1,13 +1,15 @@
 /** A netfilter rule (or a chain's policy) ended it. */
+import { backendOf } from '../../../backends/index.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { policyModuleOf } from '../../../policy/index.ts'
 import { servicesOf } from '../../../services/index.ts'
 import { verdictOf, isDrop } from '../rules.ts'
 import type { DiagnosedGroup, TraceEvidence } from '../evidence.ts'
 import type { ReceivedTrace } from '../../collect/rule-traces.ts'
-import { explainPolicy, inNode, showStatus, withoutRule } from '../hints.ts'
+import { explainPolicy, inNode, showStatus, upAgain, withoutRule } from '../hints.ts'
 import type { Drop } from '../../result.ts'
-import { dropped, isTunnelled, legOf, placeOf } from './drop-builder.ts'
+import { diverted } from './diverted.ts'
+import { dropped, innerAddresses, isTunnelled, legOf, placeOf } from './drop-builder.ts'
 
 /** The packet of a dropping group is lost unless it was seen somewhere afterwards. */
 function isLast(evidence: TraceEvidence, { packet }: DiagnosedGroup): boolean {
@@ -118,6 +120,16 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       text: `${policy} does not allow it: ${where}`,
       hint: explainPolicy(evidence),
     })
+  }
+  const check = text === undefined ? undefined : backendOf(lab.backend).explain?.(text)
+  if (check !== undefined) {
+    // It is right about a packet that a node before sent the wrong way.
+    const before = diverted(evidence, leg)
+    const addresses = packet && innerAddresses(packet)
+    const what = `the source/destination check stops ${addresses ? `${addresses.src} → ${addresses.dst}` : 'it'}: ${check} (${where})`
+    return before
+      ? { ...before, text: `${before.text}; ${what}`, kernelReason: common.kernelReason }
+      : dropped(evidence, { ...common, cause: 'source-dest-check', text: what, hint: upAgain(evidence) })
   }
   // Rules that netlab wrote are what the lab asked for; a policy of a chain, none asks for.
   const remedy = object ? showStatus(evidence) : inNode(evidence, group.ns, takeAway(group.family, last, text))

@@ -87,8 +87,9 @@ const FIRST_TTL = 64
 /** Of the reply, as the asker sees it: one less for every node it was routed by. A host does not route what it sends or takes itself. */
 export function expectedTtl(lab: Lab, from: Pod | Host, to: Pod | Host): number {
   const [near, far] = [hostOf(lab, from), hostOf(lab, to)]
-  const hops = near === far ? attachOf(lab.attach).hops : carriage(lab, far, near).hops
-  return FIRST_TTL - (from.kind === 'pod' && to.kind === 'pod' ? hops : Math.max(0, hops - 1))
+  if (near === far) return FIRST_TTL - (from.kind === 'pod' && to.kind === 'pod' ? attachOf(lab.attach).hops : 0)
+  const { hops, hopsToHost } = carriage(lab, far, near)
+  return FIRST_TTL - (from.kind === 'host' ? hopsToHost : to.kind === 'host' ? hops - 1 : hops)
 }
 
 /** A failing question as a line of a report. */
