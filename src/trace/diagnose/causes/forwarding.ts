@@ -39,7 +39,7 @@ export function ttlExceeded(evidence: TraceEvidence, s: Sighting, common: Common
   if (circle && ttl === 0)
     return {
       ...circle,
-      text: `${circle.text}, so it went round until its ${from.family === 6 ? 'hop limit' : 'TTL'} ran out at ${name}`,
+      text: `${circle.text}; the packet went round until its ${from.family === 6 ? 'hop limit' : 'TTL'} ran out at ${name}`,
       ...(common.kernelReason === undefined ? {} : { kernelReason: common.kernelReason }),
     }
   return dropped(evidence, {
