@@ -25,7 +25,7 @@ export interface Carriage {
   readonly overhead: number
   /** Device of the sending host that the route to the other's pods leads through. */
   readonly device: string
-  /** Hosts and routers that take one from the TTL between the two pods. */
+  /** Hosts, routers and programs that take one from the TTL between the two pods. */
   readonly hops: number
   /** The same on the way from a pod to an address of the other host itself, which does not route what is for it. */
   readonly hopsToHost: number

@@ -9,6 +9,7 @@ import { directModule } from './direct.ts'
 import { geneveModule } from './geneve.ts'
 import { greModule } from './gre.ts'
 import { ipipModule } from './ipip.ts'
+import { udpModule } from './udp/udp.ts'
 import { vpcModule } from './vpc.ts'
 import { vxlanModule } from './vxlan.ts'
 
@@ -17,6 +18,7 @@ export const backends: Readonly<Record<string, BackendModule>> = {
   geneve: geneveModule,
   gre: greModule,
   ipip: ipipModule,
+  udp: udpModule,
   direct: directModule,
   bgp: bgpModule,
   vpc: vpcModule,
@@ -45,13 +47,12 @@ export const podMTU = (lab: Lab, host: Host): number => host.mtu - backendOf(lab
 /** The address that another host's pods see on a host's own packets. */
 export const hostSource = (lab: Lab, from: Host, to: Host, family: Family): string | undefined => carriage(lab, from, to).source[family]
 
-/** UDP ports of the lab's tunnels, by the header that a datagram to them carries. */
+/** UDP ports of the lab's tunnels, by the header that a datagram to them carries: the next one of the tunnel, or the packet's own. */
 export function tunnelPorts(lab: Lab): TunnelPorts {
   const ports: Record<number, Layer['type']> = {}
   for (const { headers } of carriages(lab))
     headers.forEach(({ fields }, i) => {
-      const inside = headers[i + 1]
-      if (fields?.['dstPort'] !== undefined && inside) ports[fields['dstPort']] = inside.type
+      if (fields?.['dstPort'] !== undefined) ports[fields['dstPort']] = headers[i + 1]?.type ?? 'ipv4'
     })
   return ports
 }

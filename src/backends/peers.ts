@@ -13,7 +13,7 @@ export const tunnelOption = (z: OptionTypes) =>
 export type TunnelOption = OptionsOf<typeof tunnelOption>
 
 /** Whether packets between two hosts take the tunnel. */
-const tunnelled = (a: Host, b: Host, tunnel: TunnelOption): boolean => tunnel === 'always' || a.segment !== b.segment
+export const tunnelled = (a: Host, b: Host, tunnel: TunnelOption): boolean => tunnel === 'always' || a.segment !== b.segment
 
 /** True when some pair of hosts of the lab uses the tunnel. */
 const anyTunnelled = (lab: Lab, tunnel: TunnelOption): boolean =>
@@ -53,10 +53,10 @@ export const directCarriage = (from: Host): Carriage => ({
  * The host's own packets have the address of its tunnel device.
  */
 export const tunnelCarriage =
-  (tunnel: TunnelOption, through: Pick<Carriage, 'headers' | 'overhead' | 'device'>) =>
+  (tunnel: TunnelOption, through: Pick<Carriage, 'headers' | 'overhead' | 'device'> & Partial<Pick<Carriage, 'hops' | 'hopsToHost'>>) =>
   (from: Host, to: Host): Carriage =>
     tunnelled(from, to, tunnel)
-      ? { ...through, hops: 2, hopsToHost: 1, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }
+      ? { hops: 2, hopsToHost: 1, ...through, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }
       : directCarriage(from)
 
 /** The peer's block through the tunnel device. `onlink`: no address makes the next hop a neighbour, but it is one. */

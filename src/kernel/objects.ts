@@ -6,7 +6,7 @@
 export type { KernelObject } from './kinds/index.ts'
 export type { AskSessions, SessionEnd, SessionState } from './kinds/kind.ts'
 export type { Chain } from './kinds/chain.ts'
-export type { Daemon, DaemonFile, Readiness } from './kinds/daemon.ts'
+export type { Carries, Daemon, DaemonFile, Readiness } from './kinds/daemon.ts'
 export type { Ipset } from './kinds/ipset.ts'
 export type { Learned } from './kinds/learned.ts'
 export type { Process } from './kinds/process.ts'

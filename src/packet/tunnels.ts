@@ -1,4 +1,4 @@
-/** What carries packets inside packets, whichever it is: a header of its own, or an IP header right around another one. */
+/** What carries packets inside packets, whichever it is: a header of its own, or one of IP or UDP right around another packet. */
 import { HEADERS, headerOf, isIp, labelOf, udpPortsOf, type AnyHeader, type Layer, type TunnelPorts } from './headers.ts'
 import type { Encapsulation } from './header.ts'
 import { IP_IN_IP } from './ipip.ts'
@@ -12,17 +12,17 @@ export const encapsulations: readonly { readonly header: AnyHeader; readonly how
   return header.encapsulates ? [{ header, how: header.encapsulates }] : []
 })
 
-/** Whether a tunnel's header is here: one of its own, or an IP header right around another one. */
+/** Whether a tunnel's header is here: one of its own, or one of IP or UDP right around another packet. */
 export const opensTunnel = (layers: readonly Layer[], at: number): boolean =>
-  headerOf(layers[at]!).encapsulates !== undefined || (isIp(layers[at]) && isIp(layers[at + 1]))
+  headerOf(layers[at]!).encapsulates !== undefined || ((isIp(layers[at]) || layers[at]!.type === 'udp') && isIp(layers[at + 1]))
 
 /** A tunnel around a packet. */
 export interface Tunnel {
-  /** `vxlan`; `ipip` for IP in IP. Devices of the kind have the same name. */
+  /** `vxlan`; `ipip` for IP in IP, `udp` for IP in UDP. Devices of the kind have the same name, but for those that a program reads. */
   readonly type: string
-  /** What tells it from others of its type, and what that is called; absent for IP in IP. */
+  /** What tells it from others of its type, and what that is called; absent for IP in IP and in UDP. */
   readonly id?: { readonly name: string; readonly value: number | undefined }
-  /** The header that it ends with: its own, or the IP header right around another one. */
+  /** The header that it ends with: its own, or the one right around another packet. */
   readonly layer: Layer
   /** `vxlan 1`. */
   readonly label: string
@@ -35,6 +35,7 @@ export function tunnelsOf(layers: readonly Layer[]): Tunnel[] {
   return layers.flatMap((layer, i): Tunnel[] => {
     if (!opensTunnel(layers, i)) return []
     if (isIp(layer)) return [{ type: IP_IN_IP, layer, label: IP_IN_IP, title: layers[i + 1]!.type === layer.type ? 'IPIP' : 'IPv6 in IP' }]
+    if (layer.type === 'udp') return [{ type: layer.type, layer, label: labelOf(layer), title: `IP in UDP · port ${layer.dstPort}` }]
     const header = headerOf(layer)
     const fields = header.fields(layer).flatMap(([field, value]) => (value === undefined ? [] : [`${field} ${value}`]))
     const { id } = header.encapsulates!
@@ -60,6 +61,10 @@ export interface TunnelForm {
   readonly inside?: 4 | 6
 }
 
+/** UDP ports that bare IPv4 packets come to. */
+export const packetPorts = (ports: TunnelPorts): number[] =>
+  Object.entries(ports).flatMap(([port, type]) => (type === ipv4.type ? [Number(port)] : []))
+
 /** All forms there are. @param ports of the lab's tunnels */
 export function tunnelForms(ports: TunnelPorts): TunnelForm[] {
   return [
@@ -73,6 +78,7 @@ export function tunnelForms(ports: TunnelPorts): TunnelForm[] {
         })),
       ]),
     ),
+    ...packetPorts(ports).map((udpPort): TunnelForm => ({ ipProtocol: udp.after.ipProtocol![0]!, udpPort, length: 8, inside: 4 })),
     ...ipv4.after.ipProtocol!.map((ipProtocol): TunnelForm => ({ ipProtocol, length: 0, inside: 4 })),
     ...ipv6.after.ipProtocol!.map((ipProtocol): TunnelForm => ({ ipProtocol, length: 0, inside: 6 })),
   ]

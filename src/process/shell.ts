@@ -94,18 +94,42 @@ export function shellTools(specs: readonly ProcessSpec[]): string[] {
   ]
 }
 
+/** How many lines make a file worth a function of its own where several daemons have it. */
+const LONG = 20
+
+/** Files that several daemons have alike, such as their program: the name of the function that prints each, by its content. */
+function sharedFiles(specs: readonly ProcessSpec[]): ReadonlyMap<string, string> {
+  const owners = new Map<string, DaemonFile[]>()
+  for (const spec of specs)
+    if (spec.kind === 'daemon')
+      for (const file of spec.files)
+        if (hereDocument(file.content) !== undefined && file.content.split('\n').length > LONG)
+          owners.set(file.content, [...(owners.get(file.content) ?? []), file])
+  const shared = [...owners].filter(([, files]) => files.length > 1)
+  return new Map(shared.map(([content], i) => [content, `netlab_file_${i + 1}`]))
+}
+
 /** Functions that the lines for these containers and daemons call; nothing when there are none. */
 export function shellPrelude(specs: readonly ProcessSpec[]): string {
   return (
     (specs.every(isResponder) ? '' : containerFunction) +
     (specs.some((spec) => spec.kind === 'daemon') ? daemonFunction : '') +
+    [...sharedFiles(specs)].map(([content, name]) => sharedFunction(name, content)).join('') +
     (specs.some(isResponder) ? responderFunction() : '')
   )
 }
 
-/** The lines that start one container or daemon; files and output go to `dir`, which the script has made. */
-export function shellLines(spec: ProcessSpec, dir: string): string[] {
-  if (spec.kind === 'daemon') return daemonLines(spec, dir)
+const sharedFunction = (name: string, content: string): string =>
+  [`# ${name}: a file that several daemons have.`, `${name}() {`, `  cat <<'${END_OF_FILE}'`, ...hereDocument(content)!, '}', '', ''].join(
+    '\n',
+  )
+
+/**
+ * The lines that start one container or daemon; files and output go to `dir`, which the script has made.
+ * @param specs all of the script, for which {@link shellPrelude} was made
+ */
+export function shellLines(spec: ProcessSpec, dir: string, specs: readonly ProcessSpec[] = [spec]): string[] {
+  if (spec.kind === 'daemon') return daemonLines(spec, dir, sharedFiles(specs))
   if (spec.command === undefined) {
     return [['netlab_responder', spec.ns, hostname(spec), spec.pod, ...portArguments(spec)].map(quote).join(' ')]
   }
@@ -124,28 +148,35 @@ function checked(line: string, words: readonly string[]): string[] {
   return doubts.length > 0 ? [`# shellcheck disable=${doubts.join(',')} # meant for the program`, line] : [line]
 }
 
-function daemonLines(daemon: Daemon, dir: string): string[] {
+function daemonLines(daemon: Daemon, dir: string, shared: ReadonlyMap<string, string>): string[] {
   const directory = daemonDirectory(dir, daemon.id)
   const made = new Set([directory, ...daemon.files.map((file) => dirname(join(directory, file.path)))])
   const place = [`${daemon.program} on ${daemon.node}`, daemon.ns, hostname(daemon), directory, logFile(dir, daemon)]
   const words = [...place, readyTest(daemon.ready), ...commandOf(daemon)]
   return [
     `(umask 077 && mkdir -p ${[...made].map(quote).join(' ')})`,
-    ...daemon.files.flatMap((file) => fileLines(join(directory, file.path), file)),
+    ...daemon.files.flatMap((file) => fileLines(join(directory, file.path), file, shared.get(file.content))),
     ...checked(['netlab_daemon', ...words.map(quote)].join(' '), words),
   ]
 }
 
 const END_OF_FILE = 'END_OF_FILE'
 
-/** Writes a file; its content stands as it is, unless a here-document cannot hold it. */
-function fileLines(path: string, { content, mode }: DaemonFile): string[] {
+/** A text as a here-document, from its first line to the word that ends it; undefined: it cannot be one. */
+function hereDocument(content: string): string[] | undefined {
   const lines = content.split('\n')
-  const fits = lines.pop() === '' && !lines.includes(END_OF_FILE)
+  return lines.pop() === '' && !lines.includes(END_OF_FILE) ? [...lines, END_OF_FILE] : undefined
+}
+
+/** Writes a file; its content stands as it is, unless a here-document cannot hold it. @param print function that prints it */
+function fileLines(path: string, { content, mode }: DaemonFile, print: string | undefined): string[] {
+  const here = hereDocument(content)
   return [
-    ...(fits
-      ? [`cat >${quote(path)} <<'${END_OF_FILE}'`, ...lines, END_OF_FILE]
-      : checked(`printf %s ${quote(content)} >${quote(path)}`, [content])),
+    ...(print !== undefined
+      ? [`${print} >${quote(path)}`]
+      : here
+        ? [`cat >${quote(path)} <<'${END_OF_FILE}'`, ...here]
+        : checked(`printf %s ${quote(content)} >${quote(path)}`, [content])),
     `chmod ${mode ?? '0600'} ${quote(path)}`,
   ]
 }

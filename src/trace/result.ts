@@ -37,7 +37,7 @@ export interface Probe {
 
 /** Something a node decided about the packet, in the order it was decided. */
 export interface Decision {
-  readonly kind: 'route' | 'neighbour' | 'fdb' | 'rule' | 'nat' | 'encap' | 'decap' | 'deliver' | 'icmp'
+  readonly kind: 'route' | 'neighbour' | 'fdb' | 'rule' | 'nat' | 'encap' | 'decap' | 'daemon' | 'deliver' | 'icmp'
   /** `10.244.1.0/24 via 10.244.1.0 dev vxlan1`. */
   readonly text: string
   readonly evidence: Evidence
@@ -87,6 +87,8 @@ export type CauseId =
   | 'vni-mismatch'
   | 'tunnel-port-mismatch'
   | 'tunnel-peer'
+  | 'forwarder-down'
+  | 'forwarder-table'
   | 'interface-down'
   | 'not-on-bridge'
   | 'hairpin-off'

@@ -28,6 +28,8 @@ const STOPS_ALL: ReadonlySet<CauseId> = new Set<CauseId>([
   'vni-mismatch',
   'tunnel-port-mismatch',
   'tunnel-peer',
+  'forwarder-down',
+  'forwarder-table',
   'interface-down',
   'not-on-bridge',
   'mac-mismatch',
@@ -48,6 +50,8 @@ const OF_TUNNEL: ReadonlySet<CauseId> = new Set<CauseId>([
   'vni-mismatch',
   'tunnel-port-mismatch',
   'tunnel-peer',
+  'forwarder-down',
+  'forwarder-table',
 ])
 
 const familyOf = ({ reproduce = [] }: Check): Family => (reproduce[reproduce.indexOf('--family') + 1] === '6' ? 6 : 4)

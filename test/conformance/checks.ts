@@ -18,18 +18,23 @@ export function reachable(measured: MeasuredLab, from: Node['kind'], to: Node['k
   )
 }
 
-/** Hops are where the packet was routed: the own host, the other's host, the router. */
+/** Hops are where the packet was routed: the own host, the other's host, the router; and programs that do so in their place. */
 export function hopCounts(measured: MeasuredLab): void {
-  const { attach, byRouter } = measured.combination
+  const { attach, byRouter, crossSegment, forwarders } = measured.combination
   const routed = attach.type === 'routed'
   const segment = (n: Node): string | undefined => measured.hosts().find((h) => h.name === host(n))?.segment
+  /** What is left between two hosts: 64 less what routers and programs in between take. */
+  const between = (from: Node, to: Node): number => {
+    if (forwarders && !(crossSegment && segment(from) === segment(to))) return 62
+    return byRouter ? 63 : 64
+  }
   const expected = ({ from, to }: Asked): number => {
     if (from === to) return 64
     const near = host(from) === host(to)
-    if (from.kind === 'pod' && to.kind === 'pod') return near ? (routed ? 63 : 64) : byRouter ? 61 : 62
+    if (from.kind === 'pod' && to.kind === 'pod') return near ? (routed ? 63 : 64) : between(from, to) - 2
     if (near) return 64
     // What a host of the same segment is sent needs no router: the answer that comes back to it.
-    return byRouter && (to.kind === 'host' || segment(from) !== segment(to)) ? 62 : 63
+    return byRouter && to.kind !== 'host' && segment(from) === segment(to) ? 63 : between(from, to) - 1
   }
   const pings = measured.asked.filter(
     (a) =>

@@ -19,6 +19,8 @@ export interface Declaration {
   readonly overhead: number
   /** Headers around a pod packet on the underlay, outermost first. */
   readonly headers: readonly Header[]
+  /** Programs carry packets between hosts, and each takes one from the TTL. Default: no. */
+  readonly forwarders?: boolean
   /** Default: a bridge. */
   readonly attach?: { readonly type: string; readonly name?: string }
   /** Default: both. */
@@ -42,6 +44,7 @@ export interface Combination extends Required<Declaration> {
 
 const DEFAULTS = {
   options: {},
+  forwarders: false,
   attach: { type: 'bridge' },
   families: 'dual',
   byRouter: false,

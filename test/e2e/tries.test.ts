@@ -174,6 +174,15 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { shows: /VXLAN/, meanwhile: ping('pod-a', '10.244.2.2') },
     { shows: /VXLAN/, meanwhile: ping('pod-a', '10.244.2.2') },
   ],
+  udp: [
+    { shows: /daemon: forwarder on node-1 reads it from tun1[^]*ttl 60[^]*delivered/ },
+    { shows: /^10\.244\.0\.0\/16 dev tun1/m, hides: /^10\.244\.[12]\.0/m },
+    { shows: /^10\.244\.1\.0\/24 192\.168\.50\.12$/m },
+    { shows: /192\.168\.50\.11:8285/ },
+    { shows: /IP 10\.244\.0\.2 > 10\.244\.1\.2: ICMP echo request/, meanwhile: ping('pod-a', '10.244.1.2') },
+    {},
+    { fails: true, shows: /dropped at node-2 eth0 .*\[forwarder-down\]/ },
+  ],
   vpc: [
     { shows: /^default via 192\.168\.1\.1 dev eth0[^]*^10\.244\.0\.0\/24 dev cni0/m, hides: /10\.244\.[12]\.0/ },
     { shows: /^10\.244\.1\.0\/24 via 192\.168\.1\.12 dev s1-zone-a[^]*^10\.244\.2\.0\/24 via 192\.168\.2\.11 dev s2-zone-b/m },

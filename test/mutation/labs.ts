@@ -7,6 +7,7 @@ import { direct } from './backends/direct.ts'
 import { geneve } from './backends/geneve.ts'
 import { gre } from './backends/gre.ts'
 import { ipip } from './backends/ipip.ts'
+import { udp } from './backends/udp.ts'
 import { vpc } from './backends/vpc.ts'
 import { vxlan } from './backends/vxlan.ts'
 import { addresses } from './concerns/addresses.ts'
@@ -38,10 +39,10 @@ const COMMON = [
   services,
   sysctl,
 ].flat()
-/** Backends whose hosts have no routes to each other's pods that netlab makes: a daemon learns them, or the router has them. */
-const WITHOUT_ROUTES: readonly string[] = ['bgp', 'vpc']
+/** Backends whose hosts have no route to each block of others that netlab makes: a daemon learns or knows them, or the router has them. */
+const WITHOUT_ROUTES: readonly string[] = ['bgp', 'udp', 'vpc']
 /** What a backend or an attach module adds. A new backend: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, bgp, vpc }
+const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, udp, bgp, vpc }
 /** Of backends that have more to break with options than without. */
 const OPTIONS: Readonly<Record<string, string>> = { vpc: '{ type: vpc, sourceDestCheck: true }' }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
@@ -111,7 +112,7 @@ export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) 
   const hands = new Map<LabKind, Mutation[]>(labs.map((lab) => [lab, []]))
   const deal = (mutations: readonly Mutation[], fitting: readonly LabKind[]): void => {
     for (const mutation of mutations) {
-      const [first, ...others] = fitting
+      const [first, ...others] = isAboutIPv6(mutation) ? fitting.filter(isDual) : fitting
       if (!first) continue
       const least = others.reduce((a, b) => (hands.get(b)!.length < hands.get(a)!.length ? b : a), first)
       hands.get(least)!.push(mutation)

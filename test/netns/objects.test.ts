@@ -21,9 +21,9 @@ import { missing, ownMachine, unable } from '../support/machine.ts'
 ownMachine()
 
 /** Types of devices that a kernel may lack. */
-const TUNNELS = ['geneve', 'gre', 'ipip'] as const
+const TUNNELS = ['geneve', 'gre', 'ipip', 'tun'] as const
 const lacking: readonly string[] = TUNNELS.filter((type) => unable !== false || missing(type) !== undefined)
-const [hasGeneve, hasGre, hasIpip] = TUNNELS.map((type) => !lacking.includes(type))
+const [hasGeneve, hasGre, hasIpip, hasTun] = TUNNELS.map((type) => !lacking.includes(type))
 
 const lab = randomName()
 const [one, two] = [`${lab}.one`, `${lab}.two`]
@@ -78,6 +78,7 @@ const OBJECTS: readonly KernelObject[] = [
     ? ([{ kind: 'link', ns: one, type: 'geneve', name: 'gn', mac: mac(11), mtu: 1450, vni: 5, port: 6081, remote: '10.1.0.2' }] as const)
     : []),
   ...(hasIpip ? ([{ kind: 'link', ns: one, type: 'ipip', name: 'ipip1', mtu: 1480, local: '10.1.0.1' }] as const) : []),
+  ...(hasTun ? ([{ kind: 'link', ns: one, type: 'tun', name: 'tun1', mtu: 1472 }] as const) : []),
   { kind: 'route', ns: one, family: 4, dst: 'default', via: '10.1.0.2', dev: 'plain' },
   { kind: 'route', ns: one, family: 6, dst: 'default', via: 'fd01::2', dev: 'plain' },
   { kind: 'route', ns: one, family: 4, dst: '10.2.0.0/24', via: '10.2.0.0', dev: 'vx', onlink: true },

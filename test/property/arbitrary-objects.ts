@@ -62,6 +62,7 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     key: optional(number),
   }),
   ipip: record<Fields<Extract<Link, { type: 'ipip' }>>>({ kind: is('link'), type: is('ipip'), ns, name: is('tun0'), mtu, local: ip }),
+  tun: record<Fields<Extract<Link, { type: 'tun' }>>>({ kind: is('link'), type: is('tun'), ns, name: is('tun0'), mtu }),
 }
 
 const end = {
@@ -138,6 +139,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     reload: optional(fc.constantFrom({ signal: 'SIGHUP' as const }, { command: ['birdc', 'configure'] })),
     owns: optional(fc.constant([{ device: 'tun0' }, { routes: 'bird' }])),
     control: optional(fc.constant({ bird: 'bird.ctl' })),
+    carries: optional(fc.constant({ device: 'tun0', port: 8285, table: 'peers' })),
     capabilities: optional(fc.constant(['net_admin'])),
   }),
   session: record<Omit<Of<'session'>, 'from' | 'note' | 'nonDefault' | 'down'>>({

@@ -13,7 +13,7 @@ export const inVM = process.env['NETLAB_IN_VM'] === '1'
 export const isQuick = process.env['NETLAB_QUICK'] === '1'
 
 /** Backends whose devices every kernel has: the virtual machine need not repeat them. */
-export const COMMON_BACKENDS: readonly string[] = ['vxlan', 'direct', 'bgp', 'vpc']
+export const COMMON_BACKENDS: readonly string[] = ['vxlan', 'direct', 'udp', 'bgp', 'vpc']
 
 /** NETLAB_BACKENDS: a list with commas. */
 const chosen = process.env['NETLAB_BACKENDS']?.split(',')

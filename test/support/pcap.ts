@@ -22,8 +22,8 @@ export interface Layer {
 
 export type Frame = readonly Layer[]
 
-/** What UDP carries, by destination port: Linux's own and IANA's for VXLAN, IANA's for Geneve (RFC 8926). */
-const TUNNELS: Readonly<Record<number, 'vxlan' | 'geneve'>> = { 8472: 'vxlan', 4789: 'vxlan', 6081: 'geneve' }
+/** What UDP carries, by destination port: Linux's own and IANA's for VXLAN, IANA's for Geneve (RFC 8926), Flannel's for bare IPv4. */
+const TUNNELS: Readonly<Record<number, 'vxlan' | 'geneve' | 'ip4'>> = { 8472: 'vxlan', 4789: 'vxlan', 6081: 'geneve', 8285: 'ip4' }
 
 const mac = (b: Buffer): string => [...b].map((n) => n.toString(16).padStart(2, '0')).join(':')
 
@@ -91,7 +91,7 @@ function decode(bytes: Buffer): Frame {
     const dstPort = rest.readUInt16BE(2)
     layers.push({ type: 'udp', srcPort: rest.readUInt16BE(0), dstPort })
     rest = rest.subarray(8)
-    next = { vxlan, geneve, none: undefined }[TUNNELS[dstPort] ?? 'none']
+    next = { vxlan, geneve, ip4, none: undefined }[TUNNELS[dstPort] ?? 'none']
   }
   const geneve = (): void => {
     layers.push({ type: 'geneve', vni: rest.readUIntBE(4, 3) })

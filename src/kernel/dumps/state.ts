@@ -23,7 +23,7 @@ export function stateOf(
 ): NonDefaultState {
   return {
     rules: ([4, 6] as const).filter((family) => !isStandard(family, rules[family])),
-    qdiscs: qdiscs.filter((q) => !NO_QUEUE.has(q.kind)),
+    qdiscs: qdiscs.filter((q) => !NO_QUEUE.has(q.kind) && !q.isDefault),
     tables,
   }
 }

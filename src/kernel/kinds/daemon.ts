@@ -36,6 +36,16 @@ export type Owned =
   /** iptables chains and ipsets whose names begin so. */
   | { readonly chains: string }
 
+/** A program that takes packets from a device and sends them to other hosts in UDP, one a datagram, and the other way round. */
+export interface Carries {
+  /** The device, of the same namespace. */
+  readonly device: string
+  /** UDP port, on every host. */
+  readonly port: number
+  /** The one of its files that says where packets go: a network and the address of its host a line, as `10.244.1.0/24 192.168.50.12`. */
+  readonly table: string
+}
+
 /**
  * A program that runs as long as the lab does and changes the network by itself: BIRD, a DNS server. It is started in a
  * directory of its own, which its files are in and which relative paths in `command`, `ready` and `reload` refer to.
@@ -58,6 +68,8 @@ export interface Daemon extends Common {
   readonly owns?: readonly Owned[]
   /** Where it says how its sessions are: name of BIRD's control socket, as `command` spells it. */
   readonly control?: { readonly bird: string }
+  /** How it carries packets of a device to other hosts, if that is its work. */
+  readonly carries?: Carries
   /** All that it may do as root, in the words of capabilities(7): `net_admin`. Absent: everything. */
   readonly capabilities?: readonly string[]
   /** Only ever observed: its files were changed, and it has not read them yet. */
@@ -69,7 +81,7 @@ export interface Daemon extends Common {
 }
 
 /** What can be changed while it runs: its files, if it can be told of them, and what only netlab looks at. */
-const IN_PLACE = /^(files|pending|owns|(ready|reload|control)(\..*)?)$/
+const IN_PLACE = /^(files|pending|owns|(ready|reload|control|carries)(\..*)?)$/
 
 export const daemon: ObjectKind<Daemon, 'bird'> = {
   kind: 'daemon',

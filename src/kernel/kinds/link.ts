@@ -54,7 +54,7 @@ export const link: ObjectKind<Link, LinkFeature> = {
     const type = linkType(o)
     if (!type.add) return action === 'delete' ? [] : ipLine(o.ns, stage(o), `link set ${o.name} up`)
     if (action === 'delete') return ipLine(o.ns, stage(o), `link delete dev ${o.name}`)
-    if (action === 'create') return ipLine(o.ns, stage(o), type.add(o))
+    if (action === 'create') return [type.add(o)].flat().flatMap((line) => ipLine(o.ns, stage(o), line))
     return changeDevice(
       device(change.before),
       device(o),

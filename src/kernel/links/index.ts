@@ -7,9 +7,10 @@ import { gre } from './gre.ts'
 import { ipip } from './ipip.ts'
 import type { LinkObject, LinkType } from './link-type.ts'
 import { loopback } from './loopback.ts'
+import { tun } from './tun.ts'
 import { vxlan } from './vxlan.ts'
 
-export const LINK_TYPES = [loopback, bridge, vxlan, geneve, gre, ipip] as const
+export const LINK_TYPES = [loopback, bridge, vxlan, geneve, gre, ipip, tun] as const
 
 type ObjectOf<T> = T extends LinkType<infer L, string> ? L : never
 /** A device that is up: loopback exists by itself, all others are made. */
@@ -27,7 +28,8 @@ export const linkType = (o: Link): LinkType<LinkObject, string> => BY_TYPE.get(o
 export const shownType = (link: IpLink): LinkType<LinkObject, string> | undefined => {
   const kind = link.linkinfo?.info_kind
   if (kind === undefined) return link.flags.includes('LOOPBACK') ? BY_TYPE.get('loopback') : undefined
-  return kind === 'loopback' ? undefined : BY_TYPE.get(kind)
+  const type = kind === 'loopback' ? undefined : BY_TYPE.get(kind)
+  return type?.isOwn?.(link.linkinfo?.info_data ?? {}) === false ? undefined : type
 }
 
 const ALL = [...BY_TYPE.values()]

@@ -17,9 +17,9 @@ export interface LinkObject extends Common {
 export interface TunnelDevice {
   /**
    * Where the far end of a packet's tunnel comes from: the FDB entry of the next hop's MAC, the next hop's neighbour entry,
-   * the next hop itself, or the device's own `remote`.
+   * the next hop itself, the device's own `remote`, or the program that reads the device.
    */
-  readonly farEnd: 'fdb' | 'neighbour' | 'next-hop' | 'remote'
+  readonly farEnd: 'fdb' | 'neighbour' | 'next-hop' | 'remote' | 'program'
   /** The number in the headers of its packets, as `packet/` reads it there; 0: none. `data`: what `ip -j -d` shows of its type. */
   id(data: Readonly<Record<string, unknown>>): number
 }
@@ -28,14 +28,18 @@ export interface TunnelDevice {
 export interface LinkType<L extends LinkObject, F extends string = never> {
   /** As `ip link add … type` has it. */
   readonly type: L['type']
-  /** The line of `ip` that makes one, up. Absent: it exists in every namespace by itself, and is only taken up. */
-  add?(o: L): string
+  /** The lines of `ip` that make one, up. Absent: it exists in every namespace by itself, and is only taken up. */
+  add?(o: L): string | readonly string[]
+  /** Whether a device of this kind is one that netlab could have made, by its own data. Absent: all are. */
+  isOwn?(data: Readonly<Record<string, unknown>>): boolean
   /** Its own fields in what `ip -j -d` shows. */
   read(link: IpLink): Omit<L, keyof LinkObject>
   /** Fields that `ip link set` changes on a living device; any other change makes a new one. `nonDefault`: attributes are put back one by one. */
   readonly inPlace: readonly ('mtu' | 'mac' | 'nonDefault')[]
   /** Whether it has Ethernet addresses, so that `arp off` is no part of its type. */
   readonly ethernet: boolean
+  /** The kernel gives a new one a queueing discipline: packets wait there until a program takes them. */
+  readonly queues?: true
   /** What a new one has of attributes that are not asked for, by word of `ip link set … type`. */
   readonly defaults?: Defaults
   /** Other attributes that are not asked for and not as on a new one, in words. */

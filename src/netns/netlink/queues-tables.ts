@@ -15,12 +15,20 @@ const NFTA_TABLE_NAME = 1
 export interface Qdisc {
   readonly ifindex: number
   readonly kind: string
+  /** The kernel gave it to a device that has a queue: it was not asked for. */
+  readonly isDefault?: true
 }
 
+/** Where the handle of a queueing discipline is: 0 for what the kernel gave to a device by itself. */
+export const QDISC_HANDLE = 8
+
 export const decodeQdiscs = (found: readonly Message[]): Qdisc[] =>
-  found.flatMap(({ type, body }) =>
-    type === RTM.newQdisc ? [{ ifindex: body.readInt32LE(4), kind: new Attributes(body, TCMSG).text(TCA_KIND) ?? '' }] : [],
-  )
+  found.flatMap(({ type, body }): Qdisc[] => {
+    if (type !== RTM.newQdisc) return []
+    const kind = new Attributes(body, TCMSG).text(TCA_KIND) ?? ''
+    const isDefault = body.readUInt32LE(QDISC_HANDLE) === 0 && !NO_QUEUE.has(kind)
+    return [{ ifindex: body.readInt32LE(4), kind, ...(isDefault ? { isDefault } : {}) }]
+  })
 
 /** Families as nft names them: linux/netfilter.h NFPROTO_*. */
 const NFPROTO: Readonly<Record<number, string>> = { 1: 'inet', 2: 'ip', 3: 'arp', 5: 'netdev', 7: 'bridge', 10: 'ip6' }

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { IFINFOMSG, LINK_ATTRIBUTES, LINK_INFO } from './links.ts'
 import { HEADER, IDENTITY, RTM } from './message.ts'
 import { NDMSG, NTF_PROXY, NUD, PF_BRIDGE } from './neighbours.ts'
-import { NFGENMSG, NFT, NO_QUEUE, TCMSG } from './queues-tables.ts'
+import { NFGENMSG, NFT, NO_QUEUE, QDISC_HANDLE, TCMSG } from './queues-tables.ts'
 import { RTMSG } from './routes.ts'
 import { NETCONFMSG } from './settings.ts'
 
@@ -202,6 +202,8 @@ class Rest {
 function isPassing(type: number, from: Buffer, body: number, end: number): boolean {
   if (type === RTM.newRoute) return (from.readUInt32LE(body + 8) & RTM_F_CLONED) !== 0
   if (type === RTM.newQdisc) {
+    // Given by the kernel, with counters.
+    if (from.readUInt32LE(body + QDISC_HANDLE) === 0) return true
     const kind = find(from, body + TCMSG, end, TCA_KIND)
     return kind !== undefined && NO_QUEUE.has(kind.toString('latin1', 0, kind.length - 1))
   }

@@ -27,7 +27,7 @@ import {
 } from '../../packet/bpf.ts'
 import { ETHERNET_FRAME } from '../../packet/header.ts'
 import { udpPortsOf, type TunnelPorts } from '../../packet/headers.ts'
-import { encapsulations } from '../../packet/tunnels.ts'
+import { encapsulations, packetPorts } from '../../packet/tunnels.ts'
 
 const ETHERTYPE = { ipv4: 0x800, ipv6: 0x86dd, arp: 0x806 } as const
 
@@ -128,6 +128,7 @@ function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
   if (n === 0) {
     a.load(LD_H, M.l4, 2)
     for (const { header } of encapsulations) for (const port of udpPortsOf(header, probe.ports)) a.when(JEQ, port, `udp-${header.type}`)
+    for (const port of packetPorts(probe.ports)) a.when(JEQ, port, 'udp-packet')
   }
   if (probe.protocol === 'udp') {
     ownPorts(a, at('udp'), accept, probe)
@@ -153,6 +154,7 @@ function tunnels(a: Assembler): void {
   a.emit(LD_MEM, M.l3).emit(ADD_K, 14).emit(ST, M.l3).emit(LD_MEM, M.etherType)
   a.label('packet')
   a.when(JEQ, ETHERTYPE.arp, 'accept-1').when(JEQ, ETHERTYPE.ipv4, 'ipv4-1').when(JEQ, ETHERTYPE.ipv6, 'ipv6-1', 'reject-1')
+  a.label('udp-packet').emit(LD_MEM, M.l4).emit(ADD_K, 8).emit(ST, M.l3).jump('ipv4-1')
   a.label('inner4').emit(LD_MEM, M.l4).emit(ST, M.l3).jump('ipv4-1')
   a.label('inner6').emit(LD_MEM, M.l4).emit(ST, M.l3).jump('ipv6-1')
 }

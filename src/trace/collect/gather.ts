@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { tunnelPorts } from '../../backends/index.ts'
 import type { TunnelPorts } from '../../packet/headers.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
-import type { Applied } from '../../state/store.ts'
+import { processDir, type Applied } from '../../state/store.ts'
 import { captureFilter } from './bpf.ts'
 import type { Collectors, ProbeOptions } from './collectors.ts'
 import { LegacyCounters } from './counters.ts'
 import { readDetails } from '../diagnose/details.ts'
 import type { Identity } from '../diagnose/identity.ts'
+import { readForwarders } from '../predict/forwarders.ts'
 import { LiveState } from '../predict/live-state.ts'
 import { Places } from '../predict/places.ts'
 import { expectation, expectationOf, probeScope } from '../predict/probe-scope.ts'
@@ -105,8 +106,10 @@ export async function gather(
     }),
   )
   const rules = new RuleTraces(identity.marker.toString('hex'))
-  const liveState = new LiveState(pool, (ns) =>
-    places.at(ns).flatMap((o) => (o.kind === 'sysctl' && o.key.endsWith('/route_localnet') ? [o.key] : [])),
+  const liveState = new LiveState(
+    pool,
+    (ns) => places.at(ns).flatMap((o) => (o.kind === 'sysctl' && o.key.endsWith('/route_localnet') ? [o.key] : [])),
+    readForwarders(processDir(lab.name), objects),
   )
   const texts = new RuleTexts(pool, rules)
   const legacy = new LegacyCounters(pool, family)

@@ -4,8 +4,8 @@ import { tunnelForms } from '../../packet/tunnels.ts'
 
 /** Without the Ethernet header (frames coming in) and with it (going out). */
 const LINK = [0, 14]
-/** What tunnels add: none, or any over IPv4. */
-const TUNNELS = [0, ...new Set(tunnelForms({}).map((t) => 20 + t.length))]
+/** What tunnels add: none, or any over IPv4; in UDP alone, whichever the port. */
+const TUNNELS = [...new Set([0, 20 + 8, ...tunnelForms({}).map((t) => 20 + t.length)])]
 
 export function lengthsOf({
   protocol,

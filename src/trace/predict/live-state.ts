@@ -6,6 +6,7 @@ import { ABSENT, type NamespacePool, type StepResult } from '../../netns/namespa
 import { withReader, type NetlinkReader } from '../../netns/netlink/reader.ts'
 import { NetlinkError } from '../../netns/netlink/socket.ts'
 import type { IpFdb, IpLink, IpNeighbour, IpRoute } from '../../netns/netlink/types.ts'
+import type { Forwarders } from './forwarders.ts'
 
 /** "How would you send this?" `iif`: it came in there; absent: you made it yourself. */
 export interface RouteQuestion {
@@ -75,8 +76,15 @@ export class LiveState {
   readonly #pending = new Map<string, Promise<Snapshot>>()
   readonly #settingsOf: (ns: string) => readonly string[]
 
-  /** @param settingsOf keys below /proc/sys that matter in a namespace, beside those that do in all */
-  constructor(pool: NamespacePool, settingsOf: (ns: string) => readonly string[]) {
+  /**
+   * @param settingsOf keys below /proc/sys that matter in a namespace, beside those that do in all
+   * @param forwarders programs that carry the packets of devices
+   */
+  constructor(
+    pool: NamespacePool,
+    settingsOf: (ns: string) => readonly string[],
+    readonly forwarders: Forwarders,
+  ) {
     this.#pool = pool
     this.#settingsOf = settingsOf
   }

@@ -23,7 +23,17 @@ export const expectedSteps = (path: PredictedPath | undefined, seen: (s: Step) =
 export interface PredictedPath {
   readonly steps: readonly Step[]
   /** `delivered`, or why it ends early; `refused`: a Service without an endpoint for this client. */
-  readonly end: 'delivered' | 'no-route' | 'not-for-us' | 'unknown-neighbour' | 'no-fdb' | 'lost' | 'loop' | 'refused'
+  readonly end:
+    | 'delivered'
+    | 'no-route'
+    | 'not-for-us'
+    | 'unknown-neighbour'
+    | 'no-fdb'
+    | 'no-forwarder'
+    | 'no-peer'
+    | 'lost'
+    | 'loop'
+    | 'refused'
   /** Namespace it ends in. */
   readonly at: string
   /** The route lookup that failed, or the next hop without a known MAC. */

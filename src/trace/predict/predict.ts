@@ -4,12 +4,14 @@
  */
 import { hidingOf } from '../../attach/index.ts'
 import type { IpLink } from '../../kernel/dumps/content.ts'
+import { describe } from '../../kernel/kinds/index.ts'
 import { isAutomatic, shownType } from '../../kernel/links/index.ts'
 import type { TunnelDevice } from '../../kernel/links/link-type.ts'
 import { leavesCluster } from '../../lab/masquerade.ts'
 import { choiceOf, frontendOn, originOf } from '../../lab/services/semantics.ts'
 import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
 import type { Decision } from '../result.ts'
+import { entryFor, forwarderKey } from './forwarders.ts'
 import type { LiveState, RouteAnswer } from './live-state.ts'
 import type { Place, Places } from './places.ts'
 
@@ -123,6 +125,17 @@ export class Walk {
       ends.find((l) => dataOf(l, 'local') === packet.dst) ??
       ends.find((l) => shownType(l)?.tunnel?.farEnd !== 'remote' && !isAutomatic(l.ifname))
     if (!end) return this.#end(ns, 'lost')
+    const forwarder = this.liveState.forwarders.get(forwarderKey(ns, end.ifname))
+    if (forwarder) {
+      if (forwarder.idle !== undefined) return this.#end(ns, 'no-forwarder')
+      const { carries } = forwarder
+      this.#decide(
+        predicted(
+          'daemon',
+          `${describe(forwarder.daemon)} takes it from its socket, UDP port ${carries.port}, and writes it into ${carries.device}`,
+        ),
+      )
+    }
     this.#decide(predicted('decap', `${type} out of ${packet.src} > ${packet.dst}`))
     return this.#received({ ns, device: end.ifname }, inner, packet.outer.mac)
   }
@@ -150,6 +163,7 @@ export class Walk {
     const link = await this.#link(ns, device)
     const kind = link?.linkinfo?.info_kind
     const tunnel = link && shownType(link)?.tunnel
+    if (link && tunnel?.farEnd === 'program') return this.#intoProgram(ns, link, packet)
     if (tunnel) return this.#intoTunnel(ns, link, tunnel.farEnd, nextHop, packet)
     const mac = await this.#macOf(ns, device, nextHop)
     if (kind === 'bridge') return this.#bridged(ns, device, mac, nextHop, packet)
@@ -182,6 +196,24 @@ export class Walk {
     const src = dataOf(link, 'local') || ((await this.liveState.route(ns, { dst: far })).src ?? '')
     this.#decide(predicted('encap', `${type}${id === 0 ? '' : ` ${id},`} ${src} > ${far}`))
     return this.#outer(ns, { src, dst: far, outer: { type, id, inner: packet, ...(mac === undefined ? {} : { mac }) } })
+  }
+
+  /** Into a device that a program reads: where the packet goes is in the table of the program. */
+  async #intoProgram(ns: string, link: IpLink, packet: Packet): Promise<PredictedPath> {
+    const forwarder = this.liveState.forwarders.get(forwarderKey(ns, link.ifname))
+    if (!forwarder || forwarder.idle !== undefined) return this.#end(ns, 'no-forwarder')
+    const entry = entryFor(forwarder.table, packet.dst)
+    if (!entry) return this.#end(ns, 'no-peer')
+    const { daemon, carries } = forwarder
+    this.#decide(
+      predicted(
+        'daemon',
+        `${describe(daemon)} reads it from ${link.ifname} and looks ${packet.dst} up: ${entry.network} is at ${entry.host}`,
+      ),
+    )
+    const src = (await this.liveState.route(ns, { dst: entry.host })).src ?? ''
+    this.#decide(predicted('encap', `UDP ${carries.port}, ${src} > ${entry.host}`))
+    return this.#outer(ns, { src, dst: entry.host, outer: { type: link.linkinfo!.info_kind!, id: tunnelId(link), inner: packet } })
   }
 
   async #outer(ns: string, packet: Packet): Promise<PredictedPath> {

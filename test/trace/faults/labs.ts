@@ -15,6 +15,7 @@ import { ports } from './ports.ts'
 import { routed } from './routed.ts'
 import { routes } from './routes.ts'
 import { trafficControl } from './traffic-control.ts'
+import { udp } from './udp.ts'
 import { vpc, vpcTopology } from './vpc.ts'
 import { vxlan } from './vxlan.ts'
 
@@ -30,7 +31,7 @@ export interface FaultLab {
 /** Faults of every concern, in labs over VXLAN with pods on bridges. */
 export const FAULTS = [firewall, iptablesLegacy, links, mtu, neighbours, ports, routes, trafficControl, vxlan].flat()
 /** Those of other backends. A new one: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Fault[]>> = { gre, ipip, geneve, bgp }
+const BACKENDS: Readonly<Record<string, readonly Fault[]>> = { gre, ipip, geneve, udp, bgp }
 
 const isIPv6 = ({ args = [] }: Fault): boolean => args.includes('6')
 const FOUR = FAULTS.filter((f) => !isIPv6(f))

@@ -9,13 +9,13 @@ describe('refusals', () => {
   const refused = (text: string) => refusals(lab(text)).map((r) => [r.code, r.path.join('.'), r.forceable])
   const RACKS = 'underlay: { segments: { r1: 192.168.1.0/24, r2: 192.168.2.0/24 } }\nhosts: { a: {}, b: {} }\npods: {}\n'
 
-  test('ipip carries no IPv6, and force does not help', () => {
+  test.each(['ipip', 'udp'])('%s carries no IPv6, and force does not help', (backend) => {
     for (const podCIDR of ['"fd00:10:244::/48"', '[10.244.0.0/16, "fd00:10:244::/48"]']) {
-      expect(refused(`network: { backend: ipip, podCIDR: ${podCIDR} }\nhosts: { a: {} }\npods: {}`)).toEqual([
-        ['ipip-carries-no-ipv6', 'network.podCIDR', false],
+      expect(refused(`network: { backend: ${backend}, podCIDR: ${podCIDR} }\nhosts: { a: {} }\npods: {}`)).toEqual([
+        [`${backend}-carries-no-ipv6`, 'network.podCIDR', false],
       ])
     }
-    expect(refused('network: { backend: ipip }\nhosts: { a: {} }\npods: {}')).toEqual([])
+    expect(refused(`network: { backend: ${backend} }\nhosts: { a: {} }\npods: {}`)).toEqual([])
   })
 
   test('direct does not cross segments, unless forced', () => {

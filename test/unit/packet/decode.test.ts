@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, draftLength } from '../../../src/packet/decode.ts'
 import type { Layer } from '../../../src/packet/headers.ts'
+import { tunnelForms, tunnelsOf } from '../../../src/packet/tunnels.ts'
 import { ip6Text } from '../../../src/packet/text.ts'
-import { address, error4, FRAMES, hex, ip4, ping4 } from './frames.ts'
+import { A, address, B, error4, eth, FRAMES, hex, ip4, ping4, udp } from './frames.ts'
 
 const types = (layers: readonly Layer[]): string => layers.map((l) => l.type).join(' ')
 const of = (name: string): Layer[] => decode(FRAMES[name]!.bytes, FRAMES[name]!.hardware)
@@ -162,6 +163,21 @@ describe('one of everything', () => {
     expect(of('geneve')[3]).not.toHaveProperty('options')
     expect(types(of('geneveOptions'))).toBe('ethernet ipv4 udp geneve ethernet ipv6 icmpv6 payload')
     expect(of('geneveOptions')[3]).toMatchObject({ options: 8 })
+  })
+
+  test('a port carries bare packets where the lab says so', () => {
+    const bytes = eth(
+      A,
+      B,
+      0x0800,
+      ip4('192.168.50.11', '192.168.50.12', 17, udp([8285, 8285], ip4('10.244.0.2', '10.244.1.2', 1, ping4(8, 77, 1)))),
+    )
+    const layers = decode(bytes, 1, { ports: { 8285: 'ipv4' } })
+    expect(types(layers)).toBe('ethernet ipv4 udp ipv4 icmp payload')
+    expect(tunnelsOf(layers).map(({ type, label, title }) => [type, label, title])).toEqual([['udp', 'udp 8285', 'IP in UDP · port 8285']])
+    expect(types(decode(bytes, 1))).toBe('ethernet ipv4 udp payload')
+    expect(tunnelForms({ 8285: 'ipv4' })).toContainEqual({ ipProtocol: 17, udpPort: 8285, length: 8, inside: 4 })
+    expect(tunnelForms({}).some((form) => form.udpPort === 8285)).toBe(false)
   })
 
   test('errors about tunnels quote what is in the tunnel', () => {

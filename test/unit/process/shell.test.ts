@@ -86,6 +86,19 @@ test('lines of a daemon: its files, then the program and what is waited for', ()
   )
 })
 
+test('a long file that several daemons have stands in the script once', () => {
+  const program = { path: 'program', content: Array.from({ length: 30 }, (_, i) => `line ${i} $x\n`).join('') }
+  const [a, b] = ['a', 'b'].map((id): Daemon => ({ ...daemon, id, files: [program, ...daemon.files], capabilities: [] }))
+  const text = shellPrelude([a!, b!]) + [a!, b!].flatMap((spec) => shellLines(spec, '/logs', [a!, b!])).join('\n')
+  expect(text.split('line 7 $x')).toHaveLength(2)
+  expect(text).toContain('netlab_file_1 >/logs/b.d/program')
+  const shown = execFileSync('sh', ['-s'], { input: `${shellPrelude([a!, b!])}netlab_file_1\n`, encoding: 'utf8' })
+  expect(shown).toBe(program.content)
+  // Alone, it stands where it is written; short files do so anyway.
+  expect(shellPrelude([a!])).not.toContain('netlab_file')
+  expect(text.split('router id 1;')).toHaveLength(3)
+})
+
 test('a file is written as it is, whatever is in it', () => {
   const dir = mkdtempSync(join(tmpdir(), 'netlab-shell-'))
   try {
@@ -123,7 +136,9 @@ describe.skipIf(!has('shellcheck'))('shellcheck (skipped where it is not install
 })
 
 describe('the Perl programs', () => {
-  const files = ['responder', 'supervisor'].map((name) => new URL(`../../../src/process/${name}.pl`, import.meta.url).pathname)
+  const files = ['process/responder', 'process/supervisor', 'backends/udp/forwarder'].map(
+    (name) => new URL(`../../../src/${name}.pl`, import.meta.url).pathname,
+  )
 
   test.each(files)('%s uses only what perl-base has', (file) => {
     const used = [...readFileSync(file, 'utf8').matchAll(/^\s*(?:use|require) ([A-Za-z:]+)/gm)].map((match) => match[1])

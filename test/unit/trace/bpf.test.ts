@@ -19,6 +19,8 @@ const tcp = (from: number, to: number, flags: number): Buffer =>
   Buffer.concat([u16(from, to), Buffer.alloc(8), Buffer.from([0x50, flags]), Buffer.alloc(6)])
 const SYN = 2
 const ACK = 16
+/** A port that bare packets come to. */
+const PACKETS = 8285
 const vxlan = (inner: Buffer): Buffer => ipv4(17, udp(40_000, 8472, Buffer.concat([Buffer.alloc(8), Buffer.alloc(12), u16(0x800), inner])))
 const gre = (inner: Buffer): Buffer => ipv4(47, Buffer.concat([u16(0, 0x800), inner]))
 const wraps: readonly (readonly [string, (packet: Buffer) => Buffer])[] = [
@@ -31,6 +33,7 @@ const wraps: readonly (readonly [string, (packet: Buffer) => Buffer])[] = [
     (p) => ipv4(17, udp(40_000, 6081, Buffer.concat([u16(0x200, 0x6558), Buffer.alloc(4 + 8 + 12), u16(0x800), p]))),
   ],
   ['in IPIP', (p) => ipv4(4, p)],
+  ['in UDP', (p) => ipv4(17, udp(PACKETS, PACKETS, p))],
 ]
 
 const probe = (more: Partial<ProbeIdentity>): ProbeIdentity => ({
@@ -39,7 +42,7 @@ const probe = (more: Partial<ProbeIdentity>): ProbeIdentity => ({
   count: 1,
   port: 53,
   marker: 0x01020304,
-  ports: {},
+  ports: { [PACKETS]: 'ipv4' },
   translated: false,
   ...more,
 })

@@ -87,6 +87,7 @@ export function evidenceOf(r: Recording, asked: (o: KernelObject) => KernelObjec
     r.snapshots.map(([ns, s]): [string, Snapshot] => [ns, { ...s, sysctls: new Map(s.sysctls), routes: new Map(s.routes) }]),
   )
   const liveState = {
+    forwarders: new Map(),
     seen: (ns: string) => snapshots.get(ns),
     routesTo: (ns: string, dst: string) =>
       [...(snapshots.get(ns)?.routes ?? [])].flatMap(([key, a]) => (key.startsWith(`${dst}|`) ? [a] : [])),

@@ -27,7 +27,7 @@ function containersFor(objects: readonly KernelObject[], lab: string): Container
   return {
     prelude: () => `${shellPrelude(processes)}mkdir -p ${dir}\n`,
     tools: shellTools(processes),
-    lines: (object) => shellLines(object as Process | Daemon, dir),
+    lines: (object) => shellLines(object as Process | Daemon, dir, processes),
   }
 }
 

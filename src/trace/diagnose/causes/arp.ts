@@ -3,9 +3,11 @@ import { isIcmp, type Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Drop } from '../../result.ts'
 import { askedRoute, deviceTrouble, dropped, interfaceDown, linkOf, tunnelDevice, type DropParts, type Maybe } from './drop-builder.ts'
+import { forwarderKey } from '../../predict/forwarders.ts'
 import type { Place } from '../../predict/places.ts'
 import { inNode, upAgain } from '../hints.ts'
 import { diverted } from './diverted.ts'
+import { wrongPeer } from './forwarders.ts'
 import { fdbWrong } from './layer2.ts'
 import { explainLinkPeer } from './silence.ts'
 
@@ -78,6 +80,7 @@ function nextHops(evidence: TraceEvidence, ns: string): Set<string> {
   const { device } = lastSeen(evidence, ns) ?? {}
   const remote = snapshot?.links.find((l) => l.ifname === device)?.linkinfo?.info_data?.['remote']
   if (typeof remote === 'string') add(remote)
+  for (const entry of (device && liveState.forwarders.get(forwarderKey(ns, device))?.table) || []) add(entry.host)
   for (const h of Array.from(hops)) add(h)
   return hops
 }
@@ -164,7 +167,8 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       hint: object ? upAgain(evidence) : undefined,
     })
   }
-  const wrong = fdbWrong(evidence, leg === 'forward' ? evidence.forward : evidence.reply)
+  const chain = leg === 'forward' ? evidence.forward : evidence.reply
+  const wrong = fdbWrong(evidence, chain) ?? wrongPeer(evidence, chain)
   if (wrong) return { ...wrong, evidence: 'captured', kernelReason: 'NEIGH_FAILED' }
   const owner = places.ownerOfAddress(target)
   if (!owner && target !== to.address && inTunnel(evidence, ns)) {

@@ -6,6 +6,7 @@ import { inNode } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { byArp } from './arp.ts'
 import { dropped, portOf, type DropParts } from './drop-builder.ts'
+import { forwarderTrouble } from './forwarders.ts'
 import { forwardingOff, tooBig, ttlExceeded } from './forwarding.ts'
 import { entryMissing } from './layer2.ts'
 import { routeFailure } from './routes.ts'
@@ -33,6 +34,8 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
     evidence: 'captured',
     kernelReason: `ICMP ${error.icmpType}/${error.code}`,
   }
+  const program = s.netns === ns ? forwarderTrouble(evidence, s) : undefined
+  if (program) return { ...program, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
   const six = error.type === 'icmpv6'
   const is = (four: readonly [number, number?], sixth: readonly [number, number?]): boolean => {
     const [type, code] = six ? sixth : four

@@ -1,17 +1,24 @@
 /** Traffic control ended it: a queueing discipline, or a filter on the way in or out of a device. */
+import { shownType } from '../../../kernel/links/index.ts'
 import type { DeviceEvent } from '../../collect/events.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import { inNode } from '../hints.ts'
 import type { Drop } from '../../result.ts'
+import { notForwarding } from './forwarders.ts'
 import { dropped, legOf, linkOf, type DropParts } from './drop-builder.ts'
 
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
 
-/** Devices of a lab are made without a queue. */
+/** What the kernel may have been built to give to devices that have a queue (NET_SCH_DEFAULT). */
+const BY_DEFAULT = new Set(['pfifo_fast', 'fq', 'fq_codel', 'fq_pie', 'sfq'])
+
+/** Devices of a lab are made without a queue, but for those that a program reads. */
 const queueOf = (evidence: TraceEvidence, ns: string, device: string): string | undefined => {
-  const kind = linkOf(evidence, ns, device)?.qdisc
-  return kind === undefined || kind === 'noqueue' ? undefined : kind
+  const link = linkOf(evidence, ns, device)
+  const kind = link?.qdisc
+  if (kind === undefined || kind === 'noqueue') return undefined
+  return shownType(link!)?.queues && BY_DEFAULT.has(kind) ? undefined : kind
 }
 
 function trafficControl(evidence: TraceEvidence, common: Common, said: string): Drop {
@@ -79,10 +86,13 @@ export function byQueue(evidence: TraceEvidence): Drop | undefined {
   if (!queued) return undefined
   const { after, queue, event } = queued
   const ns = after?.netns ?? start?.ns ?? ''
+  const leg = after ? legOf(after) : (start?.leg ?? 'forward')
+  const idle = notForwarding(evidence, leg, { ns, device: queue.device })
+  if (idle) return { ...idle, evidence: 'kernel', kernelReason: event.reason }
   const kind = queueOf(evidence, ns, queue.device)
   return trafficControl(
     evidence,
-    { leg: after ? legOf(after) : (start?.leg ?? 'forward'), ns, device: queue.device, evidence: 'kernel', kernelReason: event.reason },
+    { leg, ns, device: queue.device, evidence: 'kernel', kernelReason: event.reason },
     `the queueing discipline${kind ? ` (${kind})` : ''} of ${queue.device} in ${places.name(ns)} dropped it; what is dropped in a queue was never on the device`,
   )
 }

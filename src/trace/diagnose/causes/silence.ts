@@ -6,6 +6,7 @@ import type { TraceEvidence } from '../evidence.ts'
 import { inNode, upAgain } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './drop-builder.ts'
+import { forwarderTrouble, notForwarding, wrongPeer } from './forwarders.ts'
 import { entryMissing, fdbWrong, macMismatch, neighbourTrouble } from './layer2.ts'
 import { heldInQueue } from './queues.ts'
 import { tunnelState } from './tunnels.ts'
@@ -31,7 +32,8 @@ function atSource(evidence: TraceEvidence): Maybe | undefined {
   const waited = Date.now() - Number(sent / 1_000_000n)
   const trouble = deviceTrouble(evidence, step.ns, step.device)
   if (trouble) return { drop: interfaceDown(evidence, 'forward', step.ns, step.device), certain: waited >= QUIET }
-  const found = explainLinkPeer(evidence, 'forward', { ns: from.node.netns, device: step.device }) ?? heldInQueue(evidence, 'forward', step)
+  const at = { ns: from.node.netns, device: step.device }
+  const found = notForwarding(evidence, 'forward', at) ?? explainLinkPeer(evidence, 'forward', at) ?? heldInQueue(evidence, 'forward', step)
   return found && { drop: found, certain: waited >= QUIET }
 }
 
@@ -132,7 +134,7 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
   const leg = legOf(s)
   const chain = leg === 'forward' ? evidence.forward : evidence.reply
   const wrap = (drop: Drop | undefined): { readonly drop: Drop } | undefined => drop && { drop }
-  const wrong = fdbWrong(evidence, chain)
+  const wrong = fdbWrong(evidence, chain) ?? wrongPeer(evidence, chain)
   if (wrong) return wrap(wrong)
   const peer = peerTrouble(evidence, s)
   if (peer) return wrap(peer)
@@ -140,7 +142,7 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
     const port = offBridge(evidence, leg, { ns: s.netns, device: s.device })
     if (port) return wrap(port)
   }
-  const tunnel = tunnelState(evidence, s)
+  const tunnel = forwarderTrouble(evidence, s) ?? tunnelState(evidence, s)
   if (tunnel) return wrap(tunnel)
   const neighbour = neighbourTrouble(evidence, s) ?? (s.otherHost ? macMismatch(evidence, s) : undefined)
   if (neighbour) return wrap(neighbour)
@@ -153,6 +155,8 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
     if (deviceTrouble(evidence, next.ns, next.device)) return wrap(interfaceDown(evidence, leg, next.ns, next.device))
     const off = offBridge(evidence, leg, next) ?? hairpinOff(evidence, chain, next)
     if (off) return wrap(off)
+    const idle = next.direction === 'out' ? notForwarding(evidence, leg, { ns: next.ns, device: next.device }) : undefined
+    if (idle) return wrap(idle)
     const held = next.direction === 'out' ? heldInQueue(evidence, leg, next) : undefined
     if (held) return wrap(held)
     const narrow = tooNarrow(evidence, s, next)

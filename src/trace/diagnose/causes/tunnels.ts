@@ -9,6 +9,7 @@ import { dataOf } from '../../predict/predict.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import { inNode, upAgain } from '../hints.ts'
 import type { Drop } from '../../result.ts'
+import { forwarderTrouble } from './forwarders.ts'
 import { dropped, interfaceDown, isUp, portOf, type DropParts } from './drop-builder.ts'
 
 type Common = Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'>
@@ -19,8 +20,9 @@ function tunnelOf(s: Sighting): Tunnel | undefined {
   return all.find((t) => !isIp(t.layer)) ?? all[0]
 }
 
-/** Whether a tunnel's packets come to a UDP port, where a device listens for them. */
-const isDatagram = (tunnel: Tunnel | undefined): boolean => tunnel !== undefined && headerOf(tunnel.layer).after.udpPort !== undefined
+/** Whether a tunnel's packets come to a UDP port, where a device or a program listens for them. */
+const isDatagram = (tunnel: Tunnel | undefined): boolean =>
+  tunnel !== undefined && (tunnel.layer.type === 'udp' || headerOf(tunnel.layer).after.udpPort !== undefined)
 
 const kindOf = (l: IpLink): string => l.linkinfo?.info_kind ?? ''
 /** What tells a device's packets from those of others of its type; 0: nothing. */
@@ -130,6 +132,8 @@ function listening(evidence: TraceEvidence, { netns }: Sighting, port: number): 
 }
 
 function tunnelUnreceived(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {
+  const program = forwarderTrouble(evidence, s)
+  if (program) return { ...program, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
   const { places } = evidence.parts
   const name = places.name(s.netns)
   const object = asked(evidence, s)
@@ -167,6 +171,7 @@ export function tunnelState(evidence: TraceEvidence, s: Sighting): Drop | undefi
   }
   const tunnel = tunnelOf(s)
   if (!tunnel) return undefined
+  if (tunnel.layer.type === 'udp') return forwarderTrouble(evidence, s)
   const live = tunnels(evidence, s).filter((l) => isUp(l))
   const isMeant = (l: IpLink): boolean => idOf(l) === (tunnel.id?.value ?? 0) && isFor(l, outer.src)
   if (!isDatagram(tunnel)) {
