@@ -29,9 +29,10 @@ beforeAll(() =>
       contents: `
         import { readFileSync, writeSync } from 'node:fs'
         import { parseYaml } from '${root}src/topology/yaml/yaml.ts'
+        import { parseManifest } from '${root}src/topology/yaml/pieces.ts'
         import { formatDiagnostics } from '${root}src/report/formats/diagnostics.ts'
         const text = readFileSync(process.argv[2], 'utf8')
-        const { diagnostics } = parseYaml(text, 'lab.yaml')
+        const { diagnostics } = (process.argv[3] === 'manifest' ? parseManifest : parseYaml)(text, 'lab.yaml')
         const shown = formatDiagnostics(diagnostics, new Map([['lab.yaml', text]]), { color: false })
         writeSync(1, JSON.stringify({ rss: process.resourceUsage().maxRSS, diagnostics: diagnostics.slice(0, 3), shown: shown.length }))`,
       resolveDir: root,
@@ -53,11 +54,11 @@ interface Reading {
 }
 
 /** @throws Error when it was killed: it hangs */
-function read(text: string): Promise<Reading> {
+function read(text: string, as: 'topology' | 'manifest'): Promise<Reading> {
   const file = join(dir, 'lab.yaml')
   writeFileSync(file, text)
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [reader, file], {
+    const child = spawn(process.execPath, [reader, file, as], {
       stdio: ['ignore', 'pipe', 'inherit'],
       timeout: PATIENCE,
       killSignal: 'SIGKILL',
@@ -71,8 +72,8 @@ function read(text: string): Promise<Reading> {
 const HEAD = 'hosts: { n: {} }\npods: { a: {} }\n'
 const flood = (head: string, piece: string): string => HEAD + head + piece.repeat(Math.floor(SIZE / Buffer.byteLength(piece)))
 
-async function mustBeBounded(text: string): Promise<Reading> {
-  const reading = await read(text)
+async function mustBeBounded(text: string, as: 'topology' | 'manifest' = 'topology'): Promise<Reading> {
+  const reading = await read(text, as)
   expect(reading.rss).toBeLessThan(MAX_RSS)
   for (const { line, column } of reading.diagnostics) expect(Math.min(line, column)).toBeGreaterThanOrEqual(1)
   return reading
@@ -87,6 +88,25 @@ test.each([
   async (_, head, piece, words) => {
     const { diagnostics } = await mustBeBounded(flood(head, piece))
     expect(`${diagnostics[0]!.code} ${diagnostics[0]!.message}`).toMatch(words)
+  },
+  2 * PATIENCE,
+)
+
+const LIST = 'apiVersion: v1\nkind: List\nitems:\n'
+test.each([
+  ['values of JSON', '{"kind":"List","items":[', '{},', ']}', /^file-too-large more than 1500000 values/],
+  ['values of JSON in JSON', '[[', '[],', '[]]]', /^file-too-large more than 1500000 values/],
+  ['objects of JSON', '', '{}\n', '', /^file-too-large more than 1000000 lines/],
+  ['items', LIST, '- a: 1\n', '', /^file-too-large more than 1000000 lines/],
+  ['items on long lines', LIST, `- a: ${'x'.repeat(400)}\n`, '', /^file-too-large more than 20000 objects/],
+  ['empty lines before an item', LIST, `${' '.repeat(20)}\n`, '- a: 1\n', undefined],
+] as const)(
+  '%s in a manifest',
+  async (_, head, piece, tail, words) => {
+    const text = head + piece.repeat(Math.floor(SIZE / piece.length)).replace(/,$/, '') + tail
+    const { diagnostics } = await mustBeBounded(text, 'manifest')
+    if (words) expect(`${diagnostics[0]?.code} ${diagnostics[0]?.message}`).toMatch(words)
+    else expect(diagnostics).toEqual([])
   },
   2 * PATIENCE,
 )
@@ -141,9 +161,13 @@ test(
   () =>
     fc.assert(
       fc.asyncProperty(
-        fc.constantFrom('', 'x: [', 'x:\n', 'x: {', 'x: |\n'),
+        fc.constantFrom('', 'x: [', 'x:\n', 'x: {', 'x: |\n', LIST),
         piece,
-        async (head, parts) => void (await mustBeBounded(flood(head, parts.join('')))),
+        async (head, parts) =>
+          void (await mustBeBounded(
+            head === LIST ? flood('', parts.join('')).replace(HEAD, LIST) : flood(head, parts.join('')),
+            head === LIST ? 'manifest' : 'topology',
+          )),
       ),
       { numRuns: RUNS, seed: SEED, endOnFailure: true },
     ),

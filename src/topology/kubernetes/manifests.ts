@@ -126,6 +126,8 @@ function read({ document, file, at, value, namespace }: Item, kind: Kind, found:
   const parsed = schema.safeParse(inNamespace(withoutAbsent(schema, value), kind, namespace), { error: errorMap })
   if (parsed.success) return parsed.data as KubernetesObject
   const issues = parsed.error.issues.map((issue) => ({ ...issue, path: [...at, ...issue.path] as PropertyKey[] }))
-  found.push(...explain(issues, document.value, document.positions, file))
+  // Paths begin with the document; of one that was read item by item there is no value.
+  const root = at.reduceRight<unknown>((inside, part) => ({ [part]: inside }), value)
+  found.push(...explain(issues, root, document.positions, file))
   return undefined
 }

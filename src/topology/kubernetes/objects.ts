@@ -5,8 +5,8 @@
 import type { Diagnostic, Path } from '../diagnostics.ts'
 import { describeValue, formatPath, quote } from '../schema/format.ts'
 import { suggest } from '../suggest.ts'
-import { jsonValues } from '../yaml/json-stream.ts'
-import { parseYaml, type YamlDocument } from '../yaml/yaml.ts'
+import { parseManifest } from '../yaml/pieces.ts'
+import type { YamlDocument } from '../yaml/yaml.ts'
 
 /** A manifest file. */
 export interface ManifestText {
@@ -37,10 +37,16 @@ function itemsOf({ kind, items = null, metadata }: Readonly<Record<string, unkno
   return items === null && !(isMapping(metadata) && 'name' in metadata) ? [] : undefined
 }
 
+/** An item of a list: those of a typed one need not say again what they are. */
+function itemOf(list: Readonly<Record<string, unknown>>, item: unknown): unknown {
+  const kind = String(list['kind']).slice(0, -'List'.length)
+  return isMapping(item) && kind !== '' ? { apiVersion: list['apiVersion'], kind, ...item } : item
+}
+
 /** The objects of a file. Complaints go to `found`. */
 export function objectsOf({ file, text, namespace = 'default' }: ManifestText, found: Diagnostic[]): Item[] {
   const content = text.startsWith('\uFEFF') ? text.slice(1) : text
-  const { documents, diagnostics } = parseYaml(content, file, jsonValues(content))
+  const { documents, diagnostics } = parseManifest(content, file)
   found.push(...diagnostics)
   const items: Item[] = []
   const visit = (document: YamlDocument, at: Path, value: unknown): void => {
@@ -62,13 +68,13 @@ export function objectsOf({ file, text, namespace = 'default' }: ManifestText, f
       items.push({ document, file, at, value, namespace })
       return
     }
-    const kind = (value['kind'] as string).slice(0, -'List'.length)
-    // Items of a typed list need not say again what they are.
-    inside.forEach((item, i) =>
-      visit(document, [...at, 'items', i], isMapping(item) && kind !== '' ? { apiVersion: value['apiVersion'], kind, ...item } : item),
-    )
+    inside.forEach((item, i) => visit(document, [...at, 'items', i], itemOf(value, item)))
   }
-  for (const document of documents) if (!document.isEmpty && document.value !== null) visit(document, [], document.value)
+  for (const document of documents) {
+    const { isEmpty, value, item } = document
+    if (item) visit(document, item.at, itemOf(item.list, value))
+    else if (!isEmpty && value !== null) visit(document, [], value)
+  }
   return items
 }
 

@@ -21,12 +21,22 @@ interface Found {
 }
 
 /** How offsets of a document become lines: those of its file, in which it begins at `from`. */
-interface Place {
+export interface Place {
   readonly lines: LineCounter
   readonly from: number
 }
 
-export class Positions {
+export interface Positions {
+  /** The key of an entry, or the beginning of a list item. What the file does not have is at its nearest ancestor. */
+  key(path: Path): Position
+  /** The value itself where a caret under it helps: a scalar or a `[…]`/`{…}`. A block begins a line later, so its key stands for it. */
+  value(path: Path): Position
+  /** The text of a scalar as written, without quotes: `1.10`, where the value is the number 1.1. */
+  written(path: Path): string | undefined
+}
+
+/** Positions in a YAML document: its tree is walked. */
+export class TreePositions implements Positions {
   readonly #root: Node | null
   readonly #place: Place
   readonly #targets: Targets
@@ -40,12 +50,10 @@ export class Positions {
     this.#entries = new Map(merged)
   }
 
-  /** The key of a map entry, or the beginning of a list item. What the file does not have is at its nearest ancestor. */
   key(path: Path): Position {
     return this.#at(this.#find(path).key)
   }
 
-  /** The value itself where a caret under it helps: a scalar or a `[…]`/`{…}`. A block begins a line later, so its key stands for it. */
   value(path: Path): Position {
     const { key, node } = this.#find(path)
     const isBlock = (isMap(node) || isSeq(node)) && !node.flow
@@ -53,7 +61,6 @@ export class Positions {
     return this.#at(node?.range && !isBlock && !isEmpty ? node.range[0] : key)
   }
 
-  /** The text of a scalar as written, without quotes: `1.10`, where the value is the number 1.1. */
   written(path: Path): string | undefined {
     const { node } = this.#find(path)
     const target = isAlias(node) ? this.#targets.get(node) : node

@@ -7,15 +7,14 @@
  * aliases are shared rather than copied (see `values.ts`).
  */
 import { Composer, Lexer, LineCounter, Parser, type Document } from 'yaml'
-import { byPosition, type Diagnostic } from '../diagnostics.ts'
-import type { Span } from './json-stream.ts'
-import { Positions } from './positions.ts'
+import { byPosition, type Diagnostic, type Path, type Position } from '../diagnostics.ts'
+import { TreePositions, type Positions } from './positions.ts'
 import { toValue } from './values.ts'
 
 /** Levels a document may have: deeper than any topology or Kubernetes object, far shallower than the stack. */
-const MAX_DEPTH = 100
+export const MAX_DEPTH = 100
 /**
- * Words and signs a text may have, of which each becomes part of a tree: what 20 000 pods on a line each need, or 3 MB of what kubectl
+ * Words and signs a tree may have, of which each becomes part of it: what 20 000 pods on a line each need, or 3 MB of what kubectl
  * prints. At most some 300 MB while it is read.
  */
 const MAX_WORDS = 420_000
@@ -23,9 +22,10 @@ const MAX_WORDS = 420_000
 const MAX_LEXEMES = 1_000_000
 /** Lines a text may have: the largest file then has 16 bytes a line. */
 const MAX_LINES = 1_000_000
-const SPLIT = 'Manifests may be several files: `manifests:` takes globs and directories, and kubectl get has -n and -l.'
+const SPLIT =
+  'Manifests may be several files: `manifests:` takes globs and directories, and kubectl get has -n and -l. With -o json it prints what is read sooner.'
 /** Documents a text may have: each costs some 2 kB, and no cluster has so many objects in a file. */
-const MAX_DOCUMENTS = 20_000
+export const MAX_DOCUMENTS = 20_000
 /** One slip of the pen derails the rest of the file: after so many complaints the next ones say nothing new. */
 const MAX_SYNTAX_ERRORS = 20
 /** Errors of other kinds do not follow from one another, but no reader gets further. */
@@ -40,6 +40,8 @@ export interface YamlDocument {
   /** Where its content begins. */
   readonly line: number
   readonly column: number
+  /** Of an item of a List that was read by itself: where it stands, and the List without its items. */
+  readonly item?: { readonly at: Path; readonly list: Readonly<Record<string, unknown>> }
 }
 
 export interface ParsedYaml {
@@ -48,34 +50,30 @@ export interface ParsedYaml {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/**
- * Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text.
- * @param parts where there is no `---` between documents: each is read by itself
- */
-export function parseYaml(text: string, file: string, parts?: readonly Span[]): ParsedYaml {
+/** Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text. */
+export function parseYaml(text: string, file: string): ParsedYaml {
   const lines = countLines(text)
-  if (lines.lineStarts.length > MAX_LINES)
-    return {
-      documents: [],
-      diagnostics: [
-        {
-          code: 'file-too-large',
-          severity: 'error',
-          message: `more than ${MAX_LINES} lines up to here`,
-          file,
-          line: MAX_LINES,
-          column: 1,
-          hint: SPLIT,
-        },
-      ],
-    }
-  if (!parts) return parsePart(text, file, lines, 0)
-  const read = parts.map(({ start, end }) => parsePart(text.slice(start, end), file, lines, start))
-  return { documents: read.flatMap((r) => r.documents), diagnostics: read.flatMap((r) => r.diagnostics) }
+  return tooManyLines(lines, file) ?? parsePart(text, file, lines, 0)
 }
 
-/** @param lines of the whole text @param from where in it this part begins */
-function parsePart(text: string, file: string, lines: LineCounter, from: number): ParsedYaml {
+/** Why a text of so many lines is not read. */
+export function tooManyLines({ lineStarts }: LineCounter, file: string): ParsedYaml | undefined {
+  if (lineStarts.length <= MAX_LINES) return undefined
+  return tooLarge(`more than ${MAX_LINES} lines up to here`, file, { line: MAX_LINES, column: 1 })
+}
+
+/** A file that is refused for its size. */
+export const tooLarge = (message: string, file: string, at: Position): ParsedYaml => ({
+  documents: [],
+  diagnostics: [{ code: 'file-too-large', severity: 'error', message, file, ...at, hint: SPLIT }],
+})
+
+/**
+ * Reads a part of a text by itself.
+ * @param lines of the whole text
+ * @param from where in it this part begins
+ */
+export function parsePart(text: string, file: string, lines: LineCounter, from: number): ParsedYaml {
   const diagnostics: Diagnostic[] = []
   const at = (offset: number) => {
     const { line, col } = lines.linePos(from + Math.min(Math.max(offset, 0), text.length))
@@ -110,13 +108,13 @@ function parsePart(text: string, file: string, lines: LineCounter, from: number)
     const { value, targets, merged } = toValue(document.contents, (...finding) => report('error', ...finding))
     const start = document.contents?.range?.[0] ?? document.range?.[0] ?? 0
     const isEmpty = value === null && !text.slice(start, document.contents?.range?.[1] ?? start).trim()
-    return { value, positions: new Positions(document.contents, { lines, from }, targets, merged), isEmpty, ...at(start) }
+    return { value, positions: new TreePositions(document.contents, { lines, from }, targets, merged), isEmpty, ...at(start) }
   })
   return { documents, diagnostics: diagnostics.sort(byPosition) }
 }
 
 /** Where lines begin. Counted here, because the parser loses count in texts that are broken. */
-function countLines(text: string): LineCounter {
+export function countLines(text: string): LineCounter {
   const lines = new LineCounter()
   lines.addNewLine(0)
   for (let at = text.indexOf('\n'); at !== -1 && lines.lineStarts.length <= MAX_LINES; at = text.indexOf('\n', at + 1))
