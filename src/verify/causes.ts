@@ -56,14 +56,18 @@ const OF_TUNNEL: ReadonlySet<CauseId> = new Set<CauseId>([
 
 const familyOf = ({ reproduce = [] }: Check): Family => (reproduce[reproduce.indexOf('--family') + 1] === '6' ? 6 : 4)
 
-/** The hosts of two pods on different ones, in their order, and the family; undefined: it is about another pair. */
+/**
+ * The hosts of two pods on different ones, or a host and that of a pod elsewhere, with what is one for all pods of a host, and the family;
+ * undefined: it is about another pair.
+ */
 function hostsOf(lab: Lab, check: Check): { readonly key: string; readonly hosts: readonly Host[] } | undefined {
-  const hosts = [check.from, check.to].flatMap((word) => {
+  const ends = [check.from, check.to].flatMap((word) => {
     const node = word === undefined ? undefined : findNode(lab, word)
-    return node?.kind === 'pod' ? [hostOf(lab, node)] : []
+    return node?.kind === 'pod' || node?.kind === 'host' ? [node] : []
   })
-  const names = hosts.map((h) => h.name).sort()
-  if (hosts.length < 2 || names[0] === names[1]) return undefined
+  const hosts = ends.map((end) => hostOf(lab, end))
+  if (hosts.length < 2 || hosts[0] === hosts[1] || ends.every((end) => end.kind === 'host')) return undefined
+  const names = ends.map((end) => (end.kind === 'pod' ? `pods of ${end.host}` : end.name)).sort()
   return { key: [...names, familyOf(check)].join(' '), hosts }
 }
 

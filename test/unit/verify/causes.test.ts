@@ -48,6 +48,12 @@ describe('what follows from a difference', () => {
     expect(withCauses(lab, checks, [FDB], traced).map((c) => c.cause)).toEqual([KNOWN, KNOWN, KNOWN, POSSIBLE, POSSIBLE])
   })
 
+  test('a trace between a host and a pod of another one speaks for all pods of that one, and for no other host', () => {
+    const checks = [failed('node-1', 'b'), failed('b2', 'node-1', '--port', '9/tcp'), failed('node-1', 'c'), failed('a', 'b')]
+    const traced = [{ check: checks[0]!, drop: { cause: 'fdb-missing', object: FDB.object } as const }]
+    expect(withCauses(lab, checks, [FDB], traced).map((c) => c.cause)).toEqual([KNOWN, KNOWN, POSSIBLE, POSSIBLE])
+  })
+
   test('the family is told apart', () => {
     const checks = [failed('a', 'b'), failed('a', 'b', '--family', '6')]
     const traced = [{ check: checks[0]!, drop: { cause: 'fdb-missing', object: FDB.object } as const }]
