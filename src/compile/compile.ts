@@ -4,7 +4,7 @@ import type { Refusal } from '../backends/backend.ts'
 import { backendOf, podMTU } from '../backends/index.ts'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
-import { hasIpv6, type Host, type Lab, type Pod } from '../lab/lab.ts'
+import { containerOwners, hasIpv6, type Host, type Lab, type Pod } from '../lab/lab.ts'
 import { policyModuleOf } from '../policy/index.ts'
 import { servicesOf } from '../services/index.ts'
 import { containers } from './containers.ts'
@@ -106,7 +106,6 @@ export function compile(lab: Lab): Compiled {
     const chains = [...policy.objects(host, lab), ...forServices(host), ...attach.hostPorts.objects(host, lab), ...masquerade(host, lab)]
     for (const o of joinHooks(chains)) objects.push(o)
   }
-  for (const pod of lab.pods) for (const o of containers(pod)) objects.push(o)
-  for (const pod of lab.hostPods ?? []) for (const o of containers(pod, pod.host)) objects.push(o)
+  for (const owner of containerOwners(lab)) objects.push(...containers(owner))
   return { lab, objects, needs: [...needs] }
 }

@@ -152,6 +152,12 @@ function checkSegmentFamilies(d: Draft, problems: Problems): void {
   }
 }
 
+/** What to write instead of the name of a host that is none. */
+export function unknownHostHint(name: string, known: readonly string[]): string {
+  const near = suggest(name, known)
+  return near ? `did you mean "${near}"?` : `Hosts: ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}.`
+}
+
 /** Names a family the lab does not have, for pinned values that would silently be ignored. */
 export function checkFamilies(
   what: string,

@@ -93,6 +93,21 @@ export interface External extends NodeCommon {
   readonly addresses: readonly NodeAddress[]
   readonly mac: string
   readonly podRoutes: boolean
+  /** Absent: none. */
+  readonly containers?: readonly ContainerSpec[]
+}
+
+/** What runs containers in a network namespace: a pod, also one that is its host, or an external. */
+export interface ContainerOwner extends NodeCommon {
+  readonly kind: 'pod' | 'external'
+  /** As the topology calls it: `shop/cart`, `client`. */
+  readonly key: string
+  /** Of a pod. */
+  readonly namespace?: string
+  readonly addresses: readonly NodeAddress[]
+  readonly containers: readonly ContainerSpec[]
+  /** What containers call their machine: with `hostNetwork` as the host does. */
+  readonly hostname: string
 }
 
 /** Joins segments to each other and to the externals. */
@@ -148,8 +163,35 @@ export function nodesOf(lab: Lab): Node[] {
   return [...lab.segments, ...(lab.router ? [lab.router] : []), ...lab.hosts, ...lab.pods, ...lab.externals]
 }
 
-/** Everything that has containers: pods, and those that are their hosts. */
+/** Pods, also those that are their hosts. */
 export const containerPods = (lab: Pick<Lab, 'pods' | 'hostPods'>): readonly HostPod[] => [...lab.pods, ...(lab.hostPods ?? [])]
+
+/** The containers a node itself has. */
+export const containersOf = (node: { readonly kind: string; readonly containers?: readonly ContainerSpec[] }): readonly ContainerSpec[] =>
+  node.containers ?? []
+
+const ofPod = (pod: Pod | HostPod, hostname: string): ContainerOwner => ({ ...pod, kind: 'pod', hostname })
+const ofExternal = (external: External): ContainerOwner => ({
+  ...external,
+  key: external.name,
+  containers: external.containers ?? [],
+  hostname: external.name,
+})
+
+/** Everything that may have containers. */
+export const containerOwners = (lab: Lab): ContainerOwner[] => [
+  ...lab.pods.map((p) => ofPod(p, p.name)),
+  ...(lab.hostPods ?? []).map((p) => ofPod(p, p.host)),
+  ...lab.externals.map(ofExternal),
+]
+
+/** Those whose containers run in a node's network namespace: itself, or pods with `hostNetwork` on a host. */
+export function ownersIn(lab: Lab, node: Node): ContainerOwner[] {
+  if (node.kind === 'pod') return [ofPod(node, node.name)]
+  if (node.kind === 'external') return [ofExternal(node)]
+  if (node.kind !== 'host') return []
+  return (lab.hostPods ?? []).filter((p) => p.host === node.name).map((p) => ofPod(p, p.host))
+}
 
 /** The pod that is its host which a word names. */
 export const findHostPod = ({ hostPods = [] }: Lab, word: string): HostPod | undefined =>

@@ -1,10 +1,10 @@
 /** Which host each pod runs on, and what keeps it from running anywhere. */
 import type { LoadedTopology } from '../topology/loaded.ts'
 import { hasLabels } from '../topology/kubernetes/node-labels.ts'
-import type { PodSpec } from '../topology/schema/schema.ts'
-import { suggest } from '../topology/suggest.ts'
+import type { Path } from '../topology/diagnostics.ts'
+import type { ContainerSpec, PodSpec } from '../topology/schema/schema.ts'
 import { expand, inFileOrder, type Entry } from './expand.ts'
-import { checkFamilies } from './hosts.ts'
+import { checkFamilies, unknownHostHint } from './hosts.ts'
 import type { Host } from './lab.ts'
 import { checkHostPorts, HostPorts } from './addressing/host-ports.ts'
 import type { Leases } from './addressing/lease.ts'
@@ -40,7 +40,7 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
       if (e.spec.hostNetwork === true && e.spec.ip)
         problems.error([...e.path, 'ip'], 'conflicting-keys', `pod ${e.name}: with \`hostNetwork\` it has the addresses of its host`)
       const isOfManifest = loaded.source(e.path).file !== undefined
-      checkContainers(e, problems, isOfManifest)
+      checkContainers(`pod ${e.name}`, e.path, e.spec.containers, problems, isOfManifest)
       checkHostPorts(e, problems)
       checked.set(e.spec, checkSelector(e, hosts, problems, isOfManifest))
     }
@@ -51,13 +51,7 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
       host = byName.get(e.spec.host)
       if (!host && hosts.length > 0 && !lost.has(e.spec)) {
         lost.add(e.spec)
-        const near = suggest(e.spec.host, [...byName.keys()])
-        problems.error(
-          [...e.path, 'host'],
-          'unknown-host',
-          `pod ${e.name}: there is no host "${e.spec.host}"`,
-          near ? `did you mean "${near}"?` : `Hosts: ${[...byName.keys()].slice(0, 10).join(', ')}.`,
-        )
+        unknownHost(e, e.spec.host, [...byName.keys()], problems, loaded.source(e.path).file !== undefined)
       }
     } else {
       const before = byName.get(leases.pods.get(name)?.host ?? '')
@@ -67,6 +61,20 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
     if (host) placed.push({ ...e, name, host, real: loaded.realAddresses?.get(String(e.path.at(-1))) ?? [] })
   }
   return placed
+}
+
+/** A cluster takes a pod that is bound to a node it does not have, and removes it after a while (the garbage collector of pods). */
+function unknownHost(
+  { name, path }: Entry<PodSpec>,
+  host: string,
+  known: readonly string[],
+  problems: Problems,
+  isOfManifest: boolean,
+): void {
+  const message = `pod ${name}: there is no host "${host}"`
+  const hint = unknownHostHint(host, known)
+  if (isOfManifest) problems.warning([...path, 'host'], 'unknown-host', `${message}: a cluster would remove it, here it is left out`, hint)
+  else problems.error([...path, 'host'], 'unknown-host', message, hint)
 }
 
 type NodeSelector = PodSpec['nodeSelector']
@@ -130,12 +138,19 @@ function checkSelector(
   return false
 }
 
-function checkContainers(e: Entry<PodSpec>, problems: Problems, isOfManifest: boolean): void {
+/** @param owner whose they are: `pod web`, `external client` */
+export function checkContainers(
+  owner: string,
+  at: Path,
+  containers: readonly ContainerSpec[],
+  problems: Problems,
+  isOfManifest: boolean,
+): void {
   const names = new Set<string>()
   const ports = new Map<string, string>()
-  e.spec.containers.forEach((c, i) => {
-    const path = [...e.path, 'containers', i]
-    if (names.has(c.name)) problems.error([...path, 'name'], 'name-taken', `pod ${e.name} has two containers called "${c.name}"`)
+  containers.forEach((c, i) => {
+    const path = [...at, 'containers', i]
+    if (names.has(c.name)) problems.error([...path, 'name'], 'name-taken', `${owner} has two containers called "${c.name}"`)
     names.add(c.name)
     c.ports.forEach((p, j) => {
       const key = `${p.containerPort}/${p.protocol}`
@@ -145,8 +160,8 @@ function checkContainers(e: Entry<PodSpec>, problems: Problems, isOfManifest: bo
         problems[isOfManifest ? 'warning' : 'error'](
           [...path, 'ports', j],
           'port-taken',
-          `pod ${e.name}: port ${key} is declared ${other === c.name ? `twice by "${other}"` : `by "${other}" and "${c.name}"`}`,
-          'Containers of a pod share one network namespace, so one port has one listener.',
+          `${owner}: port ${key} is declared ${other === c.name ? `twice by "${other}"` : `by "${other}" and "${c.name}"`}`,
+          'Its containers share one network namespace, so one port has one listener.',
         )
       else ports.set(key, c.name)
     })

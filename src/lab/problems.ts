@@ -19,6 +19,10 @@ export class Problems {
     this.#add('error', source, code, message, hint)
   }
 
+  warningAt(source: Position & { readonly file?: string }, code: string, message: string, hint?: string): void {
+    this.#add('warning', source, code, message, hint)
+  }
+
   warning(path: Path, code: string, message: string, hint?: string): void {
     this.#add('warning', this.#loaded.source(path), code, message, hint)
   }

@@ -7,6 +7,7 @@ import type { LoadedTopology } from '../topology/loaded.ts'
 import { LABEL } from '../topology/schema/rules.ts'
 import { suggest } from '../topology/suggest.ts'
 import { inFileOrder } from './expand.ts'
+import { checkContainers } from './placement.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'
 import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Segment } from './lab.ts'
 import { NO_LEASES, type Leases } from './addressing/lease.ts'
@@ -131,6 +132,7 @@ function resolveExternals(loaded: LoadedTopology, lab: string, networks: Network
       if (value !== undefined) addresses.get(name)!.push({ family: cidr.family, ip: formatIp(cidr.family, value), prefix: length })
     }
   }
+  for (const [name, { containers }] of entries) checkContainers(`external ${name}`, ['externals', name], containers, problems, false)
   return entries.map(([name, spec], index) => ({
     kind: 'external',
     name,
@@ -140,6 +142,7 @@ function resolveExternals(loaded: LoadedTopology, lab: string, networks: Network
     addresses: addresses.get(name)!,
     mac: mac('external', index),
     podRoutes: spec.podRoutes,
+    ...(spec.containers.length > 0 ? { containers: spec.containers } : {}),
   }))
 }
 

@@ -11,7 +11,7 @@ export interface ListenPort {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP'
 }
 
-/** One container: a process in the network namespace of its pod. */
+/** One container: a process in the network namespace of its pod, or of an external. */
 export interface ContainerSpec {
   readonly kind?: 'process'
   /** Unique in the lab and safe as a file name: `shop.cart.http`. */
@@ -20,14 +20,15 @@ export interface ContainerSpec {
   readonly ns: string
   /** Host name inside; cut to 63 bytes as Kubernetes does. */
   readonly hostname: string
-  /** The pod as it is shown: `cart` in the namespace default, else `shop/cart`. */
+  /** The pod as it is shown: `cart` in the namespace default, else `shop/cart`; or the external. */
   readonly pod: string
+  readonly external?: true
   readonly container: string
   /** Program and arguments, found in PATH, no shell. Without it: the built-in responder. */
   readonly command?: readonly string[]
   /** Ports the responder listens on. A command listens on what it likes. */
   readonly listen: readonly ListenPort[]
-  /** Addresses of the pod, for `POD_IPS`. */
+  /** Its addresses, for `POD_IPS`. */
   readonly addresses?: readonly string[]
   /** Added to the environment; wins over what is set anyway. */
   readonly env?: Readonly<Record<string, string>>
@@ -69,11 +70,15 @@ export const inherited = ['PATH', 'HOME', 'LANG', 'TERM'] as const
 export function ownVariables(spec: ProcessSpec): Record<string, string> {
   if (spec.kind === 'daemon') return { HOSTNAME: hostname(spec) }
   const slash = spec.pod.indexOf('/')
-  return {
-    HOSTNAME: hostname(spec),
+  const addresses = (spec.addresses ?? []).join(',')
+  const ofPod = {
     POD_NAME: spec.pod.slice(slash + 1),
     POD_NAMESPACE: slash < 0 ? 'default' : spec.pod.slice(0, slash),
-    POD_IPS: (spec.addresses ?? []).join(','),
+    POD_IPS: addresses,
+  }
+  return {
+    HOSTNAME: hostname(spec),
+    ...(spec.external ? { EXTERNAL_IPS: addresses } : ofPod),
     CONTAINER_NAME: spec.container,
     ...spec.env,
   }

@@ -1,5 +1,5 @@
 /** What a test looks at: two ports nothing else uses, and in a large lab which pairs. Pure, and the same for the same lab. */
-import { containerPods, type Lab, type Pod } from '../lab/lab.ts'
+import { containerOwners, type Lab, type Pod } from '../lab/lab.ts'
 import { policiesOf } from '../lab/policy/policies.ts'
 import type { Actor } from '../lab/policy/verdict.ts'
 import { enforcedLab } from '../policy/index.ts'
@@ -30,7 +30,7 @@ function freePort(lab: Lab, candidates: readonly number[]): number {
   const isMentioned = (port: number): boolean =>
     rules.some((m) => m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))
   const taken = new Set([
-    ...containerPods(lab).flatMap((p) =>
+    ...containerOwners(lab).flatMap((p) =>
       p.containers.flatMap((c) => c.ports.flatMap((x) => [x.containerPort, ...(x.hostPort === undefined ? [] : [x.hostPort])])),
     ),
     ...lab.services.flatMap((s) =>

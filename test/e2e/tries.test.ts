@@ -79,7 +79,7 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
   egress: [
     { shows: /batch-egress/ },
     { fails: true, shows: /100% packet loss/ },
-    { shows: /1 received/ },
+    { shows: /192\.168\.50\.11[^]*delivered/i },
     { shows: /allowed/ },
     { shows: /nomatch/ },
   ],

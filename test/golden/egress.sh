@@ -547,6 +547,9 @@ EOF
 # 5. Containers: processes inside the pods' namespaces
 # ──────────────────────────────────────────────────────────────────────────────
 
+# ── egress.internet
+netlab_responder egress.internet internet internet 443/tcp
+
 # ── egress.web
 netlab_responder egress.web web web 80/tcp
 

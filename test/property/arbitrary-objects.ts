@@ -175,6 +175,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     id: fc.constantFrom('p.one', 'p.two'),
     hostname: is('p'),
     pod: is('p'),
+    external: optional(is('x').map(() => true as const)),
     container: is('one'),
     command: optional(fc.constantFrom(['sleep', '1'], ['sh', '-c', 'true\nfalse'])),
     listen: fc.array(record<Of<'process'>['listen'][number]>({ port: number, protocol: fc.constantFrom('TCP', 'UDP') }), { maxLength: 2 }),

@@ -15,6 +15,9 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [{ from: 'a', to: 'c' }, true, /^answered$/],
   [{ from: 'a', to: 'b', port: '80/tcp' }, true, /^answered by b$/],
   [{ from: 'a', to: 'outside', port: '443/tcp' }, true, /^answered by outside$/],
+  [{ from: 'a', to: 'server', port: '80/tcp' }, true, /^answered by server$/],
+  [{ from: 'node-2', to: 'server', port: '53/udp' }, true, /^answered by server$/],
+  [{ from: 'outside', to: 'server', port: '81/tcp' }, false, /^container idle of server declares 81\/tcp but does not listen there/],
   [{ from: 'a', to: 'svc/b', port: '80/tcp' }, true, /^answered by b$/],
   [{ from: 'node-2', to: 'a', port: '53/udp' }, true, /^answered by a$/],
   [{ from: 'a', to: 'lazy', wire: ['vxlan'] }, true, /^answered; seen on the underlay inside vxlan$/],
@@ -74,7 +77,15 @@ describe('expect', { skip: unable }, () => {
       c: { host: 'node-1' },
       lazy: { host: 'node-2', containers: [{ name: 'c', command: ['sleep', 'infinity'], ports: [{ containerPort: 80 }] }] },
     },
-    externals: { outside: {} },
+    externals: {
+      outside: {},
+      server: {
+        containers: [
+          { name: 'main', ports: [{ containerPort: 80 }, { containerPort: 53, protocol: 'UDP' }] },
+          { name: 'idle', command: ['sh', '-c', 'env; exec sleep infinity'], ports: [{ containerPort: 81 }] },
+        ],
+      },
+    },
     services: {
       b: { selector: { app: 'b' }, ports: [{ port: 80 }] },
       none: { selector: { app: 'x' }, ports: [{ port: 80 }] },

@@ -1,18 +1,19 @@
 import { Stage, type Common, type ObjectKind, type Reader } from './kind.ts'
 
-/** A container: a process in a pod's namespaces, started with the lab and ended with it. */
+/** A container: a process in the namespaces of a pod or an external, started with the lab and ended with it. */
 export interface Process extends Common {
   readonly kind: 'process'
   /** Unique in the lab and safe as a file name: `shop.cart.http`. */
   readonly id: string
   readonly hostname: string
-  /** The pod as people call it. */
+  /** The pod, or the external, as people call it. */
   readonly pod: string
+  readonly external?: true
   readonly container: string
   /** Absent: the built-in responder, on the `listen` ports. */
   readonly command?: readonly string[]
   readonly listen: readonly { readonly port: number; readonly protocol: 'TCP' | 'UDP' | 'SCTP' }[]
-  /** The pod's addresses, for the container's environment. */
+  /** Addresses of the pod or external, for the container's environment. */
   readonly addresses: readonly string[]
   /** Only ever observed: it was started in a namespace that has been deleted since. */
   readonly inDeletedNamespace?: true
@@ -43,7 +44,7 @@ export const inDeletedNamespace = 'it was started in a namespace that has been d
 export const process: ObjectKind<Process> = {
   kind: 'process',
   key: (o) => `process ${o.id}`,
-  describe: (o) => `container ${o.container} of pod ${o.pod}`,
+  describe: (o) => `container ${o.container} of ${o.external ? 'external' : 'pod'} ${o.pod}`,
   stage: () => Stage.Processes,
   elsewhere: true,
   outlives: true,

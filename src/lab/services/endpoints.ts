@@ -8,6 +8,7 @@ import type { Family } from '../../topology/address.ts'
 import type { LoadedTopology } from '../../topology/loaded.ts'
 import type { EndpointSlice } from '../../topology/kubernetes/endpoint-slice.ts'
 import type { ServiceSpec } from '../../topology/kubernetes/kubernetes.ts'
+import { unknownHostHint } from '../hosts.ts'
 import { addressOf, type Host, type HostPod } from '../lab.ts'
 import type { Problems } from '../problems.ts'
 import type { Answering, Endpoint } from './service.ts'
@@ -47,15 +48,17 @@ export class EndpointFinder {
       add(this.#pods, pod.namespace, pod)
       for (const [key, value] of Object.entries(pod.labels)) add(this.#pods, `${pod.namespace} ${key}=${value}`, pod)
     }
-    const known = new Set(hosts.map((h) => h.name))
+    const known = hosts.map((h) => h.name)
     for (const slice of endpointSlices) {
       if (slice.service !== undefined) add(this.#slices, `${slice.namespace}/${slice.service}`, slice)
       for (const e of slice.endpoints) {
-        if (e.nodeName !== undefined && !known.has(e.nodeName))
-          problems.errorAt(
+        // It is an endpoint all the same, and a local one nowhere.
+        if (e.nodeName !== undefined && !known.includes(e.nodeName))
+          problems.warningAt(
             slice.source,
             'unknown-host',
             `endpoint slice ${slice.namespace}/${slice.name}: there is no host "${e.nodeName}"`,
+            unknownHostHint(e.nodeName, known),
           )
       }
     }

@@ -59,11 +59,12 @@ export function diagramLimits(lab: Lab): Limits {
 export const addresses = (node: { readonly addresses: readonly { readonly ip: string }[] }): string =>
   node.addresses.map((a) => a.ip).join(', ')
 
-/** `8080/tcp`: what the pod's containers declare. */
-export const ports = (pod: Pod): string =>
-  pod.containers.flatMap((c) => c.ports.map((p) => `${p.containerPort}/${p.protocol.toLowerCase()}`)).join(', ')
+/** `8080/tcp`: what the containers of a pod or external declare. */
+export const ports = ({ containers = [] }: Pick<External, 'containers'>): string =>
+  containers.flatMap((c) => c.ports.map((p) => `${p.containerPort}/${p.protocol.toLowerCase()}`)).join(', ')
 
-export const outside = (external: External): string => (external.podRoutes ? 'external, has routes to pods' : 'external')
+export const outside = (external: External): string =>
+  ['external', ...(external.podRoutes ? ['has routes to pods'] : []), ports(external)].filter(Boolean).join(', ')
 
 /**
  * Splits what is drawn from what is counted. The line that counts takes a place of its own, so it never

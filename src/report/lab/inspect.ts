@@ -37,7 +37,14 @@ function nodeDocument(node: Node, lab: Lab): object {
         containers: node.containers.map((c) => c.name),
       }
     case 'external':
-      return { ...common, netns: node.netns, addresses: node.addresses.map((a) => a.ip), mac: node.mac, podRoutes: node.podRoutes }
+      return {
+        ...common,
+        netns: node.netns,
+        addresses: node.addresses.map((a) => a.ip),
+        mac: node.mac,
+        podRoutes: node.podRoutes,
+        containers: (node.containers ?? []).map((c) => c.name),
+      }
     case 'switch':
       return { ...common, netns: node.netns, segment: node.segment, cidrs: node.cidrs, mtu: node.mtu }
     case 'router':

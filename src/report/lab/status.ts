@@ -42,7 +42,7 @@ function* advice({ lab, findings, repair, halfDone }: Health): Generator<string>
     yield `\n${repair} --reset puts back settings that the file does not speak of.\n`
   if (!halfDone && some('unexpected')) yield `\nWhat is unexpected was not added by netlab: ${repair} --reset takes it away.\n`
   if (findings.some((f) => f.state === 'exited' && f.repair))
-    yield `\n${repair} starts what exited again; netlab logs POD --lab ${lab} shows what it said.\n`
+    yield `\n${repair} starts what exited again; netlab logs NAME --lab ${lab} shows what it said.\n`
   if (findings.some((f) => f.state === 'exited' && !f.repair)) yield '\nA container that exited with code 0 is not started again.\n'
   if (some('stopped')) yield '\nA stopped container or daemon goes on with kill -CONT PID.\n'
 }

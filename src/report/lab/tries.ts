@@ -1,7 +1,7 @@
 /** Commands to try in a lab that has just come up: each works there, and none is of a pair that policies keep apart. */
 import { hidingOf } from '../../attach/index.ts'
 import { hostSource } from '../../backends/index.ts'
-import { addressOf, hostOf, nodeName, type Lab, type Pod } from '../../lab/lab.ts'
+import { addressOf, containersOf, hostOf, nodeName, type Lab, type Pod } from '../../lab/lab.ts'
 import { verdict, type Actor, type End } from '../../lab/policy/verdict.ts'
 import { clusterFrontend } from '../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../lab/services/service-verdict.ts'
@@ -53,7 +53,7 @@ function pair(lab: Lab): Pair | undefined {
 
 /** Whether some container says that it listens there: else a connection is refused. */
 const declares = (end: End, protocol: string, port: number): boolean =>
-  end.kind === 'pod' && end.containers.some((c) => c.ports?.some((p) => p.containerPort === port && p.protocol === protocol))
+  containersOf(end).some((c) => c.ports?.some((p) => p.containerPort === port && p.protocol === protocol))
 
 /** Arguments of the trace to a Service of which every endpoint may answer the client. */
 function serviceTrace(lab: Lab): string[] | undefined {

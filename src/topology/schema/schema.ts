@@ -95,29 +95,32 @@ function uniqueNames(items: readonly { readonly name?: string | undefined }[], c
   }
 }
 
-const container = z
-  .strictObject({
-    name: label.describe('Unique in its pod.'),
-    command: z
-      .array(z.string())
-      .min(1)
-      .optional()
-      .describe('Program and arguments to run. Without it the built-in responder answers on every declared port.'),
-    ports: z
-      .array(
-        z.strictObject({
-          name: portName.optional().describe('What `targetPort` and policies may call this port.'),
-          containerPort: portNumber.describe('Port the container listens on.'),
-          protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
-          hostPort: portNumber.optional().describe('Port of the host that leads here.'),
-          hostIP: ip.optional().describe('The address of the host on which `hostPort` leads here. Default: every one.'),
-        }),
-      )
-      .superRefine(uniqueNames)
-      .default([])
-      .describe('Declared ports.'),
-  })
-  .meta({ title: 'container', description: 'A process of a pod.' })
+const port = z.strictObject({
+  name: portName.optional().describe('What `targetPort` and policies may call this port.'),
+  containerPort: portNumber.describe('Port the container listens on.'),
+  protocol: protocol.default('TCP').describe('TCP, UDP or SCTP.'),
+})
+
+const containerOf = <P extends z.ZodObject>(owner: string, declared: P) =>
+  z
+    .strictObject({
+      name: label.describe(`Unique in its ${owner}.`),
+      command: z
+        .array(z.string())
+        .min(1)
+        .optional()
+        .describe('Program and arguments to run. Without it the built-in responder answers on every declared port.'),
+      ports: z.array(declared).superRefine(uniqueNames).default([]).describe('Declared ports.'),
+    })
+    .meta({ title: 'container', description: `A process of ${owner === 'pod' ? 'a' : 'an'} ${owner}.` })
+
+const container = containerOf(
+  'pod',
+  port.extend({
+    hostPort: portNumber.optional().describe('Port of the host that leads here.'),
+    hostIP: ip.optional().describe('The address of the host on which `hostPort` leads here. Default: every one.'),
+  }),
+)
 
 const host = z
   .strictObject({
@@ -154,6 +157,10 @@ const external = () =>
         .optional()
         .describe('Pinned address: one, or one per family. Default: from 203.0.113.0/24 and 2001:db8:ffff::/64.'),
       podRoutes: z.boolean().default(false).describe('Route pod blocks to it without NAT, as BGP to a top-of-rack switch would.'),
+      containers: z
+        .array(containerOf('external', port.extend({ name: portName.optional().describe('What capture filters may call this port.') })))
+        .default([])
+        .describe('Processes that run there, such as a server that pods ask.'),
     })
     .meta({ title: 'external', description: 'A machine outside the cluster.' })
 

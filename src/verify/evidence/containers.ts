@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { containers } from '../../compile/containers.ts'
 import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
-import { containerPods, type HostPod, type Lab } from '../../lab/lab.ts'
+import { containerOwners, type ContainerOwner, type Lab } from '../../lab/lab.ts'
 import { portsIn } from '../../process/readiness.ts'
 import { endingText, processStates } from '../../process/states.ts'
 import { processDir } from '../../state/store.ts'
@@ -10,8 +10,8 @@ import { now } from '../../clock.ts'
 
 /** A container of the lab, whether it runs or not. */
 export interface ContainerState {
-  readonly pod: HostPod
-  /** Its name in the pod. */
+  readonly owner: ContainerOwner
+  /** Its name there. */
   readonly name: string
   readonly id: string
   /** TCP and UDP ports it declares: `80/tcp`. */
@@ -20,7 +20,7 @@ export interface ContainerState {
   trouble?: string
   /** It ended with code 0: as for `netlab status`, it did what it was there for, unless it declares ports. */
   isDone?: boolean
-  /** Declared ports without a listener in its pod, of one that ran. */
+  /** Declared ports without a listener in its namespace, of one that ran. */
   idle: readonly string[]
 }
 
@@ -35,12 +35,12 @@ export function listenedOn(texts: readonly string[]): Set<string> {
 }
 
 const statesIn = (lab: Lab): ContainerState[] =>
-  containerPods(lab).flatMap((pod) =>
-    containers(pod).map(({ id, container }) => ({
-      pod,
+  containerOwners(lab).flatMap((owner) =>
+    containers(owner).map(({ id, container }) => ({
+      owner,
       name: container,
       id,
-      declared: (pod.containers.find((c) => c.name === container)?.ports ?? [])
+      declared: (owner.containers.find((c) => c.name === container)?.ports ?? [])
         .filter((p) => p.protocol !== 'SCTP')
         .map((p) => `${p.containerPort}/${p.protocol.toLowerCase()}`),
       idle: [],
@@ -60,9 +60,9 @@ export function lookAfter(lab: Lab, list: readonly ContainerState[]): void {
   }
 }
 
-/** Reads where the pods of those that run are listened in. A namespace that is gone says nothing: asking it tells. */
+/** Reads where the namespaces of those that run are listened in. A namespace that is gone says nothing: asking it tells. */
 async function readIdle(list: readonly ContainerState[], pool: NamespacePool): Promise<void> {
-  const spaces = [...new Set(list.map((c) => c.pod.netns))]
+  const spaces = [...new Set(list.map((c) => c.owner.netns))]
   const open = new Map<string, Set<string>>()
   await pool.run(
     spaces.map((ns): Job => ({ ns, steps: [{ get: FILES.map((f) => `/proc/net/${f}`) }] })),
@@ -71,7 +71,7 @@ async function readIdle(list: readonly ContainerState[], pool: NamespacePool): P
     },
   )
   for (const each of list) {
-    const found = open.get(each.pod.netns)
+    const found = open.get(each.owner.netns)
     each.idle = found ? each.declared.filter((port) => !found.has(port)) : []
   }
 }

@@ -5,7 +5,7 @@ import { containers } from '../../compile/containers.ts'
 import { ABSENT, type NamespacePool, type Job } from '../../netns/namespace-pool.ts'
 import type { IpLink } from '../../netns/netlink/types.ts'
 import { withReader } from '../../netns/netlink/reader.ts'
-import { containerPods, type HostPod, type Lab } from '../../lab/lab.ts'
+import { containerOwners, type ContainerOwner, type Lab } from '../../lab/lab.ts'
 import { networkNamespace, namedNamespace } from '../../process/proc.ts'
 import { isRunning, recordedProcesses } from '../../process/records.ts'
 import { processDir } from '../../state/store.ts'
@@ -49,8 +49,8 @@ export interface NodeReading {
 /** A running container, and the network namespace it is in. */
 export interface ContainerReading {
   readonly id: string
-  readonly pod: HostPod
-  readonly isInItsPod: boolean
+  readonly owner: ContainerOwner
+  readonly isInPlace: boolean
 }
 
 export interface Readings {
@@ -141,10 +141,10 @@ export async function readAfter(readings: Readings, pool: NamespacePool): Promis
 }
 
 function containersOf(lab: Lab): ContainerReading[] {
-  const pods = new Map(containerPods(lab).flatMap((p) => containers(p).map((c) => [c.id, p] as const)))
+  const owners = new Map(containerOwners(lab).flatMap((owner) => containers(owner).map((c) => [c.id, owner] as const)))
   return recordedProcesses(processDir(lab.name)).flatMap((r) => {
-    const pod = pods.get(r.id)
-    return pod && isRunning(r) ? [{ id: r.id, pod, isInItsPod: networkNamespace(r.pid) === namedNamespace(pod.netns) }] : []
+    const owner = owners.get(r.id)
+    return owner && isRunning(r) ? [{ id: r.id, owner, isInPlace: networkNamespace(r.pid) === namedNamespace(owner.netns) }] : []
   })
 }
 

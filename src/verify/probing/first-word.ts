@@ -1,5 +1,5 @@
 /** Who says something by itself to who connects: a listener of the test or a built-in container. Other programs may wait for the client. */
-import type { Lab, Pod } from '../../lab/lab.ts'
+import { containerOwners, type ContainerOwner, type Lab } from '../../lab/lab.ts'
 import { endpointsBehind } from '../../lab/services/semantics.ts'
 import type { Evidence } from '../check-source.ts'
 import { actorsOf } from '../test-plan.ts'
@@ -11,7 +11,8 @@ export class FirstWord {
   readonly #lab: Lab
   readonly #listener: Evidence['listener']
   readonly #netns: ReadonlyMap<string, string>
-  readonly #pods: ReadonlyMap<string, Pod>
+  /** By namespace. */
+  readonly #containers = new Map<string, ContainerOwner['containers']>()
   /** By namespace, address and port. */
   readonly #certain = new Map<string, boolean>()
 
@@ -20,7 +21,8 @@ export class FirstWord {
     this.#lab = lab
     this.#listener = listener
     this.#netns = new Map(actorsOf(lab).flatMap((p) => p.addresses.map((a) => [a.ip, p.netns] as const)))
-    this.#pods = new Map(lab.pods.map((p) => [p.netns, p]))
+    for (const { netns, containers } of containerOwners(lab))
+      this.#containers.set(netns, [...(this.#containers.get(netns) ?? []), ...containers])
   }
 
   #spaceOf({ netns, address }: Question): string | undefined {
@@ -51,7 +53,7 @@ export class FirstWord {
 
   #speaks(netns: string, port: number): boolean {
     if (this.#listener(netns, 'tcp', port) === 'ours') return true
-    const containers = this.#pods.get(netns)?.containers ?? []
+    const containers = this.#containers.get(netns) ?? []
     return containers.some((c) => !c.command && c.ports.some((p) => p.containerPort === port && p.protocol === 'TCP'))
   }
 }

@@ -8,6 +8,7 @@ hosts: { node-1: {} }
 pods:
   web: { labels: { app: web }, containers: [{ name: c, ports: [{ name: http, containerPort: 8080 }, { name: dns, containerPort: 53, protocol: UDP }] }] }
   shop/cart: { labels: { app: cart }, containers: [{ name: c, ports: [{ name: http, containerPort: 9090 }] }] }
+externals: { internet: { containers: [{ name: web, ports: [{ name: https, containerPort: 443 }] }] } }
 services:
   web: { clusterIP: 10.96.0.50, externalIPs: [192.0.2.1], selector: { app: web }, ports: [{ name: main, port: 80, targetPort: http }] }
   shop/cart-svc: { type: NodePort, clusterIP: 10.96.0.51, selector: { app: cart }, ports: [{ name: http, port: 81, targetPort: http, nodePort: 30081 }] }
@@ -29,6 +30,7 @@ test.each([
   ['http', ['tcp 8080', 'tcp 9090', 'tcp 81', 'tcp 30081', 'tcp 9090']],
   ['main', ['tcp 80', 'tcp 8080']],
   ['dns', ['udp 53']],
+  ['https', ['tcp 443']],
   ['nothing', undefined],
 ])('the ports called %s', (name, ports) =>
   expect(

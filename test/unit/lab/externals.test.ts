@@ -49,6 +49,18 @@ describe('externals', () => {
     expect(problems(`${REST}externals:\n  x: { address: "2001:db8::1" }`)).toEqual(['4:8 family-not-in-lab'])
   })
 
+  test('have containers as pods have', () => {
+    const server = 'containers: [{ name: web, ports: [{ name: http, containerPort: 80 }] }, { name: job, command: ["true"] }]'
+    const [x, y] = lab(`${REST}externals: { x: { ${server} }, y: {} }`).externals
+    expect(x!.containers).toEqual([
+      { name: 'web', ports: [{ name: 'http', containerPort: 80, protocol: 'TCP' }] },
+      { name: 'job', command: ['true'], ports: [] },
+    ])
+    expect(y!.containers).toBeUndefined()
+    const twice = 'containers: [{ name: a, ports: [{ containerPort: 80 }] }, { name: a, ports: [{ containerPort: 80 }] }]'
+    expect(problems(`${REST}externals:\n  x: { ${twice} }`)).toEqual(['4:68 name-taken', '4:85 port-taken'])
+  })
+
   test('are as many as there are addresses for them', () => {
     const text = (n: number) => `${REST}externals: { ${Array.from({ length: n }, (_, i) => `x${i}: {}`).join(', ')} }`
     expect(new Set(lab(text(254)).externals.flatMap(ips)).size).toBe(254)

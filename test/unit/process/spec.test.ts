@@ -39,6 +39,11 @@ describe('the environment of a container', () => {
     })
   })
 
+  test('names no pod on an external', () => {
+    const variables = environment({ ...spec, pod: 'client', hostname: 'client', external: true }, { PATH: '/bin' })
+    expect(variables).toEqual({ PATH: '/bin', HOSTNAME: 'client', EXTERNAL_IPS: '10.244.0.2,fd00::2', CONTAINER_NAME: 'http' })
+  })
+
   test('has a PATH in any case, and what the user says wins', () => {
     const made = environment({ ...spec, pod: 'cart', env: { POD_NAME: 'mine', HOME: '/x' } }, { HOME: '/root' })
     expect(made['PATH']).toContain('/usr/bin')

@@ -38,7 +38,7 @@ router  192.168.1.1, 192.168.2.1
 │   ├── node-2  192.168.2.11  pods 10.244.1.0/24  cni0, vxlan7 (VNI 7, UDP 8472) across segments, pod MTU 1450
 │   │   └── shop/cart  10.244.1.2  8080/tcp, 53/udp
 │   └── end     192.168.2.12  pods 10.244.2.0/24  cni0, vxlan7 (VNI 7, UDP 8472) across segments, pod MTU 8950
-├── client         203.0.113.10    external
+├── client         203.0.113.10    external, 443/tcp
 └── tor            203.0.113.11    external, has routes to pods
 `)
 })

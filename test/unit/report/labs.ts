@@ -29,5 +29,5 @@ pods:
     containers:
       - { name: http, ports: [{ containerPort: 8080 }] }
       - { name: dns, ports: [{ containerPort: 53, protocol: UDP }] }
-externals: { client: {}, tor: { podRoutes: true } }
+externals: { client: { containers: [{ name: web, ports: [{ containerPort: 443 }] }] }, tor: { podRoutes: true } }
 `

@@ -44,6 +44,12 @@ const SHAPES: BadInput[] = [
 
 const KEYS: BadInput[] = [
   {
+    name: 'a port of a host for a container of an external',
+    text: `${LAB}externals:\n  x: { containers: [{ name: a, ports: [{ containerPort: 80, hostPort: 8080 }] }] }\n`,
+    finds: ['4:61 unknown-key'],
+    says: ['unknown key "hostPort" in externals.x.containers[0].ports[0]'],
+  },
+  {
     name: 'a mistyped key',
     text: 'hosts: { node-1: {} }\npods:\n  load: { replica: 50 }\n',
     finds: ['3:11 unknown-key'],

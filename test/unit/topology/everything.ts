@@ -27,7 +27,7 @@ pods:
         command: [sh, -c, sleep 5]
   load: { replicas: 50 }
 externals:
-  client: {}
+  client: { containers: [{ name: web, ports: [{ name: http, containerPort: 80 }] }] }
   tor: { address: 203.0.113.10, podRoutes: true }
 services:
   shop/cart: { selector: { app: cart }, type: NodePort, ports: [{ name: web, port: 80, targetPort: web }] }

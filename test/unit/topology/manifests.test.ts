@@ -228,11 +228,30 @@ describe('places', () => {
     const lab = resolve(merged(text.replace('10.97.0.1', '10.96.0.9'))).value!
     expect(lab.services[0]!.source).toEqual({ path: 'services.web', file: 'k.yaml', line: 3, column: 13 })
   })
-  test('a host that does not exist is at nodeName', () => {
-    const pod = 'apiVersion: v1\nkind: Pod\nmetadata: { name: a }\nspec:\n  containers: [{ name: c }]\n  nodeName: nowhere\n'
-    expect(resolve(merged(pod)).diagnostics).toEqual([
-      expect.objectContaining({ code: 'unknown-host', file: 'k.yaml', line: 6, column: 3 }),
+  test('a pod of a host that does not exist is left out, as a cluster removes it: a warning at nodeName, with the nearest name', () => {
+    const pod = 'apiVersion: v1\nkind: Pod\nmetadata: { name: a }\nspec:\n  containers: [{ name: c }]\n  nodeName: node-l\n'
+    const { value, diagnostics } = resolve(merged(pod))
+    expect(diagnostics).toEqual([
+      expect.objectContaining({
+        severity: 'warning',
+        code: 'unknown-host',
+        message: 'pod a: there is no host "node-l": a cluster would remove it, here it is left out',
+        hint: expect.stringMatching(/^did you mean "node-\d"\?$/),
+        file: 'k.yaml',
+        line: 6,
+        column: 3,
+      }),
     ])
+    expect(value!.pods).toEqual([])
+  })
+  test('an endpoint on a host that does not exist is one all the same: a warning at its slice', () => {
+    const service = 'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n---\n'
+    const slice =
+      'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: web-1, labels: { kubernetes.io/service-name: web } }\n' +
+      'addressType: IPv4\nports: [{ name: "", port: 80 }]\nendpoints: [{ addresses: [203.0.113.9], nodeName: nowhere }]\n'
+    const { value, diagnostics } = resolve(merged(service + slice))
+    expect(diagnostics).toEqual([expect.objectContaining({ severity: 'warning', code: 'unknown-host', file: 'k.yaml', line: 8 })])
+    expect(value!.services[0]!.ports[0]!.endpoints).toEqual([{ family: 4, ip: '203.0.113.9', port: 80, host: 'nowhere' }])
   })
 })
 

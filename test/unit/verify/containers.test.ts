@@ -1,5 +1,6 @@
 /** A container that declares a port must listen there itself. */
 import { describe, expect, test } from 'vitest'
+import { containerOwners } from '../../../src/lab/lab.ts'
 import { ABSENT } from '../../../src/netns/namespace-pool.ts'
 import { listenedOn, type ContainerState } from '../../../src/verify/evidence/containers.ts'
 import { expectations } from '../../../src/verify/checks/expectations/expectations.ts'
@@ -39,10 +40,10 @@ expect:
   - { from: client, to: svc/web, port: 80/tcp }
   - { from: client, to: svc/bare, port: 80/tcp }
 `)
-const web = plan.lab.pods.find((p) => p.key === 'web')!
+const owner = containerOwners(plan.lab).find((o) => o.key === 'web')!
 
 const state = (more: Partial<ContainerState> = {}): ContainerState => ({
-  pod: web,
+  owner,
   name: 'c',
   id: 'web.c',
   declared: ['8080/tcp', '53/udp'],

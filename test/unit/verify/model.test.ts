@@ -1,7 +1,7 @@
 /** The model's invariants as pure judgement: what is healthy passes, and each trouble fails the check that is about it. */
 import { describe, expect, test } from 'vitest'
 import { podMTU } from '../../../src/backends/index.ts'
-import { addressOf, type Lab, nodeName } from '../../../src/lab/lab.ts'
+import { addressOf, type Lab, nodeName, ownersIn } from '../../../src/lab/lab.ts'
 import { expectedTtl } from '../../../src/verify/checks/model/paths.ts'
 import { model } from '../../../src/verify/checks/model/model.ts'
 import { hostPairs } from '../../../src/verify/checks/model/pairs.ts'
@@ -47,7 +47,7 @@ function readingsOf(l: Lab): Readings {
       add(p.netns, [device('lo', 65_536), device('eth0', mtu, { addr_info: own })], ways)
     }
   }
-  return { nodes, containers: [{ id: 'c.web', pod: l.pods.at(-1)!, isInItsPod: true }] }
+  return { nodes, containers: [{ id: 'c.web', owner: ownersIn(l, l.pods.at(-1)!)[0]!, isInPlace: true }] }
 }
 
 /** What a healthy lab answers. */
@@ -217,7 +217,7 @@ describe('the network model', () => {
     ],
     [
       'a container inDeletedNamespace',
-      { readings: (r) => void Object.assign(r.containers[0]!, { isInItsPod: false }) },
+      { readings: (r) => void Object.assign(r.containers[0]!, { isInPlace: false }) },
       ['containers-share-namespace c'],
     ],
     ['fragments', { readings: (r, l) => void (r.nodes.get(l.hosts[1]!.netns)!.after = { 'Ip.FragCreates': 9 }) }, ['no-fragments node-2']],

@@ -7,7 +7,7 @@ import { whereOf, type Frame, type Listen } from '../../../capture/tap.ts'
 import { inside } from '../../../netns/inside.ts'
 import { withReader } from '../../../netns/netlink/reader.ts'
 import { netnsFile } from '../../../netns/paths.ts'
-import { containerPods, nodeName, nodesOf, type Lab } from '../../../lab/lab.ts'
+import { containerOwners, nodeName, nodesOf, type Lab } from '../../../lab/lab.ts'
 import type { Applied } from '../../../state/store.ts'
 import { contains, formatIp, parseCidr, parseIp } from '../../../topology/address.ts'
 import { suggest } from '../../../topology/suggest.ts'
@@ -94,7 +94,7 @@ export function portsByName(lab: Lab): ReadonlyMap<string, readonly NamedPort[]>
     ports.set(name, known)
     for (const port of numbers) if (port !== undefined) known.push({ protocol: protocol.toLowerCase() as NamedPort['protocol'], port })
   }
-  for (const { containers } of containerPods(lab))
+  for (const { containers } of containerOwners(lab))
     for (const container of containers)
       for (const { name, protocol, containerPort } of container.ports) add(name, protocol, [containerPort])
   for (const service of lab.services)

@@ -20,7 +20,7 @@ export async function logs(word: string, options: LogsOptions): Promise<void> {
   const node = theNode(lab, word)
   const hostPod = node.kind === 'host' ? findHostPod(lab, word) : undefined
   const name = hostPod ? `pod ${hostPod.key}` : titleOf(node)
-  const what = node.kind === 'pod' || hostPod ? 'container' : 'daemon'
+  const what = node.kind === 'pod' || node.kind === 'external' || hostPod ? 'container' : 'daemon'
   const all = objects.flatMap((o) => {
     if (o.ns !== node.netns) return []
     if (hostPod && (o.kind !== 'process' || o.pod !== hostPod.key)) return []
@@ -31,7 +31,7 @@ export async function logs(word: string, options: LogsOptions): Promise<void> {
     const hint =
       what === 'container'
         ? 'Give it one with `containers:` in the topology.'
-        : `Only pods have containers; netlab inspect ${lab.name} lists daemons.`
+        : `Only pods and externals have containers; netlab inspect ${lab.name} lists daemons.`
     throw failure(Exit.Usage, `no-${what}`, `${name} has no ${what}`, hint)
   }
   const names = all.map((o) => o.name).join(', ')

@@ -5,8 +5,8 @@ import { lab } from '../../options.ts'
 
 export default defineCommand({
   name: 'logs',
-  summary: 'Show what a container of a pod or a daemon of another node printed.',
-  arguments: [new Argument('<pod>', 'pod, or another node that runs a daemon')],
+  summary: 'Show what a container of a pod or an external, or a daemon of another node printed.',
+  arguments: [new Argument('<pod>', 'pod, external, or another node that runs a daemon')],
   options: [
     new Option('-c, --container <name>', 'which container or daemon, when the node has several'),
     new Option('-f, --follow', 'go on until it ends'),

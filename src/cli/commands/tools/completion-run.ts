@@ -6,7 +6,7 @@
  * better: `:yaml` (topology files), `:files` (any file), `:command N` (from word N on it is another command's line).
  */
 import type { CommandUnknownOpts, Option } from '@commander-js/extra-typings'
-import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
+import { containersOf, type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
 import { writeExact } from '../../../report/formats/terminal.ts'
 import { labNames, readApplied } from '../../../state/store.ts'
 import { Exit, failure } from '../../failure.ts'
@@ -124,14 +124,12 @@ function valuesFor(name: string, choices: readonly string[] | undefined, line: L
     case 'pod':
       return now
         .nodes(lab)
-        .filter((n) => n.kind === 'pod' && n.containers.length > 0)
+        .filter((n) => containersOf(n).length > 0)
         .map(describeNode)
     case 'container':
       return now
         .nodes(lab)
-        .flatMap((n) =>
-          n.kind === 'pod' && (line.operands.length === 0 || line.operands.includes(n.key)) ? n.containers.map((c) => c.name) : [],
-        )
+        .flatMap((n) => (line.operands.length === 0 || line.operands.includes(nodeName(n)) ? containersOf(n).map((c) => c.name) : []))
     case 'shell':
       return [...SHELLS]
     default:

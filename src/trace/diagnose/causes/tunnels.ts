@@ -2,6 +2,7 @@
 import type { IpLink } from '../../../kernel/dumps/content.ts'
 import { isAutomatic, linkType, shownType } from '../../../kernel/links/index.ts'
 import type { Link } from '../../../kernel/objects.ts'
+import { ownersIn } from '../../../lab/lab.ts'
 import { headerOf, isIp } from '../../../packet/headers.ts'
 import { tunnelsOf, type Tunnel } from '../../../packet/tunnels.ts'
 import type { Sighting } from '../identity.ts'
@@ -124,11 +125,19 @@ function listening(evidence: TraceEvidence, { netns }: Sighting, port: number): 
   const name = places.name(netns)
   const node = places.node(netns)
   const text = `nothing in ${name} listens on ${options.protocol.toUpperCase()} port ${port}`
-  const containers = node.kind === 'pod' ? node.containers : []
-  const container = containers.find((c) => c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === options.protocol))
-  return container
-    ? { text: `${text}, which container ${container.name} declares`, hint: `netlab logs ${name} --lab ${lab.name}` }
-    : { text, hint: inNode(evidence, netns, 'ss -lnptu') }
+  for (const { key, containers } of ownersIn(lab, node)) {
+    const declares = (c: (typeof containers)[number]): boolean =>
+      c.ports.some((p) => p.containerPort === port && p.protocol.toLowerCase() === options.protocol)
+    const container = containers.find(declares)
+    if (!container) continue
+    const whose = key === name ? '' : ` of ${key}`
+    const which = containers.length > 1 ? ` --container ${container.name}` : ''
+    return {
+      text: `${text}, which container ${container.name}${whose} declares`,
+      hint: `netlab logs ${key}${which} --lab ${lab.name}`,
+    }
+  }
+  return { text, hint: inNode(evidence, netns, 'ss -lnptu') }
 }
 
 function tunnelUnreceived(evidence: TraceEvidence, s: Sighting, common: Common, port: number | undefined): Drop {

@@ -81,9 +81,9 @@ export function evaluateClosed(plan: TestPlan, evidence: Evidence, readings: Rea
     const isRight = answer !== undefined && answer.outcome === t.asked.expected[0] && (t.topic !== 'shared' || answer.by === nodeName(t.to))
     tallies[t.topic].add(isRight ? undefined : failing(t, `${t.asked.address === LOCAL ? `${LOCAL}: ` : ''}${answerText(answer)}`))
   }
-  const spaces = new Tally('model', 'containers-share-namespace', 'all containers of a pod are in its network namespace')
-  for (const { id, pod, isInItsPod } of readings.containers) {
-    spaces.add(isInItsPod ? undefined : { from: pod.key, detail: `container ${id} runs in another one`, source: pod.source })
+  const spaces = new Tally('model', 'containers-share-namespace', 'every container is in the network namespace of its pod or external')
+  for (const { id, owner, isInPlace } of readings.containers) {
+    spaces.add(isInPlace ? undefined : { from: owner.key, detail: `container ${id} runs in another one`, source: owner.source })
   }
   return [
     ...tallies.closed.checks('question', noPairs(plan.lab, 'policies allow none')),

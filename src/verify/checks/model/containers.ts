@@ -3,11 +3,11 @@ import type { ContainerState } from '../../evidence/containers.ts'
 import { Tally, type Failing } from '../../evidence/tally.ts'
 import type { Check } from '../../check.ts'
 
-const failing = ({ pod, name }: ContainerState, what: string): Failing => ({
-  from: pod.key,
+const failing = ({ owner, name }: ContainerState, what: string): Failing => ({
+  from: owner.key,
   detail: `container ${name} ${what}`,
-  source: pod.source,
-  reproduce: ['logs', pod.key, '--container', name],
+  source: owner.source,
+  reproduce: ['logs', owner.key, '--container', name],
 })
 
 export function evaluateContainers(states: readonly ContainerState[]): Check[] {
@@ -27,7 +27,7 @@ export function evaluateContainers(states: readonly ContainerState[]): Check[] {
   }
   const done = states.filter((s) => s.isDone).length
   return [
-    ...run.checks(done > 0 ? `container, ${done} of them ended with code 0` : 'container', 'no pod has containers'),
+    ...run.checks(done > 0 ? `container, ${done} of them ended with code 0` : 'container', 'there are no containers'),
     ...listen.checks('port', 'no running container declares a TCP or UDP port'),
   ]
 }
