@@ -308,6 +308,7 @@ describe('netlab capture', { skip: unable }, () => {
     await refusal(['capture', 'nod-1'], 2, /did you mean "node-1"/)
     await refusal(['capture', 'a:eth1'], 2, /no device "eth1"[^]*did you mean "eth0"/)
     await refusal(['capture', 'a', '--filter', 'tcp prt 80'], 2, /column 5: prt is no[^]*did you mean "port"/)
+    await refusal(['capture', 'a', '--filter', `${'not '.repeat(500)}tcp`], 2, /nested more than 100 levels deep[^]*hint: Such as/)
     await refusal(['capture', 'a', '--count', '0'], 2, /whole number from 1/)
     await refusal(['capture', 'a', '--duration', 'soon'], 2, /expected a time/)
     await refusal(['capture', 'a', '--write', '/nowhere/x.pcapng'], 2, /cannot write \/nowhere\/x\.pcapng/)

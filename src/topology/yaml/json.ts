@@ -34,13 +34,16 @@ const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || cod
 const opens = (code: number): boolean => code === 0x7b || code === 0x5b
 const closes = (code: number): boolean => code === 0x7d || code === 0x5d
 
-/** The objects and arrays of a stream; undefined where the text is anything else. In linear time. */
-export function jsonValues(text: string): JsonStream | undefined {
+/**
+ * The objects and arrays of a stream; undefined where the text is anything else. In linear time.
+ * @param most so many values and one more are found: the rest of the text is not looked at
+ */
+export function jsonValues(text: string, most: number): JsonStream | undefined {
   const values: JsonValue[] = []
   let signs = 0
   let depth = 0
   let open = { start: 0, entries: 0, depth: 0 }
-  for (let i = 0; i < text.length; i++) {
+  for (let i = 0; i < text.length && values.length <= most; i++) {
     const code = text.charCodeAt(i)
     if (code === QUOTE) {
       if (depth === 0) return undefined

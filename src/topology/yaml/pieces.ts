@@ -29,7 +29,7 @@ const MAX_SIGNS = 1_500_000
  * @param large from how many characters on YAML is read piece by piece
  */
 export function parseManifest(text: string, file: string, large = LARGE): ParsedYaml {
-  const stream = jsonValues(text)
+  const stream = jsonValues(text, MAX_DOCUMENTS)
   if (!stream && text.length < large) return parseYaml(text, file)
   const lines = countLines(text)
   const refused = tooManyLines(lines, file)
@@ -65,7 +65,7 @@ function positionAt(lines: LineCounter, offset: number): Position {
 
 /** A List whose items are block style: each is a piece. */
 interface ListSpan extends Span {
-  /** From the line of its first item to behind the last one. */
+  /** From the line behind `items:` to behind the last one. */
   readonly inside: Span
   readonly items: readonly Span[]
 }
@@ -88,7 +88,7 @@ function offsets(text: string, pattern: RegExp): number[] {
 
 function listIn(text: string, document: Span): Span | ListSpan {
   const whole = text.slice(document.start, document.end)
-  const head = /^items:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*(?=( *)-\s)/m.exec(whole)
+  const head = /^items:[ \t]*(?:#.*)?\r?\n(?=(?:[ \t]*(?:#.*)?\r?\n)*( *)-\s)/m.exec(whole)
   if (!head) return document
   const indent = head[1]!
   const from = head.index + head[0].length

@@ -125,10 +125,8 @@ function parsed({ lab }: Applied, text: string): Filter {
   } catch (error) {
     if (!(error instanceof FilterError)) throw error
     const word = /^[^\s()!]*/.exec(text.slice(error.column - 1))![0]
-    const near =
-      word === ''
-        ? undefined
-        : suggest(word, [...PROTOCOL_WORDS, 'host', 'net', 'port', 'src', 'dst', ...addresses.keys(), ...ports.keys()])
+    const known = [...PROTOCOL_WORDS, 'host', 'net', 'port', 'src', 'dst', 'and', 'or', 'not', ...addresses.keys(), ...ports.keys()]
+    const near = word === '' || known.includes(word) ? undefined : suggest(word, known)
     throw usage(
       'bad-filter',
       `--filter, column ${error.column}: ${error.message}`,
