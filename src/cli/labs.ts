@@ -1,9 +1,10 @@
 /** Finds the lab and node a command line means. */
 import { upCommand } from '../state/up-command.ts'
-import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { findNode, type Lab, type Node, nodeName, nodesOf } from '../lab/lab.ts'
 import { labNames, readApplied, readJournal, type Applied } from '../state/store.ts'
+import { readText } from '../topology/files.ts'
 import { suggest } from '../topology/suggest.ts'
 import { Exit, failure, Failure } from './failure.ts'
 
@@ -11,13 +12,8 @@ import { Exit, failure, Failure } from './failure.ts'
 export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${nodeName(node)}`)
 
 /** The name a topology gives its lab. Read without validating the file: a broken one must not keep its lab from being removed. */
-function writtenName(path: string): string | undefined {
-  try {
-    return /^name:[ \t]*(["']?)([a-z0-9-]+)\1[ \t]*(?:#.*)?\r?$/m.exec(readFileSync(path, 'utf8'))?.[2]
-  } catch {
-    return undefined
-  }
-}
+const writtenName = (path: string): string | undefined =>
+  /^name:[ \t]*(["']?)([a-z0-9-]+)\1[ \t]*(?:#.*)?\r?$/m.exec(readText(path).value ?? '')?.[2]
 
 /** File a lab was made from; a lab whose records are damaged hides no other. */
 function fileOf(lab: string): string | undefined {

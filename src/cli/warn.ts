@@ -1,7 +1,7 @@
 /** Warnings go to people, on standard error, whatever standard output carries. */
-import { readFileSync } from 'node:fs'
 import { formatDiagnostics } from '../report/formats/diagnostics.ts'
 import { chalkFor, colorLevel, say } from '../report/formats/terminal.ts'
+import { readText } from '../topology/files.ts'
 import { isMistake, type Diagnostic } from '../topology/diagnostics.ts'
 
 export function warn(warnings: readonly Diagnostic[], file: string): void {
@@ -11,11 +11,9 @@ export function warn(warnings: readonly Diagnostic[], file: string): void {
   if (mistakes.length === 0) return
   const sources = new Map<string, string>()
   for (const name of new Set([file, ...mistakes.flatMap((d) => d.file ?? [])])) {
-    try {
-      sources.set(name, readFileSync(name, 'utf8'))
-    } catch {
-      // Without the text there are no code frames; the positions are in the messages all the same.
-    }
+    // Without the text there are no code frames; the positions are in the messages all the same.
+    const { value } = readText(name)
+    if (value !== undefined) sources.set(name, value)
   }
   say(formatDiagnostics(mistakes, sources, { color: colorLevel(process.stderr) > 0 }))
 }

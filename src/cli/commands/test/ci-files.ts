@@ -1,7 +1,6 @@
 /** Which topologies the words of `netlab ci` mean: files, directories (not their subdirectories) and globs. */
-import { readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { lookAt } from '../../../topology/files.ts'
+import { lookAt, readText } from '../../../topology/files.ts'
 import { glob, isPattern, namesIn } from '../../../topology/kubernetes/glob.ts'
 import type { Diagnostic } from '../../../topology/diagnostics.ts'
 import { quote } from '../../../topology/schema/format.ts'
@@ -17,15 +16,8 @@ export interface TopologyFiles {
 
 /** Every document in it says which kind of Kubernetes object it is. What cannot be read is left to who compiles it. */
 function isManifest(file: string): boolean {
-  if (lookAt(file) !== 'file') return false
-  try {
-    const documents = readFileSync(file, 'utf8')
-      .split(/^---.*$/m)
-      .filter((d) => /^\w/m.test(d))
-    return documents.length > 0 && documents.every((d) => /^apiVersion:/m.test(d) && /^kind:/m.test(d))
-  } catch {
-    return false
-  }
+  const documents = (readText(file).value ?? '').split(/^---.*$/m).filter((d) => /^\w/m.test(d))
+  return documents.length > 0 && documents.every((d) => /^apiVersion:/m.test(d) && /^kind:/m.test(d))
 }
 
 /** @throws Failure (exit 2) naming every word that means nothing */
