@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { Lab } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { oneProcess } from '../support/resident.ts'
-import { inside, output, told } from '../support/run.ts'
+import { inside, netlab, netlabOk, output, told } from '../support/run.ts'
 import { tested } from './support.ts'
 
 ownMachine()
@@ -101,6 +101,22 @@ describe('expect', { skip: unable }, () => {
     await output(inside(lab.ns('node-1'), ['iptables', '-I', 'INPUT', '-d', '10.244.0.1', '-p', 'tcp', '--dport', '4444', '-j', 'DROP']))
   })
   after(() => lab.remove())
+
+  it('a container of an external: its log, its environment, a trace to it and to a port where it does not listen', async () => {
+    const { stdout: log } = await netlabOk(['logs', 'server', '--container', 'idle', '--lab', lab.name])
+    assert.match(log, /^EXTERNAL_IPS=203\.0\.113\.11$/m)
+    assert.match(log, /^HOSTNAME=server$/m)
+    assert.doesNotMatch(log, /POD_/)
+    const { stdout: there } = await netlabOk(['trace', 'a', 'server', '--port', '80/tcp', '--brief', '--lab', lab.name])
+    assert.match(there, /^server +eth0 +→ +delivered/m)
+    const idle = await netlab(['trace', 'a', 'server', '--port', '81/tcp', '--lab', lab.name])
+    assert.equal(idle.code, 1, told(idle))
+    assert.match(idle.stdout, /nothing in server listens on TCP port 81, which container idle declares/)
+    assert.match(idle.stdout, /netlab logs server --container idle --lab /)
+    const status = await netlab(['status', lab.name, '--json'])
+    const { containers } = JSON.parse(status.stdout) as { containers: readonly { id: string }[] }
+    assert.ok(containers.some((c) => c.id === 'server.main') && containers.some((c) => c.id === 'server.idle'))
+  })
 
   it('says of each entry whether it holds, why, and where it stands', async () => {
     const { checks } = await tested(lab, '--only', 'expect')
