@@ -51,9 +51,13 @@ function reasons(verdict: Verdict, from: string, to: string, chalk: ChalkInstanc
 export function explanationText({ from, to, port, family, source, verdict, nearest }: Explained, chalk: ChalkInstance): string {
   const sender = source === undefined ? from : `${from} (from ${source})`
   const head = `${sender} → ${to}, ${port}, ${familyName(family)}: ${resultText(verdict.allowed, chalk)}`
-  const miss = nearest ? [`       nearest is ${missText(nearest, verdict.egress.allowed ? 'ingress' : 'egress')}`] : []
-  return `${[head, ...reasons(verdict, from, to, chalk), ...miss].join('\n')}\n`
+  return `${[head, ...reasons(verdict, from, to, chalk), ...nearestLine(verdict, nearest)].join('\n')}\n`
 }
+
+const denying = ({ egress }: Verdict): 'ingress' | 'egress' => (egress.allowed ? 'ingress' : 'egress')
+
+const nearestLine = (verdict: Verdict, nearest: Miss | undefined): string[] =>
+  nearest ? [`       nearest is ${missText(nearest, denying(verdict))}`] : []
 
 function verdictDocument(verdict: Verdict): object {
   const direction = (way: 'egress' | 'ingress'): object => ({
@@ -74,22 +78,25 @@ function verdictDocument(verdict: Verdict): object {
   }
 }
 
-export const explanationDocument = ({ verdict, nearest, ...asked }: Explained): object => ({
-  ...asked,
-  ...verdictDocument(verdict),
-  ...(nearest
+const nearestDocument = (verdict: Verdict, nearest: Miss | undefined): object =>
+  nearest
     ? {
         nearest: {
           policy: nearest.policy.title,
-          rule: `${verdict.egress.allowed ? 'ingress' : 'egress'}[${nearest.rule.index}]`,
+          rule: `${denying(verdict)}[${nearest.rule.index}]`,
           source: placeOf(nearest.policy, nearest.rule.source),
           differences: nearest.differences,
         },
       }
-    : {}),
+    : {}
+
+export const explanationDocument = ({ verdict, nearest, ...asked }: Explained): object => ({
+  ...asked,
+  ...verdictDocument(verdict),
+  ...nearestDocument(verdict, nearest),
 })
 
-export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> {
+export interface ExplainedService extends Omit<Explained, 'verdict' | 'source' | 'nearest'> {
   /** The Service's own, in this family. */
   readonly address: string
   /** The Service behind a node port or an external address. */
@@ -101,6 +108,8 @@ export interface ExplainedService extends Omit<Explained, 'verdict' | 'source'> 
   /** The pod's own host sends it on as it is: its egress is about what it asks for. */
   readonly isEgressBefore?: boolean
   readonly verdict: ServiceVerdict
+  /** Of ways that are denied: the rule that comes nearest. */
+  readonly nearest: ReadonlyMap<Way, Miss>
 }
 
 const WITHOUT = {
@@ -140,17 +149,22 @@ export function serviceText(asked: ExplainedService, chalk: ChalkInstance): stri
     `${wayName(w)}: ${resultText(w.verdict.allowed, chalk)}`,
     ...[seenText(w, asked)].filter((text) => text !== ''),
     ...reasons(w.verdict, from, partyName(w.actor), chalk),
+    ...nearestLine(w.verdict, asked.nearest.get(w)),
   ])
   return `${[head, chalk.dim(why), ...before, '', ...each].join('\n')}\n`
 }
 
-export function serviceDocument({ verdict: { ways, allowed, without }, ...asked }: ExplainedService): object {
-  const endpoints = ways.map(({ endpoint, verdict, actor, from }) => ({
-    ...(actor.kind === 'address' ? {} : { node: partyName(actor) }),
-    address: endpoint.ip,
-    port: endpoint.port,
-    ...(partyName(from) === asked.from ? {} : { seenAs: partyName(from) }),
-    ...verdictDocument(verdict),
-  }))
+export function serviceDocument({ verdict: { ways, allowed, without }, nearest, ...asked }: ExplainedService): object {
+  const endpoints = ways.map((way) => {
+    const { endpoint, verdict, actor, from } = way
+    return {
+      ...(actor.kind === 'address' ? {} : { node: partyName(actor) }),
+      address: endpoint.ip,
+      port: endpoint.port,
+      ...(partyName(from) === asked.from ? {} : { seenAs: partyName(from) }),
+      ...verdictDocument(verdict),
+      ...nearestDocument(verdict, nearest.get(way)),
+    }
+  })
   return { ...asked, allowed, ...(without ? { withoutEndpoints: without } : {}), endpoints }
 }

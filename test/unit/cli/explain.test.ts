@@ -12,13 +12,17 @@ hosts: { node-1: {}, node-2: {} }
 pods:
   client: { host: node-1 }
   web-1: { host: node-2, labels: { app: web } }
+  keyed: { host: node-2, labels: { app: keyed } }
+  monitor: { host: node-1, labels: { role: monitoring } }
 externals: { out: {} }
 services:
   web: { selector: { app: web }, ipFamilyPolicy: PreferDualStack, ports: [{ port: 80 }] }
   two: { selector: { app: web }, ports: [{ name: a, port: 1 }, { name: b, port: 2, protocol: UDP }] }
   head: { clusterIP: None, selector: { app: web } }
   np: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30081 }] }
+  keyed: { selector: { app: keyed }, ports: [{ port: 80 }] }
 policies:
+  keyed: { podSelector: { matchLabels: { app: keyed } }, ingress: [{ from: [{ podSelector: { matchLabels: { role: monitor } } }] }] }
   p: { podSelector: { matchLabels: { app: web } }, ingress: [{ from: [{ ipBlock: { cidr: 10.244.0.0/31 } }, { ipBlock: { cidr: 198.51.100.0/24 } }] }] }
 `
 
@@ -87,6 +91,21 @@ describe('explains', () => {
   })
 })
 
+test('what comes nearest to allowing it is said behind a Service as it is between pods', async () => {
+  const near = 'nearest is policy default/keyed ingress[0]'
+  await ask('monitor', 'keyed')
+  expect(out).toContain(near)
+  const line = out.split('\n').find((l) => l.includes(near))
+  out = ''
+  await ask('monitor', 'svc/keyed')
+  expect(out.split('\n')).toContain(line)
+  out = ''
+  await ask('monitor', 'svc/keyed', { json: true })
+  expect(JSON.parse(out)).toMatchObject({
+    endpoints: [{ nearest: { policy: 'default/keyed', rule: 'ingress[0]', differences: ['monitor: role is monitoring'] } }],
+  })
+})
+
 describe('refuses', () => {
   test.each([
     ['client', 'svc/wep', {}, 'unknown-service', 'did you mean "svc/web"?'],
@@ -113,7 +132,7 @@ test('the table has a line for hosts, and none where every pod is their own', as
   out = ''
   writeFileSync(
     join(dir, 'lab.yaml'),
-    LAB.replace('hosts: { node-1: {}, node-2: {} }', 'hosts: { node-1: {} }').replace('host: node-2', 'host: node-1'),
+    LAB.replace('hosts: { node-1: {}, node-2: {} }', 'hosts: { node-1: {} }').replaceAll('host: node-2', 'host: node-1'),
   )
   await policy(join(dir, 'lab.yaml'), { port: ['80/tcp'], json: true })
   expect(out).not.toContain('"node-1"')

@@ -87,6 +87,7 @@ describe('a Service, after it has chosen', () => {
       family: 4 as const,
       address: '10.96.1.1',
       verdict: ask(l, 'client', 'web'),
+      nearest: new Map(),
     }
     const text = serviceText(asked, plain)
     expect(text).toContain('client → svc/web (10.96.1.1), 80/tcp, IPv4: allowed to 1 of 2')

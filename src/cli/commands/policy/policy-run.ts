@@ -215,6 +215,15 @@ async function explainFrontend(
   family: Family,
   options: ExplainOptions,
 ): Promise<void> {
+  const answer = serviceVerdict(lab, from, frontend, family, hostSource, hidingOf)
+  const { protocol } = frontend.port
+  const nearest = new Map(
+    answer.ways.flatMap((way) => {
+      const question = { from: way.from, to: way.actor, toAddress: way.endpoint.ip, port: way.endpoint.port, protocol, family }
+      const miss = missOf(lab, question, way.verdict)
+      return miss ? [[way, miss] as const] : []
+    }),
+  )
   const asked: ExplainedService = {
     from: partyName(from),
     to,
@@ -228,7 +237,8 @@ async function explainFrontend(
         : { service: frontend.service.key }),
     ...(frontend.host ? { translator: frontend.host.name } : {}),
     ...(from.kind === 'pod' && frontend.host && frontend.host.name !== from.host ? { isEgressBefore: true } : {}),
-    verdict: serviceVerdict(lab, from, frontend, family, hostSource, hidingOf),
+    verdict: answer,
+    nearest,
   }
   if (!asked.verdict.allowed) process.exitCode = Exit.Broken
   if (options.json) return writeJson({ ...serviceDocument(asked), ...enforced(lab) })
