@@ -25,6 +25,8 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
   /** Specs that were looked at, and whether some host may run them. */
   const checked = new Map<PodSpec, boolean>()
   const lost = new Set<PodSpec>()
+  /** Pods of manifests by the host that they name and that is not there. */
+  const unbound = new Map<string, Entry<PodSpec>[]>()
   const turns = new RoundRobin(hosts)
   const hostPorts = new HostPorts()
   for (const e of expand(inFileOrder(loaded, 'pods', loaded.topology.pods), ['pods'], problems, loaded.podNames)) {
@@ -49,9 +51,19 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
     let host: Host | undefined
     if (e.spec.host !== undefined) {
       host = byName.get(e.spec.host)
-      if (!host && hosts.length > 0 && !lost.has(e.spec)) {
+      if (!host && hosts.length > 0) {
+        if (loaded.source(e.path).file !== undefined) {
+          const others = unbound.get(e.spec.host)
+          if (others) others.push(e)
+          else unbound.set(e.spec.host, [e])
+        } else if (!lost.has(e.spec))
+          problems.error(
+            [...e.path, 'host'],
+            'unknown-host',
+            `pod ${e.name}: there is no host "${e.spec.host}"`,
+            unknownHostHint(e.spec.host, [...byName.keys()]),
+          )
         lost.add(e.spec)
-        unknownHost(e, e.spec.host, [...byName.keys()], problems, loaded.source(e.path).file !== undefined)
       }
     } else {
       const before = byName.get(leases.pods.get(name)?.host ?? '')
@@ -60,21 +72,23 @@ export function place(loaded: LoadedTopology, hosts: readonly Host[], leases: Le
     if (host && !hostPorts.take(host, { ...e, name }, problems, loaded.source, loaded.file)) continue
     if (host) placed.push({ ...e, name, host, real: loaded.realAddresses?.get(String(e.path.at(-1))) ?? [] })
   }
+  for (const [host, pods] of unbound) leftOut(host, pods, [...byName.keys()], problems)
   return placed
 }
 
-/** A cluster takes a pod that is bound to a node it does not have, and removes it after a while (the garbage collector of pods). */
-function unknownHost(
-  { name, path }: Entry<PodSpec>,
-  host: string,
-  known: readonly string[],
-  problems: Problems,
-  isOfManifest: boolean,
-): void {
-  const message = `pod ${name}: there is no host "${host}"`
-  const hint = unknownHostHint(host, known)
-  if (isOfManifest) problems.warning([...path, 'host'], 'unknown-host', `${message}: a cluster would remove it, here it is left out`, hint)
-  else problems.error([...path, 'host'], 'unknown-host', message, hint)
+/** Pods that a warning names before the rest is counted. */
+const MAX_NAMED = 5
+
+/** A cluster takes pods that are bound to a node it does not have, and removes them after a while (the garbage collector of pods). */
+function leftOut(host: string, pods: readonly Entry<PodSpec>[], known: readonly string[], problems: Problems): void {
+  const [first] = pods
+  const names = pods.slice(0, MAX_NAMED).map((p) => p.name)
+  const [who, them, are] =
+    pods.length === 1
+      ? [`pod ${names[0]}`, 'it', 'it is']
+      : [`${pods.length} pods (${names.join(', ')}${pods.length > MAX_NAMED ? ', …' : ''})`, 'them', 'they are']
+  const message = `${who}: there is no host "${host}": a cluster would remove ${them}, here ${are} left out`
+  problems.warning([...first!.path, 'host'], 'unknown-host', message, unknownHostHint(host, known))
 }
 
 type NodeSelector = PodSpec['nodeSelector']

@@ -244,6 +244,20 @@ describe('places', () => {
     ])
     expect(value!.pods).toEqual([])
   })
+  test('pods of one host that does not exist have one warning', () => {
+    const pod = (name: string, host: string): string =>
+      `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec: { containers: [{ name: c }], nodeName: ${host} }\n`
+    const text = [...'abcdefg']
+      .map((name) => pod(name, 'ip-10-0-0-5'))
+      .concat(pod('x', 'ip-10-0-0-6'), pod('y', 'node-1'))
+      .join('---\n')
+    const { value, diagnostics } = resolve(merged(text))
+    expect(diagnostics.map((d) => `${d.line} ${d.message}`)).toEqual([
+      '4 7 pods (a, b, c, d, e, …): there is no host "ip-10-0-0-5": a cluster would remove them, here they are left out',
+      '39 pod x: there is no host "ip-10-0-0-6": a cluster would remove it, here it is left out',
+    ])
+    expect(value!.pods.map((p) => p.name)).toEqual(['y'])
+  })
   test('an endpoint on a host that does not exist is one all the same: a warning at its slice', () => {
     const service = 'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n---\n'
     const slice =
