@@ -125,7 +125,7 @@ function parsePieces(text: string, file: string, lines: LineCounter): ParsedYaml
 }
 
 const isList = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && 'kind' in value && /List$/.test(String(value.kind))
+  typeof value === 'object' && value !== null && !Array.isArray(value) && 'kind' in value && String(value.kind).endsWith('List')
 
 /** Undefined: it is no List, or its items do not stand alone. */
 function readList(text: string, file: string, lines: LineCounter, { start, end, inside, items }: ListSpan): ParsedYaml | undefined {
