@@ -28,7 +28,6 @@ export interface Names {
 export const RTM = {
   NEWLINK: 16,
   DELLINK: 17,
-  GETLINK: 18,
   SETLINK: 19,
   NEWADDR: 20,
   DELADDR: 21,

@@ -4,13 +4,14 @@
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { systemWords } from '../libc.ts'
-import { attribute, u32, type Refusal } from '../netlink/message.ts'
-import { NetlinkError, NetlinkSocket } from '../netlink/socket.ts'
+import { SystemError, systemWords } from '../libc.ts'
+import type { Refusal } from '../netlink/message.ts'
+import { NetlinkSocket } from '../netlink/socket.ts'
 import { netnsFile } from '../paths.ts'
+import { IFNAMSIZ } from '../sockets/socket.ts'
 import { isInterpreted, netnsOf, requestOf, type LineTool } from './interpret.ts'
 import { addNamespace, deleteNamespace } from './named.ts'
-import { NoDevice, RTM, type Names, type Request } from './request.ts'
+import { NoDevice, type Names, type Request } from './request.ts'
 import { leave, NotInterpreted } from './words.ts'
 
 export interface LineBatch {
@@ -36,21 +37,12 @@ export function programArgv({ tool, force }: Pick<LineBatch, 'tool' | 'force'>):
 /** Who runs a line. */
 export type Executor = 'netlink' | 'program'
 
-const IFINFOMSG = 16
-const IFLA_IFNAME = 3
-const IFLA_EXT_MASK = 29
-/** RTEXT_FILTER_VF and RTEXT_FILTER_SKIP_STATS, as `ip` asks: the answer is short. */
-const NO_STATISTICS = 9
-const ENODEV = 19
-
 /** Index of the device of this name, if there is one. */
 function deviceIndex(socket: NetlinkSocket, name: string): number | undefined {
-  const named = attribute(IFLA_IFNAME, Buffer.from(`${name}\0`, 'latin1'))
   try {
-    const { body } = socket.ask(RTM.GETLINK, Buffer.concat([Buffer.alloc(IFINFOMSG), attribute(IFLA_EXT_MASK, u32(NO_STATISTICS)), named]))
-    return body.readInt32LE(4)
+    return socket.deviceIndex(name)
   } catch (error) {
-    if (error instanceof NetlinkError && error.errno === ENODEV) return undefined
+    if (error instanceof SystemError && error.code === 'ENODEV') return undefined
     throw error
   }
 }
@@ -73,6 +65,8 @@ class KernelNames implements Names {
   device(name: string): number {
     let index = this.#devices.get(name)
     if (index === undefined) {
+      // The kernel would take the beginning of it for the name.
+      if (Buffer.byteLength(name) >= IFNAMSIZ) leave('no device has such a long name')
       index = deviceIndex(this.#socket, name)
       if (index === undefined) throw new NoDevice(name)
       this.#devices.set(name, index)

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import { fixedBuffer, libc, systemWords, tryLibc } from '../libc.ts'
-import { AF, openSocket, SOCK } from '../sockets/socket.ts'
+import { AF, deviceIndex, openSocket, SOCK } from '../sockets/socket.ts'
 import { HEADER, IDENTITY, messages, NLM_F, NLMSG, refusal, request, u32, type Message, type Refusal, type Request } from './message.ts'
 
 /** linux/netlink.h */
@@ -85,6 +85,11 @@ export class NetlinkSocket {
         throw new NetlinkError(errno, words)
       }
     }
+  }
+
+  /** Index of a device of the socket's namespace. @throws SystemError: ENODEV where there is no such device */
+  deviceIndex(name: string): number {
+    return deviceIndex(this.#fd, name)
   }
 
   /** Has something done. @returns why the kernel refused to, if it did */

@@ -6,7 +6,20 @@ import { spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { addressOf, fixedBuffer, libc, tryLibc } from '../libc.ts'
 import { Receiver } from './receive.ts'
-import { AF, inetAddress, MSG_TRUNC, openSocket, setOption, SO, SOCK, SOL_SOCKET, withSocket } from './socket.ts'
+import {
+  AF,
+  deviceIndex,
+  IFNAMSIZ,
+  IFREQ,
+  inetAddress,
+  MSG_TRUNC,
+  openSocket,
+  setOption,
+  SO,
+  SOCK,
+  SOL_SOCKET,
+  withSocket,
+} from './socket.ts'
 
 const SOL_PACKET = 263
 const PACKET = { statistics: 6, auxdata: 8, outgoing: 4, otherHost: 3 } as const
@@ -14,10 +27,6 @@ const PACKET = { statistics: 6, auxdata: 8, outgoing: 4, otherHost: 3 } as const
 const ETH_P_ALL = 3
 const SIOCGIFNAME = 0x8910
 const SIOCSIFFLAGS = 0x8914
-const SIOCGIFINDEX = 0x8933
-/** struct ifreq (linux/if.h): a name, and a value. */
-const IFREQ = 40
-const IFNAMSIZ = 16
 /** struct sockaddr_ll: family, protocol, index of the device, ARPHRD, type of the packet. */
 const SOCKADDR_LL = 20
 
@@ -61,13 +70,6 @@ export function listeningSocket({ device, filter, buffer }: Listening): number {
     if (filter) attachFilter(fd, filter)
     libc('bind', fd, packetAddress(ETH_P_ALL, device === undefined ? 0 : deviceIndex(fd, device)), SOCKADDR_LL)
   })
-}
-
-function deviceIndex(fd: number, name: string): number {
-  const request = Buffer.alloc(IFREQ)
-  request.write(name, 0, IFNAMSIZ - 1, 'latin1')
-  libc('ioctl', fd, SIOCGIFINDEX, request)
-  return request.readInt32LE(IFNAMSIZ)
 }
 
 /** @param program classic BPF, the bytes of an array of struct sock_filter @throws SystemError */

@@ -20,6 +20,11 @@ export const MSG_TRUNC = 0x20
 export const MSG_DONTWAIT = 0x40
 export const MSG_ERRQUEUE = 0x2000
 export const MSG_NOSIGNAL = 0x4000
+/** struct ifreq (linux/if.h): a name, and a value. */
+export const IFREQ = 40
+export const IFNAMSIZ = 16
+/** linux/sockios.h */
+const SIOCGIFINDEX = 0x8933
 const SOL_IPV6 = 41
 const IPV6_V6ONLY = 26
 
@@ -61,6 +66,18 @@ export function setOption(fd: number, level: number, name: number, value: number
   const bytes = Buffer.alloc(4)
   bytes.writeInt32LE(value)
   libc('setsockopt', fd, level, name, bytes, bytes.length)
+}
+
+/**
+ * Index of a device of the namespace that a socket belongs to. The kernel looks it up while others change devices, where
+ * RTM_GETLINK waits for them.
+ * @throws SystemError: ENODEV where there is no such device
+ */
+export function deviceIndex(fd: number, name: string): number {
+  const request = Buffer.alloc(IFREQ)
+  request.write(name, 0, IFNAMSIZ - 1, 'latin1')
+  libc('ioctl', fd, SIOCGIFINDEX, request)
+  return request.readInt32LE(IFNAMSIZ)
 }
 
 function bound(type: number, at: Endpoint): number {
