@@ -7,15 +7,15 @@ import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { NETNS_DIR, netnsFile } from '../netns/paths.ts'
 import type { IpLink, NamespaceDumps, Wanted } from './dumps/content.ts'
 import type { ReadingRecorder } from './dumps/readings.ts'
-import { dumpsOf, joined, readSteps, takeDumps, type Reading, type ReadStep } from './dumps/take.ts'
+import { dumpsOf, joined, readSteps, takeDumps, takeReadings, type Reading, type ReadStep } from './dumps/take.ts'
 import { KINDS, kindOf, namespacesOf, type KernelObject, type Kind } from './kinds/index.ts'
 import type { AskSessions, ObjectKind, Reader, Started } from './kinds/kind.ts'
 import { within, type Scope } from './scope.ts'
 import type { Survey } from './unmanaged/survey.ts'
 
 export interface ObserveOptions {
-  /** What was read of namespaces while they were made. */
-  readonly already?: ReadonlyMap<string, Reading>
+  /** What was read of namespaces while they were made; `survey` and `recorder` are those that it was begun with. */
+  readonly already?: Observation
   /** What a container was started as, if it was. It may have ended since: whether that counts is for who answers. */
   readonly started?: Started
   /** Asks daemons about their sessions. */
@@ -86,44 +86,68 @@ export async function observeElsewhere(
   return found
 }
 
+/** What namespaces hold, made sense of as they are read, in whatever order: what was read need not be kept. */
+export class Observation {
+  readonly readers: readonly Reader<KernelObject>[]
+  readonly found: KernelObject[] = []
+  readonly #survey: Survey | undefined
+  readonly #recorder: ReadingRecorder | undefined
+  readonly #taken = new Set<string>()
+  #again: { ns: string; wanted: readonly Wanted[]; dumps: NamespaceDumps }[] = []
+
+  constructor(asked: readonly KernelObject[], { survey, recorder }: Pick<ObserveOptions, 'survey' | 'recorder'>) {
+    this.readers = readersOf(asked)
+    this.#survey = survey
+    this.#recorder = recorder
+  }
+
+  has(ns: string): boolean {
+    return this.#taken.has(ns)
+  }
+
+  /** Takes in what was read of a namespace. @throws Error with the words of what could not be read */
+  take(ns: string, reading: Reading): void {
+    this.#taken.add(ns)
+    const dumps = dumpsOf(ns, reading)
+    const wanted = this.#survey?.further(dumps) ?? []
+    if (wanted.length > 0) this.#again.push({ ns, wanted, dumps })
+    else this.#read(dumps, reading)
+  }
+
+  #read(dumps: NamespaceDumps, reading?: Reading): void {
+    for (const reader of this.readers) this.found.push(...(reader.namespace?.(dumps) ?? []))
+    if (this.#survey?.read(dumps) && reading) this.#recorder?.add(dumps.ns, reading)
+  }
+
+  /** Reads what has to be read because of what was found. */
+  async takeFurther(pool: NamespacePool): Promise<void> {
+    const again = this.#again.splice(0)
+    await takeReadings(pool, again, (ns, reading, i) => this.#read({ ns, ...joined([again[i]!.dumps, dumpsOf(ns, reading)]) }))
+  }
+}
+
 /**
  * Reads the namespaces that `hints` speak of. Namespaces that do not exist give nothing; other failures throw.
  * A container cannot be asked what it was started as: that is on record, and else what the first hint says.
  */
 export async function observe(hints: readonly KernelObject[], pool: NamespacePool, options: ObserveOptions = {}): Promise<KernelObject[]> {
-  const { survey, recorder, already, scope } = options
+  const { survey, recorder, scope } = options
   const asked = scope ? within(hints, scope) : hints
   const names = new Set(namespaces())
   const places = [...byNamespace(asked)].filter(([ns]) => names.has(ns)).map(([ns, here]) => ({ ns, here, dead: !isMounted(ns) }))
 
-  const readers = readersOf(asked)
-  const found: KernelObject[] = []
-  const read = (dumps: NamespaceDumps, reading?: Reading): void => {
-    for (const reader of readers) found.push(...(reader.namespace?.(dumps) ?? []))
-    if (survey?.read(dumps) && reading) recorder?.add(dumps.ns, reading)
-  }
-
-  const again: { ns: string; wanted: readonly Wanted[]; dumps: NamespaceDumps }[] = []
-  const take = (dumps: NamespaceDumps, reading: Reading): void => {
-    const wanted = survey?.further(dumps) ?? []
-    if (wanted.length > 0) again.push({ ns: dumps.ns, wanted, dumps })
-    else read(dumps, reading)
-  }
-  const requests: { ns: string; wanted: Wanted[] }[] = []
-  for (const { ns, here, dead } of places) {
-    if (dead) continue
-    const known = already?.get(ns)
-    if (known) take(dumpsOf(ns, known), known)
-    else requests.push({ ns, wanted: [...wantedFor(here), ...(survey?.wants(ns) ?? [])] })
-  }
+  const observation = options.already ?? new Observation(asked, options)
+  const { readers, found } = observation
+  const requests = places
+    .filter(({ ns, dead }) => !dead && !observation.has(ns))
+    .map(({ ns, here }) => ({ ns, wanted: [...wantedFor(here), ...(survey?.wants(ns) ?? [])] }))
   let done = 0
-  const onDumps = (dumps: NamespaceDumps, reading: Reading): void => {
-    take(dumps, reading)
+  const onReading = (ns: string, reading: Reading): void => {
+    observation.take(ns, reading)
     options.onProgress?.(++done / requests.length)
   }
-  await takeDumps(pool, requests, onDumps, recorder !== undefined)
-  const first = new Map(again.map((a) => [a.ns, a.dumps]))
-  await takeDumps(pool, again, (dumps) => read({ ns: dumps.ns, ...joined([first.get(dumps.ns)!, dumps]) }))
+  await takeReadings(pool, requests, onReading, recorder !== undefined)
+  await observation.takeFurther(pool)
 
   const context = {
     namespaces: places,

@@ -13,8 +13,7 @@ import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { changedSince, ReadingRecorder, type Readings } from '../kernel/dumps/readings.ts'
-import type { Reading } from '../kernel/dumps/take.ts'
-import { isElsewhere, namespaces, observe, observeElsewhere, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
+import { isElsewhere, namespaces, Observation, observe, observeElsewhere, stepsFor, type ObserveOptions } from '../kernel/observe.ts'
 import { render } from '../kernel/render.ts'
 import { askSessions } from '../process/bird.ts'
 import { reloadDaemons } from '../process/daemon.ts'
@@ -91,7 +90,9 @@ interface Recording {
   readonly held?: Readings
 }
 
-interface Looking extends Pick<ObserveOptions, 'already' | 'scope' | 'survey' | 'recorder'> {
+type Watching = Pick<ObserveOptions, 'survey' | 'recorder'>
+
+interface Looking extends Pick<ObserveOptions, 'already' | 'scope'>, Watching {
   /** Containers that should run and do not count as missing. */
   readonly running?: boolean
 }
@@ -142,10 +143,14 @@ export class Session {
     for (let round = 1; ; round++) {
       const changes = diff(current, desired)
       all ??= changes
-      const already = new Map<string, Reading>()
-      const isNew = current.length === 0
-      const survey = (scope?: Scope): Survey | undefined => recording && new Survey(desired, recording.baseline, scope)
-      const surveyed = isNew ? survey() : undefined
+      const hints = [...applied, ...desired]
+      const watch = (scope?: Scope): Watching =>
+        recording
+          ? { survey: new Survey(desired, recording.baseline, scope), recorder: new ReadingRecorder(scope && recording.held, scope) }
+          : {}
+      // Worth it only when whole namespaces are made: then each is read by the command that fills it.
+      const watching = current.length === 0 && changes.length > 0 ? watch() : undefined
+      const already = watching && new Observation(hints, watching)
       if (changes.length > 0) {
         onPhase?.(rollsBack ? 'rolling back' : 'applying')
         const options: ApplyOptions = {
@@ -168,24 +173,22 @@ export class Session {
               list.map((p) => p.id),
             ),
           reloadDaemons: (list) => reloadDaemons(dir, list, signal),
-          // Worth it only when whole namespaces are made: then each is read by the command that fills it.
-          ...(isNew ? { readBack: stepsFor(desired, surveyed), onRead: (ns, reading) => void already.set(ns, reading) } : {}),
+          ...(already ? { readBack: stepsFor(desired, watching.survey), onRead: (ns, reading) => already.take(ns, reading) } : {}),
         }
         const failure = await apply(render(changes), this.#pool, options)
         if (failure) return { failure }
       }
       onPhase?.('reading back')
-      const look = async (options: Looking = {}): Promise<Seen> => {
-        const { scope } = options
-        const recorder = recording && new ReadingRecorder(scope && recording.held, scope)
-        const watching = recorder ? { recorder, survey: options.survey ?? survey(scope)! } : {}
-        const observed = await this.observe([...applied, ...desired], { ...options, ...watching })
+      const look = async ({ scope, ...options }: Pick<Looking, 'already' | 'scope'> & Watching = {}): Promise<Seen> => {
+        const observing = { ...(options.already ? options : watch(scope)), ...(scope ? { scope } : {}) }
+        const observed = await this.observe(hints, observing)
+        const { recorder } = observing
         const part = (objects: readonly KernelObject[]): readonly KernelObject[] => (scope ? within(objects, scope) : objects)
         return { observed, now: compare(part(applied), part(desired), observed, { recorder, resets }), ...(recorder ? { recorder } : {}) }
       }
       // What was not touched is as it was a moment ago. What daemons do reaches further than what they are told.
-      const scope = round === 1 && recording?.held && !desired.some((o) => o.kind === 'daemon') ? touchedBy(changes) : undefined
-      let seen = await look({ already, ...(surveyed ? { survey: surveyed } : {}), ...(scope ? { scope } : {}) })
+      const scope = round === 1 && !already && recording?.held && !desired.some((o) => o.kind === 'daemon') ? touchedBy(changes) : undefined
+      let seen = await look(already ? { already, ...watching } : scope ? { scope } : {})
       if (scope && !isClean(seen.now)) seen = await look()
       const awaited = rollsBack ? [] : stillToLearn(seen.now)
       if (awaited.length > 0) {

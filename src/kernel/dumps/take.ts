@@ -127,11 +127,13 @@ export interface Reading {
   readonly results: readonly StepResult[]
 }
 
-/** Reads namespaces, side by side. @throws Error with the words of what could not be read */
-export async function takeDumps(
+type Requests = readonly { readonly ns: string; readonly wanted: Iterable<Wanted> }[]
+
+/** Reads namespaces, side by side. @param onReading gets the number of the request, too; {@link dumpsOf} makes sense of a reading */
+export async function takeReadings(
   pool: NamespacePool,
-  requests: readonly { readonly ns: string; readonly wanted: Iterable<Wanted> }[],
-  onDumps: (dumps: NamespaceDumps, reading: Reading) => void,
+  requests: Requests,
+  onReading: (ns: string, reading: Reading, index: number) => void,
   recorded = false,
 ): Promise<void> {
   const work = requests.map(({ ns, wanted }) => ({ ns, steps: readSteps(wanted, recorded) }))
@@ -139,11 +141,14 @@ export async function takeDumps(
     work.map(({ ns, steps }) => ({ ns, steps: steps.map((s) => s.step) })),
     (index, results) => {
       const { ns, steps } = work[index]!
-      const reading = { steps, results }
-      onDumps(dumpsOf(ns, reading), reading)
+      onReading(ns, { steps, results }, index)
     },
   )
 }
+
+/** Reads namespaces, side by side. @throws Error with the words of what could not be read */
+export const takeDumps = (pool: NamespacePool, requests: Requests, onDumps: (dumps: NamespaceDumps) => void): Promise<void> =>
+  takeReadings(pool, requests, (ns, reading) => onDumps(dumpsOf(ns, reading)))
 
 /** @throws Error with the words of a step that failed */
 export function requireRead(ns: string, { steps, results }: Reading): void {

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ABSENT, type NamespacePool, type Job, type StepResult } from '../../../src/netns/namespace-pool.ts'
 import type { KernelObject, Veth } from '../../../src/kernel/objects.ts'
 import type { readSteps } from '../../../src/kernel/dumps/take.ts'
-import { observe, stepsFor } from '../../../src/kernel/observe.ts'
+import { Observation, observe, stepsFor } from '../../../src/kernel/observe.ts'
 import { holding } from './fake-namespace-pool.ts'
 import iproute2 from './recorded/iproute2.json' with { type: 'json' }
 
@@ -167,7 +167,8 @@ test('only what is asked for is read: a namespace without rules starts no iptabl
 test('what was read while it was made is not read again', async () => {
   const jobs: Job[] = []
   const value = holding(iproute2.address, iproute2.route)
-  const already = new Map([['lab.a', { steps: stepsFor([veth])('lab.a'), results: [{ step: 0, code: 0, stdout: '', stderr: '', value }] }]])
+  const already = new Observation([veth], {})
+  already.take('lab.a', { steps: stepsFor([veth])('lab.a'), results: [{ step: 0, code: 0, stdout: '', stderr: '', value }] })
   const found = await observe([veth], fake([veth], PRINTED, jobs), { already })
   expect(jobs.map((j) => j.ns)).toEqual(['lab.p'])
   expect(veths(found).find((v) => v.name === 'p1-pod-a')).toEqual(veth)
