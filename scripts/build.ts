@@ -46,6 +46,30 @@ const withoutUnused: Plugin = {
   },
 }
 
+/** A package of which most runs use nothing, although their modules import it: it is evaluated when something of it is first used. */
+const loadedWhenUsed: Plugin = {
+  name: 'loaded-when-used',
+  setup(bundler) {
+    const lazy = (name: string, classes: readonly string[]): void => {
+      bundler.onResolve({ filter: new RegExp(`^${name}$`) }, ({ path, namespace }) =>
+        namespace === name ? undefined : { path, namespace: name },
+      )
+      bundler.onLoad({ filter: /^/, namespace: name }, () => ({
+        resolveDir: ROOT,
+        contents: classes
+          .map(
+            (of) => `export const ${of} = new Proxy(class {}, {
+              get: (_, key) => require('${name}').${of}[key],
+              construct: (_, values) => new (require('${name}').${of})(...values),
+            })`,
+          )
+          .join('\n'),
+      }))
+    }
+    lazy('ip-address', ['Address6'])
+  },
+}
+
 /**
  * A chunk as the function that src/main.ts calls. Names are bound when a chunk is loaded: what is exported is not assigned
  * to afterwards, and chunks do not import each other in circles, because modules do not.
@@ -71,7 +95,7 @@ async function asFunction(chunk: string): Promise<string> {
 }
 
 const hash = createHash('sha256')
-const { outputFiles } = await build({ ...PROGRAM, plugins: [withoutUnused] })
+const { outputFiles } = await build({ ...PROGRAM, plugins: [withoutUnused, loadedWhenUsed] })
 for (const { path, text } of outputFiles) {
   const chunk = await asFunction(text)
   // oxlint-disable-next-line no-control-regex -- that is what ASCII is

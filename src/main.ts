@@ -5,11 +5,11 @@
  * bytecode, and used as long as scripts and V8 are the same.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import type * as Program from './cli/program.ts'
+import { prepareOutput } from './output.ts'
 import { VERSION } from './version.ts'
 
 /** Hash of all chunks; scripts/build.ts writes it in. */
@@ -19,14 +19,16 @@ declare const NETLAB_CHUNKS: string
 const CANNOT = 3
 
 export async function main(argv: readonly string[]): Promise<void> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of the output may stop early, as in `netlab plan | head`; what the command found out still counts.
-    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
-    process.stderr.write(`netlab: cannot write the output: ${error.message}\n`)
-    process.exit(CANNOT)
+  prepareOutput({
+    stdout: (error) => {
+      // The reader of the output may stop early, as in `netlab plan | head`; what the command found out still counts.
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
+      process.stderr.write(`netlab: cannot write the output: ${error.message}\n`)
+      process.exit(CANNOT)
+    },
+    // That the progress is not read any more is no reason to stop half-way, as in `netlab up lab.yaml 2>&1 | head`.
+    stderr: () => {},
   })
-  // That the progress is not read any more is no reason to stop half-way, as in `netlab up lab.yaml 2>&1 | head`.
-  process.stderr.on('error', () => {})
   if (argv.length === 3 && (argv[2] === '--version' || argv[2] === '-V')) {
     process.stdout.write(`${VERSION}\n`)
     return
@@ -54,7 +56,6 @@ const MAX_FLAGS = 64
 /** Loads the program, and what it imports later on, with what V8 has compiled when the same command last ran. */
 export function loadProgram(command: string): typeof Program {
   const folder = import.meta.dirname
-  const requireOther = createRequire(import.meta.filename)
   // V8 takes nothing that was compiled under other flags; where two sets have the same name, it is compiled anew.
   const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join('').replaceAll(/\W+/g, '').slice(0, MAX_FLAGS)
   const name = [/^\w+$/.test(command) ? command : 'help', NETLAB_CHUNKS, process.versions.v8, process.arch, ...(flags ? [flags] : [])]
@@ -65,7 +66,7 @@ export function loadProgram(command: string): typeof Program {
   let isComplete = true
 
   function load(name: string): unknown {
-    if (!name.startsWith('./')) return requireOther(name)
+    if (!name.startsWith('./')) return require(name)
     const known = modules.get(name)
     if (known) return known.exports
     const module: Module = {

@@ -7,8 +7,11 @@ import { commands } from './registry.ts'
 
 const EXAMPLES = ['netlab init lab.yaml', 'netlab up lab.yaml', 'netlab exec pod-a -- ping -c1 pod-b-address', 'netlab down lab']
 
-/** Builds the program; also read by `netlab completion` and by the tests of the docs. */
-export function program(): Command {
+/**
+ * Builds the program; also read by `netlab completion` and by the tests of the docs.
+ * @param name of the only command that it needs to know; where there is no such command: all
+ */
+export function program(name?: string): Command {
   const netlab = new Command('netlab')
     .description('Real container networks out of Linux network namespaces, from one YAML file.')
     .version(VERSION)
@@ -17,7 +20,9 @@ export function program(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(outward(text)) })
     .addHelpText('after', examples(EXAMPLES))
-  addCommands(netlab, commands)
+  // What completes words is asked about all.
+  const only = commands.filter((command) => command.name === name && !command.hidden)
+  addCommands(netlab, only.length > 0 ? only : commands)
   return netlab
 }
 
@@ -41,7 +46,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const leave = async (error: unknown): Promise<never> => process.exit(await exitOf(error, argv))
   process.on('uncaughtException', (error) => void leave(error))
   try {
-    await program().parseAsync(argv)
+    await program(argv[2]).parseAsync(argv)
   } catch (error) {
     process.exitCode = await exitOf(error, argv)
   }

@@ -5,6 +5,7 @@ import { readText } from '../topology/files.ts'
 import { isMistake, type Diagnostic } from '../topology/diagnostics.ts'
 
 export function warn(warnings: readonly Diagnostic[], file: string): void {
+  if (warnings.length === 0) return
   const chalk = chalkFor(process.stderr)
   for (const note of warnings.filter((d) => !isMistake(d))) say(chalk.dim(`${note.file}:${note.line}: ${note.message}`))
   const mistakes = warnings.filter(isMistake)

@@ -10,7 +10,6 @@
  * of a host name touches a network, and netlab looks none up.
  */
 import { closeSync, openSync } from 'node:fs'
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads'
 import { libc } from './libc.ts'
 import { netnsFile } from './paths.ts'
 
@@ -23,9 +22,6 @@ export const MACHINE: unique symbol = Symbol('machine')
 /** The name of a namespace, or the machine's own. */
 export type Namespace = string | typeof MACHINE
 
-/** Under which the main thread tells its workers the descriptor of the machine's namespace. */
-const SHARED = 'netlab.machine-namespace'
-
 interface Home {
   readonly machine: number
   /** Descriptor of the namespace that the thread is in. */
@@ -33,6 +29,8 @@ interface Home {
 }
 
 let home: Home | undefined
+/** In a thread beside the main one: the descriptor of the machine's namespace. */
+let inherited: number | undefined
 
 /** Descriptor of the namespace that the calling thread is in. Closed by exec. */
 const here = (): number => openSync('/proc/thread-self/ns/net', 'r')
@@ -46,13 +44,18 @@ export function leaveMachine(): void {
   goHome()
 }
 
+/** Descriptor of the machine's namespace, for {@link inherit}. The thread has left it by then, as {@link leaveMachine} does. */
+export const machineNamespace = (): number => goHome().machine
+
+/** Tells a thread which namespace is the machine's: it starts in the main thread's home. Before anything else is done in it. */
+export function inherit(machine: number): void {
+  inherited = machine
+}
+
 function goHome(): Home {
   if (home) return home
-  // A worker thread starts in the main thread's home.
-  const machine = isMainThread ? here() : (getEnvironmentData(SHARED) as number | undefined)
-  if (machine === undefined) throw new Error('a worker thread was started before the main thread left the machine')
+  const machine = inherited ?? here()
   libc('unshare', CLONE_NEWNET)
-  if (isMainThread) setEnvironmentData(SHARED, machine)
   return (home = { machine, current: here() })
 }
 
@@ -65,7 +68,7 @@ type Synchronous<T> = T extends PromiseLike<unknown> ? never : T
  */
 export function inside<T>(ns: Namespace, work: () => Synchronous<T>): T {
   // As long as the thread has not left it, there is nothing to enter, and no need to be root.
-  if (ns === MACHINE && !home && isMainThread) return work()
+  if (ns === MACHINE && !home && inherited === undefined) return work()
   const opened = ns === MACHINE ? undefined : openSync(netnsFile(ns), 'r')
   try {
     const state = goHome()

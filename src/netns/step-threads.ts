@@ -4,8 +4,9 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { HelperEnded } from './failures.ts'
+import { machineNamespace } from './inside.ts'
 import { DumpReader } from './netlink/reader.ts'
 import type { OwnStep, StepResult } from './own-steps.ts'
 
@@ -39,11 +40,18 @@ const YOUNG = 6
 /** A thread and the jobs it has been given, which it does in order. */
 export class StepThread {
   /** Node would otherwise warn of descriptors that no function of its own has opened, such as sockets. */
-  readonly #worker = new Worker(PROGRAM, { trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: YOUNG } })
+  readonly #worker: Worker
   #pending: Pending[] = []
   #gone: Error | undefined
 
   constructor() {
+    // Loaded for large labs only.
+    const { Worker } = process.getBuiltinModule('node:worker_threads')
+    this.#worker = new Worker(PROGRAM, {
+      workerData: machineNamespace(),
+      trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG },
+    })
     this.#worker.on('message', (results: StepResult[][]) =>
       this.#pending.shift()?.done(results.map((of) => of.map((result) => unpacked(result)))),
     )

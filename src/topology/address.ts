@@ -1,8 +1,9 @@
 /**
  * IP addresses and networks as numbers, so that blocks can be split and overlaps found.
- * Parsing and formatting are ip-address's; text is always in canonical form (RFC 5952 for IPv6).
+ * Parsing and formatting of IPv6 are ip-address's, which is loaded once there is an IPv6 address (scripts/build.ts); text is
+ * always in canonical form (RFC 5952 for IPv6).
  */
-import { Address4, Address6 } from 'ip-address'
+import { Address6 } from 'ip-address'
 
 export type Family = 4 | 6
 export const familyName = (family: Family): string => (family === 4 ? 'IPv4' : 'IPv6')
@@ -20,12 +21,24 @@ export interface Cidr {
   readonly prefix: number
 }
 
+const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/
+
+function parseIpv4(text: string): Ip | undefined {
+  const numbers = IPV4.exec(text)?.slice(1) ?? []
+  let value = 0
+  for (const number of numbers) {
+    // A leading zero makes it octal for some.
+    if (Number(number) > 255 || (number.length > 1 && number.startsWith('0'))) return undefined
+    value = value * 256 + Number(number)
+  }
+  return numbers.length > 0 ? { family: 4, value: BigInt(value) } : undefined
+}
+
 /** Undefined for anything that is not exactly one address (no zone, no prefix, no leading zeros). */
 export function parseIp(text: string): Ip | undefined {
+  if (!text.includes(':')) return parseIpv4(text)
   if (text.includes('/') || text.includes('%')) return undefined
-  if (Address4.isValid(text)) return { family: 4, value: new Address4(text).bigInt() }
-  if (text.includes(':') && Address6.isValid(text)) return { family: 6, value: new Address6(text).bigInt() }
-  return undefined
+  return Address6.isValid(text) ? { family: 6, value: new Address6(text).bigInt() } : undefined
 }
 
 /** Undefined for anything but `address/prefix`. Host bits are dropped: compare {@link formatCidr} to see whether there were any. */

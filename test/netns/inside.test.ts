@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { createSocket } from 'node:dgram'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { inside, leaveMachine, MACHINE } from '../../src/netns/inside.ts'
+import { inherit, inside, leaveMachine, MACHINE, machineNamespace } from '../../src/netns/inside.ts'
 import { libc, SystemError } from '../../src/netns/libc.ts'
 import {
   deviceName,
@@ -29,7 +29,9 @@ if (isMainThread) tests()
 else reportTo(parentPort!.postMessage.bind(parentPort))
 
 function reportTo(answer: (seen: string[]) => void): void {
-  answer([inside(MACHINE, where), ...(workerData as string[]).map((ns) => inside(ns, where)), where()])
+  const { machine, names } = workerData as { machine: number; names: string[] }
+  inherit(machine)
+  answer([inside(MACHINE, where), ...names.map((ns) => inside(ns, where)), where()])
 }
 
 function ip(...args: string[]): void {
@@ -280,7 +282,7 @@ function tests(): void {
   })
 
   test('a worker thread has a home of its own and finds the same namespaces', async () => {
-    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: [left, right] })
+    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { machine: machineNamespace(), names: [left, right] } })
     const [[there, ...rest]] = (await once(worker, 'message')) as [string[]]
     await worker.terminate()
     assert.equal(there, machine)

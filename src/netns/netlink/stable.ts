@@ -3,7 +3,6 @@
  * again mean that nothing changed that was asked for or could stop packets, so they need not be decoded to know it. What is
  * left can be decoded like the dumps themselves, and gives the same objects.
  */
-import { createHash } from 'node:crypto'
 import { IFINFOMSG, LINK_ATTRIBUTES, LINK_INFO } from './links.ts'
 import { HEADER, IDENTITY, RTM } from './message.ts'
 import { NDMSG, NTF_PROXY, NUD, PF_BRIDGE } from './neighbours.ts'
@@ -234,7 +233,9 @@ export function stable(dumps: Uint8Array): Buffer {
   return Buffer.from(rest.bytes)
 }
 
-const digest = (files: string): string => createHash('sha256').update(rest.bytes).update(files).digest('base64')
+// Node's crypto takes long to load, and most commands make no digest.
+const digest = (files: string): string =>
+  process.getBuiltinModule('node:crypto').createHash('sha256').update(rest.bytes).update(files).digest('base64')
 
 /** A digest of dumps, and of what files have. */
 export function digestOf(dumps: Uint8Array, files: string): string {

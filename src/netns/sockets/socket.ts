@@ -3,7 +3,7 @@
  * descriptors. All of them are closed by exec and never block.
  */
 import { closeSync } from 'node:fs'
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
+import type { Socket as UdpSocket } from 'node:dgram'
 import { createServer, isIPv6, Socket, type Server } from 'node:net'
 import { constants } from 'node:os'
 import { addressBytes } from '../netlink/address.ts'
@@ -117,5 +117,9 @@ export function tcpConnection(to: Endpoint, from?: string): Socket {
 /** A UDP socket that is bound already; port 0 lets the kernel choose. @throws SystemError */
 export function udpSocket(at: Endpoint): UdpSocket {
   const fd = bound(SOCK.dgram, at)
-  return createSocket(isIPv6(at.address) ? 'udp6' : 'udp4').bind({ fd })
+  // Loaded for those who answer datagrams.
+  return process
+    .getBuiltinModule('node:dgram')
+    .createSocket(isIPv6(at.address) ? 'udp6' : 'udp4')
+    .bind({ fd })
 }

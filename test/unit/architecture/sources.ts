@@ -8,7 +8,7 @@ export interface Import {
   readonly target: string
   /** Gone when the code runs. */
   readonly types: boolean
-  /** `import('…')`: loaded when it is needed. */
+  /** `import('…')`, or a module of Node's with `getBuiltinModule('…')`: loaded when it is needed. */
   readonly lazy: boolean
 }
 
@@ -23,7 +23,7 @@ export interface Source {
 }
 
 const STATIC = /^(?:import|export)\s+(type\s+)?(?:([^'";]*?)\s+from\s+)?'([^']+)'/gm
-const LAZY = /\bimport\('([^']+)'\)/g
+const LAZY = /\b(?:import|getBuiltinModule)\('([^']+)'\)/g
 
 /** What a text imports. Comments and strings that look like imports at the beginning of a line would fool it; there are none. */
 export function importsOf(text: string, path: string): Import[] {

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { Address4 } from 'ip-address'
 import { describe, expect, it } from 'vitest'
 import {
   bits,
@@ -15,6 +16,24 @@ import {
 } from '../../../src/topology/address.ts'
 
 describe('addresses', () => {
+  it('IPv4 ones are those of ip-address', () => {
+    const number = fc.oneof(fc.integer({ min: 0, max: 300 }).map(String), fc.constantFrom('', '00', '01', '007', '-1', '0x1', '1 ', '٣'))
+    const text = fc.oneof(
+      fc.array(number, { minLength: 3, maxLength: 5 }).map((numbers) => numbers.join('.')),
+      fc.ipV4(),
+      fc.string(),
+    )
+    fc.assert(
+      fc.property(
+        text.filter((t) => !/[/:]/.test(t)),
+        (address) => {
+          expect(parseIp(address)?.value).toBe(Address4.isValid(address) ? new Address4(address).bigInt() : undefined)
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+
   it.each([
     '',
     '1.2.3',
