@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { changedSince } from '../../src/kernel/dumps/readings.ts'
 import { NamespacePool } from '../../src/netns/namespace-pool.ts'
 import { readApplied } from '../../src/state/store.ts'
@@ -295,6 +296,8 @@ describe('what `up` leaves alone, and `up --reset` does not', { skip: unable }, 
     const { containers } = await lab.status()
     const { pid } = containers.find((c) => c.id === 'a.web')!
     process.kill(pid, 'SIGSTOP')
+    // A process stops when it is next let run.
+    while (!/^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await sleep(5)
     assert.deepEqual(await told(), [1, 'stopped container web of pod a'])
     process.kill(pid, 'SIGCONT')
     await lab.mustBeHealthy()

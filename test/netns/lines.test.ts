@@ -22,6 +22,10 @@ const PROGRAM: Place = { here: 'here-p', far: 'far-p' }
 const INTERPRETER: Place = { here: 'here-i', far: 'far-i' }
 const HERE = INTERPRETER.here
 
+/** How often namespaces are looked at until they are the same, and how often they are made. */
+const TRIES = 20
+const TIMES = 3
+
 function program({ tool, lines, force }: LineBatch): LineResult {
   const [command, ...options] = tool.split(' ') as [string, ...string[]]
   const { status, stderr } = spawnSync(command, [...options, ...(force ? ['-force'] : []), '-batch', '-'], {
@@ -58,16 +62,35 @@ async function outcome({ here, far }: Place, result: LineResult, text: string): 
   const isGiven = (address: string): boolean => text.includes(address)
   // Some failures end the program at once, before it names the line.
   const words = result.stderr.replace(/^Command failed.*\n/m, '').trim()
-  return { words, failed: result.code !== 0, here: await dump(here, isGiven), far: await dump(far, isGiven) }
+  // What names no other namespace reaches none.
+  const isFar = /netns far/.test(text)
+  return { words, failed: result.code !== 0, here: await dump(here, isGiven), far: isFar ? await dump(far, isGiven) : [] }
 }
 
 /** In a moment what comes by itself has come: links that are up, and addresses that they give themselves. */
-async function same(byProgram: LineResult, byInterpreter: LineResult, text: string): Promise<void> {
+async function compare(byProgram: LineResult, byInterpreter: LineResult, text: string): Promise<Record<'actual' | 'expected', Outcome>> {
   for (let tries = 0; ; tries++) {
     const expected = await outcome(PROGRAM, byProgram, text)
     const actual = await outcome(INTERPRETER, byInterpreter, text)
-    if (tries < 40 && JSON.stringify(actual) !== JSON.stringify(expected)) await sleep(50)
-    else return assert.deepEqual(actual, expected)
+    if (tries >= TRIES || JSON.stringify(actual) === JSON.stringify(expected)) return { actual, expected }
+    await sleep(50)
+  }
+}
+
+/**
+ * Runs a batch both ways in new namespaces and compares what became of them. Where a device went down before its link-local
+ * address had come, as in one of two namespaces that are made on a busy machine, no time makes them the same: then others are made.
+ */
+async function same(batch: (place: Place) => LineBatch, before: readonly string[] = [], onLine?: (by: Executor) => void): Promise<void> {
+  for (let time = 1; ; time++) {
+    make(PROGRAM, before)
+    make(INTERPRETER, before)
+    const byProgram = inside(PROGRAM.here, () => program(batch(PROGRAM)))
+    const result = inside(INTERPRETER.here, () => runLines(batch(INTERPRETER), (_, by) => time === 1 && onLine?.(by)))
+    const text = [...SETUP, ...before, ...batch({ here: 'here', far: 'far' }).lines].join('\n')
+    const { actual, expected } = await compare(byProgram, result, text)
+    if (time === TIMES || JSON.stringify(actual) === JSON.stringify(expected)) return assert.deepEqual(actual, expected)
+    unmake()
   }
 }
 
@@ -80,13 +103,9 @@ describe('a line does what the program does', { skip: unable }, () => {
   for (const { tool, line, before = [] } of SHAPES satisfies readonly Shape[]) {
     test(`${tool} ${line}`, async () => {
       const batch = (place: Place): LineBatch => ({ tool, lines: [line.replaceAll('netns far', `netns ${place.far}`)], force: false })
-      make(PROGRAM, before)
-      make(INTERPRETER, before)
-      const byProgram = inside(PROGRAM.here, () => program(batch(PROGRAM)))
       const by: Executor[] = []
-      const result = inside(INTERPRETER.here, () => runLines(batch(INTERPRETER), (_, who) => by.push(who)))
+      await same(batch, before, (who) => by.push(who))
       assert.deepEqual(by, [LEFT.has(line) ? 'program' : 'netlink'])
-      await same(byProgram, result, [...SETUP, ...before, line].join('\n'))
     })
   }
 })
@@ -106,9 +125,10 @@ describe('a batch does what the program does', { skip: unable }, () => {
       make(PROGRAM)
       make(INTERPRETER)
       const byProgram = inside(PROGRAM.here, () => program(batch))
-      const result = inside(INTERPRETER.here, () => runLines(batch))
-      assert.deepEqual(result, byProgram)
-      await same(byProgram, result, SETUP.join('\n'))
+      const byInterpreter = inside(INTERPRETER.here, () => runLines(batch))
+      assert.deepEqual(byInterpreter, byProgram)
+      unmake()
+      await same(() => batch)
     })
   }
 
