@@ -5,8 +5,9 @@ import { sh } from './run.ts'
  * One JSON document a line. As the link of a bridge's port, `bridge` names the device that has the index of the other end
  * by chance, in this namespace instead of the other end's.
  */
-const DUMPS = String.raw`ip -j -d address show; ip -j route show table all; ip -6 -j route show table all; ip -j rule show; ip -6 -j rule show
-ip -j neigh show nud all; ip -j neigh show proxy; ip -6 -j neigh show nud all; bridge -j fdb show; bridge -j -d link show | sed s/\"link\":\"[^\"]*\",//g`
+const DUMPS = String.raw`printf "%s\n" "address show" "route show table all" "rule show" "neigh show nud all" "neigh show proxy" | ip -j -d -batch -
+printf "%s\n" "route show table all" "rule show" "neigh show nud all" | ip -6 -j -d -batch -
+printf "%s\n" "fdb show" "link show" | bridge -j -d -batch - | sed s/\"link\":\"[^\"]*\",//g`
 
 /** Numbers of devices, what goes on, and what comes of the order in which namespaces met. */
 const CHANCE =
