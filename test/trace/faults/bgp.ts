@@ -8,6 +8,9 @@ const lost = (node: string, network: string): string =>
 /** Changes the configuration of a node's BIRD by hand, and has it take that in. */
 const edit = (node: string, change: string): string =>
   `(cd ${directory(node)} && sed -i '${change}' bird.conf && birdc -s bird.ctl configure)`
+/** Waits until a node's BIRD says so of a session: the ends meet again some seconds after a session has ended. */
+const says = (node: string, words: string): string =>
+  `n=0; until birdc -s ${directory(node)}/bird.ctl show protocols all | grep -q '${words}'; do n=$((n + 1)); [ $n -lt 300 ]; sleep 0.1; done`
 const rules = (action: '-I' | '-D'): string =>
   ['--dport', '--sport'].map((end) => `on node-2 iptables ${action} INPUT -p tcp ${end} 179 -j DROP`).join('; ')
 
@@ -33,7 +36,7 @@ export const bgp: readonly Fault[] = [
   },
   {
     name: 'wrong AS',
-    inject: `${edit('node-2', 's/11 as 64512/11 as 64999/')}; ${lost('node-1', POD_B)}`,
+    inject: `${edit('node-2', 's/11 as 64512/11 as 64999/')}; ${lost('node-1', POD_B)}; ${says('node-2', 'Bad peer AS')}`,
     node: 'node-1',
     cause: 'session-down',
     says: /BGP session node-1–node-2 is \w+.*Bad peer AS/,

@@ -5,6 +5,7 @@ import type { TraceEvidence } from '../evidence.ts'
 import { inNode } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { byArp } from './arp.ts'
+import { diverted } from './diverted.ts'
 import { dropped, portOf, type DropParts } from './drop-builder.ts'
 import { forwarderTrouble } from './forwarders.ts'
 import { forwardingOff, tooBig, ttlExceeded } from './forwarding.ts'
@@ -80,6 +81,10 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
     // It says that there was no answer; which address was asked for says more.
     const asked = byArp(evidence)?.drop
     if (asked?.node === places.name(ns)) return { ...asked, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    // A packet before this one had asked already: the route says where.
+    const wrong = diverted(evidence, 'forward')
+    if (wrong?.node === places.name(ns))
+      return { ...wrong, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
     if (lookup === undefined)
       return dropped(evidence, {
         ...common,
