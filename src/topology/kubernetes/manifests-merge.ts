@@ -157,8 +157,8 @@ export class Merge {
   }
 
   #namespace(key: string, labels: Labels, origin: Origin): void {
-    const own = this.#loaded.topology.namespaces[key]?.labels
-    const before = this.#added.namespaces[key]?.labels
+    const own = ownEntry(this.#loaded.topology.namespaces, key)?.labels
+    const before = ownEntry(this.#added.namespaces, key)?.labels
     this.#added.namespaces[key] = { labels: { ...before, ...labels, ...own } }
     if (!before) this.#origins.set(`namespaces\0${key}`, { ...origin, below: ['metadata'] })
   }
@@ -232,7 +232,7 @@ export class Merge {
     origin: Origin,
     { base, ips = [] }: { readonly base?: string; readonly ips?: readonly string[] } = {},
   ): void {
-    const own = this.#loaded.topology.pods[key]
+    const own = ownEntry(this.#loaded.topology.pods, key)
     for (const [field, what] of this.#told.has(spec) ? [] : Object.entries(WITHOUT_EFFECT))
       if (spec[field as keyof typeof WITHOUT_EFFECT] !== undefined)
         this.#tell('warning', 'not-acted-upon', `pod ${key}: \`${field}\` has no effect: ${what}`, origin, [field])
@@ -293,6 +293,9 @@ export class Merge {
     })
   }
 }
+
+/** Not what every object inherits: `constructor` is a name, too. */
+const ownEntry = <T>(map: Readonly<Record<string, T>>, key: string): T | undefined => (Object.hasOwn(map, key) ? map[key] : undefined)
 
 const placeText = ({ item }: Origin): string => `${item.file}:${item.document.positions.key([...item.at, 'metadata', 'name']).line}`
 

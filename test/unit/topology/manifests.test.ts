@@ -217,6 +217,18 @@ ports: [{ port: 5432 }]
   })
 })
 
+test('names that objects of JavaScript inherit are names like others', () => {
+  const text = ['Pod', 'Namespace']
+    .map(
+      (kind) =>
+        `{ apiVersion: v1, kind: ${kind}, metadata: { name: constructor }, ${kind === 'Pod' ? 'spec: { containers: [{ name: c }] }' : ''} }\n`,
+    )
+    .join('---\n')
+  const { topology } = merged(text)
+  expect(Object.keys(topology.pods)).toContain('constructor')
+  expect(Object.entries(topology.namespaces)).toContainEqual(['constructor', { labels: {} }])
+})
+
 describe('places', () => {
   const text = 'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  clusterIP: 10.97.0.1\n  ports: [{ port: 80 }]\n'
   test('what the model finds wrong is in the manifest', () => {
