@@ -48,7 +48,6 @@ function shell(line: string): { status: number | null; stdout: string; stderr: s
 test.each([
   ['a file', '$0 program.cjs > out; code=$?; cat out; exit $code'],
   ['a pipe', '$0 program.cjs | cat'],
-  ['a socket', '$0 program.cjs'],
   [
     'a pipe that does not block and is read late',
     `perl -MFcntl -e 'fcntl STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK; exec @ARGV' $0 program.cjs | (sleep 0.2; cat)`,
@@ -71,6 +70,21 @@ test('what a thread prints arrives', () => {
     new (require('worker_threads').Worker)('console.log(1)', { eval: true })`,
   )
   expect(shell('$0 thread.cjs | cat')).toEqual({ status: 0, stdout: '1\n', stderr: '' })
+})
+
+test('a socket is left to Node', () => {
+  expect(shell('$0 program.cjs')).toEqual({ status: 7, stdout: TEXT, stderr: 'streams\n' })
+})
+
+test('Ctrl-C ends what a reader does not take', () => {
+  writeFileSync(
+    join(dir, 'stalled.cjs'),
+    `require('./output.cjs').prepareOutput({ stdout: () => {}, stderr: () => {} })
+    process.on('SIGINT', () => process.exit(130))
+    process.stdout.write('x'.repeat(400_000))
+    setTimeout(() => process.kill(process.pid, 'SIGINT'), 100)`,
+  )
+  expect(shell('$0 stalled.cjs | sleep 1')).toEqual({ status: 130, stdout: '', stderr: '' })
 })
 
 test('/dev/null needs no stream either', () => {
