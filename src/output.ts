@@ -100,7 +100,7 @@ function whenUsed(name: 'stdout' | 'stderr', make: () => NodeJS.WriteStream): vo
 export function prepareOutput(onError: { readonly stdout: OnError; readonly stderr: OnError }): void {
   const { stdout, stderr } = Object.getOwnPropertyDescriptors(process)
   whenUsed('stdout', () => {
-    const make = (): NodeJS.WriteStream => stdout.get!.call(process) as NodeJS.WriteStream
+    const make = (): NodeJS.WriteStream => stdout.get!.call(process)
     const plain = plainDescriptor()
     const stream = plain === undefined ? make() : new PlainOutput(plain, make)
     return stream.on('error', onError.stdout) as NodeJS.WriteStream
