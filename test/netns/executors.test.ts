@@ -10,6 +10,7 @@ import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { unbuildable } from '../support/features.ts'
 import { netlabOk, type RunOptions } from '../support/run.ts'
+import { carriersKnown } from '../support/snapshot.ts'
 
 ownMachine()
 
@@ -23,6 +24,7 @@ async function stateOf(nodes: LabDocument['nodes']): Promise<State> {
 
 /** A lab's state once nothing in it comes by itself any more. */
 async function settledState(nodes: LabDocument['nodes']): Promise<State> {
+  await carriersKnown(nodes)
   let before: State | undefined
   for (;;) {
     const now = await stateOf(nodes)

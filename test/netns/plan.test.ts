@@ -10,7 +10,7 @@ import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
 import { root } from '../support/root.ts'
 import { netlab, run, told } from '../support/run.ts'
-import { labSnapshot, machineSnapshot, processesIn, settledSnapshot } from '../support/snapshot.ts'
+import { carriersKnown, labSnapshot, machineSnapshot, processesIn, settledSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
 
@@ -32,17 +32,19 @@ async function clean(script: string): Promise<void> {
 }
 
 /** Without what differs each time something is made. */
-const timeless = async (nodes: LabDocument['nodes']): Promise<unknown> =>
-  JSON.parse(
+async function timeless(nodes: LabDocument['nodes']): Promise<unknown> {
+  await carriersKnown(nodes)
+  return JSON.parse(
     JSON.stringify(await labSnapshot(nodes), (key, value: unknown) => {
       if (key === 'processes') return (value as number[]).length
-      // A device's own link-local address comes when its link does, before or after the one it is given.
       // Of a route it is told late that its device has a carrier; of the device itself it is compared.
       if (key === 'routes') return (value as string[]).map((route) => route.replace(/,?"linkdown"/, ''))
+      // A device's own link-local address comes when its link does, before or after the one it is given.
       if (key === 'addr_info') return (value as { local: string }[]).toSorted((a, b) => (a.local < b.local ? -1 : 1))
       return key === 'ifindex' || key === 'link_index' || key === 'inode' ? undefined : value
     }),
   )
+}
 
 /** Arguments that a careless quoting would split, expand, run or lose. */
 const HOSTILE = [

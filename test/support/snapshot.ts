@@ -110,6 +110,19 @@ const READS = 'address show\nroute show table all\nneighbour show nud permanent\
 const HOST_READS = 'bridge -j fdb; iptables-save; ip6tables-save'
 
 /**
+ * Waits until the kernel has told of each bridge that is up whether it has a carrier, which takes it up to a second
+ * (`linkwatch_run_queue`): until then its state is unknown.
+ */
+export async function carriersKnown(nodes: readonly { readonly netns: string; readonly kind: string }[]): Promise<void> {
+  for (const { netns } of nodes.filter((n) => n.kind === 'host' || n.kind === 'switch'))
+    for (let tries = 0; tries < 60; tries++) {
+      const bridges = JSON.parse(await output(inside(netns, ['ip', '-j', 'link', 'show', 'type', 'bridge']))) as { operstate?: string }[]
+      if (bridges.every((b) => b.operstate !== 'UNKNOWN')) break
+      await sleep(50)
+    }
+}
+
+/**
  * A lab's namespaces and devices by identity (inode, index: a device that is made again gets another one), what
  * hangs on them, and every process in them.
  */
