@@ -10,7 +10,7 @@ import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
 import { root } from '../support/root.ts'
 import { netlab, run, told } from '../support/run.ts'
-import { carriersKnown, labSnapshot, machineSnapshot, processesIn, settledSnapshot } from '../support/snapshot.ts'
+import { labSnapshot, machineSnapshot, processesIn, settledSnapshot } from '../support/snapshot.ts'
 
 ownMachine()
 
@@ -32,9 +32,8 @@ async function clean(script: string): Promise<void> {
 }
 
 /** Without what differs each time something is made. */
-async function timeless(nodes: LabDocument['nodes']): Promise<unknown> {
-  await carriersKnown(nodes)
-  return JSON.parse(
+const timeless = async (nodes: LabDocument['nodes']): Promise<unknown> =>
+  JSON.parse(
     JSON.stringify(await labSnapshot(nodes), (key, value: unknown) => {
       if (key === 'processes') return (value as number[]).length
       // Of a route it is told late that its device has a carrier; of the device itself it is compared.
@@ -44,7 +43,6 @@ async function timeless(nodes: LabDocument['nodes']): Promise<unknown> {
       return key === 'ifindex' || key === 'link_index' || key === 'inode' ? undefined : value
     }),
   )
-}
 
 /** Arguments that a careless quoting would split, expand, run or lose. */
 const HOSTILE = [

@@ -127,6 +127,7 @@ export async function carriersKnown(nodes: readonly { readonly netns: string; re
  * hangs on them, and every process in them.
  */
 export async function labSnapshot(nodes: readonly { readonly netns: string; readonly kind: string }[]): Promise<Record<string, unknown>> {
+  await carriersKnown(nodes)
   const lines = (list: unknown): string[] => (list as unknown[]).map((o) => JSON.stringify(o)).sort()
   const each = nodes.map(async ({ netns, kind }) => {
     const { ino } = statSync(`/run/netns/${netns}`)
