@@ -118,6 +118,22 @@ describe('denies are proven', () => {
     for (const q of denied) expect(proofs.get(questionKey(q))!.by, questionKey(q)).toBe(lost(q) ? 'nothing' : 'rule')
   })
 
+  test('what went a way on which answers are missing is asked first, and then the rest: two rounds tell', async () => {
+    const lost = (q: Question): boolean => q.netns === 'v.a-2'
+    const k = kernel(lost)
+    const before = k.counts()
+    k.send(denied)
+    let rounds = 0
+    const ask = (questions: readonly Question[]) => {
+      rounds++
+      return k.means.ask(questions)
+    }
+    const broken = new Set(denied.filter(lost).map((q) => `${q.netns} ${q.address}`))
+    const proofs = await prove(lab, denied, before, k.counts(), { ...k.means, ask }, new Map(), broken)
+    for (const q of denied) expect(proofs.get(questionKey(q))!.by, questionKey(q)).toBe(lost(q) ? 'nothing' : 'rule')
+    expect(rounds).toBe(2)
+  })
+
   test('nothing counted at all: all were lost, and one round says so', async () => {
     const { proofs, again } = await proofsOf(() => true)
     expect(new Set([...proofs.values()].map((p) => p.by))).toEqual(new Set(['nothing']))
