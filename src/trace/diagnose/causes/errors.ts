@@ -28,15 +28,18 @@ export function byError(evidence: TraceEvidence): Drop | undefined {
 
 function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: string): Drop {
   const { to, options, places, expected } = evidence.parts
+  const kernelReason = `ICMP ${error.icmpType}/${error.code}`
   const common: Pick<DropParts, 'leg' | 'ns' | 'device' | 'evidence' | 'kernelReason'> = {
     leg: 'forward',
     ns,
     device: s.device,
     evidence: 'captured',
-    kernelReason: `ICMP ${error.icmpType}/${error.code}`,
+    kernelReason,
   }
+  /** A cause that other facts tell, as seen by this error. */
+  const captured = (drop: Drop): Drop => ({ ...drop, evidence: 'captured', kernelReason })
   const program = s.netns === ns ? forwarderTrouble(evidence, s) : undefined
-  if (program) return { ...program, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+  if (program) return captured(program)
   const six = error.type === 'icmpv6'
   const is = (four: readonly [number, number?], sixth: readonly [number, number?]): boolean => {
     const [type, code] = six ? sixth : four
@@ -55,7 +58,7 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
       })
     // It may be the tunnel's port that is closed.
     const tunnel = s.netns === ns ? tunnelState(evidence, s) : undefined
-    if (tunnel) return { ...tunnel, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    if (tunnel) return captured(tunnel)
     return dropped(evidence, {
       ...common,
       cause: 'firewall',
@@ -77,14 +80,13 @@ function inWords(evidence: TraceEvidence, error: IcmpLayer, s: Sighting, ns: str
     const off = forwardingOff(evidence, s, common)
     if (off) return off
     const missing = entryMissing(evidence, 'forward', ns)
-    if (missing) return { ...missing, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    if (missing) return captured(missing)
     // It says that there was no answer; which address was asked for says more.
     const asked = byArp(evidence)?.drop
-    if (asked?.node === places.name(ns)) return { ...asked, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    if (asked?.node === places.name(ns)) return { ...asked, kernelReason }
     // A packet before this one had asked already: the route says where.
     const wrong = diverted(evidence, 'forward')
-    if (wrong?.node === places.name(ns))
-      return { ...wrong, evidence: common.evidence, ...(common.kernelReason ? { kernelReason: common.kernelReason } : {}) }
+    if (wrong?.node === places.name(ns)) return captured(wrong)
     if (lookup === undefined)
       return dropped(evidence, {
         ...common,
