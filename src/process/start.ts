@@ -12,7 +12,7 @@ import { logSize } from './logs.ts'
 import { isRunning, recordedProcesses, recordedStops, writeSpec } from './records.ts'
 import { complaint, launchOf, type ProcessSpec, type StartFailure } from './spec.ts'
 import { unsupervised } from './states.ts'
-import { stopProcesses } from './stop.ts'
+import { stopProcesses, stopUnrecorded } from './stop.ts'
 import { supervise } from './supervisor.ts'
 import { untilReady, type WaitOptions } from './wait.ts'
 
@@ -70,8 +70,12 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   }
 }
 
-/** What died, was being stopped, or lost its supervisor may have left children and files: they must not meet the new one. */
+/**
+ * What died, was being stopped, lost its supervisor or its record may have left children and files: they must not meet the new
+ * one.
+ */
 async function clear(dir: string, ids: ReadonlySet<string>): Promise<void> {
   const left = [...recordedProcesses(dir).map(({ id }) => id), ...recordedStops(dir)].filter((id) => ids.has(id))
   if (left.length > 0) await stopProcesses(dir, left)
+  await stopUnrecorded(dir)
 }

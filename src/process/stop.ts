@@ -41,6 +41,28 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
   forgetProcesses(dir, wanted)
 }
 
+/**
+ * Ends what the supervisors of `dir` have started and has no readable record: a damaged file must not leave a process that holds
+ * the ports of the one that is started in its place. Only while no other netlab process changes the lab.
+ *
+ * @throws Error naming the pids that even SIGKILL did not end
+ */
+export async function stopUnrecorded(dir: string): Promise<void> {
+  const supervisors = recordedSupervisors(dir)
+  await endAll(() => {
+    const all = processes()
+    const recorded = new Set(recordedProcesses(dir).map(({ pid, start }) => `${pid} ${start}`))
+    const parents = new Set(supervisors.filter(({ pid, start }) => all.get(pid)?.start === start).map(({ pid }) => pid))
+    const roots = [...all.values()].filter(({ pid, start, parent }) => parents.has(parent) && !recorded.has(`${pid} ${start}`))
+    const targets = family(
+      all,
+      roots.map(({ pid, start }) => ({ id: '', pid, start, netns: 0 })),
+      [],
+    )
+    return { targets, left: targets }
+  })
+}
+
 function signalRecorded(recorded: Recorded, signal: 'SIGTERM' | 'SIGKILL'): void {
   const proc = findProcess(recorded.pid)
   if (proc !== undefined && proc.start === recorded.start) signalProcess(proc, signal)

@@ -129,8 +129,9 @@ describe('a running lab', { skip }, () => {
         ['status', lab.name],
         ['up', lab.file],
       ]) {
-        const result = await ends(args, [3])
-        assert.match(result.stderr, /the program iptables-save is not installed/)
+        // A test of this lab reads no rules.
+        const result = await ends(args, args[0] === 'test' ? [0] : [3])
+        if (result.code === 3) assert.match(result.stderr, /the program iptables-save is not installed/)
       }
     } finally {
       await sh('umount /etc/alternatives')
