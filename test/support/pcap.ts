@@ -88,10 +88,12 @@ function decode(bytes: Buffer): Frame {
     next = first ? byProtocol(protocol) : undefined
   }
   const udp = (): void => {
-    const dstPort = rest.readUInt16BE(2)
-    layers.push({ type: 'udp', srcPort: rest.readUInt16BE(0), dstPort })
+    const [srcPort, dstPort] = [rest.readUInt16BE(0), rest.readUInt16BE(2)]
+    layers.push({ type: 'udp', srcPort, dstPort })
     rest = rest.subarray(8)
-    next = { vxlan, geneve, ip4, none: undefined }[TUNNELS[dstPort] ?? 'none']
+    const tunnel = TUNNELS[dstPort] ?? 'none'
+    // Forwarders send from the port they listen on; an answer to a client may go to any port.
+    next = { vxlan, geneve, ip4: srcPort === dstPort ? ip4 : undefined, none: undefined }[tunnel]
   }
   const geneve = (): void => {
     layers.push({ type: 'geneve', vni: rest.readUIntBE(4, 3) })
