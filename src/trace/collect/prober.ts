@@ -158,6 +158,8 @@ export class Prober {
     const { family, id, source } = this.#order
     return this.#socket(SOCK.raw, family === 4 ? PROTOCOL.icmp : PROTOCOL.icmpv6, (fd) => {
       attachFilter(fd, ownEchoes(family, id))
+      // What came before the filter, of a flood a good deal, would otherwise stand before our answers.
+      while (this.#receiver.receive(fd) > 0);
       if (source !== undefined) this.#bind(fd, source, 0)
     })
   }
@@ -255,13 +257,18 @@ export class Prober {
   }
 
   #readRaw(fd: number): void {
+    while (this.#readEchoes(fd) > 0);
+  }
+
+  /** @returns how many messages there were */
+  #readEchoes(fd: number): number {
     const { family, id } = this.#order
     let count: number
     try {
       count = this.#receiver.receive(fd)
     } catch {
       // An error about an earlier packet, which also came as one.
-      return
+      return 0
     }
     const at = clockTime(CLOCK.realtime)
     for (let i = 0; i < count; i++) {
@@ -275,6 +282,7 @@ export class Prober {
         outcome.icmp = { at, from, type: echo.type, code: echo.code }
       }
     }
+    return count
   }
 
   /** Whether there was an answer, or will be none. */
