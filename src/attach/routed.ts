@@ -14,6 +14,7 @@
  * route does that, and where the underlay has no router a route of its own does.
  */
 import type { KernelObject } from '../kernel/objects.ts'
+import { gatewayOf } from '../lab/lab.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import type { OptionTypes } from '../topology/schema/schema.ts'
 import { portmap } from './ports/portmap.ts'
@@ -41,7 +42,7 @@ function routed(): Attach {
         dst: b.cidr,
         type: 'blackhole',
       }))
-      if (!lab.router && lab.families.includes(4)) {
+      if (!gatewayOf(lab, host.segment) && lab.families.includes(4)) {
         objects.push({
           ...here,
           kind: 'route',

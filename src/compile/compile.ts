@@ -93,7 +93,7 @@ export function compile(lab: Lab): Compiled {
 
   const forServices = services.plan(lab)
   const objects: KernelObject[] = underlay(lab)
-  if (lab.router && backend.onRouter) objects.push(...backend.onRouter(lab.router, lab))
+  for (const router of lab.routers) objects.push(...(backend.onRouter?.(router, lab) ?? []))
   if (needs.has('br_netfilter')) for (const s of lab.segments) objects.push(...switchFilterOff(s))
   for (const host of lab.hosts) {
     const pods = podsOf.get(host.name)!

@@ -6,7 +6,18 @@
  *                                     └── eth0 client (external)
  */
 import type { KernelObject, Sysctl } from '../kernel/objects.ts'
-import { addressOf, blockOf, hasIpv6, type External, type Host, type Lab, type Segment } from '../lab/lab.ts'
+import {
+  addressOf,
+  blockOf,
+  edgeRouter,
+  gatewayOf,
+  hasIpv6,
+  type External,
+  type Host,
+  type Lab,
+  type Router,
+  type Segment,
+} from '../lab/lab.ts'
 import { interfaceName, mac, routerPort, switchPort } from '../lab/names.ts'
 import type { Family } from '../topology/address.ts'
 import type { Source } from '../topology/diagnostics.ts'
@@ -17,7 +28,11 @@ const POINT_TO_POINT: Readonly<Record<Family, string>> = { 4: '169.254.1.1', 6: 
 
 /** Switches, router and externals; what belongs to hosts is {@link hostUplink}. */
 export function underlay(lab: Lab): KernelObject[] {
-  return [...lab.segments.flatMap((s) => segmentSwitch(s)), ...routerObjects(lab), ...lab.externals.flatMap((x) => externalObjects(x, lab))]
+  return [
+    ...lab.segments.flatMap((s) => segmentSwitch(s)),
+    ...lab.routers.flatMap((r) => routerObjects(r, lab)),
+    ...lab.externals.flatMap((x) => externalObjects(x, lab)),
+  ]
 }
 
 /** Reverse path filters (ip-sysctl.rst, RFC 3704): a host knows the way back to every sender it serves, the router need not. */
@@ -122,17 +137,15 @@ export function hostUplink(host: Host, lab: Lab): KernelObject[] {
       },
     },
     ...host.addresses.map((a): KernelObject => ({ ...here, kind: 'address', dev: 'eth0', address: `${a.ip}/${a.prefix}` })),
-    ...(lab.router
+    ...(gatewayOf(lab, segment.segment)
       ? segment.gateways.map((g): KernelObject => ({ ...here, kind: 'route', family: g.family, dst: 'default', via: g.ip, dev: 'eth0' }))
       : []),
   ]
 }
 
-function routerObjects(lab: Lab): KernelObject[] {
-  const { router } = lab
-  if (!router) return []
+function routerObjects(router: Router, lab: Lab): KernelObject[] {
   const objects = forwarder(router.netns, router.source, lab, ROUTER_RP_FILTER)
-  for (const s of lab.segments) {
+  for (const s of lab.segments.filter(({ segment }) => router.segments.includes(segment))) {
     const here = { ns: router.netns, from: s.source }
     const name = routerPort(s)
     objects.push({
@@ -152,7 +165,7 @@ function routerObjects(lab: Lab): KernelObject[] {
 const podTable = (index: number): number => (index < 153 ? 100 + index : 256 + index)
 
 function externalObjects(x: External, lab: Lab): KernelObject[] {
-  const router = lab.router!
+  const router = edgeRouter(lab)!
   const port = interfaceName('x', x.index + 1, x.name)
   const mtu = Math.max(...lab.segments.map((s) => s.mtu))
   const atRouter = { ns: router.netns, from: x.source }

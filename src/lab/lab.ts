@@ -110,9 +110,15 @@ export interface ContainerOwner extends NodeCommon {
   readonly hostname: string
 }
 
-/** Joins segments to each other and to the externals. */
+/** Forwards packets between what it is plugged into: segments, externals, other routers. */
 export interface Router extends NodeCommon {
   readonly kind: 'router'
+  /** Those it is plugged into, by name; its address on each is their gateway. */
+  readonly segments: readonly string[]
+  /** Whether externals are plugged into it. One router of a lab is their way in. */
+  readonly isEdge: boolean
+  /** Those that others reach it under. */
+  readonly addresses: readonly NodeAddress[]
 }
 
 export type Node = Segment | Router | Host | Pod | External
@@ -137,7 +143,8 @@ export interface Lab {
   readonly modules?: { readonly services: ModuleChoice; readonly policy: ModuleChoice }
   readonly masquerade: boolean
   readonly segments: readonly Segment[]
-  readonly router?: Router
+  /** Those nearest to the hosts last. */
+  readonly routers: readonly Router[]
   readonly hosts: readonly Host[]
   readonly pods: readonly Pod[]
   /** Absent: none. */
@@ -160,7 +167,7 @@ export interface Lab {
 
 /** Every node of the lab, in the order people read them. */
 export function nodesOf(lab: Lab): Node[] {
-  return [...lab.segments, ...(lab.router ? [lab.router] : []), ...lab.hosts, ...lab.pods, ...lab.externals]
+  return [...lab.segments, ...lab.routers, ...lab.hosts, ...lab.pods, ...lab.externals]
 }
 
 /** Pods, also those that are their hosts. */
@@ -224,6 +231,13 @@ export function hostOf(lab: Lab, node: Pod | Host): Host {
   if (!hosts) hostsByName.set(lab, (hosts = new Map(lab.hosts.map((h) => [h.name, h]))))
   return hosts.get(node.host)!
 }
+
+/** The router that is the gateway of a segment. */
+export const gatewayOf = (lab: Pick<Lab, 'routers'>, segment: string): Router | undefined =>
+  lab.routers.find((r) => r.segments.includes(segment))
+
+/** The router that externals are plugged into. */
+export const edgeRouter = (lab: Pick<Lab, 'routers'>): Router | undefined => lab.routers.find((r) => r.isEdge)
 
 export const blockOf = (host: Host, family: Family): Block | undefined => host.blocks.find((b) => b.family === family)
 

@@ -4,7 +4,7 @@
  * passed by name before anything is masqueraded (Flannel's and kube-proxy's order).
  */
 import { bits, type Family } from '../topology/address.ts'
-import { addressOf, type Lab } from './lab.ts'
+import { addressOf, gatewayOf, type Lab } from './lab.ts'
 import { isWithin } from './services/semantics.ts'
 
 /** A destination; the first one that matches decides. */
@@ -24,7 +24,7 @@ export function edgeRules(lab: Lab, family: Family): EdgeRule[] {
     ...lab.serviceCIDRs.filter(ofFamily).map((c) => pass(c, 'to Services')),
     ...lab.segments.flatMap((s) => [
       // The router is on the segment but not of the cluster: it has no route back to pods.
-      ...(lab.router
+      ...(gatewayOf(lab, s.segment)
         ? s.gateways
             .filter((g) => g.family === family)
             .map((g) => ({ cidr: single(g.ip), masquerade: true, why: 'the router is outside the cluster' }))

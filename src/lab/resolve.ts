@@ -9,7 +9,7 @@ import { suggest } from '../topology/suggest.ts'
 import { inFileOrder } from './expand.ts'
 import { checkContainers } from './placement.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'
-import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Segment } from './lab.ts'
+import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Router, type Segment } from './lab.ts'
 import { NO_LEASES, type Leases } from './addressing/lease.ts'
 import { mac, netnsName } from './names.ts'
 import { EXTERNAL_NETWORKS, Pool, planNetworks, usable, type Networks } from './addressing/networks.ts'
@@ -75,7 +75,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
     modules: { services: topology.network.services, policy: topology.network.policy },
     masquerade: topology.network.masquerade,
     segments,
-    ...routerOf(loaded, name),
+    routers: routersOf(loaded, name, segments),
     hosts,
     pods,
     ...(hostPods.length > 0 ? { hostPods } : {}),
@@ -95,14 +95,25 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
 }
 
 /** A router is there for what needs one: machines outside, a second segment, or the backend. */
-function routerOf({ topology, needsRouter, source }: LoadedTopology, lab: string): Pick<Lab, 'router'> {
+function routersOf({ topology, needsRouter, source }: LoadedTopology, lab: string, segments: readonly Segment[]): Router[] {
   const wanted: readonly (readonly [boolean, Path])[] = [
     [Object.keys(topology.externals).length > 0, ['externals']],
     [Object.keys(topology.underlay.segments).length > 1, ['underlay', 'segments']],
     [needsRouter, ['network', 'backend']],
   ]
   const by = wanted.find(([is]) => is)?.[1]
-  return by ? { router: { kind: 'router', name: 'router', netns: netnsName(lab, 'router'), source: source(by) } } : {}
+  if (!by) return []
+  return [
+    {
+      kind: 'router',
+      name: 'router',
+      netns: netnsName(lab, 'router'),
+      source: source(by),
+      segments: segments.map((s) => s.segment),
+      isEdge: true,
+      addresses: segments.flatMap((s) => s.gateways),
+    },
+  ]
 }
 
 function resolveExternals(loaded: LoadedTopology, lab: string, networks: Networks, problems: Problems): External[] {

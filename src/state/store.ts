@@ -16,7 +16,7 @@ import type { Readings } from '../kernel/dumps/readings.ts'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { SysctlBaseline } from '../kernel/unmanaged/sysctls.ts'
-import type { Lab } from '../lab/lab.ts'
+import type { Lab, Router } from '../lab/lab.ts'
 import { writeWhole } from '../netns/failures.ts'
 import { STATE_DIR } from '../netns/paths.ts'
 
@@ -134,7 +134,18 @@ export function readJournal(lab: string): Journal | undefined {
   return journal
 }
 export const writeJournal = (journal: Journal): void => write(journal.lab, 'journal.json', journal)
-export const readApplied = (lab: string): Applied | undefined => read<Applied>(lab, 'applied.json', isApplied)
+/** A lab that an earlier version made has one router at most, which every segment and external is plugged into. */
+function withRouters(lab: Lab & { readonly router?: Omit<Router, 'segments' | 'isEdge' | 'addresses'> }): Lab {
+  if (lab.routers !== undefined) return lab
+  const { router, ...rest } = lab
+  const addresses = lab.segments.flatMap((s) => s.gateways)
+  return { ...rest, routers: router ? [{ ...router, segments: lab.segments.map((s) => s.segment), isEdge: true, addresses }] : [] }
+}
+
+export function readApplied(lab: string): Applied | undefined {
+  const applied = read<Applied>(lab, 'applied.json', isApplied)
+  return applied && { ...applied, lab: withRouters(applied.lab) }
+}
 export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied)
 
 export const readAttempt = (lab: string): Attempt | undefined => read<Attempt>(lab, 'attempt.json', isAttempt)

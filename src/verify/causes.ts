@@ -98,7 +98,7 @@ function passedBy(lab: Lab, { from, to }: Check): ReadonlySet<string> | undefine
     return host ? [node.netns, host.netns] : [node.netns]
   })
   const hosts = new Set(ends.flatMap((node) => (node.kind === 'pod' ? node.host : node.name)))
-  const between = hosts.size > 1 ? [...lab.segments, ...(lab.router ? [lab.router] : [])].map((n) => n.netns) : []
+  const between = hosts.size > 1 ? [...lab.segments, ...lab.routers].map((n) => n.netns) : []
   return new Set([...own, ...between])
 }
 

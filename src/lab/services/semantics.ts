@@ -9,7 +9,7 @@
  * make it so (services/), and knows none of their chains.
  */
 import { canonicalIp, contains, parseCidr, parseIp, type Family } from '../../topology/address.ts'
-import { addressOf, blockOf, type Host, type Lab } from '../lab.ts'
+import { addressOf, blockOf, gatewayOf, type Host, type Lab } from '../lab.ts'
 import type { Actor } from '../policy/verdict.ts'
 import { localEndpoints } from './endpoints.ts'
 import { hostPortsOf, hostPortsOn, hostPortText, type Hiding, type HostPort } from './host-ports.ts'
@@ -175,7 +175,8 @@ function isRouted(lab: Lab, host: Host, ip: string, family: Family): boolean {
   const segment = lab.segments.find((s) => s.segment === host.segment)
   const onLink = segment?.cidrs.some((cidr) => isWithin(cidr, ip)) ?? false
   return (
-    addressOf(host, family) !== undefined && (onLink || (lab.router !== undefined && segment!.gateways.some((g) => g.family === family)))
+    addressOf(host, family) !== undefined &&
+    (onLink || (gatewayOf(lab, host.segment) !== undefined && segment!.gateways.some((g) => g.family === family)))
   )
 }
 

@@ -1,4 +1,5 @@
 /** A lab as a Graphviz graph: a cluster per segment, in it a cluster per host. `netlab graph --format dot LAB | dot -Tsvg` draws it. */
+import { edgeRouter, gatewayOf } from '../../lab/lab.ts'
 import { addresses, outside, ports, type HostPicture, type Picture } from './graph.ts'
 import { plural } from '../../plural.ts'
 
@@ -35,7 +36,7 @@ export function graphDot(picture: Picture): string {
   add(0, `graph ${dotString(lab.name)} {`)
   add(1, `graph [label=${dotString(`${lab.name}: ${picture.facts}`)}, labelloc=t, rankdir=LR, fontname="sans-serif"]`)
   add(1, 'node [fontname="sans-serif", fontsize=11]')
-  if (lab.router) node(1, lab.router.netns, 'router', lab.router.name, ...lab.segments.flatMap((s) => s.gateways.map((g) => g.ip)))
+  for (const r of lab.routers) node(1, r.netns, 'router', r.name, ...r.addresses.map((a) => a.ip))
 
   const host = ({ host: h, channel, access, podMTU, pods, hidden }: HostPicture): void => {
     open(2, h.netns, h.name, '#00838f')
@@ -62,7 +63,8 @@ export function graphDot(picture: Picture): string {
   for (const { segment, hosts, hidden } of picture.segments) {
     open(1, segment.netns, `segment ${segment.segment}`, '#1565c0')
     node(2, segment.netns, 'switch', segment.name, segment.cidrs.join(', '))
-    if (lab.router) edge(lab.router.netns, segment.netns)
+    const router = gatewayOf(lab, segment.segment)
+    if (router) edge(router.netns, segment.netns)
     for (const h of hosts) {
       host(h)
       edge(segment.netns, h.host.netns)
@@ -75,7 +77,7 @@ export function graphDot(picture: Picture): string {
   }
   for (const x of lab.externals) {
     node(1, x.netns, 'external', x.name, addresses(x), outside(x))
-    if (lab.router) edge(lab.router.netns, x.netns)
+    edge(edgeRouter(lab)!.netns, x.netns)
   }
   for (const e of edges) add(1, e)
   add(0, '}')

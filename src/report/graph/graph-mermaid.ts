@@ -4,6 +4,7 @@
  * A frame per segment, in it a frame per host, in that the host's own network stack and the pods plugged into it.
  * Ids are made up (a name such as `end` is a keyword there); names appear in quoted labels only.
  */
+import { edgeRouter, gatewayOf, type Router } from '../../lab/lab.ts'
 import { addresses, outside, ports, type HostPicture, type Picture } from './graph.ts'
 import { plural } from '../../plural.ts'
 
@@ -30,7 +31,8 @@ export function graphMermaid(picture: Picture): string {
   const lines: string[] = ['flowchart LR']
   const edges: string[] = []
   const add = (depth: number, line: string): number => lines.push(`${'  '.repeat(depth)}${line}`)
-  if (lab.router) add(1, `router{{${mermaidLabel(lab.router.name, ...lab.segments.flatMap((s) => s.gateways.map((g) => g.ip)))}}}:::router`)
+  const routerId = (router: Router): string => `router${lab.routers.indexOf(router) || ''}`
+  for (const r of lab.routers) add(1, `${routerId(r)}{{${mermaidLabel(r.name, ...r.addresses.map((a) => a.ip))}}}:::router`)
 
   const host = (id: string, { host: h, channel, access, podMTU, pods, hidden }: HostPicture): void => {
     add(2, `subgraph ${id}[${mermaidLabel(h.name)}]`)
@@ -52,7 +54,8 @@ export function graphMermaid(picture: Picture): string {
   picture.segments.forEach(({ segment, hosts, hidden }, s) => {
     add(1, `subgraph s${s}[${mermaidLabel(`segment ${segment.segment}`)}]`)
     add(2, `s${s}switch[[${mermaidLabel(segment.name, segment.cidrs.join(', '))}]]:::switch`)
-    if (lab.router) edges.push(`router --- s${s}switch`)
+    const router = gatewayOf(lab, segment.segment)
+    if (router) edges.push(`${routerId(router)} --- s${s}switch`)
     hosts.forEach((h, i) => {
       host(`s${s}h${i}`, h)
       edges.push(`s${s}switch --- s${s}h${i}net`)
@@ -65,7 +68,7 @@ export function graphMermaid(picture: Picture): string {
   })
   lab.externals.forEach((x, i) => {
     add(1, `external${i}([${mermaidLabel(x.name, addresses(x), outside(x))}]):::external`)
-    edges.push(`router --- external${i}`)
+    edges.push(`${routerId(edgeRouter(lab)!)} --- external${i}`)
   })
   for (const edge of edges) add(1, edge)
   for (const style of STYLES) add(1, style)

@@ -1,5 +1,6 @@
 /** A lab as a tree: router, switches, hosts, pods. */
 import type { ChalkInstance } from 'chalk'
+import { gatewayOf, type Router } from '../../lab/lab.ts'
 import { addresses, outside, ports, type HostPicture, type Picture, type SegmentPicture } from './graph.ts'
 import { width } from '../formats/width.ts'
 import { paint } from '../formats/terminal.ts'
@@ -54,7 +55,11 @@ export function graphText(picture: Picture, chalk: ChalkInstance): string {
 
   const segments = picture.segments.map(segmentBranch)
   const externals = lab.externals.map((x): Branch => ({ cells: [color.external(x.name), addresses(x), chalk.dim(outside(x))] }))
-  const gateways = lab.segments.flatMap((s) => s.gateways.map((g) => g.ip)).join(', ')
-  const roots = lab.router ? [{ cells: [color.router(lab.router.name), gateways], below: [...segments, ...externals] }] : segments
+  const below = (router: Router): Branch[] => [
+    ...picture.segments.flatMap(({ segment }, i) => (router.segments.includes(segment.segment) ? [segments[i]!] : [])),
+    ...(router.isEdge ? externals : []),
+  ]
+  const routers = lab.routers.map((r): Branch => ({ cells: [color.router(r.name), addresses(r)], below: below(r) }))
+  const roots = [...routers, ...segments.filter((_, i) => !gatewayOf(lab, picture.segments[i]!.segment.segment))]
   return `${[`${chalk.bold(`Lab ${lab.name}`)}: ${picture.facts}`, '', ...draw(roots, chalk.dim)].join('\n')}\n`
 }

@@ -48,7 +48,7 @@ function nodeDocument(node: Node, lab: Lab): object {
     case 'switch':
       return { ...common, netns: node.netns, segment: node.segment, cidrs: node.cidrs, mtu: node.mtu }
     case 'router':
-      return { ...common, netns: node.netns, addresses: lab.segments.flatMap((s) => s.gateways.map((g) => g.ip)) }
+      return { ...common, netns: node.netns, addresses: node.addresses.map((a) => a.ip) }
   }
 }
 

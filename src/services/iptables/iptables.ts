@@ -17,7 +17,7 @@
  * no Service is refused at its first host; kube-proxy's iptables mode would let it leave by the default route.
  */
 import type { Chain, KernelObject } from '../../kernel/objects.ts'
-import { addressOf, type Host, type Lab } from '../../lab/lab.ts'
+import { addressOf, gatewayOf, type Host, type Lab } from '../../lab/lab.ts'
 import type { Family } from '../../topology/address.ts'
 import type { Source } from '../../topology/diagnostics.ts'
 import { PortPlan, type Refusal } from './port.ts'
@@ -119,7 +119,7 @@ function familyPlan(lab: Lab, family: Family): (host: Host) => KernelObject[] {
  * there is a router the default route does; nothing is ever sent this way.
  */
 function wayOut(host: Host, lab: Lab, family: Family, serviceCIDR: string): KernelObject[] {
-  if (lab.router || !addressOf(host, family)) return []
+  if (gatewayOf(lab, host.segment) || !addressOf(host, family)) return []
   const note = "a host needs some route to cluster addresses before iptables gives it a pod's"
   return [{ kind: 'route', ns: host.netns, from: host.source, note, family, dst: serviceCIDR, dev: 'eth0' }]
 }

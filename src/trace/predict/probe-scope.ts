@@ -49,9 +49,9 @@ export function probeScope(lab: Lab, from: Node, to: Target): ProbeScope {
   const ends = [from, ...(to.node ? [to.node] : []), ...pods.slice(0, MAX_ENDPOINTS)]
   const destinationHost = hostOf(lab, to.node) ?? hostOfBlock(lab, to.address)
   const hosts = [hostOf(lab, from), destinationHost, ...pods.map((p) => hostOf(lab, p))].filter((n): n is Node => n !== undefined)
-  const shared = [...lab.segments, ...(lab.router ? [lab.router] : [])]
+  const shared = [...lab.segments, ...lab.routers]
   const unique = (nodes: readonly Node[]): string[] => [...new Set(nodes.map((n) => n.netns))]
-  const core = unique([...ends, ...hosts, ...(lab.router ? [lab.router] : [])])
+  const core = unique([...ends, ...hosts, ...lab.routers])
   return {
     listen: unique([...ends, ...pods, ...lab.hosts, ...shared]),
     core,

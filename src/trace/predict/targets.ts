@@ -29,12 +29,8 @@ export interface Target {
   readonly flow?: Flow
 }
 
-/** Addresses of a node that others can reach it under. A router has those of its segments; a switch has none. */
-function addressesOf(node: Node, lab: Lab): readonly NodeAddress[] {
-  if (node.kind === 'switch') return []
-  if (node.kind === 'router') return lab.segments.flatMap((s) => s.gateways)
-  return node.addresses
-}
+/** Addresses of a node that others can reach it under; a switch has none. */
+const addressesOf = (node: Node): readonly NodeAddress[] => (node.kind === 'switch' ? [] : node.addresses)
 
 function unknown(lab: Lab, word: string): TargetError {
   const names = nodesOf(lab).map(nodeName)
@@ -72,13 +68,13 @@ export function resolveTargets(
   const families = family === undefined ? ([4, 6] as const) : [family]
   for (const f of families) {
     const to = destination(lab, toWord, f)
-    const source = addressesOf(sender, lab).find((a) => a.family === f)?.ip
+    const source = addressesOf(sender).find((a) => a.family === f)?.ip
     if (!to || source === undefined) continue
     const from: Target & { node: Node } = { word: fromWord, node: sender, address: owner ? fromWord : source, family: f }
     return { from, to: flow ? { ...to, flow } : to }
   }
   if (family === undefined) throw new TargetError('no-common-family', `${fromWord} and ${toWord} have no address family in common`)
-  const lacking = addressesOf(sender, lab).some((a) => a.family === family) ? toWord : fromWord
+  const lacking = addressesOf(sender).some((a) => a.family === family) ? toWord : fromWord
   throw new TargetError('no-common-family', `${lacking} has no IPv${family} address`)
 }
 
@@ -104,7 +100,7 @@ export function onlyPort(lab: Lab, word: string): Flow & { readonly protocol: 't
 
 const ownerOf = (lab: Lab, ip: string): Node | undefined => {
   const wanted = parseIp(ip)
-  return nodesOf(lab).find((n) => addressesOf(n, lab).some((a) => a.family === wanted?.family && parseIp(a.ip)?.value === wanted.value))
+  return nodesOf(lab).find((n) => addressesOf(n).some((a) => a.family === wanted?.family && parseIp(a.ip)?.value === wanted.value))
 }
 
 /** Undefined when the target exists but not in this family. @throws TargetError when there is no such target */
@@ -123,7 +119,7 @@ function destination(lab: Lab, word: string, family: Family): Target | undefined
       `${word} is a switch: it has no address`,
       'Trace to a pod, a host, the router, an external or an address.',
     )
-  const address = addressesOf(node, lab).find((a) => a.family === family)?.ip
+  const address = addressesOf(node).find((a) => a.family === family)?.ip
   return address === undefined ? undefined : { word, node, address, family }
 }
 

@@ -105,7 +105,7 @@ export function countersOf(texts: readonly string[]): Counters {
 
 const spaces = (lab: Lab): string[] => [
   ...lab.hosts.map((h) => h.netns),
-  ...(lab.router ? [lab.router.netns] : []),
+  ...lab.routers.map((r) => r.netns),
   ...lab.pods.map((p) => p.netns),
   ...lab.externals.map((x) => x.netns),
 ]

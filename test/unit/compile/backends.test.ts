@@ -37,7 +37,7 @@ const everywhere = Object.keys(backends).flatMap((b) =>
 
 describe.each(everywhere)('%s over %s, %s', (backend, attach, family) => {
   const c = racks(backend, attach, family)
-  const { router } = c.lab
+  const [router] = c.lab.routers
   /** Whether the router between the hosts has the routes to pods, and hosts a way to it. */
   const { hops, device: between } = carriage(c.lab, c.lab.hosts[0]!, c.lab.hosts[1]!)
   const isByRouter = hops > 2 && between === 'eth0'

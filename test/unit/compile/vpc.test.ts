@@ -12,7 +12,7 @@ describe('on one segment', () => {
   const c = one('vpc')
 
   test('there is a router, and the line that asks for it is the backend', () => {
-    expect(c.lab.router).toMatchObject({ netns: 'lab.router', source: { path: 'network.backend' } })
+    expect(c.lab.routers[0]).toMatchObject({ netns: 'lab.router', source: { path: 'network.backend' } })
     expect(flaws(c.objects, c.lab)).toEqual([])
   })
 
@@ -30,7 +30,7 @@ describe('on one segment', () => {
   })
 
   test('other backends have no router there', () => {
-    expect(one('direct').lab.router).toBeUndefined()
+    expect(one('direct').lab.routers).toEqual([])
   })
 })
 

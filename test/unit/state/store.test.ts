@@ -53,6 +53,15 @@ test('what is written is read back, lab and objects and all', () => {
   expect(store.labNames()).toEqual(['lab'])
 })
 
+test('the one router of a lab that an earlier version made is plugged into everything', () => {
+  const { routers, ...rest } = lab
+  const { segments: _segments, isEdge: _isEdge, addresses: _addresses, ...router } = routers[0]!
+  store.writeApplied({ ...applied, lab: { ...rest, router } as unknown as store.Applied['lab'] })
+  expect(store.readApplied('lab')!.lab).toEqual(lab)
+  store.writeApplied({ ...applied, lab: rest as store.Applied['lab'] })
+  expect(store.readApplied('lab')!.lab.routers).toEqual([])
+})
+
 describe('writing', () => {
   test('replaces as a whole: one that fails leaves what was there', () => {
     store.writeJournal(journal)
