@@ -1,6 +1,6 @@
 /**
- * Files of 16 MB that mean no good, each read in a process of its own: refused with a place, within a bound of memory and without hanging.
- * HOSTILE_FILES says how many floods are made up besides those that are known (400 in a thorough run), HOSTILE_SEED which.
+ * Files of up to 16 MB that mean no good, each read in a process of its own: refused with a place, within a bound of memory and without hanging.
+ * HOSTILE_FILES says how many floods are made up besides those that are known (2000 in a thorough run), HOSTILE_SEED which.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -70,7 +70,7 @@ function read(text: string, as: 'topology' | 'manifest'): Promise<Reading> {
 }
 
 const HEAD = 'hosts: { n: {} }\npods: { a: {} }\n'
-const flood = (head: string, piece: string): string => HEAD + head + piece.repeat(Math.floor(SIZE / Buffer.byteLength(piece)))
+const flood = (head: string, piece: string, size = SIZE): string => HEAD + head + piece.repeat(Math.floor(size / Buffer.byteLength(piece)))
 
 async function mustBeBounded(text: string, as: 'topology' | 'manifest' = 'topology'): Promise<Reading> {
   const reading = await read(text, as)
@@ -83,6 +83,8 @@ test.each([
   ['numbers in a list', 'x: [', '1,', /^file-too-large more than 420000 words and signs/],
   ['entries of a block', 'x:\n', '- word that is long enough\n', /^file-too-large more than 1000000 words, signs, lines and blanks/],
   ['empty lines', '', '\n', /^file-too-large more than 1000000 lines/],
+  ['a quote that does not end', 'x: "', 'a', /^file-too-large a text of more than 2000000 characters/],
+  ['lines between quotes', "x: '", 'a\n  ', /^file-too-large a text of more than 2000000 characters/],
 ] as const)(
   '%s',
   async (_, head, piece, words) => {
@@ -99,6 +101,7 @@ test.each([
   ['objects of JSON', '', '{}\n', '', /^file-too-large more than 1000000 lines/],
   ['items', LIST, '- a: 1\n', '', /^file-too-large more than 1000000 lines/],
   ['items on long lines', LIST, `- a: ${'x'.repeat(400)}\n`, '', /^file-too-large more than 20000 objects/],
+  ['items of many words', LIST, `- a: [${'1,'.repeat(400)}]\n`, '', /^file-too-large more than 800000 words and signs/],
   ['empty lines before an item', LIST, `${' '.repeat(20)}\n`, '- a: 1\n', undefined],
 ] as const)(
   '%s in a manifest',
@@ -163,9 +166,10 @@ test(
       fc.asyncProperty(
         fc.constantFrom('', 'x: [', 'x:\n', 'x: {', 'x: |\n', LIST),
         piece,
-        async (head, parts) =>
+        fc.constantFrom(SIZE, SIZE / 4, SIZE / 16),
+        async (head, parts, size) =>
           void (await mustBeBounded(
-            head === LIST ? flood('', parts.join('')).replace(HEAD, LIST) : flood(head, parts.join('')),
+            head === LIST ? flood('', parts.join(''), size).replace(HEAD, LIST) : flood(head, parts.join(''), size),
             head === LIST ? 'manifest' : 'topology',
           )),
       ),

@@ -8,13 +8,16 @@ import type { Diagnostic, Path, Position } from '../diagnostics.ts'
 import { JsonPositions, jsonValues, readJson, type JsonStream, type Span } from './json.ts'
 import type { Positions } from './positions.ts'
 import {
+  allPieces,
   countLines,
   MAX_DEPTH,
   MAX_DOCUMENTS,
+  oneTree,
   parsePart,
   parseYaml,
   tooLarge,
   tooManyLines,
+  type Effort,
   type ParsedYaml,
   type YamlDocument,
 } from './yaml.ts'
@@ -35,7 +38,7 @@ export function parseManifest(text: string, file: string, large = LARGE): Parsed
   const refused = tooManyLines(lines, file)
   if (refused) return refused
   if (stream) return parseJson(text, file, lines, stream)
-  return parsePieces(text, file, lines) ?? parsePart(text, file, lines, 0)
+  return parsePieces({ text, file, lines }) ?? parsePart(text, file, lines, 0, oneTree())
 }
 
 function parseJson(text: string, file: string, lines: LineCounter, { values, signs }: JsonStream): ParsedYaml {
@@ -44,15 +47,17 @@ function parseJson(text: string, file: string, lines: LineCounter, { values, sig
   if (signs > MAX_SIGNS) return tooLarge(`more than ${MAX_SIGNS} values up to here`, file, positionAt(lines, text.length))
   const documents: YamlDocument[] = []
   const diagnostics: Diagnostic[] = []
+  const effort = allPieces()
   for (const span of values) {
     const read = span.depth <= MAX_DEPTH ? readJson(text, span) : undefined
     if (read) {
       const positions = new JsonPositions(text, { lines, from: span.start })
       documents.push({ value: read.value, positions, isEmpty: false, ...positionAt(lines, span.start) })
     } else {
-      const parsed = parsePart(text.slice(span.start, span.end), file, lines, span.start)
+      const parsed = readSpan({ text, file, lines }, span, effort)
       documents.push(...parsed.documents)
       diagnostics.push(...parsed.diagnostics)
+      if (parsed.diagnostics.some((d) => d.code === 'file-too-large')) break
     }
   }
   return { documents, diagnostics }
@@ -106,16 +111,28 @@ function listIn(text: string, document: Span): Span | ListSpan {
   }
 }
 
+/** The file that pieces are of. */
+interface Source {
+  readonly text: string
+  readonly file: string
+  readonly lines: LineCounter
+}
+
+const readSpan = ({ text, file, lines }: Source, { start, end }: Span, effort: Effort): ParsedYaml =>
+  parsePart(text.slice(start, end), file, lines, start, effort)
+
 /** Undefined: only as a whole. */
-function parsePieces(text: string, file: string, lines: LineCounter): ParsedYaml | undefined {
+function parsePieces(source: Source): ParsedYaml | undefined {
+  const { text, file } = source
   const pieces = piecesOf(text)
   if (!pieces) return undefined
   const count = pieces.reduce((n, piece) => n + ('items' in piece ? piece.items.length : 1), 0)
   if (count > MAX_DOCUMENTS) return tooLarge(`more than ${MAX_DOCUMENTS} objects in this file`, file, { line: 1, column: 1 })
   const documents: YamlDocument[] = []
   const diagnostics: Diagnostic[] = []
+  const effort = allPieces()
   for (const piece of pieces) {
-    const read = ('items' in piece ? readList(text, file, lines, piece) : undefined) ?? readPiece(text, file, lines, piece)
+    const read = ('items' in piece ? readList(source, piece, effort) : undefined) ?? readPiece(source, piece, effort)
     documents.push(...read.documents)
     diagnostics.push(...read.diagnostics)
     // What follows from a slip of the pen, or from what is too large, says nothing new.
@@ -128,15 +145,16 @@ const isList = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && 'kind' in value && String(value.kind).endsWith('List')
 
 /** Undefined: it is no List, or its items do not stand alone. */
-function readList(text: string, file: string, lines: LineCounter, { start, end, inside, items }: ListSpan): ParsedYaml | undefined {
+function readList(source: Source, { start, end, inside, items }: ListSpan, effort: Effort): ParsedYaml | undefined {
+  const { text, file, lines } = source
   const around = `${text.slice(start, inside.start)}${' '.repeat(inside.end - inside.start - 1)}\n${text.slice(inside.end, end)}`
-  const { documents, diagnostics } = parsePart(around, file, lines, start)
+  const { documents, diagnostics } = parsePart(around, file, lines, start, effort)
   const [list] = documents
   if (documents.length !== 1 || !isList(list?.value)) return undefined
   const found = [...documents]
   const all = [...diagnostics]
   for (const [i, item] of items.entries()) {
-    const read = readPiece(text, file, lines, item, { at: ['items', i], list: list.value })
+    const read = readPiece(source, item, effort, { at: ['items', i], list: list.value })
     // Its anchor may be in another item.
     if (read.diagnostics.some((d) => d.code === 'unknown-alias')) return undefined
     if (read.documents.length === 0) return read
@@ -150,16 +168,15 @@ function readList(text: string, file: string, lines: LineCounter, { start, end, 
 const NAME: Path = ['metadata', 'name']
 
 /** @param item of which List it is one, if it is one */
-function readPiece(text: string, file: string, lines: LineCounter, { start, end }: Span, item?: YamlDocument['item']): ParsedYaml {
-  const parse = (): ParsedYaml => parsePart(text.slice(start, end), file, lines, start)
-  const { documents, diagnostics } = parse()
+function readPiece(source: Source, piece: Span, effort: Effort, item?: YamlDocument['item']): ParsedYaml {
+  const { documents, diagnostics } = readSpan(source, piece, effort)
   const outer = item?.at ?? []
   const inner = item ? [0] : []
   return {
     documents: documents.map((document, i): YamlDocument => {
       const value = item ? (document.value as readonly unknown[])[0] : document.value
       const name = document.positions.key([...inner, ...NAME])
-      const positions = new PiecePositions(() => parse().documents[i]!.positions, outer, inner, name)
+      const positions = new PiecePositions(() => readSpan(source, piece, oneTree()).documents[i]!.positions, outer, inner, name)
       return { ...document, value, positions, ...(item ? { item } : {}) }
     }),
     diagnostics,

@@ -20,6 +20,8 @@ export const MAX_DEPTH = 100
 const MAX_WORDS = 420_000
 /** Lexical pieces of all sorts, white space and comments among them. */
 const MAX_LEXEMES = 1_000_000
+/** Characters a text in quotes may have, which costs a hundred times as many bytes. No object of Kubernetes is so large. */
+const MAX_QUOTED = 2_000_000
 /** Lines a text may have: the largest file then has 16 bytes a line. */
 const MAX_LINES = 1_000_000
 const SPLIT =
@@ -53,8 +55,21 @@ export interface ParsedYaml {
 /** Reads every document of a YAML 1.2 text (`<<` merge keys are honoured). Never throws, whatever the text. */
 export function parseYaml(text: string, file: string): ParsedYaml {
   const lines = countLines(text)
-  return tooManyLines(lines, file) ?? parsePart(text, file, lines, 0)
+  return tooManyLines(lines, file) ?? parsePart(text, file, lines, 0, oneTree())
 }
+
+/** What has been read of a file, tree after tree, and how much may be. */
+export interface Effort {
+  words: number
+  lexemes: number
+  readonly maxWords: number
+  readonly maxLexemes: number
+}
+
+/** For what is one tree. */
+export const oneTree = (): Effort => ({ words: 0, lexemes: 0, maxWords: MAX_WORDS, maxLexemes: MAX_LEXEMES })
+/** For the pieces of a file: 7 MB of what kubectl prints. One at a time is in memory, but a MB takes 0.6 s of a processor. */
+export const allPieces = (): Effort => ({ words: 0, lexemes: 0, maxWords: 800_000, maxLexemes: 2_000_000 })
 
 /** Why a text of so many lines is not read. */
 export function tooManyLines({ lineStarts }: LineCounter, file: string): ParsedYaml | undefined {
@@ -72,8 +87,9 @@ export const tooLarge = (message: string, file: string, at: Position): ParsedYam
  * Reads a part of a text by itself.
  * @param lines of the whole text
  * @param from where in it this part begins
+ * @param effort to which what it takes is added
  */
-export function parsePart(text: string, file: string, lines: LineCounter, from: number): ParsedYaml {
+export function parsePart(text: string, file: string, lines: LineCounter, from: number, effort: Effort): ParsedYaml {
   const diagnostics: Diagnostic[] = []
   const at = (offset: number) => {
     const { line, col } = lines.linePos(from + Math.min(Math.max(offset, 0), text.length))
@@ -84,7 +100,7 @@ export function parsePart(text: string, file: string, lines: LineCounter, from: 
     diagnostics.push({ code, severity, message, file, ...at(offset), ...(hint === undefined ? {} : { hint }) })
   }
 
-  const composed = compose(text)
+  const composed = compose(text, effort)
   if (!Array.isArray(composed)) {
     report('error', composed.code, composed.at, composed.message, composed.hint ?? 'no topology needs that')
     return { documents: [], diagnostics }
@@ -134,31 +150,27 @@ interface Refusal {
 const FILLING: ReadonlySet<string | undefined> = new Set([' ', '\t', '\n', '\r', '#', '\uFEFF', '\u0002', '\u0018', '\u001F'])
 
 /** The composed documents (at least one, empty for an empty text), or why the text is refused. */
-function compose(text: string): Document.Parsed[] | Refusal {
+function compose(text: string, effort: Effort): Document.Parsed[] | Refusal {
   const parser = new Parser()
   const tokens = []
-  let lexemes = 0
-  let words = 0
+  const before = { ...effort }
   let documents = 0
   for (const lexeme of new Lexer().lex(text)) {
+    const at = parser.offset
+    if (lexeme.length > MAX_QUOTED && (lexeme[0] === '"' || lexeme[0] === "'"))
+      return { code: 'file-too-large', at, message: `a text of more than ${MAX_QUOTED} characters`, hint: 'is there a quote missing?' }
     for (const token of parser.next(lexeme)) {
       tokens.push(token)
       if (token.type === 'document') documents++
     }
-    const at = parser.offset - lexeme.length
     if (documents > MAX_DOCUMENTS) return { code: 'file-too-large', at, message: `more than ${MAX_DOCUMENTS} documents up to here` }
     if (parser.stack.length > MAX_DEPTH + 1) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
-    if (!FILLING.has(lexeme[0])) words++
-    if (++lexemes > MAX_LEXEMES || words > MAX_WORDS)
-      return {
-        code: 'file-too-large',
-        at,
-        message:
-          words > MAX_WORDS
-            ? `more than ${MAX_WORDS} words and signs up to here`
-            : `more than ${MAX_LEXEMES} words, signs, lines and blanks up to here`,
-        hint: SPLIT,
-      }
+    effort.lexemes++
+    if (!FILLING.has(lexeme[0])) effort.words++
+    const message =
+      tooMany(effort.words, effort.maxWords, before.words, MAX_WORDS, 'words and signs') ??
+      tooMany(effort.lexemes, effort.maxLexemes, before.lexemes, MAX_LEXEMES, 'words, signs, lines and blanks')
+    if (message) return { code: 'file-too-large', at, message, hint: SPLIT }
   }
   for (const token of parser.end()) tokens.push(token)
   const composer = new Composer({ uniqueKeys: false, schema: 'core', resolveKnownTags: false, logLevel: 'silent' })
@@ -170,6 +182,12 @@ function compose(text: string): Document.Parsed[] | Refusal {
   } finally {
     Error.stackTraceLimit = stackTraceLimit
   }
+}
+
+/** @param before what had been read when this tree began @param maxTree how many one tree may have */
+function tooMany(count: number, max: number, before: number, maxTree: number, what: string): string | undefined {
+  if (count <= max && count - before <= maxTree) return undefined
+  return `more than ${count > max ? max : maxTree} ${what} up to here`
 }
 
 /** yaml's message without what surrounds it when it quotes a piece of the file. */
