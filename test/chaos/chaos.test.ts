@@ -191,21 +191,22 @@ describe(`chaos with seed ${seed}`, { skip: unable }, () => {
   // NETLAB_CHAOS_KILLS=200 is what a release has to stand.
   const KILLS = Number(process.env['NETLAB_CHAOS_KILLS'] ?? 4)
   const CHANGED = { ...POLICED, network: { backend: 'direct' }, pods: { ...POLICED.pods, more: { replicas: 5 } } }
-  const victims: readonly (readonly [what: string, prepare: () => unknown, args: () => string[]])[] = [
-    ['up', () => lab.down(), () => ['up', lab.file]],
-    ['a change', () => lab.mustUp().then(() => lab.write(CHANGED)), () => ['up', lab.file]],
-    ['down', () => lab.mustUp(), () => ['down', lab.name]],
-    ['trace', () => lab.mustUp(), () => ['trace', 'web-1', 'web-15', '--port', '8080/tcp', '--lab', lab.name]],
-    ['prove', () => lab.mustUp(), () => ['test', lab.name, '--sample', '20', '--prove']],
-    ['ci', () => lab.down(), () => ['ci', lab.file, '--sample', '20']],
+  /** `reach`: how long each takes, as a share of the baseline: what is killed later has ended. */
+  const victims: readonly (readonly [what: string, reach: number, prepare: () => unknown, args: () => string[]])[] = [
+    ['up', 0.9, () => lab.down(), () => ['up', lab.file]],
+    ['a change', 0.4, () => lab.mustUp().then(() => lab.write(CHANGED)), () => ['up', lab.file]],
+    ['down', 0.15, () => lab.mustUp(), () => ['down', lab.name]],
+    ['trace', 0.25, () => lab.mustUp(), () => ['trace', 'web-1', 'web-15', '--port', '8080/tcp', '--lab', lab.name]],
+    ['prove', 1.4, () => lab.mustUp(), () => ['test', lab.name, '--sample', '20', '--prove']],
+    ['ci', 1.3, () => lab.down(), () => ['ci', lab.file, '--sample', '20']],
   ]
   for (let kill = 1; kill <= KILLS; kill++) {
-    const [what, prepare, args] = victims[(kill - 1) % victims.length]!
+    const [what, reach, prepare, args] = victims[(kill - 1) % victims.length]!
     const signal = (['SIGKILL', 'SIGINT', 'SIGTERM'] as const)[Math.floor(random() * 3)]!
     test(`${what} ended by ${signal} at some moment, then up and down (${kill})`, async (t) => {
       lab.write(POLICED)
       await prepare()
-      const ms = moment() * (what === 'ci' || what === 'prove' ? 2 : 1)
+      const ms = Math.round(moment() * reach)
       const result = await interrupted(args(), signal, ms)
       t.diagnostic(`after ${ms} ms: ${result.signal ?? `exit code ${result.code}`}`)
       assert.doesNotMatch(`${result.stdout}${result.stderr}`, /\n {4}at |This is a bug|Uncaught/, told(result))

@@ -61,10 +61,10 @@ export function warnOfPolicies(lab: Lab, problems: Problems): void {
       const [code, why, hint] = emptiness(lab, group)
       problems.warning(['policies', key, ...path], code, `${title}: ${what}: ${why}`, hint)
     }
-    if (policy.selected.pods.size === 0) {
-      tell(['podSelector'], policy.selected, 'it selects no pod')
-      continue
-    }
+    const { where, pods } = policy.selected
+    if (pods.size === 0) tell(['podSelector'], policy.selected, 'it selects no pod')
+    // That its own namespace has no pod is said once.
+    const isSaid = (peer: PodGroup): boolean => pods.size === 0 && peer.where === where && !lab.pods.some((p) => p.namespace === where)
     for (const direction of WAYS) {
       for (const rule of policy[direction] ?? []) {
         const side = direction === 'ingress' ? 'from' : 'to'
@@ -72,9 +72,11 @@ export function warnOfPolicies(lab: Lab, problems: Problems): void {
         const peers = lab.policies[key]![direction]![rule.index] as { readonly from?: readonly object[]; readonly to?: readonly object[] }
         const places = (peers[side] ?? []).flatMap((peer, n) => ('ipBlock' in peer ? [] : [n]))
         rule.peers?.groups.forEach((group, n) => {
-          if (group.pods.size === 0) tell([...at, side, places[n]!], group, `${direction}[${rule.index}] ${side} nothing`)
+          if (group.pods.size === 0 && !isSaid(group)) tell([...at, side, places[n]!], group, `${direction}[${rule.index}] ${side} nothing`)
         })
         const targets = targetsOf(lab, direction, policy.selected, rule)
+        // Where no pod is selected, that is the reason.
+        if (targets.length === 0) continue
         rule.ports?.forEach((port, n) => {
           if (port.kind !== 'named' || targets.some((pod) => namedPorts(pod, port.name, port.protocol).length > 0)) return
           const known = new Set(targets.flatMap((pod) => pod.containers.flatMap((c) => c.ports.flatMap((p) => p.name ?? []))))

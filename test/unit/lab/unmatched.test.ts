@@ -71,6 +71,19 @@ describe('warnings', () => {
     expect(said(`${more}\n`)).toEqual([expected])
   })
 
+  test('of all that one policy selects in vain, and of nothing that follows from it', () => {
+    const typo = '{ matchLabels: { app: bd } }'
+    const peers = '[{ namespaceSelector: { matchLabels: { team: bleu } } }]'
+    const policy = `podSelector: ${typo}, ingress: [{ from: ${peers}, ports: [{ port: http }] }], egress: [{ to: ${peers}, ports: [{ port: http }] }]`
+    expect(said(`policies: { shop/p: { ${policy} } }\n`).map((line) => line.split(' | ')[1])).toEqual([
+      'policy shop/p: it selects no pod: no pod of namespace shop has app=bd',
+      'policy shop/p: egress[0] to nothing: no namespace has team=bleu',
+      'policy shop/p: ingress[0] from nothing: no namespace has team=bleu',
+    ])
+    expect(said('policies: { shpo/p: { ingress: [{ from: [{ podSelector: {} }] }] } }\n')).toHaveLength(1)
+    expect(said('policies: { shpo/p: { egress: [{ ports: [{ port: hhtp }] }] } }\n')).toHaveLength(2)
+  })
+
   test.each([
     'services: { shop/web: { selector: { app: web }, ports: [{ port: 80, targetPort: http }] }, a: { ports: [{ port: 1 }] } }',
     'services: { ops/h: { selector: { app: host }, ports: [{ port: 80 }] } }',
