@@ -56,6 +56,8 @@ export interface Backend {
   objects(host: Host, lab: Lab): KernelObject[]
   /** Everything the router between the hosts needs; there is one where the module says `needsRouter`. */
   onRouter?(router: Router, lab: Lab): KernelObject[]
+  /** Set where hosts tell the router of their segment of their pods' blocks, by BGP; it needs routers that speak it. */
+  readonly speaks?: { readonly asn: number; readonly bfd: boolean }
   /** What it means that a packet was dropped by this rule of the router's (as `iptables-save` prints it); undefined: it is not the backend's. */
   explain?(rule: string): string | undefined
   /** How packets get from the pods of one host to those of another. */

@@ -19,6 +19,7 @@ import { addressOf, UPLINK, type Host, type Lab, type Router } from '../lab/lab.
 import { routerPort, switchPort } from '../lab/names.ts'
 import { bits, type Family } from '../topology/address.ts'
 import type { Backend, BackendModule } from './backend.ts'
+import { edge } from './edge.ts'
 import { directCarriage } from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
@@ -30,9 +31,6 @@ const options = (z: OptionTypes) =>
       .describe("Whether the router drops what a host's port should not send or get: addresses of neither the host nor its pods."),
   })
 type Options = OptionsOf<typeof options>
-
-/** Table, and priorities of the rules that consult it, for what comes from outside. */
-const EDGE = { table: 10, priority: 10_000 } as const
 
 const segmentOf = (host: Host, lab: Lab) => lab.segments.find((s) => s.segment === host.segment)!
 
@@ -66,38 +64,6 @@ function withoutRedirects(router: Router, lab: Lab): KernelObject[] {
       const dev = routerPort(s)
       return { ...here, from: s.source, key: `net/ipv4/conf/${dev}/send_redirects`, dev }
     }),
-  ]
-}
-
-/** What keeps externals away from pods, but for those that know the way: those have a table of their own. */
-function edge(router: Router, lab: Lab): KernelObject[] {
-  const outside = lab.externals.filter((x) => !x.podRoutes)
-  const families = lab.families.filter((family) => outside.some((x) => addressOf(x, family) !== undefined))
-  const at = { ns: router.netns, table: EDGE.table } as const
-  return [
-    ...lab.podCIDRs
-      .filter((cidr) => families.includes(cidr.includes(':') ? 6 : 4))
-      .map((dst): KernelObject => ({
-        ...at,
-        kind: 'route',
-        from: router.source,
-        note: 'from outside nothing leads to pods',
-        family: dst.includes(':') ? 6 : 4,
-        dst,
-        type: 'unreachable',
-      })),
-    ...outside.flatMap((x) =>
-      x.addresses
-        .filter((a) => families.includes(a.family))
-        .map((a): KernelObject => ({
-          ...at,
-          kind: 'rule',
-          from: x.source,
-          family: a.family,
-          priority: EDGE.priority + x.index,
-          src: `${a.ip}/${a.prefix}`,
-        })),
-    ),
   ]
 }
 
@@ -174,7 +140,18 @@ function vpc({ sourceDestCheck }: Options): Backend {
   return {
     needs: sourceDestCheck ? ['mac-match'] : [],
     reserve: 0,
-    refuse: () => [],
+    refuse: (lab) =>
+      lab.fabric
+        ? [
+            {
+              path: ['network', 'backend'],
+              code: 'vpc-in-fabric',
+              message: 'vpc is the route table of one router, and underlay.routing: bgp has several, which learn their routes',
+              hint: 'Leave underlay.routing away, or use { type: bgp, mode: tor }.',
+              forceable: false,
+            },
+          ]
+        : [],
     objects: () => [],
     onRouter(router, lab) {
       const families = ([4, 6] as const).filter((family) => lab.hosts.some((h) => addressOf(h, family) !== undefined))

@@ -8,8 +8,8 @@ import { readText } from '../topology/files.ts'
 import { suggest } from '../topology/suggest.ts'
 import { Exit, failure, Failure } from './failure.ts'
 
-/** `pod shop/cart`, `host node-1`; the router is `router` alone. */
-export const titleOf = (node: Node): string => (node.kind === 'router' ? 'router' : `${node.kind} ${nodeName(node)}`)
+/** `pod shop/cart`, `host node-1`; a router that is the only one is `router` alone. */
+export const titleOf = (node: Node): string => (node.kind === 'router' && !node.bgp ? 'router' : `${node.kind} ${nodeName(node)}`)
 
 /** The name a topology gives its lab. Read without validating the file: a broken one must not keep its lab from being removed. */
 const writtenName = (path: string): string | undefined =>

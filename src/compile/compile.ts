@@ -68,10 +68,25 @@ function nameTaken(lab: Lab): Refusal[] {
   ]
 }
 
+/** An external that is to know the way to pods, beyond routers that do not. */
+function podsUnknown(lab: Lab): Refusal[] {
+  const external = lab.externals.find((x) => x.podRoutes)
+  if (!external || !lab.fabric || backendOf(lab.backend).speaks) return []
+  return [
+    {
+      path: ['externals', external.name, 'podRoutes'],
+      code: 'pod-routes-unknown',
+      message: `external ${external.name}: with underlay.routing: bgp routers know only what they learn, and no host tells them of its pods`,
+      hint: 'Use network.backend: { type: bgp, mode: tor }, or leave podRoutes away.',
+      forceable: false,
+    },
+  ]
+}
+
 /** The reasons the chosen modules give against this lab. */
 export function refusals(lab: Lab): readonly Refusal[] {
   const backend = backendOf(lab.backend)
-  return [...tooSmall(lab), ...nameTaken(lab), ...backend.refuse(lab)]
+  return [...tooSmall(lab), ...nameTaken(lab), ...podsUnknown(lab), ...backend.refuse(lab)]
 }
 
 /** Compiles a lab. Pure; the same lab gives the same list. */
@@ -82,6 +97,7 @@ export function compile(lab: Lab): Compiled {
   if (lab.masquerade && lab.families.includes(4)) needs.add('masquerade')
   if (lab.masquerade && lab.families.includes(6)) needs.add('masquerade6')
   if (hasIpv6(lab)) needs.add('ipv6')
+  if (lab.fabric) needs.add('bird')
   const services = servicesOf(lab)
   for (const feature of services.needs(lab)) needs.add(feature)
   const policy = policyModuleOf(lab)

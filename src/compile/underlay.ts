@@ -1,11 +1,12 @@
 /**
  * The network under the cluster: a switch a segment, a router where there is more than one segment, anything
- * outside, or a backend that has it do something; externals beyond the router.
+ * outside, or a backend that has it do something; externals beyond the router. With `routing: bgp` routers are those of fabric.ts.
  *
  *   node-1 eth0 ── switch-rack-1 ── router ── switch-rack-2 ── eth0 node-2
  *                                     └── eth0 client (external)
  */
 import type { KernelObject, Sysctl } from '../kernel/objects.ts'
+import { fabricLinks, fabricRouter } from './fabric.ts'
 import {
   addressOf,
   blockOf,
@@ -31,6 +32,7 @@ export function underlay(lab: Lab): KernelObject[] {
   return [
     ...lab.segments.flatMap((s) => segmentSwitch(s)),
     ...lab.routers.flatMap((r) => routerObjects(r, lab)),
+    ...(lab.fabric ? fabricLinks(lab.fabric, lab) : []),
     ...lab.externals.flatMap((x) => externalObjects(x, lab)),
   ]
 }
@@ -145,6 +147,7 @@ export function hostUplink(host: Host, lab: Lab): KernelObject[] {
 
 function routerObjects(router: Router, lab: Lab): KernelObject[] {
   const objects = forwarder(router.netns, router.source, lab, ROUTER_RP_FILTER)
+  if (router.bgp) objects.push(...fabricRouter(router, lab))
   for (const s of lab.segments.filter(({ segment }) => router.segments.includes(segment))) {
     const here = { ns: router.netns, from: s.source }
     const name = routerPort(s)
@@ -198,7 +201,8 @@ function externalObjects(x: External, lab: Lab): KernelObject[] {
       ...(family === 4 ? [{ ...inside, kind: 'route' as const, family, dst: `${gateway}/32` }] : []),
       { ...inside, kind: 'route', family, dst: 'default', via: gateway },
     )
-    if (!x.podRoutes) continue
+    // Routers that speak BGP know where pods are; others have to be told.
+    if (!x.podRoutes || lab.fabric) continue
     const table = podTable(x.index)
     objects.push({
       ...atRouter,

@@ -119,6 +119,33 @@ export interface Router extends NodeCommon {
   readonly isEdge: boolean
   /** Those that others reach it under. */
   readonly addresses: readonly NodeAddress[]
+  /** Of a router that speaks BGP. */
+  readonly bgp?: RouterBgp
+}
+
+export interface RouterBgp {
+  /** Number of its autonomous system. */
+  readonly asn: number
+  /** Its addresses that belong to no link, one a family: it sends under these. */
+  readonly loopback: readonly NodeAddress[]
+}
+
+/** One end of a link between two routers. */
+export interface RouterPort {
+  /** The router, by name. */
+  readonly router: string
+  readonly device: string
+  readonly mac: string
+  readonly addresses: readonly NodeAddress[]
+}
+
+/** Routers that learn from each other by BGP where everything is. */
+export interface Fabric {
+  readonly links: readonly { readonly ends: readonly [RouterPort, RouterPort] }[]
+  /** MTU of the links between routers, bytes. */
+  readonly mtu: number
+  /** Whether routers watch each other by BFD (RFC 5880). */
+  readonly bfd: boolean
 }
 
 export type Node = Segment | Router | Host | Pod | External
@@ -145,6 +172,8 @@ export interface Lab {
   readonly segments: readonly Segment[]
   /** Those nearest to the hosts last. */
   readonly routers: readonly Router[]
+  /** Absent: routers need not learn anything, as there is one at most. */
+  readonly fabric?: Fabric
   readonly hosts: readonly Host[]
   readonly pods: readonly Pod[]
   /** Absent: none. */
@@ -235,6 +264,12 @@ export function hostOf(lab: Lab, node: Pod | Host): Host {
 /** The router that is the gateway of a segment. */
 export const gatewayOf = (lab: Pick<Lab, 'routers'>, segment: string): Router | undefined =>
   lab.routers.find((r) => r.segments.includes(segment))
+
+/** The ports of a router towards other routers, each with the other end of its link. */
+export const routerPorts = ({ fabric }: Pick<Lab, 'fabric'>, router: string): { readonly own: RouterPort; readonly far: RouterPort }[] =>
+  (fabric?.links ?? []).flatMap(({ ends: [a, b] }) =>
+    a.router === router ? [{ own: a, far: b }] : b.router === router ? [{ own: b, far: a }] : [],
+  )
 
 /** The router that externals are plugged into. */
 export const edgeRouter = (lab: Pick<Lab, 'routers'>): Router | undefined => lab.routers.find((r) => r.isEdge)

@@ -35,6 +35,7 @@ const macKinds = {
   external: 9,
   externalPort: 10,
   switch: 11,
+  routerLink: 12,
 } as const
 
 /**

@@ -8,6 +8,7 @@ import { LABEL } from '../topology/schema/rules.ts'
 import { suggest } from '../topology/suggest.ts'
 import { inFileOrder } from './expand.ts'
 import { checkContainers } from './placement.ts'
+import { resolveFabric } from './fabric.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'
 import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Router, type Segment } from './lab.ts'
 import { NO_LEASES, type Leases } from './addressing/lease.ts'
@@ -75,7 +76,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
     modules: { services: topology.network.services, policy: topology.network.policy },
     masquerade: topology.network.masquerade,
     segments,
-    routers: routersOf(loaded, name, segments),
+    ...resolveFabric(loaded, name, segments, networks, problems, () => oneRouter(loaded, name, segments)),
     hosts,
     pods,
     ...(hostPods.length > 0 ? { hostPods } : {}),
@@ -95,7 +96,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
 }
 
 /** A router is there for what needs one: machines outside, a second segment, or the backend. */
-function routersOf({ topology, needsRouter, source }: LoadedTopology, lab: string, segments: readonly Segment[]): Router[] {
+function oneRouter({ topology, needsRouter, source }: LoadedTopology, lab: string, segments: readonly Segment[]): Router[] {
   const wanted: readonly (readonly [boolean, Path])[] = [
     [Object.keys(topology.externals).length > 0, ['externals']],
     [Object.keys(topology.underlay.segments).length > 1, ['underlay', 'segments']],
@@ -162,7 +163,11 @@ function checkNames(lab: Lab, problems: Problems): void {
   const seen = new Map<string, string>()
   for (const node of nodesOf(lab)) {
     const what =
-      node.kind === 'switch' ? `the switch of segment ${node.segment}` : node.kind === 'router' ? 'the router' : `${node.kind} ${node.name}`
+      node.kind === 'switch'
+        ? `the switch of segment ${node.segment}`
+        : node.kind === 'router'
+          ? `the router${node.bgp ? ` ${node.name}` : ''}`
+          : `${node.kind} ${node.name}`
     const before = seen.get(node.netns)
     if (before !== undefined) {
       problems.errorAt(

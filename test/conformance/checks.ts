@@ -20,12 +20,14 @@ export function reachable(measured: MeasuredLab, from: Node['kind'], to: Node['k
 
 /** Hops are where the packet was routed: the own host, the other's host, the router; and programs that do so in their place. */
 export function hopCounts(measured: MeasuredLab): void {
-  const { attach, byRouter, crossSegment, forwarders } = measured.combination
+  const { attach, byRouter, crossSegment, fabric, forwarders } = measured.combination
   const routed = attach.type === 'routed'
   const segment = (n: Node): string | undefined => measured.hosts().find((h) => h.name === host(n))?.segment
   /** What is left between two hosts: 64 less what routers and programs in between take. */
   const between = (from: Node, to: Node): number => {
     if (forwarders && !(crossSegment && segment(from) === segment(to))) return 62
+    // The routers of both segments and a spine.
+    if (fabric && segment(from) !== segment(to)) return 61
     return byRouter ? 63 : 64
   }
   const expected = ({ from, to }: Asked): number => {

@@ -29,6 +29,8 @@ export interface Declaration {
   readonly byRouter?: boolean
   /** Three hosts, two segments and a router in between; tunnels only across segments. */
   readonly crossSegment?: boolean
+  /** Each segment has a router of its own, and spines join them. Default: no. */
+  readonly fabric?: boolean
   /** Machines outside, and with them a router. Default: yes. */
   readonly externals?: boolean
   /** Default: yes. */
@@ -49,6 +51,7 @@ const DEFAULTS = {
   families: 'dual',
   byRouter: false,
   crossSegment: false,
+  fabric: false,
   externals: true,
   masquerade: true,
   mtu: { underlay: 1500 },

@@ -41,7 +41,11 @@ function topologyOf(c: Combination): object {
   const mtu = (host: string): object => (c.mtu.hosts?.[host] === undefined ? {} : { mtu: c.mtu.hosts[host] })
   return {
     network: { podCIDR: CIDRS[c.families], backend: { type: c.backend, ...c.options }, attach: c.attach, masquerade: c.masquerade },
-    underlay: { mtu: c.mtu.underlay, ...(c.crossSegment ? { segments: { 'rack-1': '192.168.1.0/24', 'rack-2': '192.168.2.0/24' } } : {}) },
+    underlay: {
+      mtu: c.mtu.underlay,
+      ...(c.fabric ? { routing: 'bgp', spines: 2, bfd: true } : {}),
+      ...(c.crossSegment ? { segments: { 'rack-1': '192.168.1.0/24', 'rack-2': '192.168.2.0/24' } } : {}),
+    },
     hosts: {
       'node-1': { ...segment('rack-1'), ...mtu('node-1') },
       'node-2': { ...segment(c.crossSegment ? 'rack-1' : ''), ...mtu('node-2') },

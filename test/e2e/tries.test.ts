@@ -39,6 +39,14 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { fails: true, shows: /session/, later: 11_000 },
   ],
   'bgp-reflector': [{ shows: /established/i }, { shows: /via 192\.168\.50\.13/ }, { shows: /delivered/ }],
+  fabric: [
+    { shows: /one of 2 equal paths[^]*delivered/ },
+    { shows: /nexthop via \S+ dev l1-spine-1[^]*nexthop via \S+ dev l2-spine-2/ },
+    { shows: /established/i },
+    {},
+    { fails: true, shows: /nexthop gone: 100\.64\.128\.\d+ dev l1-spine-1/, later: 1000 },
+    { shows: /· spine-2 ·[^]*delivered/ },
+  ],
   'host-ports': [
     { shows: /^web 203\.0\.113\.10:\d+$/m },
     { shows: /^web 10\.244\.0\.1:\d+$/m },

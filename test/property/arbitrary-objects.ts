@@ -95,6 +95,8 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     dev: optional(dev),
     onlink: optional(is('x').map(() => true)),
     src: optional(ip),
+    // Only ever observed.
+    nexthops: fc.constant(undefined),
     table: optional(number),
   }),
   rule: record<Fields<Of<'rule'>>>({ kind: is('rule'), ns, family, priority: number, src: ip, table: number }),
@@ -164,6 +166,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     table: optional(number),
     via: optional(ip),
     dev: optional(dev),
+    nexthops: optional(fc.constant(['10.9.0.1 dev l1-a', '10.9.0.3 dev l2-b'])),
     protocol: is('bird'),
     daemon: is('a.bird'),
     by: is('bird on a'),

@@ -11,17 +11,22 @@
  * `mesh`: every host has a session with every other (iBGP passes nothing on, RFC 4271 section 9.2.1). `route-reflector`: all have one
  * with the reflectors alone, which pass on what they hear (RFC 4456); packets still go straight to the next hop.
  *
+ * `tor`: every host has one with the router of its segment (eBGP, the top of its rack), which is part of a fabric and tells the others. A
+ * host of the same segment stays the next hop of its block; for the blocks of others it is the router.
+ *
  * One session carries both families (RFC 4760): over IPv4, with an IPv6 next hop for IPv6 routes.
  *
  * `tunnel`: IP in IP where the next hop is on another segment (Calico's CrossSubnet), or everywhere. BIRD looks the next hop up in a
  * table of its own that says which are behind the tunnel, and the route that comes of it leads through the device.
  */
 import type { KernelObject, Link } from '../../kernel/objects.ts'
-import { addressOf, UPLINK, type Host, type Lab } from '../../lab/lab.ts'
+import { addressOf, gatewayOf, UPLINK, type Host, type Lab, type Router } from '../../lab/lab.ts'
 import type { Backend, BackendModule, Refusal } from '../backend.ts'
+import { edge } from '../edge.ts'
 import { directCarriage, ownAddresses, peersOf, tunnelCarriage } from '../peers.ts'
+import { bgpSession, birdDaemon, daemonId, symbol } from './bird.ts'
 import { birdConf, sessionName } from './bird-conf.ts'
-import { neighboursOf, waysTo, type Layout } from './speakers.ts'
+import { neighboursOf, waysByRouters, waysTo, type Layout } from './speakers.ts'
 import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
 
 const options = (z: OptionTypes) =>
@@ -29,7 +34,9 @@ const options = (z: OptionTypes) =>
     mode: z
       .enum(['mesh', 'route-reflector', 'tor'])
       .default('mesh')
-      .describe('Who has sessions with whom: `mesh`, every host with every other; `route-reflector`, every host with the reflectors.'),
+      .describe(
+        'Who has sessions with whom: `mesh`, every host with every other; `route-reflector`, every host with the reflectors; `tor`, every host with the router of its segment, in a fabric.',
+      ),
     reflectors: z.array(z.string()).min(1).max(2).optional().describe('Hosts that reflect routes, one or two; default: the first host.'),
     asn: z.int().min(1).max(4_294_967_295).default(64_512).describe('Number of the autonomous system that all hosts are in.'),
     holdTime: z.int().min(3).max(65_535).default(9).describe('Seconds of silence after which a session is given up.'),
@@ -44,8 +51,14 @@ type Options = OptionsOf<typeof options>
 
 const DEV = 'ipip1'
 const OVERHEAD = 20
+/** Routers between two hosts of different segments of a fabric: both of the segments, and a spine. */
+const BETWEEN_RACKS = 3
 
-const daemonId = (host: Host): string => `${host.name}.bird`
+/** The addresses of the router on a host's segment. */
+const gatewaysOf = (host: Host, lab: Lab) => lab.segments.find((s) => s.segment === host.segment)!.gateways
+
+/** From outside nothing leads to pods, though the router that externals are plugged into knows where they are. */
+const keepOutside = (router: Router, lab: Lab): KernelObject[] => (router.isEdge ? edge(router, lab) : [])
 
 function bgp(chosen: Options): Backend {
   const { mode, tunnel } = chosen
@@ -60,14 +73,17 @@ function bgp(chosen: Options): Backend {
 
   const routesOf = (host: Host, lab: Lab): KernelObject[] =>
     peersOf(host, lab).flatMap((peer) => {
-      const ways = waysTo(host, peer, lab, layoutOf(lab)).map((way) => way.map(daemonId))
+      const ways = (mode === 'tor' ? waysByRouters(host, peer, lab) : waysTo(host, peer, lab, layoutOf(lab))).map((way) =>
+        way.map(daemonId),
+      )
+      const nextHop = mode === 'tor' && host.segment !== peer.segment ? { addresses: gatewaysOf(host, lab) } : peer
       return peer.blocks.map((block): KernelObject => ({
         kind: 'learned',
         ns: host.netns,
         from: peer.source,
         family: block.family,
         dst: block.cidr,
-        via: addressOf(peer, block.family)!,
+        via: addressOf(nextHop, block.family)!,
         dev: isTunnelled(host, peer) ? DEV : UPLINK,
         protocol: 'bird',
         daemon: daemonId(host),
@@ -80,10 +96,16 @@ function bgp(chosen: Options): Backend {
     needs: tunnel === 'never' ? ['bird'] : ['bird', 'ipip'],
     reserve: tunnel === 'never' ? 0 : OVERHEAD,
     refuse: (lab) => refusals(chosen, lab),
-    carriage: throughTunnel,
+    ...(mode === 'tor' ? { speaks: { asn: chosen.asn, bfd: chosen.bfd }, onRouter: keepOutside } : {}),
+    carriage(from, to) {
+      const carriage = throughTunnel(from, to)
+      const routers = mode === 'tor' && from.segment !== to.segment ? BETWEEN_RACKS : 0
+      return { ...carriage, hops: carriage.hops + routers, hopsToHost: carriage.hopsToHost + routers }
+    },
     objects(host, lab) {
       const layout = layoutOf(lab)
-      const neighbours = neighboursOf(host, lab, layout)
+      const neighbours = mode === 'tor' ? [] : neighboursOf(host, lab, layout)
+      const router = mode === 'tor' ? gatewayOf(lab, host.segment) : undefined
       const behind = peersOf(host, lab).filter((peer) => isTunnelled(host, peer))
       const device: Link = {
         kind: 'link',
@@ -101,44 +123,31 @@ function bgp(chosen: Options): Backend {
         neighbours,
         cluster: addressOf(lab.hosts.find((h) => h.name === reflector) ?? host, 4)!,
         ...(behind.length > 0 ? { tunnel: { device: DEV, peers: behind } } : {}),
+        ...(router?.bgp
+          ? {
+              router: {
+                name: router.name,
+                address: addressOf({ addresses: gatewaysOf(host, lab) }, 4)!,
+                asn: router.bgp.asn,
+                pods: lab.podCIDRs,
+              },
+            }
+          : {}),
       })
       return [
         ...(behind.length > 0 ? [device, ...ownAddresses(host, DEV)] : []),
-        {
-          kind: 'daemon',
-          ns: host.netns,
-          from: host.source,
-          id: daemonId(host),
-          hostname: host.name,
-          node: host.name,
-          program: 'bird',
-          command: ['bird', '-f', '-c', 'bird.conf', '-s', 'bird.ctl', '-P', 'bird.pid'],
-          files: [{ path: 'bird.conf', content: conf }],
-          ready: { socket: 'bird.ctl' },
-          reload: { command: ['birdc', '-s', 'bird.ctl', 'configure'] },
-          control: { bird: 'bird.ctl' },
-          owns: [{ routes: 'bird' }],
-          capabilities: ['net_admin', 'net_bind_service'],
-        },
+        birdDaemon(host, conf),
         ...neighbours
           .filter((n) => host.index < n.host.index)
-          .map((n): KernelObject => ({
-            kind: 'session',
-            ns: host.netns,
-            from: n.host.source,
-            protocol: 'BGP',
-            ends: [
-              { daemon: daemonId(host), node: host.name, name: sessionName(n.host) },
-              { daemon: daemonId(n.host), node: n.host.name, name: sessionName(host) },
-            ],
-          })),
+          .map((n) => bgpSession([host, sessionName(n.host)], [n.host, sessionName(host)])),
+        ...(router ? [bgpSession([host, symbol(router.name)], [router, sessionName(host)])] : []),
         ...routesOf(host, lab),
       ]
     },
   }
 }
 
-function refusals({ mode, reflectors = [], tunnel }: Options, lab: Lab): Refusal[] {
+function refusals({ mode, reflectors = [], tunnel, asn }: Options, lab: Lab): Refusal[] {
   const at = ['network', 'backend']
   const refuse = (path: readonly string[], code: string, message: string, hint: string): Refusal => ({
     path: [...at, ...path],
@@ -150,13 +159,13 @@ function refusals({ mode, reflectors = [], tunnel }: Options, lab: Lab): Refusal
   const unknown = reflectors.filter((name) => !lab.hosts.some((h) => h.name === name))
   const segments = [...new Set(lab.hosts.map((h) => h.segment))]
   return [
-    ...(mode === 'tor'
+    ...(mode === 'tor' && !lab.fabric
       ? [
           refuse(
             ['mode'],
             'bgp-needs-fabric',
-            'mode tor needs underlay.routing: bgp, which netlab does not have yet: no router of the underlay speaks BGP',
-            'Use mode mesh or route-reflector.',
+            'mode tor needs routers that speak BGP: the hosts have no one to tell of their pods',
+            'Add underlay: { routing: bgp }.',
           ),
         ]
       : []),
@@ -171,13 +180,26 @@ function refusals({ mode, reflectors = [], tunnel }: Options, lab: Lab): Refusal
         `Hosts: ${lab.hosts.map((h) => h.name).join(', ')}.`,
       ),
     ),
-    ...(tunnel === 'never' && segments.length > 1
+    ...(tunnel === 'never' && mode !== 'tor' && segments.length > 1
       ? [
           refuse(
             [],
             'bgp-across-segments',
             `routes learned by BGP cannot cross segments (${segments.join(', ')}) without a tunnel: the router between them does not speak BGP and knows no pod networks`,
             'Use { type: bgp, tunnel: cross-segment }, as Calico does with CrossSubnet, or put the hosts in one segment.',
+          ),
+        ]
+      : []),
+    ...(mode === 'tor' && tunnel !== 'never'
+      ? [refuse(['tunnel'], 'bgp-tunnel-unused', 'mode tor needs no tunnel: the routers know the way to pods', 'Leave `tunnel` away.')]
+      : []),
+    ...(mode === 'tor' && lab.routers.some((r) => r.bgp?.asn === asn)
+      ? [
+          refuse(
+            ['asn'],
+            'bgp-asn-taken',
+            `AS ${asn} is that of a router, and hosts speak external BGP with it`,
+            'Choose another, such as 64512.',
           ),
         ]
       : []),
@@ -195,7 +217,7 @@ function refusals({ mode, reflectors = [], tunnel }: Options, lab: Lab): Refusal
 }
 
 export const bgpModule: BackendModule = {
-  summary: 'routes learned by BGP, BIRD on every host: a full mesh or route reflectors (Calico); IPv4 and IPv6',
+  summary: 'routes learned by BGP, BIRD on every host: a full mesh, route reflectors or the routers of a fabric (Calico); IPv4 and IPv6',
   options,
   create: (o) => bgp(o as Options),
 }

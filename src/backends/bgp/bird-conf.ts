@@ -1,13 +1,10 @@
 /** The configuration of BIRD 2 on one host. */
 import { addressOf, UPLINK, type Host } from '../../lab/lab.ts'
+import { NAMES, symbol, timerLines, withParts, type Timers } from './bird.ts'
 import type { Neighbour } from './speakers.ts'
 
-export interface Bgp {
+export interface Bgp extends Timers {
   readonly asn: number
-  /** Seconds without a word after which a session is given up; three keepalives fit into it (RFC 4271, section 10). */
-  readonly holdTime: number
-  /** Seconds between two attempts to connect. */
-  readonly connectRetry: number
   readonly bfd: boolean
 }
 
@@ -19,14 +16,14 @@ interface Speaker {
   readonly cluster: string
   /** Hosts that are reached through a tunnel, and its device. */
   readonly tunnel?: { readonly device: string; readonly peers: readonly Host[] }
+  /** The router of the segment, where that is whom it tells, and the networks that it takes routes to from it. */
+  readonly router?: { readonly name: string; readonly address: string; readonly asn: number; readonly pods: readonly string[] }
 }
 
-const NAMES = { 4: 'ipv4', 6: 'ipv6' } as const
-
 /** What a session with a host is called: `h3-node-3`. Names of hosts alone may be words of BIRD's language. At most 64 bytes. */
-export const sessionName = (host: Host): string => `h${host.index + 1}-${host.name}`.slice(0, 64)
+export const sessionName = (host: Host): string => symbol(`h${host.index + 1}-${host.name}`)
 
-export function birdConf(bgp: Bgp, { host, neighbours, cluster, tunnel }: Speaker): string {
+export function birdConf(bgp: Bgp, { host, neighbours, cluster, tunnel, router }: Speaker): string {
   const families = host.blocks.map((b) => b.family)
   const address = addressOf(host, 4)!
   const isReflector = neighbours.some((n) => n.client)
@@ -41,7 +38,7 @@ export function birdConf(bgp: Bgp, { host, neighbours, cluster, tunnel }: Speake
     const own = `proto = "blocks_${NAMES[f]}"`
     return `  ${[
       `${NAMES[f]} {`,
-      'import all;',
+      router ? `import where net ~ ${withParts(router.pods.filter((c) => c.includes(':') === (f === 6)))};` : 'import all;',
       `export where ${isReflector ? `source = RTS_BGP || ${own}` : own};`,
       // IPv6 routes travel over the IPv4 session, which knows no IPv6 address (RFC 4760).
       ...(f === 6 ? [`next hop address ${addressOf(host, 6)};`] : []),
@@ -57,6 +54,7 @@ export function birdConf(bgp: Bgp, { host, neighbours, cluster, tunnel }: Speake
     ]
     return `protocol bgp '${sessionName(peer)}' from host { ${words.join(' ')} }`
   })
+  if (router) sessions.push(`protocol bgp '${symbol(router.name)}' from host { neighbor ${router.address} as ${router.asn}; direct; }`)
   return [
     'log stderr all;',
     `router id ${address};`,
@@ -72,8 +70,9 @@ export function birdConf(bgp: Bgp, { host, neighbours, cluster, tunnel }: Speake
     '',
     'template bgp host {',
     `  local ${address} as ${bgp.asn};`,
-    `  hold time ${bgp.holdTime}; keepalive time ${Math.max(1, Math.floor(bgp.holdTime / 3))};`,
-    `  connect delay time 0; connect retry time ${bgp.connectRetry}; error wait time 1, 4;`,
+    ...timerLines(bgp),
+    // All hosts are in one system: other hosts' routes, which come by way of routers, have it in their path (RFC 4271, section 9.1.2).
+    ...(router ? ['  allow local as 1;'] : []),
     ...(bgp.bfd ? ['  bfd on;'] : []),
     ...channels,
     '}',

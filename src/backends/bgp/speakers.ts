@@ -1,5 +1,5 @@
 /** Who has a BGP session with whom, and by which of them a block becomes known. */
-import type { Host, Lab } from '../../lab/lab.ts'
+import { gatewayOf, routerPorts, type Host, type Lab } from '../../lab/lab.ts'
 
 /** How sessions are laid out: the names of the hosts that reflect routes; none: every host has a session with every other. */
 export type Layout = { readonly reflectors: readonly string[] }
@@ -25,4 +25,12 @@ export function waysTo(host: Host, owner: Host, lab: Lab, { reflectors }: Layout
   const between = lab.hosts.filter((h) => reflectors.includes(h.name) && h !== host && h !== owner)
   const direct = reflectors.length === 0 || reflectors.includes(host.name) || reflectors.includes(owner.name)
   return [...(direct ? [[owner]] : []), ...between.map((reflector) => [reflector, owner])]
+}
+
+/** The same where the routers of a fabric pass it on: by that of the segment, or of both segments and a spine. */
+export function waysByRouters(host: Host, owner: Host, lab: Lab): { readonly name: string }[][] {
+  const [near, far] = [gatewayOf(lab, host.segment), gatewayOf(lab, owner.segment)]
+  if (!near || !far) return []
+  if (near === far) return [[near, owner]]
+  return routerPorts(lab, near.name).map((port) => [near, { name: port.far.router }, far, owner])
 }

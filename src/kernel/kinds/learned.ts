@@ -1,6 +1,6 @@
 import type { Family } from '../../topology/address.ts'
 import { ipLine, option, Stage, type AnyObject, type Common, type ObjectKind } from './kind.ts'
-import { routeObjects } from './route.ts'
+import { nextHopText, routeObjects } from './route.ts'
 
 /**
  * A route that a daemon must bring about: it is never applied, but waited for, compared, and named with the daemon behind
@@ -16,6 +16,8 @@ export interface Learned extends Common {
   /** Compared where given. */
   readonly via?: string
   readonly dev?: string
+  /** Where it has several next hops of equal cost, instead of `via` and `dev`: `100.64.128.0 dev l1-spine-1`, in their order as text. */
+  readonly nexthops?: readonly string[]
   /** Its protocol in the words of iproute2: `bird`. */
   readonly protocol: string
   /** The daemon's id, and what people call it: `bird on node-1`. */
@@ -54,10 +56,12 @@ export const learned: ObjectKind<Learned> = {
         return here.flatMap(({ from: _from, note: _note, ...o }): Learned[] => {
           const found = held.find((route) => route.protocol === o.protocol && place(route) === place(o))
           if (!found) return []
-          const { via: _via, dev: _dev, ...same } = o
+          const { via: _via, dev: _dev, nexthops: asked, ...same } = o
+          if (asked) return [{ ...same, nexthops: found.nexthops ?? [nextHopText(found)] }]
           return [
             {
               ...same,
+              ...(found.nexthops ? { nexthops: found.nexthops } : {}),
               ...(o.via !== undefined && found.via !== undefined ? { via: found.via } : {}),
               ...(o.dev !== undefined && found.dev !== undefined ? { dev: found.dev } : {}),
             },

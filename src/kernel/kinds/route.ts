@@ -17,11 +17,17 @@ export interface Route extends Common {
   /** The next hop is on the link although no address says so. */
   readonly onlink?: boolean
   readonly src?: string
+  /** Only ever observed: next hops of equal cost, where there are several, as text and in its order. */
+  readonly nexthops?: readonly string[]
   /** Only ever observed: what made it, in the words of iproute2, unless that was a command: `bird`. */
   readonly protocol?: string
   /** Routing table; absent: main. */
   readonly table?: number
 }
+
+/** `100.64.128.0 dev l1-spine-1`. */
+export const nextHopText = ({ via, dev }: { readonly via?: string | undefined; readonly dev?: string | undefined }): string =>
+  [...(via === undefined ? [] : [via]), ...(dev === undefined ? [] : [`dev ${dev}`])].join(' ')
 
 /** A destination with prefix, even for one address. */
 export const withPrefix = (dst: string): string => (dst === 'default' || dst.includes('/') ? dst : `${dst}/${dst.includes(':') ? 128 : 32}`)
@@ -42,7 +48,7 @@ export function routeObjects(ns: string, routes: readonly IpRoute[], links?: rea
   return routes.flatMap((r): Route[] => {
     if (isDerived(r)) return []
     const gateway = r.gateway ?? r.via?.host
-    const family = r.dst.includes(':') || r.gateway?.includes(':') ? 6 : 4
+    const family = [r.dst, r.gateway, ...(r.nexthops ?? []).map((n) => n.gateway)].some((text) => text?.includes(':')) ? 6 : 4
     const special = r.type === 'blackhole' || r.type === 'unreachable' || r.type === 'prohibit' ? r.type : undefined
     const qualifier = [
       ...(r.metric === undefined || r.metric === DEFAULT_METRIC[family] ? [] : [`metric ${r.metric}`]),
@@ -64,6 +70,7 @@ export function routeObjects(ns: string, routes: readonly IpRoute[], links?: rea
         ...(qualifier ? { qualifier } : {}),
         ...(gateway === undefined ? {} : { via: gateway }),
         ...(r.dev === undefined || special ? {} : { dev: r.dev }),
+        ...(r.nexthops ? { nexthops: r.nexthops.map((n) => nextHopText({ via: n.gateway, dev: n.dev })).toSorted() } : {}),
         ...(r.flags?.includes('onlink') ? { onlink: true } : {}),
         ...(r.protocol === undefined || BY_COMMAND.has(r.protocol) ? {} : { protocol: r.protocol }),
         ...(r.prefsrc === undefined ? {} : { src: r.prefsrc }),

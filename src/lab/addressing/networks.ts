@@ -7,6 +7,9 @@ import type { Problems } from '../problems.ts'
 /** Where externals live unless pinned: TEST-NET-3 (RFC 5737) and a documentation prefix (RFC 3849). */
 export const EXTERNAL_NETWORKS: readonly Cidr[] = ['203.0.113.0/24', '2001:db8:ffff::/64'].map((c) => parseCidr(c)!)
 
+/** Where routers that speak BGP have their addresses: of those for use between networks (RFC 6598), and of the unique local ones (RFC 4193). */
+export const FABRIC_NETWORKS: readonly Cidr[] = ['100.64.0.0/16', 'fd00:100:64::/64'].map((c) => parseCidr(c)!)
+
 /** Networks that no node can have addresses in: the kernel takes most of them, and then drops the packets. */
 const RESERVED = Object.entries({
   '0.0.0.0/8': '"this host on this network" (RFC 1122)',
@@ -146,6 +149,8 @@ function checkOverlaps(plan: Pick<Networks, 'pods' | 'services' | 'segments'>, t
   if (Object.values(topology.externals).some((e) => e.address === undefined)) {
     EXTERNAL_NETWORKS.forEach((cidr) => named.push({ what: 'the network of externals', path: ['externals'], cidr }))
   }
+  if (topology.underlay.routing !== 'static')
+    FABRIC_NETWORKS.forEach((cidr) => named.push({ what: 'the network of routers', path: ['underlay', 'routing'], cidr }))
   named.forEach((a, i) => {
     for (const b of named.slice(0, i)) {
       if (overlaps(a.cidr, b.cidr))

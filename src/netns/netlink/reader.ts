@@ -20,6 +20,8 @@ export interface RouteQuery {
   readonly src?: string
   /** The device it came in by; absent: it is sent from here. */
   readonly iif?: string
+  /** Number of the IP protocol, which routes with several next hops of equal cost may choose by. */
+  readonly protocol?: number
 }
 
 const RTM_F_LOOKUP_TABLE = 0x1000
@@ -134,7 +136,7 @@ export class NetlinkReader extends DumpReader {
    * @param fibMatch the entry of the routing table instead of what becomes of it
    * @throws NetlinkError when it does not
    */
-  route({ dst, src, iif }: RouteQuery, fibMatch = false): IpRoute {
+  route({ dst, src, iif, protocol }: RouteQuery, fibMatch = false): IpRoute {
     const [to, from] = [addressBytes(dst), src === undefined ? undefined : addressBytes(src)]
     const body = head(RTMSG, to.length === 4 ? AF.inet : AF.inet6)
     body[1] = 8 * to.length
@@ -145,6 +147,7 @@ export class NetlinkReader extends DumpReader {
       attribute(RTA.dst, to),
       ...(from ? [attribute(RTA.src, from)] : []),
       ...(iif === undefined ? [] : [attribute(RTA.iif, u32(this.#indexOf(iif)))]),
+      ...(protocol === undefined ? [] : [attribute(RTA.ipProto, Buffer.from([protocol]))]),
     ]
     return decodeRoute(this.#sockets.route.ask(RTM.getRoute, Buffer.concat([body, ...attributes])), this.devices)
   }

@@ -1,13 +1,13 @@
 /** RTM_NEWROUTE and RTM_NEWRULE (linux/rtnetlink.h, fib_rules.h, lwtunnel.h) → routes and rules of policy routing. Pure. */
 import { addressText } from './address.ts'
 import { Attributes, RTM, type Message } from './message.ts'
-import { deviceName, type Devices, type IpRoute, type IpRule } from './types.ts'
+import { deviceName, type Devices, type IpNextHop, type IpRoute, type IpRule } from './types.ts'
 
 /** struct rtmsg and struct fib_rule_hdr are equally long. */
 export const RTMSG = 12
 const AF_INET6 = 10
 
-export const RTA = { dst: 1, src: 2, iif: 3, oif: 4 } as const
+export const RTA = { dst: 1, src: 2, iif: 3, oif: 4, ipProto: 27 } as const
 const ROUTE = {
   gateway: 5,
   priority: 6,
@@ -153,7 +153,7 @@ const viaOf = (bytes: Buffer): { family: string; host: string } => ({
   host: addressText(bytes.subarray(2)),
 })
 
-function nextHop(a: Attributes, devices: Devices): Readonly<Record<string, unknown>> {
+function nextHop(a: Attributes, devices: Devices): IpNextHop {
   const [gateway, via, device] = [a.bytes(ROUTE.gateway), a.bytes(ROUTE.via), a.u32(RTA.oif)]
   return {
     ...encapOf(a),
@@ -164,8 +164,8 @@ function nextHop(a: Attributes, devices: Devices): Readonly<Record<string, unkno
 }
 
 /** RTA_MULTIPATH: struct rtnexthop, each with attributes of its own. */
-function nextHops(bytes: Buffer, devices: Devices): Readonly<Record<string, unknown>>[] {
-  const found: Readonly<Record<string, unknown>>[] = []
+function nextHops(bytes: Buffer, devices: Devices): IpNextHop[] {
+  const found: IpNextHop[] = []
   for (let at = 0; at + 8 <= bytes.length;) {
     const length = bytes.readUInt16LE(at)
     if (length < 8) break

@@ -44,6 +44,12 @@ export interface IpAddress {
   readonly valid_life_time?: number
 }
 
+/** One of several next hops of a route; further fields are what it puts around packets. */
+export interface IpNextHop extends Readonly<Record<string, unknown>> {
+  readonly gateway?: string
+  readonly dev?: string
+}
+
 export interface IpRoute {
   readonly type?: string
   readonly dst: string
@@ -56,7 +62,7 @@ export interface IpRoute {
   readonly metric?: number
   readonly tos?: string
   readonly metrics?: readonly Readonly<Record<string, unknown>>[]
-  readonly nexthops?: readonly unknown[]
+  readonly nexthops?: readonly IpNextHop[]
   readonly scope?: string
   /** Only packets from there. */
   readonly from?: string

@@ -79,6 +79,8 @@ export function graphDot(picture: Picture): string {
     node(1, x.netns, 'external', x.name, addresses(x), outside(x))
     edge(edgeRouter(lab)!.netns, x.netns)
   }
+  const byName = new Map(lab.routers.map((r) => [r.name, r.netns]))
+  for (const { ends } of lab.fabric?.links ?? []) edge(byName.get(ends[0].router)!, byName.get(ends[1].router)!)
   for (const e of edges) add(1, e)
   add(0, '}')
   return `${lines.join('\n')}\n`

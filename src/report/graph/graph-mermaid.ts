@@ -70,6 +70,8 @@ export function graphMermaid(picture: Picture): string {
     add(1, `external${i}([${mermaidLabel(x.name, addresses(x), outside(x))}]):::external`)
     edges.push(`${routerId(edgeRouter(lab)!)} --- external${i}`)
   })
+  const byName = new Map(lab.routers.map((r) => [r.name, routerId(r)]))
+  for (const { ends } of lab.fabric?.links ?? []) edges.push(`${byName.get(ends[0].router)} --- ${byName.get(ends[1].router)}`)
   for (const edge of edges) add(1, edge)
   for (const style of STYLES) add(1, style)
   return `${lines.join('\n')}\n`

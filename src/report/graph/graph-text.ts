@@ -1,6 +1,6 @@
 /** A lab as a tree: router, switches, hosts, pods. */
 import type { ChalkInstance } from 'chalk'
-import { gatewayOf, type Router } from '../../lab/lab.ts'
+import { gatewayOf, routerPorts, type Router } from '../../lab/lab.ts'
 import { addresses, outside, ports, type HostPicture, type Picture, type SegmentPicture } from './graph.ts'
 import { width } from '../formats/width.ts'
 import { paint } from '../formats/terminal.ts'
@@ -55,11 +55,18 @@ export function graphText(picture: Picture, chalk: ChalkInstance): string {
 
   const segments = picture.segments.map(segmentBranch)
   const externals = lab.externals.map((x): Branch => ({ cells: [color.external(x.name), addresses(x), chalk.dim(outside(x))] }))
+  const linked = (router: Router): string =>
+    `links to ${routerPorts(lab, router.name)
+      .map(({ far }) => far.router)
+      .join(', ')}`
   const below = (router: Router): Branch[] => [
     ...picture.segments.flatMap(({ segment }, i) => (router.segments.includes(segment.segment) ? [segments[i]!] : [])),
     ...(router.isEdge ? externals : []),
   ]
-  const routers = lab.routers.map((r): Branch => ({ cells: [color.router(r.name), addresses(r)], below: below(r) }))
+  const routers = lab.routers.map((r): Branch => ({
+    cells: [color.router(r.name), addresses(r), ...(lab.fabric ? [chalk.dim(linked(r))] : [])],
+    below: below(r),
+  }))
   const roots = [...routers, ...segments.filter((_, i) => !gatewayOf(lab, picture.segments[i]!.segment.segment))]
   return `${[`${chalk.bold(`Lab ${lab.name}`)}: ${picture.facts}`, '', ...draw(roots, chalk.dim)].join('\n')}\n`
 }

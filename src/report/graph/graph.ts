@@ -98,7 +98,7 @@ export function picture(lab: Lab, objects: readonly KernelObject[], limits: Limi
     const tunnels = links.filter((l) => out.includes(l.name)).map(device)
     // Where each peer has a device of its own, the first stands for all.
     const named = tunnels.length > 3 ? `${tunnels[0]} and ${tunnels.length - 1} more` : tunnels.join(', ')
-    const routes = isByRouter ? 'routes of the router' : 'direct routes'
+    const routes = isByRouter ? `routes of the router${lab.routers.length > 1 ? 's' : ''}` : 'direct routes'
     const channel = tunnels.length > 0 ? named + (isMixed ? ' across segments' : '') : routes
     const { shown, rest } = cut(podsOf.get(host.name)!, limits.podsPerHost)
     return {

@@ -1,7 +1,7 @@
 /** `netlab inspect --json`: the documented shape of a lab. */
 import { podMTU } from '../../backends/index.ts'
 import type { Daemon, KernelObject } from '../../kernel/objects.ts'
-import { nodesOf, type Lab, type Node } from '../../lab/lab.ts'
+import { nodesOf, routerPorts, type Lab, type Node, type Router } from '../../lab/lab.ts'
 import { policiesOf } from '../../lab/policy/policies.ts'
 import type { Service } from '../../lab/services/service.ts'
 
@@ -48,9 +48,22 @@ function nodeDocument(node: Node, lab: Lab): object {
     case 'switch':
       return { ...common, netns: node.netns, segment: node.segment, cidrs: node.cidrs, mtu: node.mtu }
     case 'router':
-      return { ...common, netns: node.netns, addresses: node.addresses.map((a) => a.ip) }
+      return { ...common, netns: node.netns, addresses: node.addresses.map((a) => a.ip), ...fabricPart(node, lab) }
   }
 }
+
+/** Of a router that speaks BGP: its autonomous system, and the routers at the other ends of its links. */
+const fabricPart = ({ name, bgp }: Router, lab: Lab): object =>
+  bgp
+    ? {
+        asn: bgp.asn,
+        links: routerPorts(lab, name).map(({ own, far }) => ({
+          device: own.device,
+          to: far.router,
+          addresses: own.addresses.map((a) => a.ip),
+        })),
+      }
+    : {}
 
 function serviceDocument(s: Service): object {
   const places = s.ports.flatMap((p) => p.endpoints.map((e) => (e.family === 4 ? `${e.ip}:${e.port}` : `[${e.ip}]:${e.port}`)))

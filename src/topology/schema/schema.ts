@@ -248,6 +248,19 @@ export function topologySchema(modules: KnownModules, sections: readonly (typeof
           .meta({ minProperties: 1 })
           .prefault({ lan: '192.168.50.0/24' })
           .describe('L2 segments by name. Two or more are joined by a router.'),
+        routing: z
+          .enum(['static', 'bgp'])
+          .default('static')
+          .describe(
+            '`static`: one router is in all segments. `bgp`: each has a router of its own, `tor-SEGMENT`, and these are joined by spines.',
+          ),
+        spines: z.int().min(1).max(16).optional().describe('With `routing: bgp`: routers between those of the segments. Default: 2.'),
+        bfd: z
+          .boolean()
+          .optional()
+          .describe(
+            'With `routing: bgp`: routers watch each other by BFD (RFC 5880), every 100 ms, and notice a lost one after three. Default: false.',
+          ),
       })
       .prefault({})
       .describe('The network the hosts are plugged into.'),

@@ -12,7 +12,7 @@ import type { Identity } from '../diagnose/identity.ts'
 import { readForwarders } from '../predict/forwarders.ts'
 import { LiveState } from '../predict/live-state.ts'
 import { Places } from '../predict/places.ts'
-import { expectation, expectationOf, probeScope } from '../predict/probe-scope.ts'
+import { expectation, expectationAlong, expectationOf, probeScope } from '../predict/probe-scope.ts'
 import { Prober } from './prober.ts'
 import { RuleTraces } from './rule-traces.ts'
 import { timestampsBegin } from '../../netns/sockets/packet-socket.ts'
@@ -129,7 +129,7 @@ export async function gather(
   }
   const predict = async () => {
     await liveState.read(way.questions(places))
-    return expectation(places, liveState, from, to)
+    return expectation({ places, liveState, from, to, identity })
   }
   try {
     markRules()
@@ -155,6 +155,8 @@ export async function gather(
     rules.read()
     const chosen = await expectationOf(evidence.parts, evidence.refresh(evidence.n).destinations)
     if (chosen) evidence.parts = { ...evidence.parts, expected: chosen }
+    const along = await expectationAlong(evidence.refresh(evidence.n).parts, evidence.taken)
+    if (along) evidence.parts = { ...evidence.parts, expected: along }
     await evidence.readRules(texts)
     await readDetails(evidence, legacy, pool)
     await forgetMtu(evidence, pool)

@@ -11,7 +11,7 @@ import type { KernelEvent } from '../collect/events.ts'
 import { tunnelForms } from '../../packet/tunnels.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
 import type { LiveState } from '../predict/live-state.ts'
-import type { Expectation } from '../predict/probe-scope.ts'
+import type { Expectation, Taken } from '../predict/probe-scope.ts'
 import type { Places } from '../predict/places.ts'
 import type { Outcome } from '../collect/prober.ts'
 import { groupTraces, isDrop, packetOf, verdictOf, type RuleGroup, type RuleTexts } from './rules.ts'
@@ -124,6 +124,19 @@ export class TraceEvidence {
         s.role === 'probe' && s.n === this.n ? s.layers.flatMap((l) => (l.type === 'ipv4' || l.type === 'ipv6' ? [l.dst] : [])) : [],
       ),
     )
+  }
+
+  /** Devices that the probe and its answer were seen to leave nodes by. */
+  get taken(): Taken {
+    const devices = (role: Sighting['role']): Map<string, Set<string>> => {
+      const map = new Map<string, Set<string>>()
+      for (const s of this.sightings) {
+        if (s.role !== role || s.n !== this.n || s.direction !== 'out') continue
+        map.set(s.netns, (map.get(s.netns) ?? new Set()).add(s.device))
+      }
+      return map
+    }
+    return { forward: devices('probe'), back: devices('reply') }
   }
 
   /** Of a Service's endpoints, the one whose address the probe got. */

@@ -3,17 +3,20 @@
  * a packet. Asked before the probe, all nodes at once; whatever the walk asks beyond that is asked when it comes up.
  */
 import { ABSENT, type NamespacePool, type StepResult } from '../../netns/namespace-pool.ts'
-import { withReader, type NetlinkReader } from '../../netns/netlink/reader.ts'
+import { withReader, type NetlinkReader, type RouteQuery } from '../../netns/netlink/reader.ts'
 import { NetlinkError } from '../../netns/netlink/socket.ts'
 import type { IpFdb, IpLink, IpNeighbour, IpRoute } from '../../netns/netlink/types.ts'
 import type { Forwarders } from './forwarders.ts'
 
 /** "How would you send this?" `iif`: it came in there; absent: you made it yourself. */
-export interface RouteQuestion {
-  readonly dst: string
-  readonly src?: string
-  readonly iif?: string
+export type RouteQuestion = RouteQuery
+
+/** One of several next hops of equal cost. */
+export interface NextHop {
+  readonly via?: string
+  readonly dev?: string
 }
+
 /** The kernel's answer; `error` is its own word for "not at all". */
 export interface RouteAnswer {
   readonly error?: string
@@ -26,6 +29,8 @@ export interface RouteAnswer {
   /** Destination network of the entry. */
   readonly network?: string
   readonly table?: string
+  /** Next hops of equal cost, where there are several. */
+  readonly nexthops?: readonly NextHop[]
 }
 
 export interface Snapshot {
@@ -36,7 +41,7 @@ export interface Snapshot {
   readonly routes: Map<string, RouteAnswer>
 }
 
-const keyOf = (q: RouteQuestion): string => `${q.dst}|${q.src ?? ''}|${q.iif ?? ''}`
+const keyOf = (q: RouteQuestion): string => `${q.dst}|${q.src ?? ''}|${q.iif ?? ''}|${q.protocol ?? ''}`
 
 /** The kernel's words where it refuses. */
 function said<T>(ask: () => T): T | string {
@@ -51,7 +56,7 @@ function said<T>(ask: () => T): T | string {
 /** How the node that the thread is in would send it, and by which entry of its tables. */
 function ask(reader: NetlinkReader, q: RouteQuestion): RouteAnswer {
   const [route, entry] = [said(() => reader.route(q)), said(() => reader.route(q, true))]
-  const named = typeof entry === 'string' ? {} : { network: entry.dst, entry: entryText(entry) }
+  const named = typeof entry === 'string' ? {} : { network: entry.dst, entry: entryText(entry), ...equalPaths(entry) }
   if (typeof route === 'string') return { error: route, ...named }
   const via = route.gateway ?? route.via?.host
   return {
@@ -63,6 +68,16 @@ function ask(reader: NetlinkReader, q: RouteQuestion): RouteAnswer {
     ...(route.table === undefined ? {} : { table: route.table }),
   }
 }
+
+const equalPaths = ({ nexthops = [] }: IpRoute): Pick<RouteAnswer, 'nexthops'> =>
+  nexthops.length < 2
+    ? {}
+    : {
+        nexthops: nexthops.map(({ gateway, dev }) => ({
+          ...(gateway === undefined ? {} : { via: gateway }),
+          ...(dev === undefined ? {} : { dev }),
+        })),
+      }
 
 function entryText(r: IpRoute): string {
   const via = r.gateway ?? r.via?.host
@@ -169,6 +184,8 @@ const SYSCTLS = [
   'net/ipv4/ip_forward',
   'net/ipv6/conf/all/forwarding',
   'net/ipv4/conf/all/rp_filter',
+  'net/ipv4/fib_multipath_hash_policy',
+  'net/ipv6/fib_multipath_hash_policy',
   'net/ipv4/icmp_echo_ignore_all',
   'net/ipv6/icmp/echo_ignore_all',
   'net/bridge/bridge-nf-call-iptables',

@@ -20,8 +20,16 @@ export interface Step {
 export const expectedSteps = (path: PredictedPath | undefined, seen: (s: Step) => boolean): readonly Step[] =>
   (path?.steps ?? []).filter((s) => s.optional === undefined || seen(s))
 
+/** A node that had several next hops of equal cost, and the device of the one that was chosen. */
+export interface Branch {
+  readonly ns: string
+  readonly device: string
+}
+
 export interface PredictedPath {
   readonly steps: readonly Step[]
+  /** Where other paths cost the same. */
+  readonly branches: readonly Branch[]
   /** `delivered`, or why it ends early; `refused`: a Service without an endpoint for this client. */
   readonly end:
     | 'delivered'
@@ -71,4 +79,8 @@ export interface Way {
   readonly endpoint?: string | undefined
   /** For the way back: who translated on the way there. */
   readonly back?: readonly Masqueraded[]
+  /** Whether it is an ICMP packet. */
+  readonly isIcmp?: boolean
+  /** By namespace: devices that the packet was seen to leave by. */
+  readonly taken?: ReadonlyMap<string, ReadonlySet<string>>
 }

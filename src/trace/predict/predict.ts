@@ -5,17 +5,21 @@
 import { hidingOf } from '../../attach/index.ts'
 import type { IpLink } from '../../kernel/dumps/content.ts'
 import { describe } from '../../kernel/kinds/index.ts'
+import { nextHopText } from '../../kernel/kinds/route.ts'
 import { isAutomatic, shownType } from '../../kernel/links/index.ts'
 import type { TunnelDevice } from '../../kernel/links/link-type.ts'
 import { leavesCluster } from '../../lab/masquerade.ts'
 import { choiceOf, frontendOn, originOf } from '../../lab/services/semantics.ts'
-import type { Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
+import type { Branch, Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
 import type { Decision } from '../result.ts'
 import { entryFor, forwarderKey } from './forwarders.ts'
-import type { LiveState, RouteAnswer } from './live-state.ts'
+import type { LiveState, RouteAnswer, RouteQuestion } from './live-state.ts'
 import type { Place, Places } from './places.ts'
 
 const familyName = (ip: string): string => (ip.includes(':') ? 'inet6' : 'inet')
+
+/** Number of the IP protocol (IANA). */
+const ICMP = 1
 
 /** More devices than any lab has on a path: a loop. */
 const LONGEST = 80
@@ -31,9 +35,13 @@ const tunnelId = (link: IpLink): number => shownType(link)?.tunnel?.id(link.link
 
 const predicted = (kind: Decision['kind'], text: string): Decision => ({ kind, text, evidence: 'predicted' })
 
+/** An answer, and what it says of a choice among equal paths. */
+type Answer = RouteAnswer & { readonly choice?: string }
+
 export class Walk {
   readonly steps: Step[] = []
   readonly #before: Decision[] = []
+  readonly #branches: Branch[] = []
 
   constructor(
     private readonly places: Places,
@@ -49,12 +57,13 @@ export class Walk {
   async run(ns: string, src: string, to: string, source?: string): Promise<PredictedPath> {
     const { dst, masquerade } = this.#translate(ns, { src, dst: to })
     if (dst === undefined) return this.#end(ns, 'refused')
-    const answer = await this.liveState.route(ns, { dst, ...(source === undefined ? {} : { src: source }) })
+    const packet = { src, dst }
+    const answer = await this.#lookup(ns, { dst, ...(source === undefined ? {} : { src: source }) }, packet)
     if (answer.local) {
       this.#step(ns, 'lo', 'out')
       this.#step(ns, 'lo', 'in')
     }
-    return this.#routed(ns, answer, await this.#masquerade(ns, answer, { src, dst }, masquerade), `to ${dst}`)
+    return this.#routed(ns, answer, await this.#masquerade(ns, answer, packet, masquerade), `to ${dst}`)
   }
 
   /** Hosts translate Service addresses of what comes in and of what they send; pods do not. No `dst`: refused. */
@@ -87,7 +96,7 @@ export class Walk {
   }
 
   #end(ns: string, end: PredictedPath['end'], failed?: PredictedPath['failed']): PredictedPath {
-    return { steps: this.steps, end, at: ns, before: this.#before, ...(failed ? { failed } : {}) }
+    return { steps: this.steps, branches: this.#branches, end, at: ns, before: this.#before, ...(failed ? { failed } : {}) }
   }
 
   #decide(d: Decision): void {
@@ -104,11 +113,40 @@ export class Walk {
     return (await this.liveState.at(ns)).links.find((l) => l.ifname === device)
   }
 
-  async #routed(ns: string, answer: RouteAnswer, packet: Packet, question: string): Promise<PredictedPath> {
+  /** How a node sends a packet; of several equal paths the one that it was seen to take, else the one that the kernel would choose. */
+  async #lookup(ns: string, question: RouteQuestion, packet: Packet): Promise<Answer> {
+    const answer = await this.liveState.route(ns, question)
+    const { nexthops } = answer
+    if (!nexthops) return answer
+    const is6 = packet.dst.includes(':')
+    const { sysctls } = await this.liveState.at(ns)
+    const byAddresses = sysctls.get(`net/${is6 ? 'ipv6' : 'ipv4'}/fib_multipath_hash_policy`) !== '1'
+    // A packet with ports or a flow label has a hash from its sender, which all namespaces of a kernel go by: it cannot be asked for.
+    const isForetold = !packet.outer && (byAddresses || (this.way.isIcmp === true && !is6))
+    const chosen = isForetold && !byAddresses ? await this.liveState.route(ns, { ...question, protocol: ICMP }) : answer
+    const seen = this.way.taken?.get(ns)
+    const hop = nexthops.find(({ dev }) => dev !== undefined && seen?.has(dev)) ?? chosen
+    const others = nexthops.flatMap(({ dev }) => (dev === hop.dev ? [] : [dev])).join(', ')
+    const how =
+      isForetold && hop.dev === chosen.dev
+        ? `: the kernel's choice by hash of addresses${byAddresses ? '' : ' and protocol'}`
+        : ', by the hash of its connection'
+    return {
+      ...chosen,
+      ...(hop.dev === undefined ? {} : { dev: hop.dev }),
+      ...(hop.via === undefined ? {} : { via: hop.via }),
+      entry: `${answer.entry ?? packet.dst} via ${nextHopText(hop)}`,
+      choice: `one of ${nexthops.length} equal paths (also ${others})${how}`,
+    }
+  }
+
+  async #routed(ns: string, answer: Answer, packet: Packet, question: string): Promise<PredictedPath> {
     if (answer.error !== undefined) return this.#end(ns, 'no-route', { ...answer, question })
     if (answer.local) return this.#local(ns, packet)
     if (answer.dev === undefined) return this.#end(ns, 'lost')
     this.#decide(predicted('route', answer.entry ?? `${packet.dst} dev ${answer.dev}`))
+    if (answer.choice !== undefined) this.#decide(predicted('route', answer.choice))
+    if (answer.nexthops) this.#branches.push({ ns, device: answer.dev })
     return this.#transmit(ns, answer.dev, answer.via ?? packet.dst, packet)
   }
 
@@ -217,7 +255,7 @@ export class Walk {
   }
 
   async #outer(ns: string, packet: Packet): Promise<PredictedPath> {
-    return this.#routed(ns, await this.liveState.route(ns, { dst: packet.dst, src: packet.src }), packet, `to ${packet.dst}`)
+    return this.#routed(ns, await this.#lookup(ns, { dst: packet.dst, src: packet.src }, packet), packet, `to ${packet.dst}`)
   }
 
   /** Out of a bridge's own port: the node itself is the sender. */
@@ -275,7 +313,7 @@ export class Walk {
   async #forward(ns: string, iif: string, arrived: Packet): Promise<PredictedPath> {
     const { dst, masquerade } = this.#translate(ns, arrived)
     if (dst === undefined) return this.#end(ns, 'refused')
-    const answer = await this.liveState.route(ns, { dst, src: arrived.src, iif })
+    const answer = await this.#lookup(ns, { dst, src: arrived.src, iif }, arrived)
     const packet = await this.#masquerade(ns, answer, { ...arrived, dst }, masquerade)
     // Translated to a pod of the same bridge, it is bridged on and never comes up to the bridge's own device.
     const isBridged = dst !== arrived.dst && answer.dev === iif && (await this.#link(ns, iif))?.linkinfo?.info_kind === 'bridge'

@@ -5,6 +5,7 @@ import { endpointsBehind } from '../../lab/services/semantics.ts'
 import { parseCidr, parseIp, contains } from '../../topology/address.ts'
 import type { LiveState, RouteQuestion } from './live-state.ts'
 import type { Places } from './places.ts'
+import type { Identity } from '../diagnose/identity.ts'
 import type { PredictedPath } from './path.ts'
 import { Walk } from './predict.ts'
 import type { Target } from './targets.ts'
@@ -112,20 +113,31 @@ export interface Expectation {
   readonly endpoints?: readonly (Expectation & { readonly endpoint: string })[]
 }
 
+/** What a walk is about. */
+export interface Scene {
+  readonly places: Places
+  readonly liveState: LiveState
+  readonly from: Target & { readonly node: Node }
+  readonly to: Target
+  readonly identity: Pick<Identity, 'protocol'>
+}
+
+/** By namespace: devices that the packet was seen to leave by, there and back. */
+export interface Taken {
+  readonly forward: ReadonlyMap<string, ReadonlySet<string>>
+  readonly back: ReadonlyMap<string, ReadonlySet<string>>
+}
+
 /** Walks there and back. */
-export async function expectation(
-  places: Places,
-  liveState: LiveState,
-  from: Target & { readonly node: Node },
-  to: Target,
-): Promise<Expectation> {
+export async function expectation(scene: Scene): Promise<Expectation> {
+  const { places, liveState, from, to } = scene
   const { lab } = places
   const start = await liveState.route(from.node.netns, { dst: to.address })
   const source = start.src ?? from.address
   const each: Expectation[] = []
   const endpoints = endpointsOf(lab, from.node, to).slice(0, MAX_ENDPOINTS)
   for (const endpoint of endpoints.length > 0 ? endpoints.map((e) => e.ip) : [undefined])
-    each.push(await thereAndBack(places, liveState, from, to, source, endpoint))
+    each.push(await thereAndBack(scene, source, endpoint))
   // Not every host lets a client have every endpoint.
   const likely = each.find((e) => e.forward.end === 'delivered') ?? each[0]!
   if (each.length < 2) return likely
@@ -134,41 +146,41 @@ export async function expectation(
 
 /** The same for an endpoint that was not among those predicted beforehand, but is where the probe went; undefined: it was, or is none. */
 export async function expectationOf(
-  {
-    places,
-    liveState,
-    from,
-    to,
-    expected,
-  }: {
-    readonly places: Places
-    readonly liveState: LiveState
-    readonly from: Target & { readonly node: Node }
-    readonly to: Target
-    readonly expected: Expectation
-  },
+  scene: Scene & { readonly expected: Expectation },
   seen: ReadonlySet<string>,
 ): Promise<Expectation | undefined> {
+  const { places, from, to, expected } = scene
   const { endpoints } = expected
   if (!endpoints || endpoints.some((e) => seen.has(e.endpoint))) return undefined
   const chosen = endpointsOf(places.lab, from.node, to).find((e) => seen.has(e.ip))
-  return chosen && { ...(await thereAndBack(places, liveState, from, to, expected.source, chosen.ip)), endpoints }
+  return chosen && { ...(await thereAndBack(scene, expected.source, chosen.ip)), endpoints }
+}
+
+/** The same by the paths that the probe and the answer took, where nodes had several of equal cost; undefined: there were none. */
+export async function expectationAlong(scene: Scene & { readonly expected: Expectation }, taken: Taken): Promise<Expectation | undefined> {
+  const { source, endpoint, endpoints, forward, back } = scene.expected
+  if (forward.branches.length + (back?.branches.length ?? 0) === 0) return undefined
+  const walked = await thereAndBack(scene, source, endpoint, taken)
+  const along = endpoint === undefined ? walked : { ...walked, endpoint }
+  if (!endpoints) return along
+  return { ...along, endpoints: endpoints.map((e) => (e.endpoint === endpoint ? { ...e, ...along, endpoint } : e)) }
 }
 
 /** There, and from where it got back to whom it came from: hosts that translated on the way there undo it. */
-async function thereAndBack(
-  places: Places,
-  liveState: LiveState,
-  from: Target & { readonly node: Node },
-  to: Target,
-  source: string,
-  endpoint: string | undefined,
-): Promise<Expectation> {
-  const walk = new Walk(places, liveState, { ...(to.flow ? { flow: to.flow } : {}), endpoint })
+async function thereAndBack(scene: Scene, source: string, endpoint: string | undefined, taken?: Taken): Promise<Expectation> {
+  const { places, liveState, from, to } = scene
+  const isIcmp = scene.identity.protocol === 'icmp'
+  const walk = new Walk(places, liveState, {
+    ...(to.flow ? { flow: to.flow } : {}),
+    endpoint,
+    isIcmp,
+    ...(taken ? { taken: taken.forward } : {}),
+  })
   const forward = await walk.run(from.node.netns, source, to.address)
   const expected = { forward, source, ...(endpoint === undefined ? {} : { endpoint }) }
   if (forward.end !== 'delivered') return expected
   const { src, dst } = walk.packet
-  const back = await new Walk(places, liveState, { back: walk.masqueraded }).run(forward.at, dst, src, dst)
+  const way = { back: walk.masqueraded, isIcmp, ...(taken ? { taken: taken.back } : {}) }
+  const back = await new Walk(places, liveState, way).run(forward.at, dst, src, dst)
   return { ...expected, back }
 }

@@ -119,7 +119,7 @@ describe('what it refuses', () => {
 
   test.each([
     [hosts('bgp', 2), []],
-    [hosts('{ type: bgp, mode: tor }', 2), [/^mode tor needs underlay\.routing: bgp, which netlab does not have yet/]],
+    [hosts('{ type: bgp, mode: tor }', 2), [/^mode tor needs routers that speak BGP/]],
     [hosts('{ type: bgp, reflectors: [n-1] }', 2), [/^mode mesh has no reflectors$/]],
     [hosts('{ type: bgp, mode: route-reflector, reflectors: [n-9] }', 2), [/^there is no host "n-9"/]],
     [racks('bgp'), [/^routes learned by BGP cannot cross segments \(r1, r2\) without a tunnel/]],

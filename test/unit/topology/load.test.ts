@@ -20,7 +20,7 @@ describe('a good topology', () => {
         policy: { type: 'iptables' },
         masquerade: true,
       },
-      underlay: { mtu: 1500, segments: { lan: ['192.168.50.0/24'] } },
+      underlay: { mtu: 1500, segments: { lan: ['192.168.50.0/24'] }, routing: 'static' },
       hosts: { 'node-1': { labels: {} } },
       namespaces: {},
       pods: { 'pod-a': { labels: {}, containers: [], ready: true, terminating: false } },

@@ -6,6 +6,7 @@ import type { Drop } from '../../result.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import type { Sighting } from '../identity.ts'
 import { inNode, upAgain } from '../hints.ts'
+import { nextHopText } from '../../../kernel/kinds/route.ts'
 import { notLearned } from './unlearned.ts'
 import { askedRoute, deviceTrouble, dropped, innerAddresses, interfaceDown, isTunnelled, linkOf, type DropParts } from './drop-builder.ts'
 
@@ -67,7 +68,9 @@ function elsewhere(evidence: TraceEvidence, s: Sighting, leg: Drop['leg']): Drop
   const route = askedRoute(evidence, s.netns, dst)
   const network = askedNetwork(evidence, s.netns, dst)
   const isConnected = network !== undefined && lengthOf(network.address) > lengthOf(route?.dst)
-  const dev = isConnected ? network.dev : route?.dev
+  const equal = route?.nexthops ?? []
+  const dev = isConnected ? network.dev : (route?.dev ?? equal[0]?.replace(/.* dev /, ''))
+  if (!isConnected && equal.includes(nextHopText(live))) return undefined
   if (dev === undefined || (live.dev === dev && live.via === (isConnected ? undefined : route?.via))) return undefined
   const name = places.name(s.netns)
   const instead = `what is for ${dst} goes by ${live.entry ?? `${live.dev}`}`
@@ -85,7 +88,8 @@ function elsewhere(evidence: TraceEvidence, s: Sighting, leg: Drop['leg']): Drop
           text: `${name} has ${network.address} on ${dev}, but ${instead}`,
           hint: inNode(evidence, s.netns, `ip route del ${live.network ?? dst}`),
         })
-  const asked = `the lab asked for ${route!.dst}${route!.via ? ` via ${route!.via}` : ''} dev ${dev}`
+  const hops = route!.nexthops ?? [nextHopText(route!)]
+  const asked = `the lab asked for ${route!.dst} ${hops[0]!.startsWith('dev ') ? '' : 'via '}${hops.join(' or ')}`
   const isLost = lengthOf(live.network) < lengthOf(route!.dst)
   const unlearned = isLost ? notLearned(evidence, common, dst, route, instead) : undefined
   if (unlearned) return unlearned
