@@ -54,7 +54,7 @@ export interface Backend {
   refuse(lab: Lab): readonly Refusal[]
   /** Everything this host needs to reach every other host's pods. */
   objects(host: Host, lab: Lab): KernelObject[]
-  /** Everything the router between the hosts needs; there is one where the module says `needsRouter`. */
+  /** Everything a router between the hosts needs; there is one where the module says `needsRouter`. */
   onRouter?(router: Router, lab: Lab): KernelObject[]
   /** Set where hosts tell the router of their segment of their pods' blocks, by BGP; it needs routers that speak it. */
   readonly speaks?: { readonly asn: number; readonly bfd: boolean }

@@ -175,6 +175,7 @@ const ROUTES: readonly Shape[] = [
   ip('route del 10.1.0.0/24', 'route add 10.1.0.0/24 via 10.0.0.2'),
   ip('route delete blackhole 10.3.0.0/16', 'route add blackhole 10.3.0.0/16'),
   ip('route del 10.1.0.0/24 metric 1'),
+  ip('route delete 10.1.0.0/24 proto bird', 'route add 10.1.0.0/24 via 10.0.0.2 proto bird'),
   ip('route delete 10.1.0.0/24 via 10.0.0.2 table 100', 'route add 10.1.0.0/24 via 10.0.0.2 table 100'),
   ip('route delete 10.1.0.0/24 via 10.0.0.2 table 1000 src 10.0.0.1'),
   ip('route delete 10.1.0.0/24 via 10.9.0.2 dev eth0 onlink', 'route add 10.1.0.0/24 via 10.9.0.2 dev eth0 onlink'),

@@ -31,7 +31,7 @@ const TYPES: Readonly<Record<string, number>> = {
   prohibit: 8,
   throw: 9,
 }
-const PROTOCOLS: Readonly<Record<string, number>> = { kernel: 2, boot: 3, static: 4 }
+const PROTOCOLS: Readonly<Record<string, number>> = { kernel: 2, boot: 3, static: 4, bird: 12 }
 const TABLES: Readonly<Record<string, number>> = { default: 253, main: 254, local: 255 }
 const RTAX: Readonly<Record<string, number>> = { mtu: 2, advmss: 8, hoplimit: 10, initcwnd: 11 }
 const SCOPE_NOWHERE = 255
