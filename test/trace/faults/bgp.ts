@@ -3,13 +3,13 @@ import type { Fault } from './fault.ts'
 
 const directory = (node: string): string => `/run/netlab/$lab/process/${node}.bird.d`
 /** Waits until a node has lost its route to a network: BIRD takes a moment, and the hold time where nothing is said any more. */
-const lost = (node: string, network: string): string =>
+export const lost = (node: string, network: string): string =>
   `n=0; while on ${node} ip route show ${network} | grep -q .; do n=$((n + 1)); [ $n -lt 300 ]; sleep 0.1; done`
 /** Changes the configuration of a node's BIRD by hand, and has it take that in. */
-const edit = (node: string, change: string): string =>
+export const edit = (node: string, change: string): string =>
   `(cd ${directory(node)} && sed -i '${change}' bird.conf && birdc -s bird.ctl configure)`
 /** Waits until a node's BIRD says so of a session: the ends meet again some seconds after a session has ended. */
-const says = (node: string, words: string): string =>
+export const says = (node: string, words: string): string =>
   `n=0; until birdc -s ${directory(node)}/bird.ctl show protocols all | grep -q '${words}'; do n=$((n + 1)); [ $n -lt 300 ]; sleep 0.1; done`
 const rules = (action: '-I' | '-D'): string =>
   ['--dport', '--sport'].map((end) => `on node-2 iptables ${action} INPUT -p tcp ${end} 179 -j DROP`).join('; ')

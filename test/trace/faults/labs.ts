@@ -2,6 +2,7 @@
 import { across, ACROSS, bridgedCluster, clusterTopology, routedCluster } from './cluster.ts'
 import { TOPOLOGY, type Fault } from './fault.ts'
 import { bgp } from './bgp.ts'
+import { fabric, fabricTopology } from './fabric.ts'
 import { firewall } from './firewall.ts'
 import { hostPorts, hostPortsOfDocker, hostPortsOfRouted, hostPortTopology } from './host-ports.ts'
 import { geneve } from './geneve.ts'
@@ -56,6 +57,7 @@ export const FAULT_LABS: readonly FaultLab[] = [
   { title: 'host ports, routed pods', backend: 'vxlan', topology: hostPortTopology('routed'), faults: hostPortsOfRouted },
   { title: 'published ports', backend: 'vxlan', topology: hostPortTopology('{ type: bridge, name: docker0 }'), faults: hostPortsOfDocker },
   { title: 'direct routes across segments', backend: 'direct', topology: ACROSS, faults: across, force: true },
+  { title: 'fabric', backend: 'bgp', topology: fabricTopology, faults: fabric },
   { title: 'vpc', backend: 'vpc', topology: vpcTopology, faults: vpc },
   ...Object.entries(BACKENDS).map(([backend, faults]) => ({
     title: backend,
