@@ -3,6 +3,7 @@ import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import type { Host, Lab, Pod } from '../lab/lab.ts'
 import type { ModuleOptions } from '../topology/schema/schema.ts'
+import type { interfaceOf } from './interfaces.ts'
 import type { HostPortModule } from './ports/host-ports.ts'
 
 /** The pods of one host and the MTU their interfaces get, bytes. */
@@ -33,5 +34,7 @@ export interface AttachModule {
   readonly summary: string
   /** Parses its options in `network.attach`. */
   readonly options: ModuleOptions
+  /** What the host's end of a pod's link is called, where the options say so. */
+  readonly interfaceOf?: typeof interfaceOf
   create(options: Readonly<Record<string, unknown>>): Attach
 }

@@ -13,14 +13,12 @@
  * both act between pods of one bridge; hairpin lets a pod reach itself through its own Service.
  */
 import type { KernelObject } from '../kernel/objects.ts'
-import { mac } from '../lab/names.ts'
+import { isReservedDevice, mac } from '../lab/names.ts'
 import type { Attach, AttachModule } from './attach.ts'
+import { interfaceOf, interfacesOption } from './interfaces.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 import { docker } from './ports/docker.ts'
 import { portmap } from './ports/portmap.ts'
-
-/** Devices of every host, those that kernel modules make, and what /proc/sys/net has in place of a device. */
-const TAKEN = /^(lo|eth\d+|p\d*|(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
 
 /** Docker's own bridge. */
 const DOCKER = 'docker0'
@@ -29,10 +27,11 @@ const options = (z: OptionTypes) =>
   z.object({
     name: z
       .string()
-      .regex(/^[a-z][a-z0-9]{0,13}$/, 'expected a lower-case letter, then at most 13 letters and digits')
-      .refine((name) => !TAKEN.test(name), 'this name belongs to something else in the host')
+      .regex(/^[a-z][a-z0-9-]{0,13}$/, 'expected a lower-case letter, then at most 13 letters, digits and "-"')
+      .refine((name) => !isReservedDevice(name), 'this name belongs to something else in the host')
       .default('cni0')
       .describe('Name of the bridge. Where it is docker0, ports of hosts lead to pods by the chains of Docker.'),
+    interfaces: interfacesOption(z),
   })
 
 function bridge({ name }: OptionsOf<typeof options>): Attach {
@@ -87,5 +86,6 @@ function bridge({ name }: OptionsOf<typeof options>): Attach {
 export const bridgeModule: AttachModule = {
   summary: 'a bridge a host, pods are its ports (Docker, CNI bridge, Flannel)',
   options,
+  interfaceOf,
   create: (o) => bridge(o as OptionsOf<typeof options>),
 }

@@ -16,10 +16,11 @@
 import type { KernelObject } from '../kernel/objects.ts'
 import { gatewayOf } from '../lab/lab.ts'
 import type { Attach, AttachModule } from './attach.ts'
+import { interfaceOf, interfacesOption } from './interfaces.ts'
 import type { OptionTypes } from '../topology/schema/schema.ts'
 import { portmap } from './ports/portmap.ts'
 
-const options = (z: OptionTypes) => z.object({})
+const options = (z: OptionTypes) => z.object({ interfaces: interfacesOption(z) })
 
 /** What Calico gives every host end; the link-local address follows from it (RFC 4291, modified EUI-64). */
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee'
@@ -91,5 +92,6 @@ function routed(): Attach {
 export const routedModule: AttachModule = {
   summary: 'no bridge: a /32 (/128) route a pod, gateway 169.254.1.1 by proxy ARP (Calico)',
   options,
+  interfaceOf,
   create: () => routed(),
 }

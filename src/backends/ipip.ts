@@ -13,19 +13,22 @@
 import type { Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
+import { deviceOption, type OfAnyLab } from './device-name.ts'
 import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-const options = (z: OptionTypes) => z.object({ tunnel: tunnelOption(z) })
+/** Also in labs that an older netlab made, which say no name. */
+const DEVICE = 'ipip1'
 
-const DEV = 'ipip1'
+const options = (z: OptionTypes) => z.object({ device: deviceOption(z, DEVICE), tunnel: tunnelOption(z) })
+
 const OVERHEAD = 20
 
-function ipip({ tunnel }: OptionsOf<typeof options>): Backend {
+function ipip({ device: dev = DEVICE, tunnel }: OfAnyLab<OptionsOf<typeof options>>): Backend {
   return {
     needs: ['ipip'],
     reserve: OVERHEAD,
-    carriage: tunnelCarriage(tunnel, { device: DEV, overhead: OVERHEAD, headers: [{ type: 'ipv4', fields: { protocol: 4 } }] }),
+    carriage: tunnelCarriage(tunnel, { device: dev, overhead: OVERHEAD, headers: [{ type: 'ipv4', fields: { protocol: 4 } }] }),
     refuse: (lab) =>
       lab.families.includes(6)
         ? [
@@ -45,12 +48,12 @@ function ipip({ tunnel }: OptionsOf<typeof options>): Backend {
         from: host.source,
         note: 'one IPIP device for all peers: no remote, so the next hop is the outer destination',
         type: 'ipip',
-        name: DEV,
+        name: dev,
         mtu: host.mtu - OVERHEAD,
         local: addressOf(host, 4)!,
       }
       return overTunnel(host, lab, tunnel, device, (peer) =>
-        peer.blocks.map((block) => ({ ...tunnelRoute(host, peer, block, DEV, addressOf(peer, 4)!), note: `pods of ${peer.name}` })),
+        peer.blocks.map((block) => ({ ...tunnelRoute(host, peer, block, dev, addressOf(peer, 4)!), note: `pods of ${peer.name}` })),
       )
     },
   }

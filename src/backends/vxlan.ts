@@ -14,22 +14,27 @@
  */
 import type { KernelObject, Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
-import { mac } from '../lab/names.ts'
+import { mac, MAX_INTERFACE } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
+import { deviceOption, type OfAnyLab } from './device-name.ts'
 import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
+
+/** Also in labs that an older netlab made, which say no name. */
+const DEVICE = 'vxlan{vni}'
 
 const options = (z: OptionTypes) =>
   z.object({
     vni: z.int().min(1).max(16_777_215).default(1).describe('VXLAN network identifier.'),
     port: z.int().min(1).max(65_535).default(8472).describe('UDP destination port: 8472 as Linux and Flannel, 4789 as RFC 7348.'),
+    device: deviceOption(z, DEVICE, { also: '|\\{vni\\}', more: ' `{vni}` stands for the identifier.' }),
     tunnel: tunnelOption(z),
   })
 
 const OVERHEAD = 50
 
-function vxlan({ vni, port, tunnel }: OptionsOf<typeof options>): Backend {
-  const dev = `vxlan${vni}`
+function vxlan({ vni, port, device: name = DEVICE, tunnel }: OfAnyLab<OptionsOf<typeof options>>): Backend {
+  const dev = name.replace('{vni}', String(vni)).slice(0, MAX_INTERFACE)
   return {
     needs: ['vxlan'],
     reserve: OVERHEAD,

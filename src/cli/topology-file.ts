@@ -3,6 +3,7 @@ import { attachModules } from '../attach/index.ts'
 import { backends } from '../backends/index.ts'
 import { compile, refusals, type Compiled } from '../compile/compile.ts'
 import { policyModules, unenforcedText } from '../policy/index.ts'
+import { presets, waiting } from '../presets/index.ts'
 import { serviceModules } from '../services/index.ts'
 import type { Lab } from '../lab/lab.ts'
 import type { Leases } from '../lab/addressing/lease.ts'
@@ -14,7 +15,7 @@ import type { LoadedTopology } from '../topology/loaded.ts'
 import type { KnownModules } from '../topology/schema/schema.ts'
 import { Exit, Failure } from './failure.ts'
 
-export const modules: KnownModules = { backends, attach: attachModules, services: serviceModules, policy: policyModules }
+export const modules: KnownModules = { backends, attach: attachModules, services: serviceModules, policy: policyModules, presets, waiting }
 
 /** Flags every command that reads a topology has. */
 export interface FileOptions {

@@ -11,6 +11,7 @@ const rule = (match: string, comment: string, target: string): string => `${matc
 
 export function masquerade(host: Host, lab: Lab): Chain[] {
   if (!lab.masquerade) return []
+  const name = lab.masqueradeChain ?? CHAIN
   const here = { kind: 'chain', ns: host.netns, from: host.source, table: 'nat' } as const
   return lab.families.flatMap((family): Chain[] => {
     const rules = [
@@ -19,8 +20,8 @@ export function masquerade(host: Host, lab: Lab): Chain[] {
     ]
     const sources = lab.podCIDRs.filter((c) => c.includes(':') === (family === 6))
     return [
-      { ...here, family, chain: CHAIN, builtin: false, rules, note: 'SNAT for what leaves the cluster, and only for that' },
-      { ...here, family, chain: 'POSTROUTING', builtin: true, rules: sources.map((c) => rule(`-s ${c} `, 'from pods', CHAIN)) },
+      { ...here, family, chain: name, builtin: false, rules, note: 'SNAT for what leaves the cluster, and only for that' },
+      { ...here, family, chain: 'POSTROUTING', builtin: true, rules: sources.map((c) => rule(`-s ${c} `, 'from pods', name)) },
     ]
   })
 }

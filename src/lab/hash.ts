@@ -6,6 +6,9 @@
  */
 export const sha256 = (text: string): Buffer => digest('sha256', text)
 
+/** SHA-1, where another program names things by it. */
+export const sha1 = (text: string): Buffer => digest('sha1', text)
+
 /** SHA-512. */
 export const sha512 = (text: string): Buffer => digest('sha512', text)
 

@@ -4,6 +4,7 @@
  */
 import type { Family } from '../topology/address.ts'
 import type { Diagnostic, Source } from '../topology/diagnostics.ts'
+import type { ChosenPreset } from '../topology/preset.ts'
 import type { ContainerSpec, ModuleChoice, Topology } from '../topology/schema/schema.ts'
 import type { Service } from './services/service.ts'
 
@@ -169,6 +170,10 @@ export interface Lab {
   /** What makes Services answer and what enforces policies; absent in labs that an older netlab made. */
   readonly modules?: { readonly services: ModuleChoice; readonly policy: ModuleChoice }
   readonly masquerade: boolean
+  /** Name of the iptables chain that does it; absent: netlab's own. */
+  readonly masqueradeChain?: string
+  /** Absent: the file names none. */
+  readonly preset?: ChosenPreset
   readonly segments: readonly Segment[]
   /** Those nearest to the hosts last. */
   readonly routers: readonly Router[]

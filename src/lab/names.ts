@@ -3,7 +3,7 @@
 import { sha256 } from './hash.ts'
 
 /** IFNAMSIZ is 16 with the terminating NUL (include/uapi/linux/if.h). */
-const MAX_INTERFACE = 15
+export const MAX_INTERFACE = 15
 
 /**
  * `p12-shop-cart`: a letter for what hangs on the interface, a number that is unique in the
@@ -12,6 +12,22 @@ const MAX_INTERFACE = 15
 export function interfaceName(letter: string, number: number, name: string): string {
   // A dot would divide the name in the words of sysctl(8).
   return `${letter}${number}-${name.replaceAll(/[/.]/g, '-')}`.slice(0, MAX_INTERFACE).replace(/-+$/, '')
+}
+
+/** Devices of every host, those that kernel modules make, and what /proc/sys/net has in place of a device. */
+const RESERVED = /^(lo|eth\d+|p\d*|p\d+-.*|(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre)0|all|default)$/
+
+/** Whether a device of a host can have no such name, because something else has it. */
+export const isReservedDevice = (name: string): boolean => RESERVED.test(name)
+
+/**
+ * `cali###########`: a name of which each `#` is a hexadecimal digit of a digest. Four digits and more are told apart in a lab; who makes
+ * several such names sees to it that they differ.
+ */
+export const digestName = (pattern: string, digest: Buffer): string => {
+  const digits = digest.toString('hex')
+  let next = 0
+  return pattern.replaceAll('#', () => digits[next++]!)
 }
 
 /** The router's port on a segment. */

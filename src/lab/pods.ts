@@ -47,6 +47,14 @@ export function resolvePods(
       ...(p.spec.terminating ? { terminating: true as const } : {}),
     }
   }
+  const taken = new Set<string>()
+  /** What the attach module calls it; undefined where it was told nothing, or another pod of the host has that name. */
+  const hostInterface = (host: Host, pod: { readonly namespace: string; readonly name: string }): string | undefined => {
+    const told = loaded.interfaceOf?.(pod)
+    if (told === undefined || taken.has(`${host.name} ${told}`)) return undefined
+    taken.add(`${host.name} ${told}`)
+    return told
+  }
   const pods = placed.map((p): Pod => {
     const { ordinal, addresses } = facts.get(p.name)!
     const { name, namespace, ...rest } = common(p)
@@ -60,7 +68,7 @@ export function resolvePods(
       addresses,
       mac: mac('pod', p.host.index, ordinal),
       hostMac: mac('podPort', p.host.index, ordinal),
-      hostInterface: interfaceName('p', ordinal, p.name),
+      hostInterface: hostInterface(p.host, { namespace, name }) ?? interfaceName('p', ordinal, p.name),
     }
   })
   const hostPods = all

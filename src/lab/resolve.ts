@@ -74,7 +74,8 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
     backend: topology.network.backend,
     attach: topology.network.attach,
     modules: { services: topology.network.services, policy: topology.network.policy },
-    masquerade: topology.network.masquerade,
+    ...masqueradeOf(topology),
+    ...(loaded.preset ? { preset: loaded.preset } : {}),
     segments,
     ...resolveFabric(loaded, name, segments, networks, problems, () => oneRouter(loaded, name, segments)),
     hosts,
@@ -93,6 +94,10 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
   warnOfPolicies(lab, problems)
   checkExpectations(lab, loaded.endpointSlices === undefined && topology.manifests.length > 0, problems)
   return hasErrors(problems.diagnostics) ? { diagnostics: problems.diagnostics } : { value: lab, diagnostics: problems.diagnostics }
+}
+
+function masqueradeOf({ network: { masquerade } }: LoadedTopology['topology']): Pick<Lab, 'masquerade' | 'masqueradeChain'> {
+  return typeof masquerade === 'boolean' ? { masquerade } : { masquerade: true, masqueradeChain: masquerade.chain }
 }
 
 /** A router is there for what needs one: machines outside, a second segment, or the backend. */

@@ -11,6 +11,7 @@ import type { ManifestText } from './kubernetes/objects.ts'
 import type { LoadedTopology } from './loaded.ts'
 import { SECTIONS, topologySchema, type KnownModules } from './schema/schema.ts'
 import { describeValue, formatPath } from './schema/format.ts'
+import { fillIn } from './preset.ts'
 import { parseYaml, type YamlDocument } from './yaml/yaml.ts'
 
 type Mapping = Readonly<Record<string, unknown>>
@@ -30,17 +31,35 @@ export function loadTopology(text: string, file: string, modules: KnownModules):
   const misfit = evaluateWhole(written, file)
   if (misfit) return { diagnostics: [...diagnostics, misfit].sort(byPosition) }
 
-  const { value, positions } = document
-  const schema = schemaFor(value as Mapping, modules)
+  const { positions } = document
+  const { value, chosen, isFilled } = fillIn(document.value as Mapping, modules.presets)
+  const schema = schemaFor(value, modules)
   const parsed = schema.safeParse(withoutAbsentFields(schema, value), { error: errorMap, jitless: content.length < SMALL })
   const issues = parsed.success ? [] : explain(parsed.error.issues, value, positions, file)
   // Where YAML itself has been complained about, the value is a stand-in.
   const reported = new Set(diagnostics.filter(({ severity }) => severity === 'error').map(({ line, column }) => `${line}:${column}`))
   const all = [...diagnostics, ...issues.filter(({ line, column }) => !reported.has(`${line}:${column}`))].sort(byPosition)
   if (!parsed.success || all.some((diagnostic) => diagnostic.severity === 'error')) return { diagnostics: all }
-  const source = (path: Path): Source => ({ ...positions.key(path), path: formatPath(path) })
-  const needsRouter = modules.backends[parsed.data.network.backend.type]?.needsRouter === true
-  return { value: { topology: parsed.data, file, text: content, needsRouter, source }, diagnostics: all }
+  // What a preset fills in is where the preset is named.
+  const source = (path: Path): Source => ({
+    ...positions.key(isFilled(path) ? ['network', 'preset'] : path),
+    path: formatPath(path),
+  })
+  const { backend, attach } = parsed.data.network
+  const needsRouter = modules.backends[backend.type]?.needsRouter === true
+  const interfaceOf = modules.attach[attach.type]?.interfaceOf
+  return {
+    value: {
+      topology: parsed.data,
+      file,
+      text: content,
+      needsRouter,
+      ...(interfaceOf ? { interfaceOf: (pod) => interfaceOf(attach, pod) } : {}),
+      ...(chosen ? { preset: chosen } : {}),
+      source,
+    },
+    diagnostics: all,
+  }
 }
 
 /** Kubernetes' own objects in a topology leave out what they would leave out in a manifest. */
@@ -57,7 +76,8 @@ const schemas = new WeakMap<KnownModules, Map<string, ReturnType<typeof topology
 function schemaFor(value: Mapping, modules: KnownModules): ReturnType<typeof topologySchema> {
   const chosen = chosenModules(isMapping(value['network']) ? value['network'] : {}, modules)
   const given = SECTIONS.filter((section) => Object.hasOwn(value, section))
-  const key = [...Object.values(chosen).map((known) => Object.keys(known)), given].join(' ')
+  const kinds = [chosen.backends, chosen.attach, chosen.services, chosen.policy]
+  const key = [...kinds.map((known) => Object.keys(known)), given].join(' ')
   let known = schemas.get(modules)
   if (!known) schemas.set(modules, (known = new Map()))
   let schema = known.get(key)
@@ -67,11 +87,13 @@ function schemaFor(value: Mapping, modules: KnownModules): ReturnType<typeof top
 
 /** The modules that `network` names, and the defaults of kinds that it leaves out. Of a kind where it names none that there is: all. */
 function chosenModules({ backend, attach, services, policy }: Mapping, modules: KnownModules): KnownModules {
-  const chosen = (known: KnownModules[keyof KnownModules], written: unknown): typeof known => {
+  const chosen = <M>(known: Readonly<Record<string, M>>, written: unknown): typeof known => {
     const name = written === undefined ? Object.keys(known)[0] : isMapping(written) ? written['type'] : written
     return typeof name === 'string' && Object.hasOwn(known, name) ? { [name]: known[name]! } : known
   }
   return {
+    presets: modules.presets,
+    waiting: modules.waiting,
     backends: chosen(modules.backends, backend),
     attach: chosen(modules.attach, attach),
     services: chosen(modules.services, services),

@@ -1,6 +1,7 @@
 /** A topology as it was read. Types only. */
 import type { Path, Source } from './diagnostics.ts'
 import type { EndpointSlice } from './kubernetes/endpoint-slice.ts'
+import type { ChosenPreset } from './preset.ts'
 import type { Topology } from './schema/schema.ts'
 
 /** Names of pods that manifests brought. Entries of `pods` by their keys. */
@@ -18,6 +19,10 @@ export interface LoadedTopology {
   readonly text: string
   /** Whether the backend has the underlay's router do something, so that there must be one. */
   readonly needsRouter: boolean
+  /** What the attach module was told to call a host's end of a pod's link; absent, or undefined: it was told nothing. */
+  readonly interfaceOf?: (pod: { readonly namespace: string; readonly name: string }) => string | undefined
+  /** Absent: the file names none. */
+  readonly preset?: ChosenPreset
   /** Those that manifests brought, once these have been read: a topology cannot say them itself. */
   readonly endpointSlices?: readonly EndpointSlice[]
   readonly podNames?: PodNames

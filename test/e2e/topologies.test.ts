@@ -3,11 +3,10 @@
  * reason; scripts/test-vm.sh runs those on a kernel that has it.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { parse } from 'yaml'
-import { isChosen } from '../support/features.ts'
+import { isChosenFile } from '../support/features.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
 import { netlab, told } from '../support/run.ts'
@@ -29,16 +28,10 @@ interface CiDocument {
 
 const dir = join(root, 'topologies')
 
-function backendOf(file: string): string {
-  const { network } = parse(readFileSync(file, 'utf8')) as { network?: { backend?: string | { type: string } } }
-  const backend = network?.backend ?? 'vxlan'
-  return typeof backend === 'string' ? backend : backend.type
-}
-
 const files = readdirSync(dir)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => join(dir, name))
-  .filter((file) => isChosen(backendOf(file)))
+  .filter(isChosenFile)
 
 describe('netlab ci topologies', { skip: unable }, async () => {
   // Of a thousand pods not every pair, which would take minutes.

@@ -47,6 +47,31 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { fails: true, shows: /nexthop gone: 100\.64\.128\.\d+ dev l1-spine-1/, later: 1000 },
     { shows: /· spine-2 ·[^]*delivered/ },
   ],
+  calico: [
+    { shows: /calico-cross-subnet chose[^]*established/i },
+    { shows: /via 192\.168\.1\.12 dev eth0 proto bird[^]*via 192\.168\.2\.11 dev tunl1 proto bird/ },
+    { fails: true, shows: /tunl1[^]*default\/web/ },
+    { shows: /^default via 169\.254\.1\.1/m },
+  ],
+  canal: [
+    { shows: /canal chose/ },
+    { shows: /dev cali5e1c4d6c68c[^]*dev flannel\.1/ },
+    { fails: true, shows: /default\/web/ },
+    { shows: /flannel\.1[^]*delivered/ },
+  ],
+  'kube-router': [
+    { shows: /via 192\.168\.1\.12 dev eth0 proto bird[^]*dev tun-cbbda4521e5 proto bird/ },
+    { shows: /from 10\.244\.0\.0\/24 lookup 77/ },
+    { shows: /^192\.168\.2\.11 dev tun-cbbda4521e5/m },
+    { shows: /tun-cbbda4521e5[^]*delivered/ },
+    {},
+    { hides: /tun-cbbda4521e5 +out/ },
+  ],
+  cloud: [
+    { shows: /vpc chose[^]*cbr0/ },
+    { shows: /^default via 192\.168\.50\.1 dev eth0[^]*dev cbr0/m },
+    { shows: /^10\.244\.1\.0\/24 via 192\.168\.50\.12/m },
+  ],
   'host-ports': [
     { shows: /^web 203\.0\.113\.10:\d+$/m },
     { shows: /^web 10\.244\.0\.1:\d+$/m },
@@ -162,7 +187,7 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
   ],
   sidecar: [{ shows: /^shop\/cart 127\.0\.0\.1:/m }, { shows: /^shop\/cart 10\.244\.1\.2:/ }, { shows: /:8080/ }, { fails: true }],
   'single-host': [
-    { shows: /docker0[^]*p\d-client/ },
+    { shows: /docker0[^]*veth[0-9a-f]{7}@/ },
     { shows: /^web 172\.17\.0\.3:/ },
     { shows: /192\.168\.50\.11 > 203\.0\.113\.10: ICMP echo request/, meanwhile: ping('client', '203.0.113.10') },
     { shows: /MASQUERADE/ },

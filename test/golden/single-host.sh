@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds the lab "single-host" of topologies/single-host.yaml: 1 host, 2 pods, backend direct, attach bridge.
+# Preset docker chose podCIDR: 172.17.0.0/16, hostPrefix: 16, backend: direct, attach: { type: bridge, name: docker0, interfaces: veth####### }, policy: none.
 # The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands
 # without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.
 #
@@ -346,10 +347,10 @@ in_ns single-host.docker ip -batch - <<'EOF'
 link add eth0 address 02:03:00:00:00:00 mtu 1500 up type veth peer name h1-docker address 02:04:00:00:00:00 mtu 1500 netns single-host.switch-lan
 # the pods' bridge; its address is their gateway
 link add dev docker0 address 02:05:00:00:00:00 mtu 1500 up type bridge
-link add p1-web address 02:02:00:00:00:01 mtu 1500 master docker0 up type veth peer name eth0 address 02:01:00:00:00:01 mtu 1500 netns single-host.web
-link set p1-web type bridge_slave hairpin on
-link add p2-client address 02:02:00:00:00:02 mtu 1500 master docker0 up type veth peer name eth0 address 02:01:00:00:00:02 mtu 1500 netns single-host.client
-link set p2-client type bridge_slave hairpin on
+link add veth68caf03 address 02:02:00:00:00:01 mtu 1500 master docker0 up type veth peer name eth0 address 02:01:00:00:00:01 mtu 1500 netns single-host.web
+link set veth68caf03 type bridge_slave hairpin on
+link add vetha7a3e02 address 02:02:00:00:00:02 mtu 1500 master docker0 up type veth peer name eth0 address 02:01:00:00:00:02 mtu 1500 netns single-host.client
+link set vetha7a3e02 type bridge_slave hairpin on
 EOF
 
 # ──────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds the lab "unenforced" of topologies/unenforced.yaml: 2 hosts, 3 pods, backend vxlan, attach bridge.
+# Preset flannel chose backend: { type: vxlan, vni: 1, port: 8472, device: "flannel.{vni}" }, attach: { type: bridge, name: cni0, interfaces: veth######## }, policy: none, masquerade: { chain: FLANNEL-POSTRTG }.
 # The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands
 # without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.
 #
@@ -343,12 +344,12 @@ in_ns unenforced.node-1 ip -batch - <<'EOF'
 link add eth0 address 02:03:00:00:00:00 mtu 1500 up type veth peer name h1-node-1 address 02:04:00:00:00:00 mtu 1500 netns unenforced.switch-lan
 # the pods' bridge; its address is their gateway
 link add dev cni0 address 02:05:00:00:00:00 mtu 1450 up type bridge
-link add p1-web address 02:02:00:00:00:01 mtu 1450 master cni0 up type veth peer name eth0 address 02:01:00:00:00:01 mtu 1450 netns unenforced.web
-link set p1-web type bridge_slave hairpin on
-link add p2-visitor address 02:02:00:00:00:02 mtu 1450 master cni0 up type veth peer name eth0 address 02:01:00:00:00:02 mtu 1450 netns unenforced.visitor
-link set p2-visitor type bridge_slave hairpin on
+link add veth68caf03a address 02:02:00:00:00:01 mtu 1450 master cni0 up type veth peer name eth0 address 02:01:00:00:00:01 mtu 1450 netns unenforced.web
+link set veth68caf03a type bridge_slave hairpin on
+link add veth7b942480 address 02:02:00:00:00:02 mtu 1450 master cni0 up type veth peer name eth0 address 02:01:00:00:00:02 mtu 1450 netns unenforced.visitor
+link set veth7b942480 type bridge_slave hairpin on
 # the VTEP of node-1: entries instead of learning
-link add vxlan1 address 02:06:00:00:00:00 mtu 1450 up type vxlan id 1 dev eth0 local 192.168.50.11 dstport 8472 nolearning
+link add flannel.1 address 02:06:00:00:00:00 mtu 1450 up type vxlan id 1 dev eth0 local 192.168.50.11 dstport 8472 nolearning
 EOF
 
 # ── unenforced.node-2
@@ -357,10 +358,10 @@ in_ns unenforced.node-2 ip -batch - <<'EOF'
 link add eth0 address 02:03:00:01:00:00 mtu 1500 up type veth peer name h2-node-2 address 02:04:00:01:00:00 mtu 1500 netns unenforced.switch-lan
 # the pods' bridge; its address is their gateway
 link add dev cni0 address 02:05:00:01:00:00 mtu 1450 up type bridge
-link add p1-db address 02:02:00:01:00:01 mtu 1450 master cni0 up type veth peer name eth0 address 02:01:00:01:00:01 mtu 1450 netns unenforced.db
-link set p1-db type bridge_slave hairpin on
+link add vethe57ed5aa address 02:02:00:01:00:01 mtu 1450 master cni0 up type veth peer name eth0 address 02:01:00:01:00:01 mtu 1450 netns unenforced.db
+link set vethe57ed5aa type bridge_slave hairpin on
 # the VTEP of node-2: entries instead of learning
-link add vxlan1 address 02:06:00:01:00:00 mtu 1450 up type vxlan id 1 dev eth0 local 192.168.50.12 dstport 8472 nolearning
+link add flannel.1 address 02:06:00:01:00:00 mtu 1450 up type vxlan id 1 dev eth0 local 192.168.50.12 dstport 8472 nolearning
 EOF
 
 # ──────────────────────────────────────────────────────────────────────────────
@@ -378,26 +379,26 @@ in_ns unenforced.node-1 ip -batch - <<'EOF'
 link set lo up
 address replace 192.168.50.11/24 dev eth0
 address replace 10.244.0.1/24 dev cni0
-address replace 10.244.0.0/32 dev vxlan1
+address replace 10.244.0.0/32 dev flannel.1
 # node-2: its VTEP as next hop, and the route to its pods
-neigh replace 10.244.1.0 lladdr 02:06:00:01:00:00 dev vxlan1 nud permanent
-route replace 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink
+neigh replace 10.244.1.0 lladdr 02:06:00:01:00:00 dev flannel.1 nud permanent
+route replace 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink
 EOF
 in_ns unenforced.node-1 bridge -batch - <<'EOF'
 # node-2: where its VTEP is
-fdb replace 02:06:00:01:00:00 dev vxlan1 dst 192.168.50.12 self permanent
+fdb replace 02:06:00:01:00:00 dev flannel.1 dst 192.168.50.12 self permanent
 EOF
 in_ns unenforced.node-1 iptables-restore --noflush --wait=10 <<'EOF'
 *nat
 # SNAT for what leaves the cluster, and only for that
-:NETLAB-MASQ - [0:0]
+:FLANNEL-POSTRTG - [0:0]
 -F POSTROUTING
--A NETLAB-MASQ -d 10.244.0.0/16 -m comment --comment "to pods: no NAT" -j RETURN
--A NETLAB-MASQ -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
--A NETLAB-MASQ -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
--A NETLAB-MASQ -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
--A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
--A POSTROUTING -s 10.244.0.0/16 -m comment --comment "from pods" -j NETLAB-MASQ
+-A FLANNEL-POSTRTG -d 10.244.0.0/16 -m comment --comment "to pods: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
+-A POSTROUTING -s 10.244.0.0/16 -m comment --comment "from pods" -j FLANNEL-POSTRTG
 COMMIT
 EOF
 
@@ -406,26 +407,26 @@ in_ns unenforced.node-2 ip -batch - <<'EOF'
 link set lo up
 address replace 192.168.50.12/24 dev eth0
 address replace 10.244.1.1/24 dev cni0
-address replace 10.244.1.0/32 dev vxlan1
+address replace 10.244.1.0/32 dev flannel.1
 # node-1: its VTEP as next hop, and the route to its pods
-neigh replace 10.244.0.0 lladdr 02:06:00:00:00:00 dev vxlan1 nud permanent
-route replace 10.244.0.0/24 via 10.244.0.0 dev vxlan1 onlink
+neigh replace 10.244.0.0 lladdr 02:06:00:00:00:00 dev flannel.1 nud permanent
+route replace 10.244.0.0/24 via 10.244.0.0 dev flannel.1 onlink
 EOF
 in_ns unenforced.node-2 bridge -batch - <<'EOF'
 # node-1: where its VTEP is
-fdb replace 02:06:00:00:00:00 dev vxlan1 dst 192.168.50.11 self permanent
+fdb replace 02:06:00:00:00:00 dev flannel.1 dst 192.168.50.11 self permanent
 EOF
 in_ns unenforced.node-2 iptables-restore --noflush --wait=10 <<'EOF'
 *nat
 # SNAT for what leaves the cluster, and only for that
-:NETLAB-MASQ - [0:0]
+:FLANNEL-POSTRTG - [0:0]
 -F POSTROUTING
--A NETLAB-MASQ -d 10.244.0.0/16 -m comment --comment "to pods: no NAT" -j RETURN
--A NETLAB-MASQ -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
--A NETLAB-MASQ -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
--A NETLAB-MASQ -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
--A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
--A POSTROUTING -s 10.244.0.0/16 -m comment --comment "from pods" -j NETLAB-MASQ
+-A FLANNEL-POSTRTG -d 10.244.0.0/16 -m comment --comment "to pods: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
+-A FLANNEL-POSTRTG -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
+-A POSTROUTING -s 10.244.0.0/16 -m comment --comment "from pods" -j FLANNEL-POSTRTG
 COMMIT
 EOF
 

@@ -61,7 +61,15 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     local: ip,
     key: optional(number),
   }),
-  ipip: record<Fields<Extract<Link, { type: 'ipip' }>>>({ kind: is('link'), type: is('ipip'), ns, name: is('tun0'), mtu, local: ip }),
+  ipip: record<Fields<Extract<Link, { type: 'ipip' }>>>({
+    kind: is('link'),
+    type: is('ipip'),
+    ns,
+    name: is('tun0'),
+    mtu,
+    local: ip,
+    remote: optional(ip),
+  }),
   tun: record<Fields<Extract<Link, { type: 'tun' }>>>({ kind: is('link'), type: is('tun'), ns, name: is('tun0'), mtu }),
 }
 

@@ -1,9 +1,14 @@
 /** Which backends a run is about, and which of them this kernel can carry. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { backendOf, backends } from '../../src/backends/index.ts'
 import { modules } from '../../src/cli/topology-file.ts'
+import { compile, type Compiled } from '../../src/compile/compile.ts'
+import type { Feature } from '../../src/kernel/features/feature.ts'
 import { resolve } from '../../src/lab/resolve.ts'
 import { loadTopology } from '../../src/topology/load.ts'
 import { missing, unable } from './machine.ts'
+import { root } from './root.ts'
 import { optionTypes } from '../../src/topology/schema/schema.ts'
 
 /** In the virtual machine, where the processor may be emulated: everything takes longer. */
@@ -21,16 +26,35 @@ const chosen = process.env['NETLAB_BACKENDS']?.split(',')
 /** Whether a run is about a backend: all are, but those of every kernel in the virtual machine. */
 export const isChosen = (backend: string): boolean => chosen?.includes(backend) ?? !(inVM && COMMON_BACKENDS.includes(backend))
 
-/** Why labs of a backend cannot be tested here, or false: for `skip`. */
-export function lacking(backend: string): string | false {
-  if (unable !== false) return unable
-  if (!isChosen(backend)) return chosen ? `NETLAB_BACKENDS is ${chosen.join(',')}` : `${backend} is tested outside the virtual machine`
-  const module = backends[backend]!
-  for (const feature of module.create(module.options(optionTypes).parse({})).needs) {
+const compiledText = (text: string, file: string): Compiled => compile(resolve(loadTopology(text, file, modules).value!).value!)
+
+const defaultNeeds = (backend: string): readonly Feature[] =>
+  backends[backend]!.create(backends[backend]!.options(optionTypes).parse({})).needs
+
+/** Whether a run is about a topology: also in the virtual machine, where its backend was told to do more than every kernel can. */
+export function isChosenFile(file: string): boolean {
+  const { backend } = compiledText(readFileSync(file, 'utf8'), file).lab
+  const common = new Set(COMMON_BACKENDS.flatMap(defaultNeeds))
+  return isChosen(backend.type) || (!chosen && backendOf(backend).needs.some((feature) => !common.has(feature)))
+}
+
+/** The first of some features that this kernel lacks, as a reason to skip, or false. */
+function lackingOf(features: readonly Feature[]): string | false {
+  for (const feature of features) {
     const reason = missing(feature)
     if (reason !== undefined) return `this kernel has no ${feature}: ${reason} (npm run test:vm)`
   }
   return false
+}
+
+/** Why a topology cannot be built here, or false. */
+export const lackingFor = (text: string): string | false => unable || lackingOf(compiledText(text, 'lab.yaml').needs)
+
+/** Why labs of a backend cannot be tested here, or false: for `skip`. */
+export function lacking(backend: string): string | false {
+  if (unable !== false) return unable
+  if (!isChosen(backend)) return chosen ? `NETLAB_BACKENDS is ${chosen.join(',')}` : `${backend} is tested outside the virtual machine`
+  return lackingOf(defaultNeeds(backend))
 }
 
 /** Address families a backend's pods can have. */
@@ -42,4 +66,8 @@ export function familiesOf(backend: string): readonly (4 | 6)[] {
 
 /** Why an example of topologies/ is not built here, or false: this kernel cannot, or it takes more than a test should. */
 export const unbuildable = (example: string): string | false =>
-  example === 'scale' ? 'a thousand pods are for the benchmark' : example in backends && lacking(example)
+  example === 'scale'
+    ? 'a thousand pods are for the benchmark'
+    : example in backends
+      ? lacking(example)
+      : lackingFor(readFileSync(join(root, 'topologies', `${example}.yaml`), 'utf8'))

@@ -18,16 +18,26 @@
  *
  * `tunnel`: IP in IP where the next hop is on another segment (Calico's CrossSubnet), or everywhere. BIRD looks the next hop up in a
  * table of its own that says which are behind the tunnel, and the route that comes of it leads through the device.
+ *
+ * `device` with `#` in it: a tunnel for each peer (kube-router). The routes have no next hop then, only a device and the host's own
+ * address as source. `table`: what pods send to a host behind a tunnel takes the tunnel as well, because a rule has them look there
+ * first. For packets that come out of a tunnel the reverse path filter asks the same rule, and finds the device they came by.
  */
 import type { KernelObject, Link } from '../../kernel/objects.ts'
+import { sha256 } from '../../lab/hash.ts'
 import { addressOf, gatewayOf, UPLINK, type Host, type Lab, type Router } from '../../lab/lab.ts'
-import type { Backend, BackendModule, Refusal } from '../backend.ts'
+import { digestName } from '../../lab/names.ts'
+import type { Backend, BackendModule, Carriage, Refusal } from '../backend.ts'
+import { deviceOption, type OfAnyLab } from '../device-name.ts'
 import { edge } from '../edge.ts'
 import { directCarriage, ownAddresses, peersOf, tunnelCarriage } from '../peers.ts'
 import { bgpSession, birdDaemon, daemonId, symbol } from './bird.ts'
 import { birdConf, sessionName } from './bird-conf.ts'
 import { neighboursOf, waysByRouters, waysTo, type Layout } from './speakers.ts'
 import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
+
+/** Also in labs that an older netlab made, which say no name. */
+const DEVICE = 'ipip1'
 
 const options = (z: OptionTypes) =>
   z.object({
@@ -46,11 +56,24 @@ const options = (z: OptionTypes) =>
       .enum(['never', 'cross-segment', 'always'])
       .default('never')
       .describe('IP in IP: `cross-segment`, between hosts of different segments; `always`, between all.'),
+    device: deviceOption(z, DEVICE, {
+      also: '|#',
+      more: ' With `#` in it there is one for each peer, and each `#` is a hexadecimal digit of the SHA-256 of its address, as kube-router does.',
+    }),
+    table: z
+      .int()
+      .min(1)
+      .max(252)
+      .optional()
+      .describe(
+        'With a device for each peer: the table in which pods find the addresses of hosts behind it. Default: pods reach those without the tunnel.',
+      ),
   })
-type Options = OptionsOf<typeof options>
+type Options = OfAnyLab<OptionsOf<typeof options>>
 
-const DEV = 'ipip1'
 const OVERHEAD = 20
+/** Of the rule that has pods look into `table`: the last before the main table, where the kernel puts a rule without a number. */
+const PRIORITY = 32_765
 /** Routers between two hosts of different segments of a fabric: both of the segments, and a spine. */
 const BETWEEN_RACKS = 3
 
@@ -61,15 +84,20 @@ const gatewaysOf = (host: Host, lab: Lab) => lab.segments.find((s) => s.segment 
 const keepOutside = (router: Router, lab: Lab): KernelObject[] => (router.isEdge ? edge(router, lab) : [])
 
 function bgp(chosen: Options): Backend {
-  const { mode, tunnel } = chosen
+  const { mode, tunnel, device = DEVICE } = chosen
+  const isPerPeer = device.includes('#')
+  /** The device that leads to a peer. */
+  const deviceTo = (peer: Host): string => digestName(device, sha256(addressOf(peer, 4)!.replaceAll('.', '')))
   const layoutOf = (lab: Lab): Layout => ({
     reflectors: mode === 'route-reflector' ? (chosen.reflectors ?? lab.hosts.slice(0, 1).map((h) => h.name)) : [],
   })
   const isTunnelled = (a: Host, b: Host): boolean => tunnel === 'always' || (tunnel === 'cross-segment' && a.segment !== b.segment)
-  const throughTunnel =
-    tunnel === 'never'
-      ? directCarriage
-      : tunnelCarriage(tunnel, { device: DEV, overhead: OVERHEAD, headers: [{ type: 'ipv4', fields: { protocol: 4 } }] })
+  const around = { overhead: OVERHEAD, headers: [{ type: 'ipv4', fields: { protocol: 4 } }] } as const
+  const throughTunnel = (from: Host, to: Host): Carriage => {
+    if (tunnel === 'never' || !isTunnelled(from, to)) return directCarriage(from)
+    const through = tunnelCarriage(tunnel, { ...around, device: deviceTo(to) })(from, to)
+    return isPerPeer ? { ...through, source: directCarriage(from).source } : through
+  }
 
   const routesOf = (host: Host, lab: Lab): KernelObject[] =>
     peersOf(host, lab).flatMap((peer) => {
@@ -83,14 +111,47 @@ function bgp(chosen: Options): Backend {
         from: peer.source,
         family: block.family,
         dst: block.cidr,
-        via: addressOf(nextHop, block.family)!,
-        dev: isTunnelled(host, peer) ? DEV : UPLINK,
+        ...(isTunnelled(host, peer) && isPerPeer
+          ? { dev: deviceTo(peer) }
+          : { via: addressOf(nextHop, block.family)!, dev: isTunnelled(host, peer) ? deviceTo(peer) : UPLINK }),
         protocol: 'bird',
         daemon: daemonId(host),
         by: `bird on ${host.name}`,
         ways,
       }))
     })
+
+  /** One device, told the far end by the next hop of each route. */
+  const sharedTunnel = (host: Host): KernelObject[] => [
+    { ...ipipDevice(host), note: 'one IPIP device for all peers: BIRD names it in the routes of those behind it', name: device },
+    ...ownAddresses(host, device),
+  ]
+
+  /** A device for each peer, and where `table` says so, the way of pods to the peer itself. */
+  const perPeerTunnels = (host: Host, behind: readonly Host[]): KernelObject[] => {
+    const { table } = chosen
+    return [
+      ...behind.flatMap((peer): KernelObject[] => {
+        const [ns, dev, remote] = [host.netns, deviceTo(peer), addressOf(peer, 4)!]
+        return [
+          { ...ipipDevice(host), from: peer.source, note: `the tunnel to ${peer.name}`, name: dev, remote },
+          ...(table === undefined ? [] : [{ kind: 'route', ns, from: peer.source, family: 4, dst: `${remote}/32`, dev, table } as const]),
+        ]
+      }),
+      ...(table === undefined
+        ? []
+        : host.blocks.map(({ family, cidr }): KernelObject => ({
+            kind: 'rule',
+            ns: host.netns,
+            from: host.source,
+            note: 'what pods send to hosts behind a tunnel takes the tunnel too',
+            family,
+            priority: PRIORITY,
+            src: cidr,
+            table,
+          }))),
+    ]
+  }
 
   return {
     needs: tunnel === 'never' ? ['bird'] : ['bird', 'ipip'],
@@ -107,22 +168,13 @@ function bgp(chosen: Options): Backend {
       const neighbours = mode === 'tor' ? [] : neighboursOf(host, lab, layout)
       const router = mode === 'tor' ? gatewayOf(lab, host.segment) : undefined
       const behind = peersOf(host, lab).filter((peer) => isTunnelled(host, peer))
-      const device: Link = {
-        kind: 'link',
-        ns: host.netns,
-        from: host.source,
-        note: 'one IPIP device for all peers: BIRD names it in the routes of those behind it',
-        type: 'ipip',
-        name: DEV,
-        mtu: host.mtu - OVERHEAD,
-        local: addressOf(host, 4)!,
-      }
+      const tunnelDevices = behind.length === 0 ? [] : isPerPeer ? perPeerTunnels(host, behind) : sharedTunnel(host)
       const [reflector] = layout.reflectors
       const conf = birdConf(chosen, {
         host,
         neighbours,
         cluster: addressOf(lab.hosts.find((h) => h.name === reflector) ?? host, 4)!,
-        ...(behind.length > 0 ? { tunnel: { device: DEV, peers: behind } } : {}),
+        tunnelled: behind.map((peer) => ({ peer, device: deviceTo(peer), hasNextHop: !isPerPeer })),
         ...(router?.bgp
           ? {
               router: {
@@ -135,7 +187,7 @@ function bgp(chosen: Options): Backend {
           : {}),
       })
       return [
-        ...(behind.length > 0 ? [device, ...ownAddresses(host, DEV)] : []),
+        ...tunnelDevices,
         birdDaemon(host, conf),
         ...neighbours
           .filter((n) => host.index < n.host.index)
@@ -147,7 +199,16 @@ function bgp(chosen: Options): Backend {
   }
 }
 
-function refusals({ mode, reflectors = [], tunnel, asn }: Options, lab: Lab): Refusal[] {
+const ipipDevice = (host: Host): Omit<Extract<Link, { readonly type: 'ipip' }>, 'name'> => ({
+  kind: 'link',
+  ns: host.netns,
+  from: host.source,
+  type: 'ipip',
+  mtu: host.mtu - OVERHEAD,
+  local: addressOf(host, 4)!,
+})
+
+function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }: Options, lab: Lab): Refusal[] {
   const at = ['network', 'backend']
   const refuse = (path: readonly string[], code: string, message: string, hint: string): Refusal => ({
     path: [...at, ...path],
@@ -171,6 +232,16 @@ function refusals({ mode, reflectors = [], tunnel, asn }: Options, lab: Lab): Re
       : []),
     ...(reflectors.length > 0 && mode !== 'route-reflector'
       ? [refuse(['reflectors'], 'bgp-reflectors-unused', `mode ${mode} has no reflectors`, 'Add mode: route-reflector.')]
+      : []),
+    ...(table !== undefined && (tunnel === 'never' || !device.includes('#'))
+      ? [
+          refuse(
+            ['table'],
+            'bgp-table-unused',
+            'a table of hosts behind a tunnel needs a tunnel for each peer',
+            'Add tunnel: cross-segment and device: tun-###########, or leave `table` away.',
+          ),
+        ]
       : []),
     ...unknown.map((name) =>
       refuse(

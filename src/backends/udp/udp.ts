@@ -16,17 +16,21 @@ import { readFileSync } from 'node:fs'
 import type { Daemon, KernelObject, Link } from '../../kernel/objects.ts'
 import { addressOf, blockOf, type Host, type Lab } from '../../lab/lab.ts'
 import type { Backend, BackendModule } from '../backend.ts'
+import { deviceOption, type OfAnyLab } from '../device-name.ts'
 import { overTunnel, peersOf, tunnelCarriage, tunnelled, tunnelOption } from '../peers.ts'
 import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
+
+/** Also in labs that an older netlab made, which say no name. */
+const DEVICE = 'tun1'
 
 const options = (z: OptionTypes) =>
   z.object({
     port: z.int().min(1).max(65_535).default(8285).describe('UDP port of every forwarder.'),
+    device: deviceOption(z, DEVICE),
     tunnel: tunnelOption(z),
   })
-type Options = OptionsOf<typeof options>
+type Options = OfAnyLab<OptionsOf<typeof options>>
 
-const DEV = 'tun1'
 const OVERHEAD = 28
 const PROGRAM = 'forwarder.pl'
 const TABLE = 'peers'
@@ -43,32 +47,32 @@ const tableOf = (peers: readonly Host[]): string =>
     '',
   ].join('\n')
 
-function forwarder(host: Host, peers: readonly Host[], port: number): Daemon {
+function forwarder(host: Host, peers: readonly Host[], port: number, device: string): Daemon {
   const address = addressOf(host, 4)!
   return {
     kind: 'daemon',
     ns: host.netns,
     from: host.source,
-    note: `carries packets between ${DEV} and UDP port ${port}`,
+    note: `carries packets between ${device} and UDP port ${port}`,
     id: `${host.name}.forwarder`,
     hostname: host.name,
     node: host.name,
     program: 'forwarder',
-    command: ['perl', PROGRAM, DEV, address, String(port), blockOf(host, 4)?.network ?? address, TABLE],
+    command: ['perl', PROGRAM, device, address, String(port), blockOf(host, 4)?.network ?? address, TABLE],
     files: [
       { path: PROGRAM, content: forwarderSource() },
       { path: TABLE, content: tableOf(peers) },
     ],
     ready: { udp: port },
     reload: { signal: 'SIGHUP' },
-    carries: { device: DEV, port, table: TABLE },
+    carries: { device, port, table: TABLE },
     // The device is there and has no owner: root may attach to it without being allowed to change the network.
     capabilities: port < 1024 ? ['net_bind_service'] : [],
   }
 }
 
 /** The whole pod network; for the host's own block there are longer prefixes. */
-const routes = (host: Host, lab: Lab): KernelObject[] =>
+const routes = (host: Host, lab: Lab, dev: string): KernelObject[] =>
   lab.podCIDRs
     .filter((cidr) => !cidr.includes(':'))
     .map((dst) => ({
@@ -78,15 +82,16 @@ const routes = (host: Host, lab: Lab): KernelObject[] =>
       note: 'pods of all other hosts: which host has which, the forwarder knows',
       family: 4,
       dst,
-      dev: DEV,
+      dev,
     }))
 
-function udp({ port, tunnel }: Options): Backend {
+function udp(chosen: Options): Backend {
+  const { port, device: dev = DEVICE, tunnel } = chosen
   return {
     needs: ['tun'],
     reserve: OVERHEAD,
     carriage: tunnelCarriage(tunnel, {
-      device: DEV,
+      device: dev,
       overhead: OVERHEAD,
       headers: [
         { type: 'ipv4', fields: { protocol: 17 } },
@@ -115,12 +120,12 @@ function udp({ port, tunnel }: Options): Backend {
         from: host.source,
         note: 'packets that are routed here wait for the forwarder to read them',
         type: 'tun',
-        name: DEV,
+        name: dev,
         mtu: host.mtu - OVERHEAD,
       }
       const peers = peersOf(host, lab).filter((peer) => tunnelled(host, peer, tunnel))
       const objects = overTunnel(host, lab, tunnel, device, () => [])
-      return peers.length === 0 ? objects : [...objects, ...routes(host, lab), forwarder(host, peers, port)]
+      return peers.length === 0 ? objects : [...objects, ...routes(host, lab, dev), forwarder(host, peers, port, dev)]
     },
   }
 }

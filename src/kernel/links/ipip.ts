@@ -1,20 +1,24 @@
 import { nonDefaultTunnel } from './ip-tunnel.ts'
 import { text, type LinkObject, type LinkType } from './link-type.ts'
 
-/** A multipoint IPv4-in-IPv4 tunnel (RFC 2003): no remote, so the next hop of each route is the far end. */
+/** An IPv4-in-IPv4 tunnel (RFC 2003). Multipoint without a remote: the next hop of each route is the far end. */
 export interface Ipip extends LinkObject {
   readonly type: 'ipip'
   readonly mtu: number
   readonly local: string
+  readonly remote?: string
 }
 
 export const ipip: LinkType<Ipip, 'ipip'> = {
   type: 'ipip',
-  add: (o) => `link add ${o.name} mtu ${o.mtu} up type ipip local ${o.local}`,
-  read: (link) => ({ mtu: link.mtu, local: text(link.linkinfo?.info_data?.['local']) }),
+  add: (o) => `link add ${o.name} mtu ${o.mtu} up type ipip local ${o.local}${o.remote === undefined ? '' : ` remote ${o.remote}`}`,
+  read: (link) => {
+    const { local, remote } = link.linkinfo?.info_data ?? {}
+    return { mtu: link.mtu, local: text(local), ...(remote === undefined || remote === 'any' ? {} : { remote: text(remote) }) }
+  },
   inPlace: ['mtu'],
   ethernet: false,
-  nonDefault: nonDefaultTunnel,
+  nonDefault: ({ remote: _own, ...data }) => nonDefaultTunnel(data),
   tunnel: { farEnd: 'next-hop', id: () => 0 },
   automatic: ['tunl0'],
   feature: {

@@ -102,6 +102,7 @@ export function labDocument(lab: Lab, objects: readonly KernelObject[]): object 
   return {
     lab: lab.name,
     file: lab.file,
+    ...(lab.preset ? { preset: { name: lab.preset.name, chose: lab.preset.filled } } : {}),
     backend: lab.backend.type,
     attach: lab.attach.type,
     podMTU: smallestPodMTU(lab),

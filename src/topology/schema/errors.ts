@@ -53,15 +53,23 @@ export function within(path: Path, text: string): string {
 }
 
 /** A value that is none of the possible ones. */
-export function unknownValue(path: Path, input: unknown, values: readonly unknown[], { noun, code }: Known): Finding {
+export function unknownValue(path: Path, input: unknown, values: readonly unknown[], { noun, code, waiting }: Known): Finding {
   const names = values.map(String)
   if (typeof input !== 'string') {
     const hint = noun ? `one of: ${names.join(', ')}` : undefined
     return { path, at: 'value', code: 'wrong-type', text: `expected ${orList(names)}, found ${describeValue(input)}`, hint }
   }
+  const known = noun ? `known: ${names.join(', ')}` : `write ${orList(names)}`
+  if (noun && waiting && Object.hasOwn(waiting, input))
+    return {
+      path,
+      at: 'value',
+      code: code ?? 'invalid-value',
+      text: `${noun} ${quote(input)} is not built: ${waiting[input]}`,
+      hint: known,
+    }
   const meant = suggest(input, names)
   const text = noun ? `unknown ${noun} ${quote(input)}` : `${quote(input)} is not ${names.length > 1 ? 'one of ' : ''}${names.join(', ')}`
-  const known = noun ? `known: ${names.join(', ')}` : `write ${orList(names)}`
   return {
     path,
     at: 'value',
@@ -85,8 +93,12 @@ function typeHint(input: unknown, expected: readonly string[], known: Known, wri
     if (expected.every((type) => type === 'object' || type === 'record')) return 'write `{}` for an empty one, or remove the key'
     return 'give a value, or remove the key'
   }
-  if (expected.length > 1) return undefined // what is expected says it
   const isText = typeof input === 'string'
+  if (isText && expected.includes('boolean')) {
+    if (/^(yes|on|true)$/i.test(input)) return 'write true, without quotes'
+    return /^(no|off|false)$/i.test(input) ? 'write false, without quotes' : undefined
+  }
+  if (expected.length > 1) return undefined // what is expected says it
   switch (expected[0]) {
     case 'string':
       if ((typeof input !== 'number' && typeof input !== 'boolean') || !QUOTABLE.has(known.expected ?? 'text')) return undefined
@@ -95,9 +107,7 @@ function typeHint(input: unknown, expected: readonly string[], known: Known, wri
     case 'number':
       return isText && /^\d+$/.test(input) ? 'remove the quotes: they make it text' : undefined
     case 'boolean':
-      if (!isText) return undefined
-      if (/^(yes|on|true)$/i.test(input)) return 'write true, without quotes'
-      return /^(no|off|false)$/i.test(input) ? 'write false, without quotes' : undefined
+      return undefined
     case 'array':
       return 'a list is written [a, b], or one item a line after "- "'
     default:

@@ -11,6 +11,8 @@ export interface Wording {
   readonly code?: string
   /** Completes "unknown …" likewise: `backend`. */
   readonly noun?: string
+  /** Values that are none yet, and what each waits for. */
+  readonly waiting?: Readonly<Record<string, string>>
   /** The hint at an unknown key that resembles none of the known ones. */
   readonly surplus?: string
 }

@@ -26,6 +26,7 @@ import {
 import { orList, quote } from './format.ts'
 import { MAX_REPLICAS } from './rules.ts'
 import { customIssue, textRule, wording, type Wording } from './messages.ts'
+import type { Preset } from '../preset.ts'
 
 /** What options of modules are made of. */
 export const optionTypes = { array: z.array, boolean: z.boolean, enum: z.enum, int: z.int, object: z.object, string: z.string }
@@ -41,12 +42,26 @@ interface KnownModule {
   readonly options: ModuleOptions
 }
 
+/** What a topology must know of an attach module: also what it calls its ends of links to pods, where it is told what. */
+interface KnownAttach extends KnownModule {
+  readonly interfaceOf?: (choice: ModuleChoice, pod: NamespacedName) => string | undefined
+}
+
+/** A pod as Kubernetes names it. */
+interface NamespacedName {
+  readonly namespace: string
+  readonly name: string
+}
+
 /** The modules a topology can name, keyed by the name used in `type:`. */
 export interface KnownModules {
   readonly backends: Readonly<Record<string, KnownModule & { readonly needsRouter?: boolean }>>
-  readonly attach: Readonly<Record<string, KnownModule>>
+  readonly attach: Readonly<Record<string, KnownAttach>>
   readonly services: Readonly<Record<string, KnownModule>>
   readonly policy: Readonly<Record<string, KnownModule>>
+  readonly presets: Readonly<Record<string, Preset>>
+  /** Presets that are none yet, and what each waits for. */
+  readonly waiting: Readonly<Record<string, string>>
 }
 
 /** A module and its options, as the topology gives them. The module's own schema has checked and completed them. */
@@ -61,7 +76,7 @@ const mtu = z.int().min(576).max(65_535).describe('Bytes of IP packet the link c
 type Unknown = Required<Pick<Wording, 'code' | 'noun'>>
 
 /** `vxlan` or `{ type: vxlan, vni: 7 }`: both end as an object with every option filled in. The first module is the default. */
-function moduleChoice(known: KnownModules[keyof KnownModules], { code, noun }: Unknown, what: string) {
+function moduleChoice(known: Readonly<Record<string, KnownModule>>, { code, noun }: Unknown, what: string) {
   const names = Object.keys(known) as [string, ...string[]]
   const unknown = { noun, code, expected: `${orList(names)}, or a mapping with \`type\`` }
   const objects = names.map((name) => {
@@ -82,6 +97,21 @@ function moduleChoice(known: KnownModules[keyof KnownModules], { code, noun }: U
     .prefault(names[0])
     .describe(`${what}: a name, or an object with \`type\` and options.`)
 }
+
+/** A real system by name. */
+function presetName({ presets, waiting }: Pick<KnownModules, 'presets' | 'waiting'>) {
+  return z
+    .enum(Object.keys(presets) as [string, ...string[]])
+    .register(wording, { noun: 'preset', code: 'unknown-preset', waiting })
+    .optional()
+    .describe('A real system by name, which fills in what this file leaves out. What stands here wins.')
+}
+
+const chainName = () =>
+  z
+    .string()
+    .regex(/^(?!-)[A-Za-z0-9_-]{1,28}$/, 'expected at most 28 letters, digits, "_" and "-"')
+    .describe('Name of the chain.')
 
 /** Ports of a container are told apart by name. */
 function uniqueNames(items: readonly { readonly name?: string | undefined }[], context: z.RefinementCtx) {
@@ -212,6 +242,7 @@ export function topologySchema(modules: KnownModules, sections: readonly (typeof
     name: label.optional().describe("Name of the lab. Default: the file's base name."),
     network: z
       .strictObject({
+        preset: presetName(modules),
         podCIDR: cidrByFamily.prefault('10.244.0.0/16').describe('Pod network: IPv4, IPv6, or one of each; split into one block per host.'),
         hostPrefix: z
           .union([
@@ -235,7 +266,10 @@ export function topologySchema(modules: KnownModules, sections: readonly (typeof
         ),
         policy: moduleChoice(modules.policy, { code: 'unknown-policy', noun: 'policy module' }, 'How NetworkPolicies are enforced'),
         namespace: label.optional().describe('Namespace of objects of `manifests` that name none. Default: `default`.'),
-        masquerade: z.boolean().default(true).describe('SNAT what leaves the cluster, never what stays in it.'),
+        masquerade: z
+          .union([z.boolean(), z.strictObject({ chain: chainName() })])
+          .default(true)
+          .describe('SNAT what leaves the cluster, never what stays in it. `chain`: true, in an iptables chain of that name.'),
       })
       .prefault({})
       .describe('The pod network.'),

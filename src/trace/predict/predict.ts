@@ -214,7 +214,9 @@ export class Walk {
     const device = link.ifname
     const { fdb, neighbours } = await this.liveState.at(ns)
     const entry = neighbours.find((n) => n.dst === nextHop && n.dev === device && n.lladdr !== undefined)
-    let far: string | undefined = nextHop
+    // A device with a remote of its own asks no next hop.
+    const own = dataOf(link, 'remote')
+    let far: string | undefined = lookup === 'next-hop' && own !== '' && own !== 'any' ? own : nextHop
     let mac: string | undefined
     if (lookup === 'neighbour') {
       far = entry?.lladdr
@@ -225,7 +227,7 @@ export class Walk {
       const isAsked = lookup === 'remote' || fdb.some((f) => f.ifname === device && f.mac === '00:00:00:00:00:00')
       mac = entry || isAsked ? await this.#macOf(ns, device, nextHop) : undefined
       if (mac === undefined) return this.#end(ns, 'unknown-neighbour', { question: nextHop })
-      far = lookup === 'remote' ? dataOf(link, 'remote') : fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)?.dst
+      far = lookup === 'remote' ? own : fdb.find((f) => f.ifname === device && f.mac === mac && f.dst !== undefined)?.dst
       if (!far) return this.#end(ns, 'no-fdb')
       if (lookup === 'fdb') this.#decide(predicted('fdb', `${mac} is behind ${far}`))
     }

@@ -14,7 +14,7 @@ import { cycles, importsOf, sources, textsBelow, type Source } from './sources.t
 const FLOORS: readonly (readonly string[])[] = [
   ['packet', 'netns', 'topology'],
   ['lab'],
-  ['attach', 'backends', 'services', 'policy'],
+  ['attach', 'backends', 'services', 'policy', 'presets'],
   ['compile'],
   ['kernel'],
   ['process'],
@@ -200,7 +200,7 @@ describe('what a Services or policy module makes is known in its folder alone', 
     const names = [...new Set([...Object.keys(serviceModules), ...Object.keys(policyModules)])].filter((name) => name !== 'none')
     const named = (text: string): boolean => names.some((name) => text.includes(`'${name}'`))
     // The kernel's floor runs the tool of that name.
-    const others = sources.filter((s) => !['services', 'policy', 'kernel'].includes(s.stage) && named(s.text))
+    const others = sources.filter((s) => !['services', 'policy', 'presets', 'kernel'].includes(s.stage) && named(s.text))
     expect(others.map((s) => s.path)).toEqual([])
   })
 

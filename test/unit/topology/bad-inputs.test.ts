@@ -169,7 +169,7 @@ const VALUES: BadInput[] = [
     name: 'a truth value of YAML 1.1',
     text: `${LAB}network: { masquerade: yes }\n`,
     finds: ['3:24 wrong-type'],
-    says: ['expected true or false, found the text "yes"', 'write true'],
+    says: ['expected true or false or a mapping, found the text "yes"', 'write true'],
   },
   {
     name: 'a label that is a truth value',

@@ -22,4 +22,12 @@ export const modules: KnownModules = {
   attach: { bridge: without, routed: without },
   services: { iptables: without },
   policy: { iptables: without },
+  presets: {
+    house: {
+      summary: 'as in the house',
+      network: { hostPrefix: 26, backend: { type: 'vxlan', vni: 7, port: 4789 }, attach: 'routed' },
+      underlay: { segments: { left: '192.168.1.0/24', right: '192.168.2.0/24' } },
+    },
+  },
+  waiting: { mansion: 'there is no ballroom yet' },
 }

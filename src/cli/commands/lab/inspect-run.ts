@@ -2,6 +2,7 @@
 import { visible } from '../../../report/formats/visible.ts'
 import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
 import { labDocument } from '../../../report/lab/inspect.ts'
+import { presetText } from '../../../report/lab/preset.ts'
 import { table } from '../../../report/formats/table.ts'
 import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/terminal.ts'
 import { ESTABLISHED } from '../../../kernel/kinds/session.ts'
@@ -20,6 +21,7 @@ export async function inspect(name: string | undefined, options: { readonly json
     chalk.dim(key),
     visible(String(document[key])),
   ])
+  if (lab.preset) facts.push([chalk.dim('preset'), visible(presetText(lab.preset))])
   const where = (n: Node): string => (n.kind === 'pod' ? n.host : n.kind === 'host' || n.kind === 'switch' ? n.segment : '')
   const rows = nodesOf(lab).map((n) => [
     color[n.kind](nodeName(n)),

@@ -5,6 +5,7 @@ import { quote, script, type ContainerScript } from '../../../kernel/script.ts'
 import { learnedAmong } from '../../../kernel/kinds/learned.ts'
 import type { Daemon, KernelObject, Process } from '../../../kernel/objects.ts'
 import { shellLines, shellPrelude, shellTools } from '../../../process/shell.ts'
+import { presetText } from '../../../report/lab/preset.ts'
 import { outwardJson, visible } from '../../../report/formats/visible.ts'
 import { writeExact } from '../../../report/formats/terminal.ts'
 import { compileFile } from '../../topology-file.ts'
@@ -64,6 +65,7 @@ export async function plan(file: string, options: PlanOptions): Promise<void> {
   const name = visible(file)
   const header = [
     `Builds the lab "${lab.name}" of ${name}: ${plural(lab.hosts.length, 'host')}, ${plural(lab.pods.length, 'pod')}, backend ${lab.backend.type}, attach ${lab.attach.type}.`,
+    ...(lab.preset ? [`Preset ${visible(presetText(lab.preset))}.`] : []),
     'The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands',
     'without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.',
     '',
