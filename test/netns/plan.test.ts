@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { unbuildable } from '../support/features.ts'
+import { settledDump } from '../support/dumps.ts'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
@@ -99,7 +100,8 @@ describe('the script of', { skip: unable }, () => {
         const pings = pods.flatMap((p) => p.addresses!.map((to) => ({ kind: 'ping', to }) as const))
         return (await probe(pods[0]!.netns, pings)).map((a, i) => `${pings[i]!.to} ${a.outcome}`)
       }
-      const built = await timeless(nodes)
+      const state = async (): Promise<unknown> => ({ dump: await settledDump(nodes), lab: await timeless(nodes) })
+      const built = await state()
       const reached = await outcomes()
       // Policies may deny some; which, is the policy suite's business.
       if (policies.length === 0)
@@ -110,8 +112,8 @@ describe('the script of', { skip: unable }, () => {
       assert.equal((await netlab(['down', lab])).code, 0)
 
       await shell(await plan(file))
+      assert.deepEqual(await state(), built)
       assert.deepEqual(await outcomes(), reached)
-      assert.deepEqual(await timeless(nodes), built)
       await shell(await plan(file, '--down'))
       assert.deepEqual(await settledSnapshot(before), before)
     })

@@ -1,5 +1,7 @@
 /** Everything that `ip` and `bridge` print of a namespace, but for what the kernel chooses. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sh } from './run.ts'
+import { carriersKnown } from './snapshot.ts'
 
 /**
  * One JSON document a line. As the link of a bridge's port, `bridge` names the device that has the index of the other end
@@ -45,4 +47,19 @@ export async function dump(ns: string, isGiven: (text: string) => boolean = () =
       ),
     ]
   })
+}
+
+/** Of every namespace of a lab, once nothing in it comes by itself any more. */
+export async function settledDump(
+  nodes: readonly { readonly netns: string; readonly kind: string }[],
+): Promise<Readonly<Record<string, readonly unknown[]>>> {
+  await carriersKnown(nodes)
+  for (let before = ''; ;) {
+    const all: Record<string, readonly unknown[]> = {}
+    for (const { netns } of nodes) all[netns] = await dump(netns)
+    const now = JSON.stringify(all)
+    if (now === before) return all
+    before = now
+    await sleep(200)
+  }
 }
