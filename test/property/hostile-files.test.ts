@@ -84,7 +84,7 @@ test.each([
   ['entries of a block', 'x:\n', '- word that is long enough\n', /^file-too-large more than 1000000 words, signs, lines and blanks/],
   ['empty lines', '', '\n', /^file-too-large more than 1000000 lines/],
   ['a quote that does not end', 'x: "', 'a', /^file-too-large a text of more than 2000000 characters/],
-  ['lines between quotes', "x: '", 'a\n  ', /^file-too-large a text of more than 2000000 characters/],
+  ['lines between quotes', "x: '", 'word that is long enough\n  ', /^file-too-large a text of more than 2000000 characters/],
 ] as const)(
   '%s',
   async (_, head, piece, words) => {
