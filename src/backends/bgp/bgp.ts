@@ -225,7 +225,7 @@ function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }
           refuse(
             ['mode'],
             'bgp-needs-fabric',
-            'mode tor needs routers that speak BGP: the hosts have no one to tell of their pods',
+            'mode tor needs routers that speak BGP: no router of the underlay would learn the blocks of hosts',
             'Add underlay: { routing: bgp }.',
           ),
         ]
@@ -239,7 +239,7 @@ function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }
             ['table'],
             'bgp-table-unused',
             'a table of hosts behind a tunnel needs a tunnel for each peer',
-            'Add tunnel: cross-segment and device: tun-###########, or leave `table` away.',
+            'Add tunnel: cross-segment and device: tun-###########, or remove `table`.',
           ),
         ]
       : []),
@@ -262,7 +262,7 @@ function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }
         ]
       : []),
     ...(mode === 'tor' && tunnel !== 'never'
-      ? [refuse(['tunnel'], 'bgp-tunnel-unused', 'mode tor needs no tunnel: the routers know the way to pods', 'Leave `tunnel` away.')]
+      ? [refuse(['tunnel'], 'bgp-tunnel-unused', 'mode tor needs no tunnel: the routers know the way to pods', 'Remove `tunnel`.')]
       : []),
     ...(mode === 'tor' && lab.routers.some((r) => r.bgp?.asn === asn)
       ? [
