@@ -87,6 +87,12 @@ export function inside<T>(ns: Namespace, work: () => Synchronous<T>): T {
   }
 }
 
+/** Whether an error says that a namespace that could be entered before is gone: `ip netns delete` unmounts it, and then removes its file. */
+export function isDeleted(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'EINVAL'
+}
+
 /**
  * Does something in a new namespace, made from the machine's, which goes away unless it was given a name meanwhile.
  * @throws what `work` throws; SystemError

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { lacking } from '../support/features.ts'
 import { Lab } from '../support/lab.ts'
 import { bin } from '../support/root.ts'
-import { netlab, run, sh, told } from '../support/run.ts'
+import { netlab, output, run, sh, told } from '../support/run.ts'
 import type { Fault } from './faults/fault.ts'
 import { FAULT_LABS, type FaultLab } from './faults/labs.ts'
 import { traceDocument, type TraceDocument } from './document.ts'
@@ -31,6 +31,10 @@ const works = (command: string): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+/** What a node remembers of paths: MTUs it was told of, for ten minutes. */
+const remembered = async (on: string): Promise<string> =>
+  await output(['sh', '-c', `${on} sh -c 'ip -4 route show cache; ip -6 route show cache' | grep -w mtu; true`])
 
 /** A hint is a line for a shell: it is run as it is, and the packet then arrives. @returns whether `up` healed the lab by it */
 async function followHint(
@@ -72,6 +76,8 @@ function suite({ title, topology, faults, force }: FaultLab, skip: string | fals
         let isHealed = fault.inject === 'true'
         try {
           check(fault, result.code, traced)
+          if (traced.drop?.cause === 'mtu')
+            assert.equal(await remembered(`${ON}on ${args[1]}`), '', 'the MTU of a path is still remembered')
           isHealed = (await followHint(fault, args, traced.drop?.hint)) || isHealed
         } finally {
           // The hint may have done it already.

@@ -211,3 +211,26 @@ describe('a broken lab', { skip: unable }, () => {
     assert.equal(checks.find((c) => c.id === 'something-is-reachable')?.status, 'failed')
   })
 })
+
+describe('a link that was too small for a while', { skip: unable }, () => {
+  const lab = new Lab(
+    'network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"] }\nhosts: { node-1: {}, node-2: {} }\npods: { a: { host: node-1 }, b: { host: node-2 } }\n',
+  )
+  before(async () => void (await lab.mustUp()))
+  after(() => lab.remove())
+
+  it('is forgotten by those that a test made learn of it', async () => {
+    const at = (node: string, command: string): Promise<string> => sh(`nsenter --net=/run/netns/${lab.name}.${node} ${command}`)
+    await at('node-1', 'ip link set vxlan1 mtu 1300')
+    const { checks } = await tested(lab, '--only', 'model')
+    const found = checks.filter((c) => c.id === 'full-mtu-passes' && c.status === 'failed').map((c) => c.detail)
+    for (const words of [/^(?!IPv6).*mtu/i, /^IPv6.*mtu/i])
+      assert.ok(
+        found.some((detail) => words.test(detail ?? '')),
+        JSON.stringify(found),
+      )
+    await at('node-1', 'ip link set vxlan1 mtu 1450')
+    const { failed } = await tested(lab, '--only', 'model')
+    assert.equal(failed, 0)
+  })
+})

@@ -14,6 +14,7 @@ export const RTM = {
   newAddr: 20,
   getAddr: 22,
   newRoute: 24,
+  deleteRoute: 25,
   getRoute: 26,
   newNeigh: 28,
   deleteNeigh: 29,

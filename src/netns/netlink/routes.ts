@@ -217,6 +217,18 @@ export const decodeRoutes = (found: readonly Message[], family: number, devices:
     return [decodeRoute(message, devices)]
   })
 
+/** Body of the dump of what the kernel only remembers of routes: MTUs of paths, redirects. */
+export function rememberedRoutesQuery(family: number): Buffer {
+  const body = Buffer.alloc(RTMSG)
+  body[0] = family
+  body.writeUInt32LE(RTM_F_CLONED, 8)
+  return body
+}
+
+/** Bodies of the messages that delete what is remembered (RTM_DELROUTE). A dump has routes beside it on kernels that do not tell them apart. */
+export const rememberedRoutes = (found: readonly Message[]): Buffer[] =>
+  found.flatMap(({ type, body }) => (type === RTM.newRoute && body.readUInt32LE(8) & RTM_F_CLONED ? [body] : []))
+
 const FRA = {
   dst: 1,
   src: 2,

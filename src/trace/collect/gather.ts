@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { tunnelPorts } from '../../backends/index.ts'
 import type { TunnelPorts } from '../../packet/headers.ts'
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
+import { forgetPathMtus } from '../../netns/path-mtu.ts'
 import { processDir, type Applied } from '../../state/store.ts'
 import { captureFilter } from './bpf.ts'
 import type { Collectors, ProbeOptions } from './collectors.ts'
@@ -159,7 +160,7 @@ export async function gather(
     if (along) evidence.parts = { ...evidence.parts, expected: along }
     await evidence.readRules(texts)
     await readDetails(evidence, legacy, pool)
-    await forgetMtu(evidence, pool)
+    forgetMtu(evidence)
     return evidence
   } finally {
     prober.close()
@@ -168,17 +169,12 @@ export async function gather(
 }
 
 /**
- * What nodes were told about the MTU of a path by the probe's own errors they would believe for ten minutes
+ * What nodes remember of the MTU of a path because of errors about the probe, they would go by for ten minutes
  * (net.ipv4.route.mtu_expires), also when the link is mended meanwhile.
  */
-async function forgetMtu({ errors, parts: { from } }: TraceEvidence, pool: NamespacePool): Promise<void> {
-  const told = errors.filter((s) => s.layers.some((l) => (l.type === 'icmp' || l.type === 'icmpv6') && (l.mtu ?? 0) > 0))
-  const namespaces = new Set(told.flatMap((s) => [s.netns, from.node.netns]))
-  const flush = [4, 6].map((family) => [`/proc/sys/net/ipv${family}/route/flush`, '1'] as const)
-  await pool.run(
-    [...namespaces].map((ns) => ({ ns, steps: [{ put: flush }] })),
-    () => {},
-  )
+function forgetMtu({ errors, parts: { from } }: TraceEvidence): void {
+  const tooBig = errors.filter((s) => s.layers.some((l) => (l.type === 'icmp' || l.type === 'icmpv6') && (l.mtu ?? 0) > 0))
+  for (const ns of new Set(tooBig.flatMap((s) => [s.netns, from.node.netns]))) forgetPathMtus(ns)
 }
 
 interface Sources {

@@ -7,8 +7,9 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { MachineError } from '../../netns/failures.ts'
-import { inside } from '../../netns/inside.ts'
+import { inside, isDeleted } from '../../netns/inside.ts'
 import { systemWords } from '../../netns/libc.ts'
+import { forgetPathMtus } from '../../netns/path-mtu.ts'
 import { watchNamespaces } from '../../netns/watch.ts'
 import { Answered, Listeners } from './listeners.ts'
 import { Loop } from './loop.ts'
@@ -197,7 +198,10 @@ export class Askers {
     this.#isClosed = true
     this.#drops = this.drops
     this.#unwatch?.()
-    for (const node of this.#nodes.values()) closeNode(node)
+    for (const [netns, node] of this.#nodes) {
+      closeNode(node)
+      if (node.sockets.wasTooBig) forgetPathMtus(netns)
+    }
     this.#nodes.clear()
     this.#answered.close()
     this.#loop?.close()
@@ -213,12 +217,6 @@ function closeNode({ sockets, listeners, neighbours }: Node): void {
 }
 
 const DELETED = 'it was deleted'
-
-/** A namespace that could be entered before cannot be any more: `ip netns delete` unmounts it, and then removes the file that is left. */
-function isDeleted(error: Error): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'EINVAL'
-}
 
 /** Of a system call's error, the C library's words. */
 function wordsOf(error: Error): string {

@@ -21,7 +21,7 @@ import { libc, tryLibc } from '../../netns/libc.ts'
 import { addressBytes, addressText } from '../../netns/netlink/address.ts'
 import { Receiver } from '../../netns/sockets/receive.ts'
 import { AF, inetAddress, MSG_DONTWAIT, openSocket, setOption, SO, SOCK, SOL_SOCKET, withSocket } from '../../netns/sockets/socket.ts'
-import { echoQuoted, echoReplied, icmpError, ipv4Packet, type IcmpError, type IcmpKind } from './packets/icmp.ts'
+import { echoQuoted, echoReplied, icmpError, ipv4Packet, isTooBig, type IcmpError, type IcmpKind } from './packets/icmp.ts'
 import { abort, CHUNK, initAck, readSctp, type SctpPacket } from './packets/sctp.ts'
 
 /** A number from 0 up to a limit. Not for secrets: Node's cryptography takes longer to load than a small lab to test. */
@@ -95,6 +95,8 @@ export class NodeSockets {
   /** Who listens on a port, where the kernel has no SCTP and netlab answers. */
   readonly #sctpNames = new Map<number, string>()
   readonly #raw = new Map<RawKind, { readonly fd: number; readonly number: number }>()
+  /** Whether an error said that a packet of the node is too big for a path. */
+  wasTooBig = false
   #kernelHasSctp: boolean | undefined
   #echoId = randomInt(2 ** 16)
   #number = 0
@@ -221,7 +223,10 @@ export class NodeSockets {
       return
     }
     const error = icmpError(kind, bytes)
-    if (error) this.#quotedBy(kind, error)?.failed(error, from)
+    const question = error && this.#quotedBy(kind, error)
+    if (!question) return
+    if (isTooBig(kind, bytes)) this.wasTooBig = true
+    question.failed(error, from)
   }
 
   #quotedBy(kind: IcmpKind, error: IcmpError): EchoReceiver | InitReceiver | undefined {

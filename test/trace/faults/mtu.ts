@@ -19,6 +19,7 @@ export const mtu: readonly Fault[] = [
     device: 'eth0',
   },
   over6('MTU at the pod', 'true', 'pod-a', 'mtu', { args: ['pod-a', 'pod-b', '--size', '1451'] }),
+  over6('MTU at the tunnel', 'on node-1 ip link set vxlan1 mtu 1300', 'node-1', 'mtu', { args: ['pod-a', 'pod-b', '--size', '1400'] }),
   over6('MTU at the underlay', 'on switch-lan ip link set h2-node-2 mtu 500', 'switch-lan', 'mtu', {
     args: ['pod-a', 'pod-b', '--size', '1000'],
   }),

@@ -53,6 +53,9 @@ export interface IcmpError {
   readonly quoted: Buffer
 }
 
+/** Whether an error says that a packet is too big for a link. The kernel remembers the MTU that it names. */
+export const isTooBig = (kind: IcmpKind, bytes: Buffer): boolean => (kind === 'icmp' ? bytes[0] === 3 && bytes[1] === 4 : bytes[0] === 2)
+
 /** @returns undefined for messages that are no errors, and for those that are cut short */
 export function icmpError(kind: IcmpKind, bytes: Buffer): IcmpError | undefined {
   const type = bytes[0] ?? 0
