@@ -11,6 +11,8 @@ export interface Local {
   readonly host: Host
   readonly pods: readonly Pod[]
   readonly podMTU: number
+  /** Pods of all hosts are on one link: the network they are in is that of all pods, and not their host's block. */
+  readonly oneLink: boolean
 }
 
 /** Connects pods to their host. */

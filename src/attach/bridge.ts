@@ -9,11 +9,15 @@
  *                        cni0 (gateway 10.244.0.1) → the host's routing table
  *   pod eth0 ── p2-pod-b ┘
  *
+ * Where the backend joins the bridges of all hosts, their pods are neighbours as well: the network is that of all pods, and a host's
+ * block the part of it that its pods have addresses from.
+ *
  * Two settings are for Services and policies: br_netfilter shows bridged packets to iptables, so that
  * both act between pods of one bridge; hairpin lets a pod reach itself through its own Service.
  */
 import type { KernelObject } from '../kernel/objects.ts'
 import { isReservedDevice, mac } from '../lab/names.ts'
+import { parseCidr, type Family } from '../topology/address.ts'
 import type { Attach, AttachModule } from './attach.ts'
 import { interfaceOf, interfacesOption } from './interfaces.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
@@ -41,8 +45,10 @@ function bridge({ name }: OptionsOf<typeof options>): Attach {
     sharesL2: true,
     devices: [name],
     hostPorts: name === DOCKER ? docker(name) : portmap({ device: () => name, sharesL2: true }),
-    objects({ host, pods, podMTU }) {
+    objects({ host, pods, podMTU, oneLink }, lab) {
       const here = { ns: host.netns, from: host.source }
+      const prefixOf = (of: { readonly family: Family; readonly prefix: number }): number =>
+        oneLink ? lab.podCIDRs.map((c) => parseCidr(c)!).find((c) => c.family === of.family)!.prefix : of.prefix
       const objects: KernelObject[] = [
         {
           ...here,
@@ -61,7 +67,7 @@ function bridge({ name }: OptionsOf<typeof options>): Attach {
           mtu: podMTU,
           note: "the pods' bridge; its address is their gateway",
         },
-        ...host.blocks.map((b): KernelObject => ({ ...here, kind: 'address', dev: name, address: `${b.gateway}/${b.prefix}` })),
+        ...host.blocks.map((b): KernelObject => ({ ...here, kind: 'address', dev: name, address: `${b.gateway}/${prefixOf(b)}` })),
       ]
       for (const pod of pods) {
         objects.push({
@@ -75,7 +81,7 @@ function bridge({ name }: OptionsOf<typeof options>): Attach {
           peer: { ns: pod.netns, name: 'eth0', mac: pod.mac, mtu: podMTU },
         })
         const inPod = { ns: pod.netns, from: pod.source, dev: 'eth0' }
-        for (const a of pod.addresses) objects.push({ ...inPod, kind: 'address', address: `${a.ip}/${a.prefix}` })
+        for (const a of pod.addresses) objects.push({ ...inPod, kind: 'address', address: `${a.ip}/${prefixOf(a)}` })
         for (const b of host.blocks) objects.push({ ...inPod, kind: 'route', family: b.family, dst: 'default', via: b.gateway })
       }
       return objects

@@ -23,11 +23,11 @@ export interface Carriage {
   readonly headers: readonly HeaderPattern[]
   /** Bytes the headers add to the IP packet. */
   readonly overhead: number
-  /** Device of the sending host that the route to the other's pods leads through. */
+  /** Device of the sending host that packets to the other's pods leave by: a tunnel's, where they are put into one. */
   readonly device: string
   /** Hosts, routers and programs that take one from the TTL between the two pods. */
   readonly hops: number
-  /** The same on the way from a pod to an address of the other host itself, which does not route what is for it. */
+  /** The same on the way from a pod to the other host itself, under the address that the host's own packets have: it does not route what is for it. */
   readonly hopsToHost: number
   /** The address of the sending host that the far side sees on the host's own packets to pods. */
   readonly source: Readonly<Partial<Record<Family, string>>>
@@ -51,9 +51,17 @@ export interface Backend {
   readonly needs: readonly Feature[]
   /** Bytes that pods' MTU leaves free, whether or not there is another host yet: the most any {@link Carriage} adds. */
   readonly reserve: number
+  /**
+   * Its devices are ports of the bridges that pods are plugged into: pods of all hosts are on one link, in one network, and find each
+   * other by ARP. They have one MTU then, as no router could tell of a smaller one.
+   */
+  readonly bridged?: true
   refuse(lab: Lab): readonly Refusal[]
-  /** Everything this host needs to reach every other host's pods. */
-  objects(host: Host, lab: Lab): KernelObject[]
+  /**
+   * Everything this host needs to reach every other host's pods.
+   * @param bridge what the host's pods are plugged into, if they share a link
+   */
+  objects(host: Host, lab: Lab, bridge?: string): KernelObject[]
   /** Everything a router between the hosts needs; there is one where the module says `needsRouter`. */
   onRouter?(router: Router, lab: Lab): KernelObject[]
   /** Set where hosts tell the router of their segment of their pods' blocks, by BGP; it needs routers that speak it. */

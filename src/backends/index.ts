@@ -41,8 +41,11 @@ export function* carriages(lab: Lab): Generator<Carriage> {
   for (const from of lab.hosts) for (const to of lab.hosts) if (from !== to) yield carriage(lab, from, to)
 }
 
-/** MTU of a host's pods, bytes: what its link carries less what the backend may add. */
-export const podMTU = (lab: Lab, host: Host): number => host.mtu - backendOf(lab.backend).reserve
+/** MTU of a host's pods, bytes: what its link, or the smallest where pods of all hosts share one link, carries less what the backend may add. */
+export function podMTU(lab: Lab, host: Host): number {
+  const { bridged, reserve } = backendOf(lab.backend)
+  return (bridged ? Math.min(...lab.hosts.map((h) => h.mtu)) : host.mtu) - reserve
+}
 
 /** The address that another host's pods see on a host's own packets. */
 export const hostSource = (lab: Lab, from: Host, to: Host, family: Family): string | undefined => carriage(lab, from, to).source[family]

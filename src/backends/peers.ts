@@ -1,7 +1,7 @@
 /** What the backends share: who the peers are, which of them a tunnel serves, and the routes to their blocks. */
 import type { KernelObject, Link, Route } from '../kernel/objects.ts'
 import { addressOf, UPLINK, type Block, type Host, type Lab } from '../lab/lab.ts'
-import type { Carriage } from './backend.ts'
+import type { Carriage, Refusal } from './backend.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
 /** The option every tunnel backend takes. */
@@ -58,6 +58,38 @@ export const tunnelCarriage =
     tunnelled(from, to, tunnel)
       ? { hops: 2, hopsToHost: 1, ...through, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }
       : directCarriage(from)
+
+/** How a backend puts packets into others: between pods of different hosts, or into a link that all pods share. */
+export const modeOption = (z: OptionTypes) =>
+  z
+    .enum(['routed', 'bridged'])
+    .default('routed')
+    .describe('`bridged`: one link and one network for the pods of all hosts, which find each other by ARP.')
+
+/** Why a tunnel cannot be a port of the pods' bridges: what stays outside of it would not be on their link. */
+export const refuseBridged = (tunnel: TunnelOption): Refusal[] =>
+  tunnel === 'always'
+    ? []
+    : [
+        {
+          path: ['network', 'backend', 'tunnel'],
+          code: 'conflicting-keys',
+          message: 'with `mode: bridged` the pods of all hosts are on one link, and `tunnel: cross-segment` leaves some hosts out of it',
+          hint: 'Remove `tunnel`, or write `mode: routed`.',
+          forceable: false,
+        },
+      ]
+
+/** How frames get to another host where a tunnel is a port of the pods' bridges. The host's own packets have the address of its bridge. */
+export const bridgedCarriage =
+  (through: Pick<Carriage, 'headers' | 'overhead' | 'device'>) =>
+  (from: Host): Carriage => ({
+    ...through,
+    hops: 0,
+    hopsToHost: 0,
+    source: Object.fromEntries(from.blocks.map((b) => [b.family, b.gateway])),
+    sharesL2: true,
+  })
 
 /** The peer's block through the tunnel device. `onlink`: no address makes the next hop a neighbour, but it is one. */
 export function tunnelRoute(host: Host, peer: Host, block: Block, dev: string, via: string): Route {

@@ -54,7 +54,7 @@ function nameTaken(lab: Lab): Refusal[] {
   const [host] = lab.hosts
   if (!host || own.length === 0) return []
   const taken = backendOf(lab.backend)
-    .objects(host, lab)
+    .objects(host, lab, own[0])
     .find((o) => o.kind === 'link' && own.includes(o.name))
   if (!taken) return []
   return [
@@ -83,16 +83,31 @@ function podsUnknown(lab: Lab): Refusal[] {
   ]
 }
 
+/** A backend that makes one link of the bridges of all hosts, where there are none. */
+function withoutBridge(lab: Lab): Refusal[] {
+  if (!backendOf(lab.backend).bridged || attachOf(lab.attach).sharesL2) return []
+  return [
+    {
+      path: ['network', 'attach'],
+      code: 'no-bridge',
+      message: `backend ${lab.backend.type} makes one link of the bridges of all hosts, and attach ${lab.attach.type} has none`,
+      hint: 'Write `attach: bridge`.',
+      forceable: false,
+    },
+  ]
+}
+
 /** The reasons the chosen modules give against this lab. */
 export function refusals(lab: Lab): readonly Refusal[] {
   const backend = backendOf(lab.backend)
-  return [...tooSmall(lab), ...nameTaken(lab), ...podsUnknown(lab), ...backend.refuse(lab)]
+  return [...tooSmall(lab), ...nameTaken(lab), ...withoutBridge(lab), ...podsUnknown(lab), ...backend.refuse(lab)]
 }
 
 /** Compiles a lab. Pure; the same lab gives the same list. */
 export function compile(lab: Lab): Compiled {
   const backend = backendOf(lab.backend)
   const attach = attachOf(lab.attach)
+  const bridge = attach.sharesL2 ? attach.devices[0] : undefined
   const needs = new Set<Feature>(['netns', 'veth', 'bridge', ...backend.needs, ...attach.needs])
   if (lab.masquerade && lab.families.includes(4)) needs.add('masquerade')
   if (lab.masquerade && lab.families.includes(6)) needs.add('masquerade6')
@@ -115,8 +130,8 @@ export function compile(lab: Lab): Compiled {
     const pods = podsOf.get(host.name)!
     objects.push(...forwarder(host.netns, host.source, lab, HOST_RP_FILTER), ...hostUplink(host, lab))
     for (const pod of pods) objects.push(...endNode(pod.netns, pod.source, lab.families))
-    for (const o of attach.objects({ host, pods, podMTU: podMTU(lab, host) }, lab)) objects.push(o)
-    for (const o of backend.objects(host, lab)) objects.push(o)
+    for (const o of attach.objects({ host, pods, podMTU: podMTU(lab, host), oneLink: backend.bridged === true }, lab)) objects.push(o)
+    for (const o of backend.objects(host, lab, bridge)) objects.push(o)
     // In this order they hang on the hooks they share. Policies come first: in FORWARD, Services let through what they
     // marked for masquerading, and nothing may be let through that no policy has seen. The edge of the cluster comes last.
     const chains = [...policy.objects(host, lab), ...forServices(host), ...attach.hostPorts.objects(host, lab), ...masquerade(host, lab)]

@@ -62,6 +62,12 @@ export function mac(kind: keyof typeof macKinds, index: number, number = 0): str
   return [2, macKinds[kind], index >> 8, index & 255, number >> 8, number & 255].map((b) => b.toString(16).padStart(2, '0')).join(':')
 }
 
+/**
+ * In the FDB of a VXLAN device: every MAC that has no entry of its own, and all groups. It may have several destinations, and each gets a
+ * copy (head-end replication: RFC 7348 without multicast).
+ */
+export const UNLEARNED = '00:00:00:00:00:00'
+
 /** A part of a file's name may be so long, bytes: three of them, dots and an ending fit into NAME_MAX, 255. */
 const MAX_PART = 110
 /** Characters of a hash that stand for what is cut off. */

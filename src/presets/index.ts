@@ -95,6 +95,6 @@ export const presets: Readonly<Record<string, Preset>> = {
 /** Presets to come, and what each waits for. */
 export const waiting: Readonly<Record<string, string>> = {
   'flannel-wireguard': 'there is no backend wireguard yet',
-  weave: 'there is no bridged vxlan yet',
-  'weave-encrypted': 'there is no bridged vxlan and no encryption yet',
+  weave: 'it waits for its lists of devices and chains',
+  'weave-encrypted': 'there is no encryption yet',
 }

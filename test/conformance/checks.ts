@@ -20,7 +20,7 @@ export function reachable(measured: MeasuredLab, from: Node['kind'], to: Node['k
 
 /** Hops are where the packet was routed: the own host, the other's host, the router; and programs that do so in their place. */
 export function hopCounts(measured: MeasuredLab): void {
-  const { attach, byRouter, crossSegment, fabric, forwarders } = measured.combination
+  const { attach, bridged, byRouter, crossSegment, fabric, forwarders } = measured.combination
   const routed = attach.type === 'routed'
   const segment = (n: Node): string | undefined => measured.hosts().find((h) => h.name === host(n))?.segment
   /** What is left between two hosts: 64 less what routers and programs in between take. */
@@ -33,6 +33,7 @@ export function hopCounts(measured: MeasuredLab): void {
   const expected = ({ from, to }: Asked): number => {
     if (from === to) return 64
     const near = host(from) === host(to)
+    if (bridged) return 64
     if (from.kind === 'pod' && to.kind === 'pod') return near ? (routed ? 63 : 64) : between(from, to) - 2
     if (near) return 64
     // What a host of the same segment is sent needs no router: the answer that comes back to it.
@@ -56,13 +57,16 @@ export async function mtus(measured: MeasuredLab): Promise<void> {
     if (mtu !== expected) wrong.push(`${what}: ${String(mtu)} instead of ${expected}`)
   }
   const inHost = new Map(await Promise.all(measured.hosts().map(async (h) => [h.name, await links(h.netns)] as const)))
+  const linkOf = (name: string): number => c.mtu.hosts?.[name] ?? c.mtu.underlay
+  const least = Math.min(...measured.hosts().map((h) => linkOf(h.name)))
   for (const h of measured.hosts()) {
-    const link = c.mtu.hosts?.[h.name] ?? c.mtu.underlay
+    const link = linkOf(h.name)
+    const inside = (c.bridged ? least : link) - c.overhead
     const devices = inHost.get(h.name)!
     check(`eth0 of ${h.name}`, devices['eth0']?.['mtu'], link)
-    check(`podMTU of ${h.name}`, h.podMTU, link - c.overhead)
+    check(`podMTU of ${h.name}`, h.podMTU, inside)
     const bridge = c.attach.type === 'bridge' ? (c.attach.name ?? 'cni0') : undefined
-    if (bridge) check(`${bridge} of ${h.name}`, devices[bridge]?.['mtu'], link - c.overhead)
+    if (bridge) check(`${bridge} of ${h.name}`, devices[bridge]?.['mtu'], inside)
     const kindOf = (d: object): string => (d as { linkinfo?: { info_kind?: string } }).linkinfo?.info_kind ?? 'none'
     // Some modules put a device of theirs into every namespace: it stays down.
     const tunnels = Object.values(devices).filter(
@@ -71,10 +75,11 @@ export async function mtus(measured: MeasuredLab): Promise<void> {
     // One device for all peers, or one for each peer.
     const counts = c.headers.length === 0 ? [0] : [1, measured.hosts().length - 1]
     assert.ok(counts.includes(tunnels.length), `tunnels of ${h.name}: ${tunnels.map((t) => t.ifname).join(' ')}`)
-    for (const t of tunnels) check(`${t.ifname} of ${h.name}`, t['mtu'], link - c.overhead)
+    for (const t of tunnels) check(`${t.ifname} of ${h.name}`, t['mtu'], inside)
     for (const t of tunnels) {
       const { info_data: options = {} } = t['linkinfo'] as { info_data?: { learning?: boolean } }
-      if (options.learning) wrong.push(`${t.ifname} of ${h.name} learns, though every peer is known`)
+      if (options.learning === !c.bridged)
+        wrong.push(`${t.ifname} of ${h.name} ${c.bridged ? 'does not learn' : 'learns, though every peer is known'}`)
     }
   }
   await Promise.all(

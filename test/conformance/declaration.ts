@@ -25,6 +25,8 @@ export interface Declaration {
   readonly attach?: { readonly type: string; readonly name?: string }
   /** Default: both. */
   readonly families?: Families
+  /** The pods of all hosts are on one link: no host routes between them. Default: no. */
+  readonly bridged?: boolean
   /** The router between the hosts has the routes to pods: it is on the way of all packets to them. Default: no. */
   readonly byRouter?: boolean
   /** Three hosts, two segments and a router in between; tunnels only across segments. */
@@ -49,6 +51,7 @@ const DEFAULTS = {
   forwarders: false,
   attach: { type: 'bridge' },
   families: 'dual',
+  bridged: false,
   byRouter: false,
   crossSegment: false,
   fabric: false,

@@ -235,6 +235,14 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { fails: true, shows: /dropped at node-1/ },
     { fails: true, shows: /missing/ },
   ],
+  weave: [
+    { shows: /ttl=64/ },
+    { shows: /^10\.33\.0\.2 dev eth0 lladdr 02:01:00:01:00:01/m },
+    { shows: /02:01:00:01:00:01 dst 192\.168\.50\.12 self[^]*00:00:00:00:00:00 dst 192\.168\.50\.13 self permanent/ },
+    {},
+    {},
+    { fails: true, shows: /dropped at node-1 vxlan1 .*\[fdb-missing\]/ },
+  ],
 }
 
 /** A command of a topology's head comment: up to two blanks, after which it is explained. */

@@ -9,7 +9,7 @@ import { gre } from './backends/gre.ts'
 import { ipip } from './backends/ipip.ts'
 import { udp } from './backends/udp.ts'
 import { vpc } from './backends/vpc.ts'
-import { vxlan } from './backends/vxlan.ts'
+import { vxlan, vxlanBridged } from './backends/vxlan.ts'
 import { addresses } from './concerns/addresses.ts'
 import { containers } from './concerns/containers.ts'
 import { foreignRules } from './concerns/foreign-rules.ts'
@@ -45,17 +45,21 @@ const WITHOUT_ROUTES: readonly string[] = ['bgp', 'udp', 'vpc']
 const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, udp, bgp, vpc }
 /** Of backends that have more to break with options than without. */
 const OPTIONS: Readonly<Record<string, string>> = { vpc: '{ type: vpc, sourceDestCheck: true }' }
+/** What there is to break where a backend bridges: by the backend's name. */
+const BRIDGED: Readonly<Record<string, readonly Mutation[]>> = { vxlan: vxlanBridged }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
 
 export interface LabKind {
   readonly backend: string
   readonly attach: string
+  readonly bridged?: true
 }
 
-/** One lab of each backend, and of each attach module over VXLAN. */
+/** One lab of each backend, of each attach module over VXLAN, and of each backend that can bridge. */
 export const LABS: readonly LabKind[] = [
   ...Object.keys(BACKENDS).map((backend) => ({ backend, attach: 'bridge' })),
   { backend: 'vxlan', attach: 'routed' },
+  ...Object.keys(BRIDGED).map((backend) => ({ backend, attach: 'bridge', bridged: true as const })),
 ]
 
 const isDual = (kind: LabKind): boolean => familiesOf(kind.backend).length > 1
@@ -67,7 +71,7 @@ export function topology(kind: LabKind): string {
 network:
   podCIDR: [10.244.0.0/16${second('fd00:10:244::/48')}]
   serviceCIDR: [10.96.0.0/16${second('fd00:10:96::/112')}]
-  backend: ${OPTIONS[kind.backend] ?? kind.backend}
+  backend: ${kind.bridged ? `{ type: ${kind.backend}, mode: bridged }` : (OPTIONS[kind.backend] ?? kind.backend)}
   attach: ${kind.attach}
 hosts:
   node-1: {}
@@ -99,8 +103,9 @@ expect:
 
 /** All that can be broken in a lab of this kind. */
 export function mutationsOf(kind: LabKind): readonly Mutation[] {
-  const between = WITHOUT_ROUTES.includes(kind.backend) ? [] : hostRoutes
-  const all = [...COMMON, ...between, ...ATTACH[kind.attach]!, ...BACKENDS[kind.backend]!]
+  const between = kind.bridged || WITHOUT_ROUTES.includes(kind.backend) ? [] : hostRoutes
+  const own = (kind.bridged ? BRIDGED : BACKENDS)[kind.backend]!
+  const all = [...(kind.bridged ? [] : [...COMMON, ...ATTACH[kind.attach]!]), ...between, ...own]
   return isDual(kind) ? all : all.filter((m) => !isAboutIPv6(m))
 }
 
@@ -118,17 +123,19 @@ export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) 
       hands.get(least)!.push(mutation)
     }
   }
-  for (const [name, own] of Object.entries(BACKENDS))
-    deal(
-      own,
-      labs.filter((l) => l.backend === name),
-    )
+  const [routed, bridged] = [labs.filter((l) => !l.bridged), labs.filter((l) => l.bridged)]
+  for (const [of, kinds] of [[BACKENDS, routed] as const, [BRIDGED, bridged] as const])
+    for (const [name, own] of Object.entries(of))
+      deal(
+        own,
+        kinds.filter((l) => l.backend === name),
+      )
   for (const [name, own] of Object.entries(ATTACH))
     deal(
       own,
-      labs.filter((l) => l.attach === name && isEverywhere(l.backend)),
+      routed.filter((l) => l.attach === name && isEverywhere(l.backend)),
     )
-  const everywhere = labs.filter((l) => isEverywhere(l.backend))
+  const everywhere = routed.filter((l) => isEverywhere(l.backend))
   deal(COMMON, everywhere)
   deal(
     hostRoutes,

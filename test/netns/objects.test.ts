@@ -73,6 +73,20 @@ const OBJECTS: readonly KernelObject[] = [
     local: '10.1.0.1',
     dev: 'plain',
   },
+  {
+    kind: 'link',
+    ns: one,
+    type: 'vxlan',
+    name: 'vxb',
+    mac: mac(12),
+    mtu: 1450,
+    vni: 7,
+    port: 6784,
+    local: '10.1.0.1',
+    dev: 'plain',
+    bridgePort: { master: 'br', hairpin: true },
+    learning: true,
+  },
   ...(hasGre ? ([{ kind: 'link', ns: one, type: 'gre', name: 'gre1', mtu: 1472, local: '10.1.0.1', key: 4_294_967_295 }] as const) : []),
   ...(hasGeneve
     ? ([{ kind: 'link', ns: one, type: 'geneve', name: 'gn', mac: mac(11), mtu: 1450, vni: 5, port: 6081, remote: '10.1.0.2' }] as const)
@@ -98,6 +112,7 @@ const OBJECTS: readonly KernelObject[] = [
   { kind: 'neighbour', ns: one, dev: 'vx', address: 'fd02::', lladdr: mac(10) },
   ...(hasGre ? ([{ kind: 'neighbour', ns: one, dev: 'gre1', address: '10.8.0.0', lladdr: '10.1.0.2' }] as const) : []),
   { kind: 'fdb', ns: one, dev: 'vx', mac: mac(10), dst: '10.1.0.2' },
+  ...['10.1.0.2', '10.1.0.3'].map((dst) => ({ kind: 'fdb', ns: one, dev: 'vxb', mac: '00:00:00:00:00:00', dst }) as const),
   { kind: 'ipset', ns: one, name: 'nets', type: 'hash:net', family: 4, members: ['10.0.0.0/8', '192.0.2.0/24'] },
   { kind: 'ipset', ns: one, name: 'empty', type: 'hash:ip', family: 6, members: [] },
   {
@@ -213,7 +228,11 @@ describe('kernel objects', { skip: unable }, () => {
   const changes: readonly (readonly [string, (o: KernelObject) => KernelObject])[] = [
     ['members of a set', (o) => (o.kind === 'ipset' && o.name === 'nets' ? { ...o, members: ['198.51.100.0/24'] } : o)],
     ['rules of a chain', (o) => (o.kind === 'chain' && o.chain === 'OURS' ? { ...o, rules: ['-j RETURN'] } : o)],
-    ['the vni of a VXLAN device', (o) => (o.kind === 'link' && o.type === 'vxlan' ? { ...o, vni: 2 } : o)],
+    [
+      'the bridge of a VXLAN device',
+      (o) => (o.kind === 'link' && o.type === 'vxlan' && o.bridgePort ? { ...o, bridgePort: { master: 'br' } } : o),
+    ],
+    ['the vni of a VXLAN device', (o) => (o.kind === 'link' && o.type === 'vxlan' && o.name === 'vx' ? { ...o, vni: 2 } : o)],
     [
       'MACs and MTUs of a pair',
       (o) =>
@@ -222,7 +241,7 @@ describe('kernel objects', { skip: unable }, () => {
     ['the bridge of a port', (o) => (o.kind === 'veth' && o.name === 'port' ? { ...o, port: { master: 'br' } } : o)],
     ['the next hop of a route', (o) => (o.kind === 'route' && o.dst === '10.5.0.0/24' && o.table ? { ...o, via: '10.1.0.9' } : o)],
     ['the table of a rule', (o) => (o.kind === 'rule' && o.family === 6 ? { ...o, table: 77 } : o)],
-    ['the far end of an FDB entry', (o) => (o.kind === 'fdb' ? { ...o, dst: '10.1.0.77' } : o)],
+    ['the far end of an FDB entry', (o) => (o.kind === 'fdb' && o.dev === 'vx' ? { ...o, dst: '10.1.0.77' } : o)],
     ['a setting', (o) => (o.kind === 'sysctl' && o.key === 'net/ipv4/ip_forward' ? { ...o, value: '0' } : o)],
   ]
   for (const [what, change] of changes) {

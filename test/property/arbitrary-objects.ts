@@ -40,6 +40,8 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     port: fc.constantFrom(4789, 8472),
     local: ip,
     dev: port,
+    bridgePort: optional(record<{ master: string; hairpin?: boolean }>({ master: is('br0'), hairpin: optional(is('x').map(() => true)) })),
+    learning: optional(is('x').map(() => true as const)),
   }),
   geneve: record<Fields<Extract<Link, { type: 'geneve' }>>>({
     kind: is('link'),
@@ -109,7 +111,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
   }),
   rule: record<Fields<Of<'rule'>>>({ kind: is('rule'), ns, family, priority: number, src: ip, table: number }),
   neighbour: record<Fields<Of<'neighbour'>>>({ kind: is('neighbour'), ns, dev, address: ip, lladdr: mac }),
-  fdb: record<Fields<Of<'fdb'>>>({ kind: is('fdb'), ns, dev: is('tun0'), mac, dst: ip }),
+  fdb: record<Fields<Of<'fdb'>>>({ kind: is('fdb'), ns, dev: is('tun0'), mac: fc.oneof(mac, is('00:00:00:00:00:00')), dst: ip }),
   sysctl: record<Fields<Of<'sysctl'>>>({
     kind: is('sysctl'),
     ns,

@@ -1,7 +1,8 @@
 import type { IpFdb } from '../dumps/content.ts'
+import { UNLEARNED } from '../../lab/names.ts'
 import { Stage, withNonDefault, type Common, type ObjectKind } from './kind.ts'
 
-/** A permanent VXLAN FDB entry: frames to `mac` leave in a tunnel to `dst`. */
+/** A permanent VXLAN FDB entry: frames to `mac` leave in a tunnel to `dst`. Of {@link UNLEARNED} there is one for each destination. */
 export interface Fdb extends Common {
   readonly kind: 'fdb'
   readonly dev: string
@@ -19,16 +20,18 @@ export function fdbObjects(ns: string, entries: readonly IpFdb[]): Fdb[] {
 
 export const fdb: ObjectKind<Fdb> = {
   kind: 'fdb',
-  key: (o) => `fdb ${o.ns} ${o.dev} ${o.mac}`,
-  describe: (o) => `FDB entry ${o.mac} on ${o.dev} in ${o.ns}`,
+  // Another UDP port or VNI makes another destination.
+  key: (o) => `fdb ${o.ns} ${o.dev} ${o.mac}${o.mac === UNLEARNED ? [' to', o.dst, ...(o.nonDefault ?? [])].join(' ') : ''}`,
+  describe: (o) => `FDB entry ${o.mac}${o.mac === UNLEARNED ? ` to ${o.dst}` : ''} on ${o.dev} in ${o.ns}`,
   stage: () => Stage.Config,
   device: (o) => o.dev,
   replaceable: () => true,
   wants: () => ['fdb'],
   reader: () => ({ namespace: (dumps) => fdbObjects(dumps.ns, dumps.fdb ?? []) }),
   render({ action, object: o }) {
-    const entry = `${o.mac} dev ${o.dev} dst ${o.dst} self`
-    const text = action === 'delete' ? `fdb delete ${entry}` : `fdb replace ${entry} permanent`
+    const isReplicated = o.mac === UNLEARNED
+    const entry = `${o.mac} dev ${o.dev} dst ${[o.dst, ...(isReplicated ? (o.nonDefault ?? []) : [])].join(' ')} self`
+    const text = action === 'delete' ? `fdb delete ${entry}` : `fdb ${isReplicated ? 'append' : 'replace'} ${entry} permanent`
     return [{ ns: o.ns, tool: 'bridge', stage: Stage.Config, text }]
   },
 }

@@ -1,5 +1,5 @@
 import type { IpLink } from '../dumps/content.ts'
-import { changeDevice, differing, lacksLinkLocal, nonDefaultAttributes, type Device } from '../links/attributes.ts'
+import { bridgePort, changeDevice, differing, lacksLinkLocal, nonDefaultAttributes, portLines, type Device } from '../links/attributes.ts'
 import { isAutomatic, linkFeatures, linkType, shownType, type Link, type LinkFeature } from '../links/index.ts'
 import { differences } from './differences.ts'
 import { connectedBy } from './connected.ts'
@@ -7,10 +7,14 @@ import { ipLine, Stage, withNonDefault, type NonDefault, type ObjectKind } from 
 
 const stage = (o: Link): Stage => (linkType(o).add ? Stage.Devices : Stage.Config)
 
+/** Whether a field is about the bridge that a device is a port of. */
+const isBridgePort = (field: string): boolean => field.split('.')[0] === 'bridgePort'
+
 /** Its attributes that every type has: of a VTEP, `port` is the UDP port. */
 const device = ({ ns, name, nonDefault, ...o }: Link): Device => ({
   ns,
   name,
+  ...('bridgePort' in o ? { port: o.bridgePort } : {}),
   ...('mac' in o ? { mac: o.mac } : {}),
   ...('mtu' in o ? { mtu: o.mtu } : {}),
   ...(nonDefault ? { nonDefault } : {}),
@@ -25,12 +29,14 @@ export function linkObject(ns: string, shown: IpLink, more: NonDefault = []): Li
     ...differing(data, type.defaults ?? {}).map(([word, value]) => `${word} ${String(value)}`),
     ...(type.nonDefault?.(data) ?? []),
   ]
+  const port = type.port ? bridgePort(shown) : undefined
   return {
     kind: 'link',
     ns,
     name: shown.ifname,
     type: type.type,
     ...type.read(shown),
+    ...(port ? { bridgePort: port } : {}),
     ...(shown.flags.includes('UP') ? {} : { down: true }),
     ...withNonDefault([...nonDefaultAttributes(shown, own, type), ...more]),
   } as Link
@@ -47,18 +53,21 @@ export const link: ObjectKind<Link, LinkFeature> = {
   builtin: (o) => !linkType(o).add || isAutomatic(o.name),
   replaceable: (_, after, fields) => {
     const inPlace: readonly string[] = linkType(after).inPlace
-    return fields.every((f) => f === 'down' || inPlace.includes(f))
+    return fields.every((f) => f === 'down' || isBridgePort(f) || inPlace.includes(f))
   },
   render(change) {
     const { action, object: o } = change
     const type = linkType(o)
     if (!type.add) return action === 'delete' ? [] : ipLine(o.ns, stage(o), `link set ${o.name} up`)
     if (action === 'delete') return ipLine(o.ns, stage(o), `link delete dev ${o.name}`)
-    if (action === 'create') return [type.add(o)].flat().flatMap((line) => ipLine(o.ns, stage(o), line))
+    if (action === 'create') {
+      const lines = [type.add(o), 'bridgePort' in o ? portLines(o.name, o.bridgePort) : []].flat()
+      return lines.flatMap((line) => ipLine(o.ns, stage(o), line))
+    }
     return changeDevice(
       device(change.before),
       device(o),
-      differences(change.before, o),
+      differences(change.before, o).map((f) => (isBridgePort(f) ? 'port' : f)),
       type.defaults && { name: type.type, defaults: type.defaults },
     )
   },
@@ -70,5 +79,11 @@ export const link: ObjectKind<Link, LinkFeature> = {
     },
   }),
   features: linkFeatures,
-  explain: (field) => (field === 'down' ? ['the device is down'] : undefined),
+  explain(field, o) {
+    if (field === 'down') return ['the device is down']
+    if (field === 'bridgePort' || field === 'bridgePort.master')
+      return ['bridgePort' in o && o.bridgePort ? `master ${o.bridgePort.master}` : 'it is a port of no bridge']
+    if (field === 'learning') return [`learning ${'learning' in o ? 'on' : 'off'}`]
+    return undefined
+  },
 }

@@ -6,7 +6,7 @@ import {
   lacksLinkLocal,
   NO_CARRIER,
   nonDefaultAttributes,
-  portLine,
+  portLines,
   type BridgePort,
 } from '../links/attributes.ts'
 import { connectedBy } from './connected.ts'
@@ -157,11 +157,10 @@ function create(o: Veth): Piece[] {
   const { peer } = o
   const near = `link add ${o.name} address ${o.mac} mtu ${o.mtu}${option('master', o.port?.master)} up type veth peer name ${peer.name} address ${peer.mac} mtu ${peer.mtu} netns ${peer.ns}`
   const pieces: Piece[] = [{ ns: o.ns, tool: 'ip', stage: Stage.Devices, text: near }]
-  // Hairpin is off on a new port, so only "on" needs saying.
-  if (o.port?.hairpin) pieces.push({ ns: o.ns, tool: 'ip', stage: Stage.Devices, text: portLine(o.name, o.port) })
+  for (const text of o.port ? portLines(o.name, o.port) : []) pieces.push({ ns: o.ns, tool: 'ip', stage: Stage.Devices, text })
   // The kernel refuses to raise the far end before the pair exists, so its own namespace does.
   pieces.push({ ns: peer.ns, tool: 'ip', stage: Stage.Config, text: `link set ${peer.name}${option('master', peer.port?.master)} up` })
-  if (peer.port?.hairpin) pieces.push({ ns: peer.ns, tool: 'ip', stage: Stage.Config, text: portLine(peer.name, peer.port) })
+  for (const text of peer.port ? portLines(peer.name, peer.port) : []) pieces.push({ ns: peer.ns, tool: 'ip', stage: Stage.Config, text })
   return pieces
 }
 

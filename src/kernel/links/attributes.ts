@@ -117,8 +117,10 @@ export function resetLines(
 }
 
 /** The line that says what a bridge does with a port. */
-export const portLine = (name: string, port: BridgePort): string =>
-  `link set ${name} type bridge_slave hairpin ${onOff(port.hairpin === true)}`
+const portLine = (name: string, port: BridgePort): string => `link set ${name} type bridge_slave hairpin ${onOff(port.hairpin === true)}`
+
+/** The lines for a new port; none where nothing is asked of it that a new one has not. */
+export const portLines = (name: string, port: BridgePort): string[] => (port.hairpin ? [portLine(name, port)] : [])
 
 /** The lines that change a living device. @param fields in which the two differ */
 export function changeDevice(

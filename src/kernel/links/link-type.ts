@@ -2,7 +2,7 @@
 import type { IpLink } from '../dumps/content.ts'
 import type { FeatureDefinition } from '../features/definition.ts'
 import type { Common, NonDefault } from '../kinds/kind.ts'
-import type { Defaults } from './attributes.ts'
+import type { BridgePort, Defaults } from './attributes.ts'
 
 /** What every device has. It is up. */
 export interface LinkObject extends Common {
@@ -11,6 +11,11 @@ export interface LinkObject extends Common {
   readonly name: string
   /** Only ever observed: the device exists but was taken down. */
   readonly down?: true
+}
+
+/** A device that may be asked to be a port of a bridge. */
+export interface PortObject extends LinkObject {
+  readonly bridgePort?: BridgePort
 }
 
 /** How a device puts packets into others. */
@@ -34,10 +39,15 @@ export interface LinkType<L extends LinkObject, F extends string = never> {
   isOwn?(data: Readonly<Record<string, unknown>>): boolean
   /** Its own fields in what `ip -j -d` shows. */
   read(link: IpLink): Omit<L, keyof LinkObject>
-  /** Fields that `ip link set` changes on a living device; any other change makes a new one. `nonDefault`: attributes are put back one by one. */
+  /**
+   * Fields that `ip link set` changes on a living device, besides the bridge that it is a port of; any other change makes a new one.
+   * `nonDefault`: attributes are put back one by one.
+   */
   readonly inPlace: readonly ('mtu' | 'mac' | 'nonDefault')[]
   /** Whether it has Ethernet addresses, so that `arp off` is no part of its type. */
   readonly ethernet: boolean
+  /** Its objects are {@link PortObject}s. */
+  readonly port?: true
   /** The kernel gives a new one a queueing discipline: packets wait there until a program takes them. */
   readonly queues?: true
   /** What a new one has of attributes that are not asked for, by word of `ip link set … type`. */

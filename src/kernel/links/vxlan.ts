@@ -1,7 +1,8 @@
-import { text, type LinkObject, type LinkType } from './link-type.ts'
+import { option } from '../kinds/kind.ts'
+import { text, type LinkType, type PortObject } from './link-type.ts'
 
-/** A VTEP without learning (RFC 7348): the control plane (that is, the compiler) fills FDB and neighbour table. */
-export interface Vxlan extends LinkObject {
+/** A VTEP (RFC 7348). Where it does not learn, the control plane (that is, the compiler) fills FDB and neighbour table. */
+export interface Vxlan extends PortObject {
   readonly type: 'vxlan'
   readonly mac: string
   readonly mtu: number
@@ -9,6 +10,8 @@ export interface Vxlan extends LinkObject {
   readonly port: number
   readonly local: string
   readonly dev: string
+  /** What arrives teaches it which MAC is behind which VTEP. */
+  readonly learning?: true
 }
 
 /** Words that netlab never uses. */
@@ -17,7 +20,7 @@ const OTHERS = ['remote', 'remote6', 'group', 'group6', 'external', 'gbp', 'gpe'
 export const vxlan: LinkType<Vxlan, 'vxlan'> = {
   type: 'vxlan',
   add: (o) =>
-    `link add ${o.name} address ${o.mac} mtu ${o.mtu} up type vxlan id ${o.vni} dev ${o.dev} local ${o.local} dstport ${o.port} nolearning`,
+    `link add ${o.name} address ${o.mac} mtu ${o.mtu}${option('master', o.bridgePort?.master)} up type vxlan id ${o.vni} dev ${o.dev} local ${o.local} dstport ${o.port}${o.learning ? '' : ' nolearning'}`,
   read(link) {
     const data = link.linkinfo?.info_data ?? {}
     return {
@@ -27,14 +30,15 @@ export const vxlan: LinkType<Vxlan, 'vxlan'> = {
       port: Number(data['port']),
       local: text(data['local']),
       dev: text(data['link'] ?? link.link),
+      ...(data['learning'] === true ? { learning: true } : {}),
     }
   },
   inPlace: ['mtu', 'mac'],
   ethernet: true,
+  port: true,
   nonDefault(data) {
     const ttl = data['ttl'] === undefined || data['ttl'] === 0 || data['ttl'] === 'inherit'
     return [
-      ...(data['learning'] === true ? ['learning on'] : []),
       ...OTHERS.filter((word) => data[word] !== undefined && data[word] !== false).map((word) =>
         data[word] === true ? word : `${word} ${String(data[word])}`,
       ),

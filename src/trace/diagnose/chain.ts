@@ -23,7 +23,7 @@ export function chain(sightings: readonly Sighting[], predicted: readonly Step[]
     const peer = places.peer(s.netns, s.device)
     return peer !== undefined && all.some((o) => o.netns === peer.ns && o.device === peer.device && o.direction === 'in' && !o.otherHost)
   }
-  const isPort = (s: Sighting): boolean => places.end(s.netns, s.device)?.port !== undefined
+  const isPort = (s: Sighting): boolean => places.port(s.netns, s.device) !== undefined
   // A bridge that does not know a MAC sends copies to every port: what is there and has another MAC does not take them.
   const isForOther = (s: Sighting): boolean => {
     const mac = s.layers.find((l) => l.type === 'ethernet')?.dst

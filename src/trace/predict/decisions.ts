@@ -1,4 +1,5 @@
 /** What a node decided about the probe between two hops: predicted lookups that the next hop confirmed, rules, translation, tunnels. */
+import { answerOf, questionOf } from '../diagnose/causes/arp.ts'
 import { chainSource } from '../diagnose/causes/rules.ts'
 import { keyOfStep } from '../diagnose/chain.ts'
 import type { Sighting } from '../diagnose/identity.ts'
@@ -6,6 +7,7 @@ import type { PredictedPath } from './path.ts'
 import { verdictOf, type RuleGroup } from '../diagnose/rules.ts'
 import type { TraceEvidence } from '../diagnose/evidence.ts'
 import type { Decision } from '../result.ts'
+import { plural } from '../../plural.ts'
 import { tunnelsOf } from '../../packet/tunnels.ts'
 
 const ipOf = (s: Sighting) => s.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
@@ -29,6 +31,7 @@ export function decisionsOf(evidence: TraceEvidence, s: Sighting, next: Sighting
   const at = (stages: readonly Stage[]): Decision[] => rules(evidence, s, stages)
   return [
     ...beforeLeaving(evidence, s),
+    ...askedAcross(evidence, s),
     ...at(['before']),
     ...nat.dst,
     ...decided,
@@ -47,6 +50,28 @@ function beforeLeaving({ forward, parts: { to, options, expected } }: TraceEvide
   if (ipOf(s)?.src !== expected.source)
     list.push({ kind: 'nat', text: `source ${became('src', expected.source)} before it left`, evidence: 'captured' })
   return list
+}
+
+/**
+ * What a node had to ask before the packet could leave, where the question went to other hosts as well: tunnels make one link of theirs
+ * and its own.
+ */
+function askedAcross({ neighbours, parts: { places } }: TraceEvidence, s: Sighting): Decision[] {
+  if (s.direction !== 'out' || places.port(s.netns, s.device)) return []
+  const here = (x: Sighting): boolean => x.netns === s.netns && x.device === s.device
+  const asked = neighbours.find((q) => here(q) && q.direction === 'out' && questionOf(q) !== undefined && q.at <= s.at)
+  const target = asked && questionOf(asked)
+  const answer = neighbours.find((a) => asked && here(a) && answerOf(a) === target && a.direction === 'in' && a.at >= asked.at)
+  if (!asked || !answer) return []
+  const outer = (x: Sighting) => x.layers.find((l) => l.type === 'ipv4' || l.type === 'ipv6')
+  const across = neighbours.filter((x) => x.direction === 'out' && depth(x) > depth(asked) && x.at >= asked.at && x.at <= answer.at)
+  const copies = across.filter((x) => questionOf(x) === target)
+  const back = across.find((x) => answerOf(x) === target)
+  if (copies.length === 0 || !back) return []
+  const peers = new Set(copies.map((x) => outer(x)!.dst)).size
+  const mac = answer.layers.find((l) => l.type === 'ethernet')?.src
+  const text = `${target} is ${mac}: asked of ${plural(peers, 'peer')} in ${tunnelsOf(back.layers)[0]!.label}, answered from ${outer(back)!.src}`
+  return [{ kind: 'neighbour', text, evidence: 'captured' }]
 }
 
 /** A packet meets DNAT before it is routed, and SNAT afterwards. */

@@ -8,13 +8,16 @@ import { describe } from '../../kernel/kinds/index.ts'
 import { nextHopText } from '../../kernel/kinds/route.ts'
 import { isAutomatic, shownType } from '../../kernel/links/index.ts'
 import type { TunnelDevice } from '../../kernel/links/link-type.ts'
+import { addressOf } from '../../lab/lab.ts'
 import { leavesCluster } from '../../lab/masquerade.ts'
+import { UNLEARNED } from '../../lab/names.ts'
 import { choiceOf, frontendOn, originOf } from '../../lab/services/semantics.ts'
 import type { Branch, Masqueraded, Packet, PredictedPath, Step, Way } from './path.ts'
 import type { Decision } from '../result.ts'
 import { entryFor, forwarderKey } from './forwarders.ts'
 import type { LiveState, RouteAnswer, RouteQuestion } from './live-state.ts'
 import type { Place, Places } from './places.ts'
+import { plural } from '../../plural.ts'
 
 const familyName = (ip: string): string => (ip.includes(':') ? 'inet6' : 'inet')
 
@@ -231,6 +234,35 @@ export class Walk {
       if (!far) return this.#end(ns, 'no-fdb')
       if (lookup === 'fdb') this.#decide(predicted('fdb', `${mac} is behind ${far}`))
     }
+    return this.#encapsulated(ns, link, far, mac, packet)
+  }
+
+  /** A frame out of a bridge by a tunnel device: to the host that its MAC was learned from, or, among others, to the one that has it. */
+  async #bridgedIntoTunnel(
+    ns: string,
+    link: IpLink,
+    lookup: TunnelDevice['farEnd'],
+    mac: string | undefined,
+    packet: Packet,
+  ): Promise<PredictedPath> {
+    if (lookup !== 'fdb') return this.#encapsulated(ns, link, dataOf(link, 'remote'), mac, packet)
+    const entries = (await this.liveState.at(ns)).fdb.filter((f) => f.ifname === link.ifname && f.dst !== undefined)
+    const learned = entries.find((f) => f.mac === mac)?.dst
+    if (learned !== undefined) {
+      this.#decide(
+        predicted('fdb', `${mac} is behind ${learned}${entries.find((f) => f.mac === mac)?.state === 'permanent' ? '' : ' (learned)'}`),
+      )
+      return this.#encapsulated(ns, link, learned, mac, packet)
+    }
+    const copies = entries.filter((f) => f.mac === UNLEARNED)
+    this.#decide(predicted('fdb', `${mac} is not learned yet: until then a copy goes to ${plural(copies.length, 'peer')}`))
+    const owner = this.places.ownerOfMac(mac ?? '')
+    const host = owner && this.places.hostOf(owner)
+    const far = copies.find((f) => host?.addresses.some((a) => a.ip === f.dst))?.dst
+    return far === undefined ? this.#end(ns, 'no-fdb') : this.#encapsulated(ns, link, far, mac, packet)
+  }
+
+  async #encapsulated(ns: string, link: IpLink, far: string, mac: string | undefined, packet: Packet): Promise<PredictedPath> {
     const type = link.linkinfo!.info_kind!
     const id = tunnelId(link)
     const src = dataOf(link, 'local') || ((await this.liveState.route(ns, { dst: far })).src ?? '')
@@ -281,11 +313,20 @@ export class Walk {
     if (known) return known.ifname
     const owner = this.places.ownerOfMac(mac)
     const peer = owner && this.places.peer(owner.ns, owner.device)
-    return peer?.ns === ns ? peer.device : undefined
+    if (peer?.ns === ns) return peer.device
+    const far = owner && this.places.hostOf(owner)
+    if (!far || far.netns === ns) return undefined
+    // A tunnel device for all hosts, or one for each.
+    const { links } = await this.liveState.at(ns)
+    const tunnels = links.filter((l) => l.master === bridge && shownType(l)?.tunnel)
+    return (tunnels.find((l) => dataOf(l, 'remote') === addressOf(far, 4)) ?? tunnels.find((l) => dataOf(l, 'remote') === ''))?.ifname
   }
 
   async #leavePort(ns: string, port: string, mac: string | undefined, packet: Packet): Promise<PredictedPath> {
     this.#step(ns, port, 'out')
+    const link = await this.#link(ns, port)
+    const tunnel = link && shownType(link)?.tunnel
+    if (tunnel) return this.#bridgedIntoTunnel(ns, link, tunnel.farEnd, mac, packet)
     const peer = this.places.peer(ns, port)
     return peer ? this.#received(peer, packet, mac) : this.#end(ns, 'lost')
   }
@@ -301,7 +342,7 @@ export class Walk {
       const own = (await this.#link(ns, bridge))?.address
       if (mac !== own) {
         const port = await this.#portOf(ns, bridge, mac)
-        if (port === undefined || port === bridge) return this.#end(ns, 'not-for-us')
+        if (port === undefined || port === bridge || (port === at.device && shownType(link)?.tunnel)) return this.#end(ns, 'not-for-us')
         this.#decide(predicted('fdb', `${mac} is at port ${port}`))
         return this.#leavePort(ns, port, mac, packet)
       }

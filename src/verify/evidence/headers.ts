@@ -50,13 +50,16 @@ const patternText = (pattern: readonly HeaderPattern[]): string =>
 
 /** Why a packet is encapsulated otherwise than declared; undefined if it is not. */
 export function headerMismatch(lab: Lab, from: Host, to: Host, w: Encapsulation): string | undefined {
-  const { headers: pattern, overhead } = carriage(lab, from, to)
+  const { headers: pattern, overhead, sharesL2 } = carriage(lab, from, to)
   const seen = `${encapsulationText(w.headers)} on the underlay of ${w.host}`
   if (w.headers.length !== pattern.length || !pattern.every((p, i) => fits(w.headers[i], p)))
     return `${seen}, expected ${patternText(pattern)}`
   if (w.bytes !== overhead) return `${seen}: ${w.bytes} bytes instead of ${overhead}`
   const [outer] = w.headers
   if (!isIp(outer)) return undefined
-  const ends = [from, to].map((h) => h.addresses.map((a) => a.ip))
+  // On a link that all share, what is for a MAC that is not learned yet goes to every host.
+  const ends = [[from], sharesL2 ? lab.hosts.filter((h) => h !== from) : [to]].map((hosts) =>
+    hosts.flatMap((h) => h.addresses.map((a) => a.ip)),
+  )
   return ends[0]!.includes(outer.src) && ends[1]!.includes(outer.dst) ? undefined : `${seen} from ${outer.src} to ${outer.dst}`
 }

@@ -10,5 +10,6 @@ conformance(vxlan(), {
     externals: false,
   },
   'across segments only': { options: { tunnel: 'cross-segment' }, crossSegment: true },
+  'one link for all pods': { options: { mode: 'bridged' }, bridged: true, mtu: { underlay: 1500, hosts: { 'node-1': 1400 } } },
   'links of unequal MTU': { families: 'v4', externals: false, mtu: UNEQUAL },
 })

@@ -18,7 +18,7 @@ import { routes } from './routes.ts'
 import { trafficControl } from './traffic-control.ts'
 import { udp } from './udp.ts'
 import { vpc, vpcTopology } from './vpc.ts'
-import { vxlan } from './vxlan.ts'
+import { vxlan, vxlanBridged } from './vxlan.ts'
 
 export interface FaultLab {
   readonly title: string
@@ -58,6 +58,12 @@ export const FAULT_LABS: readonly FaultLab[] = [
   { title: 'published ports', backend: 'vxlan', topology: hostPortTopology('{ type: bridge, name: docker0 }'), faults: hostPortsOfDocker },
   { title: 'direct routes across segments', backend: 'direct', topology: ACROSS, faults: across, force: true },
   { title: 'fabric', backend: 'bgp', topology: fabricTopology, faults: fabric },
+  {
+    title: 'VXLAN, bridged',
+    backend: 'vxlan',
+    topology: `network: { backend: { type: vxlan, mode: bridged }, ${DUAL} }\n${TOPOLOGY}`,
+    faults: vxlanBridged,
+  },
   { title: 'vpc', backend: 'vpc', topology: vpcTopology, faults: vpc },
   ...Object.entries(BACKENDS).map(([backend, faults]) => ({
     title: backend,

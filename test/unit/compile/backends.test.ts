@@ -4,6 +4,7 @@ import { attachModules, attachOf } from '../../../src/attach/index.ts'
 import type { HeaderPattern } from '../../../src/backends/backend.ts'
 import type { Host } from '../../../src/lab/lab.ts'
 import { headerOf, type Layer } from '../../../src/packet/headers.ts'
+import { refusals } from '../../../src/compile/compile.ts'
 import { compiled } from '../lab/fixture.ts'
 import { parseCidr, within } from '../../../src/topology/address.ts'
 import { addresses, link, mtus, of, racks, route, routes, type Family } from './facts.ts'
@@ -253,5 +254,66 @@ describe('how a backend carries', () => {
     }
     expect(of(a, b)).toEqual([0, 0, 'eth0', a.addresses[0]!.ip])
     expect(of(a, c)).toEqual([4, 50, 'vxlan1', a.blocks[0]!.network])
+  })
+})
+
+describe('vxlan, bridged', () => {
+  const topology = (more = '', attach = 'bridge') => `
+network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"], backend: { type: vxlan, mode: bridged${more} }, attach: ${attach} }
+hosts: { a: {}, b: { mtu: 1400 }, c: {} }
+pods: { p: { host: a }, q: { host: b } }
+`
+  const c = compiled(topology())
+
+  test('the VTEP is a port of the bridge and learns; what goes to all is copied to each peer', () => {
+    expect(link(c, 'a', 'vxlan')).toMatchObject({ bridgePort: { master: 'cni0' }, learning: true })
+    expect(of(c, 'fdb', 'a').map((f) => [f.dev, f.mac, f.dst])).toEqual([
+      ['vxlan1', '00:00:00:00:00:00', '192.168.50.12'],
+      ['vxlan1', '00:00:00:00:00:00', '192.168.50.13'],
+    ])
+    expect(flaws(c.objects, c.lab)).toEqual([])
+  })
+  test('pods and bridges are in the network of all pods, and hosts have no route to each other', () => {
+    expect(addresses(c, 'q')).toEqual(expect.arrayContaining(['10.244.1.2/16 dev eth0', 'fd00:10:244:1::2/48 dev eth0']))
+    expect(addresses(c, 'b')).toEqual(expect.arrayContaining(['10.244.1.1/16 dev cni0', 'fd00:10:244:1::1/48 dev cni0']))
+    expect([...of(c, 'neighbour', 'a'), ...of(c, 'route', 'a').filter((r) => r.dst !== 'default')]).toEqual([])
+    expect(of(c, 'route', 'q').map((r) => [r.dst, r.via])).toEqual([
+      ['default', '10.244.1.1'],
+      ['default', 'fd00:10:244:1::1'],
+    ])
+  })
+  test('one link has one MTU, the smallest', () => {
+    expect(c.lab.hosts.map((h) => podMTU(c.lab, h))).toEqual([1350, 1350, 1350])
+    expect(
+      Object.entries(mtus(c)).flatMap(([name, mtu]) => (/ (eth0|vxlan1|cni0)$/.test(name) && /^[apq] /.test(name) ? [[name, mtu]] : [])),
+    ).toEqual(
+      expect.arrayContaining([
+        ['a vxlan1', 1350],
+        ['a cni0', 1350],
+        ['p eth0', 1350],
+        ['q eth0', 1350],
+      ]),
+    )
+  })
+  test('no host routes between pods, and hosts are seen under the addresses of their bridges', () => {
+    const [a, b] = c.lab.hosts
+    expect(carriage(c.lab, a!, b!)).toMatchObject({
+      device: 'vxlan1',
+      hops: 0,
+      hopsToHost: 0,
+      sharesL2: true,
+      source: { 4: '10.244.0.1', 6: 'fd00:10:244::1' },
+    })
+  })
+  test('a host alone has no tunnel', () => {
+    expect(
+      of(compiled('network: { backend: { type: vxlan, mode: bridged } }\nhosts: { a: {} }\npods: {}'), 'link', 'a').map((l) => l.type),
+    ).not.toContain('vxlan')
+  })
+  test.each([
+    [topology('', 'routed'), 'no-bridge'],
+    [topology(', tunnel: cross-segment'), 'conflicting-keys'],
+  ])('is refused where not all pods would be on the link: %#', (text, code) => {
+    expect(refusals(compiled(text).lab).map((r) => r.code)).toEqual([code])
   })
 })

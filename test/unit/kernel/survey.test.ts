@@ -47,11 +47,8 @@ describe('attributes of devices that are not as on a new one', () => {
   test.each([
     [port({ learning: false, isolated: true, flood: true }), ['learning off', 'isolated on']],
     [kind('bridge', { ageing_time: 0, vlan_filtering: 1, stp_state: 0 }), ['vlan_filtering 1', 'ageing_time 0']],
-    [
-      kind('vxlan', { learning: true, ttl: 1, external: true, l2miss: false, group: '239.1.1.1' }),
-      ['learning on', 'group 239.1.1.1', 'external', 'ttl 1'],
-    ],
-    [kind('vxlan', { learning: false, ttl: 'inherit' }), []],
+    [kind('vxlan', { ttl: 1, external: true, l2miss: false, group: '239.1.1.1' }), ['group 239.1.1.1', 'external', 'ttl 1']],
+    [kind('vxlan', { ttl: 'inherit' }), []],
     [kind('gre', { remote: '10.0.0.9', ttl: 64, ikey: '1', okey: '2' }), ['remote 10.0.0.9', 'ttl 64', 'ikey 1']],
     [kind('gre', { remote: 'any', ttl: 0 }, { flags: ['NOARP', 'UP'] }), []],
     [kind('veth', {}, { flags: ['NOARP'], master: 'vrf1', linkmode: 'DORMANT' }), ['arp off', 'master vrf1', 'mode dormant']],

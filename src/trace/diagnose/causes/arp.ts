@@ -10,6 +10,7 @@ import { diverted } from './diverted.ts'
 import { wrongPeer } from './forwarders.ts'
 import { fdbWrong } from './layer2.ts'
 import { explainLinkPeer } from './silence.ts'
+import { joiningTrouble } from './joined.ts'
 
 /** Milliseconds without an answer after which it counts: ARP asks again after a second only. */
 const PATIENCE = 300
@@ -19,7 +20,8 @@ interface Question {
   readonly target: string
 }
 
-function questionOf(s: Sighting): string | undefined {
+/** The address that a frame asks for, by ARP or neighbour discovery. */
+export function questionOf(s: Sighting): string | undefined {
   const last = s.layers.findLast((l) => l.type !== 'payload')
   if (last?.type === 'arp' && last.kind === 'request' && last.senderIp !== last.targetIp) return last.targetIp
   if (last && isIcmp(last) && last.icmpType === 135) return last.target
@@ -37,19 +39,16 @@ function senderOf(s: Sighting): string | undefined {
   return last?.type === 'arp' ? last.senderIp : s.layers.find((l) => l.type === 'ipv6')?.src
 }
 
-function answered(evidence: TraceEvidence, q: Question): boolean {
-  return evidence.neighbours.some((s) => {
-    const last = s.layers.findLast((l) => l.type !== 'payload')
-    const says =
-      last?.type === 'arp' && last.kind === 'reply'
-        ? last.senderIp
-        : last && isIcmp(last) && last.icmpType === 136
-          ? last.target
-          : undefined
-    // It must have come back to the node that asked.
-    return says === q.target && s.netns === q.asked.netns && s.direction === 'in' && s.at >= q.asked.at
-  })
+/** The address that a frame answers for. */
+export function answerOf(s: Sighting): string | undefined {
+  const last = s.layers.findLast((l) => l.type !== 'payload')
+  if (last?.type === 'arp' && last.kind === 'reply') return last.senderIp
+  return last && isIcmp(last) && last.icmpType === 136 ? last.target : undefined
 }
+
+/** It must have come back to the node that asked. */
+const answered = (evidence: TraceEvidence, { asked, target }: Question): boolean =>
+  evidence.neighbours.some((s) => answerOf(s) === target && s.netns === asked.netns && s.direction === 'in' && s.at >= asked.at)
 
 /** Where the packet was last seen, if that was in this node. */
 function lastSeen(evidence: TraceEvidence, ns: string): Sighting | undefined {
@@ -108,6 +107,14 @@ function inTunnel(evidence: TraceEvidence, ns: string): boolean {
   const last = lastSeen(evidence, ns)
   const lookup = last && tunnelDevice(linkOf(evidence, ns, last.device))?.farEnd
   return lookup === 'neighbour' || lookup === 'next-hop' || lookup === 'remote'
+}
+
+/** Where the question was seen last, if that was in another node. */
+function lastSeenIn(evidence: TraceEvidence, { asked, target }: Question): string {
+  const last = evidence.neighbours.findLast((s) => questionOf(s) === target && s.at >= asked.at)
+  return last && last.netns !== asked.netns
+    ? `; the question was last seen at ${last.device} of ${evidence.parts.places.name(last.netns)}, ${last.direction === 'in' ? 'coming in' : 'going out'}`
+    : ''
 }
 
 /** On a link of two the other end answers for every address, where it was told to. */
@@ -211,11 +218,13 @@ function explain(evidence: TraceEvidence, { asked, target }: Question): Drop {
       text: `${name} asks who has ${target}: ${ownerName} should, but the address is not on its ${owner.device}`,
       hint: upAgain(evidence),
     })
+  const between = joiningTrouble(evidence, leg, { ns, device }, owner)
+  if (between) return { ...between, text: `${words}: ${between.text}` }
   return dropped(evidence, {
     ...common,
     cause: 'no-such-address',
     object,
-    text: `${words}, though its ${owner.device} is up and has the address`,
+    text: `${words}, though its ${owner.device} is up and has the address${lastSeenIn(evidence, { asked, target })}`,
     hint: inNode(evidence, owner.ns, 'nft list ruleset', 'arptables -S'),
   })
 }

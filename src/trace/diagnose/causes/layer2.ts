@@ -1,5 +1,6 @@
 /** MAC addresses: neighbour entries and FDB entries that are missing or wrong. */
 import type { KernelObject } from '../../../kernel/objects.ts'
+import { UNLEARNED } from '../../../lab/names.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import { inNode, showStatus, upAgain } from '../hints.ts'
@@ -70,7 +71,7 @@ export function neighbourTrouble(evidence: TraceEvidence, at: Sighting): Drop | 
 export function macMismatch(evidence: TraceEvidence, s: Sighting, at: Place = { ns: s.netns, device: s.device }): Drop | undefined {
   const { places, liveState } = evidence.parts
   // What passes a port of a bridge is for others.
-  if (places.end(at.ns, at.device)?.port) return undefined
+  if (places.port(at.ns, at.device)) return undefined
   const mac = destination(s)
   const made = places.macOf(at)
   const live = liveState.seen(at.ns)?.links.find((l) => l.ifname === at.device)?.address
@@ -103,13 +104,31 @@ export function fdbTrouble(evidence: TraceEvidence, s: Sighting, common: Common)
   const asked = places
     .at(s.netns)
     .filter(isFdb)
-    .find((o) => o.dev === s.device && o.mac === mac)
+    .find((o) => o.dev === s.device && (o.mac === mac || o.mac === UNLEARNED))
   return dropped(evidence, {
     ...common,
     cause: 'fdb-missing',
     object: asked,
     text: `${s.device} of ${name} has no FDB entry for ${mac ?? 'the next hop'}: it does not know which host to send the tunnel packet to`,
     hint: asked ? upAgain(evidence) : inNode(evidence, s.netns, `bridge fdb show dev ${s.device}`),
+  })
+}
+
+/** An entry that leads elsewhere than to the host that has the MAC, where devices learn: learned before a pod moved, or written by hand. */
+function learnedWrong(evidence: TraceEvidence, s: Sighting, mac: string | undefined, dst: string): Drop | undefined {
+  const { places } = evidence.parts
+  const owner = places.port(s.netns, s.device) && places.ownerOfMac(mac ?? '')
+  const host = owner && places.hostOf(owner)
+  if (!host || host.addresses.some((a) => a.ip === dst)) return undefined
+  return dropped(evidence, {
+    leg: legOf(s),
+    ns: s.netns,
+    device: s.device,
+    cause: 'fdb-wrong',
+    evidence: 'inferred',
+    object: places.at(s.netns).find((o) => o.kind === 'link' && o.name === s.device),
+    text: `the FDB of ${s.device} in ${places.name(s.netns)} sends frames for ${mac} to ${dst}; ${places.name(owner.ns)} has that MAC, on ${host.name}`,
+    hint: inNode(evidence, s.netns, `bridge fdb del ${mac} dev ${s.device} dst ${dst} self`),
   })
 }
 
@@ -123,7 +142,13 @@ export function fdbWrong(evidence: TraceEvidence, chain: readonly Sighting[]): D
       .filter(isFdb)
       .find((o) => o.dev === s.device && o.mac === mac)
     const live = liveState.seen(s.netns)?.fdb.find((f) => f.ifname === s.device && f.mac === mac && f.dst !== undefined)
-    if (!asked || !live?.dst || live.dst === asked.dst) continue
+    if (!live?.dst) continue
+    if (!asked) {
+      const elsewhere = learnedWrong(evidence, s, mac, live.dst)
+      if (elsewhere) return elsewhere
+      continue
+    }
+    if (live.dst === asked.dst) continue
     const name = places.name(s.netns)
     return dropped(evidence, {
       leg: legOf(s),

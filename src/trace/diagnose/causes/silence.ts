@@ -5,9 +5,10 @@ import type { Step } from '../../predict/path.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import { inNode, upAgain } from '../hints.ts'
 import type { Drop } from '../../result.ts'
-import { deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './drop-builder.ts'
+import { deviceObject, deviceTrouble, dropped, interfaceDown, isTunnelled, legOf, linkOf, type Maybe } from './drop-builder.ts'
 import { forwarderTrouble, notForwarding, wrongPeer } from './forwarders.ts'
 import { entryMissing, fdbWrong, macMismatch, neighbourTrouble } from './layer2.ts'
+import { joiningTrouble } from './joined.ts'
 import { heldInQueue } from './queues.ts'
 import { tunnelState } from './tunnels.ts'
 import { routeFailure } from './routes.ts'
@@ -49,10 +50,10 @@ export function explainLinkPeer(evidence: TraceEvidence, leg: Drop['leg'], at: P
 /** A port the lab put on a bridge that is on none, or on another, or does not forward; or a bridge that is down. */
 function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop | undefined {
   const { places } = evidence.parts
-  const end = places.end(at.ns, at.device)
+  const port = places.port(at.ns, at.device)
   const link = linkOf(evidence, at.ns, at.device)
-  if (!end?.port || !link) return undefined
-  const { master } = end.port
+  if (!port || !link) return undefined
+  const { master } = port
   const name = places.name(at.ns)
   if (link.master !== master) {
     return dropped(evidence, {
@@ -61,7 +62,7 @@ function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop |
       device: at.device,
       cause: 'not-on-bridge',
       evidence: 'inferred',
-      object: places.veth(at.ns, at.device),
+      object: deviceObject(evidence, at.ns, at.device),
       text: `${at.device} of ${name} is not on bridge ${master}${link.master === undefined ? '' : ` but on ${link.master}`}: frames that come in there go nowhere`,
       hint: upAgain(evidence),
     })
@@ -78,7 +79,7 @@ function offBridge(evidence: TraceEvidence, leg: Drop['leg'], at: Place): Drop |
       device: at.device,
       cause: 'interface-down',
       evidence: 'inferred',
-      object: places.veth(at.ns, at.device),
+      object: deviceObject(evidence, at.ns, at.device),
       text: `port ${at.device} of bridge ${master} in ${name} is ${state}, not forwarding`,
       hint: inNode(evidence, at.ns, `bridge link set dev ${at.device} state 3`),
     })
@@ -175,13 +176,22 @@ export function explainLastHop(evidence: TraceEvidence, s: Sighting): { readonly
       }),
     )
   }
-  const missing = entryMissing(evidence, leg, s.netns)
+  const missing = entryMissing(evidence, leg, s.netns) ?? notJoined(evidence, leg)
   if (missing) return wrap(missing)
   if (!isTunnelled(s) && at >= 0 && path?.end === 'not-for-us') {
     const down = liveState.seen(s.netns)?.links.find((l) => places.end(s.netns, l.ifname) && !l.flags.includes('UP'))
     if (down) return wrap(interfaceDown(evidence, leg, s.netns, down.ifname))
   }
   return wrap(nextHopGone(evidence, leg, s.netns) ?? diverted(evidence, leg))
+}
+
+/** The prediction ends on a host whose bridge should be one link with that of the far end. */
+function notJoined(evidence: TraceEvidence, leg: Drop['leg']): Drop | undefined {
+  const { expected, places, from, to } = evidence.parts
+  const path = leg === 'forward' ? expected.forward : expected.back
+  const owner = places.ownerOfAddress(leg === 'forward' ? to.address : from.address)
+  if (!owner || !path || path.end === 'delivered') return undefined
+  return joiningTrouble(evidence, leg, { ns: path.at, device: path.steps.at(-1)?.device ?? '' }, owner)
 }
 
 /** The prediction ends here because no node has the MAC of the next hop: its device, or the port it is plugged into. */

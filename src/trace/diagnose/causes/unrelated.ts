@@ -37,6 +37,6 @@ function isAtHome(evidence: TraceEvidence, s: Sighting): boolean {
 
 function looksForPort(evidence: TraceEvidence, s: Sighting): boolean {
   const link = linkOf(evidence, s.netns, s.device)
-  if (evidence.parts.places.end(s.netns, s.device)?.port) return true
+  if (evidence.parts.places.port(s.netns, s.device)) return true
   return s.direction === 'out' && (tunnelDevice(link)?.farEnd === 'fdb' || link?.linkinfo?.info_kind === 'bridge')
 }

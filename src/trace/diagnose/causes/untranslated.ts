@@ -27,7 +27,7 @@ export function byUntranslated(evidence: TraceEvidence): Drop | undefined {
   if (sender(answer) === asked) return undefined
   const name = places.name(at.netns)
   const passed = evidence.reply.filter((s) => s.netns === at.netns)
-  const isBridged = passed.length > 0 && passed.every((s) => places.end(s.netns, s.device)?.port !== undefined)
+  const isBridged = passed.length > 0 && passed.every((s) => places.port(s.netns, s.device) !== undefined)
   const key = `net/bridge/bridge-nf-call-ip${from.family === 6 ? '6' : ''}tables`
   const isPast = isBridged && liveState.seen(at.netns)?.sysctls.get(key) === '0'
   const object = isPast ? places.at(at.netns).find((o) => o.kind === 'sysctl' && o.key === key) : undefined

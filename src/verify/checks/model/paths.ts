@@ -89,7 +89,7 @@ export function expectedTtl(lab: Lab, from: Pod | Host, to: Pod | Host): number 
   const [near, far] = [hostOf(lab, from), hostOf(lab, to)]
   if (near === far) return FIRST_TTL - (from.kind === 'pod' && to.kind === 'pod' ? attachOf(lab.attach).hops : 0)
   const { hops, hopsToHost } = carriage(lab, far, near)
-  return FIRST_TTL - (from.kind === 'host' ? hopsToHost : to.kind === 'host' ? hops - 1 : hops)
+  return FIRST_TTL - (from.kind === 'host' ? hopsToHost : to.kind === 'host' ? Math.max(0, hops - 1) : hops)
 }
 
 /** A failing question as a line of a report. */
