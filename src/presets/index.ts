@@ -82,6 +82,17 @@ export const presets: Readonly<Record<string, Preset>> = {
     },
     underlay: SUBNETS,
   },
+  weave: {
+    summary: 'one link and one network for the pods of all hosts, VXLAN between their bridges',
+    network: {
+      podCIDR: '10.32.0.0/12',
+      hostPrefix: 20,
+      backend: { type: 'vxlan', mode: 'bridged', port: 6784, device: 'vxlan-6784' },
+      attach: { type: 'bridge', name: 'weave', interfaces: 'vethwepl#######' },
+      policy: 'iptables',
+      masquerade: { chain: 'WEAVE' },
+    },
+  },
   vpc: {
     summary: "the cloud's route table knows where pods are, hosts a default route",
     network: {
@@ -95,6 +106,5 @@ export const presets: Readonly<Record<string, Preset>> = {
 /** Presets to come, and what each waits for. */
 export const waiting: Readonly<Record<string, string>> = {
   'flannel-wireguard': 'there is no backend wireguard yet',
-  weave: 'it waits for its lists of devices and chains',
   'weave-encrypted': 'there is no encryption yet',
 }

@@ -241,7 +241,7 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { shows: /02:01:00:01:00:01 dst 192\.168\.50\.12 self[^]*00:00:00:00:00:00 dst 192\.168\.50\.13 self permanent/ },
     {},
     {},
-    { fails: true, shows: /dropped at node-1 vxlan1 .*\[fdb-missing\]/ },
+    { fails: true, shows: /dropped at node-1 vxlan-6784 .*\[fdb-missing\]/ },
   ],
 }
 

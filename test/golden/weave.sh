@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds the lab "weave" of topologies/weave.yaml: 3 hosts, 3 pods, backend vxlan, attach bridge.
+# Preset weave chose podCIDR: 10.32.0.0/12, backend: { type: vxlan, mode: bridged, port: 6784, device: vxlan-6784 }, attach: { type: bridge, name: weave, interfaces: vethwepl####### }, policy: iptables, masquerade: { chain: WEAVE }.
 # The same commands that `netlab up` runs, in the same order. Lines under `ip -batch` are iproute2 commands
 # without the leading "ip", so each can be tried by hand: ip netns exec NAMESPACE ip LINE.
 #
@@ -98,10 +99,10 @@ in_ns weave.node-1 ip -batch - <<'EOF'
 link add eth0 address 02:03:00:00:00:00 mtu 1500 up type veth peer name h1-node-1 address 02:04:00:00:00:00 mtu 1500 netns weave.switch-lan
 # the pods' bridge; its address is their gateway
 link add dev weave address 02:05:00:00:00:00 mtu 1450 up type bridge
-link add p1-pod-a address 02:02:00:00:00:01 mtu 1450 master weave up type veth peer name eth0 address 02:01:00:00:00:01 mtu 1450 netns weave.pod-a
-link set p1-pod-a type bridge_slave hairpin on
+link add vethwepl5e1c4d6 address 02:02:00:00:00:01 mtu 1450 master weave up type veth peer name eth0 address 02:01:00:00:00:01 mtu 1450 netns weave.pod-a
+link set vethwepl5e1c4d6 type bridge_slave hairpin on
 # the VTEP of node-1, a port of the pods' bridge: it learns which host a MAC is behind
-link add vxlan1 address 02:06:00:00:00:00 mtu 1450 master weave up type vxlan id 1 dev eth0 local 192.168.50.11 dstport 6784
+link add vxlan-6784 address 02:06:00:00:00:00 mtu 1450 master weave up type vxlan id 1 dev eth0 local 192.168.50.11 dstport 6784
 EOF
 
 # ── weave.node-2
@@ -110,10 +111,10 @@ in_ns weave.node-2 ip -batch - <<'EOF'
 link add eth0 address 02:03:00:01:00:00 mtu 1500 up type veth peer name h2-node-2 address 02:04:00:01:00:00 mtu 1500 netns weave.switch-lan
 # the pods' bridge; its address is their gateway
 link add dev weave address 02:05:00:01:00:00 mtu 1450 up type bridge
-link add p1-pod-b address 02:02:00:01:00:01 mtu 1450 master weave up type veth peer name eth0 address 02:01:00:01:00:01 mtu 1450 netns weave.pod-b
-link set p1-pod-b type bridge_slave hairpin on
+link add vethwepl2f5353d address 02:02:00:01:00:01 mtu 1450 master weave up type veth peer name eth0 address 02:01:00:01:00:01 mtu 1450 netns weave.pod-b
+link set vethwepl2f5353d type bridge_slave hairpin on
 # the VTEP of node-2, a port of the pods' bridge: it learns which host a MAC is behind
-link add vxlan1 address 02:06:00:01:00:00 mtu 1450 master weave up type vxlan id 1 dev eth0 local 192.168.50.12 dstport 6784
+link add vxlan-6784 address 02:06:00:01:00:00 mtu 1450 master weave up type vxlan id 1 dev eth0 local 192.168.50.12 dstport 6784
 EOF
 
 # ── weave.node-3
@@ -122,10 +123,10 @@ in_ns weave.node-3 ip -batch - <<'EOF'
 link add eth0 address 02:03:00:02:00:00 mtu 1500 up type veth peer name h3-node-3 address 02:04:00:02:00:00 mtu 1500 netns weave.switch-lan
 # the pods' bridge; its address is their gateway
 link add dev weave address 02:05:00:02:00:00 mtu 1450 up type bridge
-link add p1-pod-c address 02:02:00:02:00:01 mtu 1450 master weave up type veth peer name eth0 address 02:01:00:02:00:01 mtu 1450 netns weave.pod-c
-link set p1-pod-c type bridge_slave hairpin on
+link add vethwepl3754a2f address 02:02:00:02:00:01 mtu 1450 master weave up type veth peer name eth0 address 02:01:00:02:00:01 mtu 1450 netns weave.pod-c
+link set vethwepl3754a2f type bridge_slave hairpin on
 # the VTEP of node-3, a port of the pods' bridge: it learns which host a MAC is behind
-link add vxlan1 address 02:06:00:02:00:00 mtu 1450 master weave up type vxlan id 1 dev eth0 local 192.168.50.13 dstport 6784
+link add vxlan-6784 address 02:06:00:02:00:00 mtu 1450 master weave up type vxlan id 1 dev eth0 local 192.168.50.13 dstport 6784
 EOF
 
 # ──────────────────────────────────────────────────────────────────────────────
@@ -147,21 +148,21 @@ address replace 10.32.0.1/12 dev weave
 EOF
 in_ns weave.node-1 bridge -batch - <<'EOF'
 # node-2: gets a copy of what goes to all, and of what is for a MAC that is not learned yet
-fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.50.12 self permanent
+fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 192.168.50.12 self permanent
 # node-3: gets a copy of what goes to all, and of what is for a MAC that is not learned yet
-fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.50.13 self permanent
+fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 192.168.50.13 self permanent
 EOF
 in_ns weave.node-1 iptables-restore --noflush --wait=10 <<'EOF'
 *nat
 # SNAT for what leaves the cluster, and only for that
-:NETLAB-MASQ - [0:0]
+:WEAVE - [0:0]
 -F POSTROUTING
--A NETLAB-MASQ -d 10.32.0.0/12 -m comment --comment "to pods: no NAT" -j RETURN
--A NETLAB-MASQ -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
--A NETLAB-MASQ -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
--A NETLAB-MASQ -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
--A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
--A POSTROUTING -s 10.32.0.0/12 -m comment --comment "from pods" -j NETLAB-MASQ
+-A WEAVE -d 10.32.0.0/12 -m comment --comment "to pods: no NAT" -j RETURN
+-A WEAVE -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
+-A WEAVE -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
+-A WEAVE -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
+-A WEAVE -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
+-A POSTROUTING -s 10.32.0.0/12 -m comment --comment "from pods" -j WEAVE
 COMMIT
 EOF
 
@@ -173,21 +174,21 @@ address replace 10.33.0.1/12 dev weave
 EOF
 in_ns weave.node-2 bridge -batch - <<'EOF'
 # node-1: gets a copy of what goes to all, and of what is for a MAC that is not learned yet
-fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.50.11 self permanent
+fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 192.168.50.11 self permanent
 # node-3: gets a copy of what goes to all, and of what is for a MAC that is not learned yet
-fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.50.13 self permanent
+fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 192.168.50.13 self permanent
 EOF
 in_ns weave.node-2 iptables-restore --noflush --wait=10 <<'EOF'
 *nat
 # SNAT for what leaves the cluster, and only for that
-:NETLAB-MASQ - [0:0]
+:WEAVE - [0:0]
 -F POSTROUTING
--A NETLAB-MASQ -d 10.32.0.0/12 -m comment --comment "to pods: no NAT" -j RETURN
--A NETLAB-MASQ -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
--A NETLAB-MASQ -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
--A NETLAB-MASQ -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
--A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
--A POSTROUTING -s 10.32.0.0/12 -m comment --comment "from pods" -j NETLAB-MASQ
+-A WEAVE -d 10.32.0.0/12 -m comment --comment "to pods: no NAT" -j RETURN
+-A WEAVE -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
+-A WEAVE -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
+-A WEAVE -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
+-A WEAVE -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
+-A POSTROUTING -s 10.32.0.0/12 -m comment --comment "from pods" -j WEAVE
 COMMIT
 EOF
 
@@ -199,21 +200,21 @@ address replace 10.34.0.1/12 dev weave
 EOF
 in_ns weave.node-3 bridge -batch - <<'EOF'
 # node-1: gets a copy of what goes to all, and of what is for a MAC that is not learned yet
-fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.50.11 self permanent
+fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 192.168.50.11 self permanent
 # node-2: gets a copy of what goes to all, and of what is for a MAC that is not learned yet
-fdb append 00:00:00:00:00:00 dev vxlan1 dst 192.168.50.12 self permanent
+fdb append 00:00:00:00:00:00 dev vxlan-6784 dst 192.168.50.12 self permanent
 EOF
 in_ns weave.node-3 iptables-restore --noflush --wait=10 <<'EOF'
 *nat
 # SNAT for what leaves the cluster, and only for that
-:NETLAB-MASQ - [0:0]
+:WEAVE - [0:0]
 -F POSTROUTING
--A NETLAB-MASQ -d 10.32.0.0/12 -m comment --comment "to pods: no NAT" -j RETURN
--A NETLAB-MASQ -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
--A NETLAB-MASQ -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
--A NETLAB-MASQ -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
--A NETLAB-MASQ -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
--A POSTROUTING -s 10.32.0.0/12 -m comment --comment "from pods" -j NETLAB-MASQ
+-A WEAVE -d 10.32.0.0/12 -m comment --comment "to pods: no NAT" -j RETURN
+-A WEAVE -d 10.96.0.0/16 -m comment --comment "to Services: no NAT" -j RETURN
+-A WEAVE -d 192.168.50.0/24 -m comment --comment "to hosts on lan: no NAT" -j RETURN
+-A WEAVE -d 224.0.0.0/4 -m comment --comment "multicast: no NAT" -j RETURN
+-A WEAVE -m comment --comment "leaves the cluster" -j MASQUERADE --random-fully
+-A POSTROUTING -s 10.32.0.0/12 -m comment --comment "from pods" -j WEAVE
 COMMIT
 EOF
 

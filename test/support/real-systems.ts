@@ -71,6 +71,13 @@ const BLOCK = ['blackhole 10.244.0.0/26', `10.244.0.2 dev ${CALI}`]
 /** Where no router gives a default route, proxy ARP needs one to the gateway. */
 const GATEWAY = '169.254.1.1 dev eth0'
 
+/** Open vSwitch's datapath, and the pair that joins it with the bridge. */
+const FAST_DATAPATH = ['datapath', 'vethwe-datapath', 'vethwe-bridge']
+const WEAVE_NPC = ['', '-DEFAULT', '-INGRESS', '-EGRESS', '-EGRESS-DEFAULT', '-EGRESS-CUSTOM', '-EGRESS-ACCEPT'].map(
+  (c) => `filter WEAVE-NPC${c}`,
+)
+const WEAVE_CANARIES = ['mangle', 'nat', 'filter'].map((table) => `${table} WEAVE-CANARY`)
+
 export const realSystems: Readonly<Record<string, RealSystem>> = {
   docker: {
     page: 'docs/presets/docker.md',
@@ -184,6 +191,20 @@ export const realSystems: Readonly<Record<string, RealSystem>> = {
     chains: ['INPUT', 'FORWARD', 'OUTPUT', 'SERVICES'].map((c) => `filter KUBE-ROUTER-${c}`),
     missing: ['kube-dummy-if', ...['INPUT', 'FORWARD', 'OUTPUT', 'SERVICES'].map((c) => `filter KUBE-ROUTER-${c}`)],
     own: [MASQ, ...POLICIES],
+  },
+  weave: {
+    page: 'docs/presets/weave.md',
+    sources: [
+      'weaveworks/weave net/bridge.go, net/veth.go, net/expose.go, net/iptables.go',
+      'weaveworks/weave router/fastdp.go: vxlan-6784; prog/weave-kube/launch.sh: 10.32.0.0/12, expose',
+      'weaveworks/weave common/chains/npc.go, prog/weave-npc/main.go; test/830_cni_plugin_test.sh: vethwepl',
+    ],
+    devices: ['weave', 'vethwepl5e1c4d6', ...FAST_DATAPATH, 'vxlan-6784'],
+    addresses: ['10.32.0.1/12 dev weave'],
+    routes: [],
+    chains: ['nat WEAVE', ...WEAVE_NPC, ...WEAVE_CANARIES],
+    missing: [...FAST_DATAPATH, ...WEAVE_NPC, ...WEAVE_CANARIES],
+    own: POLICIES,
   },
   vpc: {
     page: 'docs/presets/vpc.md',

@@ -65,7 +65,7 @@ describe.each(Object.entries(realSystems))('%s', (name, system) => {
     // Of a chain of a pod the beginning of its name, of a route what it leads to.
     const word = (what: string): string =>
       what
-        .replace(/^(?:nat|filter) /, '')
+        .replace(/^(?:nat|filter|mangle) /, '')
         .replace(/cali[0-9a-f]{11}/, '')
         .replace(/ .*/, '')
     const named = [...system.missing, ...system.own, ...Object.entries(system.standIns ?? {}).flat()].map(word)
