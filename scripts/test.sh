@@ -60,8 +60,7 @@ case " $* " in
 esac
 
 unit() {
-  npm run --silent check
-  npx vitest run
+  npm run --silent check && npx vitest run
 }
 
 # kernel_files -l prints those that call ownMachine (test/support/machine.ts), kernel_files -L all others.
@@ -88,11 +87,11 @@ for part in "$@"; do
   printf '\n== %s\n' "$part"
   case $part in
     quick)
-      unit
+      unit || failed="$failed unit"
       setting=NETLAB_QUICK=1 kernel_tests quick 1 build/test/conformance/backends/*.test.mjs || failed="$failed quick"
       ;;
     unit)
-      unit
+      unit || failed="$failed unit"
       ;;
     kernel)
       # Files that make a machine of their own run two at a time, as they wait a good deal. The others see what happens on this one.
