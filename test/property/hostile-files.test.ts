@@ -85,10 +85,12 @@ test.each([
   ['empty lines', '', '\n', /^file-too-large more than 1000000 lines/],
   ['a quote that does not end', 'x: "', 'a', /^file-too-large a text of more than 2000000 characters/],
   ['lines between quotes', "x: '", 'word that is long enough\n  ', /^file-too-large a text of more than 2000000 characters/],
+  ['aliases', 'y: &a 1\nx: [', '*a,', /^file-too-large more than 100000 aliases up to here/, SIZE / 16],
+  ['what is no YAML', '', '- ---\n&a ', /^yaml-syntax implicit keys need to be on a single line/, SIZE / 16],
 ] as const)(
   '%s',
-  async (_, head, piece, words) => {
-    const { diagnostics } = await mustBeBounded(flood(head, piece))
+  async (_, head, piece, words, size = SIZE) => {
+    const { diagnostics } = await mustBeBounded(flood(head, piece, size))
     expect(`${diagnostics[0]!.code} ${diagnostics[0]!.message}`).toMatch(words)
   },
   2 * PATIENCE,

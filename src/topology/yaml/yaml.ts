@@ -6,8 +6,9 @@
  * duplicate keys are found by hashing (its own check compares every key with every other), and
  * aliases are shared rather than copied (see `values.ts`).
  */
-import { Composer, Lexer, LineCounter, Parser, type Document } from 'yaml'
+import { Lexer, LineCounter, Parser, type CST } from 'yaml'
 import { byPosition, type Diagnostic, type Path, type Position } from '../diagnostics.ts'
+import { composeTokens, errorOf, MAX_FINDINGS, type Composed, type Finding } from './compose.ts'
 import { TreePositions, type Positions } from './positions.ts'
 import { toValue } from './values.ts'
 
@@ -20,6 +21,8 @@ export const MAX_DEPTH = 100
 const MAX_WORDS = 420_000
 /** Lexical pieces of all sorts, white space and comments among them. */
 const MAX_LEXEMES = 1_000_000
+/** Aliases a tree may have, of which each costs a kB: twice what 50 000 pods that share their labels need. */
+const MAX_ALIASES = 100_000
 /** Characters a text in quotes may have, which costs a hundred times as many bytes. No object of Kubernetes is so large. */
 const MAX_QUOTED = 2_000_000
 /** Lines a text may have: the largest file then has 16 bytes a line. */
@@ -101,26 +104,27 @@ export function parsePart(text: string, file: string, lines: LineCounter, from: 
   }
 
   const composed = compose(text, effort)
-  if (!Array.isArray(composed)) {
+  if ('message' in composed) {
     report('error', composed.code, composed.at, composed.message, composed.hint ?? 'no topology needs that')
     return { documents: [], diagnostics }
   }
 
-  const errors = composed.flatMap((document) => document.errors).sort((a, b) => a.pos[0] - b.pos[0])
+  const errors = composed.errors.toSorted((a, b) => a.at - b.at)
   let nextLine = 0 // further errors on a line follow from the first
-  for (const { code, message, pos } of errors) {
-    if (pos[0] < nextLine) continue
+  for (const error of errors) {
+    if (error.at < nextLine) continue
     if (diagnostics.length >= MAX_SYNTAX_ERRORS) break
-    report('error', 'yaml-syntax', pos[0], oneLine(message), SYNTAX_HINTS[code])
-    nextLine = (lines.lineStarts[at(pos[0]).line] ?? Infinity) - from
+    report('error', 'yaml-syntax', error.at, oneLine(error.message), SYNTAX_HINTS[error.code])
+    nextLine = (lines.lineStarts[at(error.at).line] ?? Infinity) - from
   }
-  for (const { code, message, pos } of composed.flatMap((document) => document.warnings)) {
-    const hint = code === 'TAG_RESOLVE_FAILED' ? 'tags (!something) mean nothing in a topology: remove it' : SYNTAX_HINTS[code]
-    report('warning', code === 'TAG_RESOLVE_FAILED' ? 'unknown-tag' : 'yaml-syntax', pos[0], oneLine(message), hint)
+  for (const warning of composed.warnings) {
+    const isTag = warning.code === 'TAG_RESOLVE_FAILED'
+    const hint = isTag ? 'tags (!something) mean nothing in a topology: remove it' : SYNTAX_HINTS[warning.code]
+    report('warning', isTag ? 'unknown-tag' : 'yaml-syntax', warning.at, oneLine(warning.message), hint)
   }
   if (errors.length > 0) return { documents: [], diagnostics: diagnostics.sort(byPosition) }
 
-  const documents = composed.map((document): YamlDocument => {
+  const documents = composed.documents.map((document): YamlDocument => {
     const { value, targets, merged } = toValue(document.contents, (...finding) => report('error', ...finding))
     const start = document.contents?.range?.[0] ?? document.range?.[0] ?? 0
     const isEmpty = value === null && !text.slice(start, document.contents?.range?.[1] ?? start).trim()
@@ -149,21 +153,28 @@ interface Refusal {
 /** What lexemes begin with that are no words: white space, comments, and marks of the lexer's own (BOM, document, flow error, scalar). */
 const FILLING: ReadonlySet<string | undefined> = new Set([' ', '\t', '\n', '\r', '#', '\uFEFF', '\u0002', '\u0018', '\u001F'])
 
-/** The composed documents (at least one, empty for an empty text), or why the text is refused. */
-function compose(text: string, effort: Effort): Document.Parsed[] | Refusal {
+/** The composed documents, or why the text is refused. */
+function compose(text: string, effort: Effort): Composed | Refusal {
   const parser = new Parser()
-  const tokens = []
+  const tokens: CST.Token[] = []
   const before = { ...effort }
+  const errors: Finding[] = []
   let documents = 0
+  let aliases = 0
+  const take = (token: CST.Token): void => {
+    if (token.type === 'error') errors.push(errorOf(token))
+    else tokens.push(token)
+    if (token.type === 'document') documents++
+  }
   for (const lexeme of new Lexer().lex(text)) {
     const at = parser.offset
     if (lexeme.length > MAX_QUOTED && (lexeme[0] === '"' || lexeme[0] === "'"))
       return { code: 'file-too-large', at, message: `a text of more than ${MAX_QUOTED} characters`, hint: 'is there a quote missing?' }
-    for (const token of parser.next(lexeme)) {
-      tokens.push(token)
-      if (token.type === 'document') documents++
-    }
+    for (const token of parser.next(lexeme)) take(token)
+    if (errors.length >= MAX_FINDINGS) break
     if (documents > MAX_DOCUMENTS) return { code: 'file-too-large', at, message: `more than ${MAX_DOCUMENTS} documents up to here` }
+    if (lexeme[0] === '*' && ++aliases > MAX_ALIASES)
+      return { code: 'file-too-large', at, message: `more than ${MAX_ALIASES} aliases up to here` }
     if (parser.stack.length > MAX_DEPTH + 1) return { code: 'too-deep', at, message: `nested more than ${MAX_DEPTH} levels deep` }
     effort.lexemes++
     if (!FILLING.has(lexeme[0])) effort.words++
@@ -172,16 +183,8 @@ function compose(text: string, effort: Effort): Document.Parsed[] | Refusal {
       tooMany(effort.lexemes, effort.maxLexemes, before.lexemes, MAX_LEXEMES, 'words, signs, lines and blanks')
     if (message) return { code: 'file-too-large', at, message, hint: SPLIT }
   }
-  for (const token of parser.end()) tokens.push(token)
-  const composer = new Composer({ uniqueKeys: false, schema: 'core', resolveKnownTags: false, logLevel: 'silent' })
-  // Each error is an Error object whose stack is never used: without it a hopeless text costs a tenth.
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return [...composer.compose(tokens, true, text.length)] as Document.Parsed[]
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
+  for (const token of parser.end()) take(token)
+  return composeTokens(tokens, text.length, errors)
 }
 
 /** @param before what had been read when this tree began @param maxTree how many one tree may have */
