@@ -5,7 +5,8 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { execa } from 'execa'
-import type { Benchmark, Goal, Measured, Row } from './bench/benchmark.ts'
+import { measureAll, type Result } from './bench/all.ts'
+import type { Benchmark } from './bench/benchmark.ts'
 import * as busy from './bench/busy.ts'
 import * as drain from './bench/drain.ts'
 import { interruption } from './bench/interrupt.ts'
@@ -38,15 +39,6 @@ const USAGE = `usage: npm run bench -- [options]
 All but startup and plan need root. Build first (npm run build); keep the machine quiet meanwhile.
 `
 
-/** A row, and whether it meets its goal. */
-interface Result extends Partial<Omit<Measured, 'goal'>> {
-  readonly bench: string
-  readonly what: string
-  readonly text?: string
-  readonly goal?: string
-  readonly met?: boolean
-}
-
 function options() {
   const { values } = parseArgs({
     options: {
@@ -76,14 +68,6 @@ function options() {
 function machine(): string {
   const [cpu] = cpus()
   return `Linux ${release()}, ${availableParallelism()} × ${cpu?.model.trim() ?? 'processor'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`
-}
-
-/** Whether a row's medians meet its goal. */
-function finish(bench: string, row: Row): Result {
-  if ('text' in row) return { bench, ...row }
-  const { goal, ...rest } = row
-  const evaluate = ({ text, met }: Goal) => ({ goal: text, met: met({ value: row.value.median, ratio: row.ratio?.median ?? Number.NaN }) })
-  return { bench, ...rest, ...(goal ? evaluate(goal) : {}) }
 }
 
 const HEADINGS = ['what', 'median (min–max)', 'compared with', 'ratio', 'goal', 'met']
@@ -175,31 +159,13 @@ async function main(): Promise<number> {
     /** Measures once the kernel has nothing left to take apart. */
     drainedTurn: <T>(measuring: () => Promise<T>) => undisturbed(how(drain.drained), measuring),
   }
-  const rows: Result[] = []
-  let exit = 0
-  for (const name of chosen.only) {
-    const bench = BENCHES[name]!
-    if (bench.needsRoot && process.geteuid!() !== 0) {
-      process.stderr.write(`${name}: left out, it needs root\n`)
-      continue
-    }
-    const say = (what: string): void => void process.stderr.write(`${name}: ${what}\n`)
-    try {
-      rows.push(...(await bench.run({ ...chosen, ...turns, say })).map((row) => finish(name, row)))
-    } catch (error) {
-      if (interruption.aborted) {
-        process.stderr.write(`bench: ${(interruption.reason as Error).message}\n`)
-        exit = 130
-        break
-      }
-      // The others still measure something, and what is measured already is worth its minutes.
-      process.stderr.write(`${name}: ${(error as Error).stack}\n`)
-      rows.push({ bench: name, what: 'failed', text: (error as Error).message })
-      exit = 1
-    } finally {
-      await cleanUp(chosen.netlab)
-    }
-  }
+  const { rows, exit } = await measureAll(Object.fromEntries(chosen.only.map((name) => [name, BENCHES[name]!])), {
+    setting: { ...chosen, ...turns },
+    isRoot: process.geteuid!() === 0,
+    cleanUp: () => cleanUp(chosen.netlab),
+    interruption,
+    say: (line) => void process.stderr.write(`${line}\n`),
+  })
   if (chosen.json)
     process.stdout.write(`${JSON.stringify({ machine: head, runs: chosen.runs, others: othersShare(), rows }, undefined, 2)}\n`)
   else if (rows.length > 0)
