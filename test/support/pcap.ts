@@ -11,6 +11,8 @@ export interface Layer {
   readonly protocol?: number
   /** A fragment, the first included. */
   readonly fragment?: boolean
+  /** IPv4: it must not be fragmented. */
+  readonly df?: boolean
   readonly srcPort?: number
   readonly dstPort?: number
   readonly vni?: number
@@ -63,6 +65,7 @@ function decode(bytes: Buffer): Frame {
       ttl: rest[8]!,
       protocol,
       fragment: (offset & 0x3fff) !== 0,
+      df: (offset & 0x4000) !== 0,
     })
     rest = rest.subarray(header)
     // Only the first fragment has the next header.

@@ -70,5 +70,6 @@ process.exit = (code) => {
   // Nothing after it happens.
   throw new Error('the process ends')
 }
+process.on('warning', ({ name, message }) => err.push(`(node:${process.pid}) ${name}: ${message}\n`))
 process.on('message', (args: string[]) => void serve(args))
 process.on('disconnect', () => exit(0))

@@ -54,8 +54,12 @@ export function run(argv: readonly string[], { input, env, cwd, onStart, patienc
 }
 
 /** Runs a netlab command: in a process of its own, unless the test file has asked for {@link oneProcess} and it is a plain one. */
-export const netlab = (args: readonly string[], options?: RunOptions): Promise<Run> =>
-  options === undefined && isServed(args) ? serve(args) : run([process.execPath, bin, ...args], options)
+export async function netlab(args: readonly string[], options?: RunOptions): Promise<Run> {
+  const result = await (options === undefined && isServed(args) ? serve(args) : run([process.execPath, bin, ...args], options))
+  // Of too many listeners, of what is deprecated.
+  assert.doesNotMatch(result.stderr, /^\(node:\d+\) .*Warning: /m, `Node warns of netlab ${args.join(' ')}`)
+  return result
+}
 
 /** Command line that runs something in the network namespace `ns` (full name). */
 export const inside = (ns: string, argv: readonly string[]): string[] => ['nsenter', `--net=/run/netns/${ns}`, '--', ...argv]

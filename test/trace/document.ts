@@ -13,6 +13,7 @@ export interface HopDocument {
 
 export interface TraceDocument {
   readonly outcome: string
+  readonly probe: { readonly df: boolean }
   readonly rttMs: number | null
   readonly forward: readonly HopDocument[]
   readonly reply: readonly HopDocument[]

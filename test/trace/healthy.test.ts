@@ -1,7 +1,9 @@
 /** On healthy labs of every backend, and of the other attach module over VXLAN: delivered, every expected hop captured, nothing lost. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { backends } from '../../src/backends/index.ts'
+import { Capture } from '../support/capture.ts'
 import { familiesOf, lacking } from '../support/features.ts'
 import { Lab, type NodeDocument } from '../support/lab.ts'
 import { netlab } from '../support/run.ts'
@@ -71,6 +73,22 @@ for (const { backend, attach } of LABS) {
     if (ipv6)
       for (const args of TRACES.filter((t) => !t.includes('client') && !t.includes('router') && !t.includes('node-1')))
         check([...args, '--family', '6'])
+    if (backend === 'vxlan' && attach === 'bridge')
+      it('whether the probe may be fragmented is told as it is on the wire', async () => {
+        const addressOf = (name: string): string => nodes.find((n) => n.name === name)!.addresses![0]!.replace(/\/.*/, '')
+        const capture = await Capture.start(lab.ns('pod-b'), 'eth0', join(lab.dir, 'pod-b.pcap'))
+        const told: boolean[] = []
+        // Of a SYN the kernel decides; it is last because more than one packet of it goes to pod-b.
+        for (const args of [[], ['--no-df'], ['--port', '5353/udp'], ['--port', '5353/udp', '--no-df'], ['--port', '8080/tcp']])
+          told.push(traceDocument(await netlab(['trace', 'pod-a', 'pod-b', ...args, '--lab', lab.name, '--json'])).probe.df)
+        const packets = (await capture.stop(addressOf('pod-a'))).map((frame) => frame[1])
+        const sent = packets.filter((p) => p?.type === 'ipv4' && p.src === addressOf('pod-a'))
+        assert.deepEqual(told.slice(0, 4), [true, false, true, false])
+        assert.deepEqual(
+          told,
+          sent.slice(0, told.length).map((p) => p?.df),
+        )
+      })
     it('knows all nodes', () => assert.ok(nodes.length >= 8))
   })
 }

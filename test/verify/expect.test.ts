@@ -36,6 +36,8 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [{ from: 'a', to: 'lazy', port: '80/tcp' }, false, /^container c of lazy declares 80\/tcp but does not listen there/],
   [{ from: 'a', to: 'svc/none', port: '80/tcp' }, false, /^refused.*; Service none has no endpoint ready$/],
   [{ from: 'a', to: '10.244.1.1', port: '80/tcp' }, true, /^answered by node-2$/],
+  // At its own host a pod comes from inside the cluster: externalTrafficPolicy Local leaves out no endpoint.
+  [{ from: 'a', to: 'node-1', port: '30080/tcp' }, true, /^answered by b$/],
 
   [
     { from: 'a', to: 'b', port: '81/tcp', result: 'deny' },
@@ -55,8 +57,14 @@ const ENTRIES: readonly (readonly [entry: object, holds: boolean, detail: RegExp
   [
     { from: 'outside', to: '192.168.50.11', port: '30080/tcp', result: 'deny' },
     true,
-    /^dropped on node-1 by the rule "default\/local has no local endpoints", which counted it$/,
+    /^dropped on node-1 by the rule "default\/local:open has no local endpoints", which counted it$/,
   ],
+  [
+    { from: 'a', to: 'node-1', port: '30081/tcp', result: 'deny' },
+    true,
+    /^dropped on node-2 by the rule "policy default\/b: nothing else comes in", which counted it$/,
+  ],
+  [{ from: 'a', to: 'node-1', port: '30080/tcp', result: 'deny' }, false, /^answered by b$/],
   [{ from: 'a', to: '10.244.0.1', result: 'deny' }, false, /^answered; a node and its own pods always reach each other$/],
   // Dropped by a rule of ours, not the lab's.
   [
@@ -89,7 +97,15 @@ describe('expect', { skip: unable }, () => {
     services: {
       b: { selector: { app: 'b' }, ports: [{ port: 80 }] },
       none: { selector: { app: 'x' }, ports: [{ port: 80 }] },
-      local: { type: 'NodePort', externalTrafficPolicy: 'Local', selector: { app: 'b' }, ports: [{ port: 80, nodePort: 30080 }] },
+      local: {
+        type: 'NodePort',
+        externalTrafficPolicy: 'Local',
+        selector: { app: 'b' },
+        ports: [
+          { name: 'open', port: 80, nodePort: 30080 },
+          { name: 'denied', port: 81, nodePort: 30081 },
+        ],
+      },
     },
     policies: { b: { podSelector: { matchLabels: { app: 'b' } }, ingress: [{ ports: [{ port: 80 }] }] } },
     expect: ENTRIES.map(([entry]) => entry),

@@ -1,7 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -103,6 +103,22 @@ describe('a lock', () => {
         () => other.kill('SIGKILL'),
       ),
     ).toBe('mine')
+  })
+
+  // Whatever version of Node another netlab runs under, it is this file that it locks.
+  test('is flock(2) on its file: any program may hold it, and finds it held', async () => {
+    const path = join(dir, `${lab}.lock`)
+    mkdirSync(dir)
+    const other = spawn('flock', [path, 'sh', '-c', 'echo held; cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    holders.push(other)
+    await once(other.stdout, 'data')
+    let waited = 0
+    const work = async (): Promise<number | null> => spawnSync('flock', ['--nonblock', path, 'true']).status
+    const mayLock = await withLock(lab, work, () => {
+      waited++
+      other.stdin.end()
+    })
+    expect({ waited, mayLock }).toEqual({ waited: 1, mayLock: 1 })
   })
 
   test('is not waited for forever', async () => {

@@ -44,6 +44,17 @@ describe('formatDiagnostics', () => {
     expect(format(many.slice(0, 20))).not.toContain('more')
   })
 
+  it('leaves out no error for a warning that stands before it', () => {
+    const warnings = Array.from({ length: 20 }, (_, i) => error({ severity: 'warning', message: `warning ${i}.` }))
+    const cut = format([...warnings, error({ message: 'the error.' })])
+    expect(cut).toMatch(/^error {2}the error\. /)
+    expect(cut).toContain('warning 18.')
+    expect(cut).not.toContain('warning 19.')
+    expect(cut).toMatch(/… and 1 more\n\n1 error, 20 warnings\n$/)
+    // Where all are shown, their places order them.
+    expect(format([...warnings.slice(1), error({ message: 'the error.' })])).toMatch(/^warning {2}warning 1\. /)
+  })
+
   it('needs neither a file, nor its text, nor the line', () => {
     expect(format([error({ file: 'lab.yaml' })], 'x')).toMatch(/^lab\.yaml {2}error/)
     expect(formatDiagnostics([error({ file: 'other', line: 1, column: 1 })], new Map(), { color: false })).toMatch(
