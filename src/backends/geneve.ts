@@ -21,10 +21,9 @@
  * in `ip -d link`; it costs a device for every pair of hosts.
  */
 import type { KernelObject } from '../kernel/objects.ts'
-import { addressOf, type Host } from '../lab/lab.ts'
-import { interfaceName, mac } from '../lab/names.ts'
+import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
-import { overTunnel, ownAddresses, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
+import { deviceTo, endMac, overTunnel, ownAddresses, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
 const options = (z: OptionTypes) =>
@@ -35,11 +34,6 @@ const options = (z: OptionTypes) =>
   })
 
 const OVERHEAD = 50
-
-/** `g2-node-2`: the device of any host that leads to a peer. */
-const deviceTo = (peer: Host): string => interfaceName('g', peer.index + 1, peer.name)
-/** MAC of a host's end of its tunnel to a peer. */
-const endMac = (host: Host, peer: Host): string => mac('vtep', host.index, peer.index + 1)
 
 function geneve({ vni, port, tunnel }: OptionsOf<typeof options>): Backend {
   const headers = [

@@ -9,6 +9,7 @@ import { directModule } from './direct.ts'
 import { geneveModule } from './geneve.ts'
 import { greModule } from './gre.ts'
 import { ipipModule } from './ipip.ts'
+import { smallestLink } from './peers.ts'
 import { udpModule } from './udp/udp.ts'
 import { vpcModule } from './vpc.ts'
 import { vxlanModule } from './vxlan.ts'
@@ -44,7 +45,7 @@ export function* carriages(lab: Lab): Generator<Carriage> {
 /** MTU of a host's pods, bytes: what its link, or the smallest where pods of all hosts share one link, carries less what the backend may add. */
 export function podMTU(lab: Lab, host: Host): number {
   const { bridged, reserve } = backendOf(lab.backend)
-  return (bridged ? Math.min(...lab.hosts.map((h) => h.mtu)) : host.mtu) - reserve
+  return (bridged ? smallestLink(lab) : host.mtu) - reserve
 }
 
 /** The address that another host's pods see on a host's own packets. */

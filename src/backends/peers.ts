@@ -1,6 +1,7 @@
 /** What the backends share: who the peers are, which of them a tunnel serves, and the routes to their blocks. */
 import type { KernelObject, Link, Route } from '../kernel/objects.ts'
 import { addressOf, UPLINK, type Block, type Host, type Lab } from '../lab/lab.ts'
+import { interfaceName, mac } from '../lab/names.ts'
 import type { Carriage, Refusal } from './backend.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
@@ -20,6 +21,11 @@ const anyTunnelled = (lab: Lab, tunnel: TunnelOption): boolean =>
   tunnel === 'always' ? lab.hosts.length > 1 : lab.hosts.some((h) => h.segment !== lab.hosts[0]!.segment)
 
 export const peersOf = (host: Host, lab: Lab): Host[] => lab.hosts.filter((h) => h !== host)
+
+/** `g2-node-2`: the device of any host that leads to a peer, where each has one of its own. */
+export const deviceTo = (peer: Host): string => interfaceName('g', peer.index + 1, peer.name)
+/** MAC of a host's end of its tunnel to a peer. */
+export const endMac = (host: Host, peer: Host): string => mac('vtep', host.index, peer.index + 1)
 
 /** The peer's block as a next-hop route on the underlay: what Flannel calls host-gw. */
 export function directRoutes(host: Host, peer: Host, note: string): Route[] {
@@ -79,6 +85,9 @@ export const refuseBridged = (tunnel: TunnelOption): Refusal[] =>
           forceable: false,
         },
       ]
+
+/** MTU of the smallest of the hosts' links, bytes: what all of them can carry. */
+export const smallestLink = (lab: Lab): number => Math.min(...lab.hosts.map((h) => h.mtu))
 
 /** How frames get to another host where a tunnel is a port of the pods' bridges. The host's own packets have the address of its bridge. */
 export const bridgedCarriage =

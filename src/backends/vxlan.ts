@@ -26,7 +26,17 @@ import { addressOf, type Host, type Lab } from '../lab/lab.ts'
 import { mac, MAX_INTERFACE, UNLEARNED } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { deviceOption, type OfAnyLab } from './device-name.ts'
-import { bridgedCarriage, modeOption, overTunnel, peersOf, refuseBridged, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
+import {
+  bridgedCarriage,
+  modeOption,
+  overTunnel,
+  peersOf,
+  refuseBridged,
+  smallestLink,
+  tunnelCarriage,
+  tunnelOption,
+  tunnelRoute,
+} from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
 /** Also in labs that an older netlab made, which say no name. */
@@ -92,7 +102,7 @@ function vxlan({ vni, port, device: name = DEVICE, mode, tunnel }: OfAnyLab<Opti
     const peers = peersOf(host, lab)
     if (peers.length === 0) return []
     const vtep: Link = {
-      ...device(host, Math.min(...lab.hosts.map((h) => h.mtu)) - OVERHEAD),
+      ...device(host, smallestLink(lab) - OVERHEAD),
       note: `the VTEP of ${host.name}, a port of the pods' bridge: it learns which host a MAC is behind`,
       bridgePort: { master: bridge },
       learning: true,

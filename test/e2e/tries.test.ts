@@ -235,6 +235,13 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { fails: true, shows: /dropped at node-1/ },
     { fails: true, shows: /missing/ },
   ],
+  nvgre: [
+    { shows: /ttl=64/ },
+    { shows: /02:01:00:01:00:01 dev g2-node-2 master cni0/ },
+    { shows: /isolated on/ },
+    {},
+    { fails: true, shows: /g2-node-2 .*\[not-on-bridge\]/ },
+  ],
   weave: [
     { shows: /ttl=64/ },
     { shows: /^10\.33\.0\.2 dev eth0 lladdr 02:01:00:01:00:01/m },

@@ -5,7 +5,7 @@ import { routed } from './attach/routed.ts'
 import { bgp } from './backends/bgp.ts'
 import { direct } from './backends/direct.ts'
 import { geneve } from './backends/geneve.ts'
-import { gre } from './backends/gre.ts'
+import { gre, greBridged } from './backends/gre.ts'
 import { ipip } from './backends/ipip.ts'
 import { udp } from './backends/udp.ts'
 import { vpc } from './backends/vpc.ts'
@@ -46,7 +46,7 @@ const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct,
 /** Of backends that have more to break with options than without. */
 const OPTIONS: Readonly<Record<string, string>> = { vpc: '{ type: vpc, sourceDestCheck: true }' }
 /** What there is to break where a backend bridges: by the backend's name. */
-const BRIDGED: Readonly<Record<string, readonly Mutation[]>> = { vxlan: vxlanBridged }
+const BRIDGED: Readonly<Record<string, readonly Mutation[]>> = { vxlan: vxlanBridged, gre: greBridged }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
 
 export interface LabKind {

@@ -20,10 +20,10 @@ import { missing, ownMachine, unable } from '../support/machine.ts'
 
 ownMachine()
 
-/** Types of devices that a kernel may lack. */
-const TUNNELS = ['geneve', 'gre', 'ipip', 'tun'] as const
-const lacking: readonly string[] = TUNNELS.filter((type) => unable !== false || missing(type) !== undefined)
-const [hasGeneve, hasGre, hasIpip, hasTun] = TUNNELS.map((type) => !lacking.includes(type))
+/** Types of devices that a kernel may lack. One module makes both of GRE. */
+const TUNNELS = ['geneve', 'gre', 'gretap', 'ipip', 'tun'] as const
+const lacking: readonly string[] = TUNNELS.filter((type) => unable !== false || missing(type === 'gretap' ? 'gre' : type) !== undefined)
+const [hasGeneve, hasGre, , hasIpip, hasTun] = TUNNELS.map((type) => !lacking.includes(type))
 
 const lab = randomName()
 const [one, two] = [`${lab}.one`, `${lab}.two`]
@@ -84,10 +84,26 @@ const OBJECTS: readonly KernelObject[] = [
     port: 6784,
     local: '10.1.0.1',
     dev: 'plain',
-    bridgePort: { master: 'br', hairpin: true },
+    bridgePort: { master: 'br', hairpin: true, isolated: true },
     learning: true,
   },
   ...(hasGre ? ([{ kind: 'link', ns: one, type: 'gre', name: 'gre1', mtu: 1472, local: '10.1.0.1', key: 4_294_967_295 }] as const) : []),
+  ...(hasGre
+    ? ([
+        {
+          kind: 'link',
+          ns: one,
+          type: 'gretap',
+          name: 'gt',
+          mac: mac(13),
+          mtu: 1458,
+          local: '10.1.0.1',
+          remote: '10.1.0.2',
+          key: 5,
+          bridgePort: { master: 'br', isolated: true },
+        },
+      ] as const)
+    : []),
   ...(hasGeneve
     ? ([{ kind: 'link', ns: one, type: 'geneve', name: 'gn', mac: mac(11), mtu: 1450, vni: 5, port: 6081, remote: '10.1.0.2' }] as const)
     : []),

@@ -1,6 +1,6 @@
 /** Any object of any kind, sensible or not: names come from few, so that objects meet, stand on each other and collide. */
 import fc from 'fast-check'
-import type { KernelObject, Link } from '../../src/kernel/objects.ts'
+import type { BridgePort, KernelObject, Link } from '../../src/kernel/objects.ts'
 
 const ns = fc.constantFrom('lab.a', 'lab.b', 'lab.p')
 const port = fc.constantFrom('eth0', 'eth1', 'p1')
@@ -25,6 +25,9 @@ type Fields<O> = Omit<
 >
 const is = <const T extends string | number>(word: T): fc.Arbitrary<T> => fc.constant(word)
 
+const some = optional(is('x').map(() => true as const))
+const bridgePort = optional(record<BridgePort>({ master: is('br0'), hairpin: some, isolated: some }))
+
 /** A device of each type. */
 export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extract<Link, { readonly type: T }>> } = {
   loopback: record<Fields<Extract<Link, { type: 'loopback' }>>>({ kind: is('link'), type: is('loopback'), ns, name: is('lo') }),
@@ -40,8 +43,8 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     port: fc.constantFrom(4789, 8472),
     local: ip,
     dev: port,
-    bridgePort: optional(record<{ master: string; hairpin?: boolean }>({ master: is('br0'), hairpin: optional(is('x').map(() => true)) })),
-    learning: optional(is('x').map(() => true as const)),
+    bridgePort,
+    learning: some,
   }),
   geneve: record<Fields<Extract<Link, { type: 'geneve' }>>>({
     kind: is('link'),
@@ -63,6 +66,18 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     local: ip,
     key: optional(number),
   }),
+  gretap: record<Fields<Extract<Link, { type: 'gretap' }>>>({
+    kind: is('link'),
+    type: is('gretap'),
+    ns,
+    name: is('tun0'),
+    mac,
+    mtu,
+    local: ip,
+    remote: ip,
+    key: optional(number),
+    bridgePort,
+  }),
   ipip: record<Fields<Extract<Link, { type: 'ipip' }>>>({
     kind: is('link'),
     type: is('ipip'),
@@ -80,7 +95,7 @@ const end = {
   name: port,
   mac,
   mtu,
-  port: optional(record<{ master: string; hairpin?: boolean }>({ master: is('br0'), hairpin: optional(is('x').map(() => true)) })),
+  port: bridgePort,
 }
 
 /** An object of each kind. */

@@ -1,5 +1,14 @@
 import type { IpLink } from '../dumps/content.ts'
-import { bridgePort, changeDevice, differing, lacksLinkLocal, nonDefaultAttributes, portLines, type Device } from '../links/attributes.ts'
+import {
+  bridgePort,
+  changeDevice,
+  differing,
+  isolation,
+  lacksLinkLocal,
+  nonDefaultAttributes,
+  portLines,
+  type Device,
+} from '../links/attributes.ts'
 import { isAutomatic, linkFeatures, linkType, shownType, type Link, type LinkFeature } from '../links/index.ts'
 import { differences } from './differences.ts'
 import { connectedBy } from './connected.ts'
@@ -83,6 +92,7 @@ export const link: ObjectKind<Link, LinkFeature> = {
     if (field === 'down') return ['the device is down']
     if (field === 'bridgePort' || field === 'bridgePort.master')
       return ['bridgePort' in o && o.bridgePort ? `master ${o.bridgePort.master}` : 'it is a port of no bridge']
+    if (field === 'bridgePort.isolated') return [isolation('bridgePort' in o ? o.bridgePort : undefined)]
     if (field === 'learning') return [`learning ${'learning' in o ? 'on' : 'off'}`]
     return undefined
   },

@@ -3,6 +3,7 @@ import type { IpLink } from '../dumps/content.ts'
 import {
   bridgePort,
   changeDevice,
+  isolation,
   lacksLinkLocal,
   NO_CARRIER,
   nonDefaultAttributes,
@@ -150,7 +151,7 @@ function reader(asked: readonly Veth[]): Reader<Veth> {
 }
 
 /** Fields of an end that `ip link set` changes on a living device; any other change makes a new pair. */
-const IN_PLACE = new Set(['nonDefault', 'down', 'mtu', 'mac', 'port', 'port.master', 'port.hairpin'])
+const IN_PLACE = new Set(['nonDefault', 'down', 'mtu', 'mac', 'port', 'port.master', 'port.hairpin', 'port.isolated'])
 const PEER = 'peer.'
 
 function create(o: Veth): Piece[] {
@@ -190,6 +191,8 @@ export const veth: ObjectKind<Veth, 'veth'> = {
     if (field === 'down') return [`${o.name} is down`]
     if (field === 'nonDefault') return (o.nonDefault ?? []).map((what) => `${o.name}: ${what}`)
     if (field.startsWith(PEER) && o.peer.ns === '') return field === 'peer.ns' ? ['its other end is not where it should be'] : []
+    if (field === 'port.isolated') return [`${o.name}: ${isolation(o.port)}`]
+    if (field === 'peer.port.isolated') return [`the other end: ${isolation(o.peer.port)}`]
     if (field === 'peer.down') return ['the other end is down']
     if (field === 'peer.nonDefault') return (o.peer.nonDefault ?? []).map((what) => `the other end: ${what}`)
     return undefined

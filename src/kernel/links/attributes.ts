@@ -10,18 +10,19 @@ export interface BridgePort {
   readonly master: string
   /** Frames may leave by the port they came in on: a pod reaching itself through a Service needs it. */
   readonly hairpin?: boolean
+  /** Nothing passes between it and other isolated ports. */
+  readonly isolated?: boolean
 }
 
 /** Attributes by word of `ip link`, as a new device has them. */
 export type Defaults = Readonly<Record<string, string | number | boolean>>
 
-/** Of a bridge's port (ip-link(8), bridge_slave): what a new port has. Hairpin is asked for, the state comes by itself. */
+/** Of a bridge's port (ip-link(8), bridge_slave): what a new port has. Hairpin and isolation are asked for, the state comes by itself. */
 const PORT: Defaults = {
   learning: true,
   flood: true,
   mcast_flood: true,
   bcast_flood: true,
-  isolated: false,
   guard: false,
   root_block: false,
   proxy_arp: false,
@@ -44,7 +45,8 @@ export const differing = (of: Readonly<Record<string, unknown>>, defaults: Defau
 /** The bridge it is a port of, and how. */
 export function bridgePort(link: IpLink): BridgePort | undefined {
   if (link.linkinfo?.info_slave_kind !== 'bridge' || link.master === undefined) return undefined
-  return { master: link.master, ...(link.linkinfo.info_slave_data?.hairpin ? { hairpin: true } : {}) }
+  const { hairpin, isolated } = link.linkinfo.info_slave_data ?? {}
+  return { master: link.master, ...(hairpin ? { hairpin: true } : {}), ...(isolated ? { isolated: true } : {}) }
 }
 
 /**
@@ -116,11 +118,20 @@ export function resetLines(
   })
 }
 
-/** The line that says what a bridge does with a port. */
-const portLine = (name: string, port: BridgePort): string => `link set ${name} type bridge_slave hairpin ${onOff(port.hairpin === true)}`
+/** Whether a port is isolated, in words. */
+export const isolation = (port: BridgePort | undefined): string => `isolated ${onOff(port?.isolated === true)}`
 
-/** The lines for a new port; none where nothing is asked of it that a new one has not. */
-export const portLines = (name: string, port: BridgePort): string[] => (port.hairpin ? [portLine(name, port)] : [])
+/** What is said of a port to its bridge where it is otherwise than of another one, a new one above all. */
+function portWords(before: Omit<BridgePort, 'master'>, after: BridgePort): string {
+  const words = (['hairpin', 'isolated'] as const).filter((word) => (before[word] === true) !== (after[word] === true))
+  return words.map((word) => ` ${word} ${onOff(after[word] === true)}`).join('')
+}
+
+/** The lines that say to a bridge what a port is to be; none where it is that already. @param before a new port, unless it is given */
+export function portLines(name: string, port: BridgePort, before: Omit<BridgePort, 'master'> = {}): string[] {
+  const words = portWords(before, port)
+  return words ? [`link set ${name} type bridge_slave${words}`] : []
+}
 
 /** The lines that change a living device. @param fields in which the two differ */
 export function changeDevice(
@@ -134,7 +145,9 @@ export function changeDevice(
   const words = `${changed.has('mtu') ? option('mtu', after.mtu) : ''}${changed.has('mac') ? option('address', after.mac) : ''}`
   const texts = words ? [`${set}${words}`] : []
   if (changed.has('port')) {
-    if (after.port) texts.push(`${set} master ${after.port.master}`, portLine(after.name, after.port))
+    // A port that comes to another bridge is a new one there.
+    const was = before.port?.master === after.port?.master ? before.port : undefined
+    if (after.port) texts.push(...(was ? [] : [`${set} master ${after.port.master}`]), ...portLines(after.name, after.port, was))
     else texts.push(`${set} nomaster`)
   }
   if (changed.has('nonDefault')) texts.push(...resetLines(after, before.nonDefault ?? [], type))

@@ -1,5 +1,6 @@
+import { option } from '../kinds/kind.ts'
 import { nonDefaultTunnel } from './ip-tunnel.ts'
-import { text, type LinkObject, type LinkType } from './link-type.ts'
+import { text, type LinkObject, type LinkType, type PortObject } from './link-type.ts'
 
 /** A multipoint GRE tunnel (RFC 2784): no remote, so the neighbour entry of each next hop picks the far end. */
 export interface Gre extends LinkObject {
@@ -32,4 +33,39 @@ export const gre: LinkType<Gre, 'gre'> = {
     probe: 'ip link add npg type gre local 127.0.0.1',
     needs: 'kernel module ip_gre',
   },
+}
+
+/** A GRE tunnel that carries whole frames (RFC 2784 with protocol 0x6558, Transparent Ethernet Bridging), to one far end. */
+export interface Gretap extends PortObject {
+  readonly type: 'gretap'
+  readonly mac: string
+  readonly mtu: number
+  readonly local: string
+  readonly remote: string
+  readonly key?: number
+}
+
+export const gretap: LinkType<Gretap> = {
+  type: 'gretap',
+  add: (o) =>
+    `link add ${o.name} address ${o.mac} mtu ${o.mtu}${option('master', o.bridgePort?.master)} up type gretap local ${o.local} remote ${o.remote}${option('key', o.key)}`,
+  // The module's own gretap0, in every namespace, has no far end.
+  isOwn: ({ remote }) => remote !== undefined && remote !== 'any',
+  read(link) {
+    const data = link.linkinfo?.info_data ?? {}
+    const key = data['okey'] ?? data['ikey']
+    return {
+      mac: link.address ?? '',
+      mtu: link.mtu,
+      local: text(data['local']),
+      remote: text(data['remote']),
+      ...(key === undefined ? {} : { key: keyNumber(text(key)) }),
+    }
+  },
+  inPlace: ['mtu', 'mac'],
+  ethernet: true,
+  port: true,
+  nonDefault: ({ remote: _own, ...data }) => nonDefaultTunnel(data),
+  tunnel: { farEnd: 'remote', header: 'gre', id: ({ ikey, okey }) => keyNumber(text(ikey ?? okey ?? 0)) },
+  numbers: (o) => [`key ${o.key ?? 'none'}`],
 }

@@ -3,14 +3,14 @@ import type { IpLink } from '../dumps/content.ts'
 import type { FeatureDefinition } from '../features/definition.ts'
 import { bridge } from './bridge.ts'
 import { geneve } from './geneve.ts'
-import { gre } from './gre.ts'
+import { gre, gretap } from './gre.ts'
 import { ipip } from './ipip.ts'
 import type { LinkObject, LinkType } from './link-type.ts'
 import { loopback } from './loopback.ts'
 import { tun } from './tun.ts'
 import { vxlan } from './vxlan.ts'
 
-export const LINK_TYPES = [loopback, bridge, vxlan, geneve, gre, ipip, tun] as const
+export const LINK_TYPES = [loopback, bridge, vxlan, geneve, gre, gretap, ipip, tun] as const
 
 type ObjectOf<T> = T extends LinkType<infer L, string> ? L : never
 /** A device that is up: loopback exists by itself, all others are made. */

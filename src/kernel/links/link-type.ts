@@ -25,6 +25,8 @@ export interface TunnelDevice {
    * the next hop itself, the device's own `remote`, or the program that reads the device.
    */
   readonly farEnd: 'fdb' | 'neighbour' | 'next-hop' | 'remote' | 'program'
+  /** The header of its packets, as `packet/` names it, where that is not the name of its type. */
+  readonly header?: string
   /** The number in the headers of its packets, as `packet/` reads it there; 0: none. `data`: what `ip -j -d` shows of its type. */
   id(data: Readonly<Record<string, unknown>>): number
 }

@@ -23,7 +23,7 @@ export interface IpLink {
   readonly linkinfo?: {
     readonly info_kind?: string
     readonly info_slave_kind?: string
-    readonly info_slave_data?: { readonly hairpin?: boolean; readonly state?: string }
+    readonly info_slave_data?: { readonly hairpin?: boolean; readonly isolated?: boolean; readonly state?: string }
     readonly info_data?: Readonly<Record<string, unknown>>
   }
   readonly linkmode?: string

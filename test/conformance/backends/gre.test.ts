@@ -14,5 +14,13 @@ conformance(
         { type: 'gre', fields: { key: 77 } },
       ],
     },
+    // RFC 7637: the frame's own Ethernet header 14. The key is a subnet's 24 bits and a flow's 8.
+    'one link for all pods': {
+      options: { mode: 'bridged', key: 5001 << 8 },
+      bridged: true,
+      mtu: { underlay: 1500, hosts: { 'node-1': 1400 } },
+      overhead: 42,
+      headers: [{ type: 'ipv4', fields: { protocol: 47 } }, { type: 'gre', fields: { key: 5001 << 8 } }, { type: 'ethernet' }],
+    },
   },
 )

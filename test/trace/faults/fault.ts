@@ -35,6 +35,9 @@ pods:
   pod-c: { host: node-1 }
 `
 
+/** Pod-a knows no neighbour, and has to ask. */
+export const COLD = 'on pod-a ip neigh flush all; '
+
 export const POD_B = 'fd00:10:244:1::2'
 export const FAR = 'fd00:10:244:1::/64'
 

@@ -1,5 +1,5 @@
 /** GRE: neighbours, key and device. */
-import type { Fault } from './fault.ts'
+import { COLD, type Fault } from './fault.ts'
 
 export const gre: readonly Fault[] = [
   {
@@ -23,5 +23,35 @@ export const gre: readonly Fault[] = [
     undo: 'on node-2 iptables -D INPUT 1',
     node: 'node-2',
     cause: 'tunnel-firewall',
+  },
+]
+
+const remade = (far: string, key: number): string =>
+  `on node-2 ip link del g1-node-1; on node-2 ip link add g1-node-1 address 02:06:00:01:00:01 mtu 1458 master cni0 up type gretap local 192.168.50.12 remote ${far} key ${key}`
+
+export const greBridged: readonly Fault[] = [
+  {
+    name: 'GRE tunnel not on the bridge, and the pod has to ask',
+    inject: `${COLD}on node-2 ip link set dev g1-node-1 nomaster`,
+    node: 'node-2',
+    cause: 'not-on-bridge',
+    device: 'g1-node-1',
+    says: /g1-node-1 of node-2 is not on bridge cni0: the pods of node-2 are not on one link with those of node-1/,
+  },
+  {
+    name: 'GRE tunnel to a wrong host, and the pod has to ask',
+    inject: COLD + remade('192.168.50.99', 7),
+    node: 'node-2',
+    cause: 'tunnel-peer',
+    device: 'g1-node-1',
+    says: /leads to 192\.168\.50\.99, the lab asked for 192\.168\.50\.11/,
+  },
+  { name: 'GRE tunnel with another key', inject: remade('192.168.50.11', 9), node: 'node-2', cause: 'vni-mismatch', device: 'g1-node-1' },
+  {
+    name: 'GRE tunnel of a bridge down',
+    inject: 'on node-1 ip link set g2-node-2 down',
+    node: 'node-1',
+    cause: 'interface-down',
+    device: 'g2-node-2',
   },
 ]

@@ -6,7 +6,7 @@ import { fabric, fabricTopology } from './fabric.ts'
 import { firewall } from './firewall.ts'
 import { hostPorts, hostPortsOfDocker, hostPortsOfRouted, hostPortTopology } from './host-ports.ts'
 import { geneve } from './geneve.ts'
-import { gre } from './gre.ts'
+import { gre, greBridged } from './gre.ts'
 import { ipip } from './ipip.ts'
 import { iptablesLegacy } from './iptables-legacy.ts'
 import { links } from './links.ts'
@@ -63,6 +63,12 @@ export const FAULT_LABS: readonly FaultLab[] = [
     backend: 'vxlan',
     topology: `network: { backend: { type: vxlan, mode: bridged }, ${DUAL} }\n${TOPOLOGY}`,
     faults: vxlanBridged,
+  },
+  {
+    title: 'GRE, bridged',
+    backend: 'gre',
+    topology: `network: { backend: { type: gre, mode: bridged, key: 7 } }\n${TOPOLOGY}`,
+    faults: greBridged,
   },
   { title: 'vpc', backend: 'vpc', topology: vpcTopology, faults: vpc },
   ...Object.entries(BACKENDS).map(([backend, faults]) => ({

@@ -1,5 +1,5 @@
 /** VXLAN: FDB, neighbours, VNI, port, and a firewall in front of it; and where it bridges. */
-import { type Fault, over6 } from './fault.ts'
+import { COLD, type Fault, over6 } from './fault.ts'
 
 export const vxlan: readonly Fault[] = [
   {
@@ -105,9 +105,6 @@ export const vxlan: readonly Fault[] = [
   over6('FDB entry missing', 'on node-1 bridge fdb del 02:06:00:01:00:00 dev vxlan1', 'node-1', 'fdb-missing', { says: /lab\.yaml:\d+/ }),
   over6('VTEP down', 'on node-2 ip link set vxlan1 down', 'node-2', 'interface-down', { device: 'vxlan1' }),
 ]
-
-/** Pod-a knows no neighbour, and has to ask. */
-const COLD = 'on pod-a ip neigh flush all; '
 
 export const vxlanBridged: readonly Fault[] = [
   {

@@ -257,6 +257,34 @@ describe('how a backend carries', () => {
   })
 })
 
+describe('gre, bridged', () => {
+  const network = (backend: string) =>
+    compiled(`network: { backend: { type: gre, mode: bridged${backend} } }\nhosts: { a: {}, b: { mtu: 1400 }, c: {} }\npods: {}`)
+  const c = network(', key: 9')
+
+  test('has a tunnel for each peer, a port of the bridge that is isolated from the others', () => {
+    const tunnels = of(c, 'link', 'a').filter((l) => l.type === 'gretap')
+    expect(tunnels.map((l) => [l.name, l.remote, l.key, l.mtu])).toEqual([
+      ['g2-b', '192.168.50.12', 9, 1400 - 42],
+      ['g3-c', '192.168.50.13', 9, 1400 - 42],
+    ])
+    for (const t of tunnels) expect(t).toMatchObject({ local: '192.168.50.11', bridgePort: { master: 'cni0', isolated: true } })
+    expect(flaws(c.objects, c.lab)).toEqual([])
+  })
+  test('costs what is around the frame: the Ethernet header, and a key', () => {
+    const [a, b] = c.lab.hosts
+    expect(carriage(c.lab, a!, b!)).toMatchObject({ device: 'g2-b', overhead: 42, hops: 0, sharesL2: true })
+    expect(carriage(c.lab, a!, b!).headers.map((h) => h.type)).toEqual(['ipv4', 'gre', 'ethernet'])
+    expect(podMTU(network('').lab, a!)).toBe(1400 - 38)
+  })
+  test.each([', tunnel: cross-segment', ', key: 1 }, attach: { type: routed'])(
+    'is refused where not all pods would be on the link: %s',
+    (more) => {
+      expect(refusals(network(more).lab)).toHaveLength(1)
+    },
+  )
+})
+
 describe('vxlan, bridged', () => {
   const topology = (more = '', attach = 'bridge') => `
 network: { podCIDR: [10.244.0.0/16, "fd00:10:244::/48"], backend: { type: vxlan, mode: bridged${more} }, attach: ${attach} }

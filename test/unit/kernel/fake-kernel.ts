@@ -181,10 +181,12 @@ export class FakeKernel {
       must(this.#device(ns, master).link?.type === 'bridge', `${master} is no bridge`)
       d.port = { master }
     }
-    if (words.includes('hairpin')) {
-      must(d.port, 'not a port')
-      d.port = { master: d.port.master, ...(after('hairpin') === 'on' ? { hairpin: true } : {}) }
-    }
+    for (const word of ['hairpin', 'isolated'] as const)
+      if (words.includes(word)) {
+        must(d.port, 'not a port')
+        const { [word]: _was, ...port } = d.port
+        d.port = { ...port, ...(after(word) === 'on' ? { [word]: true } : {}) }
+      }
   }
 
   #linkAdd(ns: string, name: string, o: KernelObject, after: (word: string) => string | undefined): void {

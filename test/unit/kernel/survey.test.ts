@@ -45,7 +45,7 @@ describe('attributes of devices that are not as on a new one', () => {
     expect([nonDefault(gre1!), nonDefault(ipip1!)]).toEqual([[], []])
   })
   test.each([
-    [port({ learning: false, isolated: true, flood: true }), ['learning off', 'isolated on']],
+    [port({ learning: false, guard: true, flood: true }), ['learning off', 'guard on']],
     [kind('bridge', { ageing_time: 0, vlan_filtering: 1, stp_state: 0 }), ['vlan_filtering 1', 'ageing_time 0']],
     [kind('vxlan', { ttl: 1, external: true, l2miss: false, group: '239.1.1.1' }), ['group 239.1.1.1', 'external', 'ttl 1']],
     [kind('vxlan', { ttl: 'inherit' }), []],
@@ -58,7 +58,7 @@ describe('attributes of devices that are not as on a new one', () => {
   test('are put back one by one', () => {
     const end = { name: 'p1', mac: '02:01:00:00:00:01', port: { master: 'cni0' } }
     const words = [
-      'isolated on',
+      'guard on',
       'learning off',
       'carries no frames',
       'no link-local address',
@@ -68,7 +68,7 @@ describe('attributes of devices that are not as on a new one', () => {
       'ageing_time 0',
     ]
     expect(resetLines({ ns, ...end }, words, { name: 'bridge', defaults: bridge.defaults! })).toEqual([
-      'link set dev p1 type bridge_slave isolated off',
+      'link set dev p1 type bridge_slave guard off',
       'link set dev p1 type bridge_slave learning on',
       'link set dev p1 type bridge_slave state 3',
       'address replace fe80::1:ff:fe00:1/64 dev p1',

@@ -40,12 +40,20 @@ function portTrouble(evidence: TraceEvidence, leg: Drop['leg'], { netns: ns, nam
   const shown = linkOf(evidence, ns, asked.name)
   const live = shown && linkObject(ns, shown)
   if (!shown || !live) return undefined
+  const owner = 'remote' in asked && asked.remote !== undefined ? evidence.parts.places.ownerOfAddress(asked.remote) : undefined
+  const others = owner ? evidence.parts.places.name(owner.ns) : 'other hosts'
   const common = { leg, ns, device: asked.name, evidence: 'inferred', object: asked, hint: upAgain(evidence) } as const
   if (shown.master !== master)
     return dropped(evidence, {
       ...common,
       cause: 'not-on-bridge',
-      text: `${asked.name} of ${name} is not on bridge ${master}${shown.master === undefined ? '' : ` but on ${shown.master}`}: the pods of ${name} are not on one link with those of other hosts`,
+      text: `${asked.name} of ${name} is not on bridge ${master}${shown.master === undefined ? '' : ` but on ${shown.master}`}: the pods of ${name} are not on one link with those of ${others}`,
+    })
+  if ('remote' in asked && 'remote' in live && asked.remote !== live.remote)
+    return dropped(evidence, {
+      ...common,
+      cause: 'tunnel-peer',
+      text: `${asked.name} of ${name} leads to ${live.remote}, the lab asked for ${asked.remote}: what is for all goes there, and what comes from ${asked.remote} is not taken`,
     })
   const [wanted, has] = [asked, live].map((o) => linkType(o).numbers?.(o) ?? [])
   const other = wanted!.findIndex((n, i) => n !== has![i])
@@ -53,7 +61,7 @@ function portTrouble(evidence: TraceEvidence, leg: Drop['leg'], { netns: ns, nam
   return dropped(evidence, {
     ...common,
     cause: other === 0 ? 'vni-mismatch' : 'tunnel-port-mismatch',
-    text: `${asked.name} of ${name} has ${has![other] ?? 'no number'}, the lab asked for ${wanted![other]}: other hosts do not take what it sends, nor it what they send`,
+    text: `${asked.name} of ${name} has ${has![other] ?? 'no number'}, the lab asked for ${wanted![other]}: what it sends is not taken by ${others}, nor does it take what comes from there`,
   })
 }
 

@@ -25,7 +25,8 @@ function tunnelOf(s: Sighting): Tunnel | undefined {
 const isDatagram = (tunnel: Tunnel | undefined): boolean =>
   tunnel !== undefined && (tunnel.layer.type === 'udp' || headerOf(tunnel.layer).after.udpPort !== undefined)
 
-const kindOf = (l: IpLink): string => l.linkinfo?.info_kind ?? ''
+/** The header of a device's packets. */
+const headerTypeOf = (l: IpLink): string => shownType(l)?.tunnel?.header ?? l.linkinfo?.info_kind ?? ''
 /** What tells a device's packets from those of others of its type; 0: nothing. */
 const idOf = (l: IpLink): number => shownType(l)?.tunnel?.id(l.linkinfo?.info_data ?? {}) ?? 0
 
@@ -52,7 +53,7 @@ export function idUnknown(evidence: TraceEvidence, s: Sighting, common: Common):
   const tunnel = tunnelOf(s)
   const [header, id, value] = [tunnel ? headerOf(tunnel.layer).name : 'tunnel', tunnel?.id?.name ?? 'VNI', tunnel?.id?.value]
   const live = tunnels(evidence, s)
-  const here = live.find((l) => kindOf(l) === tunnel?.type) ?? live[0]
+  const here = live.find((l) => headerTypeOf(l) === tunnel?.type) ?? live[0]
   // Two devices can share the UDP port: then the one meant is simply down.
   const sender = s.layers.find(isIp)?.src
   const meant = live.find((l) => idOf(l) === value && isFor(l, sender))
@@ -83,7 +84,7 @@ export function tunnelRefused(evidence: TraceEvidence, s: Sighting, common: Comm
   if (s.direction !== 'in' || !tunnel || isDatagram(tunnel)) return undefined
   const name = evidence.parts.places.name(s.netns)
   const object = asked(evidence, s)
-  const live = tunnels(evidence, s).filter((l) => kindOf(l) === tunnel.type)
+  const live = tunnels(evidence, s).filter((l) => headerTypeOf(l) === tunnel.type)
   const here = live.find((l) => l.ifname === object?.name) ?? live[0]
   if (!here || !isUp(here))
     return interfaceDown(evidence, common.leg, s.netns, object?.name ?? here?.ifname ?? s.device, {
@@ -184,7 +185,7 @@ export function tunnelState(evidence: TraceEvidence, s: Sighting): Drop | undefi
   const live = tunnels(evidence, s).filter((l) => isUp(l))
   const isMeant = (l: IpLink): boolean => idOf(l) === (tunnel.id?.value ?? 0) && isFor(l, outer.src)
   if (!isDatagram(tunnel)) {
-    const takes = live.some((l) => kindOf(l) === tunnel.type && isMeant(l))
+    const takes = live.some((l) => headerTypeOf(l) === tunnel.type && isMeant(l))
     return takes ? undefined : tunnelRefused(evidence, s, common)
   }
   const udp = s.layers.find((l) => l.type === 'udp')

@@ -60,7 +60,7 @@ describe('of all lines of ip and bridge, at least 99 in 100 are interpreted', ()
       const changed = objects.map((o): KernelObject => {
         if (o.kind === 'veth') {
           const { port: _, ...end } = o.peer
-          const nonDefault = ['isolated on', 'master br0', 'mode dormant', 'arp off', 'carries no frames', 'no link-local address']
+          const nonDefault = ['guard on', 'master br0', 'mode dormant', 'arp off', 'carries no frames', 'no link-local address']
           return { ...o, mtu: o.mtu - 1, mac: '02:00:00:00:00:01', nonDefault, peer: { ...end, mtu: 1000 } }
         }
         if (o.kind !== 'link' || o.type === 'loopback') return o
