@@ -24,7 +24,7 @@ run_tools='ip:iproute2 tc:iproute2 bridge:iproute2 iptables:iptables ipset:ipset
   sysctl:procps nsenter:util-linux unshare:util-linux setpriv:util-linux modprobe:kmod
   ping:iputils-ping perl:perl-base tcpdump:tcpdump'
 test_tools='shellcheck:shellcheck conntrack:conntrack socat:socat ethtool:ethtool
-  xmllint:libxml2-utils bird:bird2'
+  xmllint:libxml2-utils bird:bird2 etcd:etcd-server etcdctl:etcd-client'
 bench_tools='mn:mininet brctl:bridge-utils'
 vm_tools='qemu-system-x86_64:qemu-system-x86 modprobe:kmod depmod:kmod cpio:cpio xz:xz-utils
   zstd:zstd flock:util-linux setpriv:util-linux perl:perl-base'
@@ -84,10 +84,11 @@ install_packages() { # packages, separated by spaces
   fi
   services_back
   case " $1 " in *' bird2 '*) $as_root update-rc.d bird disable >/dev/null 2>&1 || : ;; esac
+  case " $1 " in *' etcd-server '*) $as_root update-rc.d etcd disable >/dev/null 2>&1 || : ;; esac
 }
 
-# bird2 brings a service. BIRD is to run inside labs, never in the machine's own namespace: not when the package is
-# installed (invoke-rc.d asks policy-rc.d; 101 forbids) and not at the next boot.
+# bird2 and etcd-server bring services. They are to run inside labs, never in the machine's own namespace: not when the
+# package is installed (invoke-rc.d asks policy-rc.d; 101 forbids) and not at the next boot.
 policy=/usr/sbin/policy-rc.d
 services_off() {
   [ ! -e $policy ] || return 0
