@@ -48,9 +48,11 @@ const byProcess = ({ tool }: Batch): 'process' | 'reload' | undefined => (tool =
 function phasesOf(batches: readonly Batch[]): Batch[][] {
   const phases: Batch[][] = []
   for (const batch of batches) {
-    const last = phases.at(-1)?.[0]
-    if (last && last.stage === batch.stage && last.removes === batch.removes && byProcess(last) === byProcess(batch))
-      phases.at(-1)!.push(batch)
+    // Daemons that are started wait for each other, wherever one is told of changed files in between.
+    const phase = phases.findLast(
+      ([first]) => first!.stage === batch.stage && first!.removes === batch.removes && byProcess(first!) === byProcess(batch),
+    )
+    if (phase) phase.push(batch)
     else phases.push([batch])
   }
   return phases

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { apply, type ApplyFailure, type ApplyOptions } from '../../../src/kernel/apply.ts'
 import type { Batch } from '../../../src/kernel/batch.ts'
 import { keyOf } from '../../../src/kernel/kinds/index.ts'
+import type { KernelObject } from '../../../src/kernel/objects.ts'
 import { diff } from '../../../src/kernel/diff.ts'
 import type { Job, Step } from '../../../src/netns/namespace-pool.ts'
 import { render } from '../../../src/kernel/render.ts'
@@ -53,6 +54,23 @@ describe('jobs', () => {
     expect(first('netns')).toBe(0)
     expect(first('put')).toBeGreaterThan(0)
     expect(order.findLastIndex((o) => /^lab\.(a|b|switch-lan) put/.test(o))).toBeLessThan(order.findIndex((o) => o.includes('link')))
+  })
+
+  test('start all daemons at once, wherever one is told of changed files in between', async () => {
+    const daemon = (ns: string, program: string, content = ''): KernelObject => ({
+      ...{ kind: 'daemon', ns, id: `${ns}.${program}`, hostname: ns, node: ns, program, command: [program] },
+      ...{ files: [{ path: 'conf', content }], ready: { file: 'x' }, reload: { signal: 'SIGHUP' } },
+    })
+    const before = [daemon('lab.b', 'agent')]
+    const after = [daemon('lab.c', 'agent'), daemon('lab.b', 'agent', 'more'), daemon('lab.b', 'etcd')]
+    const calls: string[][] = []
+    const note = (verb: string) => async (list: readonly { readonly id: string }[]) => (calls.push([verb, ...list.map(({ id }) => id)]), [])
+    const told = { startProcesses: note('start'), reloadDaemons: note('reload') }
+    await run(new FakeNamespacePool(), told, render(diff(before, after)))
+    expect(calls.toSorted()).toEqual([
+      ['reload', 'lab.b.agent'],
+      ['start', 'lab.c.agent', 'lab.b.etcd'],
+    ])
   })
 
   test('tell the share that is done', async () => {
