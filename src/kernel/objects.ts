@@ -4,7 +4,7 @@
  * reports on a lab read the same list. Types only: what is known about each kind is in `kinds/`.
  */
 export type { KernelObject } from './kinds/index.ts'
-export type { AskSessions, SessionEnd, SessionState } from './kinds/kind.ts'
+export type { AskSessions, Lease, SessionEnd, SessionState } from './kinds/kind.ts'
 export type { Chain } from './kinds/chain.ts'
 export type { Carries, Daemon, DaemonFile, Readiness } from './kinds/daemon.ts'
 export type { Ipset } from './kinds/ipset.ts'

@@ -18,7 +18,7 @@ const interval = 100
 const chunkBytes = 64 * 1024
 /** How much of a log a message holds. */
 const tailBytes = 2000
-const tailLines = 6
+const tailLines = 5
 
 const logFile = (dir: string, id: string): string => join(dir, `${id}.log`)
 

@@ -74,13 +74,17 @@ export const recordedStops = (dir: string): ReadonlySet<string> =>
 /** What is on record of one, apart from its log; the stop last, because it says what the others are worth. */
 const ENDINGS = ['exit', 'spec', 'spec.new', 'd', 'pid', 'stop'] as const
 
-/** Forgets those that have ended, or all when `ids` is absent, and the supervisors with them. Logs stay. */
-export function forgetProcesses(dir: string, ids?: ReadonlySet<string>): void {
+/**
+ * Forgets those that have ended, or all when `ids` is absent, and the supervisors with them. Logs stay.
+ * @param kept ids of those whose directories stay
+ */
+export function forgetProcesses(dir: string, ids?: ReadonlySet<string>, kept?: ReadonlySet<string>): void {
   const files = listed(dir)
+  const isForgotten = (id: string, ending: string): boolean => (ids?.has(id) ?? true) && !(ending === 'd' && kept?.has(id))
   for (const ending of ENDINGS)
     // By name, not by what is on record: a supervisor that is killed may leave half a record.
     for (const file of files)
-      if (file.endsWith(`.${ending}`) && (ids?.has(file.slice(0, -ending.length - 1)) ?? true))
+      if (file.endsWith(`.${ending}`) && isForgotten(file.slice(0, -ending.length - 1), ending))
         rmSync(join(dir, file), { recursive: true, force: true })
   if (!ids) for (const file of files) if (supervisorFile.test(file)) rmSync(join(dir, file), { force: true })
 }

@@ -47,7 +47,7 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
   const daemons = accepted.filter((spec) => spec.kind === 'daemon')
   mkdirSync(path, { recursive: true })
   try {
-    await clear(path, ids)
+    await clear(path, ids, new Set(daemons.flatMap(({ id, keeps }) => (keeps === undefined ? [] : [id]))))
     // Before there is a process: what runs can then always be told from what a changed file asks for.
     for (const spec of accepted) writeSpec(path, spec)
     for (const daemon of daemons) writeFiles(path, daemon)
@@ -73,9 +73,10 @@ export async function startProcesses(dir: string, specs: readonly ProcessSpec[],
 /**
  * What died, was being stopped, lost its supervisor or its record may have left children and files: they must not meet the new
  * one.
+ * @param kept ids of those that need what they had written
  */
-async function clear(dir: string, ids: ReadonlySet<string>): Promise<void> {
+async function clear(dir: string, ids: ReadonlySet<string>, kept: ReadonlySet<string>): Promise<void> {
   const left = [...recordedProcesses(dir).map(({ id }) => id), ...recordedStops(dir)].filter((id) => ids.has(id))
-  if (left.length > 0) await stopProcesses(dir, left)
+  if (left.length > 0) await stopProcesses(dir, left, kept)
   await stopUnrecorded(dir)
 }

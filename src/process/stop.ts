@@ -22,9 +22,10 @@ const pause = 10
  * Forgets what it ended, and a daemon's files; logs stay. Doing it twice, or after a crash, is fine. With `ids`, that they are
  * being stopped is on record first: some others of the lab stay, and it counts as up.
  *
+ * @param kept ids of daemons whose files stay
  * @throws Error naming the pids that even SIGKILL did not end
  */
-export async function stopProcesses(dir: string, ids?: readonly string[]): Promise<void> {
+export async function stopProcesses(dir: string, ids?: readonly string[], kept?: ReadonlySet<string>): Promise<void> {
   const wanted = ids === undefined ? undefined : new Set(ids)
   const chosen = () => recordedProcesses(dir).filter(({ id }) => wanted?.has(id) ?? true)
   const supervisors = wanted === undefined ? recordedSupervisors(dir) : []
@@ -38,7 +39,7 @@ export async function stopProcesses(dir: string, ids?: readonly string[]): Promi
     const targets = family(processes(), chosen(), alive)
     return { targets, left: [...targets, ...alive] }
   })
-  forgetProcesses(dir, wanted)
+  forgetProcesses(dir, wanted, kept)
 }
 
 /**

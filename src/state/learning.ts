@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { drift, madeBy, type Drift } from '../kernel/drift.ts'
 import { keyOf, kindOf } from '../kernel/kinds/index.ts'
+import { originOf } from '../kernel/kinds/learned.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { now } from '../clock.ts'
 
 /** How often the kernel is asked, milliseconds. */
 const every = 200
 
-const isAwaited = (o: KernelObject): boolean => kindOf(o).awaited === true
+const isAwaited = (o: KernelObject): boolean => kindOf(o).awaited?.(o) === true
 const wrong = ({ missing, changed }: Drift): KernelObject[] => [...missing, ...changed.map((c) => c.object)]
 
 /** What is still to be learned, provided that everything else is as it was asked for. */
@@ -50,7 +51,11 @@ export async function untilLearned(
   { observe, patience, signal, onProgress }: LearningOptions,
 ): Promise<void> {
   const behind = new Set(
-    wanted.flatMap((o) => (o.kind === 'learned' ? [o.daemon] : o.kind === 'session' ? o.ends.map((end) => end.daemon) : [])),
+    wanted.flatMap((o) => {
+      if (o.kind === 'session') return o.ends.map((end) => end.daemon)
+      const { daemon, lease } = originOf(o) ?? {}
+      return [...(daemon === undefined ? [] : [daemon]), ...(lease ? [lease.store, lease.writer] : [])]
+    }),
   )
   const daemons = desired.filter((o) => o.kind === 'daemon' && behind.has(o.id))
   let late = wanted

@@ -318,9 +318,11 @@ describe('a lab with a daemon', { skip }, () => {
   })
 
   test('names one that was killed, and starts it again', async () => {
-    const compiled = withBird(bird(config('10.99.0.0/16')), '10.99.0.0/16')
+    const compiled = withBird({ ...bird(config('10.99.0.0/16')), keeps: 'data' }, '10.99.0.0/16')
     await mustUp(compiled, 'created')
     const first = daemonPid()
+    const kept = join(processDir(lab.name), 'node-1.bird.d/data')
+    writeFileSync(kept, 'what it knows')
     process.kill(first, 'SIGSTOP')
     assert.deepEqual(
       (await lab.status()).findings.map(({ state, object }) => [state, object]),
@@ -336,6 +338,7 @@ describe('a lab with a daemon', { skip }, () => {
     assert.match(finding?.source ?? '', /:2$/)
     await mustUp(compiled, 'changed')
     assert.notEqual(daemonPid(), first)
+    assert.equal(readFileSync(kept, 'utf8'), 'what it knows')
   })
 
   test('has it take in changed files in place, and starts it anew when its command changed', async () => {

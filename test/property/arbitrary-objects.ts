@@ -90,6 +90,9 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
   tun: record<Fields<Extract<Link, { type: 'tun' }>>>({ kind: is('link'), type: is('tun'), ns, name: is('tun0'), mtu }),
 }
 
+const lease = { key: '/coreos.com/network/subnets/10.244.1.0-24', value: '{}', node: 'b', store: 'a.etcd', writer: 'b.agent' }
+const learned = optional(fc.constant({ daemon: 'a.agent', by: 'agent on a', lease }))
+
 const end = {
   ns,
   name: port,
@@ -125,8 +128,8 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     table: optional(number),
   }),
   rule: record<Fields<Of<'rule'>>>({ kind: is('rule'), ns, family, priority: number, src: ip, table: number }),
-  neighbour: record<Fields<Of<'neighbour'>>>({ kind: is('neighbour'), ns, dev, address: ip, lladdr: mac }),
-  fdb: record<Fields<Of<'fdb'>>>({ kind: is('fdb'), ns, dev: is('tun0'), mac: fc.oneof(mac, is('00:00:00:00:00:00')), dst: ip }),
+  neighbour: record<Fields<Of<'neighbour'>>>({ kind: is('neighbour'), ns, dev, address: ip, lladdr: mac, learned }),
+  fdb: record<Fields<Of<'fdb'>>>({ kind: is('fdb'), ns, dev: is('tun0'), mac: fc.oneof(mac, is('00:00:00:00:00:00')), dst: ip, learned }),
   sysctl: record<Fields<Of<'sysctl'>>>({
     kind: is('sysctl'),
     ns,
@@ -166,6 +169,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     reload: optional(fc.constantFrom({ signal: 'SIGHUP' as const }, { command: ['birdc', 'configure'] })),
     owns: optional(fc.constant([{ device: 'tun0' }, { routes: 'bird' }])),
     control: optional(fc.constant({ bird: 'bird.ctl' })),
+    keeps: optional(is('data')),
     carries: optional(fc.constant({ device: 'tun0', port: 8285, table: 'peers' })),
     capabilities: optional(fc.constant(['net_admin'])),
   }),
@@ -195,6 +199,7 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     protocol: is('bird'),
     daemon: is('a.bird'),
     by: is('bird on a'),
+    lease: optional(fc.constant(lease)),
     ways: optional(fc.constant([['b.bird']])),
   }),
   process: record<Fields<Of<'process'>>>({

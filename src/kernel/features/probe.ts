@@ -31,6 +31,8 @@ export const TOOL_PACKAGES: Readonly<Record<string, string>> = {
   ipset: 'ipset',
   bird: 'bird2',
   birdc: 'bird2',
+  etcd: 'etcd-server',
+  etcdctl: 'etcd-client',
 }
 
 export interface ProbeResult {

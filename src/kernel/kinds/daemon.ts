@@ -33,6 +33,8 @@ export type Owned =
   | { readonly routes: string }
   /** A device, with all addresses, routes and entries on it. */
   | { readonly device: string }
+  /** Neighbours and FDB entries on a device that it does not make. */
+  | { readonly entries: string }
   /** iptables chains and ipsets whose names begin so. */
   | { readonly chains: string }
 
@@ -66,6 +68,8 @@ export interface Daemon extends Common {
   /** Absent: changed files need a restart. */
   readonly reload?: Reload
   readonly owns?: readonly Owned[]
+  /** A directory in its own that stays when it is started again after its end: a database. */
+  readonly keeps?: string
   /** Where it says how its sessions are: name of BIRD's control socket, as `command` spells it. */
   readonly control?: { readonly bird: string }
   /** How it carries packets of a device to other hosts, if that is its work. */
@@ -81,9 +85,9 @@ export interface Daemon extends Common {
 }
 
 /** What can be changed while it runs: its files, if it can be told of them, and what only netlab looks at. */
-const IN_PLACE = /^(files|pending|owns|(ready|reload|control|carries)(\..*)?)$/
+const IN_PLACE = /^(files|pending|owns|keeps|(ready|reload|control|carries)(\..*)?)$/
 
-export const daemon: ObjectKind<Daemon, 'bird'> = {
+export const daemon: ObjectKind<Daemon, 'bird' | 'etcd'> = {
   kind: 'daemon',
   key: (o) => `daemon ${o.id}`,
   describe: (o) => `${o.program} on ${o.node}`,
@@ -123,6 +127,13 @@ export const daemon: ObjectKind<Daemon, 'bird'> = {
       needs: 'package bird2 (BIRD 2)',
       tools: ['bird', 'birdc'],
     },
+    {
+      name: 'etcd',
+      purpose: 'routes from leases in etcd',
+      probe: 'etcd --version',
+      needs: 'package etcd-server (etcd 3.4 or newer); etcd-client has etcdctl',
+      tools: ['etcd', 'bridge'],
+    },
   ],
   owns: (o, other) =>
     other.ns === o.ns && ((other.kind === 'session' && o.control !== undefined) || (o.owns ?? []).some((owned) => isOwned(owned, other))),
@@ -130,6 +141,7 @@ export const daemon: ObjectKind<Daemon, 'bird'> = {
 
 function isOwned(owned: Owned, other: AnyObject): boolean {
   if ('routes' in owned) return (other.kind === 'route' || other.kind === 'learned') && other.protocol === owned.routes
+  if ('entries' in owned) return (other.kind === 'neighbour' || other.kind === 'fdb') && other.dev === owned.entries
   if ('device' in owned) return (other.dev ?? other.name) === owned.device
   return (other.kind === 'chain' ? other.chain : other.kind === 'ipset' ? other.name : undefined)?.startsWith(owned.chains) ?? false
 }

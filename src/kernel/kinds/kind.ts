@@ -134,6 +134,43 @@ export interface Reader<O> {
   finish?(context: ReadContext): readonly O[] | Promise<readonly O[]>
 }
 
+/** A lease in etcd, from which daemons on other hosts know how to reach the pods of one. */
+export interface Lease {
+  /** `/coreos.com/network/subnets/10.244.1.0-24`. */
+  readonly key: string
+  /** What it should say, as JSON. */
+  readonly value: string
+  /** The host whose lease it is, as people call it. */
+  readonly node: string
+  /** Id of the daemon that holds it: etcd. */
+  readonly store: string
+  /** Id of the daemon that writes it. */
+  readonly writer: string
+}
+
+/** The daemon that brings an object about. */
+export interface Origin {
+  /** Its id, and what people call it: `bird on node-1`. */
+  readonly daemon: string
+  readonly by: string
+  /** From which it knows; absent: from other daemons. */
+  readonly lease?: Lease
+}
+
+/** Adds to what was read who brings it about, for those of which that is known. */
+export function withOrigins<O extends Common & { readonly learned?: Origin }>(key: (o: O) => string, asked: readonly O[]): (read: O) => O {
+  // Of an object that was and is asked for, the last word counts.
+  const origins = new Map(asked.map((o) => [key(o), o.learned]))
+  return (read) => {
+    const learned = origins.get(key(read))
+    return learned ? { ...read, learned } : read
+  }
+}
+
+/** What to tell of an entry that a daemon should have brought about. */
+export const notBroughtAbout = ({ learned }: { readonly learned?: Origin }): string[] =>
+  learned ? [`${learned.by} has not brought it about`] : []
+
 /** What is looked at of an object whose kind is not known. */
 export interface AnyObject extends Common {
   readonly kind: string
@@ -144,6 +181,7 @@ export interface AnyObject extends Common {
   readonly dst?: string
   readonly table?: number | string
   readonly protocol?: string
+  readonly learned?: Origin
 }
 
 /** @typeParam F names of the features it needs of a kernel */
@@ -161,7 +199,7 @@ export interface ObjectKind<O extends Common & { readonly kind: string }, F exte
   /** The namespace it reaches into beyond its own: it goes when either goes, and by itself when both do. */
   reaches?(o: O): string
   /** Never made, but waited for: a daemon brings it about. */
-  readonly awaited?: true
+  awaited?(o: O): boolean
   /** No dump of a namespace shows it: it is on record, or a daemon is asked. Its reader reads in `finish` alone. */
   readonly elsewhere?: true
   /** Never goes by itself: it is deleted by name even where its namespace goes. */

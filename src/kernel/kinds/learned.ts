@@ -1,12 +1,12 @@
 import type { Family } from '../../topology/address.ts'
-import { ipLine, option, Stage, type AnyObject, type Common, type ObjectKind } from './kind.ts'
+import { ipLine, option, Stage, type AnyObject, type Common, type ObjectKind, type Origin } from './kind.ts'
 import { nextHopText, routeObjects } from './route.ts'
 
 /**
  * A route that a daemon must bring about: it is never applied, but waited for, compared, and named with the daemon behind
  * it when it is missing.
  */
-export interface Learned extends Common {
+export interface Learned extends Common, Origin {
   readonly kind: 'learned'
   readonly family: Family
   /** `default` or a network in CIDR notation (with prefix even for one address). */
@@ -20,18 +20,20 @@ export interface Learned extends Common {
   readonly nexthops?: readonly string[]
   /** Its protocol in the words of iproute2: `bird`. */
   readonly protocol: string
-  /** The daemon's id, and what people call it: `bird on node-1`. */
-  readonly daemon: string
-  readonly by: string
   /**
    * How it gets here, each way as the ids of the daemons it comes by, the next one first and the one that announces it last:
-   * neighbours have a {@link Session} with each other. Absent: it comes from no other daemon.
+   * neighbours have a {@link Session} with each other. Absent: it comes from no other daemon, or by a lease.
    */
   readonly ways?: readonly (readonly string[])[]
 }
 
 /** The learned routes among objects. */
 export const learnedAmong = (objects: readonly AnyObject[]): Learned[] => objects.filter((o): o is Learned => o.kind === 'learned')
+
+/** Which daemon brings an object about, if one does. */
+export function originOf(o: AnyObject): Origin | undefined {
+  return o.kind === 'learned' ? (o as Learned) : o.learned
+}
 
 const place = (o: Pick<AnyObject, 'family' | 'dst' | 'table'>): string => `${o.family} ${o.dst} ${o.table ?? 'main'}`
 
@@ -40,7 +42,7 @@ export const learned: ObjectKind<Learned> = {
   key: (o) => `learned ${o.ns} ${place(o)}`,
   describe: (o) => `route ${o.dst} in ${o.ns}`,
   stage: () => Stage.Learned,
-  awaited: true,
+  awaited: () => true,
   replaceable: () => true,
   // Never made. It goes with its daemon; what is left by one that was killed is taken away.
   render: ({ action, object: o }) =>

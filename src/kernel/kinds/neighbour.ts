@@ -1,5 +1,5 @@
 import type { IpNeighbour } from '../dumps/content.ts'
-import { ipLine, Stage, type Common, type ObjectKind } from './kind.ts'
+import { ipLine, notBroughtAbout, Stage, withOrigins, type Common, type ObjectKind, type Origin } from './kind.ts'
 
 /** A permanent neighbour entry. On a GRE device the link-layer address is the far end's IPv4 address. */
 export interface Neighbour extends Common {
@@ -7,6 +7,8 @@ export interface Neighbour extends Common {
   readonly dev: string
   readonly address: string
   readonly lladdr: string
+  /** It is never made, but waited for: a daemon brings it about. */
+  readonly learned?: Origin
 }
 
 export function neighbourObjects(ns: string, entries: readonly IpNeighbour[]): Neighbour[] {
@@ -17,16 +19,24 @@ export function neighbourObjects(ns: string, entries: readonly IpNeighbour[]): N
   )
 }
 
+const key = (o: Neighbour): string => `neighbour ${o.ns} ${o.dev} ${o.address}`
+
 export const neighbour: ObjectKind<Neighbour> = {
   kind: 'neighbour',
-  key: (o) => `neighbour ${o.ns} ${o.dev} ${o.address}`,
+  key,
   describe: (o) => `neighbour ${o.address} on ${o.dev} in ${o.ns}`,
   stage: () => Stage.Config,
   device: (o) => o.dev,
   replaceable: () => true,
+  awaited: (o) => o.learned !== undefined,
   wants: () => ['neighbours'],
-  reader: () => ({ namespace: ({ ns, neighbours = [] }) => neighbourObjects(ns, neighbours) }),
+  reader(asked) {
+    const withOrigin = withOrigins(key, asked)
+    return { namespace: ({ ns, neighbours = [] }) => neighbourObjects(ns, neighbours).map(withOrigin) }
+  },
+  absence: notBroughtAbout,
   render({ action, object: o }) {
+    if (o.learned && action !== 'delete') return []
     const text =
       action === 'delete'
         ? `neigh delete ${o.address} dev ${o.dev}`

@@ -40,7 +40,7 @@ export const session: ObjectKind<Session> = {
   key: ({ ends }) => `session ${ends[0].daemon} ${ends[1].daemon}`,
   describe: title,
   stage: () => Stage.Learned,
-  awaited: true,
+  awaited: () => true,
   elsewhere: true,
   replaceable: () => true,
   render: () => [],
