@@ -1,8 +1,12 @@
-/** How sessions are, and why a route was not learned: from what the daemons on its way say. */
+/** How sessions are, and why daemons have not brought something about: from what those on its way say. */
+import type { Drift } from '../kernel/drift.ts'
 import { describe, keyOf } from '../kernel/kinds/index.ts'
+import { learnedAmong } from '../kernel/kinds/learned.ts'
 import { sessionDown, stateText } from '../kernel/kinds/session.ts'
 import type { Daemon, KernelObject, Learned, Session, SessionState } from '../kernel/objects.ts'
 import { askBird, askSessions } from './bird.ts'
+import { leaseObstacles } from './leases.ts'
+import { logTail } from './logs.ts'
 import { startedIn } from './states.ts'
 
 /** A session as its ends say that it is now. */
@@ -21,10 +25,13 @@ export async function sessionsOf(dir: string, objects: readonly KernelObject[]):
   })
 }
 
-/** What keeps a route from being learned. */
+/** What keeps something from being brought about. */
 export interface Obstacle {
-  /** `session`: one on its way is not established. `announcement`: all are, and one of the daemons does not pass it on. */
-  readonly kind: 'session' | 'announcement'
+  /**
+   * Of routes learned by BGP, `session`: one on its way is not established; `announcement`: all are, and one of the daemons does not pass
+   * it on. Of what follows from leases in etcd, `lease`: it is not there as it should be, or cannot be had; `agent`: it has not been set.
+   */
+  readonly kind: 'session' | 'announcement' | 'lease' | 'agent'
   /** One sentence without its full stop. */
   readonly text: string
   /** The sessions that are not established, and the daemons that do not run. */
@@ -33,19 +40,35 @@ export interface Obstacle {
 }
 
 /**
- * What keeps each of these routes from being learned, as far as the daemons say.
+ * What keeps daemons from bringing about what is missing or otherwise, as far as they say.
  * @param dir where daemons are on record
  * @param objects what was asked for
  */
 export async function obstacles(
   dir: string,
   objects: readonly KernelObject[],
+  { missing, changed }: Pick<Drift, 'missing' | 'changed'>,
+): Promise<Map<KernelObject, Obstacle>> {
+  const daemons = new Map(objects.flatMap((o) => (o.kind === 'daemon' ? [[o.id, o] as const] : [])))
+  const isDead = deadAmong(dir, daemons)
+  const wrong = [...missing, ...changed.map((c) => c.object)]
+  const found = new Map<KernelObject, Obstacle>()
+  for (const [object, obstacle] of await leaseObstacles(daemons, wrong, isDead, (id) => logTail(dir, id).at(-1)))
+    found.set(object, { ...obstacle, sessions: [] })
+  for (const [route, obstacle] of await sessionObstacles(dir, objects, learnedAmong(missing), daemons, isDead)) found.set(route, obstacle)
+  return found
+}
+
+async function sessionObstacles(
+  dir: string,
+  objects: readonly KernelObject[],
   routes: readonly Learned[],
+  daemons: ReadonlyMap<string, Daemon>,
+  isDead: (id: string) => boolean,
 ): Promise<Map<Learned, Obstacle>> {
   const found = new Map<Learned, Obstacle>()
   const known = routes.filter((r) => r.ways !== undefined)
   if (known.length === 0) return found
-  const daemons = new Map(objects.flatMap((o) => (o.kind === 'daemon' ? [[o.id, o] as const] : [])))
   const between = new Map<string, Session>()
   for (const o of objects) if (o.kind === 'session') between.set(`${o.ends[0].daemon} ${o.ends[1].daemon}`, o)
   const sessionOf = (a: string, b: string): Session | undefined => between.get(`${a} ${b}`) ?? between.get(`${b} ${a}`)
@@ -56,7 +79,6 @@ export async function obstacles(
   const ways = new Map(known.map((route) => [route, [...wayOf(route).values()]]))
   const ends = [...new Set([...ways.values()].flat())].flatMap((s) => s.ends)
   const states = await askSessions(dir, objects)(ends)
-  const isDead = deadAmong(dir, daemons)
   for (const route of known) {
     const down = ways.get(route)!.flatMap((session) => {
       const said = session.ends.map((end) => states.get(end))

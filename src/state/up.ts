@@ -9,7 +9,6 @@ import { apply, type ApplyFailure, type ApplyOptions } from '../kernel/apply.ts'
 import { diff } from '../kernel/diff.ts'
 import { describe, namespacesOf, type Change } from '../kernel/kinds/index.ts'
 import type { Drift } from '../kernel/drift.ts'
-import { learnedAmong } from '../kernel/kinds/learned.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import type { KernelObject } from '../kernel/objects.ts'
 import { changedSince, ReadingRecorder, type Readings } from '../kernel/dumps/readings.ts'
@@ -214,8 +213,7 @@ export class Session {
   /** What is wrong in the end, and what daemons say about it: a rollback ends them and removes their logs. */
   async #diverged(now: Drift, desired: readonly KernelObject[]): Promise<Converged> {
     const object = now.missing.find((o) => o.kind === 'daemon')
-    if (object?.kind !== 'daemon')
-      return { drift: now, obstacles: await obstacles(processDir(this.#lab), desired, learnedAmong(now.missing)) }
+    if (object?.kind !== 'daemon') return { drift: now, obstacles: await obstacles(processDir(this.#lab), desired, now) }
     const command = `start ${object.command.join(' ')} (in ${object.ns})`
     return { failure: { object, command, stderr: lastWords(processDir(this.#lab), object.id).join('\n') } }
   }

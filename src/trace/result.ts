@@ -74,6 +74,8 @@ export type CauseId =
   | 'no-route'
   | 'session-down'
   | 'route-filtered'
+  | 'lease'
+  | 'agent-down'
   | 'blackhole'
   | 'prohibit'
   | 'unreachable-route'

@@ -18,6 +18,8 @@ const STOPS_ALL: ReadonlySet<CauseId> = new Set<CauseId>([
   'no-route',
   'no-route-back',
   'session-down',
+  'lease',
+  'agent-down',
   'blackhole',
   'prohibit',
   'unreachable-route',

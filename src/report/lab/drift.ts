@@ -42,7 +42,7 @@ function changes(object: KernelObject, now: KernelObject, fields: readonly strin
 /**
  * @param file what the lab was made from, for `file:line`
  * @param ended how a daemon that does not run ended, and what it said
- * @param obstacles why routes were not learned: sessions that are named there are not named once more
+ * @param obstacles why daemons have not brought something about: sessions that are named there are not named once more
  */
 export function driftFindings(
   { missing, changed, unexpected }: Drift,
@@ -70,7 +70,7 @@ export function driftFindings(
         state: 'changed',
         object: describe(object),
         netns: object.ns,
-        details: changes(object, observed, fields),
+        details: [...changes(object, observed, fields), ...(obstacles.has(object) ? [obstacles.get(object)!.text] : [])],
         ...source(object),
         repair: true,
       })),

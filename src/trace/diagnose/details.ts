@@ -1,7 +1,7 @@
 /** What is read once the probe was dropped, to name what did it: rules that are not traced, queues and filters of a device, sessions of daemons. */
 import type { NamespacePool } from '../../netns/namespace-pool.ts'
 import { describe } from '../../kernel/kinds/index.ts'
-import { learnedAmong } from '../../kernel/kinds/learned.ts'
+import { originOf } from '../../kernel/kinds/learned.ts'
 import { obstacles } from '../../process/sessions.ts'
 import { processDir } from '../../state/store.ts'
 import { untracedRules, type LegacyCounters } from '../collect/counters.ts'
@@ -15,11 +15,11 @@ export async function readDetails(evidence: TraceEvidence, legacy: LegacyCounter
   const ns = [...evidence.parts.places.nodes].find(([netns]) => evidence.parts.places.name(netns) === drop?.node)?.[0]
   if (!drop || ns === undefined) return
   const { places } = evidence.parts
-  const unlearned = learnedAmong(places.objects).filter((o) => describe(o) === drop.object)
+  const unlearned = places.objects.filter((o) => originOf(o) && describe(o) === drop.object)
   if (unlearned.length > 0)
     evidence.details = {
       ...evidence.details,
-      obstacles: await obstacles(processDir(places.lab.name), places.objects, unlearned),
+      obstacles: await obstacles(processDir(places.lab.name), places.objects, { missing: unlearned, changed: [] }),
     }
   if (drop.kernelReason === 'NETFILTER_DROP' && drop.rule === undefined) {
     const [result] = await pool.one({ ns, steps: [{ run: ['nft', '-a', 'list', 'ruleset'] }] })

@@ -26,7 +26,7 @@ export interface Details {
   readonly native: ReadonlyMap<string, readonly NativeRule[]>
   /** By namespace and device: queueing disciplines and filters, in tc's words. */
   readonly queues: ReadonlyMap<string, string>
-  /** Why a route that is missing was not learned. */
+  /** Why daemons have not brought something about. */
   readonly obstacles: ReadonlyMap<KernelObject, Obstacle>
 }
 

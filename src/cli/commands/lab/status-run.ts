@@ -3,7 +3,6 @@ import { upCommand } from '../../../state/up-command.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe } from '../../../kernel/kinds/index.ts'
 import { drift, type Drift } from '../../../kernel/drift.ts'
-import { learnedAmong } from '../../../kernel/kinds/learned.ts'
 import { NamespacePool } from '../../../netns/namespace-pool.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
 import { changedSince } from '../../../kernel/dumps/readings.ts'
@@ -80,7 +79,7 @@ export async function readHealth(
     const desired = objects.filter((o) => looked.has(o) || isElsewhere(o))
     now = drift(desired, [...observed, ...(await observeElsewhere(objects, asking))])
   } else now = drift(objects, await observe(objects, pool, options))
-  const unlearned = await obstacles(dir, objects, learnedAmong(now.missing))
+  const unlearned = await obstacles(dir, objects, now)
   const findings = [
     ...driftFindings(now, lab.file, (id) => lastWords(dir, id), unlearned),
     ...unmanagedFindings(survey.found, objects, lab.file),

@@ -9,7 +9,7 @@ import { contains, parseCidr, parseIp } from '../../../topology/address.ts'
 import type { Source } from '../../../topology/diagnostics.ts'
 import type { Sighting } from '../identity.ts'
 import type { TraceEvidence } from '../evidence.ts'
-import { upAgain } from '../hints.ts'
+import { showStatus, upAgain } from '../hints.ts'
 import type { CauseId, Drop, Evidence } from '../../result.ts'
 
 export interface Maybe {
@@ -43,18 +43,33 @@ export interface DropParts {
   readonly policies?: readonly string[]
 }
 
+/** What it comes of when an entry is not there that an agent sets from a lease, and when it is another one: then the lease may say so. */
+const MISSING: ReadonlySet<CauseId> = new Set<CauseId>(['no-route', 'no-route-back', 'fdb-missing', 'neighbour-missing'])
+const WRONG: ReadonlySet<CauseId> = new Set<CauseId>(['route-wrong', 'fdb-wrong', 'neighbour-wrong'])
+
+/** The cause behind the cause, of an entry that an agent should have set from a lease. */
+function byLease(evidence: TraceEvidence, { cause, text, hint, object }: DropParts): Pick<DropParts, 'cause' | 'text' | 'hint'> {
+  const obstacle = object && evidence.details.obstacles.get(object)
+  const [isMissing, isWrong] = [MISSING.has(cause), WRONG.has(cause)]
+  const behind: CauseId | undefined =
+    obstacle?.kind === 'lease' && (isMissing || isWrong) ? 'lease' : obstacle?.kind === 'agent' && isMissing ? 'agent-down' : undefined
+  if (!obstacle || behind === undefined) return { cause, text, hint }
+  return { cause: behind, text: `${text}; ${obstacle.text}`, hint: obstacle.dead.length > 0 ? upAgain(evidence) : showStatus(evidence) }
+}
+
 export function dropped(evidence: TraceEvidence, p: DropParts): Drop {
+  const { cause, text, hint } = byLease(evidence, p)
   return {
     leg: p.leg,
     node: evidence.parts.places.name(p.ns),
     device: p.device,
-    cause: p.cause,
-    text: p.text,
+    cause,
+    text,
     evidence: p.evidence,
     ...configuredBy(evidence, p.object),
     ...(p.kernelReason === undefined ? {} : { kernelReason: p.kernelReason }),
     ...(p.rule === undefined ? {} : { rule: p.rule }),
-    ...(p.hint === undefined ? {} : { hint: p.hint }),
+    ...(hint === undefined ? {} : { hint }),
     ...(p.source === undefined ? {} : { source: p.source }),
     ...(p.policies === undefined ? {} : { policies: p.policies }),
   }

@@ -1,9 +1,18 @@
-/** No route, because a daemon did not learn it: which session is down, or which daemon keeps it back. */
+/** What a daemon has not brought about: which session is down, which lease is missing, or which daemon keeps it back. */
 import type { KernelObject } from '../../../kernel/objects.ts'
-import type { Drop } from '../../result.ts'
+import type { Obstacle } from '../../../process/sessions.ts'
+import type { CauseId, Drop } from '../../result.ts'
 import type { TraceEvidence } from '../evidence.ts'
 import { showStatus, upAgain } from '../hints.ts'
 import { dropped, type DropParts } from './drop-builder.ts'
+
+/** What a drop comes of that comes of an obstacle. */
+const CAUSES: Readonly<Record<Obstacle['kind'], CauseId>> = {
+  session: 'session-down',
+  announcement: 'route-filtered',
+  lease: 'lease',
+  agent: 'agent-down',
+}
 
 /**
  * @param route what the lab asked for
@@ -25,9 +34,9 @@ export function notLearned(
   return dropped(evidence, {
     ...common,
     object: route,
-    cause: kind === 'session' ? 'session-down' : 'route-filtered',
+    cause: CAUSES[kind],
     text: `${places.name(common.ns)} has no route ${common.leg === 'reply' ? 'back ' : ''}to ${dst}${wider}; ${text}`,
     // A session between daemons that run may be down for what netlab did not make: a rule, a link.
-    hint: kind === 'session' && dead.length === 0 ? showStatus(evidence) : upAgain(evidence),
+    hint: kind !== 'announcement' && dead.length === 0 ? showStatus(evidence) : upAgain(evidence),
   })
 }
