@@ -9,21 +9,26 @@
  * The next hop must be a neighbour on the link. A router in between knows nothing of pod networks and
  * would drop the packet, so hosts in different segments need a tunnel (or a router that learns the
  * routes, as with BGP).
+ *
+ * `routes: etcd`: agents set the route for each peer, from leases in etcd (`etcd/etcd.ts`).
  */
 import type { Backend, BackendModule } from './backend.ts'
+import { byLeases, leaseRefusals, routesOptions, type RoutesOptions } from './etcd/etcd.ts'
 import { directCarriage, directRoutes, peersOf } from './peers.ts'
 import type { OptionTypes } from '../topology/schema/schema.ts'
 
-const options = (z: OptionTypes) => z.object({})
+const options = (z: OptionTypes) => z.object(routesOptions(z))
 
-function direct(): Backend {
+function direct(chosen: RoutesOptions): Backend {
   return {
-    needs: [],
+    needs: chosen.routes === 'etcd' ? ['etcd'] : [],
     reserve: 0,
     refuse(lab) {
       const used = [...new Set(lab.hosts.map((h) => h.segment))]
-      if (used.length < 2) return []
+      const leases = leaseRefusals(chosen, lab)
+      if (used.length < 2) return leases
       return [
+        ...leases,
         {
           path: ['network', 'backend'],
           code: 'direct-across-segments',
@@ -33,7 +38,14 @@ function direct(): Backend {
         },
       ]
     },
-    objects: (host, lab) => peersOf(host, lab).flatMap((peer) => directRoutes(host, peer, `pods of ${peer.name}`)),
+    objects: (host, lab) =>
+      byLeases(
+        host,
+        lab,
+        chosen,
+        { type: 'host-gw', overhead: 0 },
+        peersOf(host, lab).flatMap((peer) => directRoutes(host, peer, `pods of ${peer.name}`)),
+      ),
     carriage: directCarriage,
   }
 }
@@ -41,5 +53,5 @@ function direct(): Backend {
 export const directModule: BackendModule = {
   summary: 'next-hop routes without encapsulation, as Flannel host-gw; IPv4 and IPv6; hosts share a segment',
   options,
-  create: () => direct(),
+  create: (o) => direct(o),
 }

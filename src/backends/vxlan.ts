@@ -5,7 +5,8 @@
  * A packet for a pod on another host is routed, not bridged: the peer's block has a route through the
  * VTEP with the peer's VTEP address as next hop. The next hop's MAC comes from a permanent neighbour
  * entry, the peer's underlay address from a permanent FDB entry for that MAC. So there is no broadcast,
- * no learning and no ARP on the overlay: one route, one neighbour, one FDB entry a peer.
+ * no learning and no ARP on the overlay: one route, one neighbour, one FDB entry a peer. With `routes: etcd` agents set
+ * the three, from leases (`etcd/etcd.ts`).
  *
  *   pod → cni0/cali → route 10.244.1.0/24 via 10.244.1.0 dev vxlan1 onlink
  *       → neighbour 10.244.1.0 = 02:06:… → FDB 02:06:… = 192.168.50.12
@@ -26,6 +27,7 @@ import { addressOf, type Host, type Lab } from '../lab/lab.ts'
 import { mac, MAX_INTERFACE, UNLEARNED } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
 import { deviceOption, type OfAnyLab } from './device-name.ts'
+import { byLeases, leaseRefusals, routesOptions, type RoutesOptions } from './etcd/etcd.ts'
 import {
   bridgedCarriage,
   modeOption,
@@ -49,11 +51,14 @@ const options = (z: OptionTypes) =>
     device: deviceOption(z, DEVICE, { also: '|\\{vni\\}', more: ' `{vni}` stands for the identifier.' }),
     mode: modeOption(z),
     tunnel: tunnelOption(z),
+    ...routesOptions(z),
   })
+type Options = Omit<OfAnyLab<OptionsOf<typeof options>>, keyof RoutesOptions> & RoutesOptions
 
 const OVERHEAD = 50
 
-function vxlan({ vni, port, device: name = DEVICE, mode, tunnel }: OfAnyLab<OptionsOf<typeof options>>): Backend {
+function vxlan(chosen: Options): Backend {
+  const { vni, port, device: name = DEVICE, mode, tunnel } = chosen
   const dev = name.replace('{vni}', String(vni)).slice(0, MAX_INTERFACE)
   const through = {
     device: dev,
@@ -80,7 +85,7 @@ function vxlan({ vni, port, device: name = DEVICE, mode, tunnel }: OfAnyLab<Opti
   })
   const routed = (host: Host, lab: Lab): KernelObject[] => {
     const vtep: Link = { ...device(host, host.mtu - OVERHEAD), note: `the VTEP of ${host.name}: entries instead of learning` }
-    return overTunnel(host, lab, tunnel, vtep, (peer) => {
+    const objects = overTunnel(host, lab, tunnel, vtep, (peer) => {
       const ours = { ns: host.netns, from: peer.source, dev }
       const lladdr = mac('vtep', peer.index)
       return [
@@ -97,6 +102,16 @@ function vxlan({ vni, port, device: name = DEVICE, mode, tunnel }: OfAnyLab<Opti
         ]),
       ]
     })
+    const isDirect = tunnel === 'cross-segment'
+    const leased = {
+      type: 'vxlan',
+      config: { VNI: vni, Port: port, DirectRouting: isDirect },
+      data: (h: Host) => ({ VNI: vni, VtepMAC: mac('vtep', h.index) }),
+      device: dev,
+      isDirect,
+      overhead: OVERHEAD,
+    } as const
+    return byLeases(host, lab, chosen, leased, objects)
   }
   const bridged = (host: Host, lab: Lab, bridge: string): KernelObject[] => {
     const peers = peersOf(host, lab)
@@ -125,11 +140,17 @@ function vxlan({ vni, port, device: name = DEVICE, mode, tunnel }: OfAnyLab<Opti
     ? {
         ...common,
         bridged: true,
-        refuse: () => refuseBridged(tunnel),
+        refuse: (lab) => [...refuseBridged(tunnel), ...leaseRefusals(chosen, lab, true)],
         carriage: bridgedCarriage(through),
         objects: (host, lab, bridge) => (bridge === undefined ? [] : bridged(host, lab, bridge)),
       }
-    : { ...common, refuse: () => [], carriage: tunnelCarriage(tunnel, through), objects: routed }
+    : {
+        ...common,
+        ...(chosen.routes === 'etcd' ? { needs: [...common.needs, 'etcd'] } : {}),
+        refuse: (lab) => leaseRefusals(chosen, lab),
+        carriage: tunnelCarriage(tunnel, through),
+        objects: routed,
+      }
 }
 
 export const vxlanModule: BackendModule = {

@@ -39,6 +39,16 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     { fails: true, shows: /session/, later: 11_000 },
   ],
   'bgp-reflector': [{ shows: /established/i }, { shows: /via 192\.168\.50\.13/ }, { shows: /delivered/ }],
+  etcd: [
+    { shows: /subnets\/10\.244\.1\.0-24\n\{"PublicIP":"192\.168\.50\.12"/ },
+    { shows: /^ip route replace 10\.244\.0\.0\/24 via 10\.244\.0\.0 dev vxlan1 onlink proto 81$/m },
+    { shows: /^10\.244\.2\.0\/24 via 10\.244\.2\.0 dev vxlan1 onlink/m },
+    { shows: /OK/ },
+    { shows: /^10\.244\.9\.0\/24 via 10\.244\.9\.0 dev vxlan1/m, later: 1000 },
+    {},
+    { shows: / 0% packet loss/ },
+    { fails: true, shows: /etcd on node-1\s+is not running: was ended by signal 9/ },
+  ],
   fabric: [
     { shows: /one of 2 equal paths[^]*delivered/ },
     { shows: /nexthop via \S+ dev l1-spine-1[^]*nexthop via \S+ dev l2-spine-2/ },

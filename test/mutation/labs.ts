@@ -4,6 +4,7 @@ import { bridge } from './attach/bridge.ts'
 import { routed } from './attach/routed.ts'
 import { bgp } from './backends/bgp.ts'
 import { direct } from './backends/direct.ts'
+import { etcd } from './backends/etcd.ts'
 import { geneve } from './backends/geneve.ts'
 import { gre, greBridged } from './backends/gre.ts'
 import { ipip } from './backends/ipip.ts'
@@ -47,22 +48,32 @@ const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct,
 const OPTIONS: Readonly<Record<string, string>> = { vpc: '{ type: vpc, sourceDestCheck: true }' }
 /** What there is to break where a backend bridges: by the backend's name. */
 const BRIDGED: Readonly<Record<string, readonly Mutation[]>> = { vxlan: vxlanBridged, gre: greBridged }
+/** Of backends with `routes: etcd`. */
+const LEASED: Readonly<Record<string, readonly Mutation[]>> = { vxlan: etcd }
 const ATTACH: Readonly<Record<string, readonly Mutation[]>> = { bridge, routed }
+
+/** Whether netlab makes a route to each block of others. */
+const hasRoutes = ({ backend, bridged, leased }: LabKind): boolean => !bridged && !leased && !WITHOUT_ROUTES.includes(backend)
 
 export interface LabKind {
   readonly backend: string
   readonly attach: string
   readonly bridged?: true
+  /** Agents make the routes and entries between hosts, from leases in etcd, and put back what is changed. */
+  readonly leased?: true
 }
 
-/** One lab of each backend, of each attach module over VXLAN, and of each backend that can bridge. */
+/** One lab of each backend, of each attach module over VXLAN, there with leases in etcd, and of each backend that can bridge. */
 export const LABS: readonly LabKind[] = [
   ...Object.keys(BACKENDS).map((backend) => ({ backend, attach: 'bridge' })),
-  { backend: 'vxlan', attach: 'routed' },
+  { backend: 'vxlan', attach: 'routed', leased: true },
   ...Object.keys(BRIDGED).map((backend) => ({ backend, attach: 'bridge', bridged: true as const })),
 ]
 
 const isDual = (kind: LabKind): boolean => familiesOf(kind.backend).length > 1
+
+const backendOf = ({ backend, bridged, leased }: LabKind): string =>
+  bridged ? `{ type: ${backend}, mode: bridged }` : leased ? `{ type: ${backend}, routes: etcd }` : (OPTIONS[backend] ?? backend)
 
 /** Two hosts, a Service, a policy, and two externals. */
 export function topology(kind: LabKind): string {
@@ -71,7 +82,7 @@ export function topology(kind: LabKind): string {
 network:
   podCIDR: [10.244.0.0/16${second('fd00:10:244::/48')}]
   serviceCIDR: [10.96.0.0/16${second('fd00:10:96::/112')}]
-  backend: ${kind.bridged ? `{ type: ${kind.backend}, mode: bridged }` : (OPTIONS[kind.backend] ?? kind.backend)}
+  backend: ${backendOf(kind)}
   attach: ${kind.attach}
 hosts:
   node-1: {}
@@ -103,8 +114,8 @@ expect:
 
 /** All that can be broken in a lab of this kind. */
 export function mutationsOf(kind: LabKind): readonly Mutation[] {
-  const between = kind.bridged || WITHOUT_ROUTES.includes(kind.backend) ? [] : hostRoutes
-  const own = (kind.bridged ? BRIDGED : BACKENDS)[kind.backend]!
+  const between = hasRoutes(kind) ? hostRoutes : []
+  const own = (kind.leased ? LEASED : kind.bridged ? BRIDGED : BACKENDS)[kind.backend]!
   const all = [...(kind.bridged ? [] : [...COMMON, ...ATTACH[kind.attach]!]), ...between, ...own]
   return isDual(kind) ? all : all.filter((m) => !isAboutIPv6(m))
 }
@@ -124,7 +135,8 @@ export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) 
     }
   }
   const [routed, bridged] = [labs.filter((l) => !l.bridged), labs.filter((l) => l.bridged)]
-  for (const [of, kinds] of [[BACKENDS, routed] as const, [BRIDGED, bridged] as const])
+  const [leased, plain] = [routed.filter((l) => l.leased), routed.filter((l) => !l.leased)]
+  for (const [of, kinds] of [[BACKENDS, plain] as const, [BRIDGED, bridged] as const, [LEASED, leased] as const])
     for (const [name, own] of Object.entries(of))
       deal(
         own,
@@ -137,9 +149,6 @@ export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) 
     )
   const everywhere = routed.filter((l) => isEverywhere(l.backend))
   deal(COMMON, everywhere)
-  deal(
-    hostRoutes,
-    everywhere.filter((l) => !WITHOUT_ROUTES.includes(l.backend)),
-  )
+  deal(hostRoutes, everywhere.filter(hasRoutes))
   return hands
 }

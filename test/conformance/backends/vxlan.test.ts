@@ -11,5 +11,10 @@ conformance(vxlan(), {
   },
   'across segments only': { options: { tunnel: 'cross-segment' }, crossSegment: true },
   'one link for all pods': { options: { mode: 'bridged' }, bridged: true, mtu: { underlay: 1500, hosts: { 'node-1': 1400 } } },
+  'across segments only, routes from leases': {
+    options: { tunnel: 'cross-segment', routes: 'etcd' },
+    crossSegment: true,
+    externals: false,
+  },
   'links of unequal MTU': { families: 'v4', externals: false, mtu: UNEQUAL },
 })

@@ -2,6 +2,7 @@
 import { across, ACROSS, bridgedCluster, clusterTopology, routedCluster } from './cluster.ts'
 import { TOPOLOGY, type Fault } from './fault.ts'
 import { bgp } from './bgp.ts'
+import { etcd } from './etcd.ts'
 import { fabric, fabricTopology } from './fabric.ts'
 import { firewall } from './firewall.ts'
 import { hostPorts, hostPortsOfDocker, hostPortsOfRouted, hostPortTopology } from './host-ports.ts'
@@ -57,6 +58,12 @@ export const FAULT_LABS: readonly FaultLab[] = [
   { title: 'host ports, routed pods', backend: 'vxlan', topology: hostPortTopology('routed'), faults: hostPortsOfRouted },
   { title: 'published ports', backend: 'vxlan', topology: hostPortTopology('{ type: bridge, name: docker0 }'), faults: hostPortsOfDocker },
   { title: 'direct routes across segments', backend: 'direct', topology: ACROSS, faults: across, force: true },
+  {
+    title: 'leases in etcd',
+    backend: 'vxlan',
+    topology: `network: { backend: { type: vxlan, routes: etcd } }\n${TOPOLOGY}`,
+    faults: etcd,
+  },
   { title: 'fabric', backend: 'bgp', topology: fabricTopology, faults: fabric },
   {
     title: 'VXLAN, bridged',
