@@ -17,7 +17,7 @@ import { labSnapshot, machineSnapshot, settledSnapshot, type Snapshot } from '..
 
 ownMachine()
 
-const ROUNDS = Number(process.env['NETLAB_CHAOS_ROUNDS'] ?? 6)
+const ROUNDS = Number(process.env['NETLAB_CHAOS_ROUNDS'] ?? 5)
 const seed = Number(process.env['NETLAB_CHAOS_SEED'] ?? Date.now() % 1_000_000)
 
 /** mulberry32: the same moments for the same seed. */

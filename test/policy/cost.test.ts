@@ -12,10 +12,10 @@ import { counted } from '../support/shim.ts'
 
 ownMachine()
 
-const HOSTS = 20
-const PODS = 40
-const POLICIES = 40
-const SERVICES = 15
+const HOSTS = 8
+const PODS = 16
+const POLICIES = 20
+const SERVICES = 8
 const TOOLS = ['ipset', 'iptables-restore', 'ip6tables-restore', 'iptables', 'ip6tables']
 
 interface Change {
