@@ -23,17 +23,16 @@
  * address as source. `table`: what pods send to a host behind a tunnel takes the tunnel as well, because a rule has them look there
  * first. For packets that come out of a tunnel the reverse path filter asks the same rule, and finds the device they came by.
  */
-import type { KernelObject, Link } from '../../kernel/objects.ts'
-import { sha256 } from '../../lab/hash.ts'
+import type { KernelObject } from '../../kernel/objects.ts'
 import { addressOf, gatewayOf, UPLINK, type Host, type Lab, type Router } from '../../lab/lab.ts'
-import { digestName } from '../../lab/names.ts'
-import type { Backend, BackendModule, Carriage, Refusal } from '../backend.ts'
+import type { Backend, BackendModule, Refusal } from '../backend.ts'
 import { deviceOption, type OfAnyLab } from '../device-name.ts'
 import { edge } from '../edge.ts'
-import { directCarriage, ownAddresses, peersOf, tunnelCarriage } from '../peers.ts'
+import { peersOf } from '../peers.ts'
 import { bgpSession, birdDaemon, daemonId, symbol } from './bird.ts'
 import { birdConf, sessionName } from './bird-conf.ts'
 import { neighboursOf, waysByRouters, waysTo, type Layout } from './speakers.ts'
+import { ipipTunnels, OVERHEAD } from './tunnels.ts'
 import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
 
 /** Also in labs that an older netlab made, which say no name. */
@@ -71,9 +70,6 @@ const options = (z: OptionTypes) =>
   })
 type Options = OfAnyLab<OptionsOf<typeof options>>
 
-const OVERHEAD = 20
-/** Of the rule that has pods look into `table`: the last before the main table, where the kernel puts a rule without a number. */
-const PRIORITY = 32_765
 /** Routers between two hosts of different segments of a fabric: both of the segments, and a spine. */
 const BETWEEN_RACKS = 3
 
@@ -85,20 +81,11 @@ const keepOutside = (router: Router, lab: Lab): KernelObject[] => (router.isEdge
 
 function bgp(chosen: Options): Backend {
   const { mode, tunnel, device = DEVICE } = chosen
-  const isPerPeer = device.includes('#')
-  /** The device that leads to a peer. */
-  const deviceTo = (peer: Host): string => digestName(device, sha256(addressOf(peer, 4)!.replaceAll('.', '')))
+  const tunnels = ipipTunnels({ tunnel, device, table: chosen.table })
+  const { isPerPeer, isTunnelled, deviceTo } = tunnels
   const layoutOf = (lab: Lab): Layout => ({
     reflectors: mode === 'route-reflector' ? (chosen.reflectors ?? lab.hosts.slice(0, 1).map((h) => h.name)) : [],
   })
-  const isTunnelled = (a: Host, b: Host): boolean => tunnel === 'always' || (tunnel === 'cross-segment' && a.segment !== b.segment)
-  const around = { overhead: OVERHEAD, headers: [{ type: 'ipv4', fields: { protocol: 4 } }] } as const
-  const throughTunnel = (from: Host, to: Host): Carriage => {
-    if (tunnel === 'never' || !isTunnelled(from, to)) return directCarriage(from)
-    const through = tunnelCarriage(tunnel, { ...around, device: deviceTo(to) })(from, to)
-    return isPerPeer ? { ...through, source: directCarriage(from).source } : through
-  }
-
   const routesOf = (host: Host, lab: Lab): KernelObject[] =>
     peersOf(host, lab).flatMap((peer) => {
       const ways = (mode === 'tor' ? waysByRouters(host, peer, lab) : waysTo(host, peer, lab, layoutOf(lab))).map((way) =>
@@ -121,45 +108,13 @@ function bgp(chosen: Options): Backend {
       }))
     })
 
-  /** One device, told the far end by the next hop of each route. */
-  const sharedTunnel = (host: Host): KernelObject[] => [
-    { ...ipipDevice(host), note: 'one IPIP device for all peers: BIRD names it in the routes of those behind it', name: device },
-    ...ownAddresses(host, device),
-  ]
-
-  /** A device for each peer, and where `table` says so, the way of pods to the peer itself. */
-  const perPeerTunnels = (host: Host, behind: readonly Host[]): KernelObject[] => {
-    const { table } = chosen
-    return [
-      ...behind.flatMap((peer): KernelObject[] => {
-        const [ns, dev, remote] = [host.netns, deviceTo(peer), addressOf(peer, 4)!]
-        return [
-          { ...ipipDevice(host), from: peer.source, note: `the tunnel to ${peer.name}`, name: dev, remote },
-          ...(table === undefined ? [] : [{ kind: 'route', ns, from: peer.source, family: 4, dst: `${remote}/32`, dev, table } as const]),
-        ]
-      }),
-      ...(table === undefined
-        ? []
-        : host.blocks.map(({ family, cidr }): KernelObject => ({
-            kind: 'rule',
-            ns: host.netns,
-            from: host.source,
-            note: 'what pods send to hosts behind a tunnel takes the tunnel too',
-            family,
-            priority: PRIORITY,
-            src: cidr,
-            table,
-          }))),
-    ]
-  }
-
   return {
     needs: tunnel === 'never' ? ['bird'] : ['bird', 'ipip'],
     reserve: tunnel === 'never' ? 0 : OVERHEAD,
     refuse: (lab) => refusals(chosen, lab),
     ...(mode === 'tor' ? { speaks: { asn: chosen.asn, bfd: chosen.bfd }, onRouter: keepOutside } : {}),
     carriage(from, to) {
-      const carriage = throughTunnel(from, to)
+      const carriage = tunnels.carriage(from, to)
       const routers = mode === 'tor' && from.segment !== to.segment ? BETWEEN_RACKS : 0
       return { ...carriage, hops: carriage.hops + routers, hopsToHost: carriage.hopsToHost + routers }
     },
@@ -168,7 +123,6 @@ function bgp(chosen: Options): Backend {
       const neighbours = mode === 'tor' ? [] : neighboursOf(host, lab, layout)
       const router = mode === 'tor' ? gatewayOf(lab, host.segment) : undefined
       const behind = peersOf(host, lab).filter((peer) => isTunnelled(host, peer))
-      const tunnelDevices = behind.length === 0 ? [] : isPerPeer ? perPeerTunnels(host, behind) : sharedTunnel(host)
       const [reflector] = layout.reflectors
       const conf = birdConf(chosen, {
         host,
@@ -187,7 +141,7 @@ function bgp(chosen: Options): Backend {
           : {}),
       })
       return [
-        ...tunnelDevices,
+        ...tunnels.objects(host, behind),
         birdDaemon(host, conf),
         ...neighbours
           .filter((n) => host.index < n.host.index)
@@ -198,15 +152,6 @@ function bgp(chosen: Options): Backend {
     },
   }
 }
-
-const ipipDevice = (host: Host): Omit<Extract<Link, { readonly type: 'ipip' }>, 'name'> => ({
-  kind: 'link',
-  ns: host.netns,
-  from: host.source,
-  type: 'ipip',
-  mtu: host.mtu - OVERHEAD,
-  local: addressOf(host, 4)!,
-})
 
 function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }: Options, lab: Lab): Refusal[] {
   const at = ['network', 'backend']
