@@ -7,6 +7,7 @@ import type { KernelObject } from '../kernel/objects.ts'
 import { containerOwners, hasIpv6, type Host, type Lab, type Pod } from '../lab/lab.ts'
 import { policyModuleOf } from '../policy/index.ts'
 import { servicesOf } from '../services/index.ts'
+import { borderNeeds, borderRules } from './border.ts'
 import { containers } from './containers.ts'
 import { joinHooks } from './hooks.ts'
 import { masquerade } from './masquerade.ts'
@@ -113,6 +114,7 @@ export function compile(lab: Lab): Compiled {
   if (lab.masquerade && lab.families.includes(6)) needs.add('masquerade6')
   if (hasIpv6(lab)) needs.add('ipv6')
   if (lab.fabric) needs.add('bird')
+  for (const feature of borderNeeds(lab)) needs.add(feature)
   const services = servicesOf(lab)
   for (const feature of services.needs(lab)) needs.add(feature)
   const policy = policyModuleOf(lab)
@@ -124,7 +126,7 @@ export function compile(lab: Lab): Compiled {
 
   const forServices = services.plan(lab)
   const objects: KernelObject[] = underlay(lab)
-  for (const router of lab.routers) objects.push(...(backend.onRouter?.(router, lab) ?? []))
+  for (const router of lab.routers) objects.push(...(backend.onRouter?.(router, lab) ?? []), ...borderRules(router, lab))
   if (needs.has('br_netfilter')) for (const s of lab.segments) objects.push(...switchFilterOff(s))
   for (const host of lab.hosts) {
     const pods = podsOf.get(host.name)!

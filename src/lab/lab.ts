@@ -149,6 +149,26 @@ export interface Fabric {
   readonly bfd: boolean
 }
 
+/** A firewall's rule: connections that externals may begin. Each list: any of these networks; empty: all. */
+export interface BorderRule {
+  /** `client to node-1 80/tcp`. */
+  readonly text: string
+  readonly source: Source
+  readonly from: readonly string[]
+  readonly to: readonly string[]
+  readonly protocol?: 'icmp' | 'tcp' | 'udp' | 'sctp'
+  readonly port?: number
+}
+
+/** What the router that externals are plugged into does with packets besides forwarding them. */
+export interface Border {
+  readonly source: Source
+  /** Whether what leaves gets the router's own address. */
+  readonly nat: boolean
+  /** Stateful. Absent: everything passes. */
+  readonly firewall?: { readonly source: Source; readonly allow: readonly BorderRule[] }
+}
+
 export type Node = Segment | Router | Host | Pod | External
 
 /** Where a NetworkPolicy stands, and each of its rules. */
@@ -179,6 +199,8 @@ export interface Lab {
   readonly routers: readonly Router[]
   /** Absent: routers need not learn anything, as there is one at most. */
   readonly fabric?: Fabric
+  /** Absent: the router that externals are plugged into only forwards. */
+  readonly border?: Border
   readonly hosts: readonly Host[]
   readonly pods: readonly Pod[]
   /** Absent: none. */

@@ -8,7 +8,6 @@ import { LABEL } from '../topology/schema/rules.ts'
 import { suggest } from '../topology/suggest.ts'
 import { inFileOrder } from './expand.ts'
 import { checkContainers } from './placement.ts'
-import { resolveFabric } from './fabric.ts'
 import { checkFamilies, resolveHosts } from './hosts.ts'
 import { containerPods, nodesOf, type External, type Lab, type NodeAddress, type Router, type Segment } from './lab.ts'
 import { NO_LEASES, type Leases } from './addressing/lease.ts'
@@ -18,6 +17,8 @@ import { resolvePods } from './pods.ts'
 import { policySources } from './policy/policies.ts'
 import { warnOfPolicies } from './policy/unmatched.ts'
 import { Problems } from './problems.ts'
+import { resolveBorder } from './underlay/border.ts'
+import { resolveFabric } from './underlay/fabric.ts'
 import { resolveServices, serviceOf } from './services/services.ts'
 
 /** The lab's name: what the file says, or the file's base name. */
@@ -78,6 +79,7 @@ export function resolve(loaded: LoadedTopology, leasesOf: (lab: string) => Lease
     ...(loaded.preset ? { preset: loaded.preset } : {}),
     segments,
     ...resolveFabric(loaded, name, segments, networks, problems, () => oneRouter(loaded, name, segments)),
+    ...resolveBorder(loaded, { hosts, pods, hostPods, externals }, problems),
     hosts,
     pods,
     ...(hostPods.length > 0 ? { hostPods } : {}),

@@ -71,6 +71,7 @@ export type CauseId =
   | 'own-firewall'
   | 'tunnel-firewall'
   | 'source-dest-check'
+  | 'border-firewall'
   | 'no-route'
   | 'session-down'
   | 'route-filtered'

@@ -20,14 +20,14 @@ export function reachable(measured: MeasuredLab, from: Node['kind'], to: Node['k
 
 /** Hops are where the packet was routed: the own host, the other's host, the router; and programs that do so in their place. */
 export function hopCounts(measured: MeasuredLab): void {
-  const { attach, bridged, byRouter, crossSegment, fabric, forwarders } = measured.combination
+  const { attach, bridged, byRouter, crossSegment, fabric, forwarders, headers } = measured.combination
   const routed = attach.type === 'routed'
   const segment = (n: Node): string | undefined => measured.hosts().find((h) => h.name === host(n))?.segment
   /** What is left between two hosts: 64 less what routers and programs in between take. */
   const between = (from: Node, to: Node): number => {
     if (forwarders && !(crossSegment && segment(from) === segment(to))) return 62
-    // The routers of both segments and a spine.
-    if (fabric && segment(from) !== segment(to)) return 61
+    // The routers of both segments and a spine, which see the outer header alone of what is tunnelled.
+    if (fabric && headers.length === 0 && segment(from) !== segment(to)) return 61
     return byRouter ? 63 : 64
   }
   const expected = ({ from, to }: Asked): number => {
@@ -135,17 +135,26 @@ function seenAs(a: Asked): string {
 }
 
 export function leaving(measured: MeasuredLab): void {
-  const { masquerade } = measured.combination
+  const { masquerade, border } = measured.combination
   const outside = (from: Node['kind'], to: Node['kind'], routes: boolean, ping = false): Asked[] =>
     measured
       .about('reach', from, to)
       .filter((a) => (a.from.kind === 'external' ? a.from : a.to).podRoutes === routes && (a.probe.kind === 'ping') === ping)
   const nodeOf = (a: Asked): readonly string[] => measured.hosts().find((h) => h.name === a.from.host)!.addresses
   const family = (a: Asked): string | undefined => nodeOf(a).find((x) => isIpv6(x) === isIpv6(a.address))
-  if (masquerade) all(outside('pod', 'external', false), 'a pod is seen outside as its node', (a) => seenAs(a) === family(a))
+  const { addresses: ofBorder = [] } = measured.document.nodes.find((n) => n.name === 'border') ?? {}
+  const isBorder = (a: Asked): boolean => ofBorder.some((x) => isIpv6(x) === isIpv6(a.address) && seenAs(a) === x)
+  if (border) all(outside('pod', 'external', false), 'a pod is seen outside as the border', isBorder)
+  else if (masquerade) all(outside('pod', 'external', false), 'a pod is seen outside as its node', (a) => seenAs(a) === family(a))
   else all(outside('pod', 'external', false), 'a pod gets no answer from outside', (a) => a.answer.outcome === 'timeout')
   all(outside('pod', 'external', true), 'a pod is seen as itself where there is a way back', (a) => seenAs(a) === 'itself')
-  all(outside('host', 'external', false), 'a node is seen outside as itself', (a) => seenAs(a) === 'itself')
+  all(outside('host', 'external', false), border ? 'a node is seen outside as the border' : 'a node is seen outside as itself', (a) =>
+    border ? isBorder(a) : seenAs(a) === 'itself',
+  )
+  all(outside('external', 'host', true), 'an external that the border lets in reaches nodes', (a) => seenAs(a) === 'itself')
+  all(outside('external', 'host', false), border ? 'the border lets no other external in' : 'any external reaches nodes', (a) =>
+    border ? a.answer.outcome === 'timeout' : seenAs(a) === 'itself',
+  )
   all(
     outside('external', 'pod', true),
     'an external with routes to pods reaches them under its own address',

@@ -33,6 +33,8 @@ export interface Declaration {
   readonly crossSegment?: boolean
   /** Each segment has a router of its own, and spines join them. Default: no. */
   readonly fabric?: boolean
+  /** Its border translates, and its firewall lets one of the externals in. Default: no. */
+  readonly border?: boolean
   /** Machines outside, and with them a router. Default: yes. */
   readonly externals?: boolean
   /** Default: yes. */
@@ -55,6 +57,7 @@ const DEFAULTS = {
   byRouter: false,
   crossSegment: false,
   fabric: false,
+  border: false,
   externals: true,
   masquerade: true,
   mtu: { underlay: 1500 },

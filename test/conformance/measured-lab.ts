@@ -43,7 +43,8 @@ function topologyOf(c: Combination): object {
     network: { podCIDR: CIDRS[c.families], backend: { type: c.backend, ...c.options }, attach: c.attach, masquerade: c.masquerade },
     underlay: {
       mtu: c.mtu.underlay,
-      ...(c.fabric ? { routing: 'bgp', spines: 2, bfd: true } : {}),
+      ...(c.fabric ? { routing: 'bgp', spines: 2 } : {}),
+      ...(c.border ? { border: { nat: true, firewall: { allow: [{ from: 'peer' }] } } } : {}),
       ...(c.crossSegment ? { segments: { 'rack-1': '192.168.1.0/24', 'rack-2': '192.168.2.0/24' } } : {}),
     },
     hosts: {

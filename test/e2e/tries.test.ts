@@ -52,10 +52,12 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
   fabric: [
     { shows: /one of 2 equal paths[^]*delivered/ },
     { shows: /nexthop via \S+ dev l1-spine-1[^]*nexthop via \S+ dev l2-spine-2/ },
-    { shows: /established/i },
+    { shows: /NAT; firewall, lets in partner to pod-c 8080\/tcp[^]*established/i },
     {},
     { fails: true, shows: /nexthop gone: 100\.64\.128\.\d+ dev l1-spine-1/, later: 1000 },
     { shows: /· spine-2 ·[^]*delivered/ },
+    { fails: true, shows: /source 192\.168\.1\.11\S* becomes 100\.64\.0\.3[^]*nobody-listening/ },
+    { fails: true, shows: /dropped at border .*\[border-firewall\]/ },
   ],
   calico: [
     { shows: /calico-cross-subnet chose[^]*established/i },

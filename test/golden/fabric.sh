@@ -598,6 +598,28 @@ route replace 203.0.113.11/32 dev x2-partner
 route replace unreachable 10.244.0.0/16 table 10
 rule add from 203.0.113.10/32 table 10 priority 10000
 EOF
+in_ns fabric.border iptables-restore --noflush --wait=10 <<'EOF'
+*nat
+# what leaves for externals gets an address of the border
+:BORDER-NAT - [0:0]
+-F POSTROUTING
+-A BORDER-NAT -s 203.0.113.10/32 -m comment --comment "border: client is outside itself" -j RETURN
+-A BORDER-NAT -s 203.0.113.11/32 -m comment --comment "border: partner is outside itself" -j RETURN
+-A BORDER-NAT -d 203.0.113.11/32 -m comment --comment "border: partner has routes to the inside" -j RETURN
+-A BORDER-NAT -m comment --comment "border: leaves for an external" -j SNAT --to-source 100.64.0.3
+-A POSTROUTING -o x+ -m comment --comment "border: to externals" -j BORDER-NAT
+COMMIT
+*filter
+# what externals may begin
+:BORDER-FIREWALL - [0:0]
+-F FORWARD
+-A BORDER-FIREWALL -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment "border: belongs to a connection that was allowed" -j ACCEPT
+-A BORDER-FIREWALL -s 203.0.113.11/32 -d 10.244.2.2/32 -p tcp -m tcp --dport 8080 -m comment --comment "border: allow partner to pod-c 8080/tcp" -j ACCEPT
+-A BORDER-FIREWALL -m comment --comment "border: allowed to no external" -j DROP
+-A FORWARD -i x+ -o x+ -m comment --comment "border: among externals" -j ACCEPT
+-A FORWARD -i x+ -m comment --comment "border: from externals" -j BORDER-FIREWALL
+COMMIT
+EOF
 
 # ── fabric.tor-rack-1
 in_ns fabric.tor-rack-1 ip -batch - <<'EOF'

@@ -33,9 +33,20 @@ const hostPorts = (command: string, address: string): string =>
     '-A POSTROUTING -m addrtype --src-type LOCAL -m mark --mark 0x2000/0x2000 -j MASQUERADE',
   ])
 
+/** Everything rules of a border match and do. */
+const border = (command: string, address: string): string =>
+  commit(command, [
+    '*nat',
+    `-A POSTROUTING -m comment --comment probe -j SNAT --to-source ${address}`,
+    'COMMIT',
+    '*filter',
+    '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -m comment --comment probe -j ACCEPT',
+  ])
+
 const NAT = 'package iptables and kernel modules nf_nat, xt_MASQUERADE, xt_comment'
 const SERVICES = 'package iptables and kernel modules nf_nat, xt_conntrack, xt_statistic, xt_recent, xt_addrtype, xt_mark'
 const HOST_PORTS = 'package iptables and kernel modules nf_nat, xt_multiport, xt_addrtype, xt_mark, xt_comment'
+const BORDER = 'package iptables and kernel modules nf_nat, xt_conntrack, xt_comment'
 const BRIDGE_NF_CALL = '/proc/sys/net/bridge/bridge-nf-call-'
 
 type NetfilterFeature =
@@ -48,6 +59,8 @@ type NetfilterFeature =
   | 'host-ports6'
   | 'bpf-match'
   | 'mac-match'
+  | 'border'
+  | 'border6'
 
 export const netfilterFeatures: readonly FeatureDefinition<NetfilterFeature>[] = [
   {
@@ -114,6 +127,20 @@ export const netfilterFeatures: readonly FeatureDefinition<NetfilterFeature>[] =
       .join(' && '),
     needs: 'package iptables and kernel modules xt_mac, xt_comment',
     tools: [...restore4.tools, ...restore6.tools],
+  },
+  {
+    name: 'border',
+    purpose: 'NAT and a firewall at the border, IPv4',
+    probe: border(restore4.command, '192.0.2.1'),
+    needs: BORDER,
+    tools: restore4.tools,
+  },
+  {
+    name: 'border6',
+    purpose: 'NAT and a firewall at the border, IPv6',
+    probe: border(restore6.command, '2001:db8::1'),
+    needs: BORDER,
+    tools: restore6.tools,
   },
   {
     name: 'bpf-match',

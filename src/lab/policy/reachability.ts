@@ -3,8 +3,9 @@
  * port name can tell apart have one line: a lab of a thousand replicas has as many lines as it has kinds of pods.
  * Hosts are there too, as far as policies have a say in what they do: with the pods of other hosts.
  */
-import { contains, familyName, parseIp, type Family } from '../../topology/address.ts'
+import { contains, familyName, parseCidr, parseIp, type Family } from '../../topology/address.ts'
 import { addressOf, type Host, type Lab } from '../lab.ts'
+import { isKeptOut, type Arrival } from '../underlay/border.ts'
 import { namedPorts, policiesOf, type IpBlock, type PortMatch, type Protocol } from './policies.ts'
 import { verdict, type Actor, type HostSource } from './verdict.ts'
 
@@ -36,7 +37,7 @@ export interface Reachability {
 export const probeText = ({ protocol, port }: PortProbe): string =>
   port === undefined ? protocol.toLowerCase() : `${port}/${protocol.toLowerCase()}`
 
-/** Ports that rules mention; one of each protocol that they mention whole; and one that no rule mentions, the control. */
+/** Ports that rules mention, also those of the border's firewall; one of each protocol that they mention whole; and one that no rule mentions, the control. */
 export function mentionedPorts(lab: Lab): PortProbe[] {
   const matches = policiesOf(lab).flatMap((p) => [...(p.ingress ?? []), ...(p.egress ?? [])].flatMap((r) => r.ports ?? []))
   const numbers = (m: PortMatch): number[] => {
@@ -49,6 +50,10 @@ export function mentionedPorts(lab: Lab): PortProbe[] {
   const isFree = (port: number): boolean =>
     !matches.some((m) => m.protocol === 'TCP' && (m.kind === 'all' || (m.kind === 'range' && port >= m.first && port <= m.last))) &&
     !found.has(`${port}/TCP`)
+  for (const { protocol, port } of lab.border?.firewall?.allow ?? []) {
+    const name = protocol?.toUpperCase() as Protocol | undefined
+    if (name !== undefined && port !== undefined) found.set(`${port}/${name}`, { protocol: name, port })
+  }
   const control = [9, 99, 999, 9999, 49_999].find(isFree)
   const order = ['TCP', 'UDP', 'SCTP']
   const sorted = [...found.values()].sort((a, b) => order.indexOf(a.protocol) - order.indexOf(b.protocol) || a.port! - b.port!)
@@ -95,16 +100,20 @@ export function kindsOf(lab: Lab, hostSource: HostSource): (actor: Actor) => str
     const ips = texts.map((ip) => parseIp(ip)!)
     return blocks.map((b) => (ips.some((ip) => contains(b.cidr, ip) && !b.except.some((e) => contains(e, ip))) ? 1 : 0)).join('')
   }
+  const toBorder = lab.border?.firewall?.allow.map((rule) => rule.to.map((c) => parseCidr(c)!)) ?? []
+  const inBorder = ({ addresses }: Actor): string =>
+    toBorder.map((cidrs) => (addresses.some((a) => cidrs.some((c) => contains(c, parseIp(a.ip)!))) ? 1 : 0)).join('')
   const { asSource, asTarget } = hostViews(lab, blocks.length === 0 ? () => '' : inBlocks, hostSource)
   return (actor) => {
     if (actor.kind === 'external') return actor.name
     if (actor.kind === 'host') {
-      return ['host', ...actor.addresses.map((a) => inBlocks([a.ip])), asSource(actor.name)].join(' ')
+      return ['host', ...actor.addresses.map((a) => inBlocks([a.ip])), inBorder(actor), asSource(actor.name)].join(' ')
     }
     return [
       actor.namespace,
       groups.map((g) => (g.pods.has(actor) ? 1 : 0)).join(''),
       inBlocks(actor.addresses.map((a) => a.ip)),
+      inBorder(actor),
       asTarget(actor.host),
       names.map(([protocol, name]) => namedPorts(actor, name, protocol).join('+')).join(','),
     ].join(' ')
@@ -156,7 +165,17 @@ export function reachability(lab: Lab, hostSource: HostSource, ports: readonly P
   for (const { protocol, port } of ports) {
     for (const family of lab.families) {
       const cell = ([from, to]: readonly [Actor, Actor] | readonly [] = []): boolean | undefined => {
-        if (!from || !to || !addressOf(from, family) || !addressOf(to, family)) return undefined
+        const address = to && addressOf(to, family)
+        if (!from || !to || !addressOf(from, family) || !address) return undefined
+        // What comes from outside meets the border first.
+        if (
+          isKeptOut(lab, from, {
+            address,
+            protocol: protocol.toLowerCase() as Arrival['protocol'],
+            ...(port === undefined ? {} : { port }),
+          })
+        )
+          return false
         return verdict(lab, { from, to, protocol, ...(port === undefined ? {} : { port }), family }, hostSource).allowed
       }
       const cells = pairs.map((row) => row.map((pair) => cell(pair)))

@@ -6,6 +6,7 @@
 import type { Family } from '../../topology/address.ts'
 import { actorAt } from '../actors.ts'
 import { addressOf, type External, type Host, type Lab } from '../lab.ts'
+import { addressAtBorder } from '../underlay/border.ts'
 import { leavesCluster } from '../masquerade.ts'
 import { verdict, type Actor, type End, type HostSource, type Verdict } from '../policy/verdict.ts'
 import type { HidingOf } from './host-ports.ts'
@@ -112,6 +113,8 @@ export function serviceVerdict(
     }
     const comesBack = actor.kind === 'external' && from.kind === 'pod' && frontend.kind === 'cluster' && lab.masquerade
     if (!comesBack || ownAddress === undefined) return way
+    const border = addressAtBorder(lab, actor, family)
+    if (border !== undefined) return { ...way, seen: [border] }
     return { ...way, seen: seenAs(leavesCluster(lab, ownAddress, endpoint.ip) ? ownHost(lab, from) : undefined) }
   })
   return { ways, allowed: !without && ways.every((w) => w.verdict.allowed), ...(without ? { without } : {}) }

@@ -1,7 +1,7 @@
 /** `netlab inspect --json`: the documented shape of a lab. */
 import { podMTU } from '../../backends/index.ts'
 import type { Daemon, KernelObject } from '../../kernel/objects.ts'
-import { nodesOf, routerPorts, type Lab, type Node, type Router } from '../../lab/lab.ts'
+import { nodesOf, routerPorts, type Border, type Lab, type Node, type Router } from '../../lab/lab.ts'
 import { policiesOf } from '../../lab/policy/policies.ts'
 import type { Service } from '../../lab/services/service.ts'
 
@@ -48,7 +48,13 @@ function nodeDocument(node: Node, lab: Lab): object {
     case 'switch':
       return { ...common, netns: node.netns, segment: node.segment, cidrs: node.cidrs, mtu: node.mtu }
     case 'router':
-      return { ...common, netns: node.netns, addresses: node.addresses.map((a) => a.ip), ...fabricPart(node, lab) }
+      return {
+        ...common,
+        netns: node.netns,
+        addresses: node.addresses.map((a) => a.ip),
+        ...fabricPart(node, lab),
+        ...borderPart(node, lab),
+      }
   }
 }
 
@@ -63,6 +69,18 @@ const fabricPart = ({ name, bgp }: Router, lab: Lab): object =>
           addresses: own.addresses.map((a) => a.ip),
         })),
       }
+    : {}
+
+/** What the border does besides forwarding, for people. */
+export const borderText = ({ nat, firewall }: Border): string =>
+  [nat ? 'NAT' : '', firewall ? `firewall, lets in ${firewall.allow.map((rule) => rule.text).join(', ') || 'nothing'}` : '']
+    .filter(Boolean)
+    .join('; ')
+
+/** Of the router that externals are plugged into: what it does besides forwarding. */
+const borderPart = ({ isEdge }: Router, { border }: Lab): object =>
+  isEdge && border
+    ? { nat: border.nat, ...(border.firewall ? { firewall: { allow: border.firewall.allow.map((rule) => rule.text) } } : {}) }
     : {}
 
 function serviceDocument(s: Service): object {

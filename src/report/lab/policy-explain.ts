@@ -16,6 +16,8 @@ export interface Explained {
   /** Address a host sends from. */
   readonly source?: string | undefined
   readonly verdict: Verdict
+  /** Why the border's firewall drops it before any policy is asked; absent: it does not. */
+  readonly border?: string
   /** Of a denial: the rule that comes nearest. */
   readonly nearest?: Miss
 }
@@ -48,10 +50,13 @@ function reasons(verdict: Verdict, from: string, to: string, chalk: ChalkInstanc
   return [...side('egress', from, verdict.egress, chalk), ...side('ingress', to, verdict.ingress, chalk)]
 }
 
-export function explanationText({ from, to, port, family, source, verdict, nearest }: Explained, chalk: ChalkInstance): string {
+const borderLine = (border: string | undefined, chalk: ChalkInstance): string[] =>
+  border === undefined ? [] : [`  ${chalk.red('no ')}  border: ${border}`]
+
+export function explanationText({ from, to, port, family, source, verdict, border, nearest }: Explained, chalk: ChalkInstance): string {
   const sender = source === undefined ? from : `${from} (from ${source})`
-  const head = `${sender} → ${to}, ${port}, ${familyName(family)}: ${resultText(verdict.allowed, chalk)}`
-  return `${[head, ...reasons(verdict, from, to, chalk), ...nearestLine(verdict, nearest)].join('\n')}\n`
+  const head = `${sender} → ${to}, ${port}, ${familyName(family)}: ${resultText(verdict.allowed && border === undefined, chalk)}`
+  return `${[head, ...borderLine(border, chalk), ...reasons(verdict, from, to, chalk), ...nearestLine(verdict, nearest)].join('\n')}\n`
 }
 
 const denying = ({ egress }: Verdict): 'ingress' | 'egress' => (egress.allowed ? 'ingress' : 'egress')
@@ -93,6 +98,7 @@ const nearestDocument = (verdict: Verdict, nearest: Miss | undefined): object =>
 export const explanationDocument = ({ verdict, nearest, ...asked }: Explained): object => ({
   ...asked,
   ...verdictDocument(verdict),
+  ...(asked.border === undefined ? {} : { allowed: false }),
   ...nearestDocument(verdict, nearest),
 })
 
@@ -130,12 +136,15 @@ const seenText = ({ from, seen }: Way, { from: client, translator }: ExplainedSe
     : `  seen as ${partyName(from)}${seen && seen.length > 0 ? ` (${seen.join(' or ')})` : ''}: ${translator ?? 'the host'} puts its own address in place of the client's`
 
 export function serviceText(asked: ExplainedService, chalk: ChalkInstance): string {
-  const { from, to, port, family, address, service, hostPort, verdict } = asked
-  const { ways, allowed, without } = verdict
+  const { from, to, port, family, address, service, hostPort, verdict, border } = asked
+  const { ways, without } = verdict
+  const allowed = verdict.allowed && border === undefined
   const open = ways.filter((w) => w.verdict.allowed).length
-  const result = allowed || open === 0 ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
+  const result =
+    allowed || open === 0 || border !== undefined ? resultText(allowed, chalk) : chalk.yellow.bold(`allowed to ${open} of ${ways.length}`)
   const behind = hostPort === undefined ? (service === undefined ? address : `Service ${service}`) : `host port of pod ${hostPort}`
   const head = `${from} → ${to} (${behind}), ${port}, ${familyName(family)}: ${result}`
+  if (border !== undefined) return `${[head, ...borderLine(border, chalk)].join('\n')}\n`
   if (without) return `${head}\n  ${WITHOUT[without]}\n`
   const why = `policies see the chosen pod and its port, after DNAT: about the pod that answers and its port, not about ${port}.`
   const before = asked.isEgressBefore
@@ -166,5 +175,5 @@ export function serviceDocument({ verdict: { ways, allowed, without }, nearest, 
       ...nearestDocument(verdict, nearest.get(way)),
     }
   })
-  return { ...asked, allowed, ...(without ? { withoutEndpoints: without } : {}), endpoints }
+  return { ...asked, allowed: allowed && asked.border === undefined, ...(without ? { withoutEndpoints: without } : {}), endpoints }
 }

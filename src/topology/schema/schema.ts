@@ -220,6 +220,33 @@ const expectation = () =>
     })
     .meta({ title: 'expectation', description: 'A promise, checked with a probe.' })
 
+const border = () =>
+  z
+    .strictObject({
+      nat: z
+        .boolean()
+        .default(false)
+        .describe(
+          "SNAT what leaves for externals to the border's own address, but for those with `podRoutes`. Answers find their way back.",
+        ),
+      firewall: z
+        .strictObject({
+          allow: z
+            .array(
+              z.strictObject({
+                from: z.string().min(1).optional().describe('External, address or network. Default: every external.'),
+                to: z.string().min(1).optional().describe('Host, pod, address or network. Default: everything inside.'),
+                port: probedPort().optional().describe('`80/tcp`, `53/udp` or icmp. Default: every protocol and port.'),
+              }),
+            )
+            .default([])
+            .describe('Connections that externals may begin.'),
+        })
+        .optional()
+        .describe('Stateful: what begins inside passes, and so do its answers; what begins outside is dropped unless `allow` lists it.'),
+    })
+    .meta({ title: 'border', description: 'What the router that externals are plugged into does with packets.' })
+
 const atLeastOne = (code: string, what: string, hint: string) => (entries: Record<string, unknown>, context: z.RefinementCtx) => {
   if (Object.keys(entries).length === 0) context.addIssue(customIssue({ code, message: `there is no ${what}`, hint }))
 }
@@ -295,6 +322,9 @@ export function topologySchema(modules: KnownModules, sections: readonly (typeof
           .describe(
             'With `routing: bgp`: routers watch each other by BFD (RFC 5880), every 100 ms, and notice a lost one after three. Default: false.',
           ),
+        border: border()
+          .optional()
+          .describe('With `routing: bgp`: what the router between the fabric and externals does. Default: it forwards.'),
       })
       .prefault({})
       .describe('The network the hosts are plugged into.'),

@@ -3,6 +3,7 @@ import { addressOf, type Node, nodeName } from '../../lab/lab.ts'
 import { hidingOf } from '../../attach/index.ts'
 import { hostSource } from '../../backends/index.ts'
 import { sourceAddress, verdict, type Actor } from '../../lab/policy/verdict.ts'
+import { isKeptOut, keptOutText } from '../../lab/underlay/border.ts'
 import { unenforcedText } from '../../policy/index.ts'
 import { frontendFor } from '../../lab/services/semantics.ts'
 import { serviceVerdict } from '../../lab/services/service-verdict.ts'
@@ -32,6 +33,13 @@ export function leak(evidence: TraceEvidence): string | undefined {
   const chosen = frontend && serviceVerdict(lab, sender, frontend, family, hostSource, hidingOf).ways.find((w) => w.actor === receiver)
   const said =
     chosen?.verdict ?? verdict(lab, { from: sender, to: receiver, family, protocol: PROTOCOLS[options.protocol], ...port }, hostSource)
+  const arrival = {
+    address: to.address,
+    protocol: options.protocol,
+    ...(to.flow && options.protocol !== 'icmp' ? { port: to.flow.port } : {}),
+  }
+  if (isKeptOut(lab, sender, arrival))
+    return `${keptOutText(lab)}, but nothing dropped it: netlab status ${lab.name} names rules that are not as they were asked for`
   if (said.allowed) return undefined
   const [way, end, { isolating }] = said.egress.allowed
     ? (['ingress', receiver, said.ingress] as const)

@@ -6,7 +6,7 @@ conformance(
   { backend: 'bgp', overhead: 0, headers: [] },
   {
     'a route reflector': { options: { mode: 'route-reflector' }, attach: { type: 'routed' }, externals: false },
-    'two racks and two spines': { options: { mode: 'tor' }, crossSegment: true, fabric: true },
+    'two racks and two spines': { options: { mode: 'tor' }, crossSegment: true, fabric: true, border: true },
     'links of unequal MTU': { families: 'v4', externals: false, mtu: UNEQUAL },
   },
 )

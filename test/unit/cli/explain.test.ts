@@ -149,3 +149,33 @@ test('what its help shows is about pods and Services that are there', async () =
   for (const [, from, to, port, lab] of shown) await explain(from!, to!, { lab: lab!, ...(port === undefined ? {} : { port }) })
   expect(out).toContain('client → svc/web')
 })
+
+describe('the firewall at the border', () => {
+  const firewall = (allow: string): void =>
+    writeFileSync(
+      join(dir, 'lab.yaml'),
+      LAB.replace('hosts:', `underlay: { routing: bgp, border: { firewall: { allow: [${allow}] } } }\nhosts:`),
+    )
+
+  test.each([
+    ['node-1', 'icmp', 'out → node-1, icmp, IPv4: denied'],
+    ['svc/np', undefined, 'out → node-1 (Service np), 30081/tcp, IPv4: denied'],
+  ])('denies what no entry allows: %s', async (to, port, first) => {
+    firewall('')
+    await ask('out', to, port === undefined ? {} : { port })
+    expect(head()).toBe(first)
+    expect(out).toMatch(/no {3}border: no entry of the firewall at border \(\S+lab\.yaml:3\) allows it/)
+    expect(process.exitCode).toBe(1)
+    out = ''
+    await ask('out', to, { json: true, ...(port === undefined ? {} : { port }) })
+    expect(JSON.parse(out)).toMatchObject({ allowed: false, border: expect.stringContaining('no entry of the firewall') as string })
+  })
+
+  test('has no say in what an entry lists, and in what begins inside', async () => {
+    firewall('{ from: out, to: node-1, port: icmp }')
+    await ask('out', 'node-1')
+    await ask('client', 'out')
+    expect(out).not.toContain('border')
+    expect(process.exitCode).toBeUndefined()
+  })
+})

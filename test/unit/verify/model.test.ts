@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { podMTU } from '../../../src/backends/index.ts'
 import { addressOf, type Lab, nodeName, ownersIn } from '../../../src/lab/lab.ts'
+import { addressAtBorder } from '../../../src/lab/underlay/border.ts'
 import { expectedTtl } from '../../../src/verify/checks/model/paths.ts'
 import { model } from '../../../src/verify/checks/model/model.ts'
 import { hostPairs } from '../../../src/verify/checks/model/pairs.ts'
@@ -23,6 +24,12 @@ pods:
   c: { host: node-2, containers: [{ name: web, ports: [{ containerPort: 8080 }] }] }
 externals: { client: {}, partner: { podRoutes: true } }
 `
+
+/** A border that translates, and lets one external in to one host. */
+const BORDER = TEXT.replace('podCIDR', 'backend: { type: bgp, mode: tor }, podCIDR').replace(
+  'hosts:',
+  'underlay: { routing: bgp, border: { nat: true, firewall: { allow: [{ from: client, to: node-1 }, { from: partner, to: a }] } } }\nhosts:',
+)
 
 const device = (ifname: string, mtu: number, more: Partial<Device> = {}): Device => ({ ifindex: 1, ifname, mtu, flags: ['UP'], ...more })
 
@@ -64,12 +71,16 @@ function healthy({ lab: l }: TestPlan, q: Asked): Answer {
   }
   const end = (ip: string): string => `${q.family === 6 ? `[${ip}]` : ip}:4711`
   const isHidden = from.kind === 'pod' && to.kind === 'external' && !to.podRoutes
-  const seen = isHidden
-    ? addressOf(
-        l.hosts.find((h) => h.name === from.host)!,
-        q.family,
-      )!
-    : own
+  const border = from.kind !== 'external' && to.kind === 'external' ? addressAtBorder(l, to, q.family) : undefined
+  const seen =
+    border !== undefined
+      ? border
+      : isHidden
+        ? addressOf(
+            l.hosts.find((h) => h.name === from.host)!,
+            q.family,
+          )!
+        : own
   return { outcome, ms: 1, self: end(own), by: nodeName(to), seen: end(seen) }
 }
 
@@ -112,7 +123,43 @@ const reading = (change: (node: NodeReading) => void, index = 0): Trouble => ({
 test('docs/test.md has a row for every check', () => {
   const rows = tableRows(documentOf('docs/test.md')!, 'check').map(([ids]) => ids!)
   const documented = new Set(rows.flatMap((ids) => [...ids.matchAll(/`([\w-]+)`/g)].map((m) => m[1]!)))
-  expect([...new Set(checksOf({}).map((c) => c.id))].filter((id) => !documented.has(id))).toEqual([])
+  expect([...new Set([...checksOf({}), ...checksOf({}, BORDER)].map((c) => c.id))].filter((id) => !documented.has(id))).toEqual([])
+})
+
+describe('the border', () => {
+  test('is as it should be', () => {
+    expect(failing({}, BORDER)).toEqual([])
+    expect(
+      checksOf({}, BORDER)
+        .filter((c) => c.id.startsWith('border-'))
+        .map((c) => c.tested),
+    ).toEqual([10, 10])
+  })
+
+  test.each<[string, Trouble, readonly string[]]>([
+    [
+      'no NAT',
+      { answer: (q, n) => (n.startsWith('node-2 client tcp') && q.family === 4 ? { seen: '192.168.50.12:4711' } : undefined) },
+      ['border-nat node-2 client'],
+    ],
+    [
+      'NAT where there are routes',
+      { answer: (_, n) => (n.startsWith('c partner tcp') ? { seen: '100.64.0.3:1' } : undefined) },
+      ['edge-untranslated c partner'],
+    ],
+    [
+      'an external that gets in',
+      { answer: (_, n) => (n.startsWith('client node-2 tcp') ? { outcome: 'ok', by: 'node-2' } : undefined) },
+      ['border-firewall client node-2'],
+    ],
+    [
+      'a refusal in place of a drop',
+      { answer: (_, n) => (n.startsWith('partner b tcp') ? { outcome: 'refused' } : undefined) },
+      ['border-firewall partner b'],
+    ],
+    ['an external that should get in', silent(/^client node-1 tcp/), ['edge-untranslated client node-1']],
+    ['one with routes that should get in', silent(/^partner a tcp/), ['edge-untranslated partner a']],
+  ])('%s', (_, trouble, expected) => expect(failing(trouble, BORDER)).toEqual(expected))
 })
 
 describe('the network model', () => {

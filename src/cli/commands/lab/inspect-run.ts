@@ -1,7 +1,7 @@
 /** `netlab inspect`: everything about a lab. */
 import { visible } from '../../../report/formats/visible.ts'
 import { type Node, nodeName, nodesOf } from '../../../lab/lab.ts'
-import { labDocument } from '../../../report/lab/inspect.ts'
+import { borderText, labDocument } from '../../../report/lab/inspect.ts'
 import { presetText } from '../../../report/lab/preset.ts'
 import { table } from '../../../report/formats/table.ts'
 import { chalkFor, paint, writeJson, writeOut } from '../../../report/formats/terminal.ts'
@@ -22,6 +22,7 @@ export async function inspect(name: string | undefined, options: { readonly json
     visible(String(document[key])),
   ])
   if (lab.preset) facts.push([chalk.dim('preset'), visible(presetText(lab.preset))])
+  if (lab.border?.nat || lab.border?.firewall) facts.push([chalk.dim('border'), visible(borderText(lab.border))])
   const where = (n: Node): string => (n.kind === 'pod' ? n.host : n.kind === 'host' || n.kind === 'switch' ? n.segment : '')
   const rows = nodesOf(lab).map((n) => [
     color[n.kind](nodeName(n)),

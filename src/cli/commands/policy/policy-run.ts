@@ -11,6 +11,7 @@ import { serviceVerdict } from '../../../lab/services/service-verdict.ts'
 import type { Service, ServicePort } from '../../../lab/services/service.ts'
 import { missOf, sourceAddress, verdict, type Actor } from '../../../lab/policy/verdict.ts'
 import { addressOf } from '../../../lab/lab.ts'
+import { isKeptOut, keptOutText, type Arrival } from '../../../lab/underlay/border.ts'
 import { unenforcedText } from '../../../policy/index.ts'
 import { unknownActorAt } from '../../../verify/checks/services/actors.ts'
 import {
@@ -238,11 +239,19 @@ async function explainFrontend(
     ...(frontend.host ? { translator: frontend.host.name } : {}),
     ...(from.kind === 'pod' && frontend.host && frontend.host.name !== from.host ? { isEgressBefore: true } : {}),
     verdict: answer,
+    ...atBorder(lab, from, frontend.address, port),
     nearest,
   }
-  if (!asked.verdict.allowed) process.exitCode = Exit.Broken
+  if (!asked.verdict.allowed || asked.border !== undefined) process.exitCode = Exit.Broken
   if (options.json) return writeJson({ ...serviceDocument(asked), ...enforced(lab) })
   return writeOut([serviceText(asked, chalkFor(process.stdout)), ...unenforced(lab)])
+}
+
+/** What the border's firewall says to a connection from outside. @param port as it is asked for: `80/tcp`, `icmp` */
+function atBorder(lab: Lab, from: Actor, address: string, port: string): Pick<Explained, 'border'> {
+  const [number, protocol] = port === 'icmp' ? [undefined, 'icmp' as const] : (port.split('/') as [string, Arrival['protocol']])
+  const arrival = { address, protocol, ...(number === undefined ? {} : { port: Number(number) }) }
+  return isKeptOut(lab, from, arrival) ? { border: keptOutText(lab) } : {}
 }
 
 /** Ends with exit code 1 when the answer is no. */
@@ -275,9 +284,10 @@ export async function explain(fromWord: string, toWord: string, options: Explain
       ? { source: sourceAddress(lab, from, to, family, hostSource) }
       : {}),
     verdict: result,
+    ...(address === undefined ? {} : atBorder(lab, client, address, probeText(probe))),
     ...(nearest ? { nearest } : {}),
   }
-  if (!explained.verdict.allowed) process.exitCode = Exit.Broken
+  if (!explained.verdict.allowed || explained.border !== undefined) process.exitCode = Exit.Broken
   if (options.json) return writeJson({ ...explanationDocument(explained), ...enforced(lab) })
   return writeOut([explanationText(explained, chalkFor(process.stdout)), ...unenforced(lab)])
 }

@@ -1,6 +1,8 @@
 /** A netfilter rule (or a chain's policy) ended it. */
 import { backendOf } from '../../../backends/index.ts'
+import { isBorderDrop } from '../../../compile/border.ts'
 import type { KernelObject } from '../../../kernel/objects.ts'
+import { borderRuleFor } from '../../../lab/underlay/border.ts'
 import { policyModuleOf } from '../../../policy/index.ts'
 import { servicesOf } from '../../../services/index.ts'
 import { verdictOf, isDrop } from '../rules.ts'
@@ -9,7 +11,7 @@ import type { ReceivedTrace } from '../../collect/rule-traces.ts'
 import { explainPolicy, inNode, showStatus, upAgain, withoutRule } from '../hints.ts'
 import type { Drop } from '../../result.ts'
 import { diverted } from './diverted.ts'
-import { dropped, innerAddresses, isTunnelled, legOf, placeOf } from './drop-builder.ts'
+import { dropped, innerAddresses, isTunnelled, legOf, placeOf, portOf, type DropParts } from './drop-builder.ts'
 
 /** The packet of a dropping group is lost unless it was seen somewhere afterwards. */
 function isLast(evidence: TraceEvidence, { packet }: DiagnosedGroup): boolean {
@@ -54,6 +56,31 @@ function policyLines(evidence: TraceEvidence, names: readonly string[]): string 
 function serviceSource(evidence: TraceEvidence, port: string): { readonly source?: string } {
   const found = evidence.parts.lab.services.find((s) => `${s.namespace}/${s.name}` === port.replace(/:.*/, ''))
   return found ? { source: placeOf(evidence, found.source) } : {}
+}
+
+/** What the firewall of the border dropped: what no entry allows, or what passes only by a rule that is gone. */
+function atBorder(
+  evidence: TraceEvidence,
+  packet: DiagnosedGroup['packet'],
+  leg: Drop['leg'],
+  where: string,
+): Pick<DropParts, 'text' | 'hint'> {
+  const { lab, from, options } = evidence.parts
+  const ends = packet && innerAddresses(packet)
+  const what = `the firewall of the border stops ${ends ? `${ends.src} → ${ends.dst}` : 'it'}`
+  // An answer is one to what began inside: the rule that lets those pass must be gone.
+  if (leg === 'reply')
+    return { text: `${what}, an answer to what began inside: the rule for answers is missing (${where})`, hint: upAgain(evidence) }
+  const sender = lab.externals.find((x) => x.netns === from.node.netns)
+  const port = (packet && portOf(packet)) ?? options.port ?? undefined
+  const rule =
+    sender && ends && borderRuleFor(lab, sender, { address: ends.dst, protocol: options.protocol, ...(port === undefined ? {} : { port }) })
+  return rule
+    ? {
+        text: `${what}, though \`allow\` lists ${rule.text} (${placeOf(evidence, rule.source)}): its rule is missing (${where})`,
+        hint: upAgain(evidence),
+      }
+    : { text: `${what}: no entry of \`allow\` lists it (${where})`, hint: explainPolicy(evidence) }
 }
 
 /** How a rule that netlab did not write is taken away, by the tool that shows it. */
@@ -131,6 +158,8 @@ export function ruleDrop(evidence: TraceEvidence, { group, packet }: DiagnosedGr
       ? { ...before, text: `${before.text}; ${what}`, kernelReason: common.kernelReason }
       : dropped(evidence, { ...common, cause: 'source-dest-check', text: what, hint: upAgain(evidence) })
   }
+  if (text !== undefined && isBorderDrop(text))
+    return dropped(evidence, { ...common, cause: 'border-firewall', ...atBorder(evidence, packet, common.leg, where) })
   // Rules that netlab wrote are what the lab asked for; a policy of a chain, none asks for.
   const remedy = object ? showStatus(evidence) : inNode(evidence, group.ns, takeAway(group.family, last, text))
   const inTunnel = packet ? isTunnelled(packet) : evidence.isTunnelHeader(group)

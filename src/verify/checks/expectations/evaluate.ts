@@ -3,13 +3,14 @@ import { familyName } from '../../../topology/address.ts'
 import { type Lab, nodeName } from '../../../lab/lab.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { frontendText, isWithin } from '../../../lab/services/semantics.ts'
+import { isKeptOut, keptOutText } from '../../../lab/underlay/border.ts'
 import { missText } from '../../../lab/policy/nearest.ts'
 import { missOf, verdict, type Actor, type Question as PolicyQuestion, type Verdict } from '../../../lab/policy/verdict.ts'
 import { unenforcedText } from '../../../policy/index.ts'
 import type { Check } from '../../check.ts'
 import { idleContainer, isNameOf } from '../../evidence/idle.ts'
 import type { Case, Expectation, Expected } from './case.ts'
-import { outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
+import { counting, outcomeText, reproduce, unproven } from '../policies/evaluate.ts'
 import { why } from '../policies/titles.ts'
 import { encapsulationMismatch } from './encapsulation.ts'
 import type { Evidence, Findings, TestPlan } from '../../check-source.ts'
@@ -66,6 +67,10 @@ function noWay(lab: Lab, { from, to, frontend, questions }: Case): string | unde
   return undefined
 }
 
+/** Why the border ends it, if it does. */
+const atBorder = (lab: Lab, { from }: Case, { address, kind, port }: Question): string | undefined =>
+  isKeptOut(lab, from, { address, protocol: kind, port }) ? keptOutText(lab) : undefined
+
 /** Whose the address is, where its node is known by another one: that of a host's bridge. */
 const whose = ({ to }: Case, { address }: Question): string =>
   to === undefined || to.addresses.some((a) => a.ip === address) ? '' : ` from ${address}, an address of ${nodeName(to)}`
@@ -79,6 +84,7 @@ function allowed(lab: Lab, c: Case, question: Question, answer: Answer, evidence
     const unassigned = said?.allowed === true && isUnassigned(c, question) ? `no node of the lab has ${question.address}` : undefined
     const reason =
       noWay(lab, c) ??
+      atBorder(lab, c, question) ??
       unassigned ??
       (said ? `${why(c.from, peerOf(lab, c)!, said)}${nearest(lab, policyQuestion(lab, c), said)}` : serviceReason(lab, c, evidence))
     return broken([`${got}${whose(c, question)}`, reason].filter(Boolean).join('; '))
@@ -141,8 +147,7 @@ function silent(lab: Lab, c: Case, question: Question, evidence: Evidence): Outc
   const proof = evidence.proof?.(question)
   if (proof?.by === 'rule') {
     const { ns, title } = proof.counter
-    const host = lab.hosts.find((h) => h.netns === ns)?.name ?? ns
-    return held(`dropped on ${host} by the rule "${title}", which counted it`)
+    return held(`dropped on ${counting(lab, ns)} by the rule "${title}", which counted it`)
   }
   if (isUnassigned(c, question)) return held(`silence: no node of the lab has ${question.address}`)
   const lost = unproven(lab, proof)
@@ -157,14 +162,17 @@ function denied(lab: Lab, c: Case, question: Question, answer: Answer, evidence:
   const got = outcomeText(answer)
   const said = verdictOf(lab, c)
   switch (answer.outcome) {
-    case 'ok':
+    case 'ok': {
       if (
         isLoopback(question.address) &&
         question.kind !== 'icmp' &&
         evidence.listener(question.netns, question.kind, question.port) === 'ours'
       )
         return held("nothing but the test itself listens on that node's loopback")
+      const border = atBorder(lab, c, question)
+      if (border !== undefined) return broken(`${got}, though ${border}`)
       return broken(said ? `${got}; ${why(c.from, peerOf(lab, c)!, said)}` : got)
+    }
     case 'refused':
       return refused(lab, c, question, answer)
     case 'timeout':

@@ -6,7 +6,9 @@
  * A counter can be too high (other traffic, retransmissions), never too low: one that is short is certain to
  * have missed a packet. Which one it was is found by asking parts of them again (see deny-proof.ts).
  */
+import { borderDrops } from '../../../compile/border.ts'
 import type { Lab } from '../../../lab/lab.ts'
+import { isKeptOut } from '../../../lab/underlay/border.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { frontendFor } from '../../../lab/services/semantics.ts'
 import type { Protocol } from '../../../lab/policy/policies.ts'
@@ -32,6 +34,8 @@ function counterOf(lab: Lab, { from, to, verdict: said }: Pick<Denied, 'from' | 
 export function dropsOf(lab: Lab, { netns, kind, address, port, family }: Question): readonly Counter[] {
   const from = actorIn(lab, netns)
   if (!from) return []
+  // What comes from outside meets the border first.
+  if (isKeptOut(lab, from, { address, protocol: kind, port })) return [borderDrops(lab, family)]
   const frontend = frontendFor(lab, from, address, { protocol: kind, port })
   // No packet from outside gets as far as a host.
   if (frontend?.kind === 'cluster' && !frontend.host) return []

@@ -33,14 +33,15 @@ export function outcomeText({ outcome, by, text }: Answer): string {
   }
 }
 
-const hostOf = (lab: Lab, ns: string): string => lab.hosts.find((h) => h.netns === ns)?.name ?? ns
+/** The node whose rule counts. */
+export const counting = (lab: Lab, ns: string): string => [...lab.hosts, ...lab.routers].find((n) => n.netns === ns)?.name ?? ns
 
 /** Why a silence is no deny; undefined if it is one. */
 export function unproven(lab: Lab, proof: Proof | undefined): string | undefined {
   if (proof?.by === 'answer') return `silent, but ${outcomeText(proof.answer)} when it was asked again: no policy drops it`
   if (proof?.by === 'unread') return `silent, but whether a policy dropped it is not known: ${proof.why}`
   if (proof?.by !== 'nothing') return undefined
-  const rules = proof.counters.map((c) => `"${c.title}" on ${hostOf(lab, c.ns)}`).join(' and ')
+  const rules = proof.counters.map((c) => `"${c.title}" on ${counting(lab, c.ns)}`).join(' and ')
   return `silent, but no policy dropped it: the rule ${rules} counted ${proof.among > 1 ? `fewer packets than came from ${proof.among} such probes, this one among them` : 'no packet of it'}`
 }
 

@@ -8,6 +8,7 @@ import { policiesOf } from '../../../lab/policy/policies.ts'
 import { kindsOf, mentionedPorts, probeText, type PortProbe } from '../../../lab/policy/reachability.ts'
 import { hostSource } from '../../../backends/index.ts'
 import { verdict, type Actor } from '../../../lab/policy/verdict.ts'
+import { isKeptOut } from '../../../lab/underlay/border.ts'
 import { frontendFor } from '../../../lab/services/semantics.ts'
 import { unenforcedText } from '../../../policy/index.ts'
 import type { Family } from '../../../topology/address.ts'
@@ -53,14 +54,16 @@ function pairs(plan: TestPlan): { readonly asked: readonly (readonly [Actor, Act
 }
 
 /**
- * The question whether one actor reaches another on a port; undefined where they have no common family, and where a host leads
- * that port elsewhere: it is then asked as what it is, a Service's or a pod's.
+ * The question whether one actor reaches another on a port; undefined where they have no common family, where the border's
+ * firewall ends it before any policy is asked, and where a host leads that port elsewhere: it is then asked as what it is, a Service's or
+ * a pod's.
  */
 export function square(lab: Lab, from: Actor, to: Actor, probe: PortProbe, family: Family): Square | undefined {
   const address = addressOf(to, family)
   if (address === undefined || addressOf(from, family) === undefined) return undefined
   const { protocol, port } = probe
   const kind = protocol.toLowerCase() as Asked['kind']
+  if (isKeptOut(lab, from, { address, protocol: kind, ...(port === undefined ? {} : { port }) })) return undefined
   if (to.kind === 'host' && port !== undefined && frontendFor(lab, from, address, { protocol: kind, port })) return undefined
   const said = verdict(lab, { from, to, protocol, family, ...(port === undefined ? {} : { port }) }, hostSource)
   // A node that cannot listen refuses, and so was reached; whether it could is known when answers are evaluated.

@@ -11,7 +11,7 @@ import type { Check } from '../../check.ts'
 import type { CheckSource, Evidence, TestPlan } from '../../check-source.ts'
 import { evaluateProbe, failed, tally } from './evaluate.ts'
 import type { FrontendProbe } from './expectation.ts'
-import { listenersBehind, outsider, probe } from './services.ts'
+import { flowOf, listenersBehind, outsider, probe } from './services.ts'
 
 interface HostPortExpectation {
   readonly hostPort: HostPort
@@ -29,7 +29,7 @@ function clientsOf(lab: Lab, hostPort: HostPort, host: Host, family: Family): (r
   const neighbour = lab.pods.find((p) => p.host === host.name && p !== pod)
   const far = lab.pods.find((p) => p.host !== host.name)
   const clients: readonly Actor[] = [
-    outsider(lab, host, family),
+    outsider(lab, host, family, flowOf(hostPort.port.protocol, hostPort.port.port)),
     ...lab.hosts.filter((h) => h === host),
     pod,
     ...(neighbour ? [neighbour] : []),

@@ -5,7 +5,15 @@
  */
 import { addressOf, type External, type Host, type Lab, nodeName, type Pod } from '../../../lab/lab.ts'
 import type { Actor } from '../../../lab/policy/verdict.ts'
-import { clusterFrontend, externalAddresses, translated, type Frontend, type ServiceFrontend } from '../../../lab/services/semantics.ts'
+import {
+  clusterFrontend,
+  externalAddresses,
+  translated,
+  type Flow,
+  type Frontend,
+  type ServiceFrontend,
+} from '../../../lab/services/semantics.ts'
+import { isKeptOut } from '../../../lab/underlay/border.ts'
 import type { ServicePort } from '../../../lab/services/service.ts'
 import type { Family } from '../../../topology/address.ts'
 import type { Asked, CheckSource, TestPlan } from '../../check-source.ts'
@@ -102,9 +110,20 @@ function clusterPromise(lab: Lab, { service, port }: Port, family: Family, turn:
   }
 }
 
-/** Which node asks a host's own port: an external, else another host, else the host itself. */
-export function outsider(lab: Lab, host: Host, family: Family): External | Host {
-  return lab.externals.find((x) => addressOf(x, family) !== undefined) ?? lab.hosts.find((h) => h !== host && addressOf(h, family)) ?? host
+export const flowOf = (protocol: ServicePort['protocol'], port: number): Flow => ({
+  protocol: protocol.toLowerCase() as Flow['protocol'],
+  port,
+})
+
+/** Which node asks a host's own port: an external that the border lets in, else another host, else the host itself. */
+export function outsider(lab: Lab, host: Host, family: Family, flow: Flow): External | Host {
+  const address = addressOf(host, family)
+  const isLetIn = (x: External): boolean => address === undefined || !isKeptOut(lab, x, { address, ...flow })
+  return (
+    lab.externals.find((x) => addressOf(x, family) !== undefined && isLetIn(x)) ??
+    lab.hosts.find((h) => h !== host && addressOf(h, family)) ??
+    host
+  )
 }
 
 function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: number): ServiceExpectation {
@@ -117,7 +136,7 @@ function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: nu
   const probes = asked.flatMap((host) => {
     const address = addressOf(host, family)
     const frontend = address && ({ service, port, kind: 'node', address, host } as const)
-    return (frontend && probe(lab, outsider(lab, host, family), frontend, family, times)) || []
+    return (frontend && probe(lab, outsider(lab, host, family, flowOf(port.protocol, port.nodePort!)), frontend, family, times)) || []
   })
   return { frontend: { service, port, kind: 'node', address: '' }, family, probes, meetsAll: false }
 }
@@ -125,7 +144,8 @@ function nodePromise(lab: Lab, { service, port }: Port, family: Family, turn: nu
 /** An external address, asked by the clients of the cluster address and by an external, as far as they have a way to a host. */
 function externalPromise(lab: Lab, { service, port }: Port, address: string, family: Family, turn: number): ServiceExpectation {
   const frontend = { service, port, kind: 'external', address } as const
-  const outside = lab.externals.find((x) => addressOf(x, family) !== undefined)
+  const flow = flowOf(port.protocol, port.port)
+  const outside = lab.externals.find((x) => addressOf(x, family) !== undefined && !isKeptOut(lab, x, { address, ...flow }))
   const all = [...clients(lab, port, family), ...(outside ? [outside] : [])]
   const ways = all.flatMap((from) => {
     const found = translated(lab, from, frontend)

@@ -6,12 +6,12 @@
  *     │    ╳    │
  *   tor-a     tor-b       AS 65001, 65002
  */
-import { formatIp, type Family } from '../topology/address.ts'
-import type { LoadedTopology } from '../topology/loaded.ts'
-import type { Fabric, Lab, NodeAddress, Router, RouterPort, Segment } from './lab.ts'
-import { FABRIC_NETWORKS, type Networks } from './addressing/networks.ts'
-import { interfaceName, mac, netnsName } from './names.ts'
-import type { Problems } from './problems.ts'
+import { formatIp, type Family } from '../../topology/address.ts'
+import type { LoadedTopology } from '../../topology/loaded.ts'
+import type { Fabric, Lab, NodeAddress, Router, RouterPort, Segment } from '../lab.ts'
+import { FABRIC_NETWORKS, type Networks } from '../addressing/networks.ts'
+import { interfaceName, mac, netnsName } from '../names.ts'
+import type { Problems } from '../problems.ts'
 
 /** Autonomous systems, of those for private use (RFC 6996): all spines are in one, so that none passes on what another told. */
 const AS = { spines: 64_600, border: 64_700, firstTor: 65_001 } as const
@@ -32,7 +32,7 @@ export function resolveFabric(
 ): Pick<Lab, 'routers' | 'fabric'> {
   const { underlay, externals } = loaded.topology
   if (underlay.routing === 'static') {
-    for (const key of ['spines', 'bfd'] as const) {
+    for (const key of ['spines', 'bfd', 'border'] as const) {
       if (underlay[key] === undefined) continue
       problems.error(
         ['underlay', key],
