@@ -13,6 +13,7 @@ import { vpc } from './backends/vpc.ts'
 import { vxlan, vxlanBridged } from './backends/vxlan.ts'
 import { addresses } from './concerns/addresses.ts'
 import { containers } from './concerns/containers.ts'
+import { fabric, fabricTopology } from './concerns/fabric.ts'
 import { foreignRules } from './concerns/foreign-rules.ts'
 import { hostPorts } from './concerns/host-ports.ts'
 import { links } from './concerns/links.ts'
@@ -61,6 +62,8 @@ export interface LabKind {
   readonly bridged?: true
   /** Agents make the routes and entries between hosts, from leases in etcd, and put back what is changed. */
   readonly leased?: true
+  /** Routers that speak BGP; with their own mutations alone, as its nodes have other addresses. */
+  readonly fabric?: true
 }
 
 /** One lab of each backend, of each attach module over VXLAN, there with leases in etcd, and of each backend that can bridge. */
@@ -68,6 +71,7 @@ export const LABS: readonly LabKind[] = [
   ...Object.keys(BACKENDS).map((backend) => ({ backend, attach: 'bridge' })),
   { backend: 'vxlan', attach: 'routed', leased: true },
   ...Object.keys(BRIDGED).map((backend) => ({ backend, attach: 'bridge', bridged: true as const })),
+  { backend: 'bgp', attach: 'bridge', fabric: true },
 ]
 
 const isDual = (kind: LabKind): boolean => familiesOf(kind.backend).length > 1
@@ -77,6 +81,7 @@ const backendOf = ({ backend, bridged, leased }: LabKind): string =>
 
 /** Two hosts, a Service, a policy, and two externals. */
 export function topology(kind: LabKind): string {
+  if (kind.fabric) return fabricTopology
   const second = (cidr: string): string => (isDual(kind) ? `, "${cidr}"` : '')
   return `
 network:
@@ -114,6 +119,7 @@ expect:
 
 /** All that can be broken in a lab of this kind. */
 export function mutationsOf(kind: LabKind): readonly Mutation[] {
+  if (kind.fabric) return fabric
   const between = hasRoutes(kind) ? hostRoutes : []
   const own = (kind.leased ? LEASED : kind.bridged ? BRIDGED : BACKENDS)[kind.backend]!
   const all = [...(kind.bridged ? [] : [...COMMON, ...ATTACH[kind.attach]!]), ...between, ...own]
@@ -124,8 +130,10 @@ export function mutationsOf(kind: LabKind): readonly Mutation[] {
  * Each mutation in one of the labs that have what it breaks, so that labs get about as many. What all labs have is tried
  * where every kernel can: labs that may need the virtual machine, where time is dear, get what is special about them.
  */
-export function dealt(labs: readonly LabKind[], isEverywhere: (backend: string) => boolean): ReadonlyMap<LabKind, readonly Mutation[]> {
-  const hands = new Map<LabKind, Mutation[]>(labs.map((lab) => [lab, []]))
+export function dealt(all: readonly LabKind[], isEverywhere: (backend: string) => boolean): ReadonlyMap<LabKind, readonly Mutation[]> {
+  const hands = new Map<LabKind, Mutation[]>(all.map((lab) => [lab, []]))
+  const labs = all.filter((l) => !l.fabric)
+  for (const lab of all.filter((l) => l.fabric)) hands.set(lab, [...mutationsOf(lab)])
   const deal = (mutations: readonly Mutation[], fitting: readonly LabKind[]): void => {
     for (const mutation of mutations) {
       const [first, ...others] = isAboutIPv6(mutation) ? fitting.filter(isDual) : fitting

@@ -44,8 +44,8 @@ interface Row {
 }
 
 const rows: Row[] = []
-const nameOf = ({ backend, attach, bridged, leased }: LabKind): string =>
-  `${backend}${bridged ? ', bridged' : ''}${leased ? ', leases in etcd' : ''} × ${attach}`
+const nameOf = ({ backend, attach, bridged, leased, fabric }: LabKind): string =>
+  `${backend}${bridged ? ', bridged' : ''}${leased ? ', leases in etcd' : ''} × ${attach}${fabric ? ' × fabric' : ''}`
 
 /** Failed checks; none where all hold. Anything but 0 and 1 is an error. */
 async function failedChecks(lab: Lab, ...more: readonly string[]): Promise<TestResult> {
