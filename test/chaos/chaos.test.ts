@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab, type LabDocument } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { probe } from '../support/probe.ts'
+import { seeded } from '../support/random.ts'
 import { bin } from '../support/root.ts'
 import { netlab, told, type Run } from '../support/run.ts'
 import { misbehaving } from '../support/shim.ts'
@@ -20,14 +21,7 @@ ownMachine()
 const ROUNDS = Number(process.env['NETLAB_CHAOS_ROUNDS'] ?? 5)
 const seed = Number(process.env['NETLAB_CHAOS_SEED'] ?? Date.now() % 1_000_000)
 
-/** mulberry32: the same moments for the same seed. */
-let state = seed
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0
-  let t = Math.imul(state ^ (state >>> 15), 1 | state)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
+const random = seeded(seed)
 
 const LARGE = {
   hosts: { node: { replicas: 3 } },
