@@ -80,5 +80,7 @@ export interface BackendModule {
   readonly options: ModuleOptions
   /** Whether the router between the hosts takes part, so that there is one also where all hosts share a segment. */
   readonly needsRouter?: boolean
+  /** Options that came later, as every lab of a netlab before them has them: its record does not say. */
+  readonly unsaid?: Readonly<Record<string, unknown>>
   create(options: Readonly<Record<string, unknown>>): Backend
 }

@@ -16,6 +16,3 @@ export const deviceOption = (z: OptionTypes, name: string, { also = '', more = '
     .refine((text) => !isReservedDevice(text), 'this name belongs to something else in the host')
     .default(name)
     .describe(`Name of the device on every host.${more}`)
-
-/** Options as a lab has them: one that an older netlab made does not say what its device is called. */
-export type OfAnyLab<O extends { readonly device: string }> = Omit<O, 'device'> & Partial<Pick<O, 'device'>>

@@ -13,18 +13,17 @@
 import type { Link } from '../kernel/objects.ts'
 import { addressOf } from '../lab/lab.ts'
 import type { Backend, BackendModule } from './backend.ts'
-import { deviceOption, type OfAnyLab } from './device-name.ts'
+import { deviceOption } from './device-name.ts'
 import { overTunnel, tunnelCarriage, tunnelOption, tunnelRoute } from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-/** Also in labs that an older netlab made, which say no name. */
 const DEVICE = 'ipip1'
 
 const options = (z: OptionTypes) => z.object({ device: deviceOption(z, DEVICE), tunnel: tunnelOption(z) })
 
 const OVERHEAD = 20
 
-function ipip({ device: dev = DEVICE, tunnel }: OfAnyLab<OptionsOf<typeof options>>): Backend {
+function ipip({ device: dev, tunnel }: OptionsOf<typeof options>): Backend {
   return {
     needs: ['ipip'],
     reserve: OVERHEAD,
@@ -62,5 +61,6 @@ function ipip({ device: dev = DEVICE, tunnel }: OfAnyLab<OptionsOf<typeof option
 export const ipipModule: BackendModule = {
   summary: 'IPv4-in-IPv4 tunnels, one multipoint device a host, as Calico and Flannel ipip; IPv4 only',
   options,
+  unsaid: { device: DEVICE },
   create: (o) => ipip(o as OptionsOf<typeof options>),
 }

@@ -26,7 +26,7 @@ import type { KernelObject, Link } from '../kernel/objects.ts'
 import { addressOf, type Host, type Lab } from '../lab/lab.ts'
 import { mac, MAX_INTERFACE, UNLEARNED } from '../lab/names.ts'
 import type { Backend, BackendModule } from './backend.ts'
-import { deviceOption, type OfAnyLab } from './device-name.ts'
+import { deviceOption } from './device-name.ts'
 import { byLeases, leaseRefusals, routesOptions, type RoutesOptions } from './etcd/etcd.ts'
 import {
   bridgedCarriage,
@@ -41,7 +41,6 @@ import {
 } from './peers.ts'
 import type { OptionTypes, OptionsOf } from '../topology/schema/schema.ts'
 
-/** Also in labs that an older netlab made, which say no name. */
 const DEVICE = 'vxlan{vni}'
 
 const options = (z: OptionTypes) =>
@@ -53,12 +52,12 @@ const options = (z: OptionTypes) =>
     tunnel: tunnelOption(z),
     ...routesOptions(z),
   })
-type Options = Omit<OfAnyLab<OptionsOf<typeof options>>, keyof RoutesOptions> & RoutesOptions
+type Options = Omit<OptionsOf<typeof options>, keyof RoutesOptions> & RoutesOptions
 
 const OVERHEAD = 50
 
 function vxlan(chosen: Options): Backend {
-  const { vni, port, device: name = DEVICE, mode, tunnel } = chosen
+  const { vni, port, device: name, mode, tunnel } = chosen
   const dev = name.replace('{vni}', String(vni)).slice(0, MAX_INTERFACE)
   const through = {
     device: dev,
@@ -156,5 +155,6 @@ function vxlan(chosen: Options): Backend {
 export const vxlanModule: BackendModule = {
   summary: 'VXLAN tunnels, routed as Flannel or bridged as Weave does it; IPv4 and IPv6',
   options,
+  unsaid: { device: DEVICE, mode: 'routed' },
   create: (o) => vxlan(o as OptionsOf<typeof options>),
 }

@@ -12,6 +12,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { backends } from '../backends/index.ts'
 import type { Readings } from '../kernel/dumps/readings.ts'
 import type { Feature } from '../kernel/features/feature.ts'
 import type { KernelObject } from '../kernel/objects.ts'
@@ -142,9 +143,12 @@ function withRouters(lab: Lab & { readonly router?: Omit<Router, 'segments' | 'i
   return { ...rest, routers: router ? [{ ...router, segments: lab.segments.map((s) => s.segment), isEdge: true, addresses }] : [] }
 }
 
+/** A lab that an earlier version made does not say what options of its backend have come since. */
+const withOptions = (lab: Lab): Lab => ({ ...lab, backend: { ...backends[lab.backend.type]?.unsaid, ...lab.backend } })
+
 export function readApplied(lab: string): Applied | undefined {
   const applied = read<Applied>(lab, 'applied.json', isApplied)
-  return applied && { ...applied, lab: withRouters(applied.lab) }
+  return applied && { ...applied, lab: withOptions(withRouters(applied.lab)) }
 }
 export const writeApplied = (applied: Applied): void => write(applied.lab.name, 'applied.json', applied)
 

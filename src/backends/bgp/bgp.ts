@@ -26,7 +26,7 @@
 import type { KernelObject } from '../../kernel/objects.ts'
 import { addressOf, gatewayOf, UPLINK, type Host, type Lab, type Router } from '../../lab/lab.ts'
 import type { Backend, BackendModule, Refusal } from '../backend.ts'
-import { deviceOption, type OfAnyLab } from '../device-name.ts'
+import { deviceOption } from '../device-name.ts'
 import { edge } from '../edge.ts'
 import { peersOf } from '../peers.ts'
 import { bgpSession, birdDaemon, daemonId, symbol } from './bird.ts'
@@ -35,7 +35,6 @@ import { neighboursOf, waysByRouters, waysTo, type Layout } from './speakers.ts'
 import { ipipTunnels, OVERHEAD } from './tunnels.ts'
 import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
 
-/** Also in labs that an older netlab made, which say no name. */
 const DEVICE = 'ipip1'
 
 const options = (z: OptionTypes) =>
@@ -68,7 +67,7 @@ const options = (z: OptionTypes) =>
         'With a device for each peer: the table in which pods find the addresses of hosts behind it. Default: pods reach those without the tunnel.',
       ),
   })
-type Options = OfAnyLab<OptionsOf<typeof options>>
+type Options = OptionsOf<typeof options>
 
 /** Routers between two hosts of different segments of a fabric: both of the segments, and a spine. */
 const BETWEEN_RACKS = 3
@@ -80,7 +79,7 @@ const gatewaysOf = (host: Host, lab: Lab) => lab.segments.find((s) => s.segment 
 const keepOutside = (router: Router, lab: Lab): KernelObject[] => (router.isEdge ? edge(router, lab) : [])
 
 function bgp(chosen: Options): Backend {
-  const { mode, tunnel, device = DEVICE } = chosen
+  const { mode, tunnel, device } = chosen
   const tunnels = ipipTunnels({ tunnel, device, table: chosen.table })
   const { isPerPeer, isTunnelled, deviceTo } = tunnels
   const layoutOf = (lab: Lab): Layout => ({
@@ -153,7 +152,7 @@ function bgp(chosen: Options): Backend {
   }
 }
 
-function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }: Options, lab: Lab): Refusal[] {
+function refusals({ mode, reflectors = [], tunnel, asn, device, table }: Options, lab: Lab): Refusal[] {
   const at = ['network', 'backend']
   const refuse = (path: readonly string[], code: string, message: string, hint: string): Refusal => ({
     path: [...at, ...path],
@@ -235,5 +234,6 @@ function refusals({ mode, reflectors = [], tunnel, asn, device = DEVICE, table }
 export const bgpModule: BackendModule = {
   summary: 'routes learned by BGP, BIRD on every host: a full mesh, route reflectors or the routers of a fabric (Calico); IPv4 and IPv6',
   options,
+  unsaid: { device: DEVICE },
   create: (o) => bgp(o as Options),
 }

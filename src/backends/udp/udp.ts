@@ -16,11 +16,10 @@ import { readFileSync } from 'node:fs'
 import type { Daemon, KernelObject, Link } from '../../kernel/objects.ts'
 import { addressOf, blockOf, type Host, type Lab } from '../../lab/lab.ts'
 import type { Backend, BackendModule } from '../backend.ts'
-import { deviceOption, type OfAnyLab } from '../device-name.ts'
+import { deviceOption } from '../device-name.ts'
 import { overTunnel, peersOf, tunnelCarriage, tunnelled, tunnelOption } from '../peers.ts'
 import type { OptionTypes, OptionsOf } from '../../topology/schema/schema.ts'
 
-/** Also in labs that an older netlab made, which say no name. */
 const DEVICE = 'tun1'
 
 const options = (z: OptionTypes) =>
@@ -29,7 +28,7 @@ const options = (z: OptionTypes) =>
     device: deviceOption(z, DEVICE),
     tunnel: tunnelOption(z),
   })
-type Options = OfAnyLab<OptionsOf<typeof options>>
+type Options = OptionsOf<typeof options>
 
 const OVERHEAD = 28
 const PROGRAM = 'forwarder.pl'
@@ -86,7 +85,7 @@ const routes = (host: Host, lab: Lab, dev: string): KernelObject[] =>
     }))
 
 function udp(chosen: Options): Backend {
-  const { port, device: dev = DEVICE, tunnel } = chosen
+  const { port, device: dev, tunnel } = chosen
   return {
     needs: ['tun'],
     reserve: OVERHEAD,
@@ -133,5 +132,6 @@ function udp(chosen: Options): Backend {
 export const udpModule: BackendModule = {
   summary: 'packets in UDP by a forwarder in user space, as Flannel udp; IPv4 only',
   options,
+  unsaid: { device: DEVICE },
   create: (o) => udp(o as Options),
 }

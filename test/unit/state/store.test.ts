@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { backends } from '../../../src/backends/index.ts'
 import * as store from '../../../src/state/store.ts'
+import { optionTypes } from '../../../src/topology/schema/schema.ts'
 import { compiled } from '../lab/fixture.ts'
 
 const place = vi.hoisted(() => ({ dir: '', failing: '' }))
@@ -60,6 +62,14 @@ test('the one router of a lab that an earlier version made is plugged into every
   expect(store.readApplied('lab')!.lab).toEqual(lab)
   store.writeApplied({ ...applied, lab: rest as store.Applied['lab'] })
   expect(store.readApplied('lab')!.lab.routers).toEqual([])
+})
+
+test.each(Object.entries(backends))('options that %s has got since are in a lab that an earlier version made', (type, backend) => {
+  const backendNow = { type, ...backend.options(optionTypes).parse({}) }
+  const since = Object.keys(backend.unsaid ?? {})
+  const then = Object.fromEntries(Object.entries(backendNow).filter(([option]) => !since.includes(option)))
+  store.writeApplied({ ...applied, lab: { ...lab, backend: then as typeof backendNow } })
+  expect(store.readApplied('lab')!.lab.backend).toEqual(backendNow)
 })
 
 describe('writing', () => {
