@@ -2,34 +2,16 @@
  * A result as one page that needs nothing else: no network, no framework, no fonts. The packet goes from device to
  * device on a drawing of its way; the list of hops below says the same in words, and is there without JavaScript.
  */
-import { visible } from '../formats/visible.ts'
-import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Lab } from '../../lab/lab.ts'
 import type { Drop, Evidence, Hop, TraceResult } from '../../trace/result.ts'
 import { VERSION } from '../../version.ts'
 import { withoutFolders } from '../formats/folders.ts'
+import { embed, escape, hash } from '../formats/html.ts'
 import { view, type Step, type View } from './trace-html-data.ts'
 import { SCRIPT } from './trace-html-script.ts'
 import { STYLE } from './trace-html-style.ts'
 import { plural } from '../../plural.ts'
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escape = (text: string): string =>
-  text
-    .split('\n')
-    .map(visible)
-    .join('\n')
-    .replaceAll(/[&<>"']/g, (c) => ENTITIES[c]!)
-
-/** JSON that no `</script>`, comment or line separator inside can end or change. What it holds is shown as text. */
-const embed = (value: unknown): string =>
-  JSON.stringify(value, (_, v: unknown) => (typeof v === 'string' ? v.split('\n').map(visible).join('\n') : v)).replaceAll(
-    /[<>&]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-
-const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
 /** `TCP to port 8080, 44 bytes, DF, TTL 64`. */
 function probeInWords({ probe }: TraceResult): string {
