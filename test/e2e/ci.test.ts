@@ -7,7 +7,7 @@ import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
 import { candidate, tryLab } from '../../src/cli/commands/test/ci-lab.ts'
-import { Watch } from '../../src/cli/commands/test/ci-cleanup-guard.ts'
+import { Watch } from '../../src/cli/cleanup-guard.ts'
 import { randomName } from '../support/lab.ts'
 import { ownMachine, unable } from '../support/machine.ts'
 import { root } from '../support/root.ts'
@@ -253,7 +253,7 @@ describe('netlab ci', { skip: unable }, () => {
   test('a lab whose test has a bug goes, too, and the bug is told', async () => {
     const found = await candidate(put(WORKS).file)
     assert.ok('from' in found)
-    const watch = new Watch()
+    const watch = new Watch('ci')
     const outcome = await tryLab(found, watch, new AbortController().signal, {
       test: () => Promise.reject(new TypeError('not a function')),
       timeout: 60_000,

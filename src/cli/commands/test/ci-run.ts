@@ -11,7 +11,7 @@ import { sources } from '../../../verify/check-sources.ts'
 import { BUG, candidate, tryLab, type Trial } from './ci-lab.ts'
 import { topologyFiles } from './ci-files.ts'
 import { costOf, room, schedule, defaultJobs, type Task } from './ci-schedule.ts'
-import { Watch } from './ci-cleanup-guard.ts'
+import { Watch } from '../../cleanup-guard.ts'
 import { Exit } from '../../failure.ts'
 import { requireOutside, requireNamespaces } from '../../machine.ts'
 import { explained, testOptions, type TestCommandOptions } from './test-run.ts'
@@ -125,7 +125,7 @@ export async function ci(words: readonly string[], options: CiOptions): Promise<
     say(finishedLine(outcome, outcomes.size, files.length, chalk))
   }
   const tasks: Task[] = []
-  const watch = new Watch()
+  const watch = new Watch('ci')
   for (const file of files) {
     const found = await candidate(file, options.strict ? { strict: true } : {})
     for (const [name, text] of 'outcome' in found ? found.texts : found.from.texts) texts.set(name, text)

@@ -1,5 +1,5 @@
 /**
- * Removes the labs of a `netlab ci` that can no longer do it itself: killed, out of memory, its terminal gone.
+ * Removes the labs of a command that can no longer do it itself: killed, out of memory, its terminal gone.
  * A shell of a few kilobytes reads from a pipe which labs there are; when the pipe ends without a farewell, its
  * writer is dead.
  */
@@ -10,6 +10,8 @@ import type { Socket } from 'node:net'
 // Signals for the whole group (Ctrl-C) must not end the guard. Names of labs hold no spaces.
 const SCRIPT = `
 trap '' INT TERM HUP PIPE
+command=$1
+shift
 labs=' '
 while read -r what lab; do
   case $what in
@@ -22,19 +24,21 @@ while read -r what lab; do
   esac
 done
 for lab in $labs; do
-  echo "netlab ci ended before it could remove lab $lab: removing it" >&2
+  echo "netlab $command ended before it could remove lab $lab: removing it" >&2
   "$@" down "$lab" >/dev/null
 done
 `
 
 export class Watch {
-  readonly #child = spawn('sh', ['-c', SCRIPT, 'sh', process.execPath, process.argv[1]!], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'inherit'],
-    cwd: '/',
-  })
+  readonly #child
 
-  constructor() {
+  /** @param command of netlab: `ci` */
+  constructor(command: string) {
+    this.#child = spawn('sh', ['-c', SCRIPT, 'sh', command, process.execPath, process.argv[1]!], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'inherit'],
+      cwd: '/',
+    })
     // Without a shell there is no guard; everything else works all the same.
     this.#child.on('error', () => {})
     this.#child.stdin.on('error', () => {})
