@@ -1,34 +1,15 @@
 // Medians, ranges and ratios of measured values, and how they are written.
 
-/** What is said of a series of values. */
-export interface Summary {
-  readonly median: number
-  readonly min: number
-  readonly max: number
-  readonly runs: number
-}
+import { median, roundRatios, summarize, type Summary } from '../../src/bench/statistics.ts'
 
-/** The value in the middle of a series that is not empty. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
-/** The median and the range of a series. */
-export const summarize = (values: readonly number[]): Summary => ({
-  median: median(values),
-  min: Math.min(...values),
-  max: Math.max(...values),
-  runs: values.length,
-})
+export { median, summarize, type Summary }
 
 /**
  * How two series compare: medians by medians, and the range of what the rounds say one by one. In a round both
  * were measured right after each other, so whatever else the machine did then falls on both.
  */
 export function ratio(a: readonly number[], b: readonly number[]): Summary {
-  const rounds = a.flatMap((value, i) => (i < b.length ? [value / b[i]!] : []))
+  const rounds = roundRatios(a, b)
   return { median: median(a) / median(b), min: Math.min(...rounds), max: Math.max(...rounds), runs: rounds.length }
 }
 

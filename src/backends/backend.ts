@@ -33,6 +33,8 @@ export interface Carriage {
   readonly source: Readonly<Partial<Record<Family, string>>>
   /** Whether pods of both hosts are neighbours on one link. */
   readonly sharesL2: boolean
+  /** Set where what a capture on the underlay finds inside the headers cannot be read. */
+  readonly encrypted?: true
 }
 
 /** Why this backend cannot carry this lab. */

@@ -1,5 +1,6 @@
 /** Every command, in the order of the help. A new one is a file and a line here. */
 import type { CommandDefinition } from './command.ts'
+import bench from './commands/bench/bench.ts'
 import down from './commands/lab/down.ts'
 import inspect from './commands/lab/inspect.ts'
 import ls from './commands/lab/ls.ts'
@@ -33,6 +34,7 @@ export const commands: readonly CommandDefinition[] = [
   trace,
   test,
   ci,
+  bench,
   capture,
   policy,
   graph,

@@ -25,6 +25,8 @@ export interface FileOptions {
   readonly strict?: boolean
   /** Addresses that a running lab of this name handed out. */
   readonly leases?: (lab: string) => Leases
+  /** What is compiled in place of what the file says. */
+  readonly change?: (loaded: LoadedTopology) => LoadedTopology
 }
 
 export interface FromFile {
@@ -41,9 +43,10 @@ export async function compileFile(file: string, options: FileOptions = {}): Prom
   const fail = (diagnostics: readonly Diagnostic[]): never => {
     throw new Failure(Exit.Usage, diagnostics, sources)
   }
-  const { value: loaded, diagnostics, texts } = await readTopology(file, modules)
+  const { value: read, diagnostics, texts } = await readTopology(file, modules)
   for (const [name, text] of texts) sources.set(name, text)
-  if (!loaded) return fail(diagnostics)
+  if (!read) return fail(diagnostics)
+  const loaded = options.change?.(read) ?? read
   const resolved = resolve(loaded, options.leases)
   const found = [...diagnostics, ...resolved.diagnostics]
   const lab = resolved.value

@@ -21,6 +21,7 @@ export const TOOL_PACKAGES: Readonly<Record<string, string>> = {
   nsenter: 'util-linux',
   unshare: 'util-linux',
   setsid: 'util-linux',
+  setpriv: 'util-linux',
   'iptables-restore': 'iptables',
   'iptables-save': 'iptables',
   'ip6tables-restore': 'iptables',

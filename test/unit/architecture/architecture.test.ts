@@ -21,7 +21,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['state'],
   ['capture'],
   ['trace'],
-  ['verify'],
+  ['verify', 'bench'],
   ['report'],
   ['cli'],
 ]
@@ -134,6 +134,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
       ['capture/tap.ts', 'closes sockets'],
       ['trace/collect/', 'sockets, and what the kernel describes in files'],
       ['verify/probing/machine.ts', 'what the kernel tells through files'],
+      ['bench/processors.ts', 'what the processors did'],
       ['cli/', 'files the user names'],
     ],
   ],
