@@ -43,7 +43,8 @@ test('nothing more is started once a result was refused with an error', async ()
     Array.from({ length: 50 }, () => job('true')),
     (index) => {
       ended.push(index)
-      if (index === 0) throw new Error('no')
+      // The first to end, whichever: a busy machine may let the other worker end many before that of index 0.
+      if (ended.length === 1) throw new Error('no')
     },
   )
   await expect(run).rejects.toThrow('no')
