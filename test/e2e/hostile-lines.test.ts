@@ -51,7 +51,9 @@ const TOPOLOGY =
   'services: { web: { selector: { app: b }, ports: [{ port: 80 }] } }\n'
 /** The same, running. */
 const lab = new Lab(TOPOLOGY)
-const LAB = [lab.name, lab.file, 'a', 'b', 'node-1', 'svc/web', 'vxlan1', 'eth0']
+const LABS = [lab.name, lab.file]
+const NODES = ['a', 'b', 'node-1', 'svc/web']
+const LAB = [...LABS, ...NODES, 'vxlan1', 'eth0']
 const WORDS = ['', '-', '--', '---', '=', '0', '-1', '1e9', '99999999999999999999', 'NaN', '../../../etc/passwd', '*', '**/*'.repeat(50)]
 const ODD = [
   'x'.repeat(5000),
@@ -89,7 +91,10 @@ function lines(command: CommandDefinition, above: readonly string[] = []): fc.Ar
     ),
   )
   const part = fc.oneof({ weight: 2, arbitrary: word.map((w) => [w]) }, { weight: 1, arbitrary: option })
-  const own = fc.array(part, { maxLength: 5 }).map((parts) => [...above, command.name, ...parts.flat()])
+  // A line that begins well gets further.
+  const fitting = command.arguments.map((a) => fc.constantFrom(...(/lab|file/.test(a.name()) ? [GOOD, ...LABS] : NODES)))
+  const first = MAKES.has(command.name) ? fc.constant([]) : fc.oneof(fc.constant([]), fc.tuple(...fitting))
+  const own = fc.tuple(first, fc.array(part, { maxLength: 5 })).map(([begin, parts]) => [...above, command.name, ...begin, ...parts.flat()])
   return fc.oneof(own, ...(command.subcommands ?? []).map((sub) => lines(sub, [...above, command.name])))
 }
 
