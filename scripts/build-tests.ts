@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
-import { BUNDLE, copyPerl, ROOT } from './bundle.ts'
+import { BUNDLE, copyPrograms, ROOT } from './bundle.ts'
 
 /** What test files start besides netlab. */
 const RESIDENT = 'support/resident-process'
@@ -23,4 +23,4 @@ await build({
   sourcemap: 'inline',
   sourcesContent: false,
 })
-copyPerl(tests.map((test) => join('build/test', dirname(test))))
+copyPrograms(tests.map((test) => join('build/test', dirname(test))))

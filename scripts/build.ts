@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
 import { build, transform, type BuildOptions, type Plugin } from 'esbuild'
-import { BUNDLE, copyPerl, ROOT } from './bundle.ts'
+import { BUNDLE, copyPrograms, ROOT } from './bundle.ts'
 
 process.chdir(ROOT)
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
@@ -127,4 +127,4 @@ await build({
   define: { 'import.meta.url': 'netlabUrl' },
 })
 
-copyPerl(['dist'])
+copyPrograms(['dist'])

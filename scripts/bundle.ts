@@ -17,9 +17,9 @@ export const BUNDLE = {
   banner: { js: "import { createRequire as netlabRequire } from 'node:module'; const require = netlabRequire(import.meta.url);" },
 } as const satisfies BuildOptions
 
-/** Puts the programs in Perl beside what is bundled: the code finds them beside itself, in src/ and in a bundle alike. */
-export function copyPerl(folders: readonly string[]): void {
-  for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pl'))) {
+/** Puts the programs in Perl and in shell beside what is bundled: the code finds them beside itself, in src/ and in a bundle alike. */
+export function copyPrograms(folders: readonly string[]): void {
+  for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(?:pl|sh)$/.test(name))) {
     for (const folder of new Set(folders)) copyFileSync(join(ROOT, 'src', file), join(folder, basename(file)))
   }
 }

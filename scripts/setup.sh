@@ -24,7 +24,8 @@ run_tools='ip:iproute2 tc:iproute2 bridge:iproute2 iptables:iptables ipset:ipset
   sysctl:procps nsenter:util-linux unshare:util-linux setpriv:util-linux modprobe:kmod
   ping:iputils-ping perl:perl-base tcpdump:tcpdump'
 test_tools='shellcheck:shellcheck conntrack:conntrack socat:socat ethtool:ethtool
-  xmllint:libxml2-utils bird:bird2 etcd:etcd-server etcdctl:etcd-client'
+  xmllint:libxml2-utils bird:bird2 etcd:etcd-server etcdctl:etcd-client
+  wg:wireguard-tools wireguard-go:wireguard-go'
 bench_tools='mn:mininet brctl:bridge-utils'
 vm_tools='qemu-system-x86_64:qemu-system-x86 modprobe:kmod depmod:kmod cpio:cpio xz:xz-utils
   zstd:zstd flock:util-linux setpriv:util-linux perl:perl-base'

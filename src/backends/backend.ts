@@ -84,5 +84,10 @@ export interface BackendModule {
   readonly needsRouter?: boolean
   /** Options that came later, as every lab of a netlab before them has them: its record does not say. */
   readonly unsaid?: Readonly<Record<string, unknown>>
+  /**
+   * Its options on this machine, where they leave something to what it can do.
+   * @param can whether the machine has a feature; found by trying
+   */
+  choose?(options: Readonly<Record<string, unknown>>, can: (feature: Feature) => boolean): Readonly<Record<string, unknown>>
   create(options: Readonly<Record<string, unknown>>): Backend
 }

@@ -1,6 +1,7 @@
 /** Every backend a topology can name. A new one: one file, one line here, one page in docs/. The first is the default. */
 import type { ModuleChoice } from '../topology/schema/schema.ts'
 import type { Host, Lab } from '../lab/lab.ts'
+import type { Feature } from '../kernel/features/feature.ts'
 import type { Layer, TunnelPorts } from '../packet/headers.ts'
 import type { Family } from '../topology/address.ts'
 import type { Backend, BackendModule, Carriage } from './backend.ts'
@@ -13,6 +14,7 @@ import { smallestLink } from './peers.ts'
 import { udpModule } from './udp/udp.ts'
 import { vpcModule } from './vpc.ts'
 import { vxlanModule } from './vxlan.ts'
+import { wireguardModule } from './wireguard/wireguard.ts'
 
 export const backends: Readonly<Record<string, BackendModule>> = {
   vxlan: vxlanModule,
@@ -20,6 +22,7 @@ export const backends: Readonly<Record<string, BackendModule>> = {
   gre: greModule,
   ipip: ipipModule,
   udp: udpModule,
+  wireguard: wireguardModule,
   direct: directModule,
   bgp: bgpModule,
   vpc: vpcModule,
@@ -36,6 +39,12 @@ export function backendOf(choice: ModuleChoice): Backend {
 
 /** How packets get from the pods of one host to those of another. */
 export const carriage = (lab: Lab, from: Host, to: Host): Carriage => backendOf(lab.backend).carriage(from, to, lab)
+
+/** The choice of a topology on this machine. @param can whether the machine has a feature; found by trying */
+export const chosenHere = (choice: ModuleChoice, can: (feature: Feature) => boolean): ModuleChoice => ({
+  ...choice,
+  ...backends[choice.type]!.choose?.(choice, can),
+})
 
 /** How packets get from each host to each other. */
 export function* carriages(lab: Lab): Generator<Carriage> {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Compiled } from '../compile/compile.ts'
 import { featureOf, type Feature } from '../kernel/features/feature.ts'
-import { BASE_TOOLS, probe, toolHint, TOOL_PACKAGES, unusable } from '../kernel/features/probe.ts'
+import { aptLine, TOOL_PACKAGES } from '../kernel/features/packages.ts'
+import { BASE_TOOLS, probe, toolHint, unusable } from '../kernel/features/probe.ts'
 import { namespaces } from '../kernel/observe.ts'
 import { quoteLine } from '../kernel/script.ts'
 import { inside, leaveMachine, MACHINE } from '../netns/inside.ts'
@@ -76,14 +77,14 @@ export function requireFeatures(compiled: Pick<Compiled, 'needs'>, known: readon
   const tools = [...BASE_TOOLS, ...compiled.needs.flatMap((f) => featureOf(f).tools ?? [])]
   const missing = [...new Set(tools)].flatMap((tool) => unusable(tool) ?? [])
   if (missing.length > 0) {
-    const packages = [...new Set(missing.flatMap((m) => (m.isThere ? [] : [TOOL_PACKAGES[m.program] ?? m.program])))].join(' ')
+    const packages = [...new Set(missing.flatMap((m) => (m.isThere ? [] : [TOOL_PACKAGES[m.program] ?? m.program])))]
     throw new Failure(
       Exit.Machine,
       missing.map((m) => ({
         code: 'tool-missing',
         severity: 'error',
         message: m.message,
-        hint: m.isThere ? toolHint(m.program, true) : `sudo apt-get install ${packages}`,
+        hint: m.isThere ? toolHint(m.program, true) : `sudo ${aptLine(packages)}`,
       })),
     )
   }

@@ -1,7 +1,8 @@
 /** What the commands share: exits, output modes, a topology file on its way to kernel objects. */
 import { attachModules } from '../attach/index.ts'
-import { backends } from '../backends/index.ts'
+import { backends, chosenHere } from '../backends/index.ts'
 import { compile, refusals, type Compiled } from '../compile/compile.ts'
+import { probe } from '../kernel/features/probe.ts'
 import { policyModules, unenforcedText } from '../policy/index.ts'
 import { presets, waiting } from '../presets/index.ts'
 import { serviceModules } from '../services/index.ts'
@@ -51,6 +52,7 @@ export async function compileFile(file: string, options: FileOptions = {}): Prom
   const found = [...diagnostics, ...resolved.diagnostics]
   const lab = resolved.value
   if (!lab || hasErrors(found)) return fail(found)
+  lab.backend = chosenHere(lab.backend, (feature) => probe([feature])[0]!.works)
   for (const r of refusals(lab)) {
     const { line, column } = loaded.source(r.path)
     const severity = r.forceable && options.force ? 'warning' : 'error'

@@ -3,7 +3,7 @@
  * mapped back to its object, and through that to the line of YAML that asked for it.
  */
 import type { Batch, Line } from './batch.ts'
-import { toolArgv } from './tools.ts'
+import { inDirectory, toolArgv } from './tools.ts'
 import type { NamespacePool, Job, Step, StepResult } from '../netns/namespace-pool.ts'
 import type { Daemon, KernelObject, Process } from './objects.ts'
 import { requireRead, type Reading, type ReadStep } from './dumps/take.ts'
@@ -24,6 +24,8 @@ export interface StartFailure {
 }
 
 export interface ApplyOptions {
+  /** Where files of daemons are, and keys. */
+  readonly directory: string
   /** Aborts between jobs; what is under way is finished. */
   readonly signal?: AbortSignal
   /** Told what could not be taken away. That is no failure: often it is gone already, and reading back shows what is left. */
@@ -58,7 +60,7 @@ function phasesOf(batches: readonly Batch[]): Batch[][] {
   return phases
 }
 
-function stepOf({ tool, lines, removes }: Batch): Step {
+function stepOf({ tool, lines, removes }: Batch, directory: string): Step {
   const texts = lines.map((l) => l.text)
   if (tool === 'sysctl') {
     return {
@@ -69,7 +71,11 @@ function stepOf({ tool, lines, removes }: Batch): Step {
     }
   }
   if (tool === 'ip' || tool === 'ip -6' || tool === 'bridge') return { lines: { tool, lines: texts, force: removes } }
-  return { run: toolArgv[tool as keyof typeof toolArgv], input: `${texts.join('\n')}\n`, changes: true }
+  return {
+    run: toolArgv[tool as keyof typeof toolArgv],
+    input: `${[...inDirectory(tool, directory), ...texts].join('\n')}\n`,
+    changes: true,
+  }
 }
 
 /** Line number a tool blames: `Command failed -:7`, `line: 7`, `line 7 failed`. */
@@ -119,8 +125,8 @@ function visitsOf(phase: readonly Batch[], isLast: (b: Batch) => boolean, readBa
   return [...ofMachine, ...others]
 }
 
-function jobOf({ ns, batches, reads }: Visit): Job {
-  const steps = [...batches.map(stepOf), ...reads.map((r) => r.step)]
+function jobOf({ ns, batches, reads }: Visit, directory: string): Job {
+  const steps = [...batches.map((b) => stepOf(b, directory)), ...reads.map((r) => r.step)]
   return ns === '' ? { steps } : { ns, steps }
 }
 
@@ -139,23 +145,26 @@ export async function apply(batches: readonly Batch[], pool: NamespacePool, opti
     }
     const visits = visitsOf(phase, (b) => last.get(b.ns!) === b, options.readBack)
     let failure: ApplyFailure | undefined
-    await pool.run(visits.map(jobOf), (index, results) => {
-      const visit = visits[index]!
-      const reads = results.slice(visit.batches.length)
-      if (reads.length > 0) {
-        const reading = { steps: visit.reads, results: reads }
-        requireRead(visit.ns, reading)
-        options.onRead?.(visit.ns, reading)
-      }
-      for (const result of results.slice(0, visit.batches.length)) {
-        const batch = visit.batches[result.step]!
-        if (result.code !== 0 && batch.removes) options.onLeft?.(failureOf(batch, result))
-        else if (result.code !== 0) failure ??= failureOf(batch, result)
-      }
-      done += visit.batches.reduce((n, b) => n + b.lines.length, 0)
-      options.onProgress?.(done / total)
-      return failure === undefined && !options.signal?.aborted
-    })
+    await pool.run(
+      visits.map((visit) => jobOf(visit, options.directory)),
+      (index, results) => {
+        const visit = visits[index]!
+        const reads = results.slice(visit.batches.length)
+        if (reads.length > 0) {
+          const reading = { steps: visit.reads, results: reads }
+          requireRead(visit.ns, reading)
+          options.onRead?.(visit.ns, reading)
+        }
+        for (const result of results.slice(0, visit.batches.length)) {
+          const batch = visit.batches[result.step]!
+          if (result.code !== 0 && batch.removes) options.onLeft?.(failureOf(batch, result))
+          else if (result.code !== 0) failure ??= failureOf(batch, result)
+        }
+        done += visit.batches.reduce((n, b) => n + b.lines.length, 0)
+        options.onProgress?.(done / total)
+        return failure === undefined && !options.signal?.aborted
+      },
+    )
     if (failure) return failure
   }
   options.signal?.throwIfAborted()

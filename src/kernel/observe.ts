@@ -9,9 +9,12 @@ import type { IpLink, NamespaceDumps, Wanted } from './dumps/content.ts'
 import type { ReadingRecorder } from './dumps/readings.ts'
 import { dumpsOf, joined, readSteps, takeDumps, takeReadings, type Reading, type ReadStep } from './dumps/take.ts'
 import { KINDS, kindOf, namespacesOf, type KernelObject, type Kind } from './kinds/index.ts'
-import type { AskSessions, ObjectKind, Reader, Started } from './kinds/kind.ts'
+import type { AskSessions, AskWireguard, ObjectKind, Reader, Started } from './kinds/kind.ts'
 import { within, type Scope } from './scope.ts'
 import type { Survey } from './unmanaged/survey.ts'
+
+/** How to learn of what no dump of a namespace shows. */
+export type Asking = Pick<ObserveOptions, 'started' | 'sessions' | 'wireguard'>
 
 export interface ObserveOptions {
   /** What was read of namespaces while they were made; `survey` and `recorder` are those that it was begun with. */
@@ -20,6 +23,8 @@ export interface ObserveOptions {
   readonly started?: Started
   /** Asks daemons about their sessions. */
   readonly sessions?: AskSessions
+  /** Asks WireGuard devices about their keys and peers. */
+  readonly wireguard?: AskWireguard
   readonly onProgress?: (share: number) => void
   /** What else to look for on the way. */
   readonly survey?: Survey
@@ -76,11 +81,8 @@ function readersOf(asked: readonly KernelObject[]): Reader<KernelObject>[] {
 export const isElsewhere = (o: KernelObject): boolean => kindOf(o).elsewhere === true
 
 /** What there is of those objects that no dump shows ({@link isElsewhere}), without a look at any namespace. */
-export async function observeElsewhere(
-  hints: readonly KernelObject[],
-  { started, sessions }: Pick<ObserveOptions, 'started' | 'sessions'>,
-): Promise<KernelObject[]> {
-  const context = { namespaces: [], links: async () => {}, ...(started ? { started } : {}), ...(sessions ? { sessions } : {}) }
+export async function observeElsewhere(hints: readonly KernelObject[], asking: Asking): Promise<KernelObject[]> {
+  const context = { namespaces: [], links: async () => {}, ...asking }
   const found: KernelObject[] = []
   for (const reader of readersOf(hints.filter(isElsewhere))) found.push(...((await reader.finish?.(context)) ?? []))
   return found
@@ -160,6 +162,7 @@ export async function observe(hints: readonly KernelObject[], pool: NamespacePoo
     ...(options.patience === undefined ? {} : { patience: options.patience }),
     ...(options.started ? { started: options.started } : {}),
     ...(options.sessions ? { sessions: options.sessions } : {}),
+    ...(options.wireguard ? { wireguard: options.wireguard } : {}),
   }
   for (const reader of readers) found.push(...((await reader.finish?.(context)) ?? []))
   return scope ? within(found, scope) : found

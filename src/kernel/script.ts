@@ -3,24 +3,28 @@
  * feed to the same tools, so what a learner runs by hand is what `netlab up` runs.
  */
 import type { Batch, Line } from './batch.ts'
-import { toolArgv } from './tools.ts'
+import { inDirectory, toolArgv } from './tools.ts'
 import { Stage } from './kinds/kind.ts'
 import { NETNS_DIR } from '../netns/paths.ts'
 
 const TITLES: Readonly<Record<Stage, string>> = {
   [Stage.Namespaces]: 'Namespaces: every node (host, pod, switch, router) is a network namespace of its own',
+  [Stage.Keys]: 'Keys: made once, kept in a directory that only root can read, and never shown',
   [Stage.Settings]: 'Settings: what a namespace must have before its devices exist, because devices inherit it',
   [Stage.Devices]: 'Devices: bridges, tunnels, and veth pairs; a pair reaches from one namespace into another',
   [Stage.Config]: 'Addresses, routes, tunnel entries, rules: what makes packets find their way',
   [Stage.Settle]: 'Sets under their own names again: rules matched others while these changed',
   [Stage.Cleanup]: 'Sets that no rule matches any more',
   [Stage.Daemons]: 'Daemons: programs that change the network by themselves, with their files',
+  [Stage.Peers]: 'Peers: whose packets are taken, and where theirs are sent',
   [Stage.Learned]: 'Routes that daemons bring about',
   [Stage.Processes]: "Containers: processes inside the pods' namespaces",
 }
 
 /** How a script starts a container; supplied by the stage that runs them. */
 export interface ContainerScript {
+  /** Where files of daemons are, and keys. */
+  readonly directory: string
   /** Shell functions and variables the lines below rely on. */
   prelude(): string
   /** Programs that these need. */
@@ -61,10 +65,10 @@ const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/g, ' ')}
 /** Longest run of shown characters in a rule across the page. */
 const RULE = '─'.repeat(78)
 
-function heredoc(batch: Batch): string[] {
+function heredoc(batch: Batch, directory: string): string[] {
   const command = batch.tool === 'sysctl' ? 'sysctl -q -p -' : toolArgv[batch.tool as keyof typeof toolArgv].map(quote).join(' ')
   const prefix = batch.ns === undefined ? '' : `in_ns ${quote(batch.ns)} `
-  const lines = [`${prefix}${command} <<'EOF'`]
+  const lines = [`${prefix}${command} <<'EOF'`, ...inDirectory(batch.tool, directory)]
   for (const line of batch.lines) {
     if (line.note !== undefined) lines.push(comment(line.note))
     lines.push(line.text)
@@ -91,7 +95,7 @@ export function* script(batches: readonly Batch[], header: readonly string[], co
     }
     if (batch.ns !== ns && batch.ns !== undefined) yield `\n# ── ${batch.ns}\n`
     ns = batch.ns
-    const text = batch.tool === 'process' ? batch.lines.flatMap((l) => containers.lines(l.object)) : heredoc(batch)
+    const text = batch.tool === 'process' ? batch.lines.flatMap((l) => containers.lines(l.object)) : heredoc(batch, containers.directory)
     yield `${text.join('\n')}\n`
   }
 }

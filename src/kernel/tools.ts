@@ -1,12 +1,24 @@
 /** The tools that change a namespace: how each is started and how it wants its lines. */
 
 /** Every tool, in the order in which they run within a namespace and stage: settings, then devices and routes, then rules. */
-export const TOOLS = ['sysctl', 'ip', 'ip -6', 'bridge', 'ipset', 'iptables-restore', 'ip6tables-restore', 'reload', 'process'] as const
+export const TOOLS = [
+  'sysctl',
+  'ip',
+  'ip -6',
+  'bridge',
+  'ipset',
+  'iptables-restore',
+  'ip6tables-restore',
+  'wg',
+  'reload',
+  'process',
+] as const
 export type Tool = (typeof TOOLS)[number]
 
 /**
  * The command that reads the batch on standard input. `--wait`: iptables-legacy has one lock for the whole machine.
- * `sysctl`, `reload` and `process` have none: see apply and script.
+ * `sysctl`, `reload` and `process` have none: see apply and script. Lines of `wg` are a shell's, because keys are in files; they
+ * begin in the directory of the lab's daemons ({@link inDirectory}).
  */
 export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'reload' | 'process'>, readonly string[]>> = {
   ip: ['ip', '-batch', '-'],
@@ -15,7 +27,15 @@ export const toolArgv: Readonly<Record<Exclude<Tool, 'sysctl' | 'reload' | 'proc
   ipset: ['ipset', 'restore'],
   'iptables-restore': ['iptables-restore', '--noflush', '--wait=10'],
   'ip6tables-restore': ['ip6tables-restore', '--noflush', '--wait=10'],
+  wg: ['sh', '-e'],
 }
+
+/** Directory of keys, beside the directories of daemons. */
+export const KEYS = 'keys'
+
+/** What comes before the lines of a batch that has to do with files of the lab. Only root may read what these lines make. */
+export const inDirectory = (tool: Tool, directory: string): string[] =>
+  tool === 'wg' ? [`mkdir -p ${directory} && cd ${directory} && umask 077 && mkdir -p ${KEYS}`] : []
 
 interface SectionLine {
   readonly text: string

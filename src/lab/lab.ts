@@ -185,7 +185,8 @@ export interface Lab {
   readonly families: readonly Family[]
   readonly podCIDRs: readonly string[]
   readonly serviceCIDRs: readonly string[]
-  readonly backend: ModuleChoice
+  /** As the file says; on its way to the kernel with the options that depend on the machine. */
+  backend: ModuleChoice
   readonly attach: ModuleChoice
   /** What makes Services answer and what enforces policies; absent in labs that an older netlab made. */
   readonly modules?: { readonly services: ModuleChoice; readonly policy: ModuleChoice }

@@ -45,16 +45,28 @@ export interface Encapsulation<L> {
   readonly id: TunnelId<L>
   /**
    * Bytes from the beginning of the header to the IP packet inside, in every form Linux sends it in: a netfilter
-   * match and a device's counters know lengths only.
+   * match and a device's counters know lengths only. None, where what is inside is encrypted.
    */
   readonly lengths: readonly number[]
   /** ARPHRD of devices that have outer IP and this header as their link-layer header. */
   readonly linkLayerOf?: number
   /**
    * Classic BPF that looks behind the header. Scratch memory `header` says where it begins; leaves in `inside` where what it
-   * carries begins, and in A what EtherType that is. Labels begin with the header's type.
+   * carries begins, and in A what EtherType that is. Labels begin with the header's type. Absent: what it carries is encrypted.
    */
-  look(a: Assembler, slots: { readonly header: number; readonly inside: number }): void
+  look?(a: Assembler, slots: { readonly header: number; readonly inside: number }): void
+  /** Of what is encrypted: by what it can be told which packet it is. */
+  readonly sealed?: Sealed<L>
+}
+
+/** What shows of an encrypted packet: its length, and which one of its session it is. */
+export interface Sealed<L> {
+  /** The shortest and the longest datagram of UDP, its header included, that carries an IP packet of so many bytes. */
+  lengths(packet: number): readonly [least: number, most: number]
+  /** How the payload of such a datagram begins. */
+  readonly starts: Buffer
+  /** What tells one encrypted packet from all others of a lab; undefined: it carries none. */
+  name(layer: L): string | undefined
 }
 
 /** One protocol. */

@@ -13,8 +13,9 @@ import { sctp } from './sctp.ts'
 import { tcp, type TcpLayer } from './tcp.ts'
 import { udp, type UdpLayer } from './udp.ts'
 import { vxlan } from './vxlan.ts'
+import { wireguard } from './wireguard.ts'
 
-export const HEADERS = [icmp, icmpv6, tcp, udp, sctp, arp, ipv4, ipv6, vxlan, geneve, gre, ethernet, payload] as const
+export const HEADERS = [icmp, icmpv6, tcp, udp, sctp, arp, ipv4, ipv6, vxlan, geneve, gre, wireguard, ethernet, payload] as const
 
 type LayerOf<H> = H extends Header<infer L> ? L : never
 

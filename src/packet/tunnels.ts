@@ -1,6 +1,6 @@
 /** What carries packets inside packets, whichever it is: a header of its own, or one of IP or UDP right around another packet. */
 import { HEADERS, headerOf, isIp, labelOf, udpPortsOf, type AnyHeader, type Layer, type TunnelPorts } from './headers.ts'
-import type { Encapsulation } from './header.ts'
+import type { Encapsulation, Sealed } from './header.ts'
 import { IP_IN_IP } from './ipip.ts'
 import { ipv4 } from './ipv4.ts'
 import { ipv6 } from './ipv6.ts'
@@ -49,6 +49,26 @@ export function tunnelsOf(layers: readonly Layer[]): Tunnel[] {
       },
     ]
   })
+}
+
+/** UDP ports that encrypted packets come to, and what shows of these. */
+export const sealedPorts = (ports: TunnelPorts): { readonly port: number; readonly how: Sealed<Layer> }[] =>
+  encapsulations.flatMap(({ header, how }) =>
+    how.sealed
+      ? Object.entries(ports).flatMap(([port, type]) => (type === header.type ? [{ port: Number(port), how: how.sealed! }] : []))
+      : [],
+  )
+
+/** The header behind which a packet is encrypted, and its name; undefined: none is. */
+export function sealedIn(
+  layers: readonly Layer[],
+): { readonly at: number; readonly name: string; readonly how: Sealed<Layer> } | undefined {
+  for (const [at, layer] of layers.entries()) {
+    const how = headerOf(layer).encapsulates?.sealed
+    const name = how?.name(layer)
+    if (how && name !== undefined) return { at, name, how }
+  }
+  return undefined
 }
 
 /** A form in which packets are put into others: what announces it behind the outer IP header, and how far inside the packet is. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Daemon, DaemonFile } from '../kernel/objects.ts'
+import { TOOL_PACKAGES } from '../kernel/features/packages.ts'
 import { quote } from '../kernel/script.ts'
 import { readyTest } from './readiness.ts'
 import { commandOf, daemonDirectory, hostname, inherited, ownVariables, portArguments, type ProcessSpec } from './spec.ts'
@@ -83,7 +84,11 @@ netlab_daemon() {
 /** Programs that the lines for these containers and daemons need. */
 export function shellTools(specs: readonly ProcessSpec[]): string[] {
   const daemons = specs.filter((spec) => spec.kind === 'daemon')
-  const own = daemons.flatMap((daemon) => [...(daemon.capabilities ? ['setpriv'] : []), ...daemon.command.slice(0, 1)])
+  // A shell or another program may start the daemon in turn.
+  const own = daemons.flatMap((daemon) => [
+    ...(daemon.capabilities ? ['setpriv'] : []),
+    ...daemon.command.filter((word, i) => i === 0 || word in TOOL_PACKAGES),
+  ])
   return [
     ...new Set([
       'setsid',

@@ -43,6 +43,7 @@ export async function removeLab(lab: string, pool: NamespacePool): Promise<Remov
   const batches = render(doomed.map((ns) => ({ action: 'delete', object: { kind: 'netns', ns } satisfies KernelObject })))
   let refused: string | undefined
   await apply(batches, pool, {
+    directory: processDir(lab),
     startProcesses: async () => [],
     stopProcesses: async () => {},
     reloadDaemons: async () => [],

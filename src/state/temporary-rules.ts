@@ -11,7 +11,7 @@ import type { KernelObject } from '../kernel/objects.ts'
 import type { NamespacePool } from '../netns/namespace-pool.ts'
 import { endAttempt, hasAttempt, writeAttempt, type Applied } from './store.ts'
 import { ownedOf, union } from './ownership.ts'
-import { Session } from './up.ts'
+import { Session } from './converge.ts'
 
 export type Lifted =
   /** Everything was tried, and the kernel holds again what it held before. */

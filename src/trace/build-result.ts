@@ -101,6 +101,7 @@ function hops(
     at: Math.round(Number(s.at - start) / 1000) / 1000,
     evidence: 'captured',
     layers: s.layers,
+    ...(s.inferred ? { inside: 'inferred' as const } : {}),
     decisions: decisionsOf(evidence, s, seen[i + 1], path),
     capture: captures.indexOf(s),
   }))

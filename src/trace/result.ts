@@ -58,6 +58,8 @@ export interface Hop {
   readonly evidence: Evidence
   /** Outermost first; empty where the packet was not seen. */
   readonly layers: readonly Layer[]
+  /** What is inside of the encrypted packet that was seen here is inferred: by time, length and place. */
+  readonly inside?: 'inferred'
   /** What the node decided between this hop and the next. */
   readonly decisions: readonly Decision[]
   /** Index into {@link TraceResult.captures}. */
@@ -92,6 +94,9 @@ export type CauseId =
   | 'tunnel-peer'
   | 'forwarder-down'
   | 'forwarder-table'
+  | 'wireguard-key'
+  | 'wireguard-allowed-ips'
+  | 'wireguard-endpoint'
   | 'interface-down'
   | 'not-on-bridge'
   | 'hairpin-off'
@@ -156,6 +161,8 @@ export interface Capture {
   /** Not for this node: seen because the device is promiscuous, or by a wrong MAC. */
   readonly otherHost: boolean
   readonly layers: readonly Layer[]
+  /** It is encrypted: that the probe is inside, and so the layers inside, are inferred by time, length and place. */
+  readonly inferred?: true
   /** What it is to the probe: itself, the answer, an error about it, or address resolution on its way. */
   readonly role: 'probe' | 'reply' | 'error' | 'neighbour'
 }

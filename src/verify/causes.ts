@@ -32,6 +32,9 @@ const STOPS_ALL: ReadonlySet<CauseId> = new Set<CauseId>([
   'tunnel-peer',
   'forwarder-down',
   'forwarder-table',
+  'wireguard-key',
+  'wireguard-allowed-ips',
+  'wireguard-endpoint',
   'interface-down',
   'not-on-bridge',
   'mac-mismatch',
@@ -54,6 +57,9 @@ const OF_TUNNEL: ReadonlySet<CauseId> = new Set<CauseId>([
   'tunnel-peer',
   'forwarder-down',
   'forwarder-table',
+  'wireguard-key',
+  'wireguard-allowed-ips',
+  'wireguard-endpoint',
 ])
 
 const familyOf = ({ reproduce = [] }: Check): Family => (reproduce[reproduce.indexOf('--family') + 1] === '6' ? 6 : 4)

@@ -2,7 +2,8 @@
 import { upCommand } from '../state/up-command.ts'
 import { NamespacePool } from '../netns/namespace-pool.ts'
 import { addressOf, type Lab } from '../lab/lab.ts'
-import type { Applied } from '../state/store.ts'
+import { makeHandshakes } from '../process/wireguard/handshakes.ts'
+import { processDir, type Applied } from '../state/store.ts'
 import { Askers } from './probing/askers.ts'
 import { Asking, distinct, type AskingOptions, type Losses } from './probing/ask.ts'
 import type { Check, Group, TestRun } from './check.ts'
@@ -19,6 +20,9 @@ export interface TestOptions extends Sampling, AskingOptions {
   /** Absent: all. */
   readonly groups?: readonly Group[]
 }
+
+/** How long handshakes may take, milliseconds: those that are late are part of what is tested. */
+const GREETING = 1000
 
 /** What works in every lab, whatever its policies say: a host reaches its own pods. Of a few pods. */
 function vital(lab: Lab): Asked[] {
@@ -89,6 +93,7 @@ export async function runTest(applied: Applied, all: readonly CheckSource[], opt
     const watch = new UnderlayListener(applied)
     listeners.push(watch)
     watch.watch(readings, forbidden(plan))
+    await makeHandshakes(processDir(lab.name), applied.objects, { patience: GREETING, ...(signal ? { signal } : {}) })
     await asking.ask(asked, pool)
     signal?.throwIfAborted()
     if (watched.length > 0) {

@@ -106,7 +106,8 @@ export function bulk(measured: MeasuredLab): void {
   const fragments = new Set<string>()
   let bytes = 0
   for (const { at, frame, inner, from, to } of seen(measured)) {
-    if (from?.kind === 'pod' && to?.kind === 'pod' && frame.at(-1)!.type === 'tcp') bytes += frame[inner]!.length!
+    const last = frame.at(-1)!
+    if (last.sealed || (from?.kind === 'pod' && to?.kind === 'pod' && last.type === 'tcp')) bytes += frame[inner]!.length!
     frame.forEach((l, i) => {
       // Only the senders of the large datagrams above fragment them: no tunnel and no router does, and TCP never needs to.
       if (l.fragment && !(i === inner && l.protocol === 17)) fragments.add(`at ${at}: ${shape(frame)} ${l.src} → ${l.dst}`)

@@ -6,7 +6,7 @@ export type Families = 'v4' | 'v6' | 'dual'
 
 /** One header of a pod packet on the underlay, as test/support/pcap.ts decodes it. */
 export interface Header {
-  readonly type: 'ipv4' | 'udp' | 'vxlan' | 'geneve' | 'gre' | 'ethernet'
+  readonly type: 'ipv4' | 'udp' | 'vxlan' | 'geneve' | 'gre' | 'wireguard' | 'ethernet'
   /** Fields that are fixed. */
   readonly fields?: Readonly<Record<string, number>>
 }
@@ -19,6 +19,8 @@ export interface Declaration {
   readonly overhead: number
   /** Headers around a pod packet on the underlay, outermost first. */
   readonly headers: readonly Header[]
+  /** What is behind the last of these headers is encrypted. Default: no. */
+  readonly sealed?: boolean
   /** Programs carry packets between hosts, and each takes one from the TTL. Default: no. */
   readonly forwarders?: boolean
   /** Default: a bridge. */
@@ -50,6 +52,7 @@ export interface Combination extends Required<Declaration> {
 
 const DEFAULTS = {
   options: {},
+  sealed: false,
   forwarders: false,
   attach: { type: 'bridge' },
   families: 'dual',

@@ -33,6 +33,9 @@ export function* seen(measured: MeasuredLab): Generator<Seen> {
   }
 }
 
+/** Whether nothing shows of packets between two nodes but that their hosts talk. */
+const isSealed = (measured: MeasuredLab, a: Node, b: Node): boolean => measured.combination.sealed && tunnelled(measured, a, b)
+
 /** What is between the underlay's Ethernet header and the packet: `bare`, `as declared`, or else the headers. */
 function encapsulation(measured: MeasuredLab, { frame, inner }: Seen): string {
   if (inner === 1) return 'bare'
@@ -68,7 +71,7 @@ export function headers(measured: MeasuredLab): void {
   // Both ends of every conversation were seen leaving and arriving, or the above would mean little.
   const pods = measured.pods()
   for (const from of pods) {
-    for (const to of pods.filter((p) => host(p) !== host(from))) {
+    for (const to of pods.filter((p) => host(p) !== host(from) && !isSealed(measured, from, p))) {
       for (const family of to.addresses.map((a) => (isIpv6(a) ? 'ipv6' : 'ipv4'))) {
         for (const at of [host(from), host(to)])
           assert.ok(
@@ -76,6 +79,52 @@ export function headers(measured: MeasuredLab): void {
             `no ${family} packet ${called(from)} → ${called(to)} at ${at}`,
           )
       }
+    }
+  }
+}
+
+/** Addresses as they are in a packet. */
+function bytesOf(address: string): Buffer {
+  const { groups: { head = '', tail } = {} } = /^(?<head>.*?)(?:::(?<tail>.*))?$/.exec(address)!
+  if (!isIpv6(address)) return Buffer.from(address.split('.').map(Number))
+  const words = (part: string): string[] => part.split(':').flatMap((word) => (word === '' ? [] : [word.padStart(4, '0')]))
+  const [first, last] = [words(head), words(tail ?? '')]
+  return Buffer.from([...first, ...Array.from({ length: 8 - first.length - last.length }, () => '0000'), ...last].join(''), 'hex')
+}
+
+/** What nothing may show on the underlay: the addresses of two pods of different hosts, one behind the other as in an IP header. */
+const secrets = (measured: MeasuredLab): Buffer[] =>
+  measured.pods().flatMap((from) =>
+    measured
+      .pods()
+      .filter((to) => host(to) !== host(from))
+      .flatMap((to) =>
+        from.addresses.flatMap((a) =>
+          to.addresses.flatMap((b) => (isIpv6(a) === isIpv6(b) ? [Buffer.concat([bytesOf(a), bytesOf(b)])] : [])),
+        ),
+      ),
+  )
+
+/** Encrypted packets went both ways between all hosts, no larger than declared, and show nothing of what is inside. */
+export function sealed(measured: MeasuredLab): void {
+  const words = secrets(measured)
+  const shows = (bytes: Buffer): boolean => words.some((word) => bytes.includes(word))
+  // Else the search would find nothing in any frame.
+  for (const word of words) assert.ok(shows(Buffer.concat([Buffer.alloc(12), word, Buffer.alloc(20)])))
+  const { overhead } = measured.combination
+  const largest = new Map<string, number>()
+  for (const { at, frame, inner, from, to } of seen(measured)) {
+    const bytes = frame.at(-1)!.sealed
+    if (!bytes || !from || !to) continue
+    assert.ok(bytes.length > 0 && !shows(bytes), `at ${at}: ${called(from)} → ${called(to)} shows the packet inside`)
+    const way = `${called(from)} ${called(to)} at ${at}`
+    largest.set(way, Math.max(largest.get(way) ?? 0, frame[inner]!.length!))
+  }
+  for (const from of measured.hosts()) {
+    for (const to of measured.hosts().filter((h) => h !== from && tunnelled(measured, from, h))) {
+      // Packets of the full MTU were among them: what they grew by is what was declared.
+      for (const at of [from, to])
+        assert.equal(largest.get(`${called(from)} ${called(to)} at ${at.name}`), Math.min(from.podMTU, to.podMTU) + overhead)
     }
   }
 }

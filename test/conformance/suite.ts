@@ -14,7 +14,7 @@ import { told } from '../support/run.ts'
 import type { Lab } from '../support/lab.ts'
 import * as checks from './checks.ts'
 import { combination, type Combination, type Declaration } from './declaration.ts'
-import { headers } from './headers.ts'
+import { headers, sealed } from './headers.ts'
 import { MeasuredLab } from './measured-lab.ts'
 
 /** The backend whose variants are tested in the virtual machine, where a lab takes minutes: what they vary is common to all tunnels. */
@@ -65,6 +65,10 @@ function suite(c: Combination): void {
 
     test('on the underlay every pod packet is in the declared headers and no others', () => {
       headers(measured)
+    })
+
+    test('on the underlay nothing shows of what is encrypted', { skip: c.sealed ? false : 'nothing is encrypted' }, () => {
+      sealed(measured)
     })
 
     test('the MTU is the link MTU less the overhead, on every device of the path', async () => {

@@ -203,15 +203,20 @@ describe('a machine that lacks something', { skip: unable }, () => {
     assert.equal((await asNobody(['up', write('bad.yaml', 'hosts: 1\n')])).code, 2)
   })
 
-  for (const [program, packaged] of [
+  for (const [program, packaged, file = good] of [
     ['bridge', 'iproute2'],
     ['iptables-restore', 'iptables'],
     ['iptables-save', 'iptables'],
     ['nsenter', 'util-linux'],
+    [
+      'wireguard-go',
+      'wireguard-go',
+      write('wireguard.yaml', `network: { backend: { type: wireguard, implementation: user-space } }\n${GOOD}`),
+    ],
   ] as const) {
     test(`without ${program}: which package has it, and nothing is made`, async () => {
       const before = await machineSnapshot()
-      const result = await hiding(program, ['up', good, '--json'])
+      const result = await hiding(program, ['up', file, '--json'])
       assert.equal(result.code, 3, told(result))
       const errors = parse(result)
       assert.deepEqual(

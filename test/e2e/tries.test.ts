@@ -228,6 +228,13 @@ const TRIES: Readonly<Record<string, readonly Outcome[]>> = {
     {},
     { fails: true, shows: /dropped at node-2 eth0 .*\[forwarder-down\]/ },
   ],
+  wireguard: [
+    { shows: /encrypts it for the peer that has 10\.244\.1\.0\/24[^]*inside inferred[^]*delivered/ },
+    { shows: /^10\.244\.0\.0\/16 dev flannel-wg/m, hides: /^10\.244\.[12]\.0/m },
+    { shows: /as planned/ },
+    { shows: /192\.168\.50\.11\.51820 > 192\.168\.50\.12\.51820: UDP, length \d+/, hides: /ICMP/, meanwhile: ping('pod-a', '10.244.1.2') },
+    { shows: /IP 10\.244\.0\.2 > 10\.244\.1\.2: ICMP echo request/, meanwhile: ping('pod-a', '10.244.1.2') },
+  ],
   vpc: [
     { shows: /^default via 192\.168\.1\.1 dev eth0[^]*^10\.244\.0\.0\/24 dev cni0/m, hides: /10\.244\.[12]\.0/ },
     { shows: /^10\.244\.1\.0\/24 via 192\.168\.1\.12 dev s1-zone-a[^]*^10\.244\.2\.0\/24 via 192\.168\.2\.11 dev s2-zone-b/m },

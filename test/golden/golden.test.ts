@@ -14,6 +14,11 @@ vi.mock('../../src/report/formats/terminal.ts', async (original) => ({
   ...(await original<object>()),
   writeExact: (chunks: Iterable<string>) => void (printed.text = [...chunks].join('')),
 }))
+// Scripts are those of a kernel without WireGuard, whatever this one has.
+vi.mock('../../src/kernel/features/probe.ts', async (original) => ({
+  ...(await original<object>()),
+  probe: (features: readonly string[]) => features.map((feature) => ({ feature, works: false })),
+}))
 vi.mock('../../src/cli/warn.ts', () => ({ warn: () => {} }))
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))

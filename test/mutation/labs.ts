@@ -11,6 +11,7 @@ import { ipip } from './backends/ipip.ts'
 import { udp } from './backends/udp.ts'
 import { vpc } from './backends/vpc.ts'
 import { vxlan, vxlanBridged } from './backends/vxlan.ts'
+import { wireguard } from './backends/wireguard.ts'
 import { addresses } from './concerns/addresses.ts'
 import { containers } from './concerns/containers.ts'
 import { fabric, fabricTopology } from './concerns/fabric.ts'
@@ -42,9 +43,9 @@ const COMMON = [
   sysctl,
 ].flat()
 /** Backends whose hosts have no route to each block of others that netlab makes: a daemon learns or knows them, or the router has them. */
-const WITHOUT_ROUTES: readonly string[] = ['bgp', 'udp', 'vpc']
+const WITHOUT_ROUTES: readonly string[] = ['bgp', 'udp', 'vpc', 'wireguard']
 /** What a backend or an attach module adds. A new backend: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, udp, bgp, vpc }
+const BACKENDS: Readonly<Record<string, readonly Mutation[]>> = { vxlan, direct, gre, ipip, geneve, udp, wireguard, bgp, vpc }
 /** Of backends that have more to break with options than without. */
 const OPTIONS: Readonly<Record<string, string>> = { vpc: '{ type: vpc, sourceDestCheck: true }' }
 /** What there is to break where a backend bridges: by the backend's name. */

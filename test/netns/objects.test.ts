@@ -147,7 +147,12 @@ const OBJECTS: readonly KernelObject[] = [
 
 const pool = new NamespacePool()
 after(() => pool.close())
-const noProcesses = { startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
+const noProcesses = {
+  directory: '/nonexistent',
+  startProcesses: async () => [],
+  stopProcesses: async () => {},
+  reloadDaemons: async () => [],
+}
 
 async function turn(from: readonly KernelObject[], to: readonly KernelObject[]): Promise<void> {
   const failure = await apply(render(diff(from, to)), pool, noProcesses)

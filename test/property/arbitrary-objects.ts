@@ -87,7 +87,15 @@ export const linkArbitraries: { readonly [T in Link['type']]: fc.Arbitrary<Extra
     local: ip,
     remote: optional(ip),
   }),
-  tun: record<Fields<Extract<Link, { type: 'tun' }>>>({ kind: is('link'), type: is('tun'), ns, name: is('tun0'), mtu }),
+  tun: record<Fields<Extract<Link, { type: 'tun' }>>>({
+    kind: is('link'),
+    type: is('tun'),
+    ns,
+    name: is('tun0'),
+    mtu,
+    pi: optional(is('x').map(() => true)),
+  }),
+  wireguard: record<Fields<Extract<Link, { type: 'wireguard' }>>>({ kind: is('link'), type: is('wireguard'), ns, name: is('tun0'), mtu }),
 }
 
 const lease = { key: '/coreos.com/network/subnets/10.244.1.0-24', value: '{}', node: 'b', store: 'a.etcd', writer: 'b.agent' }
@@ -155,6 +163,22 @@ export const arbitraries: { readonly [K in KernelObject['kind']]: fc.Arbitrary<O
     name: fc.constantFrom('web', 'db'),
     type: fc.constantFrom('hash:ip', 'hash:net', 'hash:ip,port'),
     members: fc.uniqueArray(ip, { maxLength: 3 }).map((list) => list.toSorted()),
+  }),
+  wireguard: record<Fields<Of<'wireguard'>>>({
+    kind: is('wireguard'),
+    ns,
+    dev: is('tun0'),
+    node: is('a'),
+    key: is('a'),
+    port: number,
+    peers: fc.dictionary(
+      fc.constantFrom('b', 'c'),
+      fc.record({ endpoint: ip.map((a) => `${a}:51820`), allowedIPs: fc.tuple(ip) }, { noNullPrototype: true }),
+      {
+        noNullPrototype: true,
+      },
+    ),
+    program: optional(fc.record({ daemon: is('a.wireguard'), control: is('control.sh'), mtu }, { noNullPrototype: true })),
   }),
   daemon: record<Fields<Of<'daemon'>>>({
     kind: is('daemon'),

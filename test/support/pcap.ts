@@ -2,7 +2,20 @@
 import { readFileSync } from 'node:fs'
 
 export interface Layer {
-  readonly type: 'ethernet' | 'ipv4' | 'ipv6' | 'udp' | 'tcp' | 'icmp' | 'icmp6' | 'vxlan' | 'geneve' | 'gre' | 'arp' | 'other'
+  readonly type:
+    | 'ethernet'
+    | 'ipv4'
+    | 'ipv6'
+    | 'udp'
+    | 'tcp'
+    | 'icmp'
+    | 'icmp6'
+    | 'vxlan'
+    | 'geneve'
+    | 'gre'
+    | 'wireguard'
+    | 'arp'
+    | 'other'
   readonly src?: string
   readonly dst?: string
   /** IP: the whole packet, header included, bytes. */
@@ -20,12 +33,23 @@ export interface Layer {
   /** ICMP: type and code. */
   readonly kind?: number
   readonly code?: number
+  /** WireGuard: what is behind the header of a message with data, as far as it was captured. */
+  readonly sealed?: Buffer
 }
 
 export type Frame = readonly Layer[]
 
-/** What UDP carries, by destination port: Linux's own and IANA's for VXLAN, IANA's for Geneve (RFC 8926), Flannel's for bare IPv4. */
-const TUNNELS: Readonly<Record<number, 'vxlan' | 'geneve' | 'ip4'>> = { 8472: 'vxlan', 4789: 'vxlan', 6081: 'geneve', 8285: 'ip4' }
+/**
+ * What UDP carries, by destination port: Linux's own and IANA's for VXLAN, IANA's for Geneve (RFC 8926), Flannel's for bare IPv4, and the one
+ * of WireGuard's examples.
+ */
+const TUNNELS: Readonly<Record<number, 'vxlan' | 'geneve' | 'ip4' | 'wireguard'>> = {
+  8472: 'vxlan',
+  4789: 'vxlan',
+  6081: 'geneve',
+  8285: 'ip4',
+  51820: 'wireguard',
+}
 
 const mac = (b: Buffer): string => [...b].map((n) => n.toString(16).padStart(2, '0')).join(':')
 
@@ -96,13 +120,17 @@ function decode(bytes: Buffer): Frame {
     rest = rest.subarray(8)
     const tunnel = TUNNELS[dstPort] ?? 'none'
     // Forwarders send from the port they listen on; an answer to a client may go to any port.
-    next = { vxlan, geneve, ip4: srcPort === dstPort ? ip4 : undefined, none: undefined }[tunnel]
+    next = { vxlan, geneve, wireguard, ip4: srcPort === dstPort ? ip4 : undefined, none: undefined }[tunnel]
   }
   const geneve = (): void => {
     layers.push({ type: 'geneve', vni: rest.readUIntBE(4, 3) })
     const type = rest.readUInt16BE(2)
     rest = rest.subarray(8 + (rest[0]! & 63) * 4)
     next = type === 0x6558 ? ethernet : byEtherType(type)
+  }
+  const wireguard = (): void => {
+    // Type 4 is data: receiver 4 bytes, counter 8 (WireGuard, section 5.4.6).
+    layers.push({ type: 'wireguard', ...(rest.readUInt32LE(0) === 4 ? { sealed: rest.subarray(16) } : {}) })
   }
   const vxlan = (): void => {
     layers.push({ type: 'vxlan', vni: rest.readUIntBE(4, 3) })

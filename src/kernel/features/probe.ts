@@ -9,32 +9,10 @@ import { join } from 'node:path'
 import { ProgramUnusable } from '../../netns/failures.ts'
 import { inside, MACHINE } from '../../netns/inside.ts'
 import { featureOf, type Feature } from './feature.ts'
+import { aptLine, TOOL_PACKAGES } from './packages.ts'
 
 /** Programs every lab is driven with. */
 export const BASE_TOOLS = ['ip', 'perl', 'nsenter', 'unshare'] as const
-
-/** Debian package of each program. */
-export const TOOL_PACKAGES: Readonly<Record<string, string>> = {
-  ip: 'iproute2',
-  bridge: 'iproute2',
-  perl: 'perl-base',
-  nsenter: 'util-linux',
-  unshare: 'util-linux',
-  setsid: 'util-linux',
-  setpriv: 'util-linux',
-  'iptables-restore': 'iptables',
-  'iptables-save': 'iptables',
-  'ip6tables-restore': 'iptables',
-  'ip6tables-save': 'iptables',
-  sysctl: 'procps',
-  ping: 'iputils-ping',
-  tcpdump: 'tcpdump',
-  ipset: 'ipset',
-  bird: 'bird2',
-  birdc: 'bird2',
-  etcd: 'etcd-server',
-  etcdctl: 'etcd-client',
-}
 
 export interface ProbeResult {
   readonly feature: Feature
@@ -73,7 +51,7 @@ export function unusable(name: string): ProgramUnusable | undefined {
 export function toolHint(name: string, isThere: boolean): string {
   const path = isThere ? places(name).find((each) => existsSync(each)) : undefined
   if (path !== undefined) return `sudo chmod +x ${path}`
-  return `sudo apt-get install ${TOOL_PACKAGES[name] ?? name}`
+  return `sudo ${aptLine([TOOL_PACKAGES[name] ?? name])}`
 }
 
 /** Longer than any probe takes, module loading included. */

@@ -15,6 +15,7 @@ import { rule } from './rule.ts'
 import { session } from './session.ts'
 import { sysctl } from './sysctl.ts'
 import { veth } from './veth.ts'
+import { wireguard } from './wireguard.ts'
 
 export const KINDS = [
   netns,
@@ -29,6 +30,7 @@ export const KINDS = [
   chain,
   ipset,
   daemon,
+  wireguard,
   session,
   learned,
   process,

@@ -31,6 +31,8 @@ export type Place = string
 export enum Stage {
   /** Namespaces. */
   Namespaces,
+  /** Secrets that are made once and kept. */
+  Keys,
   /** Settings that new devices inherit. */
   Settings,
   /** Devices. */
@@ -43,6 +45,8 @@ export enum Stage {
   Cleanup,
   /** Programs that change the network by themselves. */
   Daemons,
+  /** What daemons and devices are told over their control sockets. */
+  Peers,
   /** What daemons bring about, sessions and routes: waited for, never made. */
   Learned,
   /** Containers. */
@@ -114,6 +118,48 @@ export interface SessionState {
 /** Asks daemons about their ends of sessions. Nothing comes of a daemon that does not answer. */
 export type AskSessions = (ends: readonly SessionEnd[]) => Promise<ReadonlyMap<SessionEnd, SessionState>>
 
+/** Another host, as a WireGuard device knows it. */
+export interface WireguardPeer {
+  /** Address and UDP port: `192.168.50.12:51820`. Absent where it was observed: what is for it has nowhere to go. */
+  readonly endpoint?: string
+  /** Networks whose packets are sent to it, and taken from it: in the order of their text. */
+  readonly allowedIPs: readonly string[]
+  /** Only ever observed: seconds between two packets that keep it alive. */
+  readonly keepalive?: string
+  /** Only ever observed: both ends must know a further key. */
+  readonly preshared?: true
+}
+
+/** Keys and peers of a WireGuard device. What it tells of keys are names: of hosts that have them. */
+export interface WireguardState {
+  /** Whose private key it has. Observed: in words, where that is no host's. */
+  readonly key: string
+  /** UDP port it receives on. */
+  readonly port: number
+  /** By name of the host whose public key the peer has. Observed: the key itself where that is no host's. */
+  readonly peers: Readonly<Record<string, WireguardPeer>>
+}
+
+/** A WireGuard device, the kernel's or one that wireguard-go reads. */
+export interface WireguardDevice {
+  readonly ns: string
+  readonly dev: string
+  /** Name of the host, as its keys on record have it. */
+  readonly key: string
+  /** Of a device that wireguard-go reads. */
+  readonly program?: {
+    /** Id of the daemon. */
+    readonly daemon: string
+    /** The one of its files that runs `wg` where it finds the daemon's control socket. */
+    readonly control: string
+    /** MTU of the device, bytes: the daemon sets it to 1420 when it starts. */
+    readonly mtu: number
+  }
+}
+
+/** Asks WireGuard devices about keys and peers. Nothing comes of one that does not answer, or has neither. */
+export type AskWireguard = (devices: readonly WireguardDevice[]) => Promise<ReadonlyMap<WireguardDevice, WireguardState>>
+
 /** What is at hand once all namespaces were read. */
 export interface ReadContext {
   /** Namespaces that were to be read. `dead`: the name is there but no namespace behind it. */
@@ -124,6 +170,7 @@ export interface ReadContext {
   readonly patience?: number
   readonly started?: Started
   readonly sessions?: AskSessions
+  readonly wireguard?: AskWireguard
 }
 
 /** Reads objects of one kind back; lives for one observation. */

@@ -9,8 +9,9 @@ import type { LinkObject, LinkType } from './link-type.ts'
 import { loopback } from './loopback.ts'
 import { tun } from './tun.ts'
 import { vxlan } from './vxlan.ts'
+import { wireguard } from './wireguard.ts'
 
-export const LINK_TYPES = [loopback, bridge, vxlan, geneve, gre, gretap, ipip, tun] as const
+export const LINK_TYPES = [loopback, bridge, vxlan, geneve, gre, gretap, ipip, tun, wireguard] as const
 
 type ObjectOf<T> = T extends LinkType<infer L, string> ? L : never
 /** A device that is up: loopback exists by itself, all others are made. */

@@ -2,6 +2,7 @@
 import { learnedNeighbours } from '../../lab/lab.ts'
 import type { ChalkInstance } from 'chalk'
 import type { Feature } from '../../kernel/features/feature.ts'
+import { aptLine } from '../../kernel/features/packages.ts'
 
 export interface Tool {
   readonly name: string
@@ -99,7 +100,7 @@ export function moduleFinding({ name, summary, features, tools }: ModuleNeeds, f
 /** The line that installs every missing program, by Debian's and Ubuntu's package names. */
 export function installLine(tools: readonly Tool[], root: boolean): string | null {
   const packages = [...new Set(tools.filter((t) => t.path === null).map((t) => t.package))]
-  return packages.length === 0 ? null : `${root ? '' : 'sudo '}apt-get install ${packages.join(' ')}`
+  return packages.length === 0 ? null : `${root ? '' : 'sudo '}${aptLine(packages)}`
 }
 
 /** Pods on a host, in the example a limit is explained with. */

@@ -74,7 +74,8 @@ function leg(result: TraceResult, hops: readonly Hop[], which: 'forward' | 'repl
     }
     const time = chalk.dim(`${(hop.at ?? 0).toFixed(3).padStart(7)} ms `)
     const room = Math.max(40, columns - width(place) - 12)
-    const [first = '', ...rest] = wrap(headers(hop.layers, before, chalk), room)
+    const words = [...headers(hop.layers, before, chalk), ...(hop.inside === undefined ? [] : [chalk.dim('(inside inferred)')])]
+    const [first = '', ...rest] = wrap(words, room)
     lines.push(`${time}${place.slice(2)}${first}`)
     for (const more of rest) lines.push(`${' '.repeat(width(place) + 9)}${more}`)
     before = hop.layers

@@ -27,7 +27,7 @@ import {
 } from '../../packet/bpf.ts'
 import { ETHERNET_FRAME } from '../../packet/header.ts'
 import { udpPortsOf, type TunnelPorts } from '../../packet/headers.ts'
-import { encapsulations, packetPorts } from '../../packet/tunnels.ts'
+import { encapsulations, packetPorts, sealedPorts } from '../../packet/tunnels.ts'
 
 const ETHERTYPE = { ipv4: 0x800, ipv6: 0x86dd, arp: 0x806 } as const
 
@@ -46,6 +46,8 @@ export interface ProbeIdentity {
   readonly marker: number
   /** UDP ports of the lab's tunnels. */
   readonly ports: TunnelPorts
+  /** Bytes of IP packets that it, its answer and errors about it can have: what is encrypted shows no more. Absent: any. */
+  readonly sizes?: readonly number[]
   /** Ports that answers come from where a Service translates the destination's; a client's may be translated as well. */
   readonly answerPorts?: readonly number[]
   /**
@@ -127,7 +129,9 @@ function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
   a.label(at('udp'))
   if (n === 0) {
     a.load(LD_H, M.l4, 2)
-    for (const { header } of encapsulations) for (const port of udpPortsOf(header, probe.ports)) a.when(JEQ, port, `udp-${header.type}`)
+    for (const { header, how } of encapsulations)
+      if (how.look) for (const port of udpPortsOf(header, probe.ports)) a.when(JEQ, port, `udp-${header.type}`)
+    for (const { port } of sealedPorts(probe.ports)) a.when(JEQ, port, `sealed-${port}`)
     for (const port of packetPorts(probe.ports)) a.when(JEQ, port, 'udp-packet')
   }
   if (probe.protocol === 'udp') {
@@ -136,13 +140,35 @@ function level(a: Assembler, n: 0 | 1, probe: ProbeIdentity): void {
       for (const port of new Set([probe.port, ...(probe.answerPorts ?? [])])) a.load(LD_H, M.l4, 0).when(JEQ, port, accept)
     a.load(LD_W, M.l4, 8).when(JEQ, probe.marker, accept)
   }
+  if (n === 0) sealed(a, accept, reject, probe)
   // A conditional jump reaches 255 instructions: each level has its own ends.
   a.label(reject).emit(RET, 0).label(accept).emit(RET, 0xffff)
+}
+
+/** Encrypted packets: of those that can be the probe, by their length alone. */
+function sealed(a: Assembler, accept: string, reject: string, { ports, sizes }: ProbeIdentity): void {
+  for (const { port, how } of sealedPorts(ports)) {
+    a.jump(reject)
+    a.label(`sealed-${port}`).load(LD_W, M.l4, 8).when(JEQ, how.starts.readUInt32BE(), undefined, reject)
+    if (!sizes) {
+      a.jump(accept)
+      continue
+    }
+    a.load(LD_H, M.l4, 4)
+    for (const size of sizes) {
+      const [least, most] = how.lengths(size)
+      const next = `sealed-${port}-not-${size}`
+      a.when(JGE, least, undefined, next)
+        .when(JGE, most + 1, next, accept)
+        .label(next)
+    }
+  }
 }
 
 /** From a tunnel's header to the IP packet inside. */
 function tunnels(a: Assembler): void {
   for (const { header, how } of encapsulations) {
+    if (!how.look) continue
     if (header.after.udpPort) a.label(`udp-${header.type}`).emit(LD_MEM, M.l4).emit(ADD_K, 8).emit(ST, M.l4)
     if (header.after.ipProtocol) a.label(`in-${header.type}`)
     a.emit(LD_MEM, M.l4).emit(ST, M.tunnel)

@@ -14,6 +14,7 @@ import { readForwarders } from '../predict/forwarders.ts'
 import { LiveState } from '../predict/live-state.ts'
 import { Places } from '../predict/places.ts'
 import { expectation, expectationAlong, expectationOf, probeScope } from '../predict/probe-scope.ts'
+import { packetSizes } from './lengths.ts'
 import { Prober } from './prober.ts'
 import { RuleTraces } from './rule-traces.ts'
 import { timestampsBegin } from '../../netns/sockets/packet-socket.ts'
@@ -54,12 +55,20 @@ const LOOK = 40
 /** The frames of one packet come in a burst: time until they are looked at together, milliseconds. */
 const BURST = 1
 
-function identityOf(options: ProbeOptions, ports: TunnelPorts): Identity {
+function identityOf(options: ProbeOptions, family: 4 | 6, ports: TunnelPorts): Identity {
   // Above the ports the kernel hands out by itself (ip_local_port_range ends at 60999).
   const id = 61_000 + Math.floor(Math.random() * (4500 - options.count))
   const marker = Buffer.alloc(4)
   marker.writeUInt32BE(Math.floor(Math.random() * 2 ** 32))
-  return { protocol: options.protocol, id, count: options.count, port: options.port, marker, ports }
+  return {
+    protocol: options.protocol,
+    id,
+    count: options.count,
+    port: options.port,
+    marker,
+    ports,
+    sizes: packetSizes({ ...options, family }),
+  }
 }
 
 function payloadOf(options: ProbeOptions, family: 4 | 6, identity: Identity): Buffer {
@@ -81,8 +90,9 @@ export async function gather(
 ): Promise<TraceEvidence> {
   const { family } = from
   const places = new Places(lab, objects)
-  const identity = identityOf(options, tunnelPorts(lab))
+  const identity = identityOf(options, family, tunnelPorts(lab))
   const ns = from.node.netns
+  const forwarders = await readForwarders(processDir(lab.name), objects)
   // Before anything is started: it may throw, and then there is nothing to end.
   const way = probeScope(lab, from.node, to)
   const prober = new Prober({
@@ -110,7 +120,7 @@ export async function gather(
   const liveState = new LiveState(
     pool,
     (ns) => places.at(ns).flatMap((o) => (o.kind === 'sysctl' && o.key.endsWith('/route_localnet') ? [o.key] : [])),
-    readForwarders(processDir(lab.name), objects),
+    forwarders,
   )
   const texts = new RuleTexts(pool, rules)
   const legacy = new LegacyCounters(pool, family)

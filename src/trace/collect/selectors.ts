@@ -1,5 +1,5 @@
 /** The probe as netfilter can match it without connection tracking: by marker or ports, bare, inside a tunnel, or quoted in an ICMP error. */
-import { tunnelForms } from '../../packet/tunnels.ts'
+import { sealedPorts, tunnelForms } from '../../packet/tunnels.ts'
 import { sequenceNumbers, type Identity } from '../diagnose/identity.ts'
 import type { Match, Selector } from './nf-tables.ts'
 
@@ -37,5 +37,12 @@ export function selectors(probe: Identity, family: 4 | 6): Selector[] {
       .filter((m) => m[0]!.offset !== 8 + header + 2 || probe.protocol !== 'icmp')
       .map((m): Selector => ({ family, protocol: icmp, matches: [at(0, Buffer.from([type])), ...m] })),
   )
-  return [...bare, ...tunnelled, ...errors]
+  const encrypted = sealedPorts(probe.ports).flatMap(({ port, how }) =>
+    [...new Set(probe.sizes.flatMap((size) => how.lengths(size)))].map((length): Selector => ({
+      family: 4,
+      protocol: PROTOCOL.udp,
+      matches: [at(2, u16(port)), at(4, u16(length)), at(8, how.starts)],
+    })),
+  )
+  return [...bare, ...tunnelled, ...encrypted, ...errors]
 }

@@ -8,7 +8,7 @@ import type { CountedRule, NativeRule } from '../collect/counters.ts'
 import type { Frame } from '../collect/packet-listener.ts'
 import type { ReceivedTrace } from '../collect/rule-traces.ts'
 import type { KernelEvent } from '../collect/events.ts'
-import { tunnelForms } from '../../packet/tunnels.ts'
+import { sealedPorts, tunnelForms } from '../../packet/tunnels.ts'
 import { Recognizer, type Identity, type Sighting } from './identity.ts'
 import type { LiveState } from '../predict/live-state.ts'
 import type { Expectation, Taken } from '../predict/probe-scope.ts'
@@ -185,7 +185,12 @@ export class TraceEvidence {
     const added = forms.flatMap(({ length }) => (length > 14 ? [20 + length, 6 + length] : [20 + length]))
     const inner = this.forward.at(-1)?.layers.findLast((l) => l.type === 'ipv4' || l.type === 'ipv6')
     const length = network.readUInt16BE(2)
-    return inner !== undefined && added.some((n) => inner.length + n === length)
+    const { length: size } = inner ?? {}
+    const sealed = sealedPorts(this.parts.identity.ports).filter((s) => protocol === 17 && s.port === port)
+    return (
+      size !== undefined &&
+      (added.some((n) => size + n === length) || sealed.some(({ how }) => how.lengths(size).some((n) => 20 + n === length)))
+    )
   }
 
   /** Words of every rule that decided something. */

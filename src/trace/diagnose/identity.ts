@@ -4,7 +4,8 @@
  */
 import type { Frame } from '../collect/packet-listener.ts'
 import { decode } from '../../packet/decode.ts'
-import type { IcmpLayer, Layer, TcpLayer, TunnelPorts, UdpLayer } from '../../packet/headers.ts'
+import { isIp, type IcmpLayer, type Layer, type TcpLayer, type TunnelPorts, type UdpLayer } from '../../packet/headers.ts'
+import { sealedIn } from '../../packet/tunnels.ts'
 import type { Capture } from '../result.ts'
 
 export interface Identity {
@@ -17,6 +18,8 @@ export interface Identity {
   readonly marker: Buffer
   /** UDP ports of the lab's tunnels. */
   readonly ports: TunnelPorts
+  /** Bytes of IP packets that it, its answer and errors about it can have. */
+  readonly sizes: readonly number[]
 }
 
 /** A capture, and which of the probes it is about. */
@@ -39,6 +42,46 @@ const lastOf = <T extends Layer>(layers: readonly Layer[], is: (l: Layer) => l i
 const isTcp = (l: Layer): l is TcpLayer => l.type === 'tcp'
 const isUdp = (l: Layer): l is UdpLayer => l.type === 'udp'
 
+interface Decoded {
+  readonly f: Frame
+  readonly layers: readonly Layer[]
+}
+
+/** Devices without a link layer (ARPHRD_NONE), as those are that encrypt. */
+const NO_LINK_LAYER = 65_534
+
+/**
+ * Which encrypted packets carry the probe. Nothing in them says so: one does if it is the first that left a node after the probe went into a
+ * device there, as long as what comes of the probe's length. Where it went is seen: each encrypted packet has a name.
+ * @param frames in order of time
+ */
+function inferSealed(plain: readonly Sighting[], frames: readonly Decoded[]): { readonly frame: Decoded; readonly inside: Sighting }[] {
+  const packets = new Map<string, Decoded[]>()
+  for (const frame of frames) {
+    const sealed = sealedIn(frame.layers)
+    const ip = frame.layers.find(isIp)
+    if (!sealed || !ip) continue
+    const name = `${ip.src} ${ip.dst} ${sealed.name}`
+    packets.set(name, [...(packets.get(name) ?? []), frame])
+  }
+  const taken = new Set<string>()
+  return plain.flatMap((inside) => {
+    const ip = inside.layers.find(isIp)
+    if (inside.direction !== 'out' || inside.hardware !== NO_LINK_LAYER || ip?.length === undefined) return []
+    for (const [name, seen] of packets) {
+      const [{ f, layers }] = seen as [Decoded, ...Decoded[]]
+      const udp = layers.find(isUdp)
+      if (taken.has(name) || f.ns !== inside.netns || f.at < inside.at || udp === undefined) continue
+      const [least, most] = sealedIn(layers)!.how.lengths(ip.length)
+      const length = (layers.find(isIp)?.length ?? 0) - 20
+      if (length < least || length > most) continue
+      taken.add(name)
+      return seen.map((frame) => ({ frame, inside }))
+    }
+    return []
+  })
+}
+
 export class Recognizer {
   readonly #probe: Identity
   /** First sequence numbers of TCP probes, learned from their SYNs. */
@@ -56,12 +99,23 @@ export class Recognizer {
       .map((f, i) => ({ f, i, layers: decode(f.bytes, f.hardware, { ports: this.#probe.ports }) }))
       .sort((a, b) => (a.f.at < b.f.at ? -1 : a.f.at > b.f.at ? 1 : a.i - b.i))
     for (const { f, layers } of decoded) this.#learn(f.bytes, layers)
-    return decoded.flatMap(({ f, layers }): Sighting[] => {
-      const found = this.#find(f.bytes, layers)
-      if (!found) return []
-      const { ns, ...rest } = f
-      return [{ ...rest, netns: ns, node: nodeOf(ns), layers, ...found }]
+    const sighting = ({ f: { ns, ...rest }, layers }: Decoded, found: Found): Sighting => ({
+      ...rest,
+      netns: ns,
+      node: nodeOf(ns),
+      layers,
+      ...found,
     })
+    const plain = decoded.flatMap((d): Sighting[] => {
+      const found = this.#find(d.f.bytes, d.layers)
+      return found ? [sighting(d, found)] : []
+    })
+    const sealed = inferSealed(plain, decoded).map(({ frame, inside }): Sighting => {
+      const outer = frame.layers.slice(0, sealedIn(frame.layers)!.at + 1)
+      const layers = [...outer, ...inside.layers.filter((l) => l.type !== 'payload')]
+      return { ...sighting({ ...frame, layers }, { role: inside.role, n: inside.n }), inferred: true }
+    })
+    return sealed.length === 0 ? plain : [...plain, ...sealed].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
   }
 
   #own(port: number): number | undefined {

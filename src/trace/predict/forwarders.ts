@@ -1,10 +1,12 @@
 /**
- * Programs that carry the packets of a device to other hosts: whether each runs, and where its table sends what. The kernel knows
- * nothing of it; the program's own files do.
+ * What carries the packets of a device to other hosts, a program or WireGuard: whether it runs, and where it sends what. The kernel's
+ * tables know nothing of it; the program's own files do, and what WireGuard says of its peers.
  */
-import type { Carries, Daemon, KernelObject } from '../../kernel/objects.ts'
+import { describe } from '../../kernel/kinds/index.ts'
+import type { Carries, Daemon, KernelObject, WireguardConfig, WireguardState } from '../../kernel/objects.ts'
 import { readFiles } from '../../process/daemon.ts'
 import { endingText, processStates } from '../../process/states.ts'
+import { askWireguard } from '../../process/wireguard/ask.ts'
 import { contains, parseCidr, parseIp } from '../../topology/address.ts'
 
 /** A line of a table. */
@@ -13,16 +15,24 @@ export interface TableEntry {
   readonly host: string
 }
 
-/** A program that carries packets, as it is now. */
+/** What carries the packets of a device to other hosts in UDP, as it is now: a program, or WireGuard. */
 export interface Forwarder {
-  readonly daemon: Daemon
-  readonly carries: Carries
+  /** `forwarder on node-1`, `WireGuard on flannel-wg of node-1`. */
+  readonly name: string
+  readonly object: KernelObject
+  readonly ns: string
+  readonly device: string
+  /** UDP port it receives on. */
+  readonly port: number
   /** Why it carries nothing, after its name: `is not running: was ended by signal 9`; absent: it runs. */
   readonly idle?: string
   /** A signal stopped it: it is there, and can go on. */
   readonly isStopped?: true
-  /** Its table as it now is. */
+  /** Where it sends what, now and as the lab asked for. */
   readonly table: readonly TableEntry[]
+  readonly asked: readonly TableEntry[]
+  /** It encrypts: keys and peers, as the lab asked for and now. */
+  readonly keys?: { readonly asked: WireguardConfig; readonly live: WireguardState | undefined }
 }
 
 /** The longest network of a table that an address is in. */
@@ -47,34 +57,56 @@ export type Forwarders = ReadonlyMap<string, Forwarder>
 
 export const forwarderKey = (ns: string, device: string): string => `${ns} ${device}`
 
+/** Allowed IPs of all peers. */
+const allowedOf = ({ peers }: WireguardState): TableEntry[] =>
+  Object.values(peers).flatMap(({ allowedIPs, endpoint = '' }) =>
+    allowedIPs.map((network) => ({ network, host: endpoint.slice(0, endpoint.lastIndexOf(':')) })),
+  )
+
 /**
- * All such programs of a lab, by namespace and device.
- * @param dir where daemons are on record
+ * All of a lab, by namespace and device.
+ * @param dir where daemons and keys are on record
  * @param objects what was asked for
  */
-export function readForwarders(dir: string, objects: readonly KernelObject[]): Forwarders {
-  const daemons = objects.filter((o) => o.kind === 'daemon' && o.carries !== undefined) as (Daemon & { carries: Carries })[]
-  if (daemons.length === 0) return new Map()
+export async function readForwarders(dir: string, objects: readonly KernelObject[]): Promise<Forwarders> {
+  const daemons = new Map(objects.flatMap((o) => (o.kind === 'daemon' ? [[o.id, o] as const] : [])))
+  const carriers = [...daemons.values()].filter((o): o is Daemon & { carries: Carries } => o.carries !== undefined)
+  const encrypting = objects.filter((o) => o.kind === 'wireguard')
+  if (carriers.length + encrypting.length === 0) return new Map()
   const states = new Map(processStates(dir).map((state) => [state.id, state]))
-  return new Map(
-    daemons.map((daemon) => {
-      const state = states.get(daemon.id)
-      const idle =
-        state?.state !== 'running'
-          ? `is not running: ${endingText(state ?? {})}`
-          : state.stopped
-            ? 'is stopped and reads nothing'
-            : undefined
-      return [
-        forwarderKey(daemon.ns, daemon.carries.device),
-        {
-          daemon,
-          carries: daemon.carries,
-          ...(idle === undefined ? {} : { idle }),
-          ...(state?.stopped ? { isStopped: true as const } : {}),
-          table: tableIn({ ...daemon, files: readFiles(dir, daemon) }),
-        },
-      ]
+  const doing = (id: string): Pick<Forwarder, 'idle' | 'isStopped'> => {
+    const state = states.get(id)
+    if (state?.state !== 'running') return { idle: `is not running: ${endingText(state ?? {})}` }
+    return state.stopped ? { idle: 'is stopped and reads nothing', isStopped: true } : {}
+  }
+  const live = await askWireguard(dir)(encrypting)
+  const found = [
+    ...carriers.map((daemon): Forwarder => ({
+      name: describe(daemon),
+      object: daemon,
+      ns: daemon.ns,
+      device: daemon.carries.device,
+      port: daemon.carries.port,
+      ...doing(daemon.id),
+      table: tableIn({ ...daemon, files: readFiles(dir, daemon) }),
+      asked: tableIn(daemon),
+    })),
+    ...encrypting.map((config): Forwarder => {
+      const state = live.get(config)
+      const daemon = config.program && daemons.get(config.program.daemon)
+      const idle = daemon ? doing(daemon.id) : {}
+      return {
+        name: daemon ? describe(daemon) : describe(config),
+        object: idle.idle === undefined ? config : daemon!,
+        ns: config.ns,
+        device: config.dev,
+        port: state?.port ?? config.port,
+        ...idle,
+        table: state ? allowedOf(state) : [],
+        asked: allowedOf(config),
+        keys: { asked: config, live: state },
+      }
     }),
-  )
+  ]
+  return new Map(found.map((f) => [forwarderKey(f.ns, f.device), f]))
 }

@@ -4,7 +4,6 @@
  */
 import { hidingOf } from '../../attach/index.ts'
 import type { IpLink } from '../../kernel/dumps/content.ts'
-import { describe } from '../../kernel/kinds/index.ts'
 import { nextHopText } from '../../kernel/kinds/route.ts'
 import { isAutomatic, shownType } from '../../kernel/links/index.ts'
 import type { TunnelDevice } from '../../kernel/links/link-type.ts'
@@ -169,11 +168,13 @@ export class Walk {
     const forwarder = this.liveState.forwarders.get(forwarderKey(ns, end.ifname))
     if (forwarder) {
       if (forwarder.idle !== undefined) return this.#end(ns, 'no-forwarder')
-      const { carries } = forwarder
+      const { name, port, device, keys } = forwarder
       this.#decide(
         predicted(
           'daemon',
-          `${describe(forwarder.daemon)} takes it from its socket, UDP port ${carries.port}, and writes it into ${carries.device}`,
+          keys
+            ? `${name} decrypts it, and takes ${inner.src} from the peer that has it among its allowed IPs`
+            : `${name} takes it from its socket, UDP port ${port}, and writes it into ${device}`,
         ),
       )
     }
@@ -276,15 +277,17 @@ export class Walk {
     if (!forwarder || forwarder.idle !== undefined) return this.#end(ns, 'no-forwarder')
     const entry = entryFor(forwarder.table, packet.dst)
     if (!entry) return this.#end(ns, 'no-peer')
-    const { daemon, carries } = forwarder
+    const { name, port, keys } = forwarder
     this.#decide(
       predicted(
         'daemon',
-        `${describe(daemon)} reads it from ${link.ifname} and looks ${packet.dst} up: ${entry.network} is at ${entry.host}`,
+        keys
+          ? `${name} encrypts it for the peer that has ${entry.network} among its allowed IPs, at ${entry.host}`
+          : `${name} reads it from ${link.ifname} and looks ${packet.dst} up: ${entry.network} is at ${entry.host}`,
       ),
     )
     const src = (await this.liveState.route(ns, { dst: entry.host })).src ?? ''
-    this.#decide(predicted('encap', `UDP ${carries.port}, ${src} > ${entry.host}`))
+    this.#decide(predicted('encap', `UDP ${port}, ${src} > ${entry.host}`))
     return this.#outer(ns, { src, dst: entry.host, outer: { type: link.linkinfo!.info_kind!, id: tunnelId(link), inner: packet } })
   }
 

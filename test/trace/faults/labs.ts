@@ -20,6 +20,7 @@ import { trafficControl } from './traffic-control.ts'
 import { udp } from './udp.ts'
 import { vpc, vpcTopology } from './vpc.ts'
 import { vxlan, vxlanBridged } from './vxlan.ts'
+import { wireguard } from './wireguard.ts'
 
 export interface FaultLab {
   readonly title: string
@@ -33,7 +34,7 @@ export interface FaultLab {
 /** Faults of every concern, in labs over VXLAN with pods on bridges. */
 export const FAULTS = [firewall, iptablesLegacy, links, mtu, neighbours, ports, routes, trafficControl, vxlan].flat()
 /** Those of other backends. A new one: one file, one word here. */
-const BACKENDS: Readonly<Record<string, readonly Fault[]>> = { gre, ipip, geneve, udp, bgp }
+const BACKENDS: Readonly<Record<string, readonly Fault[]>> = { gre, ipip, geneve, udp, wireguard, bgp }
 
 const isIPv6 = ({ args = [] }: Fault): boolean => args.includes('6')
 const FOUR = FAULTS.filter((f) => !isIPv6(f))

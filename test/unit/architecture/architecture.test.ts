@@ -125,6 +125,7 @@ const TOUCHES: readonly [module: string, files: readonly (readonly [path: string
       ['topology/files.ts', 'the topology itself, and its manifests'],
       ['backends/udp/udp.ts', 'the program that it puts on every host'],
       ['backends/etcd/etcd.ts', 'the program that it puts on every host'],
+      ['backends/wireguard/wireguard.ts', 'the program that it puts on every host'],
       ['topology/kubernetes/glob.ts', 'which manifests it means'],
       ['netns/', 'namespaces are files'],
       ['kernel/observe.ts', 'which namespaces there are'],

@@ -8,8 +8,8 @@ import { backends } from '../../../src/backends/index.ts'
 import { modules } from '../../../src/cli/topology-file.ts'
 import { sources } from './sources.ts'
 
-/** A Linux bridge is a device, and a program; UDP and BGP are protocols; iptables are programs; `none` is a word of many tools: where those are meant, the word is right. */
-const ALSO_DEVICES_OR_PROGRAMS = new Set(['bridge', 'udp', 'bgp', 'iptables', 'none'])
+/** A Linux bridge is a device, and a program; UDP, BGP and WireGuard are protocols; iptables are programs; `none` is a word of many tools: where those are meant, the word is right. */
+const ALSO_DEVICES_OR_PROGRAMS = new Set(['bridge', 'udp', 'bgp', 'wireguard', 'iptables', 'none'])
 
 const names = [...Object.keys(backends), ...Object.keys(attachModules), ...Object.keys(modules.services), ...Object.keys(modules.policy)]
 

@@ -10,9 +10,11 @@ import { parseCidr, within } from '../../../src/topology/address.ts'
 import { addresses, link, mtus, of, racks, route, routes, type Family } from './facts.ts'
 import { flaws } from './structure.ts'
 
+/** Bytes of the tag behind a packet that WireGuard encrypts (Poly1305, RFC 8439). */
+const TAG = 16
 /** Bytes of headers around a pod packet, from their definitions. */
 const bytesOf = (headers: readonly HeaderPattern[]): number =>
-  headers.reduce((sum, h) => sum + headerOf(h).bytes({ type: h.type, ...h.fields } as Layer)!, 0)
+  headers.reduce((sum, h) => sum + headerOf(h).bytes({ type: h.type, ...h.fields } as Layer)! + (h.type === 'wireguard' ? TAG : 0), 0)
 /** Of backends with one multipoint device for all peers. */
 const DEVICE: Readonly<Record<string, string>> = { vxlan: 'vxlan1', gre: 'gre1', ipip: 'ipip1' }
 const families: Family[] = ['ipv4', 'ipv6', 'dual']

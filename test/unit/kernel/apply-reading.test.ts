@@ -10,7 +10,7 @@ import { render } from '../../../src/kernel/render.ts'
 import { compiled } from '../lab/fixture.ts'
 import { FakeNamespacePool, holding, inputOf, program, refuse } from './fake-namespace-pool.ts'
 
-const nothing = { startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
+const nothing = { directory: '/nonexistent', startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
 const run = (fake: FakeNamespacePool, options: Partial<ApplyOptions>, list: readonly Batch[]): Promise<ApplyFailure | undefined> =>
   apply(list, fake.pool, { ...nothing, ...options })
 

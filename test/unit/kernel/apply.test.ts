@@ -10,7 +10,7 @@ import { render } from '../../../src/kernel/render.ts'
 import { compiled } from '../lab/fixture.ts'
 import { FakeNamespacePool, inputOf, program, refuse } from './fake-namespace-pool.ts'
 
-const nothing = { startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
+const nothing = { directory: '/nonexistent', startProcesses: async () => [], stopProcesses: async () => {}, reloadDaemons: async () => [] }
 const lab = compiled('hosts:\n  a: {}\n  b: {}\npods:\n  p: { host: a }\n  q: { host: b }\n')
 const batches = render(diff([], lab.objects))
 const run = (

@@ -13,11 +13,12 @@ import { readTopology } from '../../../src/topology/load.ts'
 import { compiled, modules } from '../lab/fixture.ts'
 
 const containers = (objects: readonly KernelObject[]): ContainerScript => ({
+  directory: '/tmp/logs',
   prelude: () => shellPrelude(objects.filter((o): o is Process => o.kind === 'process')),
   tools: shellTools(objects.filter((o): o is Process => o.kind === 'process')),
   lines: (o) => shellLines(o as Process, '/tmp/logs'),
 })
-const none: ContainerScript = { prelude: () => 'prelude', tools: [], lines: () => [] }
+const none: ContainerScript = { directory: '/tmp/logs', prelude: () => 'prelude', tools: [], lines: () => [] }
 const text = (objects: readonly KernelObject[], header: string[] = []): string =>
   [...script(render(diff([], objects)), header, containers(objects))].join('')
 

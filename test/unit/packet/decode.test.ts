@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decode, draftLength } from '../../../src/packet/decode.ts'
 import type { Layer } from '../../../src/packet/headers.ts'
-import { tunnelForms, tunnelsOf } from '../../../src/packet/tunnels.ts'
+import { sealedIn, tunnelForms, tunnelsOf } from '../../../src/packet/tunnels.ts'
 import { ip6Text } from '../../../src/packet/text.ts'
 import { A, address, B, error4, eth, FRAMES, hex, ip4, ping4, udp } from './frames.ts'
 
@@ -44,6 +44,30 @@ describe('vectors written out by hand', () => {
       { type: 'ipv4', src: '10.244.0.2', dst: '10.244.1.2', ttl: 64, protocol: 6, id: 1, length: 48, df: false },
       { type: 'tcp', srcPort: 40000, dstPort: 8080, seq: 1000, ack: 0, flags: ['syn'], mss: 1460 },
     ])
+  })
+
+  test('WireGuard: data shows which packet of a session it is, and how long', () => {
+    const [, , , layer, ...rest] = of('wireguard')
+    expect(layer).toEqual({ type: 'wireguard', message: 'data', receiver: 0x11223344, counter: 258, sealed: 48 })
+    expect(types(rest)).toBe('payload')
+    expect(sealedIn(of('wireguard'))).toMatchObject({ at: 3, name: `${0x11223344} 258` })
+    expect(of('wireguardKeepalive')[3]).toMatchObject({ message: 'data', sealed: 0 })
+    // It carries no packet.
+    expect(sealedIn(of('wireguardKeepalive'))).toBeUndefined()
+  })
+
+  test.each([
+    ['01000000', 148, 'handshake-initiation'],
+    ['02000000', 92, 'handshake-response'],
+    ['03000000', 64, 'cookie-reply'],
+    ['01000000', 147, undefined],
+    ['04000000', 31, undefined],
+    ['04000001', 80, undefined],
+    ['05000000', 80, undefined],
+  ])('WireGuard: %s and %i bytes are %s', (begins, length, message) => {
+    const bytes = Buffer.concat([hex(begins), Buffer.alloc(length - 4)])
+    const found = decode(ip4('192.168.50.11', '192.168.50.12', 17, udp([51820, 51820], bytes)), 768).find((l) => l.type === 'wireguard')
+    expect(found?.message).toBe(message)
   })
 
   test('VXLAN over IPv6 (RFC 7348): outer headers, VNI, inner frame', () => {

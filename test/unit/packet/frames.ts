@@ -125,6 +125,15 @@ export function udp(ports: [number, number], data: Buffer, addresses?: [string, 
 export const geneve = (vni: number, options: string, frame: Buffer): Buffer =>
   Buffer.concat([Buffer.from([options.length / 8, 0]), u16(0x6558), u32(vni * 256), hex(options), frame])
 
+/** WireGuard's paper, 5.4.6: type 4, receiver and counter, little-endian; what is encrypted, and its tag. */
+export function wireguardData(receiver: number, counter: number, encrypted: Buffer): Buffer {
+  const header = Buffer.alloc(16)
+  header.writeUInt32LE(4, 0)
+  header.writeUInt32LE(receiver, 4)
+  header.writeUInt32LE(counter, 8)
+  return Buffer.concat([header, encrypted, Buffer.alloc(16, 0xaa)])
+}
+
 export const vxlan = (vni: number, frame: Buffer): Buffer => Buffer.concat([hex('08000000'), u32(vni * 256), frame])
 
 export function gre(protocol: number, body: Buffer, o: { key?: number; checksum?: boolean; sequence?: number } = {}): Buffer {
@@ -173,6 +182,8 @@ export const FRAMES: Readonly<Record<string, { readonly bytes: Buffer; readonly 
     vxlan6: eth(A, B, 0x86dd, ip6(H6, K6, 17, udp([51234, 8472], vxlan(0xabcdef, eth(C, D, 0x86dd, request6)), [H6, K6]))),
     vxlanArp: eth(A, B, 0x0800, ip4(H, K, 17, udp([5, 4789], vxlan(7, eth(C, D, 0x0806, arp(1, [C, P], [D, Q])))))),
     vxlanTwice: eth(A, B, 0x0800, ip4(H, K, 17, udp([5, 4789], vxlan(7, eth(C, D, 0x0800, tunnelled))))),
+    wireguard: eth(A, B, 0x0800, ip4(H, K, 17, udp([51820, 51820], wireguardData(0x11223344, 258, Buffer.alloc(48, 0xee))))),
+    wireguardKeepalive: eth(A, B, 0x0800, ip4(H, K, 17, udp([51820, 51820], wireguardData(7, 0, Buffer.alloc(0))))),
     gre: eth(A, B, 0x0800, ip4(H, K, 47, gre(0x0800, request))),
     greKey: eth(A, B, 0x0800, ip4(H, K, 47, gre(0x0800, request, { key: 9 }))),
     greAll: eth(A, B, 0x0800, ip4(H, K, 47, gre(0x0800, request, { key: 0xfffffffe, checksum: true, sequence: 3 }))),

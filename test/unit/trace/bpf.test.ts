@@ -94,3 +94,18 @@ test('address resolution and IPv6', () => {
   expect(passes({}, ipv6(58, Buffer.concat([Buffer.from([135, 0]), Buffer.alloc(22)])), 0x86dd)).toBe(true)
   expect(passes({}, Buffer.alloc(60), 0x88cc)).toBe(false)
 })
+
+describe('encrypted', () => {
+  const wireguard = (type: number, packet: number, port = 51_820): Buffer =>
+    ipv4(17, udp(51_820, port, Buffer.concat([Buffer.from([type, 0, 0, 0]), Buffer.alloc(12 + packet + 16)])))
+  const sealed = { ports: { 51_820: 'wireguard' as const }, sizes: [100] }
+  test.each([
+    ['data of its length', wireguard(4, 100), true],
+    ['the same, filled up', wireguard(4, 112), true],
+    ['longer data', wireguard(4, 128), false],
+    ['shorter data', wireguard(4, 96), false],
+    ['a packet that keeps the session alive', wireguard(4, 0), false],
+    ['a handshake of its length', wireguard(1, 112), false],
+    ['data for another port', wireguard(4, 100, 51_821), false],
+  ])('%s', (_, packet, passed) => expect(passes(sealed, packet)).toBe(passed))
+})

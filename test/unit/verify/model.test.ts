@@ -312,11 +312,19 @@ describe('headers on the wire', () => {
     ethernet,
     inner,
   ]
+  const encrypted = (dst = '192.168.50.12', port = 51_820) => [
+    ethernet,
+    ip('192.168.50.11', dst, 156, 17),
+    { type: 'udp', srcPort: 51_820, dstPort: port, length: 136 } as const,
+    { type: 'wireguard', message: 'data', receiver: 7, counter: 1, sealed: 96 } as const,
+    { type: 'payload', length: 112 } as const,
+  ]
   const judged = (text: string, layers: Parameters<typeof encapsulation>[0]['layers']): string | undefined => {
     const l = lab(text)
     return headerMismatch(l, l.hosts[0]!, l.hosts.at(-1)!, encapsulation({ host: 'node-1', direction: 'out', layers })!)
   }
   const VXLAN = 'name: l\nhosts: { node-1: {}, node-2: {} }\npods: { a: {} }\n'
+  const WIREGUARD = VXLAN.replace('hosts', 'network: { backend: wireguard }\nhosts')
   const DIRECT = VXLAN.replace('hosts', 'network: { backend: direct }\nhosts')
   test.each<[string, string, Parameters<typeof encapsulation>[0]['layers'], RegExp | undefined]>([
     ['as declared', VXLAN, tunnel(), undefined],
@@ -326,6 +334,11 @@ describe('headers on the wire', () => {
     ['another network', VXLAN, tunnel(2), /vxlan 2/],
     ['another port', VXLAN, tunnel(1, 4789), /udp 4789/],
     ['more bytes', VXLAN, tunnel(1, 8472, 54), /54 bytes instead of 50$/],
+    ['encrypted, as declared', WIREGUARD, encrypted(), undefined],
+    ['encrypted, to another port', WIREGUARD, encrypted('192.168.50.12', 51_821), /udp 51821/],
+    ['encrypted, to another far end', WIREGUARD, encrypted('192.168.50.13'), /to 192\.168\.50\.13$/],
+    ['bare where it should be encrypted', WIREGUARD, bare, /not encapsulated .*, expected ipv4 > udp 51820 > wireguard$/],
+    ['encrypted in a lab without tunnels', DIRECT, encrypted(), /expected no encapsulation$/],
     ['another far end', VXLAN, tunnel(1, 8472, 50, '192.168.50.13'), /to 192\.168\.50\.13$/],
   ])('%s', (_, text, layers, expected) =>
     expected ? expect(judged(text, layers)).toMatch(expected) : expect(judged(text, layers)).toBeUndefined(),

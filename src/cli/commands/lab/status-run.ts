@@ -11,6 +11,7 @@ import { withFarEnds, within } from '../../../kernel/scope.ts'
 import { Survey } from '../../../kernel/unmanaged/survey.ts'
 import { askSessions } from '../../../process/bird.ts'
 import { obstacles } from '../../../process/sessions.ts'
+import { askWireguard } from '../../../process/wireguard/ask.ts'
 import { endingText, lastWords, processStates, startedIn, unsupervised, type ProcessState } from '../../../process/states.ts'
 import { driftFindings, unmanagedFindings, type Finding } from '../../../report/lab/drift.ts'
 import { Screen } from '../../../report/formats/screen.ts'
@@ -68,7 +69,7 @@ export async function readHealth(
   const changed = await changedSince(readings, spaces, pool, onProgress)
   const scope = changed && withFarEnds(objects, changed)
   const survey = new Survey(objects, baseline, scope)
-  const asking = { started: startedIn(dir), sessions: askSessions(dir, objects) }
+  const asking = { started: startedIn(dir), sessions: askSessions(dir, objects), wireguard: askWireguard(dir) }
   const options = { ...asking, survey, patience, ...(onProgress ? { onProgress } : {}) }
   let now: Drift
   if (scope) {

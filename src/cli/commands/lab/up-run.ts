@@ -81,6 +81,7 @@ export async function up(file: string, options: UpCommandOptions): Promise<void>
         progress?.end()
         settle(result, file, from, options)
         if ('unasked' in result) tellUnasked(result.unasked, asked, options)
+        if ('withoutSession' in result) tellWithoutSession(result.withoutSession, lab.name)
         if (running) await forgetFlows(running.lab, lab, pool)
         const ms = now() - started
         if (options.json) await writeJson({ outcome: result.outcome, ...labDocument(asked, compiled.objects) })
@@ -141,6 +142,15 @@ function tellUnasked(unasked: readonly string[], lab: Lab, options: UpCommandOpt
       ? '1 object that was added or changed by others was'
       : `${unasked.length} objects that were added or changed by others were`
   say(`${what} left alone: netlab status ${lab.name} lists them, ${upCommand(lab)} --reset undoes them`)
+}
+
+/** One line about hosts that could not agree on session keys. */
+function tellWithoutSession(pairs: readonly string[], lab: string): void {
+  if (pairs.length === 0) return
+  const some = pairs.slice(0, 3).join(', ')
+  say(
+    `no WireGuard handshake yet between ${some}${pairs.length > 3 ? ', …' : ''}: netlab trace shows why, netlab test ${lab} which pods it keeps apart`,
+  )
 }
 
 /** Why an object counts as missing although nothing was refused. */

@@ -7,7 +7,8 @@ import type { BackendModule } from '../../../backends/backend.ts'
 import { backends } from '../../../backends/index.ts'
 import { compile } from '../../../compile/compile.ts'
 import { featureOf, FEATURES } from '../../../kernel/features/feature.ts'
-import { BASE_TOOLS, findTool, probe, TOOL_PACKAGES } from '../../../kernel/features/probe.ts'
+import { TOOL_PACKAGES } from '../../../kernel/features/packages.ts'
+import { BASE_TOOLS, findTool, probe } from '../../../kernel/features/probe.ts'
 import { resolve } from '../../../lab/resolve.ts'
 import {
   doctorText,

@@ -26,6 +26,7 @@ function containersFor(objects: readonly KernelObject[], lab: string): Container
   const processes = objects.filter(isProcess)
   const dir = scriptDir(lab)
   return {
+    directory: dir,
     prelude: () => `${shellPrelude(processes)}mkdir -p ${dir}\n`,
     tools: shellTools(processes),
     lines: (object) => shellLines(object as Process | Daemon, dir, processes),

@@ -4,7 +4,7 @@ import { isAutomatic, linkType, shownType } from '../../../kernel/links/index.ts
 import type { Link } from '../../../kernel/objects.ts'
 import { ownersIn } from '../../../lab/lab.ts'
 import { headerOf, isIp } from '../../../packet/headers.ts'
-import { tunnelsOf, type Tunnel } from '../../../packet/tunnels.ts'
+import { sealedIn, tunnelsOf, type Tunnel } from '../../../packet/tunnels.ts'
 import type { Sighting } from '../identity.ts'
 import { dataOf } from '../../predict/predict.ts'
 import type { TraceEvidence } from '../evidence.ts'
@@ -181,7 +181,7 @@ export function tunnelState(evidence: TraceEvidence, s: Sighting): Drop | undefi
   }
   const tunnel = tunnelOf(s)
   if (!tunnel) return undefined
-  if (tunnel.layer.type === 'udp') return forwarderTrouble(evidence, s)
+  if (tunnel.layer.type === 'udp' || sealedIn([tunnel.layer])) return forwarderTrouble(evidence, s)
   const live = tunnels(evidence, s).filter((l) => isUp(l))
   const isMeant = (l: IpLink): boolean => idOf(l) === (tunnel.id?.value ?? 0) && isFor(l, outer.src)
   if (!isDatagram(tunnel)) {

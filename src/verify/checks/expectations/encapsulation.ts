@@ -55,7 +55,7 @@ export function encapsulationMismatch(
   if (!captured || captured.hosts.size === 0)
     return { text: "no capture was possible on the hosts' links to the underlay", isUnknown: true }
   const { src, dst } = ends(lab, c, evidence, question)
-  const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(captured, s, d)))
+  const seen: Encapsulation[] = src.flatMap((s) => dst.flatMap((d) => seenBetween(lab, captured, s, d)))
   if (seen.length === 0) {
     if (captured.lost > 0)
       return { text: `not seen on the underlay, where ${plural(captured.lost, 'frame')} came too fast to be looked at`, isUnknown: true }

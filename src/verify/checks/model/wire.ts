@@ -83,8 +83,8 @@ function evaluateHeaders(plan: TestPlan, evidence: Evidence, captured: Captured)
       [near, far]
         .filter((h) => !list.some((w) => w.host === h.name))
         .map((h) => `${what} was not on the underlay of ${h.name}, though it came through`)
-    const there = seenBetween(captured, own, address)
-    const back = seenBetween(captured, address, own)
+    const there = seenBetween(lab, captured, own, address)
+    const back = seenBetween(lab, captured, address, own)
     const wrong =
       there.map((w) => headerMismatch(lab, near, far, w)).find((why) => why !== undefined) ??
       back.map((w) => headerMismatch(lab, far, near, w)).find((why) => why !== undefined)
