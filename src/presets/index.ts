@@ -51,6 +51,7 @@ export const presets: Readonly<Record<string, Preset>> = {
   'flannel-host-gw': flannel('routes by way of the other host, on one segment', { type: 'direct' }),
   'flannel-udp': flannel('UDP by a program', { type: 'udp', port: 8285, device: 'flannel0' }),
   'flannel-ipip': flannel('IP in IP', { type: 'ipip', device: 'flannel.ipip' }),
+  'flannel-wireguard': flannel('encrypted, by WireGuard', { type: 'wireguard', port: 51_820 }),
   'calico-bgp': calico('bare packets, routes by BGP from every host to every other', { type: 'bgp', mode: 'mesh', tunnel: 'never' }),
   'calico-bgp-rr': calico('bare packets, routes by BGP through a route reflector', {
     type: 'bgp',
@@ -105,6 +106,5 @@ export const presets: Readonly<Record<string, Preset>> = {
 
 /** Presets to come, and what each waits for. */
 export const waiting: Readonly<Record<string, string>> = {
-  'flannel-wireguard': 'there is no backend wireguard yet',
   'weave-encrypted': 'there is no encryption yet',
 }

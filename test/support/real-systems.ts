@@ -119,6 +119,17 @@ export const realSystems: Readonly<Record<string, RealSystem>> = {
     addresses: [...CNI0.addresses, '10.244.0.0/32 dev flannel.ipip'],
     routes: ['10.244.1.0/24 via 192.168.50.12 dev flannel.ipip onlink'],
   },
+  'flannel-wireguard': {
+    ...FLANNEL,
+    sources: [
+      FLANNEL_IPTABLES,
+      'flannel-io/flannel pkg/backend/wireguard/wireguard.go',
+      'flannel-io/flannel pkg/backend/wireguard/device.go',
+    ],
+    devices: [...CNI0.devices, 'flannel-wg'],
+    addresses: [...CNI0.addresses, '10.244.0.0/32 dev flannel-wg'],
+    routes: ['10.244.0.0/16 dev flannel-wg'],
+  },
   'calico-bgp': {
     ...CALICO,
     sources: CALICO_SOURCES,
