@@ -59,7 +59,10 @@ export const directCarriage = (from: Host): Carriage => ({
  * The host's own packets have the address of its tunnel device.
  */
 export const tunnelCarriage =
-  (tunnel: TunnelOption, through: Pick<Carriage, 'headers' | 'overhead' | 'device'> & Partial<Pick<Carriage, 'hops' | 'hopsToHost'>>) =>
+  (
+    tunnel: TunnelOption,
+    through: Pick<Carriage, 'headers' | 'overhead' | 'device'> & Partial<Pick<Carriage, 'hops' | 'hopsToHost' | 'encrypted'>>,
+  ) =>
   (from: Host, to: Host): Carriage =>
     tunnelled(from, to, tunnel)
       ? { hops: 2, hopsToHost: 1, ...through, source: Object.fromEntries(from.blocks.map((b) => [b.family, b.network])), sharesL2: false }

@@ -82,6 +82,7 @@ function wireguard({ port, implementation, tunnel }: Options): Backend {
     carriage: tunnelCarriage(tunnel, {
       device: DEV,
       overhead: OVERHEAD,
+      encrypted: true,
       headers: [{ type: 'ipv4', fields: { protocol: 17 } }, { type: 'udp', fields: { dstPort: port } }, { type: 'wireguard' }],
     }),
     refuse: () => [],

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { backendOf } from '../../../src/backends/index.ts'
 import { PORT } from '../../../src/bench/paths.ts'
 import { filePaths, policyNumbers, runningPaths } from '../../../src/bench/plan.ts'
 import { benchEnds, benchName, benchTopology, POLICIES } from '../../../src/bench/topology.ts'
@@ -97,13 +96,8 @@ describe('the labs of a topology', () => {
   })
 
   test('paths to another host are encrypted where the backend says that they are', () => {
-    const lab = built(TWO_HOSTS).get(0)!
-    const backend = backendOf(lab.backend)
-    const plain = backend.carriage
-    const encrypts: typeof plain = (...words) => ({ ...plain.call(backend, ...words), encrypted: true })
-    Object.assign(backend, { carriage: encrypts })
+    const lab = built(`${TWO_HOSTS}network: { backend: wireguard }\n`).get(0)!
     const { paths, unmeasured } = filePaths(new Map([[0, lab]]))
-    Object.assign(backend, { carriage: plain })
     expect(paths.filter((p) => p.encrypted).map((p) => p.title)).toEqual(['pod, other host, encrypted', 'Service, other host, encrypted'])
     expect(ids(unmeasured)).not.toContain('encrypted')
   })
