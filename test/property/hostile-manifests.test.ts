@@ -10,12 +10,12 @@ import { resolve } from '../../src/lab/resolve.ts'
 import { formatDiagnostics } from '../../src/report/formats/diagnostics.ts'
 import type { Diagnostic } from '../../src/topology/diagnostics.ts'
 import { mergeManifests } from '../../src/topology/kubernetes/manifests.ts'
-import { loaded } from '../unit/topology/load.ts'
+import { load } from '../unit/lab/fixture.ts'
 
 const RUNS = Number(process.env['HOSTILE_RUNS'] ?? 60)
 const SEED = Number(process.env['HOSTILE_SEED'] ?? 20_261_129)
 
-const topology = loaded('hosts: { node-1: {}, node-2.internal: {} }\npods: { own: { labels: { app: a } } }\nmanifests: [k.yaml]\n')
+const topology = load('hosts: { node-1: {}, node-2.internal: {} }\npods: { own: { labels: { app: a } } }\nmanifests: [k.yaml]\n')
 
 /** Whether a text becomes a lab; everything that must hold of it is checked. */
 function holds(text: string): boolean {

@@ -4,12 +4,12 @@ import type { Lab } from '../../../src/lab/lab.ts'
 import { resolve } from '../../../src/lab/resolve.ts'
 import type { Diagnostic } from '../../../src/topology/diagnostics.ts'
 import { mergeManifests } from '../../../src/topology/kubernetes/manifests.ts'
-import { load, loaded } from './load.ts'
+import { load } from '../lab/fixture.ts'
 
 const TOPOLOGY = 'hosts: { node: { replicas: 2 } }\npods: {}\nmanifests: [k.yaml]\n'
 
 function labOf(text: string, topology = TOPOLOGY, namespace?: string): { readonly lab: Lab; readonly said: readonly Diagnostic[] } {
-  const { value, diagnostics } = mergeManifests(loaded(topology), [{ file: 'k.yaml', text, ...(namespace ? { namespace } : {}) }])
+  const { value, diagnostics } = mergeManifests(load(topology), [{ file: 'k.yaml', text, ...(namespace ? { namespace } : {}) }])
   const resolved = value && resolve(value)
   const said = [...diagnostics, ...(resolved?.diagnostics ?? [])]
   if (!resolved?.value) throw new Error(said.map((d) => `${d.line}:${d.column} ${d.code}: ${d.message}`).join('\n'))
@@ -148,7 +148,7 @@ describe('more kinds', () => {
     expect(codes(said)).toEqual(['2 warning port-taken', '2 warning port-taken'])
     expect(lab.pods[0]!.containers[0]!.ports).toHaveLength(2)
     expect(
-      load('hosts: { h: {} }\npods: { a: { containers: [{ name: c, ports: [{ containerPort: 1 }, { containerPort: 1 }] }] } }\n').value,
+      load('hosts: { h: {} }\npods: { a: { containers: [{ name: c, ports: [{ containerPort: 1 }, { containerPort: 1 }] }] } }\n'),
     ).toBeDefined()
   })
   test('Endpoints stand for a Service without a selector, as EndpointSlices do', () => {
@@ -177,7 +177,7 @@ describe('files', () => {
     const text = `${object('Pod', 'a', SPEC)}${object('Pod', 'b', SPEC, ', namespace: own')}${object('Pod', 'c', SPEC, ', namespace: ""')}`
     expect(labOf(text, TOPOLOGY, 'shop').lab.pods.map((p) => p.key)).toEqual(['shop/a', 'own/b', 'shop/c'])
     expect(
-      load(`${TOPOLOGY.replace('[k.yaml]', '[a.yaml, { path: b.yaml, namespace: shop }]')}network: { namespace: base }\n`).value!.topology,
+      load(`${TOPOLOGY.replace('[k.yaml]', '[a.yaml, { path: b.yaml, namespace: shop }]')}network: { namespace: base }\n`).topology,
     ).toMatchObject({
       manifests: [{ path: 'a.yaml' }, { path: 'b.yaml', namespace: 'shop' }],
       network: { namespace: 'base' },
@@ -270,7 +270,7 @@ describe('hostNetwork', () => {
     expect([later.said, later.lab.hostPods!.map((p) => p.host)]).toEqual([[], ['node-2', 'node-1']])
     const pinned =
       'hosts: { n: {} }\npods:\n  a: &a { hostNetwork: true, containers: [{ name: c, ports: [{ containerPort: 80 }] }] }\n  b: *a\n'
-    expect(codes(resolve(loaded(pinned)).diagnostics)).toEqual(['3 error port-taken'])
+    expect(codes(resolve(load(pinned)).diagnostics)).toEqual(['3 error port-taken'])
   })
   test('hostPort is a port of the host, at hostIP alone if there is one; with hostNetwork it is the port itself', () => {
     const spec = SPEC.replace('containerPort: 80', 'containerPort: 80, hostPort: 8080')
