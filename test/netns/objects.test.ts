@@ -21,9 +21,9 @@ import { missing, ownMachine, unable } from '../support/machine.ts'
 ownMachine()
 
 /** Types of devices that a kernel may lack. One module makes both of GRE. */
-const TUNNELS = ['geneve', 'gre', 'gretap', 'ipip', 'tun'] as const
+const TUNNELS = ['geneve', 'gre', 'gretap', 'ipip', 'tun', 'wireguard'] as const
 const lacking: readonly string[] = TUNNELS.filter((type) => unable !== false || missing(type === 'gretap' ? 'gre' : type) !== undefined)
-const [hasGeneve, hasGre, , hasIpip, hasTun] = TUNNELS.map((type) => !lacking.includes(type))
+const [hasGeneve, hasGre, , hasIpip, hasTun, hasWireguard] = TUNNELS.map((type) => !lacking.includes(type))
 
 const lab = randomName()
 const [one, two] = [`${lab}.one`, `${lab}.two`]
@@ -109,6 +109,7 @@ const OBJECTS: readonly KernelObject[] = [
     : []),
   ...(hasIpip ? ([{ kind: 'link', ns: one, type: 'ipip', name: 'ipip1', mtu: 1480, local: '10.1.0.1' }] as const) : []),
   ...(hasTun ? ([{ kind: 'link', ns: one, type: 'tun', name: 'tun1', mtu: 1472 }] as const) : []),
+  ...(hasWireguard ? ([{ kind: 'link', ns: one, type: 'wireguard', name: 'wg1', mtu: 1440 }] as const) : []),
   { kind: 'route', ns: one, family: 4, dst: 'default', via: '10.1.0.2', dev: 'plain' },
   { kind: 'route', ns: one, family: 6, dst: 'default', via: 'fd01::2', dev: 'plain' },
   { kind: 'route', ns: one, family: 4, dst: '10.2.0.0/24', via: '10.2.0.0', dev: 'vx', onlink: true },
@@ -189,7 +190,7 @@ test('there is one of every kind and type of device', () => {
   // Processes and what they bring about are tested with the programs that run them.
   assert.deepEqual(
     KINDS.map((k) => k.kind).filter((kind) => !there.has(kind)),
-    ['daemon', 'session', 'learned', 'process'],
+    ['daemon', 'wireguard', 'session', 'learned', 'process'],
   )
   const types = new Set(OBJECTS.flatMap((o) => (o.kind === 'link' ? [o.type] : [])))
   assert.deepEqual(
