@@ -5,6 +5,7 @@ import { backendOf, backends } from '../../src/backends/index.ts'
 import { modules } from '../../src/cli/topology-file.ts'
 import { compile, type Compiled } from '../../src/compile/compile.ts'
 import type { Feature } from '../../src/kernel/features/feature.ts'
+import { linkFeatures } from '../../src/kernel/links/index.ts'
 import { resolve } from '../../src/lab/resolve.ts'
 import { loadTopology } from '../../src/topology/load.ts'
 import { missing, unable } from './machine.ts'
@@ -20,6 +21,9 @@ export const isQuick = process.env['NETLAB_QUICK'] === '1'
 /** Backends whose devices every kernel has: the virtual machine need not repeat them. */
 export const COMMON_BACKENDS: readonly string[] = ['vxlan', 'direct', 'udp', 'bgp', 'vpc']
 
+/** Backends that a program carries where the kernel has no device for them: of these the virtual machine tries what the device does, by their conformance. */
+export const BY_PROGRAM_TOO: readonly string[] = ['wireguard']
+
 /** NETLAB_BACKENDS: a list with commas. */
 const chosen = process.env['NETLAB_BACKENDS']?.split(',')
 
@@ -31,11 +35,12 @@ const compiledText = (text: string, file: string): Compiled => compile(resolve(l
 const defaultNeeds = (backend: string): readonly Feature[] =>
   backends[backend]!.create(backends[backend]!.options(optionTypes).parse({})).needs
 
-/** Whether a run is about a topology: also in the virtual machine, where its backend was told to do more than every kernel can. */
+/** Whether a run is about a topology: also in the virtual machine, where its backend was told to use devices that not every kernel has. */
 export function isChosenFile(file: string): boolean {
   const { backend } = compiledText(readFileSync(file, 'utf8'), file).lab
+  const devices = new Set<Feature>(linkFeatures.map((feature) => feature.name))
   const common = new Set(COMMON_BACKENDS.flatMap(defaultNeeds))
-  return isChosen(backend.type) || (!chosen && backendOf(backend).needs.some((feature) => !common.has(feature)))
+  return isChosen(backend.type) || (!chosen && backendOf(backend).needs.some((feature) => devices.has(feature) && !common.has(feature)))
 }
 
 /** The first of some features that this kernel lacks, as a reason to skip, or false. */
