@@ -38,6 +38,9 @@ pods:
 /** Pod-a knows no neighbour, and has to ask. */
 export const COLD = 'on pod-a ip neigh flush all; '
 
+/** Pod-a has spoken with pod-b: it has its MAC, and what learns on the way has learned. */
+export const WARM = 'on pod-a ping -c1 -w10 10.244.1.2 >/dev/null; '
+
 export const POD_B = 'fd00:10:244:1::2'
 export const FAR = 'fd00:10:244:1::/64'
 

@@ -1,5 +1,5 @@
 /** GRE: neighbours, key and device. */
-import { COLD, type Fault } from './fault.ts'
+import { COLD, type Fault, WARM } from './fault.ts'
 
 export const gre: readonly Fault[] = [
   {
@@ -46,10 +46,16 @@ export const greBridged: readonly Fault[] = [
     device: 'g1-node-1',
     says: /leads to 192\.168\.50\.99, the lab asked for 192\.168\.50\.11/,
   },
-  { name: 'GRE tunnel with another key', inject: remade('192.168.50.11', 9), node: 'node-2', cause: 'vni-mismatch', device: 'g1-node-1' },
+  {
+    name: 'GRE tunnel with another key',
+    inject: WARM + remade('192.168.50.11', 9),
+    node: 'node-2',
+    cause: 'vni-mismatch',
+    device: 'g1-node-1',
+  },
   {
     name: 'GRE tunnel of a bridge down',
-    inject: 'on node-1 ip link set g2-node-2 down',
+    inject: `${WARM}on node-1 ip link set g2-node-2 down`,
     node: 'node-1',
     cause: 'interface-down',
     device: 'g2-node-2',

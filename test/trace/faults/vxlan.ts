@@ -1,5 +1,5 @@
 /** VXLAN: FDB, neighbours, VNI, port, and a firewall in front of it; and where it bridges. */
-import { COLD, type Fault, over6 } from './fault.ts'
+import { COLD, type Fault, over6, WARM } from './fault.ts'
 
 export const vxlan: readonly Fault[] = [
   {
@@ -125,7 +125,7 @@ export const vxlanBridged: readonly Fault[] = [
   },
   {
     name: 'VTEP not on the bridge',
-    inject: 'on node-1 ip link set dev vxlan1 nomaster',
+    inject: `${WARM}on node-1 ip link set dev vxlan1 nomaster`,
     node: 'node-1',
     cause: 'not-on-bridge',
     device: 'vxlan1',
@@ -140,7 +140,7 @@ export const vxlanBridged: readonly Fault[] = [
   },
   {
     name: 'FDB entry that leads elsewhere than to the host of the pod',
-    inject: 'on node-1 bridge fdb replace 02:01:00:01:00:01 dev vxlan1 dst 192.168.50.99 self permanent',
+    inject: `${WARM}on node-1 bridge fdb replace 02:01:00:01:00:01 dev vxlan1 dst 192.168.50.99 self permanent`,
     undo: 'on node-1 bridge fdb del 02:01:00:01:00:01 dev vxlan1 dst 192.168.50.99 self',
     node: 'node-1',
     cause: 'fdb-wrong',
@@ -149,7 +149,7 @@ export const vxlanBridged: readonly Fault[] = [
   },
   {
     name: 'underlay firewall',
-    inject: 'on node-2 iptables -I INPUT -p udp --dport 8472 -j DROP',
+    inject: `${WARM}on node-2 iptables -I INPUT -p udp --dport 8472 -j DROP`,
     undo: 'on node-2 iptables -D INPUT 1',
     node: 'node-2',
     cause: 'tunnel-firewall',
