@@ -91,6 +91,7 @@ export async function gather(
   const { family } = from
   const places = new Places(lab, objects)
   const identity = identityOf(options, family, tunnelPorts(lab))
+  const { sizes, ...shown } = identity
   const ns = from.node.netns
   const forwarders = await readForwarders(processDir(lab.name), objects)
   // Before anything is started: it may throw, and then there is nothing to end.
@@ -110,7 +111,9 @@ export async function gather(
   listener.open(
     way.listen,
     captureFilter({
-      ...identity,
+      ...shown,
+      // Over UDP a program answers with as many bytes as it likes.
+      ...(options.protocol === 'udp' ? {} : { sizes }),
       marker: identity.marker.readUInt32BE(),
       answerPorts: to.flow ? endpointsBehind(lab, to.address, to.flow, from.node.netns).map((e) => e.port) : [],
       translated: way.translated,
