@@ -69,6 +69,15 @@ export function familiesOf(backend: string): readonly (4 | 6)[] {
   return backendOf(lab.backend).refuse(lab).length > 0 ? [4] : [4, 6]
 }
 
+/** What there is in an example of topologies/ to build: kinds of objects, types of devices, features of the kernel, and programs. */
+export function partsOf(example: string): ReadonlySet<string> {
+  const { objects, needs } = compiledText(readFileSync(join(root, 'topologies', `${example}.yaml`), 'utf8'), `${example}.yaml`)
+  const parts = objects.map(
+    (o) => `${o.kind} ${'type' in o ? o.type : o.kind === 'daemon' ? o.program : o.kind === 'chain' ? o.table : ''}`,
+  )
+  return new Set([...parts, ...needs])
+}
+
 /** Why an example of topologies/ is not built here, or false: this kernel cannot, or it takes more than a test should. */
 export const unbuildable = (example: string): string | false =>
   example === 'scale'
