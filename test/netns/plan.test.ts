@@ -84,14 +84,14 @@ const labs = readdirSync(join(root, 'topologies'))
 
 /** Every script is checked; those are run that have something the ones before them have not. */
 const seen = new Set<string>()
-function nothingNew(name: string): string | false {
-  const parts = partsOf(name)
+async function nothingNew(name: string): Promise<string | false> {
+  const parts = await partsOf(name)
   if ([...parts].every((part) => seen.has(part))) return 'all it has is in the scripts before it'
   for (const part of parts) seen.add(part)
   return false
 }
 
-describe('the script of', { skip: unable }, () => {
+describe('the script of', { skip: unable }, async () => {
   for (const name of labs) {
     const file = join(root, 'topologies', `${name}.yaml`)
     test(`${name} passes shellcheck`, { skip: noShellcheck || (name === 'scale' && 'too long') }, async () => {
@@ -99,7 +99,8 @@ describe('the script of', { skip: unable }, () => {
       await clean(await plan(file, '--down'))
     })
 
-    test(`${name} builds what up builds, and is removed completely`, { skip: unbuildable(name) || nothingNew(name) }, async () => {
+    const skip = unbuildable(name) || (await nothingNew(name))
+    test(`${name} builds what up builds, and is removed completely`, { skip }, async () => {
       const before = await machineSnapshot()
       const up = await netlab(['up', file, '--json'])
       assert.equal(up.code, 0, told(up))

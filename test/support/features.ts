@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { backendOf, backends } from '../../src/backends/index.ts'
-import { modules } from '../../src/cli/topology-file.ts'
+import { compileFile, modules } from '../../src/cli/topology-file.ts'
 import { compile, type Compiled } from '../../src/compile/compile.ts'
 import type { Feature } from '../../src/kernel/features/feature.ts'
 import { linkFeatures } from '../../src/kernel/links/index.ts'
@@ -69,12 +69,13 @@ export function familiesOf(backend: string): readonly (4 | 6)[] {
   return backendOf(lab.backend).refuse(lab).length > 0 ? [4] : [4, 6]
 }
 
-/** What there is in an example of topologies/ to build: kinds of objects, types of devices, features of the kernel, and programs. */
-export function partsOf(example: string): ReadonlySet<string> {
-  const { objects, needs } = compiledText(readFileSync(join(root, 'topologies', `${example}.yaml`), 'utf8'), `${example}.yaml`)
-  const parts = objects.map(
-    (o) => `${o.kind} ${'type' in o ? o.type : o.kind === 'daemon' ? o.program : o.kind === 'chain' ? o.table : ''}`,
-  )
+/** What there is in an example of topologies/ to build: kinds of objects, types of devices and what is asked of them, features of the kernel, and programs. */
+export async function partsOf(example: string): Promise<ReadonlySet<string>> {
+  const { objects, needs } = (await compileFile(join(root, 'topologies', `${example}.yaml`))).compiled
+  const parts = objects.map((o) => {
+    const sort = 'type' in o ? o.type : o.kind === 'daemon' ? o.program : o.kind === 'chain' ? `${o.table} ${o.family}` : ''
+    return `${o.kind} ${sort} ${o.kind === 'link' || o.kind === 'route' ? Object.keys(o).toSorted().join(' ') : ''}`
+  })
   return new Set([...parts, ...needs])
 }
 
